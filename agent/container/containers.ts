@@ -1,0 +1,67 @@
+/** What the engine's API, the worker and the builder ask of containers. */
+import type {
+  Container,
+  ContainerConfig,
+  ContainerStreamRequest,
+  ContainerStreamResponse,
+  LogLine,
+} from '../../proto/generated/gantry/v1/engine.ts';
+import type { ContainerId } from '../../proto/ids.ts';
+
+/** What a task adds to a container of its own. */
+export interface TaskContainer {
+  readonly taskId: string;
+  /** Files to be put on a tmpfs in the container: secrets and configs, by target path. */
+  readonly files: readonly TaskFile[];
+}
+
+export interface TaskFile {
+  readonly target: string;
+  readonly data: Uint8Array;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+export interface LogQuery {
+  readonly follow: boolean;
+  readonly tail: number | undefined;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+/** Every change of a container's state, and of its health. */
+export interface ContainerEvent {
+  readonly id: ContainerId;
+  readonly kind: 'create' | 'start' | 'health' | 'exit' | 'remove';
+  readonly container: Container;
+}
+
+export interface Containers {
+  /** `reference`: id, unambiguous id prefix, or name, as everywhere below. */
+  create(config: ContainerConfig, task?: TaskContainer): Promise<ContainerId>;
+  /** Returns when the process runs. COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE, PORT_IN_USE ... */
+  start(reference: string): Promise<void>;
+  /** Signal, wait, kill. Idempotent. Undefined: the container's own grace period. */
+  stop(reference: string, timeoutMs: number | undefined): Promise<void>;
+  kill(reference: string, signal: string): Promise<void>;
+  remove(reference: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
+  list(options: { readonly all: boolean; readonly filters: readonly string[] }): Promise<Container[]>;
+  /** Throws NOT_FOUND, AMBIGUOUS. */
+  inspect(reference: string): Container;
+  /** Exit code of the present or last run. */
+  wait(reference: string, signal: AbortSignal): Promise<number>;
+  logs(reference: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
+  /** The stream protocol of engine.proto; the first request decides: run, attach or exec. */
+  stream(requests: AsyncIterable<ContainerStreamRequest>, signal: AbortSignal): AsyncIterable<ContainerStreamResponse>;
+  /** Containers by the task they belong to. */
+  findByTask(taskId: string): Container | undefined;
+  /** Returns the unsubscribe function. Listeners must not throw. */
+  subscribe(listener: (event: ContainerEvent) => void): () => void;
+  /** Finds running containers again after a start of the agent, and cleans up what a crash left. */
+  recover(): Promise<void>;
+  /** Stops every container. For `system stop`. */
+  stopAll(): Promise<void>;
+  /** Lets go of shims and timers; containers go on. */
+  close(): Promise<void>;
+}

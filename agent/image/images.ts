@@ -1,0 +1,55 @@
+/** What the rest of the engine asks of images and of the file systems made from them. */
+import type { Image, ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Digest } from '../../proto/ids.ts';
+
+/** An image as it can be run. */
+export interface RunnableImage {
+  /** Digest of its config blob. */
+  readonly id: Digest;
+  /** The name it was found by, in familiar form, or its id. */
+  readonly name: string;
+  readonly config: ImageConfig;
+  readonly os: string;
+  readonly architecture: string;
+}
+
+export interface ImageFilter {
+  /** Docker's filters, "key=value". Unknown keys throw INVALID_ARGUMENT. */
+  readonly filters: readonly string[];
+}
+
+export interface Images {
+  /** By name[:tag], name@digest, id or unambiguous id prefix. Throws IMAGE_NOT_FOUND, AMBIGUOUS, INVALID_ARGUMENT. */
+  resolve(reference: string): Promise<RunnableImage>;
+  list(filter: ImageFilter): Promise<Image[]>;
+  inspect(reference: string): Promise<Image>;
+  tag(source: string, target: string): Promise<void>;
+  /**
+   * Removes a name, and the image with its last name. IN_USE when a container was made from it (`isUsed`)
+   * or, without `force`, when an id is given that has several names.
+   */
+  remove(
+    reference: string,
+    options: { readonly force: boolean; readonly isUsed: (id: Digest) => string | undefined },
+  ): Promise<{ untagged: string[]; deleted: string[] }>;
+  /** docker-archive or OCI layout, plain, gzip or zstd. Returns names, or ids of unnamed images. */
+  load(archive: AsyncIterable<Uint8Array>): Promise<string[]>;
+  /** A root file system's tar as an image of one layer; `changes` are Dockerfile instructions. */
+  import(
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly reference: string; readonly changes: readonly string[]; readonly message: string },
+  ): Promise<Digest>;
+  count(): number;
+}
+
+/** Writable file systems over an image's layers, by key; a container's key is its id. */
+export interface Snapshots {
+  /** Makes an empty writable layer over the image's layers. Idempotent. */
+  prepare(key: string, image: Digest): Promise<void>;
+  /** Mounts it at `target` (made if missing). Idempotent: mounted there already is success. */
+  mount(key: string, target: string): Promise<void>;
+  /** Unmounts `target`. Idempotent. */
+  unmount(target: string): Promise<void>;
+  /** Removes the writable layer; the caller has unmounted it. Idempotent. */
+  remove(key: string): Promise<void>;
+}

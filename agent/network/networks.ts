@@ -1,0 +1,55 @@
+/** What the rest of the engine asks of networks: namespaces, addresses, names and published ports. */
+
+import type { AssignedNetwork } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { ContainerNetwork, LocalNetwork, PortConflict } from '../../proto/generated/gantry/v1/engine.ts';
+import type { NetworkAttachmentConfig, PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+
+export interface SandboxRequest {
+  readonly containerId: string;
+  /** Names that resolve to this container on its networks, besides aliases: container name, short id. */
+  readonly names: readonly string[];
+  readonly hostname: string;
+  readonly domainname: string;
+  /** Network ids or local network names. Empty list: a namespace with loopback only. */
+  readonly networks: readonly NetworkAttachmentConfig[];
+  /** Published on this host to this container alone: `run -p` and ports in host mode. */
+  readonly ports: readonly PortConfig[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  /** HOST:IP; the IP may be "host-gateway" */
+  readonly extraHosts: readonly string[];
+}
+
+/** A container's network namespace and what is in it; outlives restarts of the container and of the agent. */
+export interface Sandbox {
+  /** A path that setns takes. */
+  readonly netnsPath: string;
+  readonly networks: readonly ContainerNetwork[];
+  /** Ports as published: published_port always set. */
+  readonly ports: readonly PortConfig[];
+  /** Host paths of the files to be bound into the container. */
+  readonly hostsPath: string;
+  readonly hostnamePath: string;
+  readonly resolvConfPath: string;
+}
+
+export interface Networks {
+  /** Makes or finds the container's sandbox. Idempotent. PORT_IN_USE, NOT_FOUND, EXHAUSTED. */
+  setup(request: SandboxRequest): Promise<Sandbox>;
+  /** Takes the sandbox down: addresses, links, ports, names, namespace, files. Idempotent. */
+  teardown(containerId: string): Promise<void>;
+  /** All networks that the cluster has assigned to this node; others it assigned before are removed once unused. */
+  applyNetworks(networks: readonly AssignedNetwork[]): Promise<void>;
+  /** All services that this node must resolve and, for ports in ingress mode, send on. */
+  applyEndpoints(services: readonly ServiceEndpoints[]): Promise<void>;
+  list(): Promise<LocalNetwork[]>;
+  probe(ports: readonly PortConfig[]): Promise<PortConflict[]>;
+  /** Brings the kernel in line with what is known after a start of the agent; `live` are the containers that exist. */
+  recover(live: readonly string[]): Promise<void>;
+  /** Takes down everything that setup, apply… and recover made in the kernel. For `system stop`. */
+  shutdown(): Promise<void>;
+  /** Ends timers and sockets of this process, leaving the kernel's state for the next agent. */
+  close(): Promise<void>;
+}

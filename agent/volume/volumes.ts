@@ -1,0 +1,16 @@
+/** What the rest of the engine asks of named volumes. */
+import type { Volume } from '../../proto/generated/gantry/v1/engine.ts';
+import type { VolumeSpec } from '../../proto/generated/gantry/v1/types.ts';
+
+export interface Volumes {
+  /** Makes the volume if it isn't there; an empty name makes an anonymous one. */
+  ensure(name: string, spec: VolumeSpec | undefined): Promise<Volume>;
+  /** Marks the volume as used by `user` (a container id) until it is released; makes its data available at its mountpoint. */
+  acquire(name: string, user: string): Promise<Volume>;
+  release(name: string, user: string): Promise<void>;
+  /** Fills the volume with the directory's content if the volume has never been filled and is empty. */
+  populate(name: string, from: string): Promise<void>;
+  list(filters: readonly string[]): Promise<Volume[]>;
+  /** IN_USE while acquired, NOT_FOUND when there is none. */
+  remove(name: string): Promise<void>;
+}

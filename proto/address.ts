@@ -1,0 +1,34 @@
+/** Addresses that a daemon listens on and a client dials: unix:///path and tcp://host:port. */
+import { GantryError } from './errors.ts';
+
+export type Address =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+export const DEFAULT_HOST = 'unix:///run/gantry/gantry.sock';
+/** All traffic between nodes. */
+export const CLUSTER_PORT = 2377;
+
+const TCP = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^:/[\]]+)(?::(\d{1,5}))?$/;
+
+/** Parses what `-H` and `--host` take. Throws INVALID_ARGUMENT. */
+export function parseAddress(text: string): Address {
+  if (text.startsWith('unix://') && text.length > 'unix://'.length) {
+    return { kind: 'unix', path: text.slice('unix://'.length) };
+  }
+  const match = TCP.exec(text);
+  const port = Number(match?.[2] ?? CLUSTER_PORT);
+  const host = match?.[1];
+  if (host === undefined || port > 65535) {
+    throw new GantryError('INVALID_ARGUMENT', `invalid address "${text}"`, {
+      hint: 'write unix:///PATH or tcp://HOST:PORT',
+    });
+  }
+  return { kind: 'tcp', host: host.replace(/^\[|\]$/g, ''), port };
+}
+
+/** The address as gRPC names a target. */
+export function grpcTarget(address: Address): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
