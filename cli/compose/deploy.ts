@@ -1,0 +1,106 @@
+/** `deploy:` and `restart:` of a service: how many, with what, and what happens when one ends. */
+import {
+  type ResourceAmounts,
+  type Resources,
+  RestartCondition,
+  RestartPolicy,
+  type ServiceSpec,
+} from '../../proto/generated/gantry/v1/types.ts';
+import type { Cursor } from './cursor.ts';
+import { DEPLOY_KEYS, LIMITS_KEYS, RESERVATIONS_KEYS, RESOURCES_KEYS, RESTART_POLICY_KEYS } from './keys.ts';
+
+export interface Deploy {
+  readonly mode: NonNullable<ServiceSpec['mode']>;
+  readonly resources: Resources | undefined;
+  readonly restart: RestartPolicy;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export function readDeploy(service: Cursor): Deploy {
+  const deploy = service.child('deploy');
+  if (deploy === undefined || deploy.isNull) {
+    return { mode: replicated(1), resources: undefined, restart: readRestart(service), labels: {} };
+  }
+  deploy.checkKeys(DEPLOY_KEYS);
+  return {
+    mode: deploy.attempt(readMode) ?? replicated(1),
+    resources: deploy.field('resources', readResources),
+    restart: deploy.field('restart_policy', readRestartPolicy) ?? readRestart(service),
+    labels: deploy.field('labels', (cursor) => cursor.labels()) ?? {},
+  };
+}
+
+function replicated(replicas: number): NonNullable<ServiceSpec['mode']> {
+  return { $case: 'replicated', value: { replicas } };
+}
+
+function readMode(deploy: Cursor): NonNullable<ServiceSpec['mode']> {
+  const mode = deploy.child('mode');
+  const word = mode === undefined || mode.isNull ? 'replicated' : mode.string();
+  const replicas = deploy.field('replicas', (cursor) => cursor.integer(0, 100_000));
+  if (word === 'replicated') return replicated(replicas ?? 1);
+  if (word !== 'global') {
+    const known = word === 'replicated-job' || word === 'global-job';
+    throw (mode ?? deploy).problem(
+      known ? `mode "${word}" is not supported yet` : `unknown mode "${word}"`,
+      'write replicated or global',
+    );
+  }
+  if (replicas !== undefined) deploy.child('replicas')?.report('does not go with "mode: global"', 'remove it');
+  return { $case: 'global', value: {} };
+}
+
+function readResources(cursor: Cursor): Resources {
+  cursor.checkKeys(RESOURCES_KEYS);
+  return {
+    limits: cursor.field('limits', (child) => {
+      child.checkKeys(LIMITS_KEYS);
+      return readAmounts(child);
+    }),
+    reservations: cursor.field('reservations', (child) => {
+      child.checkKeys(RESERVATIONS_KEYS);
+      return readAmounts(child);
+    }),
+  };
+}
+
+function readAmounts(cursor: Cursor): ResourceAmounts {
+  return {
+    nanoCpus: cursor.field('cpus', (child) => child.nanoCpus()) ?? 0,
+    memoryBytes: cursor.field('memory', (child) => child.bytes()) ?? 0,
+    pids: cursor.field('pids', (child) => child.integer(0)) ?? 0,
+  };
+}
+
+function readRestartPolicy(cursor: Cursor): RestartPolicy {
+  cursor.checkKeys(RESTART_POLICY_KEYS);
+  const word = cursor.field('condition', (child) => child.oneOf(['any', 'on-failure', 'none'])) ?? ('any' as const);
+  return {
+    condition: CONDITIONS[word],
+    delayMs: cursor.field('delay', (child) => child.durationMs()),
+    maxAttempts: cursor.field('max_attempts', (child) => child.integer(0, 1_000_000)) ?? 0,
+    windowMs: cursor.field('window', (child) => child.durationMs()) ?? 0,
+  };
+}
+
+const CONDITIONS = {
+  any: RestartCondition.ANY,
+  'on-failure': RestartCondition.ON_FAILURE,
+  none: RestartCondition.NONE,
+} as const;
+
+/** The short form, `restart: on-failure:3`; a service of a stack is restarted unless it says otherwise. */
+function readRestart(service: Cursor): RestartPolicy {
+  return (
+    service.field('restart', (cursor) => {
+      const text = cursor.string();
+      const match = /^(no|always|unless-stopped|on-failure)(?::(\d+))?$/.exec(text);
+      if (match === null || (match[2] !== undefined && match[1] !== 'on-failure')) {
+        throw cursor.problem(`unknown restart policy "${text}"`, 'write no, always, unless-stopped or on-failure[:N]');
+      }
+      const condition =
+        match[1] === 'no' ? CONDITIONS.none : match[1] === 'on-failure' ? CONDITIONS['on-failure'] : CONDITIONS.any;
+      return RestartPolicy.fromPartial({ condition, maxAttempts: Number(match[2] ?? 0) });
+    }) ?? RestartPolicy.fromPartial({ condition: RestartCondition.ANY })
+  );
+}

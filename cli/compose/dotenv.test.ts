@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { DotenvError, parseDotenv } from './dotenv.ts';
+
+const shell: Record<string, string> = { HOME: '/root' };
+const parse = (text: string) =>
+  Object.fromEntries(parseDotenv(text, (name) => shell[name]).map(({ key, value }) => [key, value]));
+
+describe('parseDotenv', () => {
+  it.each([
+    ['A=1', { A: '1' }],
+    ['A: 1', { A: '1' }],
+    ['export A=1', { A: '1' }],
+    ['  A = 1  ', { A: '1' }],
+    ['# note\n\nA=1 # tail', { A: '1' }],
+    ['A=a#b', { A: 'a#b' }],
+    ['A=', { A: '' }],
+    ['A', { A: undefined }],
+    ["A='$HOME \\n' # x", { A: '$HOME \\n' }],
+    ['A="x\\ty\\n\\"q\\" \\$HOME $HOME"', { A: 'x\ty\n"q" $HOME /root' }],
+    ['A="one\ntwo"\nB=3', { A: 'one\ntwo', B: '3' }],
+    ["A='one\ntwo'", { A: 'one\ntwo' }],
+    ['A=1\nB=${A}2\nC=${X:-d}', { A: '1', B: '12', C: 'd' }],
+    ['A=1\r\nB=2\r\n', { A: '1', B: '2' }],
+    ['\uFEFFA=1', { A: '1' }],
+    ['A=b=c', { A: 'b=c' }],
+  ])('reads %j', (text, expected) => {
+    expect(parse(text)).toEqual(expected);
+  });
+
+  it.each([
+    ['A=1\nnot a line', 2, 'not KEY=VALUE'],
+    ['A="open\nfor ever', 1, 'never closed'],
+    ['A="x" y', 1, 'after the closing quote'],
+    ['A=${', 1, 'invalid variable'],
+  ])('refuses %j at line %i', (text, line, message) => {
+    expect(() => parse(text)).toThrow(expect.objectContaining({ line, message: expect.stringContaining(message) }));
+    expect(() => parse(text)).toThrow(DotenvError);
+  });
+});

@@ -1,0 +1,141 @@
+/** Which keys of the Compose specification are honoured, and what to do instead of each that isn't yet. */
+import type { KeySet } from './cursor.ts';
+
+function keySet(honoured: string, refused: Readonly<Record<string, string>> = {}): KeySet {
+  return { honoured: new Set(honoured.split(/\s+/)), refused: new Map(Object.entries(refused)) };
+}
+
+const REMOVE = 'remove it';
+const LIMITS = 'set it under deploy.resources';
+
+export const TOP_KEYS = keySet('name version services networks volumes configs secrets', {
+  include: 'write the included services into this file',
+  models: 'run the model as a service of its own',
+});
+
+export const SERVICE_KEYS = keySet(
+  `image build command entrypoint environment env_file ports volumes networks configs secrets healthcheck
+   depends_on deploy labels user working_dir hostname domainname stop_signal stop_grace_period tmpfs read_only
+   cap_add cap_drop ulimits sysctls init restart expose extra_hosts dns dns_search dns_opt tty stdin_open
+   group_add privileged shm_size oom_score_adj`,
+  {
+    annotations: 'use labels',
+    attach: REMOVE,
+    blkio_config: REMOVE,
+    cgroup: REMOVE,
+    cgroup_parent: REMOVE,
+    container_name: 'remove it: containers are named STACK_SERVICE.SLOT.ID',
+    cpu_count: LIMITS,
+    cpu_percent: LIMITS,
+    cpu_period: LIMITS,
+    cpu_quota: LIMITS,
+    cpu_rt_period: REMOVE,
+    cpu_rt_runtime: REMOVE,
+    cpu_shares: LIMITS,
+    cpus: 'write it as deploy.resources.limits.cpus',
+    cpuset: REMOVE,
+    credential_spec: 'it is for Windows containers; remove it',
+    develop: 'it is for development on one machine; remove it',
+    device_cgroup_rules: REMOVE,
+    devices: REMOVE,
+    extends: 'use a YAML anchor and "<<"',
+    external_links: 'put both services on one network',
+    gpus: REMOVE,
+    ipc: REMOVE,
+    isolation: 'it is for Windows containers; remove it',
+    label_file: 'write the labels under labels',
+    links: 'remove it: services of a network find each other by name',
+    logging: REMOVE,
+    mac_address: REMOVE,
+    mem_limit: 'write it as deploy.resources.limits.memory',
+    mem_reservation: 'write it as deploy.resources.reservations.memory',
+    mem_swappiness: REMOVE,
+    memswap_limit: REMOVE,
+    models: REMOVE,
+    network_mode: 'use networks',
+    oom_kill_disable: REMOVE,
+    pid: REMOVE,
+    pids_limit: 'write it as deploy.resources.limits.pids',
+    platform: REMOVE,
+    post_start: 'do it in the entrypoint',
+    pre_stop: 'do it on the stop signal',
+    profiles: 'keep such services in a file of their own',
+    provider: REMOVE,
+    pull_policy: 'build or load the image on this host',
+    pull_refresh_after: REMOVE,
+    runtime: REMOVE,
+    scale: 'write it as deploy.replicas',
+    security_opt: REMOVE,
+    storage_opt: REMOVE,
+    use_api_socket: REMOVE,
+    userns_mode: REMOVE,
+    uts: REMOVE,
+    volumes_from: 'share a named volume',
+  },
+);
+
+export const BUILD_KEYS = keySet('context dockerfile dockerfile_inline args target labels no_cache tags', {
+  additional_contexts: 'copy what is needed into the context',
+  cache_from: 'remove it: the cache is kept on the host',
+  cache_to: 'remove it: the cache is kept on the host',
+  entitlements: REMOVE,
+  extra_hosts: REMOVE,
+  isolation: REMOVE,
+  network: REMOVE,
+  platforms: REMOVE,
+  privileged: REMOVE,
+  provenance: REMOVE,
+  pull: REMOVE,
+  sbom: REMOVE,
+  secrets: REMOVE,
+  shm_size: REMOVE,
+  ssh: REMOVE,
+  ulimits: REMOVE,
+});
+
+export const DEPLOY_KEYS = keySet('mode replicas resources restart_policy labels', {
+  endpoint_mode: 'remove it: a service name resolves to its healthy tasks',
+  placement: REMOVE,
+  rollback_config: REMOVE,
+  update_config: 'remove it: tasks are replaced one at a time',
+});
+
+export const RESOURCES_KEYS = keySet('limits reservations');
+export const LIMITS_KEYS = keySet('cpus memory pids');
+export const RESERVATIONS_KEYS = keySet('cpus memory', { devices: REMOVE, generic_resources: REMOVE });
+export const RESTART_POLICY_KEYS = keySet('condition delay max_attempts window');
+export const HEALTHCHECK_KEYS = keySet('test interval timeout retries start_period start_interval disable');
+export const DEPENDENCY_KEYS = keySet('condition required restart');
+export const PORT_KEYS = keySet('name target published host_ip protocol app_protocol mode');
+export const MOUNT_KEYS = keySet('type source target read_only bind volume tmpfs consistency', { image: REMOVE });
+export const BIND_KEYS = keySet('propagation create_host_path', { recursive: REMOVE, selinux: REMOVE });
+export const VOLUME_OPTION_KEYS = keySet('nocopy labels', { subpath: 'mount the volume whole' });
+export const TMPFS_KEYS = keySet('size mode');
+export const FILE_REFERENCE_KEYS = keySet('source target uid gid mode');
+export const ENV_FILE_KEYS = keySet('path required', { format: 'remove it: the format is that of .env files' });
+export const ULIMIT_KEYS = keySet('soft hard');
+export const ATTACHMENT_KEYS = keySet('aliases', {
+  driver_opts: REMOVE,
+  gw_priority: REMOVE,
+  interface_name: REMOVE,
+  ipv4_address: 'remove it and use the service name',
+  ipv6_address: 'remove it and use the service name',
+  link_local_ips: REMOVE,
+  mac_address: REMOVE,
+  priority: REMOVE,
+});
+export const NETWORK_KEYS = keySet('name driver driver_opts external internal attachable labels ipam', {
+  enable_ipv4: REMOVE,
+  enable_ipv6: 'remove it: networks are IPv4',
+});
+export const IPAM_KEYS = keySet('driver config', { options: REMOVE });
+export const IPAM_CONFIG_KEYS = keySet('subnet gateway', { aux_addresses: REMOVE, ip_range: REMOVE });
+export const VOLUME_KEYS = keySet('name driver driver_opts external labels');
+export const CONFIG_KEYS = keySet('name file content environment external labels', {
+  template_driver: 'write the values into the file',
+});
+export const SECRET_KEYS = keySet('name file environment external labels', {
+  driver: REMOVE,
+  driver_opts: REMOVE,
+  template_driver: 'write the values into the file',
+});

@@ -1,0 +1,317 @@
+import { describe, expect, it } from 'vitest';
+import { GantryError } from '../../proto/errors.ts';
+import {
+  DependencyCondition,
+  MountType,
+  PortProtocol,
+  PublishMode,
+  RestartCondition,
+} from '../../proto/generated/gantry/v1/types.ts';
+import { loadStack } from './load-stack.ts';
+
+function load(text: string, files: Record<string, string> = {}, env: Record<string, string> = {}) {
+  return loadStack({
+    files: ['stack.yml'],
+    stackName: 'demo',
+    projectDirectory: undefined,
+    workingDirectory: '/project',
+    env: { HOME: '/home/me', ...env },
+    readBytes: (path) => {
+      const found = { 'stack.yml': text, ...files }[path.replace('/project/', '')];
+      return found === undefined ? undefined : Buffer.from(found);
+    },
+  });
+}
+
+function service(lines: string, rest = '', files: Record<string, string> = {}, env: Record<string, string> = {}) {
+  const indented = lines.trim().replaceAll('\n', '\n    ');
+  const { spec } = load(`services:\n  web:\n    image: app:1\n    ${indented}\n${rest}`, files, env);
+  const [found] = spec.services;
+  if (found?.task?.container === undefined) throw new Error('no service');
+  return { spec: found, task: found.task, container: found.task.container, stack: spec };
+}
+
+function refused(text: string, files: Record<string, string> = {}): string[] {
+  try {
+    load(text, files);
+  } catch (error) {
+    if (error instanceof GantryError) return error.message.split('\n');
+    throw error;
+  }
+  throw new Error('was accepted');
+}
+
+describe('a service', () => {
+  it('gets the stack as prefix and label, one replica, and the default network with its name as alias', () => {
+    const { spec, task, container, stack } = service('');
+    expect(spec.annotations).toEqual({ name: 'demo_web', labels: { 'com.docker.stack.namespace': 'demo' } });
+    expect(spec.mode).toEqual({ $case: 'replicated', value: { replicas: 1 } });
+    expect(task.networks).toEqual([{ target: 'demo_default', aliases: ['web'] }]);
+    expect(task.restart?.condition).toBe(RestartCondition.ANY);
+    expect(container.image).toBe('app:1');
+    expect(stack.networks.map(({ annotations }) => annotations?.name)).toEqual(['demo_default']);
+  });
+
+  it('takes command and entrypoint as words or as a line', () => {
+    expect(service('command: ["a", "b c"]').container.command).toEqual({ items: ['a', 'b c'] });
+    expect(service('command: sh -c "echo hi"').container.command).toEqual({ items: ['sh', '-c', 'echo hi'] });
+    expect(service('entrypoint: []').container.entrypoint).toEqual({ items: [] });
+    expect(service('').container.command).toBeUndefined();
+  });
+
+  it('collects its environment: files in order, then environment, then the shell for bare keys', () => {
+    const { container } = service(
+      'env_file: [a.env, {path: b.env, required: false}, {path: none.env, required: false}]\nenvironment:\n  B: two\n  SHELL_VALUE:\n  UNSET:\n  N: 1',
+      '',
+      { 'a.env': 'A=1\nB=1\n', 'b.env': 'C=${A}3\n' },
+      { SHELL_VALUE: 'yes' },
+    );
+    expect(container.env).toEqual(['A=1', 'B=two', 'C=13', 'SHELL_VALUE=yes', 'N=1']);
+  });
+
+  it.each([
+    ['80', { targetPort: 80, publishedPort: 0 }],
+    ['"8080:80"', { targetPort: 80, publishedPort: 8080 }],
+    [
+      '"127.0.0.1:8080:80/udp"',
+      { targetPort: 80, publishedPort: 8080, hostIp: '127.0.0.1', protocol: PortProtocol.UDP },
+    ],
+    ['"[::1]:8080:80"', { targetPort: 80, publishedPort: 8080, hostIp: '::1' }],
+    ['"127.0.0.1::80"', { targetPort: 80, publishedPort: 0, hostIp: '127.0.0.1' }],
+    ['{target: 80, published: "8080", mode: host}', { targetPort: 80, publishedPort: 8080, mode: PublishMode.HOST }],
+  ])('publishes %s', (port, expected) => {
+    const defaults = { hostIp: '', protocol: PortProtocol.TCP, mode: PublishMode.INGRESS };
+    expect(service(`ports: [${port}]`).spec.ports).toEqual([{ ...defaults, ...expected }]);
+  });
+
+  it('publishes ranges port by port', () => {
+    const { ports } = service('ports: ["8000-8002:80-82"]').spec;
+    expect(ports.map(({ publishedPort, targetPort }) => [publishedPort, targetPort])).toEqual([
+      [8000, 80],
+      [8001, 81],
+      [8002, 82],
+    ]);
+  });
+
+  it('mounts volumes, host paths and tmpfs', () => {
+    const { container } = service(
+      'volumes: ["data:/data:ro", "./conf:/conf", "~/x:/x", "/anonymous", {type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 0700}}]\ntmpfs: /run:size=64m',
+      'volumes:\n  data:\n',
+    );
+    expect(container.mounts).toMatchObject([
+      { type: MountType.VOLUME, source: 'demo_data', target: '/data', readOnly: true },
+      { type: MountType.BIND, source: '/project/conf', target: '/conf', bindCreateHostPath: true },
+      { type: MountType.BIND, source: '/home/me/x', target: '/x' },
+      { type: MountType.VOLUME, source: '', target: '/anonymous' },
+      { type: MountType.TMPFS, target: '/t', tmpfsSizeBytes: 2 ** 20, tmpfsMode: 0o700 },
+      { type: MountType.TMPFS, target: '/run', tmpfsSizeBytes: 64 * 2 ** 20 },
+    ]);
+  });
+
+  it('refers to configs and secrets, whose content comes from files, text or the environment', () => {
+    const { container, stack } = service(
+      'configs: [conf, {source: text, target: /etc/text, mode: 0440, uid: "5"}]\nsecrets: [key]',
+      'configs:\n  conf: {file: ./conf.txt}\n  text: {content: "v=$$1"}\nsecrets:\n  key: {environment: KEY}\n  unused: {environment: NONE_OF_IT, external: true}\n',
+      { 'conf.txt': 'c' },
+      { KEY: 'k' },
+    );
+    expect(container.configs).toMatchObject([
+      { name: 'demo_conf', target: '/conf', mode: 0o444 },
+      { name: 'demo_text', target: '/etc/text', mode: 0o440, uid: 5 },
+    ]);
+    expect(container.secrets).toMatchObject([{ name: 'demo_key', target: '/run/secrets/key' }]);
+    expect(stack.configs.map(({ data }) => data.toString())).toEqual(['c', 'v=$1']);
+    expect(stack.secrets.map(({ data }) => data.toString())).toEqual(['k']);
+  });
+
+  it('has resources, restart policy and mode from deploy', () => {
+    const { spec, task } = service(
+      'deploy:\n  mode: global\n  labels: {a: b}\n  resources:\n    limits: {cpus: "0.5", memory: 64M, pids: 20}\n    reservations: {memory: 32m}\n  restart_policy: {condition: on-failure, delay: 5s, max_attempts: 3, window: 1m}',
+    );
+    expect(spec.mode).toEqual({ $case: 'global', value: {} });
+    expect(spec.annotations?.labels).toMatchObject({ a: 'b' });
+    expect(task.resources?.limits).toEqual({ nanoCpus: 5e8, memoryBytes: 64 * 2 ** 20, pids: 20 });
+    expect(task.resources?.reservations).toEqual({ nanoCpus: 0, memoryBytes: 32 * 2 ** 20, pids: 0 });
+    expect(task.restart).toEqual({
+      condition: RestartCondition.ON_FAILURE,
+      delayMs: 5000,
+      maxAttempts: 3,
+      windowMs: 60000,
+    });
+  });
+
+  it('reads restart, healthcheck, ulimits, sysctls and the smaller keys', () => {
+    const { container, task } = service(
+      'restart: "no"\nhealthcheck: {test: wget -q localhost, interval: 1m30s, retries: 2}\nulimits: {nofile: 100, nproc: {soft: 1, hard: 2}}\nsysctls: [net.core.somaxconn=10]\nhostname: h\nuser: 1000:1000\nworking_dir: /w\nstop_signal: SIGINT\nstop_grace_period: 3s\nread_only: true\ninit: true\ncap_add: [NET_ADMIN]\nextra_hosts: ["a:1.2.3.4", "b=::1"]',
+    );
+    expect(task.restart?.condition).toBe(RestartCondition.NONE);
+    expect(container.healthcheck).toMatchObject({
+      test: ['CMD-SHELL', 'wget -q localhost'],
+      intervalMs: 90000,
+      retries: 2,
+    });
+    expect(container.ulimits).toEqual([
+      { name: 'nofile', soft: 100, hard: 100 },
+      { name: 'nproc', soft: 1, hard: 2 },
+    ]);
+    expect(container).toMatchObject({
+      sysctls: { 'net.core.somaxconn': '10' },
+      hostname: 'h',
+      user: '1000:1000',
+      dir: '/w',
+      stopSignal: 'SIGINT',
+      stopGracePeriodMs: 3000,
+      readOnly: true,
+      init: true,
+      capAdd: ['NET_ADMIN'],
+      extraHosts: ['a:1.2.3.4', 'b:::1'],
+    });
+  });
+
+  it('waits for its dependencies', () => {
+    const { spec } = load(
+      'services:\n  a: {image: x}\n  b: {image: x, depends_on: [a]}\n  c: {image: x, depends_on: {a: {condition: service_healthy}, gone: {condition: service_started, required: false}}}',
+    );
+    expect(spec.services.map(({ dependencies }) => dependencies)).toEqual([
+      [],
+      [{ service: 'demo_a', condition: DependencyCondition.STARTED }],
+      [{ service: 'demo_a', condition: DependencyCondition.HEALTHY }],
+    ]);
+  });
+
+  it('is built when it has build, under a name of its own unless it has an image', () => {
+    const { services } = load(
+      'services:\n  a: {build: ./app}\n  b: {image: b:2, build: {context: ., dockerfile: D, args: [K=V, FROM_SHELL], target: t}}',
+      {},
+      { FROM_SHELL: 's' },
+    );
+    expect(services[0]).toMatchObject({ image: 'demo-a:latest', build: { context: '/project/app' } });
+    expect(services[1]).toMatchObject({
+      image: 'b:2',
+      build: { context: '/project', dockerfile: 'D', args: { K: 'V', FROM_SHELL: 's' }, target: 't' },
+    });
+  });
+});
+
+describe('the file', () => {
+  it('resolves anchors, merge keys and variables, the shell before .env', () => {
+    const { spec } = load(
+      'x-base: &base {image: "app:${TAG:-none}", user: "$WHO"}\nservices:\n  a:\n    <<: *base\n    user: own\n  b: *base\n',
+      { '.env': 'TAG=1\nWHO=dotenv\n' },
+      { WHO: 'shell' },
+    );
+    expect(spec.services.map(({ task }) => [task?.container?.image, task?.container?.user])).toEqual([
+      ['app:1', 'own'],
+      ['app:1', 'shell'],
+    ]);
+  });
+
+  it('uses names, external resources and its own networks', () => {
+    const { spec } = load(
+      'services:\n  a: {image: x, networks: {back: {aliases: [db]}, out: }, volumes: ["v:/v"]}\nnetworks:\n  back: {internal: true, ipam: {config: [{subnet: 10.9.0.0/24}]}}\n  out: {external: true, name: world}\n  unused: {}\nvolumes:\n  v: {name: plain}\n',
+    );
+    expect(spec.services[0]?.task?.networks).toEqual([
+      { target: 'demo_back', aliases: ['a', 'db'] },
+      { target: 'world', aliases: ['a'] },
+    ]);
+    expect(spec.networks).toMatchObject([
+      { annotations: { name: 'demo_back' }, internal: true, subnet: '10.9.0.0/24' },
+    ]);
+    expect(spec.services[0]?.task?.container?.mounts[0]?.source).toBe('plain');
+  });
+
+  it('warns of unset variables and of version', () => {
+    expect(load('version: "3"\nservices:\n  a: {image: "x$NONE"}\n').warnings).toEqual([
+      'stack.yml:3: variable NONE is not set; it becomes an empty string',
+      'stack.yml:1: "version" is obsolete and has no effect; remove it',
+    ]);
+  });
+
+  it('says where a key was written', () => {
+    const { locate } = load('services:\n  web:\n    image: x\n    ports:\n      - "80:80"\n');
+    expect(locate('services', 'web', 'ports').line).toBe(4);
+    expect(locate('services', 'web', 'missing').line).toBe(2);
+  });
+});
+
+describe('what is wrong is named with its place and remedy', () => {
+  const web = (lines: string) => `services:\n  web:\n    image: x\n    ${lines.replaceAll('\n', '\n    ')}\n`;
+
+  it.each([
+    ['services:\n  web:\n    image: "x\n', 'stack.yml:'],
+    ['services:\n\tweb: {}\n', 'stack.yml:2:1: YAML: Tabs are not allowed as indentation; indent with spaces'],
+    [
+      'services:\n  a: {image: x}\n  a: {image: y}\n',
+      'stack.yml:3:3: YAML: Map keys must be unique; remove one of the two',
+    ],
+    ['', 'stack.yml:1:1: the file is empty'],
+    ['- a\n', 'stack.yml:1:1: the file must be a mapping'],
+    ['name: x\n', 'has no services'],
+    [web('comand: x'), 'stack.yml:4:5: services.web.comand: unknown key; did you mean "command"?'],
+    [web('qqqqq: x'), 'unknown key; remove it, or name it x-… to have it ignored'],
+    [web('container_name: c'), 'stack.yml:4:5: services.web.container_name: not supported yet; remove it'],
+    [web('network_mode: host'), 'not supported yet; use networks'],
+    [web('networks: [back]'), 'stack.yml:4:16: services.web.networks[0]: network "back" is not defined; add "back:"'],
+    [web('volumes: ["v:/v"]'), 'volume "v" is not defined'],
+    [web('secrets: [s]'), 'secret "s" is not defined'],
+    [web('configs: [s]'), 'config "s" is not defined'],
+    [web('env_file: none.env'), 'stack.yml:4:15: services.web.env_file: env_file "none.env" not found; make it, or'],
+    [web('depends_on: [db]'), 'service "db" is not defined'],
+    [web('ports: ["x:80"]'), 'invalid port "x:80"'],
+    [web('ports: ["80:80", "80:81"]'), 'port 80 is published twice'],
+    [web('ports: ["1-2:80"]'), 'differ in length'],
+    [web('ports: [70000]'), 'invalid port "70000"'],
+    [web('command: echo "a'), 'a quote is not closed'],
+    [web('deploy: {replicas: many}'), '"many" is not a whole number from 0 to 100000'],
+    [web('deploy: {update_config: {}}'), 'services.web.deploy.update_config: not supported yet'],
+    [web('deploy: {mode: replicated-job}'), 'mode "replicated-job" is not supported yet'],
+    [web('deploy: {resources: {limits: {memory: lots}}}'), '"lots" is not a size'],
+    [web('healthcheck: {test: [x]}'), 'invalid test'],
+    [web('stop_grace_period: 5'), '"5" is not a duration'],
+    [web('read_only: maybe'), 'neither true nor false'],
+    [web('environment: ["=x"]'), 'has no key'],
+    [web('image2: {'), 'stack.yml:'],
+    ['services:\n  web: {}\n', 'has neither image nor build'],
+    ['services:\n  web: text\n', 'must be a mapping'],
+    ['services:\n  web: {image: x}\ninclude: [a]\n', 'include: not supported yet'],
+    ['services:\n  web: {image: x, user: "${WHO?say who}"}\n', 'required variable WHO is missing a value: say who'],
+    ['services:\n  web: {image: !override x}\n', 'the tag !override is not supported yet'],
+    ['services:\n  web: {image: *nope}\n', 'unknown alias'],
+    ['services:\n  w: {image: x, configs: [c]}\nconfigs:\n  c: {file: none}\n', 'file "none" not found'],
+    ['services:\n  w: {image: x}\nconfigs:\n  c: {}\n', 'says not where its content is'],
+  ])('%j', (text, expected) => {
+    expect(refused(text).join('\n')).toContain(expected);
+  });
+
+  it('names the circle of services that depend on each other', () => {
+    const text =
+      'services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [c]}\n  c: {image: x, depends_on: [a]}\n';
+    expect(refused(text)).toEqual([
+      'stack.yml:4:30: services.c.depends_on[0]: services depend on each other in a circle: a → b → c → a; remove one of these',
+    ]);
+  });
+
+  it('lists all problems at once, in the order of the file', () => {
+    const lines = refused('services:\n  a: {image: x, foo: 1}\n  b: {image: x, ports: [zz]}\nbar: 1\n');
+    expect(lines.map((line) => line.split(':')[1])).toEqual(['2', '3', '4']);
+  });
+
+  it('names file and line of a bad env_file', () => {
+    expect(refused(web('env_file: a.env'), { 'a.env': 'A=1\noops!\n' })).toEqual([
+      'a.env:2:1: not KEY=VALUE: "oops!"; write KEY=VALUE lines',
+    ]);
+  });
+
+  it('bounds what aliases can blow up to', () => {
+    const levels = Array.from({ length: 12 }, (_, level) =>
+      level === 0
+        ? 'x-0: &a0 [x,x,x,x,x,x,x,x]'
+        : `x-${level}: &a${level} [${Array(8)
+            .fill(`*a${level - 1}`)
+            .join(',')}]`,
+    );
+    expect(refused(`${levels.join('\n')}\nservices:\n  a: {image: x}\n`)[0]).toContain(
+      'aliases make the file too large',
+    );
+  });
+});

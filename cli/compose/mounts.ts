@@ -1,0 +1,163 @@
+/** `volumes:` and `tmpfs:` of a service, short and long form (Compose specification, "volumes", "tmpfs"). */
+import { isAbsolute, resolve } from 'node:path';
+import { Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
+import type { Cursor } from './cursor.ts';
+import { BIND_KEYS, MOUNT_KEYS, TMPFS_KEYS, VOLUME_OPTION_KEYS } from './keys.ts';
+import { parseBytes } from './quantities.ts';
+
+export interface MountContext {
+  /** Relative host paths are relative to this. */
+  readonly projectDirectory: string;
+  readonly home: string | undefined;
+  /** The full volume name and its settings; throws by `cursor.problem` when it isn't defined. */
+  readonly volume: (name: string, cursor: Cursor) => Pick<Mount, 'source' | 'volume'>;
+}
+
+const SHORT_HINT = 'write VOLUME:PATH or HOSTPATH:PATH, with :ro at the end for read-only';
+const PROPAGATIONS = ['rprivate', 'private', 'rshared', 'shared', 'rslave', 'slave'] as const;
+
+export function readMount(entry: Cursor, context: MountContext): Mount {
+  const mount = entry.tree.kind === 'mapping' ? readLong(entry, context) : readShort(entry, context);
+  if (!isAbsolute(mount.target)) {
+    throw entry.problem(`the container path "${mount.target}" is not absolute`, 'start it with "/"');
+  }
+  return mount;
+}
+
+function readShort(entry: Cursor, context: MountContext): Mount {
+  const text = entry.string();
+  const [first = '', second, options, ...more] = text.split(':');
+  if (first === '' || second === '' || more.length > 0) throw entry.problem(`invalid volume "${text}"`, SHORT_HINT);
+  if (second === undefined) return Mount.fromPartial({ type: MountType.VOLUME, target: first });
+  const flags = readShortOptions(entry, options);
+  if (!isHostPath(first)) {
+    const volume = context.volume(first, entry);
+    if (flags.propagation !== '') throw entry.problem('propagation is for host paths only', 'remove it');
+    return Mount.fromPartial({
+      type: MountType.VOLUME,
+      ...volume,
+      target: second,
+      readOnly: flags.readOnly,
+      volumeNoCopy: flags.noCopy,
+    });
+  }
+  return Mount.fromPartial({
+    type: MountType.BIND,
+    source: hostPath(first, context, entry),
+    target: second,
+    readOnly: flags.readOnly,
+    bindPropagation: flags.propagation,
+    bindCreateHostPath: true,
+  });
+}
+
+function readShortOptions(entry: Cursor, options: string | undefined) {
+  const flags = { readOnly: false, noCopy: false, propagation: '' };
+  for (const option of options?.split(',') ?? []) {
+    if (option === 'ro') flags.readOnly = true;
+    else if (option === 'nocopy') flags.noCopy = true;
+    else if (PROPAGATIONS.some((word) => word === option)) flags.propagation = option;
+    else if (option !== 'rw') throw entry.problem(`unknown volume option "${option}"`, SHORT_HINT);
+  }
+  return flags;
+}
+
+function isHostPath(source: string): boolean {
+  return /^[./~]/.test(source);
+}
+
+function hostPath(source: string, context: MountContext, entry: Cursor): string {
+  if (!source.startsWith('~')) return resolve(context.projectDirectory, source);
+  if (context.home === undefined || !/^~(\/|$)/.test(source)) {
+    throw entry.problem(`cannot tell the home directory in "${source}"`, 'write the path out');
+  }
+  return resolve(context.home, `.${source.slice(1)}`);
+}
+
+function readLong(entry: Cursor, context: MountContext): Mount {
+  entry.checkKeys(MOUNT_KEYS);
+  const typeCursor = entry.child('type');
+  if (typeCursor === undefined) throw entry.problem('has no type', 'add "type: volume", bind or tmpfs');
+  const type = typeCursor.oneOf(['volume', 'bind', 'tmpfs']);
+  const target = entry.child('target')?.string();
+  if (target === undefined) throw entry.problem('has no target', 'add "target: PATH"');
+  const source = entry.field('source', (cursor) => cursor.string());
+  for (const other of (['bind', 'volume', 'tmpfs'] as const).filter((key) => key !== type)) {
+    entry.child(other)?.report(`does not go with "type: ${type}"`, 'remove it');
+  }
+  const readOnly = entry.field('read_only', (cursor) => cursor.boolean()) ?? false;
+  switch (type) {
+    case 'volume':
+      return longVolume(entry, { target, readOnly }, source, context);
+    case 'bind':
+      return longBind(entry, { target, readOnly }, source, context);
+    case 'tmpfs':
+      if (source !== undefined) throw entry.problem('a tmpfs has no source', 'remove it');
+      return longTmpfs(entry, { target, readOnly });
+  }
+}
+
+type Basics = Pick<Mount, 'target' | 'readOnly'>;
+
+function longVolume(entry: Cursor, basics: Basics, source: string | undefined, context: MountContext): Mount {
+  const options = entry.child('volume');
+  options?.checkKeys(VOLUME_OPTION_KEYS);
+  const named: Partial<Pick<Mount, 'source' | 'volume'>> = source === undefined ? {} : context.volume(source, entry);
+  const labels = options?.field('labels', (cursor) => cursor.labels());
+  const volume = named.volume ?? { driver: '', driverOpts: {}, labels: {} };
+  return Mount.fromPartial({
+    type: MountType.VOLUME,
+    ...basics,
+    ...named,
+    ...(labels === undefined ? {} : { volume: { ...volume, labels: { ...volume.labels, ...labels } } }),
+    volumeNoCopy: options?.field('nocopy', (cursor) => cursor.boolean()) ?? false,
+  });
+}
+
+function longBind(entry: Cursor, basics: Basics, source: string | undefined, context: MountContext): Mount {
+  if (source === undefined) throw entry.problem('a bind mount needs a source', 'add "source: HOSTPATH"');
+  const options = entry.child('bind');
+  options?.checkKeys(BIND_KEYS);
+  return Mount.fromPartial({
+    type: MountType.BIND,
+    ...basics,
+    source: hostPath(source, context, entry),
+    bindPropagation: options?.field('propagation', (cursor) => cursor.oneOf(PROPAGATIONS)) ?? '',
+    // The long form doesn't make the host path unless asked (Compose specification).
+    bindCreateHostPath: options?.field('create_host_path', (cursor) => cursor.boolean()) ?? false,
+  });
+}
+
+function longTmpfs(entry: Cursor, basics: Basics): Mount {
+  const options = entry.child('tmpfs');
+  options?.checkKeys(TMPFS_KEYS);
+  return Mount.fromPartial({
+    type: MountType.TMPFS,
+    ...basics,
+    tmpfsSizeBytes: options?.field('size', (cursor) => cursor.bytes()) ?? 0,
+    tmpfsMode: options?.field('mode', (cursor) => cursor.fileMode()) ?? 0,
+  });
+}
+
+/** `tmpfs: /run` and `tmpfs: /run:size=64m,mode=755` */
+export function readTmpfs(entry: Cursor): Mount {
+  const text = entry.string();
+  const colon = text.indexOf(':');
+  const target = colon < 0 ? text : text.slice(0, colon);
+  if (!isAbsolute(target)) throw entry.problem(`the container path "${target}" is not absolute`, 'start it with "/"');
+  const mount = Mount.fromPartial({ type: MountType.TMPFS, target });
+  for (const option of colon < 0 ? [] : text.slice(colon + 1).split(',')) applyTmpfsOption(entry, mount, option);
+  return mount;
+}
+
+function applyTmpfsOption(entry: Cursor, mount: Mount, option: string): void {
+  const [name, value = ''] = option.split('=');
+  const size = name === 'size' ? parseBytes(value) : undefined;
+  if (size !== undefined) {
+    mount.tmpfsSizeBytes = size;
+  } else if (name === 'mode' && /^[0-7]{3,5}$/.test(value)) mount.tmpfsMode = Number.parseInt(value, 8);
+  else if (option === 'ro') mount.readOnly = true;
+  else if (option !== 'rw') {
+    throw entry.problem(`tmpfs option "${option}" is not supported`, 'size=, mode=, ro and rw are');
+  }
+}

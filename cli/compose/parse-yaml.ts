@@ -1,0 +1,147 @@
+/** YAML text → tree. Anchors, aliases and merge keys are resolved here; the size of the result is bounded. */
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  type YAMLMap,
+  type Document as YamlDocument,
+} from 'yaml';
+import { type Problem, ProblemError } from './problem.ts';
+import type { Entry, Mapping, Position, Tree } from './tree.ts';
+
+/** Far above any real file, far below what aliases of aliases can blow up to. */
+const MAX_NODES = 200_000;
+const MAX_DEPTH = 64;
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/** Throws ProblemError with the place of the first error. */
+export function parseYaml(file: string, text: string): Mapping {
+  const start = { file, line: 1, column: 1 };
+  if (text.length > MAX_BYTES) {
+    throw problem(start, `the file has ${text.length} characters`, `a compose file may have ${MAX_BYTES}`);
+  }
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, version: '1.2', merge: false, uniqueKeys: true });
+  const documentList = Array.isArray(documents) ? documents : [];
+  for (const document of documentList) {
+    const error = document.errors[0] ?? document.warnings[0];
+    if (error !== undefined) {
+      const { line, col } = lines.linePos(error.pos[0]);
+      const position = { file, line, column: col };
+      const message = (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+      if (error.code === 'TAG_RESOLVE_FAILED') {
+        const tag = /!\S+/.exec(message)?.[0] ?? 'here';
+        throw problem(position, `the tag ${tag} is not supported yet`, 'remove it and write the value out');
+      }
+      throw problem(position, `YAML: ${message}`, syntaxHint(error.code));
+    }
+  }
+  const [document, second] = documentList;
+  if (second !== undefined) throw problem(start, 'the file holds several YAML documents', 'keep one, without "---"');
+  if (document?.contents == null) throw problem(start, 'the file is empty', 'it needs at least "services:"');
+  const tree = new Converter(file, lines, document).convert(document.contents as Node, 0);
+  if (tree.kind !== 'mapping') throw problem(tree.position, 'the file must be a mapping', 'start with "services:"');
+  return tree;
+}
+
+function syntaxHint(code: string): string {
+  switch (code) {
+    case 'TAB_AS_INDENT':
+      return 'indent with spaces';
+    case 'DUPLICATE_KEY':
+      return 'remove one of the two';
+    case 'BAD_INDENT':
+    case 'MULTILINE_IMPLICIT_KEY':
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return 'check the indentation';
+    default:
+      return 'check the syntax here and in the line above';
+  }
+}
+
+function problem(position: Position, message: string, hint: string): ProblemError {
+  const value: Problem = { position, key: '', message, hint };
+  return new ProblemError(value);
+}
+
+class Converter {
+  readonly #file: string;
+  readonly #lines: LineCounter;
+  readonly #document: YamlDocument;
+  /** Resolving one walks the document. */
+  readonly #targets = new Map<Alias, Node>();
+  #nodes = 0;
+
+  constructor(file: string, lines: LineCounter, document: YamlDocument) {
+    this.#file = file;
+    this.#lines = lines;
+    this.#document = document;
+  }
+
+  convert(node: Node, depth: number, at?: Position): Tree {
+    const position = at ?? this.#position(node);
+    this.#nodes += 1;
+    if (this.#nodes > MAX_NODES) throw problem(position, 'aliases make the file too large', 'use fewer aliases');
+    if (depth > MAX_DEPTH) throw problem(position, 'values are nested too deeply', `${MAX_DEPTH} levels are allowed`);
+    if (isAlias(node)) return this.convert(this.#resolve(node, position), depth + 1, position);
+    if (isMap(node)) return this.#mapping(node, position, depth);
+    if (isSeq(node)) {
+      return { kind: 'sequence', position, items: node.items.map((item) => this.convert(item as Node, depth + 1)) };
+    }
+    if (!isScalar(node)) throw problem(position, 'unexpected YAML node', 'write a mapping, a list or a value');
+    const quoted = node.type !== 'PLAIN';
+    const value = node.value as string | number | boolean | null;
+    const text = quoted ? String(value) : (node.source ?? '');
+    return { kind: 'scalar', position, text, value, quoted };
+  }
+
+  #resolve(alias: Alias, position: Position): Node {
+    const target = this.#targets.get(alias) ?? alias.resolve(this.#document);
+    if (target === undefined) {
+      throw problem(position, `unknown alias *${alias.source}`, `define &${alias.source} before it`);
+    }
+    this.#targets.set(alias, target);
+    return target;
+  }
+
+  #position(node: Node): Position {
+    const { line, col } = this.#lines.linePos(node.range?.[0] ?? 0);
+    return { file: this.#file, line, column: col };
+  }
+
+  #mapping(map: YAMLMap, position: Position, depth: number): Mapping {
+    const entries = new Map<string, Entry>();
+    const merged: Mapping[] = [];
+    for (const pair of map.items as Pair<Node, Node | null>[]) {
+      const keyPosition = this.#position(pair.key);
+      if (!isScalar(pair.key)) throw problem(keyPosition, 'a key must be a plain word', 'write it on one line');
+      const key = pair.key.type === 'PLAIN' ? (pair.key.source ?? '') : String(pair.key.value);
+      const value: Tree =
+        pair.value === null
+          ? { kind: 'scalar', position: keyPosition, text: '', value: null, quoted: false }
+          : this.convert(pair.value, depth + 1);
+      if (key === '<<' && pair.key.type === 'PLAIN') merged.push(...mergeSources(value));
+      else entries.set(key, { key, keyPosition, value });
+    }
+    // Explicit keys win over merged ones, earlier sources over later ones (YAML merge key type).
+    for (const source of merged) {
+      for (const [key, entry] of source.entries) if (!entries.has(key)) entries.set(key, entry);
+    }
+    return { kind: 'mapping', position, entries };
+  }
+}
+
+function mergeSources(value: Tree): readonly Mapping[] {
+  const sources = value.kind === 'sequence' ? value.items : [value];
+  return sources.map((source) => {
+    if (source.kind !== 'mapping')
+      throw problem(source.position, '"<<" merges mappings only', 'give it an alias of one');
+    return source;
+  });
+}

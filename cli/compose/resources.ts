@@ -1,0 +1,170 @@
+/** The top-level networks, volumes, configs and secrets: their names in the cluster, and what they are made of. */
+import type { ConfigSpec, NetworkSpec, SecretSpec, VolumeSpec } from '../../proto/generated/gantry/v1/types.ts';
+import type { Cursor, KeySet } from './cursor.ts';
+import { type EnvironmentContext, readProjectFile } from './environment.ts';
+import { CONFIG_KEYS, IPAM_CONFIG_KEYS, IPAM_KEYS, NETWORK_KEYS, SECRET_KEYS, VOLUME_KEYS } from './keys.ts';
+
+export const STACK_LABEL = 'com.docker.stack.namespace';
+
+/** A resource by the name it has in the compose file. */
+export interface Resource<Spec> {
+  /** As the cluster names it. */
+  readonly fullName: string;
+  /** Undefined: external, it exists already. */
+  readonly spec: Spec | undefined;
+}
+
+export interface ResourceContext extends EnvironmentContext {
+  readonly stackName: string;
+  readonly readBytes: (path: string) => Uint8Array | undefined;
+}
+
+/** Reads one section; `read` is called for those that aren't external. */
+function readSection<Spec>(
+  section: Cursor | undefined,
+  keys: KeySet,
+  context: ResourceContext,
+  read: (entry: Cursor, fullName: string) => Spec,
+): Map<string, Resource<Spec>> {
+  const resources = new Map<string, Resource<Spec>>();
+  if (section === undefined || section.isNull) return resources;
+  for (const [name, entry] of section.attempt((cursor) => cursor.entries()) ?? []) {
+    const resource = entry.attempt(() => {
+      if (!entry.isNull) entry.checkKeys(keys);
+      const given = entry.isNull ? undefined : entry.field('name', (cursor) => cursor.string());
+      if (!entry.isNull && isExternal(entry))
+        return { fullName: externalName(entry) ?? given ?? name, spec: undefined };
+      const fullName = given ?? `${context.stackName}_${name}`;
+      return { fullName, spec: read(entry, fullName) };
+    });
+    if (resource !== undefined) resources.set(name, resource);
+  }
+  return resources;
+}
+
+function isExternal(entry: Cursor): boolean {
+  const external = entry.child('external');
+  if (external === undefined || external.isNull) return false;
+  return external.tree.kind === 'mapping' || external.boolean();
+}
+
+/** `external: { name: x }`, the old form. */
+function externalName(entry: Cursor): string | undefined {
+  const external = entry.child('external');
+  return external?.tree.kind === 'mapping' ? external.field('name', (cursor) => cursor.string()) : undefined;
+}
+
+function labelsOf(entry: Cursor, context: ResourceContext): Record<string, string> {
+  const own = entry.isNull ? undefined : entry.field('labels', (cursor) => cursor.labels());
+  return { ...own, [STACK_LABEL]: context.stackName };
+}
+
+function optionsOf(entry: Cursor): Record<string, string> {
+  return entry.isNull ? {} : (entry.field('driver_opts', (cursor) => cursor.labels()) ?? {});
+}
+
+export function readNetworks(
+  section: Cursor | undefined,
+  context: ResourceContext,
+): Map<string, Resource<NetworkSpec>> {
+  return readSection(section, NETWORK_KEYS, context, (entry, name) => readNetwork(entry, name, context));
+}
+
+function readNetwork(entry: Cursor, name: string, context: ResourceContext): NetworkSpec {
+  const flag = (key: string) => (entry.isNull ? false : (entry.field(key, (cursor) => cursor.boolean()) ?? false));
+  const driver = entry.isNull ? undefined : entry.field('driver', (cursor) => cursor.oneOf(['bridge', 'overlay']));
+  const ipam = entry.isNull ? undefined : entry.field('ipam', readIpam);
+  return {
+    annotations: { name, labels: labelsOf(entry, context) },
+    driver: driver ?? 'overlay',
+    driverOpts: optionsOf(entry),
+    internal: flag('internal'),
+    attachable: flag('attachable'),
+    subnet: ipam?.subnet ?? '',
+    gateway: ipam?.gateway ?? '',
+  };
+}
+
+function readIpam(ipam: Cursor): { subnet: string; gateway: string } | undefined {
+  ipam.checkKeys(IPAM_KEYS);
+  ipam.field('driver', (cursor) => cursor.oneOf(['default']));
+  const configs =
+    ipam.field('config', (cursor) =>
+      cursor.items((item) => {
+        item.checkKeys(IPAM_CONFIG_KEYS);
+        return {
+          subnet: item.field('subnet', readSubnet) ?? '',
+          gateway: item.field('gateway', (child) => child.string()) ?? '',
+        };
+      }),
+    ) ?? [];
+  if (configs.length > 1) throw ipam.problem('several subnets are not supported yet', 'keep one');
+  return configs[0];
+}
+
+function readSubnet(cursor: Cursor): string {
+  const text = cursor.string();
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
+  const valid = match?.slice(1, 5).every((byte) => Number(byte) < 256) === true && Number(match[5]) <= 30;
+  if (!valid) throw cursor.problem(`"${text}" is not an IPv4 subnet`, 'write it as 10.20.0.0/24');
+  return text;
+}
+
+export function readVolumes(section: Cursor | undefined, context: ResourceContext): Map<string, Resource<VolumeSpec>> {
+  return readSection(section, VOLUME_KEYS, context, (entry) => ({
+    driver: (entry.isNull ? undefined : entry.field('driver', (cursor) => cursor.oneOf(['local']))) ?? 'local',
+    driverOpts: optionsOf(entry),
+    labels: labelsOf(entry, context),
+  }));
+}
+
+export function readConfigs(section: Cursor | undefined, context: ResourceContext): Map<string, Resource<ConfigSpec>> {
+  return readSection(section, CONFIG_KEYS, context, (entry, name) => ({
+    annotations: { name, labels: labelsOf(entry, context) },
+    data: readContent(entry, ['file', 'content', 'environment'], context),
+  }));
+}
+
+export function readSecrets(section: Cursor | undefined, context: ResourceContext): Map<string, Resource<SecretSpec>> {
+  return readSection(section, SECRET_KEYS, context, (entry, name) => ({
+    annotations: { name, labels: labelsOf(entry, context) },
+    data: readContent(entry, ['file', 'environment'], context),
+  }));
+}
+
+/** As much as swarm allows; larger data belongs into an image or a volume. */
+const MAX_CONTENT_BYTES = 1024 * 1024;
+
+type Source = 'file' | 'content' | 'environment';
+
+function readContent(entry: Cursor, sources: readonly Source[], context: ResourceContext): Buffer {
+  const given = entry.isNull ? [] : sources.filter((source) => entry.child(source)?.isNull === false);
+  const [source] = given;
+  const choice = sources.join(', ');
+  if (source === undefined) throw entry.problem('says not where its content is', `add one of ${choice}, or external`);
+  if (given.length > 1) throw entry.problem(`has several of ${choice}`, 'keep one');
+  const cursor = entry.child(source) ?? entry;
+  const data = contentOf(cursor, source, context);
+  if (data.byteLength > MAX_CONTENT_BYTES) {
+    throw cursor.problem(`the content has ${data.byteLength} bytes`, `at most ${MAX_CONTENT_BYTES} are allowed`);
+  }
+  return data;
+}
+
+function contentOf(cursor: Cursor, source: Source, context: ResourceContext): Buffer {
+  const text = cursor.string();
+  switch (source) {
+    case 'content':
+      return Buffer.from(text);
+    case 'environment': {
+      const value = context.lookup(text);
+      if (value === undefined) throw cursor.problem(`the variable ${text} is not set`, 'set it before deploying');
+      return Buffer.from(value);
+    }
+    case 'file': {
+      const data = readProjectFile(cursor, context.projectDirectory, text, context.readBytes);
+      if (data === undefined) throw cursor.problem(`file "${text}" not found`, 'make it, or correct the path');
+      return Buffer.from(data);
+    }
+  }
+}
