@@ -52,7 +52,7 @@ export function serverStreamMethod<Request, Response>(
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
     const signal = signalOf(call);
-    void pump(handler(call.request, signal), call, signal);
+    void pump(() => handler(call.request, signal), call, signal);
   };
 }
 
@@ -72,7 +72,7 @@ export function bidiMethod<Request, Response>(
 ): handleBidiStreamingCall<Request, Response> {
   return (call) => {
     const signal = signalOf(call);
-    void pump(handler(requestsOf(call), signal), call, signal);
+    void pump(() => handler(requestsOf(call), signal), call, signal);
   };
 }
 
@@ -83,13 +83,14 @@ async function* requestsOf<Request>(
   for await (const message of call.iterator({ destroyOnReturn: false })) yield message as Request;
 }
 
+/** `open` may throw before there is anything to iterate; that reaches the client like any other error. */
 async function pump<Response>(
-  responses: AsyncIterable<Response>,
+  open: () => AsyncIterable<Response>,
   call: ServerWritableStream<unknown, Response> | ServerDuplexStream<unknown, Response>,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    for await (const response of responses) {
+    for await (const response of open()) {
       if (signal.aborted) return;
       if (!call.write(response)) await drained(call, signal);
     }
