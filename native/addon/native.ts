@@ -3,6 +3,9 @@
  * throws with an Error that has Node's `code` ('ENOENT'), `errno` and `syscall`. Calls that can block run on a
  * thread of their own; none changes the calling thread's namespaces.
  */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
 export interface OverlayMount {
   /** Topmost first. */
@@ -21,32 +24,66 @@ export interface NamespaceSocket {
   readonly port: number;
 }
 
+/** Bytes for names that aren't UTF-8. */
+export type Path = string | Uint8Array;
+
 export interface Native {
-  /** New network namespace, loopback up, kept by a bind mount at `path` (made if missing). */
+  /** New network namespace, loopback up, kept by a bind mount at `path` (made if missing). EEXIST if `path` is a namespace already. */
   createNetns(path: string): Promise<void>;
   /** A netlink socket of the protocol (0: route, 12: netfilter) in the namespace; null for the caller's own. The caller closes it with closeFd. */
   netlinkOpen(netnsPath: string | null, protocol: number): Promise<number>;
   /**
    * Sends one buffer (one or more messages; the last one, or all, with NLM_F_ACK or as a dump) and receives until
-   * `expected` acks/errors/NLMSG_DONE have come; resolves to the datagrams received.
+   * `expected` acks/errors/NLMSG_DONE have come; resolves to the datagrams received. Resolves earlier when a message was
+   * refused and nothing more comes (a batch refused as a whole gets one error). Rejects with ENOBUFS when answers were
+   * lost, ETIMEDOUT when fewer than expected have come in 10 s. Requests on one fd take turns.
    */
   netlinkRequest(fd: number, message: Uint8Array, expected: number): Promise<Buffer[]>;
-  /** A bound socket in the namespace, for dgram's bind({fd}) or net's listen({fd}). */
+  /** A bound socket in the namespace, for dgram's bind({fd}) or net's listen({fd}). IPv6 sockets don't take IPv4. */
   socketInNetns(socket: NamespaceSocket): Promise<number>;
   closeFd(fd: number): void;
   /** mount(2); flags as numbers from mount(2). */
   mount(source: string, target: string, fstype: string, flags: number, data: string): Promise<void>;
-  /** Any number of layers: fsopen(2) with lowerdir+ (Linux 6.5), else mount(2) with short relative paths. */
+  /**
+   * Up to 500 layers: fsopen(2) with lowerdir+ (Linux 6.8), else mount(2) with descriptors for paths. Without index,
+   * redirect_dir and metacopy. A single layer without upper becomes a read-only bind mount.
+   */
   mountOverlay(overlay: OverlayMount): Promise<void>;
   /** umount2(2) */
   unmount(target: string, flags: number): Promise<void>;
-  /** setsockopt-free helpers on files; symbolic links aren't followed. */
-  getXattr(path: string, name: string): Buffer | null;
-  setXattr(path: string, name: string, value: Uint8Array): void;
-  removeXattr(path: string, name: string): void;
-  listXattr(path: string): string[];
-  /** mode with S_IFMT bits. */
-  mknod(path: string, mode: number, major: number, minor: number): void;
+  /** Extended attributes; symbolic links aren't followed. Null when there is none, also where the file system has none at all. */
+  getXattr(path: Path, name: string): Buffer | null;
+  setXattr(path: Path, name: string, value: Uint8Array): void;
+  removeXattr(path: Path, name: string): void;
+  listXattr(path: Path): string[];
+  /** mode with S_IFMT bits; the umask doesn't apply. */
+  mknod(path: Path, mode: number, major: number, minor: number): void;
   /** Exclusive, non-blocking flock(2) on an open fd; false when another process has it. */
   tryLock(fd: number): boolean;
 }
+
+/** The project's directory, from the sources as well as from the bundle in dist/. */
+function projectDirectory(): string {
+  let directory = import.meta.dirname;
+  while (!existsSync(join(directory, 'package.json'))) {
+    const parent = dirname(directory);
+    if (parent === directory)
+      throw new Error(`no package.json above ${import.meta.dirname}: Gantry's files are incomplete`);
+    directory = parent;
+  }
+  return directory;
+}
+
+const buildDirectory = join(projectDirectory(), 'native/build');
+
+/** The OCI runtime and shim: one program, which sits on the host beside the agent. */
+export function runtimeBinaryPath(): string {
+  return join(buildDirectory, 'gantry-runtime');
+}
+
+/** The init that `--init` puts before the user's process; to be bind-mounted into the container. */
+export function initBinaryPath(): string {
+  return join(buildDirectory, 'gantry-init');
+}
+
+export const native = createRequire(import.meta.url)(join(buildDirectory, 'gantry.node')) as Native;
