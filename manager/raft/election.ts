@@ -1,0 +1,69 @@
+/** Campaigning and voting: sections 5.2 and 5.4.1 of the paper, 9.6 of the thesis. */
+import { type Message, NO_PEER, type VoteRequest, type VoteResponse } from './message.ts';
+import type { Raft } from './raft.ts';
+import { broadcastAppend } from './replication.ts';
+
+/** The election timeout has passed, or somebody wants this node to lead. */
+export function startElection(raft: Raft): void {
+  if (raft.role === 'leader' || !raft.promotable) return;
+  if (raft.config.preVote) askForPreVotes(raft);
+  else askForVotes(raft);
+}
+
+function askForPreVotes(raft: Raft): void {
+  raft.becomePreCandidate();
+  // The term that it would campaign in; its own stays as it is.
+  ask(raft, 'pre-vote-request', raft.term + 1);
+}
+
+function askForVotes(raft: Raft): void {
+  raft.becomeCandidate();
+  ask(raft, 'vote-request', raft.term);
+}
+
+function ask(raft: Raft, type: VoteRequest['type'], term: number): void {
+  for (const peer of raft.tracker.voters) {
+    // Its own vote, too, counts only once it is on disk.
+    if (peer === raft.id) raft.sendAfterAppend(peer, { type: responseType(type), granted: true }, term);
+    else raft.send(peer, { type, lastIndex: raft.log.lastIndex(), lastTerm: raft.log.lastTerm() }, term);
+  }
+}
+
+/** Whether this node hears from a leader and so lets nobody disturb it: section 6.2 of the thesis. */
+export function inLease(raft: Raft): boolean {
+  const { checkQuorum, electionTicks } = raft.config;
+  return checkQuorum && raft.leader !== NO_PEER && raft.electionElapsed < electionTicks;
+}
+
+/** Answers a request whose term is this node's own, or for a pre-vote a later one. */
+export function handleVoteRequest(raft: Raft, request: Message<VoteRequest>): void {
+  const { from, type, term, lastIndex, lastTerm } = request;
+  const free = raft.vote === NO_PEER && raft.leader === NO_PEER;
+  const canVote = raft.vote === from || free || (type === 'pre-vote-request' && term > raft.term);
+  if (!canVote || !raft.log.isUpToDate(lastIndex, lastTerm)) {
+    raft.sendAfterAppend(from, { type: responseType(type), granted: false });
+    return;
+  }
+  // In the term of the request: that of a pre-vote isn't this node's, and the asker would ignore an earlier one.
+  raft.sendAfterAppend(from, { type: responseType(type), granted: true }, term);
+  if (type === 'vote-request') {
+    raft.electionElapsed = 0;
+    raft.vote = from;
+  }
+}
+
+export function handleVoteResponse(raft: Raft, { from, type, granted }: Message<VoteResponse>): void {
+  // One that comes late, from the other kind of campaign, counts for nothing.
+  if (raft.role !== (type === 'pre-vote-response' ? 'pre-candidate' : 'candidate')) return;
+  const result = raft.tracker.recordVote(from, granted);
+  if (result === 'lost') raft.becomeFollower(raft.term, NO_PEER);
+  if (result === 'won' && raft.role === 'pre-candidate') askForVotes(raft);
+  else if (result === 'won') {
+    raft.becomeLeader();
+    broadcastAppend(raft);
+  }
+}
+
+function responseType(type: VoteRequest['type']): VoteResponse['type'] {
+  return type === 'vote-request' ? 'vote-response' : 'pre-vote-response';
+}

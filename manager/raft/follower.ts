@@ -1,0 +1,46 @@
+/** What a node does with what its leader sends: sections 5.3 and 7 of the paper. */
+import type { Append, Heartbeat, InstallSnapshot, Message, Snapshot } from './message.ts';
+import type { Raft } from './raft.ts';
+
+export function handleAppend(raft: Raft, message: Message<Append>): void {
+  const { from, previousIndex, previousTerm, entries, commit } = message;
+  if (previousIndex < raft.log.committed) {
+    // Outdated: what is committed is the leader's, so there is nothing to compare.
+    raft.sendAfterAppend(from, { type: 'append-accepted', index: raft.log.committed });
+    return;
+  }
+  const last = raft.log.appendAfter(previousIndex, previousTerm, entries);
+  if (last === undefined) {
+    const end = Math.min(previousIndex, raft.log.lastIndex());
+    const { index: hintIndex, term: hintTerm } = raft.log.findAtMostTerm(end, previousTerm);
+    raft.sendAfterAppend(from, { type: 'append-rejected', index: previousIndex, hintIndex, hintTerm });
+    return;
+  }
+  raft.log.commitTo(Math.min(commit, last));
+  raft.sendAfterAppend(from, { type: 'append-accepted', index: last });
+}
+
+export function handleHeartbeat(raft: Raft, { from, commit }: Message<Heartbeat>): void {
+  raft.log.commitTo(commit);
+  raft.send(from, { type: 'heartbeat-response' });
+}
+
+export function handleSnapshot(raft: Raft, { from, snapshot }: Message<InstallSnapshot>): void {
+  const index = restore(raft, snapshot) ? raft.log.lastIndex() : raft.log.committed;
+  raft.sendAfterAppend(from, { type: 'append-accepted', index });
+}
+
+/** False when this node has all of it anyway. */
+function restore(raft: Raft, snapshot: Snapshot): boolean {
+  const { index, term, voters } = snapshot;
+  if (index <= raft.log.committed) return false;
+  if (raft.log.matches(index, term)) {
+    // The log has the entry: the snapshot only says that it is committed.
+    raft.log.commitTo(index);
+    return false;
+  }
+  raft.log.restore(snapshot);
+  raft.tracker.setVoters(voters);
+  raft.tracker.resetProgress(raft.id, index);
+  return true;
+}

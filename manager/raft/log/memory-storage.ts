@@ -1,0 +1,68 @@
+/** A log in memory: what the core reads, beside the durable one that is only read at start; in simulations all there is. */
+import { type Entry, type HardState, NO_PEER, type PeerId, type Snapshot } from '../message.ts';
+import { type LogStorage, limitBytes } from './log-storage.ts';
+
+export class MemoryStorage implements LogStorage {
+  #hardState: HardState = { term: 0, vote: NO_PEER, commit: 0 };
+  #snapshot: Snapshot | undefined;
+  /** Of what is compacted: index and term. */
+  #compacted = { index: 0, term: 0 };
+  #entries: Entry[] = [];
+
+  initialState(): { readonly hardState: HardState; readonly voters: readonly PeerId[] } {
+    return { hardState: this.#hardState, voters: this.#snapshot?.voters ?? [] };
+  }
+
+  firstIndex(): number {
+    return this.#compacted.index + 1;
+  }
+
+  lastIndex(): number {
+    return this.#compacted.index + this.#entries.length;
+  }
+
+  term(index: number): number | undefined {
+    if (index === this.#compacted.index) return this.#compacted.term;
+    return this.#entries[index - this.firstIndex()]?.term;
+  }
+
+  entries(low: number, high: number, maxBytes: number): readonly Entry[] {
+    return limitBytes(this.#entries.slice(low - this.firstIndex(), high - this.firstIndex()), maxBytes);
+  }
+
+  snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  setHardState(hardState: HardState): void {
+    this.#hardState = hardState;
+  }
+
+  /** Puts the entries in, over whatever was there from the first one's index on. */
+  append(entries: readonly Entry[]): void {
+    const [first] = entries;
+    if (first === undefined) return;
+    this.#entries.length = first.index - this.firstIndex();
+    for (const entry of entries) this.#entries.push(entry);
+  }
+
+  /** Makes the snapshot the one to be sent; the log stays as it is. */
+  setSnapshot(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+  }
+
+  /** Replaces the whole log by a snapshot. */
+  applySnapshot(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    this.#compacted = { index: snapshot.index, term: snapshot.term };
+    this.#entries = [];
+  }
+
+  /** Forgets the entries up to and including `index`. */
+  compact(index: number): void {
+    const term = this.term(index);
+    if (term === undefined) return;
+    this.#entries = this.#entries.slice(index - this.#compacted.index);
+    this.#compacted = { index, term };
+  }
+}

@@ -1,0 +1,129 @@
+/** What happens with a message: first by its term, then by its kind and this node's role. */
+import { handleVoteRequest, handleVoteResponse, inLease, startElection } from './election.ts';
+import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.ts';
+import { type Message, NO_PEER } from './message.ts';
+import type { Raft } from './raft.ts';
+import {
+  broadcastAppend,
+  broadcastHeartbeat,
+  handleAppendAccepted,
+  handleAppendRejected,
+  handleHeartbeatResponse,
+} from './replication.ts';
+
+export function step(raft: Raft, message: Message): void {
+  if (message.term < raft.term) answerEarlierTerm(raft, message);
+  else if (message.term === raft.term || enterLaterTerm(raft, message)) dispatch(raft, message);
+}
+
+/** Adopts the later term where the message calls for it; false when the message is to be ignored. */
+function enterLaterTerm(raft: Raft, message: Message): boolean {
+  const { type, term, from } = message;
+  switch (type) {
+    case 'vote-request':
+      if (inLease(raft)) return false;
+      break;
+    case 'pre-vote-request':
+      // Answered without the term being taken over: nobody leads or campaigns in it yet.
+      return !inLease(raft);
+    case 'pre-vote-response':
+      // In the term of the campaign to come, when it was granted.
+      if (message.granted) return true;
+      break;
+    case 'append':
+    case 'heartbeat':
+    case 'install-snapshot':
+      raft.becomeFollower(term, from);
+      return true;
+    default:
+      break;
+  }
+  raft.becomeFollower(term, NO_PEER);
+  return true;
+}
+
+/**
+ * Whoever still believes in an earlier term is ignored, with two exceptions, so that nobody gets stuck: a leader that
+ * this node's own campaign has left behind, and one who asks for a pre-vote.
+ */
+function answerEarlierTerm(raft: Raft, { type, from }: Message): void {
+  const { checkQuorum, preVote } = raft.config;
+  if ((checkQuorum || preVote) && (type === 'heartbeat' || type === 'append')) {
+    raft.sendAfterAppend(from, { type: 'append-accepted', index: 0 });
+  } else if (type === 'pre-vote-request') {
+    raft.sendAfterAppend(from, { type: 'pre-vote-response', granted: false });
+  }
+}
+
+function dispatch(raft: Raft, message: Message): void {
+  switch (message.type) {
+    case 'vote-request':
+    case 'pre-vote-request':
+      handleVoteRequest(raft, message);
+      break;
+    case 'vote-response':
+    case 'pre-vote-response':
+      handleVoteResponse(raft, message);
+      break;
+    case 'append':
+    case 'heartbeat':
+    case 'install-snapshot':
+      fromLeader(raft, message);
+      break;
+    default:
+      if (raft.role === 'leader') fromFollower(raft, message);
+  }
+}
+
+type LeaderMessage = Extract<Message, { type: 'append' | 'heartbeat' | 'install-snapshot' }>;
+type FollowerMessage = Extract<Message, { type: 'append-accepted' | 'append-rejected' | 'heartbeat-response' }>;
+
+function fromLeader(raft: Raft, message: LeaderMessage): void {
+  // There is one leader to a term: a candidate has lost.
+  if (raft.role !== 'follower') raft.becomeFollower(message.term, message.from);
+  raft.electionElapsed = 0;
+  raft.leader = message.from;
+  if (message.type === 'append') handleAppend(raft, message);
+  else if (message.type === 'heartbeat') handleHeartbeat(raft, message);
+  else handleSnapshot(raft, message);
+}
+
+function fromFollower(raft: Raft, message: FollowerMessage): void {
+  if (message.type === 'append-accepted') handleAppendAccepted(raft, message);
+  else if (message.type === 'append-rejected') handleAppendRejected(raft, message);
+  else handleHeartbeatResponse(raft, message);
+}
+
+/** One unit of logical time has passed. */
+export function tick(raft: Raft): void {
+  raft.electionElapsed += 1;
+  if (raft.role === 'leader') tickLeader(raft);
+  else if (raft.promotable && raft.electionElapsed >= raft.electionTimeout) {
+    raft.electionElapsed = 0;
+    startElection(raft);
+  }
+}
+
+function tickLeader(raft: Raft): void {
+  const { electionTicks, heartbeatTicks, checkQuorum } = raft.config;
+  raft.heartbeatElapsed += 1;
+  if (raft.electionElapsed >= electionTicks) {
+    raft.electionElapsed = 0;
+    if (checkQuorum && !raft.tracker.takeQuorumActive(raft.id)) {
+      raft.becomeFollower(raft.term, NO_PEER);
+      return;
+    }
+  }
+  if (raft.heartbeatElapsed >= heartbeatTicks) {
+    raft.heartbeatElapsed = 0;
+    broadcastHeartbeat(raft);
+  }
+}
+
+/** False when this node doesn't lead: then nothing happens. */
+export function propose(raft: Raft, data: readonly Uint8Array[]): boolean {
+  if (raft.role !== 'leader') return false;
+  raft.appendOwn(data);
+  broadcastAppend(raft);
+  return true;
+}

@@ -1,0 +1,162 @@
+/**
+ * The Raft log on disk: an LMDB environment with the entries by index, the hard state, and the latest snapshot. LMDB
+ * commits atomically, so a crash in the middle of a write leaves the state before it; nothing is ever half there.
+ */
+import { join } from 'node:path';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { GantryError } from '../../proto/errors.ts';
+import { MemoryStorage } from '../raft/log/memory-storage.ts';
+import type { Entry, HardState, PeerId, Snapshot } from '../raft/message.ts';
+import { decodeEntry, decodeRecord, encodeEntry, encodeRecord } from './record.ts';
+
+const FORMAT_VERSION = 1;
+
+type RecordName = 'format' | 'hard-state' | 'snapshot' | 'snapshot-data';
+
+/** What is written in one transaction. */
+export interface LogWrite {
+  readonly hardState: HardState | undefined;
+  /** Over whatever there is from the first one's index on. */
+  readonly entries: readonly Entry[];
+}
+
+export class DurableLog {
+  readonly #dir: string;
+  readonly #root: RootDatabase<Buffer, string>;
+  readonly #entries: Database<Buffer, number>;
+  readonly #records: Database<Buffer, RecordName>;
+  /** Of the transaction that is being put together. */
+  readonly #writes: Promise<boolean>[] = [];
+
+  /** Opens or makes the files in `dir`, which exists and is locked by the caller. */
+  constructor(dir: string) {
+    this.#dir = dir;
+    try {
+      // Without overlappingSync a commit resolves only once fdatasync has returned.
+      this.#root = open({ path: join(dir, 'raft.lmdb'), encoding: 'binary', overlappingSync: false });
+      this.#entries = this.#root.openDB({ name: 'entries', encoding: 'binary' });
+      this.#records = this.#root.openDB({ name: 'records', encoding: 'binary' });
+    } catch (error) {
+      throw this.#damaged('its file cannot be opened', error);
+    }
+  }
+
+  /** Everything there is, checked. Undefined when the log is new. CORRUPT, UNSUPPORTED. */
+  load(): MemoryStorage | undefined {
+    const format = this.#read('format');
+    if (format === undefined) return undefined;
+    this.#checkFormat(Number(format));
+    const snapshot = this.#loadSnapshot();
+    const storage = new MemoryStorage();
+    storage.applySnapshot(snapshot);
+    storage.append(this.#loadEntries(snapshot.index));
+    const hardState = this.#readJson<HardState>('hard-state');
+    if (hardState.commit > storage.lastIndex()) throw this.#damaged('committed entries are missing at its end');
+    storage.setHardState(hardState);
+    return storage;
+  }
+
+  /** The first state of a log: nothing but who votes. */
+  async bootstrap(voters: readonly PeerId[], hardState: HardState): Promise<void> {
+    await this.#commit(() => {
+      this.#write('format', Buffer.from(String(FORMAT_VERSION)));
+      this.#writeSnapshot({ index: 0, term: 0, voters, data: new Uint8Array() });
+      this.#writeJson('hard-state', hardState);
+    });
+  }
+
+  /** On disk when it resolves. `previousLast`: index of the last entry there was. */
+  append({ hardState, entries }: LogWrite, previousLast: number): Promise<void> {
+    return this.#commit(() => {
+      for (const entry of entries) this.#writes.push(this.#entries.put(entry.index, encodeEntry(entry)));
+      const last = entries.at(-1)?.index ?? previousLast;
+      for (let index = last + 1; index <= previousLast; index += 1) this.#writes.push(this.#entries.remove(index));
+      if (hardState !== undefined) this.#writeJson('hard-state', hardState);
+    });
+  }
+
+  /** Puts the snapshot in the place of the entries from `first` up to its own index. On disk when it resolves. */
+  compact(snapshot: Snapshot, first: number): Promise<void> {
+    return this.#commit(() => {
+      this.#writeSnapshot(snapshot);
+      for (let index = first; index <= snapshot.index; index += 1) this.#writes.push(this.#entries.remove(index));
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+
+  /** One LMDB transaction for all that `write` puts and removes. */
+  async #commit(write: () => void): Promise<void> {
+    const batch = this.#root.batch(write);
+    // Each write has a promise of its own, which fails with the transaction.
+    await Promise.all([batch, ...this.#writes.splice(0)]);
+  }
+
+  #checkFormat(version: number): void {
+    if (version === FORMAT_VERSION) return;
+    throw new GantryError(
+      'UNSUPPORTED',
+      `the log in ${this.#dir} has format ${version}, which this version does not know`,
+      {
+        hint: 'run the newer version of gantryd that wrote it',
+      },
+    );
+  }
+
+  #loadSnapshot(): Snapshot {
+    const about = this.#readJson<Omit<Snapshot, 'data'>>('snapshot');
+    const data = this.#read('snapshot-data');
+    if (data === undefined) throw this.#damaged('its snapshot is missing');
+    return { ...about, data };
+  }
+
+  #loadEntries(after: number): Entry[] {
+    const entries: Entry[] = [];
+    for (const { key, value } of this.#entries.getRange({ start: after + 1 })) {
+      const index = after + entries.length + 1;
+      if (key !== index) throw this.#damaged(`entry ${index} is missing`);
+      // Copied: LMDB's own memory is only valid until the next read.
+      const entry = decodeEntry(index, Buffer.from(value));
+      if (entry === undefined) throw this.#damaged(`the checksum of entry ${index} does not fit`);
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  #writeSnapshot({ index, term, voters, data }: Snapshot): void {
+    this.#writeJson('snapshot', { index, term, voters });
+    this.#write('snapshot-data', data);
+  }
+
+  #write(name: RecordName, content: Uint8Array): void {
+    this.#writes.push(this.#records.put(name, encodeRecord(name, content)));
+  }
+
+  #writeJson(name: RecordName, content: object): void {
+    this.#write(name, Buffer.from(JSON.stringify(content)));
+  }
+
+  /** Undefined when there is no such record. */
+  #read(name: RecordName): Buffer | undefined {
+    const record = this.#records.get(name);
+    if (record === undefined) return undefined;
+    const content = decodeRecord(name, Buffer.from(record));
+    if (content === undefined) throw this.#damaged(`the checksum of its ${name} does not fit`);
+    return content;
+  }
+
+  #readJson<Content>(name: RecordName): Content {
+    const content = this.#read(name);
+    if (content === undefined) throw this.#damaged(`its ${name} is missing`);
+    return JSON.parse(content.toString()) as Content;
+  }
+
+  #damaged(how: string, cause?: unknown): GantryError {
+    return new GantryError('CORRUPT', `the replicated log in ${this.#dir} is damaged: ${how}`, {
+      hint: 'restore the directory from a backup; without one, "gantry cluster leave --force" and begin a new cluster',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,38 @@
+/** When to take a snapshot and forget the entries before it. */
+
+export interface SnapshotLimits {
+  readonly maxEntries: number;
+  /** Of entries; or as much as the last snapshot had, if that is more, so that a large state isn't written all the time. */
+  readonly maxBytes: number;
+}
+
+export const DEFAULT_SNAPSHOT_LIMITS: SnapshotLimits = { maxEntries: 5000, maxBytes: 4 * 1024 * 1024 };
+
+export class SnapshotPolicy {
+  readonly #limits: SnapshotLimits;
+  #entries = 0;
+  #bytes = 0;
+  #snapshotBytes: number;
+
+  /** `snapshotBytes`: size of the snapshot there is. */
+  constructor(limits: SnapshotLimits, snapshotBytes: number) {
+    this.#limits = limits;
+    this.#snapshotBytes = snapshotBytes;
+  }
+
+  get due(): boolean {
+    const { maxEntries, maxBytes } = this.#limits;
+    return this.#entries >= maxEntries || this.#bytes >= Math.max(maxBytes, this.#snapshotBytes);
+  }
+
+  applied(bytes: number): void {
+    this.#entries += 1;
+    this.#bytes += bytes;
+  }
+
+  taken(bytes: number): void {
+    this.#entries = 0;
+    this.#bytes = 0;
+    this.#snapshotBytes = bytes;
+  }
+}
