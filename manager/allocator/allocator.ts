@@ -1,0 +1,48 @@
+/**
+ * Gives nodes blocks of addresses of the networks that their tasks use. Subnets and published ports are given
+ * when a stack is deployed, so that a conflict can be told to the user who asked.
+ */
+import type { Logger } from 'pino';
+import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import type { ControlLoop } from '../control-loop.ts';
+import type { NetworkObject } from '../store/network.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import { hasEnded } from '../store/task.ts';
+import { planBlocks } from './blocks.ts';
+
+/** Keys are ids of networks. */
+export function allocatorLoop(logger: Logger): ControlLoop {
+  return {
+    name: 'allocator',
+    kinds: ['task', 'network', 'node'],
+    allKeys: networkIds,
+    keysOf: (event, read) => {
+      if (event.kind === 'network') return event.change === 'create' ? [event.object.id] : [];
+      if (event.kind === 'node') return event.change === 'update' ? [] : networkIds(read);
+      if (event.kind !== 'task' || event.object.status.state !== TaskState.ASSIGNED) return [];
+      return event.object.spec.networks.map((network) => network.target);
+    },
+    reconcile: (tx, networkId) => {
+      const network = tx.get('network', networkId);
+      if (network === undefined) return undefined;
+      const present = new Set(tx.find('node', { by: 'all' }).map((node) => node.id));
+      const { blocks, exhausted } = planBlocks(network, demandOf(tx, network), present);
+      if (blocks.length !== network.blocks.length) tx.update('network', { ...network, blocks: [...blocks] });
+      if (exhausted.length > 0) logger.warn({ network: networkId, nodes: exhausted }, 'network has no addresses left');
+      return undefined;
+    },
+  };
+}
+
+function networkIds(read: ReadTransaction): string[] {
+  return read.find('network', { by: 'all' }).map((network) => network.id);
+}
+
+function demandOf(read: ReadTransaction, network: NetworkObject): Map<string, number> {
+  const demand = new Map<string, number>();
+  for (const task of read.find('task', { by: 'uses', value: network.id })) {
+    if (task.status.state < TaskState.ASSIGNED || hasEnded(task)) continue;
+    demand.set(task.nodeId, (demand.get(task.nodeId) ?? 0) + 1);
+  }
+  return demand;
+}

@@ -1,0 +1,17 @@
+/** What the API's methods work with. */
+import type { Logger } from 'pino';
+import type { RandomBytes } from '../../proto/ids.ts';
+import type { Clock } from '../clock.ts';
+import type { EngineCalls } from '../dispatcher/dispatcher.ts';
+import type { Store } from '../store/store.ts';
+
+export interface ApiContext {
+  readonly store: Store;
+  readonly engines: EngineCalls;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+  /** The node that this manager runs on. */
+  readonly nodeId: string;
+  leaderNodeId(): string;
+}

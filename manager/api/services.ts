@@ -1,0 +1,120 @@
+/** ServiceList, ServiceScale, ServiceRemove, TaskList. */
+import { GantryError } from '../../proto/errors.ts';
+import type {
+  ServiceListRequest,
+  ServiceListResponse,
+  ServiceRemoveRequest,
+  ServiceRemoveResponse,
+  ServiceScaleRequest,
+  ServiceScaleResponse,
+  ServiceSummary,
+  TaskListRequest,
+  TaskListResponse,
+} from '../../proto/generated/gantry/v1/control.ts';
+import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { eligibleNodes } from '../orchestrator/global/placement.ts';
+import { type ServiceObject, serviceName } from '../store/service.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import type { TaskObject } from '../store/task.ts';
+import type { ApiContext } from './context.ts';
+import { resolve, resolveNode } from './references.ts';
+import { checkReplicas } from './stack-validation.ts';
+
+export function serviceList({ store }: ApiContext, request: ServiceListRequest): ServiceListResponse {
+  return store.view((read) => {
+    const services = selectServices(read, request.stack, request.references);
+    services.sort((a, b) => compare(serviceName(a), serviceName(b)));
+    return { services: services.map((service) => summarise(read, service)) };
+  });
+}
+
+function selectServices(read: ReadTransaction, stack: string, references: readonly string[]): ServiceObject[] {
+  const inStack =
+    stack === '' ? read.find('service', { by: 'all' }) : read.find('service', { by: 'stack', value: stack });
+  if (references.length === 0) return inStack;
+  const named = new Set(references.map((reference) => resolve(read, 'service', reference)));
+  return inStack.filter((service) => named.has(service));
+}
+
+function summarise(read: ReadTransaction, service: ServiceObject): ServiceSummary {
+  const tasks = read.find('task', { by: 'service', value: service.id });
+  return { service, runningTasks: tasks.filter(runs).length, desiredTasks: desiredTasks(read, service) };
+}
+
+function runs(task: TaskObject): boolean {
+  return task.status.state === TaskState.RUNNING && task.desiredState === TaskState.RUNNING;
+}
+
+function desiredTasks(read: ReadTransaction, service: ServiceObject): number {
+  if (service.pendingDelete) return 0;
+  const { mode } = service.spec;
+  return mode?.$case === 'replicated' ? mode.value.replicas : eligibleNodes(read.find('node', { by: 'all' }));
+}
+
+export function serviceScale({ store }: ApiContext, request: ServiceScaleRequest): Promise<ServiceScaleResponse> {
+  return store.update((tx) => {
+    for (const [reference, replicas] of Object.entries(request.replicas)) {
+      const service = live(resolve(tx, 'service', reference));
+      checkReplicas(serviceName(service), replicas);
+      if (service.spec.mode?.$case !== 'replicated') {
+        throw new GantryError('WRONG_STATE', `service ${serviceName(service)} is global and can't be scaled`, {
+          hint: 'it has one task on every node',
+        });
+      }
+      if (service.spec.mode.value.replicas === replicas) continue;
+      tx.update('service', {
+        ...service,
+        spec: { ...service.spec, mode: { $case: 'replicated', value: { replicas } } },
+      });
+    }
+    return {};
+  });
+}
+
+export function serviceRemove({ store }: ApiContext, request: ServiceRemoveRequest): Promise<ServiceRemoveResponse> {
+  return store.update((tx) => {
+    for (const reference of request.references) {
+      const service = resolve(tx, 'service', reference);
+      if (!service.pendingDelete) tx.update('service', { ...service, pendingDelete: true });
+    }
+    return {};
+  });
+}
+
+function live(service: ServiceObject): ServiceObject {
+  if (!service.pendingDelete) return service;
+  throw new GantryError('NOT_FOUND', `service ${serviceName(service)} is being removed`);
+}
+
+export function taskList({ store }: ApiContext, request: TaskListRequest): TaskListResponse {
+  return store.view((read) => {
+    const services = new Set(request.services.map((reference) => resolve(read, 'service', reference).id));
+    const nodes = new Set(request.nodes.map((reference) => resolveNode(read, reference).id));
+    const tasks =
+      request.stack === ''
+        ? read.find('task', { by: 'all' })
+        : read.find('task', { by: 'stack', value: request.stack });
+    return {
+      tasks: tasks
+        .filter((task) => services.size === 0 || services.has(task.serviceId))
+        .filter((task) => nodes.size === 0 || nodes.has(task.nodeId))
+        .sort(byServiceAndSlot),
+    };
+  });
+}
+
+/** In a slot, the newest first. */
+function byServiceAndSlot(a: TaskObject, b: TaskObject): number {
+  return (
+    compare(a.serviceName, b.serviceName) ||
+    a.slot - b.slot ||
+    (a.slot === 0 ? compare(a.nodeId, b.nodeId) : 0) ||
+    b.meta.createdAtMs - a.meta.createdAtMs ||
+    compare(a.id, b.id)
+  );
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,102 @@
+/** StackDeploy and StackRemove. */
+import { GantryError } from '../../proto/errors.ts';
+import {
+  ChangeKind,
+  ObjectKind,
+  type StackChange,
+  type StackDeployRequest,
+  type StackDeployResponse,
+  type StackRemoveRequest,
+  type StackRemoveResponse,
+  type StackSpec,
+} from '../../proto/generated/gantry/v1/control.ts';
+import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
+import { newObjectId } from '../../proto/ids.ts';
+import { describePort } from '../allocator/ports.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import type { WriteTransaction } from '../store/transaction.ts';
+import type { ApiContext } from './context.ts';
+import { checkHostPorts } from './port-probe.ts';
+import { type Existing, type PlanStep, planStack, removals } from './stack-plan.ts';
+import { validateStack } from './stack-validation.ts';
+
+/** Plans, asks the nodes about the ports, then plans again and runs the plan in one transaction. */
+export async function stackDeploy(
+  context: ApiContext,
+  request: StackDeployRequest,
+  signal: AbortSignal,
+): Promise<StackDeployResponse> {
+  if (request.stack === undefined) throw new GantryError('INVALID_ARGUMENT', 'deploy a stack: the request has none');
+  const stack = validateStack(request.stack);
+  const plan = (read: ReadTransaction) =>
+    planStack(existingIn(read), stack, request.prune, () => newObjectId(context.random));
+  const draft = context.store.view(plan);
+  await checkHostPorts(context, newlyPublished(context, stack, draft), signal);
+  if (request.dryRun) return { changes: draft.map(describeStep) };
+  return context.store.update((tx) => {
+    const steps = plan(tx);
+    for (const step of steps) runStep(tx, step);
+    return { changes: steps.map(describeStep) };
+  });
+}
+
+export function stackRemove(context: ApiContext, request: StackRemoveRequest): Promise<StackRemoveResponse> {
+  return context.store.update((tx) => {
+    const query = { by: 'stack', value: request.name } as const;
+    const steps = removals({
+      services: tx.find('service', query).filter(isLive),
+      networks: tx.find('network', query).filter(isLive),
+      secrets: tx.find('secret', query).filter(isLive),
+      configs: tx.find('config', query).filter(isLive),
+    });
+    if (steps.length === 0) throw new GantryError('NOT_FOUND', `nothing found in stack: ${request.name}`);
+    for (const step of steps) runStep(tx, step);
+    return { changes: steps.map(describeStep) };
+  });
+}
+
+function existingIn(read: ReadTransaction): Existing {
+  return {
+    // Also those on their way out: they hold their subnets until they have gone.
+    networks: read.find('network', { by: 'all' }),
+    secrets: read.find('secret', { by: 'all' }).filter(isLive),
+    configs: read.find('config', { by: 'all' }).filter(isLive),
+    services: read.find('service', { by: 'all' }).filter(isLive),
+    hostAddresses: read.find('node', { by: 'all' }).map((node) => node.status.address),
+  };
+}
+
+function isLive(object: { readonly pendingDelete: boolean }): boolean {
+  return !object.pendingDelete;
+}
+
+/** Ports that this deployment publishes for the first time. */
+function newlyPublished(context: ApiContext, stack: StackSpec, draft: readonly PlanStep[]): PortConfig[] {
+  const services = context.store.view((read) => read.find('service', { by: 'stack', value: stack.name }));
+  const published = new Set(services.flatMap((service) => service.ports.map(describePort)));
+  return draft
+    .flatMap((step) => (step.kind === 'service' && step.change !== ChangeKind.REMOVE ? step.object.ports : []))
+    .filter((port) => port.publishedPort !== 0 && !published.has(describePort(port)));
+}
+
+function runStep(tx: WriteTransaction, step: PlanStep): void {
+  if (step.change === ChangeKind.UNCHANGED) return;
+  if (step.change === ChangeKind.CREATE) tx.create(step.kind, step.object);
+  else tx.update(step.kind, step.object);
+}
+
+const KINDS = {
+  network: ObjectKind.NETWORK,
+  secret: ObjectKind.SECRET,
+  config: ObjectKind.CONFIG,
+  service: ObjectKind.SERVICE,
+} as const;
+
+function describeStep(step: PlanStep): StackChange {
+  return {
+    change: step.change,
+    kind: KINDS[step.kind],
+    id: step.object.id,
+    name: step.object.spec.annotations.name,
+  };
+}

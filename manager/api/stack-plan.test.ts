@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { ChangeKind, StackSpec } from '../../proto/generated/gantry/v1/control.ts';
+import { PublishMode, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { type ServiceOptions, serviceSpec } from '../objects.testing.ts';
+import { configType } from '../store/config.ts';
+import { networkType } from '../store/network.ts';
+import { secretType } from '../store/secret.ts';
+import { serviceType } from '../store/service.ts';
+import { type Existing, type PlanStep, planStack } from './stack-plan.ts';
+import { validateStack } from './stack-validation.ts';
+
+const NOTHING: Existing = { networks: [], secrets: [], configs: [], services: [], hostAddresses: [] };
+
+function stack(services: ServiceSpec[], rest: Parameters<typeof StackSpec.fromPartial>[0] = {}): StackSpec {
+  return validateStack(StackSpec.fromPartial({ name: 's', services, ...rest }));
+}
+
+function plan(existing: Existing, spec: StackSpec, prune = false): PlanStep[] {
+  let ids = 0;
+  const known = existing.networks.length + existing.secrets.length + existing.configs.length + existing.services.length;
+  return planStack(existing, spec, prune, () => {
+    ids += 1;
+    return `id${known + ids}`;
+  });
+}
+
+/** What exists once the plan has run and all that it removes has gone. */
+function existingAfter(steps: readonly PlanStep[]): Existing {
+  const kept = steps.filter((step) => step.change !== ChangeKind.REMOVE);
+  const meta = undefined;
+  return {
+    ...NOTHING,
+    networks: kept.flatMap((step) => (step.kind === 'network' ? networkType.complete({ ...step.object, meta }) : [])),
+    secrets: kept.flatMap((step) => (step.kind === 'secret' ? secretType.complete({ ...step.object, meta }) : [])),
+    configs: kept.flatMap((step) => (step.kind === 'config' ? configType.complete({ ...step.object, meta }) : [])),
+    services: kept.flatMap((step) => (step.kind === 'service' ? serviceType.complete({ ...step.object, meta }) : [])),
+  };
+}
+
+const NAMES = {
+  [ChangeKind.UNCHANGED]: 'unchanged',
+  [ChangeKind.CREATE]: 'create',
+  [ChangeKind.UPDATE]: 'update',
+  [ChangeKind.REMOVE]: 'remove',
+};
+const summary = (steps: readonly PlanStep[]) =>
+  steps.map((step) => `${NAMES[step.change as keyof typeof NAMES]} ${step.kind} ${step.object.spec.annotations.name}`);
+
+const net = { annotations: { name: 's_net', labels: {} }, driver: 'bridge' };
+const conf = (text: string) => ({ annotations: { name: 's_conf', labels: {} }, data: Buffer.from(text) });
+const web = (options: ServiceOptions = {}) =>
+  serviceSpec('s_web', { networks: ['s_net'], configs: ['s_conf'], ...options });
+const whole = (options: ServiceOptions = {}, text = 'one') =>
+  stack([web(options)], { networks: [net], configs: [conf(text)] });
+const serviceIn = (steps: readonly PlanStep[]) => steps.find((step) => step.kind === 'service')?.object;
+
+describe('planStack', () => {
+  it('creates everything, with references as ids and labels of the stack', () => {
+    const steps = plan(NOTHING, whole());
+    expect(summary(steps)).toEqual(['create network s_net', 'create config s_conf', 'create service s_web']);
+    expect(serviceIn(steps)).toMatchObject({
+      spec: {
+        annotations: { labels: { 'com.docker.stack.namespace': 's' } },
+        task: { networks: [{ target: 'id1' }], container: { configs: [{ id: 'id2', name: 's_conf' }] } },
+      },
+      specVersion: 1,
+      dependenciesMet: true,
+    });
+  });
+
+  it('changes nothing for the same spec, however its labels are ordered', () => {
+    const labelled = (labels: Record<string, string>) => {
+      const spec = web();
+      return stack([{ ...spec, annotations: { name: 's_web', labels } }], { networks: [net], configs: [conf('one')] });
+    };
+    const first = existingAfter(plan(NOTHING, labelled({ a: '1', b: '2' })));
+    const steps = plan(first, labelled({ b: '2', a: '1' }));
+    expect(new Set(steps.map((step) => step.change))).toEqual(new Set([ChangeKind.UNCHANGED]));
+  });
+
+  it('raises the spec version when tasks must be made anew, and only then', () => {
+    const first = existingAfter(plan(NOTHING, whole()));
+    const version = (spec: StackSpec) => {
+      const service = serviceIn(plan(first, spec));
+      return service !== undefined && 'specVersion' in service ? service.specVersion : 0;
+    };
+    expect(version(whole({ replicas: 5 }))).toBe(1);
+    expect(version(whole({ ports: [{ targetPort: 80, publishedPort: 80 }] }))).toBe(1);
+    expect(version(whole({ ports: [{ targetPort: 80, publishedPort: 80, mode: PublishMode.HOST }] }))).toBe(2);
+    expect(version(whole({ image: 'other' }))).toBe(2);
+    expect(version(whole({}, 'two'))).toBe(2);
+  });
+
+  it('makes a new config for other content, and lets go of the old one', () => {
+    const steps = plan(existingAfter(plan(NOTHING, whole())), whole({}, 'two'));
+    expect(summary(steps)).toEqual([
+      'unchanged network s_net',
+      'remove config s_conf',
+      'create config s_conf',
+      'update service s_web',
+    ]);
+  });
+
+  it('removes what the spec no longer has only when pruning, and its ports are free at once', () => {
+    const first = existingAfter(plan(NOTHING, whole({ ports: [{ targetPort: 80, publishedPort: 80 }] })));
+    const next = stack([serviceSpec('s_new', { ports: [{ targetPort: 80, publishedPort: 80 }] })]);
+    expect(() => plan(first, next)).toThrow('port 80/tcp is already published by service s_web');
+    expect(summary(plan(first, next, true))).toEqual([
+      'create service s_new',
+      'remove service s_web',
+      'remove network s_net',
+      'remove config s_conf',
+    ]);
+  });
+
+  it('never chooses a port that the stack asks for by number', () => {
+    const some = stack([
+      serviceSpec('s_a', { ports: [{ targetPort: 80 }] }),
+      serviceSpec('s_b', { ports: [{ targetPort: 80, publishedPort: 30000 }] }),
+    ]);
+    const ports = plan(NOTHING, some).flatMap((step) => (step.kind === 'service' ? step.object.ports : []));
+    expect(ports.map((port) => port.publishedPort)).toEqual([30001, 30000]);
+  });
+
+  it("uses networks of others, but doesn't take their names", () => {
+    const theirs = existingAfter(plan(NOTHING, whole()));
+    const external = validateStack(
+      StackSpec.fromPartial({ name: 'other', services: [serviceSpec('other_web', { networks: ['s_net', 'host'] })] }),
+    );
+    expect(serviceIn(plan(theirs, external))).toMatchObject({
+      spec: { task: { networks: [{ target: 'id1' }, { target: 'host' }] } },
+    });
+    const thief = validateStack(StackSpec.fromPartial({ name: 'other', networks: [net] }));
+    expect(() => plan(theirs, thief)).toThrow('network s_net already exists and belongs to stack s');
+  });
+
+  it("refuses what can't be changed in place", () => {
+    const first = existingAfter(plan(NOTHING, whole()));
+    expect(() => plan(first, whole({ global: true }))).toThrow("can't change between replicated and global");
+    const internal = stack([web()], { networks: [{ ...net, internal: true }], configs: [conf('one')] });
+    expect(() => plan(first, internal)).toThrow("network s_net exists and can't be changed in place");
+  });
+});
+
+describe('validateStack', () => {
+  const refused = (spec: Parameters<typeof StackSpec.fromPartial>[0]) => () =>
+    validateStack(StackSpec.fromPartial(spec));
+
+  it('refuses names that are none, and doubles', () => {
+    expect(refused({ name: '' })).toThrow('invalid stack name ""');
+    expect(refused({ name: 's', services: [serviceSpec('a b')] })).toThrow('invalid service name "a b"');
+    expect(refused({ name: 's', networks: [net, net] })).toThrow('network s_net is defined twice');
+  });
+
+  it('refuses a port that two services publish', () => {
+    const services = ['s_a', 's_b'].map((name) => serviceSpec(name, { ports: [{ targetPort: 1, publishedPort: 80 }] }));
+    expect(refused({ name: 's', services })).toThrow('port 80/tcp is published by both s_a and s_b');
+  });
+
+  it('refuses a number of replicas that is none', () => {
+    expect(refused({ name: 's', services: [serviceSpec('s_a', { replicas: 1e9 })] })).toThrow('at most 100000');
+  });
+
+  it('names the services of a circle', () => {
+    const needs = (name: string, other: string) =>
+      serviceSpec(name, { dependencies: [{ service: other, condition: 0 }] });
+    const services = [needs('a', 'b'), needs('b', 'c'), needs('c', 'b')];
+    expect(refused({ name: 's', services })).toThrow('services depend on each other in a circle: b → c → b');
+  });
+});

@@ -1,0 +1,254 @@
+/** What deploying a stack changes. Pure: the plan is data, run by a transaction, shown by a dry run. */
+import { GantryError } from '../../proto/errors.ts';
+import { ChangeKind, type StackSpec } from '../../proto/generated/gantry/v1/control.ts';
+import {
+  type Annotations,
+  ConfigSpec,
+  NetworkSpec,
+  type PortConfig,
+  PublishMode,
+  SecretSpec,
+  ServiceSpec as ServiceSpecMessage,
+  TaskSpec,
+} from '../../proto/generated/gantry/v1/types.ts';
+import { allocatePorts } from '../allocator/ports.ts';
+import { allocateSubnet } from '../allocator/subnets.ts';
+import type { NetworkObject } from '../store/network.ts';
+import { completeAnnotations, NO_META, STACK_LABEL } from '../store/object-type.ts';
+import type { ObjectTypes } from '../store/objects.ts';
+import { type CompleteServiceSpec, completeServiceSpec, type ServiceObject } from '../store/service.ts';
+import type { NewObject } from '../store/transaction.ts';
+import { canonicalBytes, sameMessage } from './canonical.ts';
+import { bindReferences } from './stack-references.ts';
+
+type PlannedKind = 'network' | 'secret' | 'config' | 'service';
+
+/** One step; `object` is as it will be. A removal is marked on the object: it goes once nothing uses it. */
+export type PlanStep = {
+  [K in PlannedKind]:
+    | { readonly change: typeof ChangeKind.CREATE; readonly kind: K; readonly object: NewObject<K> }
+    | {
+        readonly change: typeof ChangeKind.UPDATE | typeof ChangeKind.REMOVE | typeof ChangeKind.UNCHANGED;
+        readonly kind: K;
+        readonly object: ObjectTypes[K];
+      };
+}[PlannedKind];
+
+/** What exists, of all stacks: names and ports are taken across them. Without what is on its way out, save networks. */
+export interface Existing {
+  readonly networks: readonly NetworkObject[];
+  readonly secrets: readonly ObjectTypes['secret'][];
+  readonly configs: readonly ObjectTypes['config'][];
+  readonly services: readonly ServiceObject[];
+  /** Addresses of the nodes. */
+  readonly hostAddresses: readonly string[];
+}
+
+/**
+ * Plans a validated stack. `prune`: what the stack has and the spec doesn't is removed. Throws for names that
+ * others hold, undefined references, and what can't be changed in place.
+ */
+export function planStack(existing: Existing, stack: StackSpec, prune: boolean, newId: () => string): PlanStep[] {
+  const liveNetworks = existing.networks.filter((network) => !network.pendingDelete);
+  const networks = planNetworks(existing, stack, newId);
+  const secrets = stack.secrets.flatMap((spec) => planFile('secret', existing.secrets, stack.name, spec, newId));
+  const configs = stack.configs.flatMap((spec) => planFile('config', existing.configs, stack.name, spec, newId));
+  const names = {
+    networks: idsByName(liveNetworks, networks),
+    secrets: idsByName(existing.secrets, secrets),
+    configs: idsByName(existing.configs, configs),
+    services: new Set([...existing.services, ...stack.services.map((spec) => ({ spec }))].map(nameOf)),
+  };
+  const specs = stack.services.map((spec) => bindReferences(completeServiceSpec(spec), names));
+  const services = planServices(existing.services, stack.name, specs, prune, newId);
+  const removed = prune ? unmentioned(existing, stack) : [];
+  return [...networks, ...secrets, ...configs, ...services, ...removed];
+}
+
+export function stackLabelOf(object: { readonly spec: { readonly annotations?: Annotations | undefined } }): string {
+  return object.spec.annotations?.labels[STACK_LABEL] ?? '';
+}
+
+function nameOf(object: { readonly spec: { readonly annotations?: Annotations | undefined } }): string {
+  return completeAnnotations(object.spec.annotations).name;
+}
+
+function idsByName(
+  existing: readonly (NewObject<'network'> | NewObject<'secret'> | NewObject<'config'>)[],
+  steps: readonly PlanStep[],
+): Map<string, string> {
+  const planned = steps.filter((step) => step.change !== ChangeKind.REMOVE).map((step) => step.object);
+  return new Map([...existing, ...planned].map((object) => [nameOf(object), object.id]));
+}
+
+/** The stack's own object of this name. Throws ALREADY_EXISTS when it is somebody else's. */
+function ownNamed<T extends { readonly spec: { readonly annotations: Annotations } }>(
+  kind: string,
+  objects: readonly T[],
+  stack: string,
+  name: string,
+): T | undefined {
+  const found = objects.find((object) => nameOf(object) === name);
+  if (found === undefined || stackLabelOf(found) === stack) return found;
+  const owner = stackLabelOf(found);
+  throw new GantryError(
+    'ALREADY_EXISTS',
+    `${kind} ${name} already exists and belongs to ${owner === '' ? 'no stack' : `stack ${owner}`}`,
+    { hint: 'use another name, or declare it external' },
+  );
+}
+
+function planNetworks(existing: Existing, stack: StackSpec, newId: () => string): PlanStep[] {
+  const live = existing.networks.filter((network) => !network.pendingDelete);
+  const all = [...existing.networks];
+  return stack.networks.map((raw): PlanStep => {
+    const spec = { ...raw, annotations: completeAnnotations(raw.annotations) };
+    const { name } = spec.annotations;
+    const own = ownNamed('network', live, stack.name, name);
+    if (own !== undefined) return planExistingNetwork(own, spec);
+    const subnet = allocateSubnet(name, spec, all, existing.hostAddresses);
+    const object = { id: newId(), spec, ...subnet, blocks: [], pendingDelete: false };
+    all.push({ ...object, meta: NO_META });
+    return { change: ChangeKind.CREATE, kind: 'network', object };
+  });
+}
+
+function planExistingNetwork(own: NetworkObject, spec: NetworkObject['spec']): PlanStep {
+  if (sameMessage(NetworkSpec, own.spec, spec)) return { change: ChangeKind.UNCHANGED, kind: 'network', object: own };
+  const bare = (from: NetworkSpec) => ({ ...from, annotations: undefined });
+  if (!sameMessage(NetworkSpec, bare(own.spec), bare(spec))) {
+    throw new GantryError('WRONG_STATE', `network ${spec.annotations.name} exists and can't be changed in place`, {
+      hint: 'remove the stack first, or give the network another name',
+    });
+  }
+  return { change: ChangeKind.UPDATE, kind: 'network', object: { ...own, spec } };
+}
+
+/** A secret or config: its data never changes; other data is another object, and the old one goes with its users. */
+function planFile<K extends 'secret' | 'config'>(
+  kind: K,
+  existing: readonly ObjectTypes[K][],
+  stack: string,
+  raw: ObjectTypes[K]['spec'] | SecretSpec | ConfigSpec,
+  newId: () => string,
+): PlanStep[] {
+  const spec = { ...raw, annotations: completeAnnotations(raw.annotations) };
+  const own = ownNamed(kind, existing, stack, spec.annotations.name);
+  const created = { change: ChangeKind.CREATE, kind, object: { id: newId(), spec, pendingDelete: false } } as PlanStep;
+  if (own === undefined) return [created];
+  if (Buffer.compare(own.spec.data, spec.data) !== 0) {
+    return [{ change: ChangeKind.REMOVE, kind, object: { ...own, pendingDelete: true } } as PlanStep, created];
+  }
+  const same = sameMessage(kind === 'secret' ? SecretSpec : ConfigSpec, own.spec, spec);
+  const change = same ? ChangeKind.UNCHANGED : ChangeKind.UPDATE;
+  return [{ change, kind, object: same ? own : { ...own, spec } } as PlanStep];
+}
+
+function planServices(
+  existing: readonly ServiceObject[],
+  stack: string,
+  specs: readonly CompleteServiceSpec[],
+  prune: boolean,
+  newId: () => string,
+): PlanStep[] {
+  const wanted = new Set(specs.map((spec) => spec.annotations.name));
+  // Services that this deployment removes give up their ports to those that it makes.
+  const goes = (service: ServiceObject) => prune && stackLabelOf(service) === stack && !wanted.has(nameOf(service));
+  const settled = existing.filter((service) => !wanted.has(nameOf(service)) && !goes(service));
+  const holders = [...settled];
+  const steps: PlanStep[] = [];
+  // Ports that were asked for by number first, so that none of them is chosen for another service.
+  const reserved = specs.map((spec) =>
+    asHolder(
+      spec,
+      spec.ports.filter((port) => port.publishedPort !== 0),
+    ),
+  );
+  specs.forEach((spec, position) => {
+    const own = ownNamed('service', existing, stack, spec.annotations.name);
+    const others = [...holders, ...reserved.slice(position + 1)];
+    const ports = allocatePorts(spec.annotations.name, spec.ports, own?.ports ?? [], others);
+    holders.push(asHolder(spec, ports));
+    steps.push(own === undefined ? createService(spec, ports, newId()) : planExistingService(own, spec, ports));
+  });
+  return steps;
+}
+
+/** A service that only holds ports. */
+function asHolder(spec: CompleteServiceSpec, ports: PortConfig[]): ServiceObject {
+  return { id: '', meta: NO_META, spec, ports, specVersion: 0, dependenciesMet: false, pendingDelete: false };
+}
+
+function createService(spec: CompleteServiceSpec, ports: PortConfig[], id: string): PlanStep {
+  const object = {
+    id,
+    spec,
+    ports,
+    specVersion: 1,
+    dependenciesMet: spec.dependencies.length === 0,
+    pendingDelete: false,
+  };
+  return { change: ChangeKind.CREATE, kind: 'service', object };
+}
+
+function planExistingService(own: ServiceObject, spec: CompleteServiceSpec, ports: PortConfig[]): PlanStep {
+  const samePorts = samePortList(own.ports, ports);
+  if (samePorts && sameMessage(ServiceSpecMessage, own.spec, spec)) {
+    return { change: ChangeKind.UNCHANGED, kind: 'service', object: own };
+  }
+  if (own.spec.mode?.$case !== spec.mode?.$case) {
+    throw new GantryError(
+      'WRONG_STATE',
+      `service ${spec.annotations.name} can't change between replicated and global`,
+      {
+        hint: 'remove the service first',
+      },
+    );
+  }
+  const rolls = !sameMessage(TaskSpec, own.spec.task, spec.task) || !samePortList(ofHost(own.ports), ofHost(ports));
+  const specVersion = own.specVersion + (rolls ? 1 : 0);
+  return { change: ChangeKind.UPDATE, kind: 'service', object: { ...own, spec, ports, specVersion } };
+}
+
+/** Ports that each task takes for itself: they are part of the container. */
+function ofHost(ports: readonly PortConfig[]): PortConfig[] {
+  return ports.filter((port) => port.mode === PublishMode.HOST);
+}
+
+function samePortList(a: readonly PortConfig[], b: readonly PortConfig[]): boolean {
+  const bytes = (ports: readonly PortConfig[]) =>
+    canonicalBytes(ServiceSpecMessage, ServiceSpecMessage.create({ ports: [...ports] }));
+  return Buffer.compare(bytes(a), bytes(b)) === 0;
+}
+
+/** What the stack has and its spec doesn't mention. */
+function unmentioned(existing: Existing, stack: StackSpec): PlanStep[] {
+  const left = <T extends { readonly spec: { readonly annotations: Annotations } }>(
+    objects: readonly T[],
+    specs: readonly { readonly annotations: Annotations | undefined }[],
+  ): T[] => {
+    const names = new Set(specs.map((spec) => spec.annotations?.name));
+    return objects.filter((object) => stackLabelOf(object) === stack.name && !names.has(nameOf(object)));
+  };
+  return removals({
+    services: left(existing.services, stack.services),
+    networks: left(
+      existing.networks.filter((network) => !network.pendingDelete),
+      stack.networks,
+    ),
+    secrets: left(existing.secrets, stack.secrets),
+    configs: left(existing.configs, stack.configs),
+  });
+}
+
+/** Steps that take objects away, services first. */
+export function removals(objects: Omit<Existing, 'hostAddresses'>): PlanStep[] {
+  const remove = <K extends PlannedKind>(kind: K, list: readonly ObjectTypes[K][]): PlanStep[] =>
+    list.map((object) => ({ change: ChangeKind.REMOVE, kind, object: { ...object, pendingDelete: true } }) as PlanStep);
+  return [
+    ...remove('service', objects.services),
+    ...remove('network', objects.networks),
+    ...remove('secret', objects.secrets),
+    ...remove('config', objects.configs),
+  ];
+}

@@ -1,0 +1,117 @@
+/** What must be right about a stack by itself, before it is compared with what exists. Pure. */
+import { GantryError } from '../../proto/errors.ts';
+import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
+import { type Annotations, PublishMode, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { describePort } from '../allocator/ports.ts';
+import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
+import { completeServiceSpec } from '../store/service.ts';
+
+/** As Docker's; also what a DNS label and a container name can hold. */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
+/** Networks that every host has, besides those of the cluster. */
+export const HOST_NETWORKS: ReadonlySet<string> = new Set(['host', 'none', 'bridge']);
+const MOST_REPLICAS = 100_000;
+
+/** The stack with every object labelled as its own. Throws INVALID_ARGUMENT, UNSUPPORTED, PORT_IN_USE. */
+export function validateStack(stack: StackSpec): StackSpec {
+  checkName('stack', stack.name);
+  checkUnique('service', stack.services);
+  checkUnique('network', stack.networks);
+  checkUnique('secret', stack.secrets);
+  checkUnique('config', stack.configs);
+  const labelled = <S extends { annotations: Annotations | undefined }>(spec: S) => withStackLabel(spec, stack.name);
+  const services = stack.services.map((spec) => labelled(validateService(spec)));
+  checkPorts(services);
+  checkCycles(services);
+  return {
+    name: stack.name,
+    services,
+    networks: stack.networks.map(labelled),
+    secrets: stack.secrets.map(labelled),
+    configs: stack.configs.map(labelled),
+  };
+}
+
+function checkName(kind: string, name: string): void {
+  if (NAME.test(name)) return;
+  throw new GantryError('INVALID_ARGUMENT', `invalid ${kind} name "${name}"`, {
+    hint: 'use up to 63 letters, digits, "_", "." and "-", beginning with a letter or digit',
+  });
+}
+
+function checkUnique(kind: string, specs: readonly { readonly annotations: Annotations | undefined }[]): void {
+  const names = new Set<string>();
+  for (const spec of specs) {
+    const { name } = completeAnnotations(spec.annotations);
+    checkName(kind, name);
+    if (names.has(name)) throw new GantryError('INVALID_ARGUMENT', `${kind} ${name} is defined twice`);
+    names.add(name);
+  }
+}
+
+function withStackLabel<S extends { annotations: Annotations | undefined }>(spec: S, stack: string): S {
+  const { name, labels } = completeAnnotations(spec.annotations);
+  return { ...spec, annotations: { name, labels: { ...labels, [STACK_LABEL]: stack } } };
+}
+
+function validateService(raw: ServiceSpec): ServiceSpec {
+  const spec = completeServiceSpec(raw);
+  const { name } = spec.annotations;
+  if (spec.task.container.image === '') throw new GantryError('INVALID_ARGUMENT', `service ${name} has no image`);
+  if (spec.mode === undefined) return { ...spec, mode: { $case: 'replicated', value: { replicas: 1 } } };
+  if (spec.mode.$case === 'replicated') checkReplicas(name, spec.mode.value.replicas);
+  return spec;
+}
+
+export function checkReplicas(service: string, replicas: number): void {
+  if (Number.isInteger(replicas) && replicas >= 0 && replicas <= MOST_REPLICAS) return;
+  throw new GantryError(
+    'INVALID_ARGUMENT',
+    `service ${service}: ${replicas} replicas; at most ${MOST_REPLICAS} are possible`,
+  );
+}
+
+/** Ports of the stack among themselves; those of other services are the allocator's to check. */
+function checkPorts(services: readonly ServiceSpec[]): void {
+  const holders = new Map<string, string>();
+  for (const service of services) {
+    const { name } = completeAnnotations(service.annotations);
+    for (const port of service.ports) {
+      if (port.publishedPort === 0) continue;
+      const key = describePort(port);
+      const holder = holders.get(key);
+      if (holder !== undefined) {
+        throw new GantryError('PORT_IN_USE', `port ${key} is published by both ${holder} and ${name}`, {
+          hint: 'give one of them another port',
+        });
+      }
+      if (port.mode === PublishMode.INGRESS && port.hostIp !== '') checkHostIp(name, port.hostIp);
+      holders.set(key, name);
+    }
+  }
+}
+
+function checkHostIp(service: string, hostIp: string): void {
+  if (/^[0-9a-fA-F:.]+$/.test(hostIp)) return;
+  throw new GantryError('INVALID_ARGUMENT', `service ${service}: "${hostIp}" is no address to publish a port on`);
+}
+
+function checkCycles(services: readonly ServiceSpec[]): void {
+  const edges = new Map(
+    services.map((service) => [
+      completeAnnotations(service.annotations).name,
+      service.dependencies.map((dependency) => dependency.service),
+    ]),
+  );
+  const done = new Set<string>();
+  const visit = (name: string, path: readonly string[]) => {
+    if (path.includes(name)) {
+      const cycle = [...path.slice(path.indexOf(name)), name].join(' → ');
+      throw new GantryError('INVALID_ARGUMENT', `services depend on each other in a circle: ${cycle}`);
+    }
+    if (done.has(name)) return;
+    for (const next of edges.get(name) ?? []) visit(next, [...path, name]);
+    done.add(name);
+  };
+  for (const name of edges.keys()) visit(name, []);
+}

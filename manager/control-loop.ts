@@ -1,0 +1,101 @@
+/**
+ * The lifecycle that all loops share: look at everything once, then at what commits concern, in one transaction
+ * per turn. Loops are level-triggered: a key is brought in line with what the store says now, whatever happened
+ * before, so that a manager that was killed at any point goes on where it was.
+ */
+import type { Logger } from 'pino';
+import { toGantryError } from '../proto/errors.ts';
+import type { Clock } from './clock.ts';
+import type { ObjectKind } from './store/objects.ts';
+import type { Store } from './store/store.ts';
+import type { ReadTransaction } from './store/tables.ts';
+import type { WriteTransaction } from './store/transaction.ts';
+import type { StoreEvent } from './store/watch.ts';
+
+export interface ControlLoop {
+  readonly name: string;
+  readonly kinds: readonly ObjectKind[];
+  /** All keys there are: what the loop starts with. */
+  allKeys(read: ReadTransaction): Iterable<string>;
+  /** The keys that a change concerns. */
+  keysOf(event: StoreEvent, read: ReadTransaction): Iterable<string>;
+  /**
+   * Brings one key in line. Returns the time (milliseconds since the epoch) at which to look again although
+   * nothing has changed by then, or undefined.
+   */
+  reconcile(tx: WriteTransaction, key: string, nowMs: number): number | undefined;
+}
+
+export interface LoopContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Keys in one transaction: bounds the log entry. */
+const MAX_KEYS = 100;
+const RETRY_MS = 100;
+const RETRY_AFTER_DEFECT_MS = 5000;
+
+export async function runControlLoop(loop: ControlLoop, context: LoopContext, signal: AbortSignal): Promise<void> {
+  const { store, clock } = context;
+  const watch = store.watch({ kinds: loop.kinds });
+  const dirty = new Set(store.view((read) => [...loop.allKeys(read)]));
+  const due = new Map<string, number>();
+  try {
+    while (!signal.aborted) {
+      await reconcileSome(loop, context, dirty, due);
+      if (dirty.size === 0) await changedOrDue(watch.changed.bind(watch), clock, due, signal);
+      const events = watch.take();
+      store.view((read) => {
+        const keys =
+          events === 'lagged' ? loop.allKeys(read) : events.flatMap((event) => [...loop.keysOf(event, read)]);
+        for (const key of keys) dirty.add(key);
+      });
+      for (const [key, timeMs] of due) if (timeMs <= clock.now()) dirty.add(key);
+    }
+  } finally {
+    watch.close();
+  }
+}
+
+/** Reconciles up to MAX_KEYS of the dirty keys; those it couldn't come back later. */
+async function reconcileSome(
+  loop: ControlLoop,
+  { store, clock, logger }: LoopContext,
+  dirty: Set<string>,
+  due: Map<string, number>,
+): Promise<void> {
+  const keys = [...dirty].slice(0, MAX_KEYS);
+  if (keys.length === 0) return;
+  for (const key of keys) {
+    dirty.delete(key);
+    due.delete(key);
+  }
+  try {
+    const times = await store.update((tx) => keys.map((key) => [key, loop.reconcile(tx, key, clock.now())] as const));
+    for (const [key, timeMs] of times) if (timeMs !== undefined) due.set(key, timeMs);
+  } catch (thrown) {
+    const error = toGantryError(thrown);
+    logger[error.temporary ? 'debug' : 'error']({ err: thrown, loop: loop.name, keys }, 'loop could not reconcile');
+    // One bad key must not hold up the others: from now on each goes alone until it succeeds.
+    const again = clock.now() + (error.temporary ? RETRY_MS : RETRY_AFTER_DEFECT_MS);
+    if (keys.length === 1 || error.temporary) for (const key of keys) due.set(key, again);
+    else for (const key of keys) await reconcileSome(loop, { store, clock, logger }, new Set([key]), due);
+  }
+}
+
+async function changedOrDue(
+  changed: (signal: AbortSignal) => Promise<void>,
+  clock: Clock,
+  due: ReadonlyMap<string, number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const turn = new AbortController();
+  const either = AbortSignal.any([signal, turn.signal]);
+  const next = Math.min(...due.values());
+  const waits = [changed(either)];
+  if (next !== Number.POSITIVE_INFINITY) waits.push(clock.sleep(next - clock.now(), either));
+  await Promise.race(waits);
+  turn.abort();
+}

@@ -1,0 +1,165 @@
+import pino from 'pino';
+import { describe, expect, it } from 'vitest';
+import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { service, type TaskOptions, task } from '../objects.testing.ts';
+import { MemoryLog } from '../store/memory-log.testing.ts';
+import { networkType } from '../store/network.ts';
+import { secretType } from '../store/secret.ts';
+import { StoreState } from '../store/state.ts';
+import { Store } from '../store/store.ts';
+import { NO_TASK_STATUS, type TaskObject } from '../store/task.ts';
+import { assignmentsFor, changesBetween } from './assignments.ts';
+import { EndpointTable, endpointsOf } from './endpoints.ts';
+import { Liveness } from './liveness.ts';
+import { judge } from './statuses.ts';
+
+const { NEW, ASSIGNED, PREPARING, STARTING, RUNNING, COMPLETE, SHUTDOWN, FAILED, REMOVE, ORPHANED } = TaskState;
+
+describe('judge', () => {
+  const verdict = (from: TaskState, to: TaskState, nodeId = 'n1') =>
+    judge(task('t', { state: from, nodeId: 'n1' }), nodeId, { ...NO_TASK_STATUS, state: to }).verdict;
+
+  it.each([
+    [ASSIGNED, PREPARING],
+    [ASSIGNED, FAILED],
+    [STARTING, RUNNING],
+    [RUNNING, COMPLETE],
+    [RUNNING, SHUTDOWN],
+    [FAILED, REMOVE],
+  ])('lets a task go forward: %i → %i', (from, to) => expect(verdict(from, to)).toBe('accept'));
+
+  it.each([
+    [RUNNING, STARTING],
+    [FAILED, RUNNING],
+    [COMPLETE, SHUTDOWN],
+    [ASSIGNED, NEW],
+    [RUNNING, ORPHANED],
+  ])('refuses the rest: %i → %i', (from, to) => expect(verdict(from, to)).toBe('refuse'));
+
+  it('notices what says nothing new, and what says more', () => {
+    const running = task('t', { state: RUNNING });
+    expect(judge(running, 'n1', { ...running.status, timestampMs: 5 }).verdict).toBe('unchanged');
+    expect(judge(running, 'n1', { ...running.status, message: 'unhealthy' }).verdict).toBe('accept');
+  });
+
+  it("takes a node's word only for its own tasks", () => {
+    expect(verdict(ASSIGNED, RUNNING, 'n2')).toBe('stray');
+    expect(judge(undefined, 'n1', NO_TASK_STATUS).verdict).toBe('stray');
+  });
+});
+
+describe('endpointsOf', () => {
+  const addresses = [{ networkId: 'net', address: '10.0.0.2' }];
+  const web = service('web', { networks: ['net'] });
+
+  it('has the tasks that run, are meant to, and have an address', () => {
+    const tasks = [
+      task('b', { slot: 2, addresses }),
+      task('a', { slot: 1, addresses }),
+      task('no-address', { slot: 3 }),
+      task('stopping', { slot: 4, addresses, desiredState: SHUTDOWN }),
+      task('starting', { slot: 5, addresses, state: STARTING }),
+    ];
+    const endpoints = endpointsOf(web, tasks)?.endpoints;
+    expect(endpoints?.map((e) => [e.taskId, e.containerName])).toEqual([
+      ['a', 'web.1.a'],
+      ['b', 'web.2.b'],
+    ]);
+  });
+
+  it('is nothing for a service that is out of reach or on its way out', () => {
+    expect(endpointsOf(service('web'), [])).toBeUndefined();
+    expect(endpointsOf(service('web', { networks: ['net'], pendingDelete: true }), [])).toBeUndefined();
+  });
+});
+
+describe('assignments', () => {
+  const key = { name: 'key', id: 'key', target: '/run/key', uid: 0, gid: 0, mode: 0o400 };
+
+  async function open(blocks: { nodeId: string; cidr: string }[], tasks: TaskObject[]) {
+    const state = new StoreState(pino({ level: 'silent' }));
+    const store = new Store(state, new MemoryLog('n1', state), { now: () => 0, sleep: () => Promise.resolve() });
+    await store.update((tx) => {
+      const absent = { meta: undefined, spec: undefined, pendingDelete: false };
+      tx.create('network', { ...networkType.complete({ id: 'net', subnet: '', gateway: '', blocks, ...absent }) });
+      tx.create('secret', secretType.complete({ id: 'key', ...absent }));
+      tx.create('service', service('web', { networks: ['net'] }));
+      for (const made of tasks) tx.create('task', made);
+    });
+    return store;
+  }
+
+  function user(id: string, options: TaskOptions = {}): TaskObject {
+    const made = task(id, options);
+    const networks = [{ target: 'net', aliases: [] }];
+    return { ...made, spec: { ...made.spec, networks, container: { ...made.spec.container, secrets: [key] } } };
+  }
+
+  const assigned = (store: Store, nodeId: string, table = store.view((read) => new EndpointTable(read))) =>
+    store.view((read) => assignmentsFor(read, nodeId, table.all()));
+
+  it('give a node its own tasks and what they need, needs first; another node nothing', async () => {
+    const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
+    expect([...assigned(store, 'n1').keys()]).toEqual(['secret key', 'network net', 'endpoints web', 'task t']);
+    expect([...assigned(store, 'n2').keys()]).toEqual([]);
+  });
+
+  it('hold a task back until its node has addresses for it, unless it is to stop', async () => {
+    const held = user('held', { state: ASSIGNED });
+    const stopped = user('stopped', { state: ASSIGNED, desiredState: SHUTDOWN, slot: 2 });
+    const store = await open([], [held, stopped]);
+    expect([...assigned(store, 'n1').keys()].filter((item) => item.startsWith('task'))).toEqual(['task stopped']);
+  });
+
+  it('keep an ended task, but not what it needed', async () => {
+    const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: FAILED })]);
+    expect([...assigned(store, 'n1').keys()]).toEqual(['task t']);
+  });
+
+  it("don't echo what the node itself reported", async () => {
+    const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
+    const table = store.view((read) => new EndpointTable(read));
+    const before = assigned(store, 'n1', table);
+    await store.update((tx) => {
+      const known = tx.get('task', 't');
+      if (known !== undefined) tx.update('task', { ...known, status: { ...known.status, state: PREPARING } });
+    });
+    expect(changesBetween(before, assigned(store, 'n1', table))).toEqual([]);
+    await store.update((tx) => {
+      const known = tx.get('task', 't');
+      if (known !== undefined) tx.update('task', { ...known, desiredState: SHUTDOWN });
+      const network = tx.get('network', 'net');
+      const more = [
+        { nodeId: 'n1', cidr: '10.0.0.64/26' },
+        { nodeId: 'n2', cidr: '10.0.0.128/26' },
+      ];
+      if (network !== undefined) tx.update('network', { ...network, blocks: [...network.blocks, ...more] });
+    });
+    const changes = changesBetween(before, assigned(store, 'n1', table));
+    expect(changes.map((change) => [change.removed, change.item?.$case])).toEqual([
+      [false, 'network'],
+      [false, 'task'],
+    ]);
+  });
+
+  it('take away the task before what it used', async () => {
+    const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
+    const changes = changesBetween(assigned(store, 'n1'), new Map());
+    expect(changes.map((change) => change.item?.$case)).toEqual(['task', 'endpoints', 'network', 'secret']);
+    expect(changes.every((change) => change.removed)).toBe(true);
+  });
+});
+
+describe('Liveness', () => {
+  it('tells of a node once, after three heartbeats have been missed', () => {
+    const liveness = new Liveness(100);
+    liveness.heard('a', 0);
+    liveness.heard('b', 100);
+    expect(liveness.nextDeadlineMs()).toBe(300);
+    expect(liveness.takeSilent(299)).toEqual([]);
+    expect(liveness.takeSilent(300)).toEqual(['a']);
+    expect(liveness.takeSilent(399)).toEqual([]);
+    expect(liveness.takeSilent(400)).toEqual(['b']);
+    expect(liveness.nextDeadlineMs()).toBe(Number.POSITIVE_INFINITY);
+  });
+});

@@ -1,0 +1,189 @@
+/** The sessions of all agents: tells each what it must run, takes what is so, and notices when one falls silent. */
+import type { Logger } from 'pino';
+import { GantryError } from '../../proto/errors.ts';
+import type { SessionRequest, SessionResponse, TunnelFrame } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
+import type { Clock } from '../clock.ts';
+import type { Store } from '../store/store.ts';
+import type { StoreEvent } from '../store/watch.ts';
+import { assignmentsFor } from './assignments.ts';
+import { EndpointTable } from './endpoints.ts';
+import { Liveness } from './liveness.ts';
+import { markDown, registerNode } from './nodes.ts';
+import { Session } from './session.ts';
+import { writeStatuses } from './statuses.ts';
+import { Tunnels } from './tunnels.ts';
+
+export interface DispatcherOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+  readonly heartbeatPeriodMs: number;
+}
+
+/** What the API needs of it: calls to the engines of nodes. */
+export interface EngineCalls {
+  /** One call of an Engine method; messages are encoded. Throws UNAVAILABLE when the node can't be reached. */
+  openStream(
+    nodeId: string,
+    method: string,
+    requests: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+}
+
+export class Dispatcher implements EngineCalls {
+  readonly #options: DispatcherOptions;
+  readonly #sessions = new Map<string, Session>();
+  readonly #liveness: Liveness;
+  readonly #tunnels: Tunnels;
+  #endpoints: EndpointTable;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#liveness = new Liveness(options.heartbeatPeriodMs);
+    this.#tunnels = new Tunnels(options.random);
+    this.#endpoints = options.store.view((read) => new EndpointTable(read));
+  }
+
+  /** Until the signal aborts; then all sessions have ended. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await Promise.all([this.#followStore(signal), this.#watchLiveness(signal)]);
+    } finally {
+      for (const session of this.#sessions.values()) session.end();
+    }
+  }
+
+  /** The Session call of an agent. */
+  async *session(requests: AsyncIterable<SessionRequest>, signal: AbortSignal): AsyncGenerator<SessionResponse> {
+    const { store, clock, random, heartbeatPeriodMs, logger } = this.#options;
+    const iterator = requests[Symbol.asyncIterator]();
+    const first = await iterator.next();
+    const hello = first.done === true ? undefined : first.value.message;
+    if (hello?.$case !== 'hello') throw new GantryError('INVALID_ARGUMENT', 'session: the first message must be hello');
+    const node = await registerNode(store, hello.value, clock.now());
+    const session = new Session(newObjectId(random), node.id);
+    // An agent that comes again has lost its old session, whether or not that has noticed.
+    this.#sessions.get(node.id)?.end();
+    this.#sessions.set(node.id, session);
+    this.#liveness.heard(node.id, clock.now());
+    const end = () => session.end();
+    signal.addEventListener('abort', end, { once: true });
+    // Ends with the call, and never rejects.
+    void this.#read(session, iterator).finally(end);
+    logger.info({ node: node.id, session: session.id }, 'session opened');
+    try {
+      yield { message: { $case: 'welcome', value: { sessionId: session.id, heartbeatPeriodMs, node } } };
+      yield* session.responses(() => store.view((read) => assignmentsFor(read, node.id, this.#endpoints.all())));
+    } finally {
+      session.end();
+      if (this.#sessions.get(node.id) === session) this.#sessions.delete(node.id);
+      logger.info({ node: node.id, session: session.id }, 'session ended');
+    }
+  }
+
+  /** The Tunnel call of an agent. */
+  tunnel(frames: AsyncIterable<TunnelFrame>, signal: AbortSignal): AsyncIterable<TunnelFrame> {
+    return this.#tunnels.serve(frames, signal);
+  }
+
+  openStream(
+    nodeId: string,
+    method: string,
+    requests: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    const send = (open: { readonly streamId: string; readonly method: string }) => {
+      const session = this.#sessions.get(nodeId);
+      if (session === undefined) {
+        throw new GantryError('UNAVAILABLE', `node ${nodeId} is not connected`, {
+          hint: 'see whether gantryd runs there',
+        });
+      }
+      session.openStream(open);
+    };
+    return this.#tunnels.open(nodeId, method, requests, send, signal);
+  }
+
+  async #read(session: Session, requests: AsyncIterator<SessionRequest>): Promise<void> {
+    try {
+      for (let next = await requests.next(); next.done !== true; next = await requests.next()) {
+        if (session.ended.aborted) return;
+        this.#liveness.heard(session.nodeId, this.#options.clock.now());
+        this.#receive(session, next.value);
+      }
+    } catch (error) {
+      this.#options.logger.debug({ err: error, node: session.nodeId }, 'session broke off');
+    }
+  }
+
+  #receive(session: Session, { message }: SessionRequest): void {
+    const { store, clock, logger } = this.#options;
+    if (message?.$case === 'applied') {
+      logger.debug({ node: session.nodeId, version: message.value.version }, 'assignments applied');
+      return;
+    }
+    if (message?.$case !== 'statuses') return;
+    // Not awaited, so that the next batch can join the same log entry; the store keeps their order.
+    writeStatuses(store, session.nodeId, message.value.updates, clock.now(), logger).then(
+      (strays) => {
+        if (strays.length > 0) session.addStrays(strays);
+      },
+      (error: unknown) => {
+        // The agent reports everything again in its next session.
+        logger.warn({ err: error, node: session.nodeId }, 'task statuses could not be written');
+        session.end();
+      },
+    );
+  }
+
+  async #followStore(signal: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    const watch = store.watch({ kinds: ['task', 'service', 'network', 'secret', 'config'] });
+    this.#endpoints = store.view((read) => new EndpointTable(read));
+    this.#touchAll();
+    try {
+      while (!signal.aborted) {
+        await watch.changed(signal);
+        const events = watch.take();
+        if (events === 'lagged') this.#endpoints = store.view((read) => new EndpointTable(read));
+        if (events === 'lagged' || store.view((read) => this.#endpoints.apply(events, read))) this.#touchAll();
+        else for (const event of events) this.#touchConcerned(event);
+      }
+    } finally {
+      watch.close();
+    }
+  }
+
+  #touchConcerned(event: StoreEvent): void {
+    if (event.kind === 'task') this.#sessions.get(event.object.nodeId)?.touch();
+    else if (event.kind !== 'service') this.#touchAll();
+  }
+
+  #touchAll(): void {
+    for (const session of this.#sessions.values()) session.touch();
+  }
+
+  async #watchLiveness(signal: AbortSignal): Promise<void> {
+    const { store, clock, heartbeatPeriodMs, logger } = this.#options;
+    for (const node of store.view((read) => read.find('node', { by: 'all' }))) {
+      if (node.status.state !== NodeState.DOWN) this.#liveness.heard(node.id, clock.now());
+    }
+    while (!signal.aborted) {
+      // Nodes that appear meanwhile can't fall silent sooner than this.
+      const deadline = Math.min(this.#liveness.nextDeadlineMs(), clock.now() + heartbeatPeriodMs);
+      await clock.sleep(deadline - clock.now(), signal);
+      for (const nodeId of signal.aborted ? [] : this.#liveness.takeSilent(clock.now())) {
+        logger.warn({ node: nodeId }, 'node is silent');
+        this.#sessions.get(nodeId)?.end();
+        await markDown(store, nodeId, clock.now()).catch((error: unknown) => {
+          logger.warn({ err: error, node: nodeId }, 'node could not be marked down');
+          this.#liveness.heard(nodeId, clock.now());
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/** Services as every node's name server and load balancer must know them. */
+import { ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type ServiceObject, serviceName } from '../store/service.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import { containerName, type TaskObject } from '../store/task.ts';
+import type { StoreEvent } from '../store/watch.ts';
+
+/** Undefined for a service that nobody can reach, or that is being removed. Pure. */
+export function endpointsOf(service: ServiceObject, tasks: readonly TaskObject[]): ServiceEndpoints | undefined {
+  const { networks } = service.spec.task;
+  if (service.pendingDelete || (networks.length === 0 && service.ports.length === 0)) return undefined;
+  return {
+    serviceId: service.id,
+    serviceName: serviceName(service),
+    networks,
+    ports: service.ports,
+    endpoints: tasks
+      .filter(takesTraffic)
+      .sort((a, b) => a.slot - b.slot || (a.id < b.id ? -1 : 1))
+      .map((task) => ({
+        taskId: task.id,
+        slot: task.slot,
+        nodeId: task.nodeId,
+        containerName: containerName(task),
+        addresses: task.status.addresses,
+      })),
+  };
+}
+
+function takesTraffic(task: TaskObject): boolean {
+  return (
+    task.status.state === TaskState.RUNNING &&
+    task.desiredState === TaskState.RUNNING &&
+    task.status.addresses.length > 0
+  );
+}
+
+/** The endpoints of all services, kept up to date with events; an entry is replaced only when it differs. */
+export class EndpointTable {
+  readonly #byService = new Map<string, ServiceEndpoints>();
+
+  constructor(read: ReadTransaction) {
+    for (const service of read.find('service', { by: 'all' })) this.#refresh(service.id, read);
+  }
+
+  all(): Iterable<ServiceEndpoints> {
+    return this.#byService.values();
+  }
+
+  /** Returns whether anything is different now. */
+  apply(events: readonly StoreEvent[], read: ReadTransaction): boolean {
+    const services = new Set<string>();
+    for (const event of events) {
+      if (event.kind === 'service') services.add(event.object.id);
+      else if (event.kind === 'task') services.add(event.object.serviceId);
+    }
+    return [...services].filter((id) => this.#refresh(id, read)).length > 0;
+  }
+
+  #refresh(serviceId: string, read: ReadTransaction): boolean {
+    const service = read.get('service', serviceId);
+    const next = service && endpointsOf(service, read.find('task', { by: 'service', value: serviceId }));
+    const known = this.#byService.get(serviceId);
+    if (next === undefined) return this.#byService.delete(serviceId);
+    if (known !== undefined && same(known, next)) return false;
+    this.#byService.set(serviceId, next);
+    return true;
+  }
+}
+
+function same(a: ServiceEndpoints, b: ServiceEndpoints): boolean {
+  return Buffer.compare(ServiceEndpoints.encode(a).finish(), ServiceEndpoints.encode(b).finish()) === 0;
+}

@@ -1,0 +1,33 @@
+/** Which nodes have been heard of lately. Pure: times are passed in. */
+
+/** Heartbeats that may be missed before a node counts as down. */
+const MISSED_HEARTBEATS = 3;
+
+export class Liveness {
+  readonly #silenceMs: number;
+  readonly #heard = new Map<string, number>();
+
+  constructor(heartbeatPeriodMs: number) {
+    this.#silenceMs = heartbeatPeriodMs * MISSED_HEARTBEATS;
+  }
+
+  /**
+   * The node has said something; or a manager has just begun to lead and gives it as long as if it had, so that
+   * agents find the new leader before anything of theirs is moved.
+   */
+  heard(nodeId: string, nowMs: number): void {
+    this.#heard.set(nodeId, nowMs);
+  }
+
+  /** Forgets and returns the nodes that have been silent for too long. */
+  takeSilent(nowMs: number): string[] {
+    const silent = [...this.#heard].filter(([, lastMs]) => nowMs - lastMs >= this.#silenceMs).map(([nodeId]) => nodeId);
+    for (const nodeId of silent) this.#heard.delete(nodeId);
+    return silent;
+  }
+
+  /** When the next node falls silent, should nothing be heard. */
+  nextDeadlineMs(): number {
+    return Math.min(...this.#heard.values()) + this.#silenceMs;
+  }
+}

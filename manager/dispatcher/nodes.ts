@@ -1,0 +1,41 @@
+/** A node's record in the store, as its sessions come and go. */
+import { GantryError } from '../../proto/errors.ts';
+import type { SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { NodeDescription, NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import type { NodeObject } from '../store/node.ts';
+import type { Store } from '../store/store.ts';
+
+/** Marks the node ready. Throws NOT_IN_CLUSTER for a node that the cluster doesn't know. */
+export function registerNode(store: Store, hello: SessionHello, nowMs: number): Promise<NodeObject> {
+  return store.update((tx) => {
+    const node = tx.get('node', hello.nodeId);
+    if (node === undefined) {
+      throw new GantryError('NOT_IN_CLUSTER', `node ${hello.nodeId} is not in this cluster`, {
+        hint: 'it may have been removed: leave the cluster and join again',
+      });
+    }
+    const description = hello.description ?? node.description;
+    const address = hello.address || node.status.address;
+    const known = node.status.state === NodeState.READY && node.status.address === address;
+    if (known && sameDescription(description, node.description)) return node;
+    const stateSinceMs = node.status.state === NodeState.READY ? node.status.stateSinceMs : nowMs;
+    return tx.update('node', {
+      ...node,
+      description,
+      status: { state: NodeState.READY, message: '', address, stateSinceMs },
+    });
+  });
+}
+
+export function markDown(store: Store, nodeId: string, nowMs: number): Promise<void> {
+  return store.update((tx) => {
+    const node = tx.get('node', nodeId);
+    if (node === undefined || node.status.state === NodeState.DOWN) return;
+    const message = 'no heartbeat from its agent';
+    tx.update('node', { ...node, status: { ...node.status, state: NodeState.DOWN, message, stateSinceMs: nowMs } });
+  });
+}
+
+function sameDescription(a: NodeDescription, b: NodeDescription): boolean {
+  return Buffer.compare(NodeDescription.encode(a).finish(), NodeDescription.encode(b).finish()) === 0;
+}

@@ -1,0 +1,78 @@
+/** One agent's session: what it has been told, and what it is to be told next. */
+import type { AssignmentChange, OpenStream, SessionResponse } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { type AssignmentSet, changesBetween, strayTask } from './assignments.ts';
+
+export class Session {
+  readonly id: string;
+  readonly nodeId: string;
+  readonly #over = new AbortController();
+  #known: AssignmentSet = new Map();
+  #version = 0;
+  #stale: boolean = true;
+  #strays: string[] = [];
+  #streams: OpenStream[] = [];
+  #wake: (() => void) | undefined;
+
+  constructor(id: string, nodeId: string) {
+    this.id = id;
+    this.nodeId = nodeId;
+  }
+
+  /** What the node must run may have changed. */
+  touch(): void {
+    this.#stale = true;
+    this.#wake?.();
+  }
+
+  /** The node reported a task that it shouldn't have. */
+  addStrays(taskIds: readonly string[]): void {
+    this.#strays.push(...taskIds);
+    this.#wake?.();
+  }
+
+  openStream(open: OpenStream): void {
+    this.#streams.push(open);
+    this.#wake?.();
+  }
+
+  end(): void {
+    this.#over.abort();
+    this.#wake?.();
+  }
+
+  get ended(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /** What goes to the agent, until the session ends. Changes that pile up while it is slow go as one message. */
+  async *responses(wanted: () => AssignmentSet): AsyncGenerator<SessionResponse, void, undefined> {
+    while (!this.ended.aborted) {
+      for (const open of this.#streams.splice(0)) yield { message: { $case: 'openStream', value: open } };
+      if (this.#stale || this.#strays.length > 0) {
+        const assignments = this.#nextAssignments(wanted);
+        if (assignments !== undefined) yield assignments;
+      }
+      await this.#somethingToSay();
+    }
+  }
+
+  #nextAssignments(wanted: () => AssignmentSet): SessionResponse | undefined {
+    this.#stale = false;
+    const next = wanted();
+    const strays = this.#strays.splice(0).map(strayTask);
+    const changes: AssignmentChange[] = [...changesBetween(this.#known, next), ...strays];
+    const complete = this.#version === 0;
+    this.#known = next;
+    if (changes.length === 0 && !complete) return undefined;
+    this.#version += 1;
+    return { message: { $case: 'assignments', value: { version: this.#version, complete, changes } } };
+  }
+
+  async #somethingToSay(): Promise<void> {
+    if (this.#stale || this.#strays.length > 0 || this.#streams.length > 0 || this.ended.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
+}

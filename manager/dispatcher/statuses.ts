@@ -1,0 +1,60 @@
+/** What agents report of their tasks, on its way into the store. */
+import type { Logger } from 'pino';
+import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { TaskState, TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import type { Store } from '../store/store.ts';
+import { hasEnded, type TaskObject } from '../store/task.ts';
+
+export type StatusVerdict =
+  | { readonly verdict: 'accept' }
+  /** Says what is known already. */
+  | { readonly verdict: 'unchanged' }
+  /** The node has no such task: it is told to remove it. */
+  | { readonly verdict: 'stray' }
+  | { readonly verdict: 'refuse'; readonly reason: string };
+
+/** What an agent may report, by the task as it is known. Pure. */
+export function judge(task: TaskObject | undefined, nodeId: string, reported: TaskStatus): StatusVerdict {
+  if (task === undefined || task.nodeId !== nodeId) return { verdict: 'stray' };
+  const { state } = task.status;
+  if (reported.state < TaskState.ASSIGNED || reported.state >= TaskState.ORPHANED) {
+    return { verdict: 'refuse', reason: `state ${reported.state} is not an agent's to report` };
+  }
+  if (reported.state < state) return { verdict: 'refuse', reason: `a task in state ${state} can't go back` };
+  if (hasEnded(task) && reported.state !== state && reported.state !== TaskState.REMOVE) {
+    return { verdict: 'refuse', reason: `a task that ended in state ${state} stays so` };
+  }
+  return sameStatus(task.status, reported) ? { verdict: 'unchanged' } : { verdict: 'accept' };
+}
+
+function sameStatus(a: TaskStatus, b: TaskStatus): boolean {
+  const bytes = (status: TaskStatus) => TaskStatus.encode({ ...status, timestampMs: 0 }).finish();
+  return Buffer.compare(bytes(a), bytes(b)) === 0;
+}
+
+/**
+ * Writes one batch; batches that come while another is on its way to disk share the next log entry. Returns the
+ * ids of tasks that the node shouldn't have.
+ */
+export function writeStatuses(
+  store: Store,
+  nodeId: string,
+  updates: readonly TaskStatusUpdate[],
+  nowMs: number,
+  logger: Logger,
+): Promise<string[]> {
+  return store.update((tx) => {
+    const strays: string[] = [];
+    for (const { taskId, status } of updates) {
+      if (status === undefined) continue;
+      const task = tx.get('task', taskId);
+      const outcome = judge(task, nodeId, status);
+      if (outcome.verdict === 'stray') strays.push(taskId);
+      else if (outcome.verdict === 'refuse') logger.warn({ task: taskId, reason: outcome.reason }, 'status refused');
+      else if (outcome.verdict === 'accept' && task !== undefined) {
+        tx.update('task', { ...task, status: { ...status, timestampMs: status.timestampMs || nowMs } });
+      }
+    }
+    return strays;
+  });
+}

@@ -1,0 +1,82 @@
+/** The manager's program: the desired state of the cluster, and the loops that bring it about. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import pino from 'pino';
+import { errorLine, toGantryError } from '../proto/errors.ts';
+import { systemClock } from './clock.ts';
+import { LeadershipRunner } from './leadership.ts';
+import { openReplicatedLog } from './replication/open.ts';
+import { serve } from './server.ts';
+import { StoreState } from './store/state.ts';
+import { Store } from './store/store.ts';
+
+interface Flags {
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly nodeId: string;
+  readonly logLevel: string;
+  readonly heartbeatPeriodMs: number;
+  readonly nodeDownGraceMs: number;
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+
+function parseFlags(argv: readonly string[]): Flags {
+  const milliseconds = (text: string) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('give a number of milliseconds');
+    return value;
+  };
+  return new Command('gantry-manager')
+    .description('Desired state of a Gantry cluster. Started by gantryd.')
+    .option('--data-root <dir>', 'where state that lasts is kept', '/var/lib/gantry')
+    .option('--exec-root <dir>', 'where the socket and the pid file are', '/run/gantry')
+    .requiredOption('--node-id <id>', 'the id of this node')
+    .addOption(new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'))
+    .option('--heartbeat-period-ms <ms>', 'how often agents report; three missed: down', milliseconds, 5000)
+    .option('--node-down-grace-ms <ms>', 'until tasks of a down node are replaced', milliseconds, 15_000)
+    .parse(argv)
+    .opts<Flags>();
+}
+
+async function main(flags: Flags, signal: AbortSignal): Promise<void> {
+  const logger = pino({ name: 'gantry-manager', level: flags.logLevel }, pino.destination({ fd: 2, sync: true }));
+  const pidPath = join(flags.execRoot, 'manager.pid');
+  await mkdir(flags.execRoot, { recursive: true, mode: 0o711 });
+  await writePid(pidPath);
+  const state = new StoreState(logger.child({ component: 'store' }));
+  const log = await openReplicatedLog({
+    dir: join(flags.dataRoot, 'manager'),
+    nodeId: flags.nodeId,
+    stateMachine: state,
+    logger: logger.child({ component: 'replication' }),
+  });
+  try {
+    const store = new Store(state, log, systemClock);
+    const { nodeId, heartbeatPeriodMs, nodeDownGraceMs } = flags;
+    const common = { store, log, nodeId, heartbeatPeriodMs, nodeDownGraceMs, logger };
+    const leadership = new LeadershipRunner({ ...common, clock: systemClock, random: randomBytes });
+    const server = await serve(join(flags.execRoot, 'manager.sock'), leadership);
+    logger.info({ node: flags.nodeId, index: log.appliedIndex }, 'serving');
+    await leadership.run(signal);
+    await server.close();
+  } finally {
+    await log.close();
+    await rm(pidPath, { force: true });
+  }
+}
+
+async function writePid(path: string): Promise<void> {
+  await writeFile(`${path}.new`, `${process.pid}\n`);
+  await rename(`${path}.new`, path);
+}
+
+const stop = new AbortController();
+process.once('SIGTERM', () => stop.abort());
+process.once('SIGINT', () => stop.abort());
+main(parseFlags(process.argv), stop.signal).catch((thrown: unknown) => {
+  process.stderr.write(`gantry-manager: ${errorLine(toGantryError(thrown))}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,154 @@
+/** What a manager does while it leads: runs all loops, and answers; and nothing of it before or after. */
+import type { Logger } from 'pino';
+import { GantryError } from '../proto/errors.ts';
+import type { RandomBytes } from '../proto/ids.ts';
+import { allocatorLoop } from './allocator/allocator.ts';
+import type { ApiContext } from './api/context.ts';
+import { bootstrap } from './bootstrap.ts';
+import type { Clock } from './clock.ts';
+import { type ControlLoop, runControlLoop } from './control-loop.ts';
+import { Dispatcher } from './dispatcher/dispatcher.ts';
+import { dependenciesLoop } from './orchestrator/dependencies/dependencies.ts';
+import { globalLoop } from './orchestrator/global/global.ts';
+import { reaperLoop } from './orchestrator/reaper/reaper.ts';
+import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
+import { restartLoop } from './orchestrator/restart/restart.ts';
+import { updateLoop } from './orchestrator/update/update.ts';
+import type { ReplicatedLog } from './replication/replicated-log.ts';
+import { schedulerLoop } from './scheduler/scheduler.ts';
+import type { Store } from './store/store.ts';
+
+export interface LeadershipOptions {
+  readonly store: Store;
+  readonly log: ReplicatedLog;
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+  readonly heartbeatPeriodMs: number;
+  /** How long a node may be down before its tasks are replaced elsewhere. */
+  readonly nodeDownGraceMs: number;
+}
+
+/** The parts that work during one term of leadership. */
+export interface Term {
+  readonly dispatcher: Dispatcher;
+  readonly api: ApiContext;
+}
+
+/** A request that comes before there is a leader waits this long for one. */
+const PATIENCE_MS = 10_000;
+
+export class LeadershipRunner {
+  readonly #options: LeadershipOptions;
+  readonly #waiting = new Set<(term: Term) => void>();
+  #term: Term | undefined;
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+  }
+
+  /** The present term's parts; waits for leadership. Throws UNAVAILABLE when another manager leads, or none does. */
+  async term(signal: AbortSignal): Promise<Term> {
+    if (this.#term !== undefined) return this.#term;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const term = await new Promise<Term | undefined>((resolve) => {
+      const settle = (found: Term | undefined) => {
+        this.#waiting.delete(settle);
+        limit.removeEventListener('abort', giveUp);
+        resolve(found);
+      };
+      const giveUp = () => settle(undefined);
+      this.#waiting.add(settle);
+      limit.addEventListener('abort', giveUp, { once: true });
+    });
+    if (term !== undefined) return term;
+    const { leaderId } = this.#options.log.leadership();
+    const who = leaderId === undefined ? 'the cluster has no leader' : `the cluster is led by node ${leaderId}`;
+    throw new GantryError('UNAVAILABLE', `this manager does not lead: ${who}`, {
+      hint: 'try again, or ask the leader',
+    });
+  }
+
+  /** Leads whenever the log says so, until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#waitUntil(true, signal);
+      if (signal.aborted) return;
+      await this.#lead(signal);
+    }
+  }
+
+  async #lead(signal: AbortSignal): Promise<void> {
+    const { log, logger, clock } = this.#options;
+    const over = new AbortController();
+    const ended = AbortSignal.any([signal, over.signal]);
+    const lost = this.#waitUntil(false, ended).then(() => over.abort());
+    try {
+      await log.readBarrier();
+      await this.#runParts(over, ended);
+    } catch (error) {
+      logger.error({ err: error }, 'leading broke off');
+      over.abort();
+      await clock.sleep(1000, signal);
+    } finally {
+      this.#term = undefined;
+      over.abort();
+      await lost;
+    }
+  }
+
+  /** Until the signal aborts; when one part fails, the others end too. */
+  async #runParts(over: AbortController, signal: AbortSignal): Promise<void> {
+    const { store, nodeId, clock, random, logger, log, heartbeatPeriodMs, nodeDownGraceMs } = this.#options;
+    await bootstrap(store, nodeId, random);
+    const dispatcher = new Dispatcher({
+      store,
+      clock,
+      random,
+      heartbeatPeriodMs,
+      logger: logger.child({ component: 'dispatcher' }),
+    });
+    const loops: ControlLoop[] = [
+      replicatedLoop(random),
+      globalLoop(random),
+      restartLoop(random, nodeDownGraceMs),
+      updateLoop(random),
+      dependenciesLoop(),
+      reaperLoop(),
+      allocatorLoop(logger),
+      schedulerLoop(),
+    ];
+    const parts = [
+      ...loops.map((loop) => runControlLoop(loop, { store, clock, logger }, signal)),
+      dispatcher.run(signal),
+    ];
+    const leaderNodeId = () => log.leadership().leaderId ?? '';
+    const api = { store, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId };
+    this.#term = { dispatcher, api };
+    for (const settle of [...this.#waiting]) settle(this.#term);
+    logger.info({ term: log.leadership().term }, 'leading');
+    try {
+      await Promise.all(parts);
+    } finally {
+      over.abort();
+      await Promise.allSettled(parts);
+    }
+  }
+
+  async #waitUntil(leading: boolean, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options;
+    if (signal.aborted || log.leadership().isLeader === leading) return;
+    await new Promise<void>((resolve) => {
+      const settle = () => {
+        unsubscribe();
+        signal.removeEventListener('abort', settle);
+        resolve();
+      };
+      const unsubscribe = log.onLeadership((leadership) => {
+        if (leadership.isLeader === leading) settle();
+      });
+      signal.addEventListener('abort', settle, { once: true });
+    });
+  }
+}

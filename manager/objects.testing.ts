@@ -1,0 +1,122 @@
+/** Specs and objects for tests: whatever isn't given is as a user would leave it. */
+import {
+  type Dependency,
+  NodeAvailability,
+  NodeRole,
+  NodeState,
+  type PortConfig,
+  ServiceSpec,
+  TaskState,
+} from '../proto/generated/gantry/v1/types.ts';
+import { type NodeObject, nodeType } from './store/node.ts';
+import { type ServiceObject, serviceType } from './store/service.ts';
+import { NO_TASK_STATUS, type TaskObject, taskType } from './store/task.ts';
+
+export interface ServiceOptions {
+  readonly replicas?: number;
+  readonly image?: string;
+  readonly networks?: readonly string[];
+  readonly ports?: readonly Partial<PortConfig>[];
+  readonly dependencies?: readonly Dependency[];
+  readonly secrets?: readonly string[];
+  readonly configs?: readonly string[];
+  readonly global?: boolean;
+}
+
+export function serviceSpec(name: string, options: ServiceOptions = {}): ServiceSpec {
+  const file = (reference: string) => ({ name: reference, target: `/run/${reference}` });
+  return ServiceSpec.fromPartial({
+    annotations: { name, labels: {} },
+    task: {
+      container: {
+        image: options.image ?? 'hello:latest',
+        secrets: (options.secrets ?? []).map(file),
+        configs: (options.configs ?? []).map(file),
+      },
+      networks: (options.networks ?? []).map((target) => ({ target, aliases: [] })),
+    },
+    mode:
+      options.global === true
+        ? { $case: 'global', value: {} }
+        : { $case: 'replicated', value: { replicas: options.replicas ?? 1 } },
+    ports: [...(options.ports ?? [])],
+    dependencies: [...(options.dependencies ?? [])],
+  });
+}
+
+export function service(id: string, options: ServiceOptions & Partial<ServiceObject> = {}): ServiceObject {
+  return {
+    ...serviceType.complete({
+      id,
+      meta: undefined,
+      spec: serviceSpec(id, options),
+      ports: [],
+      specVersion: options.specVersion ?? 1,
+      dependenciesMet: options.dependenciesMet ?? true,
+      pendingDelete: options.pendingDelete ?? false,
+    }),
+    ...(options.spec === undefined ? {} : { spec: options.spec }),
+  };
+}
+
+export interface TaskOptions extends Partial<Omit<TaskObject, 'status' | 'meta'>> {
+  readonly state?: TaskState;
+  readonly pid?: number;
+  readonly createdAtMs?: number;
+  readonly addresses?: TaskObject['status']['addresses'];
+}
+
+export function task(id: string, options: TaskOptions = {}): TaskObject {
+  const { state = TaskState.RUNNING, pid = 0, createdAtMs = 0, addresses = [], ...fields } = options;
+  return {
+    ...taskType.complete({
+      id,
+      meta: { version: 1, createdAtMs, updatedAtMs: createdAtMs, createdVersion: createdAtMs + 1 },
+      serviceId: 'web',
+      serviceName: 'web',
+      slot: 1,
+      nodeId: state >= TaskState.ASSIGNED ? 'n1' : '',
+      spec: undefined,
+      specVersion: 1,
+      desiredState: TaskState.RUNNING,
+      status: { ...NO_TASK_STATUS, state, pid, addresses },
+      ports: [],
+      serviceLabels: {},
+      startAfterMs: 0,
+    }),
+    ...fields,
+  };
+}
+
+export interface NodeOptions {
+  readonly state?: NodeState;
+  readonly availability?: NodeAvailability;
+  readonly stateSinceMs?: number;
+  readonly nanoCpus?: number;
+  readonly memoryBytes?: number;
+}
+
+export function node(id: string, options: NodeOptions = {}): NodeObject {
+  return nodeType.complete({
+    id,
+    meta: undefined,
+    spec: {
+      annotations: undefined,
+      role: NodeRole.WORKER,
+      availability: options.availability ?? NodeAvailability.ACTIVE,
+    },
+    description: {
+      hostname: id,
+      platform: undefined,
+      resources: { nanoCpus: options.nanoCpus ?? 4e9, memoryBytes: options.memoryBytes ?? 2 ** 32, pids: 0 },
+      engineVersion: '',
+      engineLabels: {},
+    },
+    status: {
+      state: options.state ?? NodeState.READY,
+      message: '',
+      address: '192.0.2.1',
+      stateSinceMs: options.stateSinceMs ?? 0,
+    },
+  });
+}

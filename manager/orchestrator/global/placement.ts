@@ -1,0 +1,34 @@
+/** Which nodes a global service has a task on. Pure. */
+import { NodeAvailability, NodeState } from '../../../proto/generated/gantry/v1/types.ts';
+import type { NodeObject } from '../../store/node.ts';
+import type { Slot } from '../slots.ts';
+
+export interface PlacementPlan {
+  /** Nodes that get a task. */
+  readonly create: readonly string[];
+  /** Slots on nodes that have left the cluster or are drained. */
+  readonly remove: readonly Slot[];
+}
+
+/** A node that is down or paused keeps what it has and gets nothing new. */
+export function planPlacement(nodes: readonly NodeObject[], slots: readonly Slot[]): PlacementPlan {
+  const filled = new Set(slots.map((slot) => slot.nodeId));
+  const staying = new Set(nodes.filter((node) => !isDrained(node)).map((node) => node.id));
+  return {
+    create: nodes.filter((node) => accepts(node) && !filled.has(node.id)).map((node) => node.id),
+    remove: slots.filter((slot) => !staying.has(slot.nodeId)),
+  };
+}
+
+/** How many tasks a global service is meant to have. */
+export function eligibleNodes(nodes: readonly NodeObject[]): number {
+  return nodes.filter(accepts).length;
+}
+
+function accepts(node: NodeObject): boolean {
+  return node.status.state === NodeState.READY && node.spec.availability === NodeAvailability.ACTIVE;
+}
+
+function isDrained(node: NodeObject): boolean {
+  return node.spec.availability === NodeAvailability.DRAIN;
+}

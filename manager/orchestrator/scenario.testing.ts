@@ -1,0 +1,241 @@
+/**
+ * Runs the loops on a store by the commands of a text script, with a clock that only the script moves, and shows
+ * after each command which tasks are new, changed or gone. For tests.
+ *
+ *   + t4 web.1 n1 v2 ASSIGNED           a new task: id, place, node, spec version, state
+ *   ~ t1 web.1 n1 v1 RUNNING→SHUTDOWN   changed; after the arrow what it is told to be, unless that is RUNNING
+ *   - t1                                gone
+ */
+import pino from 'pino';
+import {
+  type Dependency,
+  DependencyCondition,
+  NodeAvailability,
+  NodeState,
+  RestartCondition,
+  TaskState,
+} from '../../proto/generated/gantry/v1/types.ts';
+import type { RandomBytes } from '../../proto/ids.ts';
+import type { ControlLoop } from '../control-loop.ts';
+import { node, serviceSpec } from '../objects.testing.ts';
+import { schedulerLoop } from '../scheduler/scheduler.ts';
+import { MemoryLog } from '../store/memory-log.testing.ts';
+import { type CompleteServiceSpec, completeServiceSpec } from '../store/service.ts';
+import { StoreState } from '../store/state.ts';
+import { Store } from '../store/store.ts';
+import { isWanted, type TaskObject } from '../store/task.ts';
+import { dependenciesLoop } from './dependencies/dependencies.ts';
+import { globalLoop } from './global/global.ts';
+import { reaperLoop } from './reaper/reaper.ts';
+import { replicatedLoop } from './replicated/replicated.ts';
+import { restartLoop } from './restart/restart.ts';
+import { updateLoop } from './update/update.ts';
+
+export interface ScriptCommand {
+  readonly name: string;
+  readonly plain: readonly string[];
+  readonly named: ReadonlyMap<string, string>;
+}
+
+const DOWN_GRACE_MS = 5000;
+const CONDITIONS: Readonly<Record<string, DependencyCondition>> = {
+  started: DependencyCondition.STARTED,
+  healthy: DependencyCondition.HEALTHY,
+  completed: DependencyCondition.COMPLETED,
+};
+const RESTART: Readonly<Record<string, RestartCondition>> = {
+  any: RestartCondition.ANY,
+  'on-failure': RestartCondition.ON_FAILURE,
+  none: RestartCondition.NONE,
+};
+const STATES = new Map<string, TaskState>(Object.entries(TaskState));
+
+export class Scenario {
+  readonly #store: Store;
+  readonly #log: MemoryLog;
+  readonly #loops: readonly ControlLoop[];
+  readonly #labels = new Map<string, string>();
+  #shown = new Map<string, string>();
+  #nowMs = 1_000_000;
+  #ids = 0;
+
+  constructor() {
+    const state = new StoreState(pino({ level: 'silent' }));
+    this.#log = new MemoryLog('n1', state);
+    this.#store = new Store(state, this.#log, { now: () => this.#nowMs, sleep: () => Promise.resolve() });
+    const random: RandomBytes = (size) => {
+      this.#ids += 1;
+      const bytes = Buffer.alloc(size);
+      bytes.writeUInt32BE(this.#ids, size - 4);
+      return bytes;
+    };
+    this.#loops = [
+      replicatedLoop(random),
+      globalLoop(random),
+      restartLoop(random, DOWN_GRACE_MS),
+      updateLoop(random),
+      dependenciesLoop(),
+      reaperLoop(),
+      schedulerLoop(),
+    ];
+  }
+
+  async run(command: ScriptCommand): Promise<string[]> {
+    await this.#execute(command);
+    await this.#settle();
+    return command.name === 'tasks' ? this.#list() : this.#differences();
+  }
+
+  #execute({ name, plain, named }: ScriptCommand): Promise<unknown> {
+    const [first = '', second = ''] = plain;
+    switch (name) {
+      case 'node':
+        return this.#putNode(first, named);
+      case 'remove-node':
+        return this.#store.update((tx) => tx.remove('node', first));
+      case 'service':
+        return this.#putService(first, plain.includes('global'), named);
+      case 'remove-service':
+        return this.#removeService(first);
+      case 'report':
+        return this.#report(this.#taskId(first), second, named);
+      case 'agents':
+        return this.#reportAll(plain);
+      case 'advance':
+        this.#nowMs += Number(first);
+        return Promise.resolve();
+      case 'tasks':
+        return Promise.resolve();
+      default:
+        throw new Error(`no such command: ${name}`);
+    }
+  }
+
+  #putNode(id: string, named: ReadonlyMap<string, string>): Promise<void> {
+    const state = named.get('state') === 'down' ? NodeState.DOWN : NodeState.READY;
+    const drained = named.get('availability') === 'drain';
+    const availability = drained ? NodeAvailability.DRAIN : NodeAvailability.ACTIVE;
+    const memoryBytes = Number(named.get('memory') ?? 1000);
+    const wanted = node(id, { state, availability, memoryBytes, stateSinceMs: this.#nowMs });
+    return this.#store.update((tx) => {
+      const known = tx.get('node', id);
+      if (known === undefined) tx.create('node', wanted);
+      else tx.update('node', { ...wanted, meta: known.meta });
+    });
+  }
+
+  #putService(name: string, global: boolean, named: ReadonlyMap<string, string>): Promise<void> {
+    return this.#store.update((tx) => {
+      const [known] = tx.find('service', { by: 'name', value: name });
+      const spec = this.#spec(name, global, named);
+      const dependenciesMet = spec.dependencies.length === 0;
+      const fields = { id: name, spec, ports: [], dependenciesMet, pendingDelete: false };
+      if (known === undefined) tx.create('service', { ...fields, specVersion: 1 });
+      else {
+        const rolls = known.spec.task.container.image !== spec.task.container.image;
+        tx.update('service', { ...known, spec, specVersion: known.specVersion + Number(rolls) });
+      }
+    });
+  }
+
+  #spec(name: string, global: boolean, named: ReadonlyMap<string, string>): CompleteServiceSpec {
+    const dependencies = (named.get('depends') ?? '').split(',').flatMap((text): Dependency[] => {
+      const [service = '', condition = ''] = text.split(':');
+      return service === '' ? [] : [{ service, condition: CONDITIONS[condition] ?? DependencyCondition.STARTED }];
+    });
+    const replicas = Number(named.get('replicas') ?? 1);
+    const spec = completeServiceSpec(
+      serviceSpec(name, { global, replicas, dependencies, image: named.get('image') ?? 'v1' }),
+    );
+    const delay = named.get('delay');
+    const restart = {
+      condition: RESTART[named.get('restart') ?? 'any'] ?? RestartCondition.ANY,
+      maxAttempts: Number(named.get('max-attempts') ?? 0),
+      windowMs: Number(named.get('window') ?? 0),
+      ...(delay === undefined ? {} : { delayMs: Number(delay) }),
+    };
+    const reservations = { nanoCpus: 0, memoryBytes: Number(named.get('memory') ?? 0), pids: 0 };
+    return { ...spec, task: { ...spec.task, restart, resources: { limits: undefined, reservations } } };
+  }
+
+  #removeService(name: string): Promise<void> {
+    return this.#store.update((tx) => {
+      const service = tx.get('service', name);
+      if (service !== undefined) tx.update('service', { ...service, pendingDelete: true });
+    });
+  }
+
+  #report(taskId: string, stateName: string, named: ReadonlyMap<string, string>): Promise<void> {
+    const state = STATES.get(stateName);
+    if (state === undefined) throw new Error(`no such state: ${stateName}`);
+    return this.#store.update((tx) => {
+      const task = tx.get('task', taskId);
+      if (task === undefined) throw new Error(`no such task: ${taskId}`);
+      const pid = Number(named.get('pid') ?? task.status.pid);
+      tx.update('task', { ...task, status: { ...task.status, state, pid, timestampMs: this.#nowMs, message: '' } });
+    });
+  }
+
+  /** Agents of all nodes, or of some, do at once what they are told. */
+  async #reportAll(nodes: readonly string[]): Promise<void> {
+    for (const task of this.#tasks()) {
+      const assigned = task.status.state >= TaskState.ASSIGNED && task.status.state <= TaskState.RUNNING;
+      if (!assigned || (nodes.length > 0 && !nodes.includes(task.nodeId))) continue;
+      await this.#report(task.id, isWanted(task) ? 'RUNNING' : 'SHUTDOWN', new Map());
+    }
+  }
+
+  async #settle(): Promise<void> {
+    for (let before = -1; before !== this.#log.appliedIndex; ) {
+      before = this.#log.appliedIndex;
+      for (const loop of this.#loops) {
+        await this.#store.update((tx) => {
+          for (const key of loop.allKeys(tx)) loop.reconcile(tx, key, this.#nowMs);
+        });
+      }
+    }
+  }
+
+  #differences(): string[] {
+    const now = new Map(this.#tasks().map((task) => [this.#label(task.id), this.#describe(task)]));
+    const lines: string[] = [];
+    for (const [label, text] of now) {
+      const before = this.#shown.get(label);
+      if (before === undefined) lines.push(`+ ${label} ${text}`);
+      else if (before !== text) lines.push(`~ ${label} ${text}`);
+    }
+    for (const label of this.#shown.keys()) if (!now.has(label)) lines.push(`- ${label}`);
+    this.#shown = now;
+    return lines.length === 0 ? ['(nothing)'] : lines;
+  }
+
+  #list(): string[] {
+    return this.#tasks().map((task) => `${this.#label(task.id)} ${this.#describe(task)}`);
+  }
+
+  #describe(task: TaskObject): string {
+    const state = nameOf(task.status.state);
+    const told = task.desiredState === TaskState.RUNNING ? '' : `→${nameOf(task.desiredState)}`;
+    const message = task.status.message === '' ? '' : ` "${task.status.message}"`;
+    return `${task.serviceName}.${task.slot || task.nodeId} ${task.nodeId || '-'} v${task.specVersion} ${state}${told}${message}`;
+  }
+
+  #tasks(): TaskObject[] {
+    const tasks = this.#store.view((read) => read.find('task', { by: 'all' }));
+    return tasks.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  #label(id: string): string {
+    const known = this.#labels.get(id) ?? `t${this.#labels.size + 1}`;
+    this.#labels.set(id, known);
+    return known;
+  }
+
+  #taskId(label: string): string {
+    return [...this.#labels].find(([, known]) => known === label)?.[0] ?? label;
+  }
+}
+
+function nameOf(state: TaskState): string {
+  return [...STATES].find(([, value]) => value === state)?.[0] ?? String(state);
+}

@@ -1,0 +1,46 @@
+/** Rolls a service's tasks to its present spec. */
+
+import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
+import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
+import type { ControlLoop } from '../../control-loop.ts';
+import type { ReadTransaction } from '../../store/tables.ts';
+import type { WriteTransaction } from '../../store/transaction.ts';
+import { slotsOf } from '../slots.ts';
+import { newTask, order } from '../tasks.ts';
+import { nextStep, type RolloutStep } from './rollout.ts';
+
+/** Keys are ids of services. */
+export function updateLoop(random: RandomBytes): ControlLoop {
+  return {
+    name: 'update',
+    kinds: ['service', 'task', 'node'],
+    allKeys: (read) => read.find('service', { by: 'all' }).map((service) => service.id),
+    keysOf: (event, read) => {
+      if (event.kind === 'service') return [event.object.id];
+      if (event.kind === 'task') return [event.object.serviceId];
+      if (event.kind !== 'node') return [];
+      return read.find('task', { by: 'node', value: event.object.id }).map((task) => task.serviceId);
+    },
+    reconcile: (tx, serviceId, nowMs) => {
+      // A slot whose task never ran goes from stop to start at once.
+      for (let step = planned(tx, serviceId); step !== undefined; step = planned(tx, serviceId)) {
+        run(tx, serviceId, step, nowMs, random);
+      }
+      return undefined;
+    },
+  };
+}
+
+function planned(read: ReadTransaction, serviceId: string): RolloutStep | undefined {
+  const service = read.get('service', serviceId);
+  if (service === undefined || service.pendingDelete) return undefined;
+  const slots = slotsOf(read.find('task', { by: 'service', value: serviceId }));
+  return nextStep(service.specVersion, slots, (task) => read.get('node', task.nodeId));
+}
+
+function run(tx: WriteTransaction, serviceId: string, step: RolloutStep, nowMs: number, random: RandomBytes): void {
+  const service = tx.get('service', serviceId);
+  if (service === undefined) return;
+  if (step.step === 'stop') tx.update('task', order(step.task, TaskState.SHUTDOWN, nowMs));
+  else tx.create('task', newTask(service, step.slot, newObjectId(random), nowMs));
+}

@@ -1,0 +1,82 @@
+/** What the scheduler knows of a node: what it has, and what is promised to tasks on it. */
+import { PublishMode, type ResourceAmounts } from '../../proto/generated/gantry/v1/types.ts';
+import { describePort } from '../allocator/ports.ts';
+import type { NodeObject } from '../store/node.ts';
+import { hasEnded, type TaskObject } from '../store/task.ts';
+
+const NOTHING: ResourceAmounts = { nanoCpus: 0, memoryBytes: 0, pids: 0 };
+
+export function reservationsOf(task: TaskObject): ResourceAmounts {
+  return task.spec.resources?.reservations ?? NOTHING;
+}
+
+/** Ports that the task takes on the node itself. */
+export function hostPortsOf(task: TaskObject): string[] {
+  return task.ports.filter((port) => port.mode === PublishMode.HOST && port.publishedPort !== 0).map(describePort);
+}
+
+export class NodeInfo {
+  node: NodeObject;
+  readonly #tasks = new Map<string, TaskObject>();
+  readonly #tasksOfService = new Map<string, number>();
+  readonly #hostPorts = new Map<string, number>();
+  #nanoCpus = 0;
+  #memoryBytes = 0;
+
+  constructor(node: NodeObject) {
+    this.node = node;
+  }
+
+  get tasks(): number {
+    return this.#tasks.size;
+  }
+
+  tasksOfService(serviceId: string): number {
+    return this.#tasksOfService.get(serviceId) ?? 0;
+  }
+
+  holdsHostPort(port: string): boolean {
+    return this.#hostPorts.has(port);
+  }
+
+  /** What isn't promised yet. */
+  get available(): ResourceAmounts {
+    const total = this.node.description.resources ?? NOTHING;
+    return {
+      nanoCpus: total.nanoCpus - this.#nanoCpus,
+      memoryBytes: total.memoryBytes - this.#memoryBytes,
+      pids: 0,
+    };
+  }
+
+  /** Idempotent. A task that has ended takes nothing. */
+  set(task: TaskObject): void {
+    this.delete(task.id);
+    if (hasEnded(task)) return;
+    this.#tasks.set(task.id, task);
+    this.#count(task, 1);
+  }
+
+  /** Returns whether it was there. */
+  delete(taskId: string): boolean {
+    const task = this.#tasks.get(taskId);
+    if (task === undefined) return false;
+    this.#tasks.delete(taskId);
+    this.#count(task, -1);
+    return true;
+  }
+
+  #count(task: TaskObject, sign: 1 | -1): void {
+    const { nanoCpus, memoryBytes } = reservationsOf(task);
+    this.#nanoCpus += sign * nanoCpus;
+    this.#memoryBytes += sign * memoryBytes;
+    bump(this.#tasksOfService, task.serviceId, sign);
+    for (const port of hostPortsOf(task)) bump(this.#hostPorts, port, sign);
+  }
+}
+
+function bump(counts: Map<string, number>, key: string, by: number): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+}

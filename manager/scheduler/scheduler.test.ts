@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import {
+  NodeAvailability,
+  NodeState,
+  PortProtocol,
+  PublishMode,
+  TaskState,
+} from '../../proto/generated/gantry/v1/types.ts';
+import { type NodeOptions, node, service, type TaskOptions, task } from '../objects.testing.ts';
+import type { TaskObject } from '../store/task.ts';
+import { NodeInfo } from './node-info.ts';
+import { chooseNode } from './pipeline.ts';
+import { place } from './placement.ts';
+
+const info = (id: string, options: NodeOptions = {}) => new NodeInfo(node(id, options));
+
+function pending(options: TaskOptions = {}, memoryBytes = 0, nanoCpus = 0): TaskObject {
+  const made = task('t', { state: TaskState.PENDING, ...options });
+  const reservations = { memoryBytes, nanoCpus, pids: 0 };
+  return { ...made, spec: { ...made.spec, resources: { limits: undefined, reservations } } };
+}
+
+const chosen = (wanted: TaskObject, nodes: NodeInfo[]) => {
+  const choice = chooseNode(wanted, nodes);
+  return 'info' in choice ? choice.info.node.id : choice.reason;
+};
+
+describe('chooseNode', () => {
+  it('takes the node with the fewest tasks of the service, then the fewest at all, then by id', () => {
+    const [a, b, c] = [info('a'), info('b'), info('c')];
+    expect(chosen(pending(), [c, b, a])).toBe('a');
+    a.set(task('1', { serviceId: 'other' }));
+    expect(chosen(pending(), [a, b, c])).toBe('b');
+    b.set(task('2', { serviceId: 'web' }));
+    c.set(task('3', { serviceId: 'web' }));
+    expect(chosen(pending(), [a, b, c])).toBe('a');
+  });
+
+  it.each<[string, TaskObject, NodeOptions]>([
+    ['not ready', pending(), { state: NodeState.DOWN }],
+    ['not ready', pending(), { state: NodeState.UNKNOWN }],
+    ['paused', pending(), { availability: NodeAvailability.PAUSE }],
+    ['drained', pending(), { availability: NodeAvailability.DRAIN }],
+    ['insufficient memory', pending({}, 101), { memoryBytes: 100 }],
+    ['insufficient cpu', pending({}, 0, 101), { nanoCpus: 100 }],
+  ])('says why: %s', (reason, wanted, options) => {
+    expect(chosen(wanted, [info('a', options)])).toBe(`no suitable node (1 node: ${reason})`);
+  });
+
+  it('counts the whys, most frequent first', () => {
+    const nodes = [info('a', { state: NodeState.DOWN }), info('b', { memoryBytes: 1 }), info('c', { memoryBytes: 1 })];
+    expect(chosen(pending({}, 2), nodes)).toBe('no suitable node (2 nodes: insufficient memory; 1 node: not ready)');
+    expect(chosen(pending(), [])).toBe('no suitable node (the cluster has none)');
+  });
+
+  it('counts what tasks have reserved, until they end', () => {
+    const a = info('a', { memoryBytes: 100 });
+    a.set(pending({ id: 'first' }, 60));
+    expect(chosen(pending({}, 60), [a])).toContain('insufficient memory');
+    a.set(pending({ id: 'first', state: TaskState.FAILED }, 60));
+    expect(chosen(pending({}, 60), [a])).toBe('a');
+  });
+
+  it('gives a port of the host to one task', () => {
+    const ports = [
+      { protocol: PortProtocol.TCP, targetPort: 80, publishedPort: 8080, hostIp: '', mode: PublishMode.HOST },
+    ];
+    const a = info('a');
+    a.set(pending({ id: 'first', ports }));
+    expect(chosen(pending({ ports }), [a])).toBe('no suitable node (1 node: host port 8080/tcp in use)');
+    expect(chosen(pending(), [a])).toBe('a');
+  });
+});
+
+describe('place', () => {
+  const nodes = new Map([
+    ['a', info('a')],
+    ['b', info('b')],
+  ]);
+
+  it('leaves tasks alone that others decide about', () => {
+    expect(place(pending(), undefined, nodes, 0)).toEqual({ outcome: 'held' });
+    expect(place(pending(), service('web', { pendingDelete: true }), nodes, 0)).toEqual({ outcome: 'held' });
+    expect(place(pending(), service('web', { dependenciesMet: false }), nodes, 0)).toEqual({ outcome: 'held' });
+    expect(place(pending({ desiredState: TaskState.SHUTDOWN }), service('web'), nodes, 0)).toEqual({ outcome: 'held' });
+  });
+
+  it('holds a restart until its time', () => {
+    const restart = pending({ startAfterMs: 100 });
+    expect(place(restart, service('web'), nodes, 99)).toEqual({ outcome: 'not-before', timeMs: 100 });
+    expect(place(restart, service('web'), nodes, 100)).toEqual({ outcome: 'assigned', nodeId: 'a' });
+  });
+
+  it("puts a global service's task on its node, or nowhere", () => {
+    expect(place(pending({ slot: 0, nodeId: 'b' }), service('web'), nodes, 0)).toEqual({
+      outcome: 'assigned',
+      nodeId: 'b',
+    });
+    expect(place(pending({ slot: 0, nodeId: 'gone' }), service('web'), nodes, 0).outcome).toBe('unplaceable');
+  });
+});

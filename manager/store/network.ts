@@ -1,0 +1,22 @@
+/** A network of the cluster. */
+import type { Annotations, Meta, Network, NetworkSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { NetworkSpec as NetworkSpecMessage } from '../../proto/generated/gantry/v1/types.ts';
+import { completeAnnotations, completeMeta, type ObjectType, stackKeys } from './object-type.ts';
+
+export interface NetworkObject extends Readonly<Omit<Network, 'meta' | 'spec'>> {
+  readonly meta: Meta;
+  readonly spec: NetworkSpec & { annotations: Annotations };
+}
+
+export const networkType: ObjectType<Network, NetworkObject, 'stack'> = {
+  complete: (raw) => {
+    const spec = raw.spec ?? NetworkSpecMessage.create();
+    return {
+      ...raw,
+      meta: completeMeta(raw.meta),
+      spec: { ...spec, annotations: completeAnnotations(spec.annotations) },
+    };
+  },
+  nameOf: (network) => (network.pendingDelete ? undefined : network.spec.annotations.name),
+  indexes: { stack: (network) => stackKeys(network.spec.annotations.labels) },
+};

@@ -1,0 +1,63 @@
+/** What a user wants to run. */
+import {
+  type Annotations,
+  type ContainerSpec,
+  ContainerSpec as ContainerSpecMessage,
+  type Meta,
+  type Service,
+  type ServiceSpec,
+  type TaskSpec,
+} from '../../proto/generated/gantry/v1/types.ts';
+import { completeAnnotations, completeMeta, type ObjectType, stackKeys } from './object-type.ts';
+
+export type CompleteTaskSpec = TaskSpec & { container: ContainerSpec };
+
+export type CompleteServiceSpec = ServiceSpec & { annotations: Annotations; task: CompleteTaskSpec };
+
+export interface ServiceObject extends Readonly<Omit<Service, 'meta' | 'spec'>> {
+  readonly meta: Meta;
+  readonly spec: CompleteServiceSpec;
+}
+
+export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses'> = {
+  complete: (raw) => ({
+    ...raw,
+    meta: completeMeta(raw.meta),
+    spec: completeServiceSpec(raw.spec),
+  }),
+  // A service that is being removed leaves its name to the next one.
+  nameOf: (service) => (service.pendingDelete ? undefined : service.spec.annotations.name),
+  indexes: {
+    stack: (service) => stackKeys(service.spec.annotations.labels),
+    uses: (service) => usedIds(service.spec.task),
+  },
+};
+
+export function serviceName(service: ServiceObject): string {
+  return service.spec.annotations.name;
+}
+
+export function completeTaskSpec(spec: TaskSpec | undefined): CompleteTaskSpec {
+  const container = spec?.container ?? ContainerSpecMessage.create();
+  const rest = spec ?? { resources: undefined, restart: undefined, networks: [], forceUpdate: 0 };
+  return { ...rest, container };
+}
+
+export function completeServiceSpec(spec: ServiceSpec | undefined): CompleteServiceSpec {
+  return {
+    mode: spec?.mode,
+    ports: spec?.ports ?? [],
+    dependencies: spec?.dependencies ?? [],
+    annotations: completeAnnotations(spec?.annotations),
+    task: completeTaskSpec(spec?.task),
+  };
+}
+
+/** Ids of the networks, secrets and configs that a task of this spec needs. */
+export function usedIds(spec: CompleteTaskSpec): readonly string[] {
+  return [
+    ...spec.networks.map((network) => network.target),
+    ...spec.container.secrets.map((secret) => secret.id),
+    ...spec.container.configs.map((config) => config.id),
+  ];
+}

@@ -1,0 +1,164 @@
+/**
+ * The replicated state machine: objects as the log's committed entries made them.
+ *
+ * An entry is a StoreTransaction. Each of its actions names the version its author saw; if one doesn't hold any
+ * more the whole transaction changes nothing. Every node decides that alike, from the entry and the state alone.
+ */
+import type { Logger } from 'pino';
+import { GantryError } from '../../proto/errors.ts';
+import {
+  type StoreAction,
+  StoreActionKind,
+  StoreSnapshot,
+  StoreTransaction,
+} from '../../proto/generated/gantry/v1/store.ts';
+import type { StateMachine } from '../replication/replicated-log.ts';
+import { type AnyObject, deepFreeze, fromWire, OBJECT_KINDS, type ObjectKind, toWire } from './objects.ts';
+import { type ReadTransaction, Tables } from './tables.ts';
+import { type Change, type StoreEvent, Watch, type WatchFilter } from './watch.ts';
+
+/** Raised when an older program could misread what a newer one wrote. */
+export const SNAPSHOT_FORMAT_VERSION = 1;
+
+/** Rejections are asked for right after the entry was applied; older ones interest nobody. */
+const REJECTIONS_KEPT = 1024;
+
+export class StoreState implements StateMachine {
+  readonly #logger: Logger;
+  readonly #watches = new Set<Watch>();
+  readonly #rejections = new Map<number, string>();
+  #tables = new Tables();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** The state as committed. Valid until the caller awaits. */
+  get committed(): ReadTransaction {
+    return this.#tables;
+  }
+
+  apply(index: number, data: Uint8Array): void {
+    const outcome = this.#applyTransaction(index, data);
+    if (typeof outcome === 'string') {
+      this.#reject(index, outcome);
+      return;
+    }
+    this.#tables.keep();
+    for (const watch of this.#watches) watch.publish(outcome);
+  }
+
+  /** Why the entry at this index changed nothing; undefined when it was applied. */
+  rejection(index: number): string | undefined {
+    return this.#rejections.get(index);
+  }
+
+  snapshot(): Uint8Array {
+    const objects = OBJECT_KINDS.flatMap((kind) => this.#ofKind(kind).map(toWire));
+    return StoreSnapshot.encode({ formatVersion: SNAPSHOT_FORMAT_VERSION, objects }).finish();
+  }
+
+  restore(index: number, data: Uint8Array): void {
+    const snapshot = StoreSnapshot.decode(data);
+    if (snapshot.formatVersion !== SNAPSHOT_FORMAT_VERSION) {
+      throw new GantryError(
+        'CORRUPT',
+        `restore the store at index ${index}: snapshot format ${snapshot.formatVersion}, this version reads ${SNAPSHOT_FORMAT_VERSION}`,
+        { hint: 'run the version of gantry that wrote it' },
+      );
+    }
+    const tables = new Tables();
+    for (const wire of snapshot.objects) {
+      const target = fromWire(wire);
+      if (target !== undefined) tables.put(target.kind, deepFreeze(target.object));
+    }
+    tables.keep();
+    this.#tables = tables;
+    for (const watch of this.#watches) watch.lose();
+  }
+
+  watch(filter: WatchFilter): Watch {
+    const watch = new Watch(filter, (closed) => this.#watches.delete(closed));
+    this.#watches.add(watch);
+    return watch;
+  }
+
+  /**
+   * Lets `change` work on the tables and takes back all it did before anybody else can look: no await may lie
+   * in between. This is how the leader sees what a transaction would make of the state.
+   */
+  tentatively<R>(change: (tables: Tables) => R): R {
+    const mark = this.#tables.mark();
+    try {
+      return change(this.#tables);
+    } finally {
+      this.#tables.undoTo(mark);
+    }
+  }
+
+  /** The events of an applied transaction, or why it was refused. */
+  #applyTransaction(index: number, data: Uint8Array): StoreEvent[] | string {
+    const mark = this.#tables.mark();
+    const events: StoreEvent[] = [];
+    for (const action of decodeActions(data)) {
+      const outcome = this.#applyAction(index, action);
+      if (typeof outcome === 'string') {
+        this.#tables.undoTo(mark);
+        return outcome;
+      }
+      events.push(outcome);
+    }
+    // After all actions, since one of them may free the name that another takes.
+    const clash = events.find((event) => event.change !== 'remove' && !this.#hasUniqueName(event));
+    if (clash === undefined) return events;
+    this.#tables.undoTo(mark);
+    return `name of ${clash.kind} ${clash.object.id} is taken`;
+  }
+
+  #applyAction(index: number, action: StoreAction | undefined): StoreEvent | string {
+    const target = fromWire(action?.target);
+    if (action === undefined || target === undefined) return 'the entry is no transaction that this version knows';
+    const { kind } = target;
+    const existing = this.#tables.get(kind, target.object.id);
+    const found = existing?.meta.version ?? 0;
+    const expected = target.object.meta.version;
+    if (found !== expected) return `${kind} ${target.object.id} is at version ${found}, not ${expected}`;
+    if (action.kind === StoreActionKind.REMOVE) {
+      const removed = this.#tables.remove(kind, target.object.id);
+      if (removed === undefined) return `${kind} ${target.object.id} does not exist`;
+      return { kind, change: 'remove', object: removed, previous: removed } as StoreEvent;
+    }
+    const createdVersion = existing?.meta.createdVersion ?? index;
+    const object = deepFreeze({ ...target.object, meta: { ...target.object.meta, version: index, createdVersion } });
+    const previous = this.#tables.put(kind, object as never);
+    const change: Change = previous === undefined ? 'create' : 'update';
+    return { kind, change, object, previous } as StoreEvent;
+  }
+
+  #hasUniqueName(target: AnyObject): boolean {
+    return this.#tables.hasUniqueName(target.kind, target.object as never);
+  }
+
+  #ofKind(kind: ObjectKind): AnyObject[] {
+    const objects = this.#tables.find(kind, { by: 'all' });
+    // By id, so that equal states make equal snapshots.
+    objects.sort((a, b) => (a.id < b.id ? -1 : 1));
+    return objects.map((object) => ({ kind, object }) as AnyObject);
+  }
+
+  #reject(index: number, reason: string): void {
+    this.#logger.info({ index, reason }, 'transaction refused');
+    this.#rejections.set(index, reason);
+    const oldest = this.#rejections.keys().next().value;
+    if (this.#rejections.size > REJECTIONS_KEPT && oldest !== undefined) this.#rejections.delete(oldest);
+  }
+}
+
+/** One undefined action for bytes that are no transaction: apply must refuse them, not throw. */
+function decodeActions(data: Uint8Array): readonly (StoreAction | undefined)[] {
+  try {
+    return StoreTransaction.decode(data).actions;
+  } catch {
+    return [undefined];
+  }
+}

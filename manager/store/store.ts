@@ -1,0 +1,124 @@
+/**
+ * The only place where the parts of a manager meet: `view`, `update`, `watch`.
+ *
+ * Updates are committed in groups: while one entry is on its way to disk, further updates wait, and then go
+ * together as the next. Within a group each update sees what the ones before it did, so that on one leader updates
+ * happen one after another; an entry can only be refused when another leader came in between.
+ */
+import { GantryError } from '../../proto/errors.ts';
+import { StoreTransaction } from '../../proto/generated/gantry/v1/store.ts';
+import type { Clock } from '../clock.ts';
+import type { ReplicatedLog } from '../replication/replicated-log.ts';
+import type { StoreState } from './state.ts';
+import type { ReadTransaction } from './tables.ts';
+import { TransactionBatch, type WriteTransaction } from './transaction.ts';
+import type { Watch, WatchFilter } from './watch.ts';
+
+/** How often an update is tried before it is given up as CONFLICT. */
+const MAX_ATTEMPTS = 5;
+/** Updates in one log entry: bounds its size, and how long the first waits for the last. */
+const MAX_GROUP = 256;
+
+interface PendingUpdate {
+  attempts: number;
+  /** Runs the update in the batch; keeps its result or error for `settle`. */
+  run(batch: TransactionBatch): void;
+  settle(): void;
+  fail(error: unknown): void;
+}
+
+export class Store {
+  readonly #state: StoreState;
+  readonly #log: ReplicatedLog;
+  readonly #clock: Clock;
+  #pending: PendingUpdate[] = [];
+  #committing: boolean = false;
+
+  constructor(state: StoreState, log: ReplicatedLog, clock: Clock) {
+    this.#state = state;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** Reads one state: `read` must not be async, and objects it returns are never changed. */
+  view<R>(read: (tx: ReadTransaction) => R): R {
+    return read(this.#state.committed);
+  }
+
+  /**
+   * Changes the state atomically. `change` must be synchronous and take what it changes from `tx`; it may run more
+   * than once. Resolves once the change is on disk and applied; when `change` throws, nothing of it happens.
+   * Rejects with what it threw, with UNAVAILABLE when this node doesn't lead, or with CONFLICT.
+   */
+  update<R>(change: (tx: WriteTransaction) => R): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      let outcome: { readonly result: R } | { readonly error: unknown };
+      this.#pending.push({
+        attempts: 0,
+        run: (batch) => {
+          try {
+            outcome = { result: batch.run(change) };
+          } catch (error) {
+            outcome = { error };
+          }
+        },
+        settle: () => {
+          if ('error' in outcome) reject(outcome.error);
+          else resolve(outcome.result);
+        },
+        fail: reject,
+      });
+      // Not at once: updates made in the same turn of the event loop become one entry.
+      if (!this.#committing) {
+        this.#committing = true;
+        queueMicrotask(() => void this.#commitAll());
+      }
+    });
+  }
+
+  /** Events from now on; what was before, `view` shows when called without an await in between. */
+  watch(filter: WatchFilter): Watch {
+    return this.#state.watch(filter);
+  }
+
+  async #commitAll(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const group = this.#pending.splice(0, MAX_GROUP);
+      try {
+        await this.#commit(group);
+      } catch (error) {
+        for (const update of group) update.fail(error);
+      }
+    }
+    this.#committing = false;
+  }
+
+  async #commit(group: readonly PendingUpdate[]): Promise<void> {
+    const actions = this.#state.tentatively((tables) => {
+      const batch = new TransactionBatch(tables, this.#clock.now());
+      for (const update of group) update.run(batch);
+      return batch.actions;
+    });
+    if (actions.length === 0) {
+      for (const update of group) update.settle();
+      return;
+    }
+    const index = await this.#log.propose(StoreTransaction.encode({ actions: [...actions] }).finish());
+    const rejection = this.#state.rejection(index);
+    if (rejection === undefined) for (const update of group) update.settle();
+    else this.#tryAgain(group, rejection);
+  }
+
+  /** Before those that came later: the order of updates is kept. */
+  #tryAgain(group: readonly PendingUpdate[], rejection: string): void {
+    for (const update of group) update.attempts += 1;
+    const [spent, others] = [
+      group.filter((update) => update.attempts >= MAX_ATTEMPTS),
+      group.filter((update) => update.attempts < MAX_ATTEMPTS),
+    ];
+    this.#pending.unshift(...others);
+    for (const update of spent) {
+      update.fail(new GantryError('CONFLICT', `the cluster's state changed during the update: ${rejection}`));
+    }
+  }
+}

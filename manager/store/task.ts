@@ -1,0 +1,63 @@
+/** One container's worth of a service, on one node: made once, moves forward, is replaced and never revived. */
+import { type Meta, type Task, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import { completeMeta, type ObjectType, STACK_LABEL, stackKeys } from './object-type.ts';
+import { type CompleteTaskSpec, completeTaskSpec, usedIds } from './service.ts';
+
+export interface TaskObject extends Readonly<Omit<Task, 'meta' | 'spec' | 'status'>> {
+  readonly meta: Meta;
+  readonly spec: CompleteTaskSpec;
+  readonly status: TaskStatus;
+}
+
+export const NO_TASK_STATUS: TaskStatus = {
+  state: TaskState.NEW,
+  timestampMs: 0,
+  message: '',
+  error: '',
+  containerId: '',
+  pid: 0,
+  exitCode: 0,
+  oomKilled: false,
+  addresses: [],
+};
+
+export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'slot' | 'stack' | 'uses'> = {
+  complete: (raw) => ({
+    ...raw,
+    meta: completeMeta(raw.meta),
+    spec: completeTaskSpec(raw.spec),
+    status: raw.status ?? NO_TASK_STATUS,
+  }),
+  nameOf: () => undefined,
+  indexes: {
+    service: (task) => [task.serviceId],
+    node: (task) => (task.nodeId === '' ? [] : [task.nodeId]),
+    slot: (task) => [slotKey(task)],
+    stack: (task) => stackKeys(task.serviceLabels),
+    uses: (task) => usedIds(task.spec),
+  },
+};
+
+/** What a task and the ones that replace it share: service and slot, or service and node for a global service. */
+export function slotKey(task: Pick<Task, 'serviceId' | 'slot' | 'nodeId'>): string {
+  return `${task.serviceId}.${task.slot === 0 ? task.nodeId : task.slot}`;
+}
+
+/** SERVICE.SLOT.TASKID, or SERVICE.NODEID.TASKID for a global service. */
+export function containerName(task: Pick<Task, 'serviceName' | 'slot' | 'nodeId' | 'id'>): string {
+  return `${task.serviceName}.${task.slot === 0 ? task.nodeId : task.slot}.${task.id}`;
+}
+
+export function stackOf(task: Pick<Task, 'serviceLabels'>): string | undefined {
+  return task.serviceLabels[STACK_LABEL];
+}
+
+/** The task has ended by itself or by order: its container doesn't run, and won't again. */
+export function hasEnded(task: Pick<TaskObject, 'status'>): boolean {
+  return task.status.state > TaskState.RUNNING;
+}
+
+/** The task is meant to run, now or later. */
+export function isWanted(task: Pick<TaskObject, 'desiredState'>): boolean {
+  return task.desiredState <= TaskState.RUNNING;
+}
