@@ -1,0 +1,61 @@
+/** Which addresses of each network are in use. Leases aren't stored: they are what the sandboxes say. */
+import { GantryError } from '../../proto/errors.ts';
+import { nextAddress } from './address-pool.ts';
+import { addressPool, type NetworkRecord } from './network-record.ts';
+import type { SandboxRecord } from './sandbox-record.ts';
+import type { Cursors } from './store.ts';
+import { formatIpv4, requireIpv4 } from './subnet.ts';
+
+export class Addresses {
+  readonly #taken = new Map<string, Set<number>>();
+  readonly #last = new Map<string, number>();
+
+  /** Begins with what the sandboxes have, and where giving stopped. */
+  restore(sandboxes: Iterable<SandboxRecord>, cursors: Cursors): void {
+    this.#taken.clear();
+    for (const { attachments } of sandboxes) {
+      for (const { networkId, address } of attachments) this.#takenOf(networkId).add(requireIpv4(address));
+    }
+    for (const [networkId, last] of Object.entries(cursors)) this.#last.set(networkId, last);
+  }
+
+  /** Throws EXHAUSTED. */
+  take(network: NetworkRecord): string {
+    const taken = this.#takenOf(network.id);
+    const address = nextAddress(addressPool(network), taken, this.#last.get(network.id));
+    if (address === undefined) {
+      throw new GantryError('EXHAUSTED', `network ${network.name} has no free address on this node`, {
+        hint: `${taken.size} of its addresses are in use here; remove containers or give the network a larger subnet`,
+      });
+    }
+    taken.add(address);
+    this.#last.set(network.id, address);
+    return formatIpv4(address);
+  }
+
+  free(networkId: string, address: string): void {
+    const taken = this.#taken.get(networkId);
+    taken?.delete(requireIpv4(address));
+    if (taken?.size === 0) this.#taken.delete(networkId);
+  }
+
+  isUsed(networkId: string): boolean {
+    return this.#taken.has(networkId);
+  }
+
+  /** Forgets a network that is no more. */
+  forget(networkId: string): void {
+    this.#taken.delete(networkId);
+    this.#last.delete(networkId);
+  }
+
+  cursors(): Cursors {
+    return Object.fromEntries(this.#last);
+  }
+
+  #takenOf(networkId: string): Set<number> {
+    const taken = this.#taken.get(networkId) ?? new Set();
+    this.#taken.set(networkId, taken);
+    return taken;
+  }
+}

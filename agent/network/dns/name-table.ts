@@ -1,0 +1,123 @@
+/**
+ * Who is called what: names on each network. Pure; made anew from the node's sandboxes and the cluster's services
+ * whenever one of them changes.
+ */
+import type { ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
+import type { SandboxRecord } from '../sandbox-record.ts';
+
+export interface NetworkNames {
+  /** "frontend": names can be written NAME.NETWORK too. */
+  readonly networkName: string;
+  /** Lower-case name to addresses; no addresses for a service without an endpoint that may be sent traffic. */
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+  /** Address to the one name that a reverse query answers. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** By network id. */
+export type NameTable = ReadonlyMap<string, NetworkNames>;
+
+class NetworkNamesBuilder implements NetworkNames {
+  readonly networkName: string;
+  readonly addresses = new Map<string, string[]>();
+  readonly names = new Map<string, string>();
+  /** Names of services: what an alias of a container can't add to, for only the cluster knows who is healthy. */
+  readonly #owned = new Set<string>();
+
+  constructor(networkName: string) {
+    this.networkName = networkName;
+  }
+
+  addService(name: string, addresses: readonly string[]): void {
+    this.#owned.add(name.toLowerCase());
+    this.#add(name, addresses);
+  }
+
+  addContainer(name: string, addresses: readonly string[]): void {
+    if (!this.#owned.has(name.toLowerCase())) this.#add(name, addresses);
+  }
+
+  setReverse(address: string, name: string): void {
+    if (!this.names.has(address)) this.names.set(address, name);
+  }
+
+  #add(name: string, addresses: readonly string[]): void {
+    const known = this.addresses.get(name.toLowerCase()) ?? [];
+    this.addresses.set(name.toLowerCase(), [...new Set([...known, ...addresses])]);
+  }
+}
+
+export function buildNameTable(
+  networks: Iterable<{ readonly id: string; readonly name: string }>,
+  services: readonly ServiceEndpoints[],
+  sandboxes: Iterable<SandboxRecord>,
+): NameTable {
+  const table = new Map<string, NetworkNamesBuilder>();
+  for (const network of networks) table.set(network.id, new NetworkNamesBuilder(network.name));
+  // Services first: they own their names.
+  for (const service of services) addServiceNames(table, service);
+  for (const sandbox of sandboxes) addSandboxNames(table, sandbox);
+  return table;
+}
+
+function addServiceNames(table: ReadonlyMap<string, NetworkNamesBuilder>, service: ServiceEndpoints): void {
+  for (const { target, aliases } of service.networks) {
+    const names = table.get(target);
+    if (names === undefined) continue;
+    const endpoints = service.endpoints.flatMap((endpoint) =>
+      endpoint.addresses
+        .filter(({ networkId }) => networkId === target)
+        .map(({ address }) => ({ address, slot: endpoint.slot, containerName: endpoint.containerName })),
+    );
+    const all = endpoints.map(({ address }) => address);
+    for (const name of [service.serviceName, ...aliases]) {
+      names.addService(name, all);
+      names.addService(`tasks.${name}`, all);
+      for (const { slot, address } of endpoints) {
+        if (slot > 0) names.addService(`${name}.${slot}`, [address]);
+      }
+    }
+    for (const { containerName, address } of endpoints) {
+      if (containerName === '') continue;
+      names.addContainer(containerName, [address]);
+      names.setReverse(address, containerName);
+    }
+  }
+}
+
+function addSandboxNames(table: ReadonlyMap<string, NetworkNamesBuilder>, sandbox: SandboxRecord): void {
+  for (const { networkId, address, aliases } of sandbox.attachments) {
+    const names = table.get(networkId);
+    if (names === undefined) continue;
+    for (const name of [...sandbox.request.names, ...aliases]) names.addContainer(name, [address]);
+    const [name] = sandbox.request.names;
+    if (name !== undefined) names.setReverse(address, name);
+  }
+}
+
+/**
+ * What the tables of the asker's networks, in its order, say of a name; undefined when none knows it. The first
+ * network where somebody has the name answers alone, as in Docker: a task that shares two networks with the asker
+ * would else be sent twice its share.
+ */
+export function lookupName(tables: readonly NetworkNames[], name: string): readonly string[] | undefined {
+  const wanted = name.toLowerCase();
+  let known: readonly string[] | undefined;
+  for (const table of tables) {
+    const suffix = `.${table.networkName.toLowerCase()}`;
+    const short = wanted.endsWith(suffix) ? wanted.slice(0, -suffix.length) : undefined;
+    const addresses = table.addresses.get(wanted) ?? (short === undefined ? undefined : table.addresses.get(short));
+    if (addresses !== undefined && addresses.length > 0) return addresses;
+    known ??= addresses;
+  }
+  return known;
+}
+
+/** "NAME.NETWORK" of the address, as Docker answers; undefined when nobody on the asker's networks has it. */
+export function lookupAddress(tables: readonly NetworkNames[], address: string): string | undefined {
+  for (const table of tables) {
+    const name = table.names.get(address);
+    if (name !== undefined) return `${name}.${table.networkName}`;
+  }
+  return undefined;
+}

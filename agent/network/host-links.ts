@@ -1,0 +1,157 @@
+/** Links, addresses and routes of the host's network namespace: bridges and the near ends of veth pairs. */
+import { writeFile } from 'node:fs/promises';
+import { bridgeName, linkPrefix, macOf } from './link-names.ts';
+import { addAddress, dumpAddresses, parseAddress } from './netlink/address.ts';
+import { deleteFlow, dumpFlows, type Flow, parseFlow } from './netlink/conntrack.ts';
+import {
+  createBridge,
+  createVeth,
+  deleteLink,
+  disableLinkLocal,
+  dumpLinks,
+  getLink,
+  type Link,
+  parseLink,
+  setHairpin,
+  setLinkMaster,
+  setLinkUp,
+  type VethSpec,
+} from './netlink/link.ts';
+import { dumpRoutes, parseRoute, type Route } from './netlink/route.ts';
+import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
+import type { NetworkRecord } from './network-record.ts';
+import { formatIpv4, lastAddress, parseSubnet, requireIpv4 } from './subnet.ts';
+
+/** A kernel without IPv6, or a link whose MTU is too small for it, has no link-local addresses to disable. */
+const NO_IPV6 = 'EAFNOSUPPORT';
+
+export class HostLinks {
+  readonly #native: NetlinkNative;
+  readonly #instance: string;
+  #socket: Promise<NetlinkSocket> | undefined;
+  /** Apart from the other, as deleting a link takes some ten times as long as everything else. */
+  #deleting: Promise<NetlinkSocket> | undefined;
+
+  constructor(native: NetlinkNative, instance: string) {
+    this.#native = native;
+    this.#instance = instance;
+  }
+
+  async links(): Promise<Link[]> {
+    const socket = await this.#open();
+    return (await socket.query(dumpLinks())).map(parseLink);
+  }
+
+  /** Of IPv4. */
+  async addresses(): Promise<string[]> {
+    const socket = await this.#open();
+    return (await socket.query(dumpAddresses())).flatMap((message) => parseAddress(message)?.address ?? []);
+  }
+
+  /** The host's own routes: those that go through our bridges are left out. */
+  async foreignRoutes(): Promise<Route[]> {
+    const socket = await this.#open();
+    const ours = new Set(
+      (await this.links()).filter(({ name }) => name.startsWith(linkPrefix(this.#instance))).map(({ index }) => index),
+    );
+    const routes = (await socket.query(dumpRoutes())).flatMap((message) => parseRoute(message) ?? []);
+    return routes.filter(({ linkIndex }) => linkIndex === undefined || !ours.has(linkIndex));
+  }
+
+  /** Makes or finds the network's bridge, up and with the gateway's address. Returns its index. */
+  async ensureBridge(network: NetworkRecord): Promise<number> {
+    const socket = await this.#open();
+    const name = bridgeName(this.#instance, network.id);
+    const gateway = requireIpv4(network.gateway);
+    const spec = { name, alias: `gantry network ${network.name}`, mac: macOf(gateway), mtu: network.mtu };
+    // A bridge keeps the MAC address it is given; one that it takes from its ports would change with them.
+    await socket.run([createBridge(spec), disableLinkLocal(name), setLinkUp(name)], ['EEXIST', NO_IPV6]);
+    const index = await this.#indexOf(name);
+    const subnet = parseSubnet(network.subnet);
+    const address = {
+      linkIndex: index,
+      linkName: name,
+      address: network.gateway,
+      prefixLength: subnet.prefixLength,
+      broadcast: formatIpv4(lastAddress(subnet)),
+    };
+    await socket.run([addAddress(address)]);
+    // Answers to the host's own 127.0.0.1 come back through the bridge; the ruleset drops everything else to 127/8.
+    if (!network.internal) await writeFile(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, '1');
+    return index;
+  }
+
+  /** Near ends up; one that is there from an attempt that was cut short is made anew. */
+  async createVeths(specs: readonly VethSpec[]): Promise<void> {
+    if (specs.length === 0) return;
+    const socket = await this.#open();
+    const create = specs.flatMap((spec) => [
+      createVeth(spec),
+      setHairpin(spec.name),
+      disableLinkLocal(spec.name),
+      setLinkUp(spec.name),
+    ]);
+    try {
+      await socket.run(create, [NO_IPV6]);
+    } catch (error) {
+      await this.deleteLinks(specs.map(({ name }) => name));
+      if (!isExisting(error)) throw error;
+      await socket.run(create, [NO_IPV6]);
+    }
+  }
+
+  async setMaster(name: string, master: number): Promise<void> {
+    const socket = await this.#open();
+    await socket.run([setLinkMaster(name, master), setHairpin(name), setLinkUp(name)]);
+  }
+
+  /** With a veth goes its far end. Links that aren't there are passed over. */
+  async deleteLinks(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    this.#deleting ??= NetlinkSocket.open(this.#native, null, NETLINK_ROUTE);
+    const socket = await this.#deleting;
+    await socket.run(names.map(deleteLink), ['ENODEV']);
+  }
+
+  /** Every link that a gantryd of this instance has made. */
+  async deleteAll(): Promise<void> {
+    const prefix = linkPrefix(this.#instance);
+    const names = (await this.links()).map(({ name }) => name).filter((name) => name.startsWith(prefix));
+    await this.deleteLinks(names);
+  }
+
+  /** Deletes the tracked connections that `choose` picks. */
+  async deleteFlows(choose: (flows: readonly Flow[]) => readonly Flow[]): Promise<void> {
+    const socket = await NetlinkSocket.open(this.#native, null, NETLINK_NETFILTER);
+    try {
+      const flows = (await socket.query(dumpFlows())).flatMap((message) => parseFlow(message) ?? []);
+      // One that ended by itself in the meantime is as good.
+      await socket.run(choose(flows).map(deleteFlow), ['ENOENT']);
+    } finally {
+      await socket.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    const sockets = await Promise.all([this.#socket, this.#deleting]);
+    this.#socket = undefined;
+    this.#deleting = undefined;
+    await Promise.all(sockets.map((socket) => socket?.close()));
+  }
+
+  #open(): Promise<NetlinkSocket> {
+    this.#socket ??= NetlinkSocket.open(this.#native, null, NETLINK_ROUTE);
+    return this.#socket;
+  }
+
+  async #indexOf(name: string): Promise<number> {
+    const socket = await this.#open();
+    const [message] = await socket.query(getLink(name));
+    if (message === undefined) throw new Error(`link ${name} has no index`);
+    return parseLink(message).index;
+  }
+}
+
+function isExisting(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST';
+}

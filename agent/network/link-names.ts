@@ -1,0 +1,31 @@
+/**
+ * Names of links in the host's namespace. A name holds 15 characters (IFNAMSIZ): "gt", four that say which gantryd,
+ * "b" for a bridge or "v" for a veth, eight that say which network, or which container and interface.
+ */
+import { createHash } from 'node:crypto';
+import { formatIpv4 } from './subnet.ts';
+
+export function bridgeName(instance: string, networkId: string): string {
+  return `${linkPrefix(instance)}b${digest(networkId, 8)}`;
+}
+
+export function vethName(instance: string, containerId: string, index: number): string {
+  return `${linkPrefix(instance)}v${digest(`${containerId}/${index}`, 8)}`;
+}
+
+/** What all links of one gantryd begin with, and those of no other. */
+export function linkPrefix(instance: string): string {
+  return `gt${digest(instance, 4)}`;
+}
+
+/** [0-9a-z], as many as asked for. */
+function digest(text: string, length: number): string {
+  const value = createHash('sha256').update(text).digest().readBigUInt64BE();
+  return value.toString(36).padStart(length, '0').slice(-length);
+}
+
+/** A locally administered MAC address that follows from the IPv4 address, as Docker's do: 02:42 and the address. */
+export function macOf(address: number): string {
+  const octets = formatIpv4(address).split('.');
+  return ['02', '42', ...octets.map((octet) => Number(octet).toString(16).padStart(2, '0'))].join(':');
+}

@@ -1,0 +1,114 @@
+/** A network as this node knows it, and making one from what the cluster assigns. */
+import { GantryError } from '../../proto/errors.ts';
+import type { AssignedNetwork } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AddressPool } from './address-pool.ts';
+import { contains, covers, formatIpv4, formatSubnet, parseSubnet, requireIpv4, type Subnet } from './subnet.ts';
+
+/** As kept on disk: plain JSON. */
+export interface NetworkRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly driver: string;
+  readonly internal: boolean;
+  /** Made by the cluster rather than on this host. */
+  readonly cluster: boolean;
+  /** CIDR */
+  readonly subnet: string;
+  readonly gateway: string;
+  /** CIDRs */
+  readonly blocks: readonly string[];
+  readonly mtu: number;
+  readonly createdAtMs: number;
+}
+
+/** Id and name of the network that containers are on when they name none. */
+export const DEFAULT_NETWORK = 'bridge';
+export const DEFAULT_MTU = 1500;
+const MTU_OPTION = 'com.docker.network.driver.mtu';
+const MIN_MTU = 68;
+const MAX_MTU = 65_535;
+/** On one node an overlay is a bridge. */
+const DRIVERS: readonly string[] = ['bridge', 'overlay'];
+
+/** The host's own network; its gateway is its first address. */
+export function localNetwork(subnet: Subnet, nowMs: number): NetworkRecord {
+  return {
+    id: DEFAULT_NETWORK,
+    name: DEFAULT_NETWORK,
+    driver: 'bridge',
+    internal: false,
+    cluster: false,
+    subnet: formatSubnet(subnet),
+    gateway: formatIpv4(subnet.base + 1),
+    blocks: [formatSubnet(subnet)],
+    mtu: DEFAULT_MTU,
+    createdAtMs: nowMs,
+  };
+}
+
+/** Throws UNSUPPORTED for another driver or option, INVALID_ARGUMENT for addresses that don't fit together. */
+export function clusterNetwork(assigned: AssignedNetwork): NetworkRecord {
+  const { network } = assigned;
+  if (network?.spec === undefined) throw new GantryError('INVALID_ARGUMENT', 'an assigned network has no spec');
+  const { spec } = network;
+  const name = spec.annotations?.name ?? network.id;
+  const driver = spec.driver === '' ? 'bridge' : spec.driver;
+  if (!DRIVERS.includes(driver)) {
+    throw new GantryError('UNSUPPORTED', `network ${name}: driver "${driver}" is not supported`, {
+      hint: 'use bridge or overlay',
+    });
+  }
+  const record: NetworkRecord = {
+    id: network.id,
+    name,
+    driver,
+    internal: spec.internal,
+    cluster: true,
+    subnet: formatSubnet(parseSubnet(network.subnet)),
+    gateway: network.gateway,
+    blocks: assigned.blocks,
+    mtu: chooseMtu(name, spec.driverOpts),
+    createdAtMs: network.meta?.createdAtMs ?? 0,
+  };
+  checkAddresses(record);
+  return record;
+}
+
+function chooseMtu(network: string, options: Readonly<Record<string, string | undefined>>): number {
+  const unknown = Object.keys(options).find((key) => key !== MTU_OPTION);
+  if (unknown !== undefined) {
+    throw new GantryError('UNSUPPORTED', `network ${network}: driver option "${unknown}" is not supported`, {
+      hint: `remove it; ${MTU_OPTION} is the one that is`,
+    });
+  }
+  const text = options[MTU_OPTION];
+  if (text === undefined) return DEFAULT_MTU;
+  const mtu = Number(text);
+  if (!Number.isInteger(mtu) || mtu < MIN_MTU || mtu > MAX_MTU) {
+    throw new GantryError('INVALID_ARGUMENT', `network ${network}: "${text}" is no MTU`, {
+      hint: `write a number from ${MIN_MTU} to ${MAX_MTU}`,
+    });
+  }
+  return mtu;
+}
+
+function checkAddresses(record: NetworkRecord): void {
+  const subnet = parseSubnet(record.subnet);
+  if (!contains(subnet, requireIpv4(record.gateway))) {
+    throw new GantryError(
+      'INVALID_ARGUMENT',
+      `network ${record.name}: gateway ${record.gateway} is not in ${record.subnet}`,
+    );
+  }
+  const stray = record.blocks.find((block) => !covers(subnet, parseSubnet(block)));
+  if (stray === undefined) return;
+  throw new GantryError('INVALID_ARGUMENT', `network ${record.name}: block ${stray} is not in ${record.subnet}`);
+}
+
+export function addressPool(record: NetworkRecord): AddressPool {
+  return {
+    subnet: parseSubnet(record.subnet),
+    gateway: requireIpv4(record.gateway),
+    blocks: record.blocks.map(parseSubnet),
+  };
+}

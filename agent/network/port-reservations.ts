@@ -1,0 +1,185 @@
+/**
+ * Published ports are held by real sockets of this process, so that the kernel refuses them to everybody else and
+ * tells us when somebody has them. Traffic goes by the ruleset and never reaches these sockets, unless the port
+ * leads nowhere at the moment: then TCP is reset and UDP dropped.
+ */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { GantryError } from '../../proto/errors.ts';
+import { type PortConfig, PortProtocol } from '../../proto/generated/gantry/v1/types.ts';
+import { describeHolder } from './port-holder.ts';
+import { protocolName } from './published.ts';
+import { parseIpv4 } from './subnet.ts';
+
+const ALL_ADDRESSES = '0.0.0.0';
+
+export interface PortOwner {
+  readonly kind: 'container' | 'service';
+  readonly id: string;
+  readonly name: string;
+}
+
+interface Reservation {
+  readonly owner: PortOwner;
+  readonly port: PortConfig;
+  release(): Promise<void>;
+}
+
+export class PortReservations {
+  #held: Reservation[] = [];
+
+  /** The port with publishedPort set; 0 asks the kernel for a free one. Throws PORT_IN_USE, INVALID_ARGUMENT. */
+  async reserve(port: PortConfig, owner: PortOwner): Promise<PortConfig> {
+    checkPort(port);
+    const { publishedPort, release } = await this.#bind(port);
+    const reserved = { ...port, publishedPort };
+    this.#held.push({ owner, port: reserved, release });
+    return reserved;
+  }
+
+  /** All of the owner's, or the one. */
+  async release(ownerId: string, port?: PortConfig): Promise<void> {
+    const isReleased = (held: Reservation): boolean =>
+      held.owner.id === ownerId && (port === undefined || isSamePort(held.port, port));
+    const released = this.#held.filter(isReleased);
+    this.#held = this.#held.filter((held) => !isReleased(held));
+    await Promise.all(released.map((held) => held.release()));
+  }
+
+  heldBy(ownerId: string): PortConfig[] {
+    return this.#held.filter(({ owner }) => owner.id === ownerId).map(({ port }) => port);
+  }
+
+  /** Who has the port, as "container web", "service shop_web" or "process nginx (pid 612)"; undefined if nobody. */
+  async holderOf(port: PortConfig): Promise<string | undefined> {
+    checkPort(port);
+    if (port.publishedPort === 0) return undefined;
+    const held = this.#overlapping(port);
+    if (held !== undefined) return `${held.owner.kind} ${held.owner.name}`;
+    try {
+      const { release } = await bind(port);
+      await release();
+      return undefined;
+    } catch (error) {
+      if (!isAddressInUse(error)) throw bindFailure(port, error);
+      return describeHolder(protocolName(port), port.publishedPort);
+    }
+  }
+
+  async close(): Promise<void> {
+    const held = this.#held;
+    this.#held = [];
+    await Promise.all(held.map((reservation) => reservation.release()));
+  }
+
+  async #bind(port: PortConfig): Promise<BoundPort> {
+    try {
+      return await bind(port);
+    } catch (error) {
+      if (!isAddressInUse(error)) throw bindFailure(port, error);
+      const held = this.#overlapping(port);
+      const holder =
+        held === undefined
+          ? await describeHolder(protocolName(port), port.publishedPort)
+          : `${held.owner.kind} ${held.owner.name}`;
+      throw new GantryError('PORT_IN_USE', `port ${describePort(port)} is in use by ${holder}`, {
+        hint: 'publish another port, or stop what has it',
+        cause: error,
+      });
+    }
+  }
+
+  #overlapping(port: PortConfig): Reservation | undefined {
+    return this.#held.find(
+      (held) =>
+        held.port.protocol === port.protocol &&
+        held.port.publishedPort === port.publishedPort &&
+        (held.port.hostIp === '' || port.hostIp === '' || held.port.hostIp === port.hostIp),
+    );
+  }
+}
+
+interface BoundPort {
+  readonly publishedPort: number;
+  release(): Promise<void>;
+}
+
+function bind(port: PortConfig): Promise<BoundPort> {
+  return port.protocol === PortProtocol.UDP ? bindUdp(port) : bindTcp(port);
+}
+
+/** Listening, for two sockets that only are bound may share a port when both have SO_REUSEADDR, as servers do. */
+async function bindTcp({ hostIp, publishedPort }: PortConfig): Promise<BoundPort> {
+  const server = createServer((connection) => connection.on('error', () => undefined).resetAndDestroy());
+  server.listen({ host: hostIp || ALL_ADDRESSES, port: publishedPort, exclusive: true });
+  await once(server, 'listening');
+  const address = server.address();
+  const bound = typeof address === 'object' && address !== null ? address.port : publishedPort;
+  return {
+    publishedPort: bound,
+    release: async () => {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function bindUdp({ hostIp, publishedPort }: PortConfig): Promise<BoundPort> {
+  const socket = createSocket('udp4');
+  // Read and drop, so that the receive buffer doesn't fill up.
+  socket.on('message', () => undefined);
+  socket.bind({ address: hostIp || ALL_ADDRESSES, port: publishedPort, exclusive: true });
+  await once(socket, 'listening');
+  return {
+    publishedPort: socket.address().port,
+    release: async () => {
+      socket.close();
+      await once(socket, 'close');
+    },
+  };
+}
+
+/** Throws INVALID_ARGUMENT, UNSUPPORTED. */
+export function checkPort(port: PortConfig): void {
+  if (port.protocol !== PortProtocol.TCP && port.protocol !== PortProtocol.UDP) {
+    throw new GantryError('UNSUPPORTED', `port ${port.publishedPort}: only tcp and udp can be published`);
+  }
+  if (!isPortNumber(port.targetPort) || (port.publishedPort !== 0 && !isPortNumber(port.publishedPort))) {
+    throw new GantryError('INVALID_ARGUMENT', `port ${port.publishedPort}:${port.targetPort} is out of range`, {
+      hint: 'ports are 1 to 65535',
+    });
+  }
+  if (port.hostIp !== '' && parseIpv4(port.hostIp) === undefined) {
+    throw new GantryError('UNSUPPORTED', `port ${describePort(port)}: "${port.hostIp}" is not an IPv4 address`, {
+      hint: 'publish on an IPv4 address of this host, or on none to publish on all',
+    });
+  }
+}
+
+function isPortNumber(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= 65_535;
+}
+
+export function isSamePort(a: PortConfig, b: PortConfig): boolean {
+  return a.protocol === b.protocol && a.publishedPort === b.publishedPort && a.hostIp === b.hostIp;
+}
+
+/** "127.0.0.1:8080/tcp" */
+function describePort(port: PortConfig): string {
+  const address = port.hostIp === '' ? '' : `${port.hostIp}:`;
+  return `${address}${port.publishedPort}/${protocolName(port)}`;
+}
+
+function isAddressInUse(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+}
+
+function bindFailure(port: PortConfig, error: unknown): GantryError {
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRNOTAVAIL') {
+    return new GantryError('INVALID_ARGUMENT', `cannot publish ${describePort(port)}: this host has no such address`, {
+      cause: error,
+    });
+  }
+  return new GantryError('HOST', `cannot publish ${describePort(port)}`, { cause: error });
+}

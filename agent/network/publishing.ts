@@ -1,0 +1,135 @@
+/** Keeps the host's ports, the ruleset and tracked UDP flows as the model says. */
+import type { Logger } from 'pino';
+import { toGantryError } from '../../proto/errors.ts';
+import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import type { HostLinks } from './host-links.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import type { NetworkModel } from './model.ts';
+import { RulesetApplier, runNft } from './nft.ts';
+import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
+import { indexByAddress, ingressPort, ingressPorts } from './published.ts';
+import { type PublishedPort, renderRemoval, renderRuleset } from './ruleset.ts';
+import { displayName } from './sandbox-record.ts';
+import { staleUdpFlows } from './stale-flows.ts';
+import { parseSubnet } from './subnet.ts';
+
+interface Claim {
+  readonly owner: PortOwner;
+  readonly port: PortConfig;
+}
+
+export interface PublishingParts {
+  readonly instance: string;
+  readonly model: NetworkModel;
+  readonly links: HostLinks;
+  readonly reservations: PortReservations;
+  readonly logger: Logger;
+}
+
+export class Publishing {
+  readonly #parts: PublishingParts;
+  readonly #applier: RulesetApplier;
+  readonly #lock = new KeyedLock();
+  /** Services that may hold ports, by owner id. */
+  #services = new Set<string>();
+  /** Ports that somebody else had at the last attempt, so that each is reported once. */
+  #refused = new Set<string>();
+  #udpPorts = '[]';
+
+  constructor(parts: PublishingParts) {
+    this.#parts = parts;
+    this.#applier = new RulesetApplier(() =>
+      renderRuleset(parts.instance, parts.model.bridgeRules(), this.#publishedPorts()),
+    );
+  }
+
+  /** Resolves when ports and rules are as the model says now. Ports that somebody else has are logged and left out. */
+  async sync(): Promise<void> {
+    await this.#lock.run('ports', () => this.#syncPorts());
+    await this.#applier.apply();
+    await this.#lock.run('flows', () => this.#dropStaleFlows());
+  }
+
+  async removeRules(): Promise<void> {
+    await runNft(renderRemoval(this.#parts.instance));
+  }
+
+  async #syncPorts(): Promise<void> {
+    const { model, reservations } = this.#parts;
+    const claims = [...this.#containerClaims(), ...model.services.flatMap(serviceClaims)];
+    const services = new Set(model.services.map(({ serviceId }) => serviceOwnerId(serviceId)));
+    for (const ownerId of this.#services) {
+      for (const held of reservations.heldBy(ownerId)) {
+        const isClaimed = claims.some(({ owner, port }) => owner.id === ownerId && isSamePort(port, held));
+        if (!isClaimed) await reservations.release(ownerId, held);
+      }
+    }
+    this.#services = services;
+    const refused = new Set<string>();
+    for (const claim of claims) {
+      if (!(await this.#reserve(claim))) refused.add(claimKey(claim));
+    }
+    this.#refused = refused;
+  }
+
+  async #reserve(claim: Claim): Promise<boolean> {
+    const { reservations, logger } = this.#parts;
+    if (reservations.heldBy(claim.owner.id).some((held) => isSamePort(held, claim.port))) return true;
+    try {
+      await reservations.reserve(claim.port, claim.owner);
+      return true;
+    } catch (thrown) {
+      const error = toGantryError(thrown);
+      if (!this.#refused.has(claimKey(claim))) {
+        logger.error({ err: error, owner: claim.owner }, 'cannot hold a published port; will try again');
+      }
+      return false;
+    }
+  }
+
+  /** Of containers that run since before this process did: setup reserves the others' itself. */
+  #containerClaims(): Claim[] {
+    return [...this.#parts.model.sandboxes.values()]
+      .filter((sandbox) => sandbox.ready)
+      .flatMap((sandbox) => {
+        const owner = { kind: 'container', id: sandbox.request.containerId, name: displayName(sandbox) } as const;
+        return sandbox.ports.map((port) => ({ owner, port }));
+      });
+  }
+
+  #publishedPorts(): PublishedPort[] {
+    const { model, reservations } = this.#parts;
+    const local = indexByAddress(model.sandboxes.values());
+    const ingress = model.services.flatMap((service) => {
+      const held = reservations.heldBy(serviceOwnerId(service.serviceId));
+      return ingressPorts(service)
+        .filter((port) => held.some((other) => isSamePort(other, port)))
+        .map((port) => ingressPort(service, port, model.networks, local));
+    });
+    return [...model.containerPorts(), ...ingress];
+  }
+
+  async #dropStaleFlows(): Promise<void> {
+    const { model, links } = this.#parts;
+    const ports = this.#publishedPorts().filter(({ protocol }) => protocol === 'udp');
+    const key = JSON.stringify(ports);
+    if (key === this.#udpPorts) return;
+    const hostAddresses = new Set(await links.addresses());
+    const subnets = [...model.networks.values()].map(({ subnet }) => parseSubnet(subnet));
+    await links.deleteFlows((flows) => staleUdpFlows(flows, { ports, subnets, hostAddresses }));
+    this.#udpPorts = key;
+  }
+}
+
+function serviceClaims(service: ServiceEndpoints): Claim[] {
+  const owner = { kind: 'service', id: serviceOwnerId(service.serviceId), name: service.serviceName } as const;
+  return ingressPorts(service).map((port) => ({ owner, port }));
+}
+
+function serviceOwnerId(serviceId: string): string {
+  return `service ${serviceId}`;
+}
+
+function claimKey({ owner, port }: Claim): string {
+  return `${owner.id} ${port.protocol} ${port.hostIp} ${port.publishedPort}`;
+}

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { type BridgeRules, type PublishedPort, renderRemoval, renderRuleset } from './ruleset.ts';
+
+const outer: BridgeRules = { bridge: 'br1', subnet: '10.0.1.0/24', internal: false };
+const inner: BridgeRules = { bridge: 'br2', subnet: '10.0.2.0/24', internal: true };
+
+function chain(text: string, name: string): string[] {
+  const body = new RegExp(`chain ${name} \\{\\n([^}]*(?:\\{[^}]*\\}[^}]*)*)\\n {2}\\}`).exec(text)?.[1] ?? '';
+  return body
+    .split('\n')
+    .flatMap((line) =>
+      line.trim() === '' || (line.includes('type ') && line.includes(' hook ')) ? [] : [line.trim()],
+    );
+}
+
+function port(more: Partial<PublishedPort>): PublishedPort {
+  return { protocol: 'tcp', hostIp: '', port: 8080, targets: [{ address: '10.0.1.2', port: 80 }], ...more };
+}
+
+describe('renderRuleset', () => {
+  it('replaces what is in a table of its own, in one transaction', () => {
+    const text = renderRuleset('ab12', [], []);
+    expect(text.split('\n').slice(0, 3)).toEqual([
+      'table ip gantry-ab12',
+      'flush table ip gantry-ab12',
+      'table ip gantry-ab12 {',
+    ]);
+    expect(renderRemoval('ab12')).toBe('table ip gantry-ab12\ndelete table ip gantry-ab12\n');
+  });
+
+  it('is the same whatever the order of networks, ports and targets', () => {
+    const targets = [
+      { address: '10.0.1.3', port: 80 },
+      { address: '10.0.1.2', port: 80 },
+    ];
+    const ports = [port({ targets }), port({ port: 99 }), port({ hostIp: '127.0.0.1', port: 99 })];
+    const reversed = [
+      port({ hostIp: '127.0.0.1', port: 99 }),
+      port({ port: 99 }),
+      port({ targets: targets.toReversed() }),
+    ];
+    expect(renderRuleset('i', [outer, inner], ports)).toBe(renderRuleset('i', [inner, outer], reversed));
+  });
+
+  it('sends a port with one target straight to it', () => {
+    expect(chain(renderRuleset('i', [outer], [port({})]), 'publish')).toEqual(['tcp dport 8080 dnat to 10.0.1.2:80']);
+  });
+
+  it('sends a port with several targets to each in turn', () => {
+    const targets = ['10.0.1.4', '10.0.1.2', '10.0.1.3'].map((address) => ({ address, port: 80 }));
+    expect(chain(renderRuleset('i', [outer], [port({ protocol: 'udp', targets })]), 'publish')).toEqual([
+      'udp dport 8080 dnat ip to numgen inc mod 3 map { 0 : 10.0.1.2 . 80, 1 : 10.0.1.3 . 80, 2 : 10.0.1.4 . 80 }',
+    ]);
+  });
+
+  it('leaves out a port without a target', () => {
+    expect(chain(renderRuleset('i', [outer], [port({ targets: [] })]), 'publish')).toEqual([]);
+  });
+
+  it('limits a port to its address, and puts it before the same port on all addresses', () => {
+    const ports = [port({}), port({ hostIp: '192.0.2.1' })];
+    expect(chain(renderRuleset('i', [outer], ports), 'publish')).toEqual([
+      'ip daddr 192.0.2.1 tcp dport 8080 dnat to 10.0.1.2:80',
+      'tcp dport 8080 dnat to 10.0.1.2:80',
+    ]);
+  });
+
+  it('publishes for the host and for others, but 127/8 for the host alone', () => {
+    const text = renderRuleset('i', [outer], []);
+    expect(chain(text, 'prerouting')).toEqual(['ip daddr != 127.0.0.0/8 fib daddr type local jump publish']);
+    expect(chain(text, 'output')).toEqual(['fib daddr type local jump publish']);
+    expect(chain(text, 'loopback')).toEqual(['iifname "br1" ip daddr 127.0.0.0/8 drop']);
+  });
+
+  it('lets into a network only what is published or answers', () => {
+    expect(chain(renderRuleset('i', [outer], []), 'forward')).toEqual([
+      'iifname "br1" oifname != "br1" ct state invalid drop',
+      'ct state established,related accept',
+      'ct status dnat accept',
+      'oifname "br1" iifname != "br1" drop',
+    ]);
+  });
+
+  it('lets nothing out of an internal network, nor in', () => {
+    const text = renderRuleset('i', [inner], []);
+    expect(chain(text, 'forward').slice(0, 2)).toEqual([
+      'iifname "br2" oifname != "br2" drop',
+      'oifname "br2" iifname != "br2" drop',
+    ]);
+    expect(chain(text, 'postrouting')).toEqual([]);
+  });
+
+  it('hides containers behind the host, outside and where an answer would take a short cut', () => {
+    expect(chain(renderRuleset('i', [outer], []), 'postrouting')).toEqual([
+      'ip saddr 10.0.1.0/24 oifname != "br1" masquerade',
+      'ip saddr 10.0.1.0/24 oifname "br1" ct status dnat masquerade',
+      'ip saddr 127.0.0.0/8 oifname "br1" masquerade',
+    ]);
+  });
+});

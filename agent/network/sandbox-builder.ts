@@ -1,0 +1,182 @@
+/** Makes one container's sandbox in the kernel and its files, and takes them down again. */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Native } from '../../native/addon/native.ts';
+import { renderHostname, renderHosts, renderResolvConf } from './container-files.ts';
+import type { HostResolvConf } from './dns/host-resolv-conf.ts';
+import type { HostLinks } from './host-links.ts';
+import { bridgeName, macOf, vethName } from './link-names.ts';
+import type { NetworkModel } from './model.ts';
+import { type NamespaceSpec, Namespaces } from './namespaces.ts';
+import type { VethSpec } from './netlink/link.ts';
+import type { NetworkRecord } from './network-record.ts';
+import type { Sandbox } from './networks.ts';
+import { displayName, type SandboxRecord } from './sandbox-record.ts';
+import { parseSubnet, requireIpv4 } from './subnet.ts';
+
+export interface SandboxBuilderParts {
+  readonly instance: string;
+  readonly execDir: string;
+  readonly native: Native;
+  readonly model: NetworkModel;
+  readonly links: HostLinks;
+  readonly hostResolvConf: HostResolvConf;
+}
+
+export interface SandboxFiles {
+  readonly hosts: string;
+  readonly hostname: string;
+  readonly resolvConf: string;
+}
+
+export class SandboxBuilder {
+  readonly #parts: SandboxBuilderParts;
+  readonly namespaces: Namespaces;
+  /** Index of each network's bridge, once it is there. */
+  readonly #bridges = new Map<string, Promise<number>>();
+
+  constructor(parts: SandboxBuilderParts) {
+    this.#parts = parts;
+    this.namespaces = new Namespaces(parts.native, join(parts.execDir, 'netns'));
+  }
+
+  /** What the container's files will say. Throws INVALID_ARGUMENT for what they can't. */
+  async renderFiles(record: SandboxRecord): Promise<SandboxFiles> {
+    const { request, attachments } = record;
+    return {
+      hosts: renderHosts({
+        ...request,
+        addresses: attachments.map(({ address }) => address),
+        hostGateway: this.#parts.model.defaultNetwork(record)?.gateway,
+      }),
+      hostname: renderHostname(request.hostname),
+      resolvConf: renderResolvConf({ ...request, host: await this.#parts.hostResolvConf.read() }),
+    };
+  }
+
+  async createNamespace(record: SandboxRecord): Promise<void> {
+    await this.namespaces.create(record.request.containerId);
+  }
+
+  /** Into a new namespace: its interfaces, plugged into their bridges, addresses, routes and sysctls. */
+  async connect(record: SandboxRecord): Promise<void> {
+    await this.#plugIn(record);
+    const spec = { ...this.#namespaceSpec(record), sysctls: record.request.sysctls };
+    await this.namespaces.configure(record.request.containerId, spec);
+  }
+
+  async writeFiles(record: SandboxRecord, files: SandboxFiles): Promise<void> {
+    const dir = this.#filesDir(record.request.containerId);
+    await mkdir(dir, { recursive: true, mode: 0o711 });
+    await Promise.all([
+      writeFile(join(dir, 'hosts'), files.hosts),
+      writeFile(join(dir, 'hostname'), files.hostname),
+      writeFile(join(dir, 'resolv.conf'), files.resolvConf),
+    ]);
+  }
+
+  /** Brings links back that are missing or on no bridge, in a namespace that may be in use. */
+  async repairLinks(record: SandboxRecord): Promise<void> {
+    const { containerId } = record.request;
+    const present = new Map((await this.#parts.links.links()).map((link) => [link.name, link]));
+    for (const [index, { networkId }] of record.attachments.entries()) {
+      const link = present.get(vethName(this.#parts.instance, containerId, index));
+      if (link !== undefined) await this.#parts.links.setMaster(link.name, await this.bridge(networkId));
+    }
+    await this.#plugIn(record, new Set(present.keys()));
+    await this.namespaces.configure(containerId, { ...this.#namespaceSpec(record), sysctls: {} });
+  }
+
+  /** Namespace and files; the namespace's end would take the links along too, but nobody could wait for that. */
+  async unpin(record: SandboxRecord): Promise<void> {
+    const { containerId } = record.request;
+    await this.namespaces.unpin(containerId);
+    await rm(this.#filesDir(containerId), { recursive: true, force: true });
+  }
+
+  async unplug(record: SandboxRecord): Promise<void> {
+    const { containerId } = record.request;
+    const names = record.attachments.map((_, index) => vethName(this.#parts.instance, containerId, index));
+    await this.#parts.links.deleteLinks(names);
+  }
+
+  /** Makes or finds the network's bridge. Returns its link index. */
+  bridge(networkId: string): Promise<number> {
+    const known = this.#bridges.get(networkId);
+    if (known !== undefined) return known;
+    const made = this.#parts.links.ensureBridge(this.#network(networkId));
+    this.#bridges.set(networkId, made);
+    made.catch(() => this.#bridges.delete(networkId));
+    return made;
+  }
+
+  async removeBridge(networkId: string): Promise<void> {
+    this.#bridges.delete(networkId);
+    await this.#parts.links.deleteLinks([bridgeName(this.#parts.instance, networkId)]);
+  }
+
+  describe(record: SandboxRecord): Sandbox {
+    const { containerId } = record.request;
+    const dir = this.#filesDir(containerId);
+    return {
+      netnsPath: this.namespaces.pathOf(containerId),
+      networks: record.attachments.map(({ networkId, networkName, address, aliases }) => {
+        const network = this.#network(networkId);
+        return {
+          networkId,
+          networkName,
+          address,
+          prefixLength: parseSubnet(network.subnet).prefixLength,
+          gateway: network.gateway,
+          macAddress: macOf(requireIpv4(address)),
+          aliases: [...aliases],
+        };
+      }),
+      ports: record.ports,
+      hostsPath: join(dir, 'hosts'),
+      hostnamePath: join(dir, 'hostname'),
+      resolvConfPath: join(dir, 'resolv.conf'),
+    };
+  }
+
+  async #plugIn(record: SandboxRecord, present: ReadonlySet<string> = new Set()): Promise<void> {
+    if (record.attachments.length === 0) return;
+    const masters = await Promise.all(record.attachments.map(({ networkId }) => this.bridge(networkId)));
+    await this.namespaces.withFile(record.request.containerId, async (netnsFd) => {
+      const specs = record.attachments.map((_, index) => this.#vethSpec(record, index, masters[index] ?? 0, netnsFd));
+      await this.#parts.links.createVeths(specs.filter(({ name }) => !present.has(name)));
+    });
+  }
+
+  #vethSpec(record: SandboxRecord, index: number, master: number, netnsFd: number): VethSpec {
+    const { networkId = '', address = '' } = record.attachments[index] ?? {};
+    return {
+      name: vethName(this.#parts.instance, record.request.containerId, index),
+      alias: `gantry container ${displayName(record)}`,
+      mtu: this.#network(networkId).mtu,
+      master,
+      peer: { name: `eth${index}`, mac: macOf(requireIpv4(address)), netnsFd },
+    };
+  }
+
+  #namespaceSpec(record: SandboxRecord): Omit<NamespaceSpec, 'sysctls'> {
+    const network = this.#parts.model.defaultNetwork(record);
+    const index = record.attachments.findIndex(({ networkId }) => networkId === network?.id);
+    return {
+      interfaces: record.attachments.map(({ networkId, address }, position) => ({
+        name: `eth${position}`,
+        address,
+        subnet: parseSubnet(this.#network(networkId).subnet),
+      })),
+      defaultRoute: network === undefined ? undefined : { gateway: network.gateway, interface: `eth${index}` },
+    };
+  }
+
+  #filesDir(containerId: string): string {
+    return join(this.#parts.execDir, 'files', containerId);
+  }
+
+  #network(networkId: string): NetworkRecord {
+    return this.#parts.model.findNetwork(networkId);
+  }
+}

@@ -1,0 +1,25 @@
+/** A container's sandbox as kept on disk: what was asked for, and what it was given. */
+import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
+import type { SandboxRequest } from './networks.ts';
+
+export interface Attachment {
+  readonly networkId: string;
+  readonly networkName: string;
+  readonly address: string;
+  readonly aliases: readonly string[];
+}
+
+export interface SandboxRecord {
+  readonly request: SandboxRequest;
+  /** In the order of interfaces: eth0, eth1, ... */
+  readonly attachments: readonly Attachment[];
+  /** With publishedPort always set. */
+  readonly ports: readonly PortConfig[];
+  /** Whether the kernel has been given all of it. False after a crash on the way: the next setup builds it again. */
+  readonly ready: boolean;
+}
+
+/** What users call the container: its name, or else the start of its id. */
+export function displayName(record: SandboxRecord): string {
+  return record.request.names[0] ?? record.request.containerId.slice(0, 12);
+}

@@ -1,0 +1,139 @@
+/**
+ * What must outlive this process, as JSON files under DATA_ROOT/network:
+ *
+ *     networks.json         the networks of this node
+ *     endpoints.json        the services, as the cluster last said
+ *     cursors.json          the address last given of each network
+ *     forwarding.json       present while ip_forward is on because of us
+ *     sandboxes/ID.json     one per container
+ *
+ * A file is replaced by renaming, so that a reader sees the old or the new one. Sandboxes and cursors aren't synced:
+ * they describe kernel state that a power failure takes along; the rest is.
+ */
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import type { NetworkRecord } from './network-record.ts';
+import type { SandboxRecord } from './sandbox-record.ts';
+
+type Durability = 'synced' | 'unsynced';
+export type Cursors = Readonly<Record<string, number>>;
+
+export class NetworkStore {
+  readonly #dir: string;
+  readonly #logger: Logger;
+  #temporary = 0;
+
+  constructor(dir: string, logger: Logger) {
+    this.#dir = dir;
+    this.#logger = logger;
+  }
+
+  async readNetworks(): Promise<NetworkRecord[]> {
+    return (await this.#read<NetworkRecord[]>('networks.json')) ?? [];
+  }
+
+  writeNetworks(networks: readonly NetworkRecord[]): Promise<void> {
+    return this.#write('networks.json', networks, 'synced');
+  }
+
+  async readEndpoints(): Promise<ServiceEndpoints[]> {
+    return (await this.#read<ServiceEndpoints[]>('endpoints.json')) ?? [];
+  }
+
+  writeEndpoints(services: readonly ServiceEndpoints[]): Promise<void> {
+    return this.#write('endpoints.json', services, 'synced');
+  }
+
+  async readCursors(): Promise<Cursors> {
+    return (await this.#read<Cursors>('cursors.json')) ?? {};
+  }
+
+  writeCursors(cursors: Cursors): Promise<void> {
+    return this.#write('cursors.json', cursors, 'unsynced');
+  }
+
+  async forwardingIsOurs(): Promise<boolean> {
+    return (await this.#read<unknown>('forwarding.json')) !== undefined;
+  }
+
+  markForwarding(): Promise<void> {
+    return this.#write('forwarding.json', { ipForward: 1 }, 'synced');
+  }
+
+  unmarkForwarding(): Promise<void> {
+    return rm(join(this.#dir, 'forwarding.json'), { force: true });
+  }
+
+  async readSandboxes(): Promise<SandboxRecord[]> {
+    const names = await readdir(join(this.#dir, 'sandboxes')).catch(emptyIfMissing);
+    const records: SandboxRecord[] = [];
+    for (const name of names.filter((file) => file.endsWith('.json'))) {
+      const record = await this.#read<SandboxRecord>(join('sandboxes', name));
+      if (record !== undefined) records.push(record);
+    }
+    return records;
+  }
+
+  writeSandbox(record: SandboxRecord): Promise<void> {
+    return this.#write(sandboxFile(record.request.containerId), record, 'unsynced');
+  }
+
+  removeSandbox(containerId: string): Promise<void> {
+    return rm(join(this.#dir, sandboxFile(containerId)), { force: true });
+  }
+
+  /**
+   * Undefined when the file is missing. One that can't be read back (cut off by a power failure) counts as missing
+   * too: all of this can be had again, from the cluster or by setting the sandbox up anew.
+   */
+  async #read<T>(name: string): Promise<T | undefined> {
+    const path = join(this.#dir, name);
+    try {
+      return JSON.parse(await readFile(path, 'utf8')) as T;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      if (!(error instanceof SyntaxError)) throw error;
+      this.#logger.warn({ path, err: error }, 'state file is damaged and was put aside');
+      await rename(path, `${path}.damaged`);
+      return undefined;
+    }
+  }
+
+  async #write(name: string, value: unknown, durability: Durability): Promise<void> {
+    const path = join(this.#dir, name);
+    const temporary = `${path}.${process.pid}.${this.#temporary++}.tmp`;
+    const file = await this.#create(temporary);
+    try {
+      await file.writeFile(JSON.stringify(value));
+      if (durability === 'synced') await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  }
+
+  async #create(path: string): ReturnType<typeof open> {
+    try {
+      return await open(path, 'w', 0o600);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      await mkdir(join(this.#dir, 'sandboxes'), { recursive: true, mode: 0o700 });
+      return open(path, 'w', 0o600);
+    }
+  }
+}
+
+function sandboxFile(containerId: string): string {
+  return join('sandboxes', `${containerId}.json`);
+}
+
+function emptyIfMissing(error: unknown): string[] {
+  if (isMissing(error)) return [];
+  throw error;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
