@@ -1,0 +1,123 @@
+/** The Control service on this node's socket: every call goes to the manager and back as bytes, unread. */
+import {
+  type Client,
+  type Metadata,
+  type MethodDefinition,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type StatusObject,
+  type sendUnaryData,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { toServiceError } from '../../proto/errors.ts';
+import { ControlService } from '../../proto/generated/gantry/v1/control.ts';
+import type { MountedService } from '../engine/cluster-service.ts';
+
+/** A client of the manager that answers; rejects when there is none (yet). */
+export type ManagerGate = () => Promise<Client>;
+
+type ByteMethod = MethodDefinition<Buffer, Buffer>;
+
+export function controlProxy(gate: ManagerGate): MountedService {
+  const definition: Record<string, ByteMethod> = {};
+  const implementation: UntypedServiceImplementation = {};
+  for (const [name, { path, responseStream }] of Object.entries(ControlService)) {
+    definition[name] = {
+      path,
+      requestStream: false,
+      responseStream,
+      requestSerialize: unread,
+      requestDeserialize: unread,
+      responseSerialize: unread,
+      responseDeserialize: unread,
+    };
+    implementation[name] = responseStream ? forwardStream(path, gate) : forwardUnary(path, gate);
+  }
+  return { definition: definition as ServiceDefinition, implementation };
+}
+
+function unread(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+function forwardUnary(path: string, gate: ManagerGate) {
+  return (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void => {
+    gate().then(
+      (client) => passUnary(client, path, call, callback),
+      (error: unknown) => callback(toServiceError(error)),
+    );
+  };
+}
+
+function passUnary(
+  client: Client,
+  path: string,
+  call: ServerUnaryCall<Buffer, Buffer>,
+  callback: sendUnaryData<Buffer>,
+): void {
+  let response: Buffer | undefined;
+  const upstream = client.makeUnaryRequest(
+    path,
+    unread,
+    unread,
+    call.request,
+    call.metadata,
+    deadlineOf(call),
+    (_e, value) => {
+      response = value;
+    },
+  );
+  upstream.on('metadata', (metadata: Metadata) => call.sendMetadata(metadata));
+  // After the callback: the only place that also has the trailers of a success.
+  upstream.on('status', (end: StatusObject) => {
+    if (end.code === status.OK) callback(null, response, end.metadata);
+    else callback(end);
+  });
+  cancelWith(call, upstream);
+}
+
+function forwardStream(path: string, gate: ManagerGate) {
+  return (call: ServerWritableStream<Buffer, Buffer>): void => {
+    gate().then(
+      (client) => passStream(client, path, call),
+      (error: unknown) => call.emit('error', toServiceError(error)),
+    );
+  };
+}
+
+function passStream(client: Client, path: string, call: ServerWritableStream<Buffer, Buffer>): void {
+  const upstream = client.makeServerStreamRequest(path, unread, unread, call.request, call.metadata, deadlineOf(call));
+  let end: StatusObject | undefined;
+  upstream.on('metadata', (metadata: Metadata) => call.sendMetadata(metadata));
+  upstream.on('data', (bytes: Buffer) => {
+    if (call.write(bytes)) return;
+    upstream.pause();
+    call.once('drain', () => upstream.resume());
+  });
+  // Said by 'status' too; without a listener it would end the process.
+  upstream.on('error', () => undefined);
+  // The status comes as soon as it is known, 'end' only after the last message: so the messages aren't cut off.
+  upstream.on('status', (received: StatusObject) => {
+    end = received;
+  });
+  upstream.on('end', () => {
+    if (end === undefined || end.code === status.OK) call.end(end?.metadata);
+    else call.emit('error', end);
+  });
+  cancelWith(call, upstream);
+}
+
+function deadlineOf(call: { getDeadline(): Date | number }): { deadline: Date | number } {
+  return { deadline: call.getDeadline() };
+}
+
+function cancelWith(
+  call: { cancelled: boolean; on(event: 'cancelled', listener: () => void): unknown },
+  upstream: { cancel(): void },
+): void {
+  call.on('cancelled', () => upstream.cancel());
+  // The client may have gone while the manager was waited for.
+  if (call.cancelled) upstream.cancel();
+}

@@ -1,0 +1,20 @@
+/** This host as the cluster describes its nodes. */
+import { arch, availableParallelism, totalmem } from 'node:os';
+import { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
+
+/** Architectures whose name in Go, and so in images and placement constraints, isn't Node's. */
+const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
+  x64: 'amd64',
+  ia32: '386',
+  ppc64: 'ppc64le',
+  mipsel: 'mipsle',
+};
+
+export function describeNode(hostname: string, engineVersion: string): NodeDescription {
+  return NodeDescription.fromPartial({
+    hostname,
+    platform: { os: 'linux', architecture: GO_ARCHITECTURES[arch()] ?? arch() },
+    resources: { nanoCpus: availableParallelism() * 1e9, memoryBytes: totalmem(), pids: 0 },
+    engineVersion,
+  });
+}

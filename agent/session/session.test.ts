@@ -1,0 +1,190 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { GantryError } from '../../proto/errors.ts';
+import { Assignments, type SessionRequest, type TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { NodeDescription, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import type { Images } from '../image/images.ts';
+import type { Networks } from '../network/networks.ts';
+import { AssignmentApplier } from '../worker/assignment-applier.ts';
+import { AssignmentFile } from '../worker/assignment-file.ts';
+import { memoryContainers } from '../worker/memory-containers.testing.ts';
+import { Worker } from '../worker/worker.ts';
+import { serveDispatcher, type TestDispatcher } from './dispatcher-server.testing.ts';
+import { Session } from './session.ts';
+
+const logger = pino({ level: 'silent' });
+const images = { resolve: async () => ({}) } as unknown as Images;
+
+let dir: string;
+let dispatcher: TestDispatcher;
+const running: { stop(): Promise<void> }[] = [];
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'gantry-session-'));
+  dispatcher = await serveDispatcher(join(dir, 'manager.sock'));
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((agent) => agent.stop()));
+  dispatcher.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** Networks that remember what was applied; `fail` makes applyNetworks fail that many times. */
+function recordingNetworks(fail = 0) {
+  const applied: string[] = [];
+  let failures = fail;
+  const networks = {
+    applyNetworks: async (list: readonly { network: { id: string } | undefined }[]) => {
+      if (failures-- > 0) throw new GantryError('HOST', 'no bridge today');
+      applied.push(`networks ${list.map(({ network }) => network?.id)}`);
+    },
+    applyEndpoints: async (list: readonly { serviceId: string }[]) => {
+      applied.push(`endpoints ${list.map(({ serviceId }) => serviceId)}`);
+    },
+  } as unknown as Networks;
+  return { applied, networks };
+}
+
+async function startAgent(networks: Networks = recordingNetworks().networks) {
+  const containers = memoryContainers();
+  const worker = new Worker({ dir, containers, images, logger, now: () => 1000 });
+  const file = new AssignmentFile(join(dir, 'networks.json'), logger);
+  const applier = new AssignmentApplier({ worker, networks, file, logger });
+  const session = new Session({
+    nodeId: 'node1',
+    description: NodeDescription.fromPartial({ hostname: 'host1' }),
+    address: '192.0.2.1',
+    socket: join(dir, 'manager.sock'),
+    worker,
+    applier,
+    methods: new Map(),
+    logger,
+    random: () => 0.5,
+  });
+  const end = new AbortController();
+  await applier.start();
+  const run = session.run(end.signal);
+  const stop = async () => {
+    end.abort();
+    await run;
+    await applier.close();
+    await worker.close();
+  };
+  running.push({ stop });
+  return { session, containers, stop };
+}
+
+type Message = NonNullable<SessionRequest['message']>;
+type Value<Case extends Message['$case']> = Extract<Message, { $case: Case }>['value'];
+
+function received<Case extends Message['$case']>(kind: Case): Value<Case>[] {
+  return dispatcher.received.filter(({ $case }) => $case === kind).map(({ value }) => value as Value<Case>);
+}
+
+function latestStatus(): TaskStatusUpdate | undefined {
+  return received('statuses')
+    .flatMap(({ updates }) => updates)
+    .at(-1);
+}
+
+const FIRST = Assignments.fromPartial({
+  version: 1,
+  complete: true,
+  changes: [
+    { item: { $case: 'network', value: { network: { id: 'n1' } } } },
+    { item: { $case: 'endpoints', value: { serviceId: 'v1' } } },
+    {
+      item: {
+        $case: 'task',
+        value: {
+          id: 't1',
+          desiredState: TaskState.RUNNING,
+          status: { state: TaskState.ASSIGNED },
+          spec: { container: { image: 'web' }, networks: [{ target: 'n1' }] },
+        },
+      },
+    },
+  ],
+});
+
+describe('a session', () => {
+  it('says who the node is, and that it is alive', async () => {
+    const { session } = await startAgent();
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    expect(received('hello')).toMatchObject([
+      { nodeId: 'node1', address: '192.0.2.1', description: { hostname: 'host1' } },
+    ]);
+    await vi.waitFor(() => expect(received('heartbeat').length).toBeGreaterThan(1));
+  });
+
+  it('applies networks, then endpoints, then tasks, and acknowledges only then', async () => {
+    const { applied, networks } = recordingNetworks();
+    const { session } = await startAgent(networks);
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    dispatcher.send({ $case: 'assignments', value: FIRST });
+    await vi.waitFor(() => expect(received('applied')).toEqual([{ version: 1 }]));
+    expect(applied).toEqual(['networks n1', 'endpoints v1']);
+    await vi.waitFor(() => expect(latestStatus()?.status?.state).toBe(TaskState.RUNNING));
+  });
+
+  it('does not acknowledge what it could not apply, and applies it later', async () => {
+    const { applied, networks } = recordingNetworks(1);
+    const { session } = await startAgent(networks);
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    dispatcher.send({ $case: 'assignments', value: FIRST });
+    await vi.waitFor(() => expect(latestStatus()?.status?.message).toBe('waiting for network n1'));
+    expect(received('applied')).toEqual([]);
+    await vi.waitFor(() => expect(received('applied')).toEqual([{ version: 1 }]), { timeout: 3000 });
+    expect(applied).toContain('networks n1');
+  });
+
+  it('applies an increment onto what it has', async () => {
+    const { applied, networks } = recordingNetworks();
+    const { session } = await startAgent(networks);
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    dispatcher.send({ $case: 'assignments', value: FIRST });
+    const second = Assignments.fromPartial({
+      version: 2,
+      changes: [{ item: { $case: 'endpoints', value: { serviceId: 'v2' } } }],
+    });
+    dispatcher.send({ $case: 'assignments', value: second });
+    await vi.waitFor(() => expect(received('applied').at(-1)).toEqual({ version: 2 }));
+    expect(applied.at(-1)).toBe('endpoints v1,v2');
+    expect(applied.filter((entry) => entry.startsWith('networks'))).toEqual(['networks n1']);
+  });
+});
+
+describe('when the manager goes away', () => {
+  it('keeps tasks running, comes back as soon as the socket does, and reports what happened meanwhile', async () => {
+    const { session, containers } = await startAgent();
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    dispatcher.send({ $case: 'assignments', value: FIRST });
+    await vi.waitFor(() => expect(latestStatus()?.status?.state).toBe(TaskState.RUNNING));
+    dispatcher.close();
+    await vi.waitFor(() => expect(session.state.connected).toBe(false));
+    containers.exit('t1', 3);
+
+    dispatcher = await serveDispatcher(join(dir, 'manager.sock'));
+    await vi.waitFor(() => expect(latestStatus()?.status).toMatchObject({ state: TaskState.FAILED, exitCode: 3 }));
+    expect(containers.calls).toEqual(['create t1', 'start t1']);
+  });
+});
+
+describe('an agent that starts while no manager answers', () => {
+  it('restores networks and endpoints from disk', async () => {
+    const { session, stop } = await startAgent();
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    dispatcher.send({ $case: 'assignments', value: FIRST });
+    await vi.waitFor(() => expect(received('applied')).toHaveLength(1));
+    await stop();
+    dispatcher.close();
+
+    const { applied, networks } = recordingNetworks();
+    await startAgent(networks);
+    expect(applied).toEqual(['networks n1', 'endpoints v1']);
+    expect(readFileSync(join(dir, 'networks.json'), 'utf8')).toContain('n1');
+  });
+});

@@ -1,0 +1,134 @@
+/**
+ * Brings this node in line with what the manager assigns, and says up to which version it has: networks first, then
+ * endpoints, then tasks. Messages that come while one is being applied are put together and applied at once.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
+import type { Assignments } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { Networks } from '../network/networks.ts';
+import type { AssignmentFile } from './assignment-file.ts';
+import { type AssignmentSet, mergeAssignments, NO_ASSIGNMENTS } from './assignment-set.ts';
+import type { Worker } from './worker.ts';
+
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 15_000;
+
+export interface ApplierOptions {
+  readonly worker: Worker;
+  readonly networks: Networks;
+  readonly file: AssignmentFile;
+  readonly logger: Logger;
+}
+
+export class AssignmentApplier {
+  readonly #options: ApplierOptions;
+  #wanted: AssignmentSet = NO_ASSIGNMENTS;
+  #version = 0;
+  /** What the kernel was last brought in line with, so that nothing is applied twice; undefined before the first time. */
+  #appliedNetworks: AssignmentSet['networks'] | undefined;
+  #appliedEndpoints: AssignmentSet['endpoints'] | undefined;
+  #onApplied: (version: number) => void = () => undefined;
+  #pending: boolean = false;
+  #closed: boolean = false;
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+  }
+
+  /** Restores networks, endpoints and tasks as an earlier agent left them. */
+  async start(): Promise<void> {
+    const last = this.#options.file.load();
+    if (last !== undefined) {
+      await this.#attempt('networks', () => this.#applyNetworks(last.networks));
+      await this.#attempt('endpoints', () => this.#applyEndpoints(last.endpoints));
+    }
+    this.#options.worker.start(this.#readyNetworks());
+  }
+
+  /** A new session begins: versions count anew, and its acknowledgements go to `onApplied`. */
+  beginSession(onApplied: (version: number) => void): void {
+    this.#version = 0;
+    this.#onApplied = onApplied;
+  }
+
+  /** Takes over a message; `onApplied` hears when the node is in line with it. */
+  receive(message: Assignments): void {
+    this.#wanted = mergeAssignments(this.#wanted, message);
+    this.#version = message.version;
+    this.#failures = 0;
+    this.#poke();
+  }
+
+  /** Ends after what is being applied; the node stays as it is. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #poke(): void {
+    this.#pending = true;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#pending && !this.#closed) {
+      this.#pending = false;
+      clearTimeout(this.#timer);
+      // Taken now: while they are applied, the next message may come, or the next session begin.
+      const [set, version, onApplied] = [this.#wanted, this.#version, this.#onApplied];
+      if (await this.#apply(set)) onApplied(version);
+      else this.#retryLater();
+    }
+  }
+
+  /** False when part of it failed. The tasks get their turn in any case: some have to stop. */
+  async #apply({ networks, endpoints, tasks, secrets, configs }: AssignmentSet): Promise<boolean> {
+    const { file, worker } = this.#options;
+    const done = [
+      await this.#attempt('networks', () => this.#applyNetworks(networks)),
+      await this.#attempt('endpoints', () => this.#applyEndpoints(endpoints)),
+      await this.#attempt('networks to disk', () => file.save({ networks, endpoints })),
+      await this.#attempt('tasks', () => worker.assign(tasks, { secrets, configs, networks: this.#readyNetworks() })),
+    ];
+    return done.every((succeeded) => succeeded);
+  }
+
+  async #attempt(what: string, apply: () => Promise<void> | void): Promise<boolean> {
+    try {
+      await apply();
+      return true;
+    } catch (error) {
+      this.#options.logger.error({ err: error }, `cannot apply the assigned ${what}; trying again`);
+      return false;
+    }
+  }
+
+  async #applyNetworks(networks: AssignmentSet['networks']): Promise<void> {
+    if (isDeepStrictEqual(this.#appliedNetworks, networks)) return;
+    await this.#options.networks.applyNetworks([...networks.values()]);
+    this.#appliedNetworks = networks;
+  }
+
+  async #applyEndpoints(endpoints: AssignmentSet['endpoints']): Promise<void> {
+    if (isDeepStrictEqual(this.#appliedEndpoints, endpoints)) return;
+    await this.#options.networks.applyEndpoints([...endpoints.values()]);
+    this.#appliedEndpoints = endpoints;
+  }
+
+  #readyNetworks(): ReadonlySet<string> {
+    return new Set(this.#appliedNetworks?.keys());
+  }
+
+  #retryLater(): void {
+    if (this.#closed || this.#pending) return;
+    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, LAST_RETRY_MS);
+    this.#failures += 1;
+    this.#timer = setTimeout(() => this.#poke(), delayMs);
+  }
+}

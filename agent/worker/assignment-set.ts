@@ -1,0 +1,64 @@
+/** What this node must run and know, put together from the manager's messages. Pure. */
+import type { AssignedNetwork, AssignmentChange, Assignments } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { Config, Secret, ServiceEndpoints, Task } from '../../proto/generated/gantry/v1/types.ts';
+
+export interface AssignmentSet {
+  readonly tasks: ReadonlyMap<string, Task>;
+  readonly secrets: ReadonlyMap<string, Secret>;
+  readonly configs: ReadonlyMap<string, Config>;
+  readonly networks: ReadonlyMap<string, AssignedNetwork>;
+  /** By service id. */
+  readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
+}
+
+export const NO_ASSIGNMENTS: AssignmentSet = {
+  tasks: new Map(),
+  secrets: new Map(),
+  configs: new Map(),
+  networks: new Map(),
+  endpoints: new Map(),
+};
+
+/** The set after a message; a complete one starts from nothing. */
+export function mergeAssignments(set: AssignmentSet, message: Assignments): AssignmentSet {
+  const from = message.complete ? NO_ASSIGNMENTS : set;
+  const next = {
+    tasks: new Map(from.tasks),
+    secrets: new Map(from.secrets),
+    configs: new Map(from.configs),
+    networks: new Map(from.networks),
+    endpoints: new Map(from.endpoints),
+  };
+  for (const change of message.changes) applyChange(next, change);
+  return next;
+}
+
+type Mutable<Set> = { [Key in keyof Set]: Set[Key] extends ReadonlyMap<infer Id, infer Item> ? Map<Id, Item> : never };
+
+function applyChange(set: Mutable<AssignmentSet>, { item, removed }: AssignmentChange): void {
+  switch (item?.$case) {
+    case 'task':
+      put(set.tasks, item.value.id, item.value, removed);
+      break;
+    case 'secret':
+      put(set.secrets, item.value.id, item.value, removed);
+      break;
+    case 'config':
+      put(set.configs, item.value.id, item.value, removed);
+      break;
+    case 'network':
+      put(set.networks, item.value.network?.id ?? '', item.value, removed);
+      break;
+    case 'endpoints':
+      put(set.endpoints, item.value.serviceId, item.value, removed);
+      break;
+    default:
+      // A kind of item that a newer manager knows and this agent doesn't: nothing here depends on it.
+      break;
+  }
+}
+
+function put<Item>(items: Map<string, Item>, id: string, item: Item, removed: boolean): void {
+  if (removed) items.delete(id);
+  else items.set(id, item);
+}

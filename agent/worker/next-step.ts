@@ -1,0 +1,149 @@
+/**
+ * What to do next for a task: a function of its record and of its container, without I/O or clock. Each step is
+ * done once and may be lost to a crash between any two: the next call sees how far the world has really come.
+ */
+import { type Container, ContainerStatus, HealthStatus } from '../../proto/generated/gantry/v1/engine.ts';
+import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { isFinal, type TaskRecord } from './task-record.ts';
+
+export interface Observed {
+  readonly container: Container | undefined;
+  /** What the container is made of that isn't on this node (yet), in words: "network x1". */
+  readonly missing: readonly string[];
+  readonly nowMs: number;
+}
+
+export type Step =
+  /** Only the status changes. */
+  | { readonly kind: 'advance'; readonly state: TaskState; readonly message: string; readonly error: string }
+  | { readonly kind: 'create' }
+  | { readonly kind: 'start' }
+  /** Writes down why the task fails, before its container is stopped for it. */
+  | { readonly kind: 'condemn'; readonly failure: string }
+  | { readonly kind: 'stop' }
+  | { readonly kind: 'remove' }
+  /** Nothing is left of the task. */
+  | { readonly kind: 'forget' }
+  /** Nothing to do until something changes, or until the time given. */
+  | { readonly kind: 'wait'; readonly message: string; readonly untilMs: number | undefined };
+
+type Decision = (record: TaskRecord, observed: Observed) => Step;
+
+/** How each state moves on while the task is wanted. */
+const TOWARDS_RUNNING: Record<TaskState, Decision> = {
+  [TaskState.NEW]: () => advance(TaskState.ACCEPTED, 'accepted'),
+  [TaskState.PENDING]: () => advance(TaskState.ACCEPTED, 'accepted'),
+  [TaskState.ASSIGNED]: () => advance(TaskState.ACCEPTED, 'accepted'),
+  [TaskState.ACCEPTED]: () => advance(TaskState.PREPARING, 'preparing'),
+  [TaskState.PREPARING]: prepare,
+  [TaskState.READY]: awaitGo,
+  [TaskState.STARTING]: awaitRunning,
+  [TaskState.RUNNING]: supervise,
+  [TaskState.COMPLETE]: rest,
+  [TaskState.SHUTDOWN]: rest,
+  [TaskState.FAILED]: rest,
+  [TaskState.REJECTED]: rest,
+  [TaskState.REMOVE]: rest,
+  [TaskState.ORPHANED]: rest,
+  // A state of a newer manager's: this agent can't know what comes after it.
+  [TaskState.UNRECOGNIZED]: rest,
+};
+
+export function nextStep(record: TaskRecord, observed: Observed): Step {
+  if (!record.assigned || record.task.desiredState >= TaskState.REMOVE) return clearAway(record, observed);
+  if (record.task.desiredState >= TaskState.SHUTDOWN) return shutDown(record, observed);
+  return TOWARDS_RUNNING[record.status.state](record, observed);
+}
+
+function prepare(_record: TaskRecord, { container, missing }: Observed): Step {
+  if (container !== undefined) return advance(TaskState.READY, 'prepared');
+  if (missing.length > 0) return wait(`waiting for ${missing.join(', ')}`);
+  return { kind: 'create' };
+}
+
+function awaitGo({ task }: TaskRecord, { nowMs }: Observed): Step {
+  if (task.desiredState < TaskState.RUNNING) return wait('prepared');
+  if (nowMs < task.startAfterMs) return wait('waiting before the next attempt', task.startAfterMs);
+  return advance(TaskState.STARTING, 'starting');
+}
+
+function awaitRunning(record: TaskRecord, { container }: Observed): Step {
+  if (container === undefined) return gone();
+  if (container.state?.status === ContainerStatus.CREATED) return { kind: 'start' };
+  if (!isAlive(container)) return finish(record, container);
+  if (isCondemned(record, container)) return endCondemned(record, container);
+  if (container.state?.health === HealthStatus.STARTING) return wait('waiting until it is healthy');
+  return advance(TaskState.RUNNING, 'started');
+}
+
+function supervise(record: TaskRecord, { container }: Observed): Step {
+  if (container === undefined) return gone();
+  if (!isAlive(container)) return finish(record, container);
+  if (isCondemned(record, container)) return endCondemned(record, container);
+  return wait('started');
+}
+
+/** A task whose life is over leaves no process behind, whatever its end was. */
+function rest({ status }: TaskRecord, { container }: Observed): Step {
+  return container !== undefined && isAlive(container) ? { kind: 'stop' } : wait(status.message);
+}
+
+function shutDown(record: TaskRecord, observed: Observed): Step {
+  if (isFinal(record.status.state)) return rest(record, observed);
+  if (observed.container !== undefined && isAlive(observed.container)) return { kind: 'stop' };
+  return advance(TaskState.SHUTDOWN, 'shutdown');
+}
+
+/** As shutDown, and then the container goes, with its files; the manager hears of the end before that. */
+function clearAway(record: TaskRecord, observed: Observed): Step {
+  if (observed.container !== undefined && isAlive(observed.container)) return { kind: 'stop' };
+  if (record.assigned && !isFinal(record.status.state)) return advance(TaskState.SHUTDOWN, 'shutdown');
+  if (observed.container !== undefined) return { kind: 'remove' };
+  return record.assigned ? wait(record.status.message) : { kind: 'forget' };
+}
+
+function isCondemned(record: TaskRecord, container: Container): boolean {
+  return record.failure !== '' || container.state?.health === HealthStatus.UNHEALTHY;
+}
+
+function endCondemned(record: TaskRecord, container: Container): Step {
+  if (record.failure !== '') return { kind: 'stop' };
+  const output = container.state?.healthOutput.trim().split('\n').at(-1) ?? '';
+  return { kind: 'condemn', failure: output === '' ? 'unhealthy' : `unhealthy: ${output}` };
+}
+
+function finish(record: TaskRecord, container: Container): Step {
+  const error = record.failure || exitError(container);
+  return error === '' ? advance(TaskState.COMPLETE, 'finished') : advance(TaskState.FAILED, 'failed', error);
+}
+
+/** Why the container's end is a failure; empty when it isn't one. */
+function exitError({ state }: Container): string {
+  if (state === undefined) return 'the container ended in an unknown way';
+  if (state.oomKilled) return `out of memory (exit code ${state.exitCode})`;
+  if (state.error !== '') return state.error;
+  return state.exitCode === 0 ? '' : `exit code ${state.exitCode}`;
+}
+
+function gone(): Step {
+  return advance(TaskState.FAILED, 'failed', 'its container is gone');
+}
+
+function isAlive(container: Container): boolean {
+  switch (container.state?.status) {
+    case ContainerStatus.RUNNING:
+    case ContainerStatus.PAUSED:
+    case ContainerStatus.RESTARTING:
+      return true;
+    default:
+      return false;
+  }
+}
+
+function advance(state: TaskState, message: string, error = ''): Step {
+  return { kind: 'advance', state, message, error };
+}
+
+function wait(message: string, untilMs?: number): Step {
+  return { kind: 'wait', message, untilMs };
+}

@@ -1,0 +1,133 @@
+/** How each kind of step is done. Every executor can be repeated after a crash in its middle. */
+import type { Logger } from 'pino';
+import { errorLine, GantryError, toGantryError } from '../../proto/errors.ts';
+import type { Container } from '../../proto/generated/gantry/v1/engine.ts';
+import { type TaskAddress, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import type { Containers } from '../container/containers.ts';
+import type { Images } from '../image/images.ts';
+import type { Step } from './next-step.ts';
+import { containerConfig, type TaskMaterial, taskFiles } from './task-container.ts';
+import type { RecordChange, TaskRecord } from './task-record.ts';
+
+export interface ExecutorContext {
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly material: TaskMaterial;
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+type Executors = {
+  readonly [Kind in Step['kind']]: (
+    step: Extract<Step, { kind: Kind }>,
+    record: TaskRecord,
+    context: ExecutorContext,
+  ) => Promise<RecordChange>;
+};
+
+const EXECUTORS: Executors = {
+  advance: async (step, record, context) => ({ status: advanced(record, context, step) }),
+
+  create: async (_step, record, context) => {
+    try {
+      await create(record, context);
+      return {};
+    } catch (error) {
+      return failedStep(record, context, TaskState.REJECTED, error);
+    }
+  },
+
+  start: async (_step, record, context) => {
+    try {
+      await context.containers.start(containerOf(record, context).id);
+      return {};
+    } catch (error) {
+      return failedStep(record, context, TaskState.FAILED, error);
+    }
+  },
+
+  condemn: async ({ failure }) => ({ failure }),
+
+  stop: async (_step, record, context) => {
+    await ignoreNotFound(context.containers.stop(containerOf(record, context).id, undefined));
+    return {};
+  },
+
+  remove: async (_step, record, context) => {
+    // Anonymous volumes go with their container, named ones stay.
+    const options = { force: true, volumes: true };
+    await ignoreNotFound(context.containers.remove(containerOf(record, context).id, options));
+    return {};
+  },
+
+  // The record's file is the runner's, as all of its writing is.
+  forget: async () => ({}),
+
+  wait: async ({ message }, { status }) => (message === status.message ? {} : { status: { ...status, message } }),
+};
+
+export function executeStep(step: Step, record: TaskRecord, context: ExecutorContext): Promise<RecordChange> {
+  const execute = EXECUTORS[step.kind] as (
+    step: Step,
+    record: TaskRecord,
+    context: ExecutorContext,
+  ) => Promise<RecordChange>;
+  return execute(step, record, context);
+}
+
+async function create({ task }: TaskRecord, { containers, images, material }: ExecutorContext): Promise<void> {
+  const reference = task.spec?.container?.image ?? '';
+  try {
+    await images.resolve(reference);
+  } catch (error) {
+    if (toGantryError(error).code !== 'IMAGE_NOT_FOUND') throw error;
+    throw new GantryError('IMAGE_NOT_FOUND', `no such image: ${reference}`, {
+      hint: `make it with "gantry build -t ${reference} DIR" or bring it with "gantry image load"`,
+      cause: error,
+    });
+  }
+  await containers.create(containerConfig(task), { taskId: task.id, files: taskFiles(task, material) });
+}
+
+/** The task ends here; the manager decides whether another one takes its place. */
+function failedStep(record: TaskRecord, context: ExecutorContext, state: TaskState, thrown: unknown): RecordChange {
+  const error = errorLine(toGantryError(thrown));
+  const message = state === TaskState.REJECTED ? 'rejected' : 'failed';
+  context.logger.warn({ taskId: record.task.id, err: thrown }, `task ${message}`);
+  return { status: advanced(record, context, { state, message, error }) };
+}
+
+function advanced(
+  { task, status }: TaskRecord,
+  { containers, now }: ExecutorContext,
+  { state, message, error }: Pick<TaskStatus, 'state' | 'message' | 'error'>,
+): TaskStatus {
+  const container = containers.findByTask(task.id);
+  return { ...status, ...(container && containerFacts(container)), state, message, error, timestampMs: now() };
+}
+
+function containerFacts({ id, state, networks }: Container): Partial<TaskStatus> {
+  return {
+    containerId: id,
+    pid: state?.pid ?? 0,
+    exitCode: state?.exitCode ?? 0,
+    oomKilled: state?.oomKilled ?? false,
+    addresses: networks.map(({ networkId, address }): TaskAddress => ({ networkId, address })),
+  };
+}
+
+function containerOf({ task }: TaskRecord, { containers }: ExecutorContext): Container {
+  const container = containers.findByTask(task.id);
+  if (container === undefined) throw new GantryError('NOT_FOUND', `no container of task ${task.id}`);
+  return container;
+}
+
+/** Gone in the meantime is as good as done. */
+async function ignoreNotFound(done: Promise<void>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (toGantryError(error).code !== 'NOT_FOUND') throw error;
+  }
+}

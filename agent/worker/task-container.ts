@@ -1,0 +1,78 @@
+/** A task as a container: its configuration, and its secrets and configs as files. Pure. */
+
+import { ContainerConfig, LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
+import {
+  type Config,
+  ContainerSpec,
+  type FileReference,
+  PublishMode,
+  type Secret,
+  type Task,
+} from '../../proto/generated/gantry/v1/types.ts';
+import type { TaskFile } from '../container/containers.ts';
+
+/** What tasks are made of that is assigned on its own. */
+export interface TaskMaterial {
+  readonly secrets: ReadonlyMap<string, Secret>;
+  readonly configs: ReadonlyMap<string, Config>;
+  /** Ids of the networks that are ready on this node. */
+  readonly networks: ReadonlySet<string>;
+}
+
+const STACK_LABEL = 'com.docker.stack.namespace';
+
+/** SERVICE.SLOT.TASK; tasks of a global service have the node in the slot's place. */
+export function taskName(task: Task): string {
+  return `${task.serviceName}.${task.slot === 0 ? task.nodeId : task.slot}.${task.id}`;
+}
+
+/** Never restarted on the spot: replacing a task is the manager's. Ports in ingress mode are the node's, not the container's. */
+export function containerConfig(task: Task): ContainerConfig {
+  const spec = ContainerSpec.fromPartial(task.spec?.container ?? {});
+  return ContainerConfig.fromPartial({
+    name: taskName(task),
+    spec: { ...spec, labels: { ...spec.labels, ...taskLabels(task) } },
+    limits: task.spec?.resources?.limits,
+    networks: task.spec?.networks ?? [],
+    ports: task.ports.filter((port) => port.mode === PublishMode.HOST),
+    restart: LocalRestart.NO,
+  });
+}
+
+function taskLabels(task: Task): Record<string, string> {
+  const stack: string | undefined = task.serviceLabels[STACK_LABEL];
+  return {
+    'com.docker.swarm.node.id': task.nodeId,
+    'com.docker.swarm.service.id': task.serviceId,
+    'com.docker.swarm.service.name': task.serviceName,
+    'com.docker.swarm.task': '',
+    'com.docker.swarm.task.id': task.id,
+    'com.docker.swarm.task.name': taskName(task),
+    ...(stack === undefined ? {} : { [STACK_LABEL]: stack }),
+  };
+}
+
+/** What the task needs and the node hasn't got, in words. */
+export function missingMaterial(task: Task, material: TaskMaterial): string[] {
+  const container = task.spec?.container;
+  return [
+    ...(task.spec?.networks ?? [])
+      .filter(({ target }) => !material.networks.has(target))
+      .map(({ target }) => `network ${target}`),
+    ...(container?.secrets ?? []).filter(({ id }) => !material.secrets.has(id)).map(({ name }) => `secret ${name}`),
+    ...(container?.configs ?? []).filter(({ id }) => !material.configs.has(id)).map(({ name }) => `config ${name}`),
+  ];
+}
+
+/** The task's secrets and configs; those missing are left out, see missingMaterial. */
+export function taskFiles(task: Task, material: TaskMaterial): TaskFile[] {
+  const container = task.spec?.container;
+  return [
+    ...(container?.secrets ?? []).flatMap((reference) => file(reference, material.secrets.get(reference.id))),
+    ...(container?.configs ?? []).flatMap((reference) => file(reference, material.configs.get(reference.id))),
+  ];
+}
+
+function file({ target, uid, gid, mode }: FileReference, item: Secret | Config | undefined): TaskFile[] {
+  return item?.spec === undefined ? [] : [{ target, uid, gid, mode, data: item.spec.data }];
+}

@@ -1,0 +1,30 @@
+/** What the worker knows of one task: what was assigned, and how far it has come. Survives the agent, as a file. */
+import { Task, TaskState, TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+
+export interface TaskRecord {
+  /** As last assigned; its `status` is the manager's and only counts when the record is made. */
+  readonly task: Task;
+  /** How far the task is; what is reported. */
+  readonly status: TaskStatus;
+  /** Why the task has failed although its container still runs; empty otherwise. Written down before the container is stopped. */
+  readonly failure: string;
+  /** False once the manager no longer names the task: all that is left is to clear it away. */
+  readonly assigned: boolean;
+}
+
+/** What a step has changed. */
+export type RecordChange = Partial<Pick<TaskRecord, 'status' | 'failure'>>;
+
+export function newRecord(task: Task): TaskRecord {
+  return { task, status: TaskStatus.fromPartial(task.status ?? {}), failure: '', assigned: true };
+}
+
+/** The record of a container that says it belongs to a task which nobody assigned. */
+export function strayRecord(taskId: string): TaskRecord {
+  return { ...newRecord(Task.fromPartial({ id: taskId })), assigned: false };
+}
+
+/** Whether the task's life is over: it never runs (again). */
+export function isFinal(state: TaskState): boolean {
+  return state >= TaskState.COMPLETE;
+}

@@ -1,0 +1,146 @@
+/**
+ * Drives one task: decides on the next step, does it, writes down what came of it, until there is nothing to do
+ * but wait. What changes from outside pokes it.
+ */
+import type { Task } from '../../proto/generated/gantry/v1/types.ts';
+import { nextStep, type Step } from './next-step.ts';
+import type { RecordStore } from './record-store.ts';
+import { type ExecutorContext, executeStep } from './step-executors.ts';
+import { missingMaterial } from './task-container.ts';
+import type { RecordChange, TaskRecord } from './task-record.ts';
+
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 30_000;
+
+export interface RunnerOptions {
+  readonly record: TaskRecord;
+  readonly store: RecordStore;
+  /** Asked before each step, as material comes and goes. */
+  readonly context: () => ExecutorContext;
+  /** After the record is written. */
+  readonly onStatus: (record: TaskRecord) => void;
+  /** Once, when nothing is left of the task. */
+  readonly onForgotten: (taskId: string) => void;
+}
+
+export class TaskRunner {
+  readonly #options: RunnerOptions;
+  #record: TaskRecord;
+  #unreported: boolean = false;
+  #poked: boolean = false;
+  #closed: boolean = false;
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+
+  /** The record counts as written already. */
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#record = options.record;
+  }
+
+  get record(): TaskRecord {
+    return this.#record;
+  }
+
+  /** Takes over what the manager wants, and writes it down. */
+  assign(task: Task): void {
+    this.#change({ task, assigned: true });
+  }
+
+  /** The manager names the task no longer: its container goes, and everything about it. */
+  unassign(): void {
+    if (this.#record.assigned) this.#change({ assigned: false });
+  }
+
+  /** Something may have changed: look again. */
+  poke(): void {
+    if (this.#closed) return;
+    this.#poked = true;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#poked) this.poke();
+    });
+  }
+
+  /** Lets the step that is being done come to its end, and does no other. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#poked = false;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#poked && !this.#closed) {
+      this.#poked = false;
+      clearTimeout(this.#timer);
+      try {
+        await this.#advance();
+        this.#failures = 0;
+      } catch (error) {
+        this.#retryLater(error);
+      }
+    }
+  }
+
+  /** Steps until there is nothing to do. */
+  async #advance(): Promise<void> {
+    while (!this.#closed) {
+      const context = this.#options.context();
+      const step = nextStep(this.#record, this.#observe(context));
+      this.#apply(await executeStep(step, this.#record, context));
+      if (step.kind === 'wait') return this.#sleepUntil(step, context);
+      if (step.kind === 'forget') return this.#forget();
+    }
+  }
+
+  #observe({ containers, material, now }: ExecutorContext) {
+    const { task } = this.#record;
+    return { container: containers.findByTask(task.id), missing: missingMaterial(task, material), nowMs: now() };
+  }
+
+  #apply(change: RecordChange): void {
+    if (change.status !== undefined) this.#unreported = true;
+    if (Object.keys(change).length > 0) this.#change(change);
+    if (!this.#unreported) return;
+    this.#unreported = false;
+    this.#options.onStatus(this.#record);
+  }
+
+  /** Onto the record as it is now: the manager may have changed its mind during a step. */
+  #change(change: Partial<TaskRecord>): void {
+    const record = { ...this.#record, ...change };
+    this.#options.store.save(record);
+    this.#record = record;
+  }
+
+  #sleepUntil({ untilMs }: Extract<Step, { kind: 'wait' }>, { now }: ExecutorContext): void {
+    if (untilMs !== undefined) this.#wakeIn(untilMs - now());
+  }
+
+  #forget(): void {
+    // Assigned again while the last step was done: then it isn't over.
+    if (this.#record.assigned) {
+      this.poke();
+      return;
+    }
+    this.#closed = true;
+    this.#options.store.remove(this.#record.task.id);
+    this.#options.onForgotten(this.#record.task.id);
+  }
+
+  /** The host is in the way (a process that can't be killed, a full disk): the same step again, ever more slowly. */
+  #retryLater(error: unknown): void {
+    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, LAST_RETRY_MS);
+    this.#failures += 1;
+    const { logger } = this.#options.context();
+    logger.error({ taskId: this.#record.task.id, err: error, delayMs }, 'step of a task failed; trying again');
+    this.#wakeIn(delayMs);
+  }
+
+  #wakeIn(delayMs: number): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => this.poke(), Math.max(delayMs, 0));
+  }
+}

@@ -1,0 +1,143 @@
+/** Runs the tasks assigned to this node: one TaskRunner each. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { Task } from '../../proto/generated/gantry/v1/types.ts';
+import type { Containers } from '../container/containers.ts';
+import type { Images } from '../image/images.ts';
+import { RecordStore } from './record-store.ts';
+import type { ExecutorContext } from './step-executors.ts';
+import type { TaskMaterial } from './task-container.ts';
+import { newRecord, strayRecord, type TaskRecord } from './task-record.ts';
+import { TaskRunner } from './task-runner.ts';
+
+export interface WorkerOptions {
+  /** Holds `tasks/`, the records. */
+  readonly dir: string;
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+const NO_MATERIAL: TaskMaterial = { secrets: new Map(), configs: new Map(), networks: new Set() };
+
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #store: RecordStore;
+  readonly #runners = new Map<string, TaskRunner>();
+  readonly #statusListeners = new Set<(update: TaskStatusUpdate) => void>();
+  readonly #forgottenListeners = new Set<() => void>();
+  #material = NO_MATERIAL;
+  #unsubscribe: () => void = () => undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#store = new RecordStore(join(options.dir, 'tasks'), options.logger);
+  }
+
+  /** Goes on with the tasks that an earlier agent left. The containers have been recovered by now. */
+  start(readyNetworks: ReadonlySet<string>): void {
+    this.#material = { ...NO_MATERIAL, networks: readyNetworks };
+    for (const record of this.#store.load()) this.#adopt(record);
+    this.#unsubscribe = this.#options.containers.subscribe(({ container }) => {
+      this.#runners.get(container.taskId)?.poke();
+    });
+    this.#pokeAll();
+  }
+
+  /** All tasks that this node has now, and what they are made of. Resolves when it is written down, long before it is done. */
+  async assign(tasks: ReadonlyMap<string, Task>, material: TaskMaterial): Promise<void> {
+    this.#material = material;
+    await this.#adoptStrays();
+    for (const [id, runner] of this.#runners) if (!tasks.has(id)) runner.unassign();
+    for (const task of tasks.values()) this.#runner(task).assign(task);
+    this.#pokeAll();
+  }
+
+  /** Statuses of all assigned tasks. */
+  statuses(): TaskStatusUpdate[] {
+    return [...this.#runners.values()].filter(({ record }) => record.assigned).map(({ record }) => update(record));
+  }
+
+  /** Every change of a task's status. Returns the unsubscribe function. */
+  onStatus(listener: (update: TaskStatusUpdate) => void): () => void {
+    this.#statusListeners.add(listener);
+    return () => this.#statusListeners.delete(listener);
+  }
+
+  /** Stops and removes every task; resolves when nothing is left of them. For leaving the cluster. */
+  async removeAll(signal: AbortSignal): Promise<void> {
+    await this.assign(new Map(), NO_MATERIAL);
+    while (this.#runners.size > 0) {
+      signal.throwIfAborted();
+      await this.#nextForgotten(signal);
+    }
+  }
+
+  /** Tasks stay as they are: their containers go on. */
+  async close(): Promise<void> {
+    this.#unsubscribe();
+    await Promise.all([...this.#runners.values()].map((runner) => runner.close()));
+  }
+
+  #runner(task: Task): TaskRunner {
+    return this.#runners.get(task.id) ?? this.#adopt(newRecord(task));
+  }
+
+  /** Containers of tasks that no record knows: the record was lost, or another cluster left them. */
+  async #adoptStrays(): Promise<void> {
+    for (const { taskId } of await this.#options.containers.list({ all: true, filters: [] })) {
+      if (taskId !== '' && !this.#runners.has(taskId)) this.#adopt(strayRecord(taskId));
+    }
+  }
+
+  #adopt(record: TaskRecord): TaskRunner {
+    const runner = new TaskRunner({
+      record,
+      store: this.#store,
+      context: () => this.#context(),
+      onStatus: (changed) => this.#report(changed),
+      onForgotten: (taskId) => this.#forget(taskId),
+    });
+    this.#runners.set(record.task.id, runner);
+    return runner;
+  }
+
+  #context(): ExecutorContext {
+    const { containers, images, logger, now } = this.#options;
+    return { containers, images, logger, now, material: this.#material };
+  }
+
+  #pokeAll(): void {
+    for (const runner of this.#runners.values()) runner.poke();
+  }
+
+  #report(record: TaskRecord): void {
+    if (!record.assigned) return;
+    for (const listener of this.#statusListeners) listener(update(record));
+  }
+
+  #forget(taskId: string): void {
+    this.#runners.delete(taskId);
+    for (const listener of this.#forgottenListeners) listener();
+  }
+
+  #nextForgotten(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        this.#forgottenListeners.delete(settle);
+        signal.removeEventListener('abort', settle);
+        if (signal.aborted) reject(signal.reason);
+        else resolve();
+      };
+      this.#forgottenListeners.add(settle);
+      signal.addEventListener('abort', settle, { once: true });
+    });
+  }
+}
+
+function update({ task, status }: TaskRecord): TaskStatusUpdate {
+  return { taskId: task.id, status };
+}
