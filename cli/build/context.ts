@@ -1,0 +1,129 @@
+/**
+ * The build context as a tar stream: the directory's files without what .dockerignore names. Files keep their modes
+ * and times; owners are root, as in Docker.
+ */
+import { createReadStream, type Dirent, type Stats } from 'node:fs';
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import dockerignore from '@balena/dockerignore';
+import { pack as newPack, type Pack } from 'tar-stream';
+import { CliError } from '../failure.ts';
+
+export interface ContextFile {
+  /** Relative to the context, with slashes. */
+  readonly name: string;
+  readonly stats: Stats;
+}
+
+interface Ignore {
+  readonly ignores: (name: string) => boolean;
+  /** There are lines such as !dir/keep: an ignored directory may hold files that aren't. */
+  readonly hasExceptions: boolean;
+}
+
+/** The tar of the directory. An error while reading it is thrown where the stream is read. */
+export function packContext(directory: string, dockerfile: string): AsyncIterable<Buffer> {
+  const pack = newPack();
+  packAll(pack, directory, dockerfile).then(
+    () => pack.finalize(),
+    (error: unknown) => pack.destroy(error instanceof Error ? error : new Error(String(error))),
+  );
+  // Its types leave out what its chunks are.
+  return pack as AsyncIterable<unknown> as AsyncIterable<Buffer>;
+}
+
+async function packAll(pack: Pack, directory: string, dockerfile: string): Promise<void> {
+  for await (const file of contextFiles(directory, dockerfile)) await packFile(pack, directory, file);
+}
+
+/** All files of the context in a fixed order, directories before what they hold. */
+export async function* contextFiles(directory: string, dockerfile: string): AsyncGenerator<ContextFile> {
+  const ignore = await readIgnore(directory, dockerfile);
+  // The builder needs these whatever .dockerignore says.
+  const always = new Set([dockerfile, '.dockerignore']);
+  yield* walk(directory, '', {
+    ignores: (name) => !always.has(name) && ignore.ignores(name),
+    hasExceptions: ignore.hasExceptions,
+  });
+}
+
+/** NAME.dockerignore beside the Dockerfile wins over the context's. */
+async function readIgnore(directory: string, dockerfile: string): Promise<Ignore> {
+  for (const name of [`${dockerfile}.dockerignore`, '.dockerignore']) {
+    try {
+      const text = await readFile(join(directory, name), 'utf8');
+      const patterns = dockerignore({ ignorecase: false }).add(text);
+      return { ignores: (path) => patterns.ignores(path), hasExceptions: /^\s*!/m.test(text) };
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+  return { ignores: () => false, hasExceptions: false };
+}
+
+async function* walk(root: string, under: string, ignore: Ignore): AsyncGenerator<ContextFile> {
+  for (const entry of await sortedEntries(join(root, under))) {
+    const name = under === '' ? entry.name : `${under}/${entry.name}`;
+    const skip = ignore.ignores(name);
+    // Below an ignored directory a line such as !dir/keep may bring files back.
+    if (skip && !(ignore.hasExceptions && entry.isDirectory())) continue;
+    if (!skip) yield { name, stats: await lstat(join(root, name)) };
+    if (entry.isDirectory()) yield* walk(root, name, ignore);
+  }
+}
+
+async function sortedEntries(directory: string): Promise<Dirent[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function packFile(pack: Pack, root: string, { name, stats }: ContextFile): Promise<void> {
+  const path = join(root, name);
+  const header = { name, mode: stats.mode & 0o7777, mtime: stats.mtime, uid: 0, gid: 0 };
+  if (stats.isDirectory()) return await entry(pack, { ...header, type: 'directory' });
+  if (stats.isSymbolicLink()) return await entry(pack, { ...header, type: 'symlink', linkname: await readlink(path) });
+  // Sockets, pipes and devices have no content to send.
+  if (!stats.isFile()) return;
+  await pipeline(
+    createReadStream(path, { end: Math.max(0, stats.size - 1) }),
+    pack.entry({ ...header, size: stats.size }),
+  );
+}
+
+function entry(pack: Pack, header: Parameters<Pack['entry']>[0]): Promise<void> {
+  return new Promise((done, fail) => {
+    pack.entry(header, (error) => (error == null ? done() : fail(error)));
+  });
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** Where the Dockerfile is: in the context by its path there, or outside of it by its text. */
+export type DockerfilePlace =
+  | { readonly kind: 'inside'; readonly path: string }
+  | { readonly kind: 'outside'; readonly text: string };
+
+/** `file` is -f, relative to the working directory; without it the context's Dockerfile. */
+export async function locateDockerfile(
+  cwd: string,
+  directory: string,
+  file: string | undefined,
+): Promise<DockerfilePlace> {
+  const path = file === undefined ? join(directory, 'Dockerfile') : resolve(cwd, file);
+  const inside = relative(directory, path);
+  try {
+    const text = await readFile(path, 'utf8');
+    const isOutside = inside === '..' || inside.startsWith(`..${sep}`);
+    return isOutside ? { kind: 'outside', text } : { kind: 'inside', path: inside };
+  } catch (error) {
+    throw new CliError(
+      `cannot read the Dockerfile ${path}: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        hint: 'name it with -f',
+      },
+    );
+  }
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { ContainerStatus, EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
+import type { Cli } from '../../cli.ts';
+import { refuse } from '../../command-line.ts';
+import { ask, withClient } from '../../connection.ts';
+import { CliError } from '../../failure.ts';
+import { requireTerminal, runSession } from '../../terminal/session.ts';
+
+interface AttachOptions {
+  readonly stdin: boolean;
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .argument('<container>', 'name or id')
+    .option('--no-stdin', "don't attach standard input")
+    .action(async (reference: string, options: AttachOptions) => {
+      await withClient(EngineClient, cli, (engine) => attach(engine, cli, reference, options.stdin));
+    });
+  refuse(command, '--detach-keys <keys>', 'Ctrl-P Ctrl-Q detaches');
+  refuse(command, '--sig-proxy [choice]', 'signals are always passed on');
+}
+
+/** Attaches to a running container and takes on its exit code. */
+export async function attach(engine: EngineClient, cli: Cli, reference: string, wantsStdin: boolean): Promise<void> {
+  const { container } = await ask(engine, engine.containerInspect, { reference });
+  if (container?.state?.status !== ContainerStatus.RUNNING) {
+    throw new CliError(`container ${reference} is not running`, {
+      hint: `start it with 'gantry start -a ${reference}'`,
+    });
+  }
+  const spec = container.config?.spec;
+  const session = { tty: spec?.tty ?? false, stdin: wantsStdin && (spec?.openStdin ?? false) };
+  requireTerminal(cli, session);
+  const start = { reference: container.id, stdin: session.stdin };
+  const { exitCode } = await runSession(engine.containerAttach(), { $case: 'attach', value: start }, cli, session);
+  cli.exitCode = exitCode ?? 0;
+}

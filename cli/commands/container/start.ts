@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
+import type { Cli } from '../../cli.ts';
+import { refuse } from '../../command-line.ts';
+import { ask, withClient } from '../../connection.ts';
+import { forEach } from '../../each.ts';
+import { CliError, EXIT } from '../../failure.ts';
+import { forwardSignals } from '../../terminal/signals.ts';
+import { attach } from './attach.ts';
+import { copyLogs } from './logs.ts';
+
+interface StartOptions {
+  readonly attach?: boolean;
+  readonly interactive?: boolean;
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .argument('<container...>', 'names or ids')
+    .option('-a, --attach', 'attach to output and pass on signals')
+    .option('-i, --interactive', 'attach to input')
+    .action(async (references: string[], options: StartOptions) => {
+      await withClient(EngineClient, cli, async (engine) => {
+        if (options.attach || options.interactive) return await startAttached(engine, cli, references, options);
+        await forEach(cli, references, async (reference) => {
+          await ask(engine, engine.containerStart, { reference });
+          return reference;
+        });
+      });
+    });
+  refuse(command, '--detach-keys <keys>', 'Ctrl-P Ctrl-Q detaches');
+  refuse(command, '--checkpoint <name>', 'leave it out');
+}
+
+async function startAttached(
+  engine: EngineClient,
+  cli: Cli,
+  references: readonly string[],
+  options: StartOptions,
+): Promise<void> {
+  const [reference, ...more] = references;
+  if (reference === undefined || more.length > 0) {
+    throw new CliError('cannot start and attach several containers at once');
+  }
+  const before = await ask(engine, engine.containerInspect, { reference });
+  await ask(engine, engine.containerStart, { reference });
+  if (options.interactive) return await attach(engine, cli, reference, true);
+  // What is in the log after the end of the run before is this run's.
+  await followRun(engine, cli, reference, (before.container?.state?.finishedAtMs ?? 0) + 1);
+}
+
+/** Output through the log, which has the first words too: an attachment is only there after the start. */
+async function followRun(engine: EngineClient, cli: Cli, reference: string, sinceMs: number): Promise<void> {
+  const stop = forwardSignals(
+    process,
+    (signal) => {
+      // The container may have ended by itself meanwhile; then there is nothing to send a signal to.
+      ask(engine, engine.containerKill, { reference, signal }).catch(() => undefined);
+    },
+    () => process.exit(EXIT.failed),
+  );
+  try {
+    await copyLogs(engine, cli, { reference, follow: true, tail: undefined, sinceMs, untilMs: 0 });
+    const { exitCode } = await ask(engine, engine.containerWait, { reference });
+    cli.exitCode = exitCode;
+  } finally {
+    stop();
+  }
+}

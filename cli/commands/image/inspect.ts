@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { inspectObjects } from '../system/inspect.ts';
+
+interface InspectOptions {
+  readonly format?: string;
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .argument('<image...>', 'names or ids')
+    .option('-f, --format <template>', "'json' or a Go template")
+    .action((references: string[], { format }: InspectOptions) => inspectObjects(cli, references, ['image'], format));
+}

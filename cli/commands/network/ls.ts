@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
+import { type Cli, print } from '../../cli.ts';
+import { ask, withClient } from '../../connection.ts';
+import { renderListing } from '../../format/listing.ts';
+import {
+  localNetworkSummary,
+  NETWORK_LISTING,
+  type NetworkSummary,
+  networkRow,
+} from '../../format/rows/resource-rows.ts';
+import {
+  declareFilter,
+  declareListOptions,
+  type Filter,
+  type ListOptions,
+  matchesFilters,
+  parseFilters,
+} from '../../options/listing-options.ts';
+
+export function define(command: Command, cli: Cli): void {
+  declareListOptions(command, 'network ids')
+    .option('--no-trunc', "don't cut anything off")
+    .action(async (options: ListOptions) => {
+      const filters = parseFilters(options.filter, ['id', 'name', 'driver', 'scope']);
+      const { networks } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.localNetworkList, {}));
+      const rows = networks
+        .map(localNetworkSummary)
+        .filter((network) => matchesFilters(filters, (filter) => matches(network, filter)))
+        .sort((a, b) => a.name.localeCompare(b.name))
+        .map((network) => networkRow(network, options.trunc));
+      await print(cli, renderListing(NETWORK_LISTING, rows, { format: options.format, quiet: options.quiet ?? false }));
+    });
+  declareFilter(command);
+}
+
+function matches(network: NetworkSummary, { key, value }: Filter): boolean {
+  if (key === 'id') return network.id.startsWith(value);
+  if (key === 'name') return network.name.includes(value);
+  return (key === 'driver' ? network.driver : network.scope) === value;
+}

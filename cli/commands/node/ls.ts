@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
+import { type Cli, print } from '../../cli.ts';
+import { ask, withClient } from '../../connection.ts';
+import { renderListing } from '../../format/listing.ts';
+import { NODE_LISTING, nodeRow } from '../../format/rows/node-row.ts';
+import {
+  declareFilter,
+  declareListOptions,
+  type ListOptions,
+  matchesFilters,
+  parseFilters,
+} from '../../options/listing-options.ts';
+
+export function define(command: Command, cli: Cli): void {
+  declareFilter(declareListOptions(command, 'node ids')).action(async (options: ListOptions) => {
+    const filters = parseFilters(options.filter, ['id', 'name']);
+    const [{ nodes, leaderNodeId }, { nodeId }] = await withClient(ControlClient, cli, (control) =>
+      Promise.all([ask(control, control.nodeList, {}), ask(control, control.clusterInspect, {})]),
+    );
+    const rows = nodes
+      .filter((node) =>
+        matchesFilters(filters, ({ key, value }) =>
+          (key === 'id' ? node.id : (node.description?.hostname ?? '')).startsWith(value),
+        ),
+      )
+      .sort((a, b) => (a.description?.hostname ?? '').localeCompare(b.description?.hostname ?? ''))
+      .map((node) => nodeRow(node, { leaderId: leaderNodeId, selfId: nodeId }));
+    await print(cli, renderListing(NODE_LISTING, rows, { format: options.format, quiet: options.quiet ?? false }));
+  });
+}

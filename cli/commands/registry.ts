@@ -1,0 +1,245 @@
+/**
+ * Every command by name. A command's code is loaded when it is run, so that starting one doesn't cost the reading
+ * of all others.
+ */
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+
+export interface CommandModule {
+  /** Declares the command's arguments and options, and what it does. */
+  define(command: Command, cli: Cli): void;
+}
+
+export interface CommandEntry {
+  /** Its full name first ("container ls"), then the other ways to call it ("ps"). */
+  readonly names: readonly [string, ...string[]];
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+/** Nouns in the order of help. */
+export const NOUNS: readonly {
+  readonly name: string;
+  readonly summary: string;
+  readonly aliases: readonly string[];
+}[] = [
+  { name: 'stack', summary: 'Deploy and manage stacks from compose files', aliases: [] },
+  { name: 'service', summary: 'Manage services', aliases: [] },
+  { name: 'container', summary: 'Manage containers', aliases: [] },
+  { name: 'image', summary: 'Manage images', aliases: [] },
+  { name: 'network', summary: 'Manage networks', aliases: [] },
+  { name: 'volume', summary: 'Manage volumes', aliases: [] },
+  { name: 'secret', summary: 'Manage secrets', aliases: [] },
+  { name: 'config', summary: 'Manage configs', aliases: [] },
+  { name: 'cluster', summary: 'Manage the cluster', aliases: ['swarm'] },
+  { name: 'node', summary: 'Manage nodes', aliases: [] },
+  { name: 'system', summary: 'Manage gantryd and its host', aliases: [] },
+];
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    names: ['stack deploy', 'stack up'],
+    summary: 'Deploy a stack from compose files, or update it',
+    load: () => import('./stack/deploy.ts'),
+  },
+  { names: ['stack ls', 'stack list'], summary: 'List stacks', load: () => import('./stack/ls.ts') },
+  { names: ['stack ps'], summary: 'List the tasks of a stack', load: () => import('./stack/ps.ts') },
+  { names: ['stack services'], summary: 'List the services of a stack', load: () => import('./stack/services.ts') },
+  {
+    names: ['stack rm', 'stack remove', 'stack down'],
+    summary: 'Remove stacks',
+    load: () => import('./stack/rm.ts'),
+  },
+
+  { names: ['service ls', 'service list'], summary: 'List services', load: () => import('./service/ls.ts') },
+  { names: ['service ps'], summary: 'List the tasks of services', load: () => import('./service/ps.ts') },
+  { names: ['service inspect'], summary: 'Show services in detail', load: () => import('./service/inspect.ts') },
+  { names: ['service logs'], summary: 'Show the logs of a service or task', load: () => import('./service/logs.ts') },
+  { names: ['service scale'], summary: 'Scale services', load: () => import('./service/scale.ts') },
+  { names: ['service rm', 'service remove'], summary: 'Remove services', load: () => import('./service/rm.ts') },
+
+  {
+    names: ['container run', 'run'],
+    summary: 'Create a container from an image and run it',
+    load: () => import('./container/run.ts'),
+  },
+  {
+    names: ['container create', 'create'],
+    summary: 'Create a container',
+    load: () => import('./container/create.ts'),
+  },
+  { names: ['container start', 'start'], summary: 'Start containers', load: () => import('./container/start.ts') },
+  { names: ['container stop', 'stop'], summary: 'Stop containers', load: () => import('./container/stop.ts') },
+  {
+    names: ['container restart', 'restart'],
+    summary: 'Restart containers',
+    load: () => import('./container/restart.ts'),
+  },
+  { names: ['container kill', 'kill'], summary: 'Send containers a signal', load: () => import('./container/kill.ts') },
+  {
+    names: ['container rm', 'rm', 'container remove'],
+    summary: 'Remove containers',
+    load: () => import('./container/rm.ts'),
+  },
+  {
+    names: ['container wait', 'wait'],
+    summary: 'Wait until containers stop and print their exit codes',
+    load: () => import('./container/wait.ts'),
+  },
+  {
+    names: ['container ls', 'ps', 'container ps', 'container list'],
+    summary: 'List containers',
+    load: () => import('./container/ls.ts'),
+  },
+  {
+    names: ['container exec', 'exec'],
+    summary: 'Run a command in a running container',
+    load: () => import('./container/exec.ts'),
+  },
+  {
+    names: ['container attach', 'attach'],
+    summary: "Attach to a running container's input and output",
+    load: () => import('./container/attach.ts'),
+  },
+  {
+    names: ['container logs', 'logs'],
+    summary: 'Show the logs of a container',
+    load: () => import('./container/logs.ts'),
+  },
+  {
+    names: ['container port', 'port'],
+    summary: 'Show the published ports of a container',
+    load: () => import('./container/port.ts'),
+  },
+  {
+    names: ['container inspect'],
+    summary: 'Show containers in detail',
+    load: () => import('./container/inspect.ts'),
+  },
+
+  { names: ['image ls', 'images', 'image list'], summary: 'List images', load: () => import('./image/ls.ts') },
+  {
+    names: ['image build', 'build'],
+    summary: 'Build an image from a Dockerfile',
+    load: () => import('./image/build.ts'),
+  },
+  { names: ['image load', 'load'], summary: 'Load images from an archive', load: () => import('./image/load.ts') },
+  {
+    names: ['image import', 'import'],
+    summary: "Make an image from a root file system's archive",
+    load: () => import('./image/import.ts'),
+  },
+  { names: ['image tag', 'tag'], summary: 'Give an image another name', load: () => import('./image/tag.ts') },
+  { names: ['image rm', 'rmi', 'image remove'], summary: 'Remove images', load: () => import('./image/rm.ts') },
+  { names: ['image inspect'], summary: 'Show images in detail', load: () => import('./image/inspect.ts') },
+
+  { names: ['network ls', 'network list'], summary: 'List networks', load: () => import('./network/ls.ts') },
+  { names: ['volume ls', 'volume list'], summary: 'List volumes', load: () => import('./volume/ls.ts') },
+  { names: ['secret ls', 'secret list'], summary: 'List secrets', load: () => import('./secret/ls.ts') },
+  { names: ['config ls', 'config list'], summary: 'List configs', load: () => import('./config/ls.ts') },
+
+  {
+    names: ['cluster init'],
+    summary: 'Make this node the first of a new cluster',
+    load: () => import('./cluster/init.ts'),
+  },
+  { names: ['cluster leave'], summary: 'Leave the cluster', load: () => import('./cluster/leave.ts') },
+  { names: ['node ls', 'node list'], summary: 'List nodes', load: () => import('./node/ls.ts') },
+
+  {
+    names: ['system info', 'info'],
+    summary: 'Show what gantryd knows of its host',
+    load: () => import('./system/info.ts'),
+  },
+  {
+    names: ['system stop'],
+    summary: 'Stop everything on this host and take it down; data stays',
+    load: () => import('./system/stop.ts'),
+  },
+  { names: ['version'], summary: 'Show the versions of gantry and gantryd', load: () => import('./system/version.ts') },
+  {
+    names: ['inspect'],
+    summary: 'Show containers, images or services in detail',
+    load: () => import('./system/inspect.ts'),
+  },
+];
+
+/** What Docker has and Gantry doesn't have yet, with what to do instead. */
+export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
+  ['pull', "build the image with 'gantry build' or load it with 'gantry image load'"],
+  ['image pull', "build the image with 'gantry build' or load it with 'gantry image load'"],
+  ['push', 'build or load the image on the host that needs it'],
+  ['image push', 'build or load the image on the host that needs it'],
+  ['search', 'registries are not spoken to yet'],
+  ['login', 'registries are not spoken to yet'],
+  ['logout', 'registries are not spoken to yet'],
+  ['save', 'keep the Dockerfile or the archive the image came from'],
+  ['image save', 'keep the Dockerfile or the archive the image came from'],
+  ['history', "'gantry image inspect' shows the image's configuration"],
+  ['image history', "'gantry image inspect' shows the image's configuration"],
+  ['image prune', "remove images with 'gantry rmi'"],
+  ['commit', "write a Dockerfile and use 'gantry build'"],
+  ['container commit', "write a Dockerfile and use 'gantry build'"],
+  ['cp', "stream the file through 'gantry exec -i CONTAINER tee PATH' or mount a volume"],
+  ['container cp', "stream the file through 'gantry exec -i CONTAINER tee PATH' or mount a volume"],
+  ['export', "stream a tar through 'gantry exec CONTAINER tar c /'"],
+  ['container export', "stream a tar through 'gantry exec CONTAINER tar c /'"],
+  ['diff', 'look into the container with gantry exec'],
+  ['container diff', 'look into the container with gantry exec'],
+  ['events', "'gantry ps' and 'gantry stack ps' show the present state"],
+  ['system events', "'gantry ps' and 'gantry stack ps' show the present state"],
+  ['pause', "'gantry stop' ends the container, 'gantry kill -s STOP' suspends its first process"],
+  ['container pause', "'gantry stop' ends the container, 'gantry kill -s STOP' suspends its first process"],
+  ['unpause', "'gantry kill -s CONT' resumes the container's first process"],
+  ['container unpause', "'gantry kill -s CONT' resumes the container's first process"],
+  ['rename', 'remove the container and create it with the other --name'],
+  ['container rename', 'remove the container and create it with the other --name'],
+  ['update', 'remove the container and create it with the other options'],
+  ['container update', 'remove the container and create it with the other options'],
+  ['stats', "'gantry exec CONTAINER top' shows the container's processes"],
+  ['container stats', "'gantry exec CONTAINER top' shows the container's processes"],
+  ['top', "'gantry exec CONTAINER ps' shows the container's processes"],
+  ['container top', "'gantry exec CONTAINER ps' shows the container's processes"],
+  ['container prune', "remove containers with 'gantry rm'"],
+  ['network create', 'name the network in a compose file'],
+  ['network inspect', "'gantry network ls --no-trunc' lists what there is"],
+  ['network rm', 'networks go with their stack'],
+  ['network prune', 'networks go with their stack'],
+  ['network connect', 'name the network when the container is created: --network'],
+  ['network disconnect', 'name the network when the container is created: --network'],
+  ['volume create', 'a volume is made when a container first names it: -v NAME:/path'],
+  ['volume inspect', "'gantry volume ls --format json' lists what there is"],
+  ['volume rm', "'gantry rm -v' removes a container with its anonymous volumes"],
+  ['volume prune', "'gantry rm -v' removes a container with its anonymous volumes"],
+  ['secret create', 'name the secret in a compose file'],
+  ['secret inspect', "'gantry secret ls' lists what there is"],
+  ['secret rm', 'secrets go with their stack'],
+  ['config create', 'name the config in a compose file'],
+  ['config inspect', "'gantry config ls' lists what there is"],
+  ['config rm', 'configs go with their stack'],
+  ['cluster join', 'a cluster has one node for now'],
+  ['cluster join-token', 'a cluster has one node for now'],
+  ['cluster update', "set it at 'gantry cluster init'"],
+  ['cluster ca', 'a cluster has one node for now'],
+  ['cluster unlock', 'the cluster is never locked'],
+  ['cluster unlock-key', 'the cluster is never locked'],
+  ['node inspect', "'gantry node ls --format json' lists what there is"],
+  ['node ps', "use 'gantry stack ps'"],
+  ['node promote', 'a cluster has one node for now'],
+  ['node demote', 'a cluster has one node for now'],
+  ['node update', 'a cluster has one node for now'],
+  ['node rm', 'a cluster has one node for now'],
+  ['service create', "write a compose file and use 'gantry stack deploy'"],
+  ['service update', "change the compose file and use 'gantry stack deploy'"],
+  ['service rollback', "deploy the earlier compose file with 'gantry stack deploy'"],
+  ['stack config', "'gantry stack deploy' checks the file before it changes anything"],
+  ['system df', 'look at the data root with du'],
+  ['system prune', "remove containers with 'gantry rm' and images with 'gantry rmi'"],
+  ['compose', "use 'gantry stack deploy -c FILE NAME'"],
+  ['buildx', "use 'gantry build'"],
+  ['builder', "use 'gantry build'"],
+  ['context', 'name the daemon with -H or GANTRY_HOST'],
+  ['plugin', 'there are no plugins'],
+  ['manifest', 'registries are not spoken to yet'],
+  ['trust', 'registries are not spoken to yet'],
+]);

@@ -1,0 +1,11 @@
+import type { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { declareTaskListOptions } from '../../options/task-list-options.ts';
+import { listTasks, type TaskListOptions } from './list-tasks.ts';
+
+export function define(command: Command, cli: Cli): void {
+  command.argument('<service...>', 'names or ids');
+  declareTaskListOptions(command).action(async (services: string[], options: TaskListOptions) => {
+    await listTasks(cli, { stack: '', services }, options);
+  });
+}

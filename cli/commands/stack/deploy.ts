@@ -1,0 +1,106 @@
+import type { Command } from 'commander';
+import { ChangeKind, ControlClient, ObjectKind, type StackChange } from '../../../proto/generated/gantry/v1/control.ts';
+import { type Cli, complain, printLine } from '../../cli.ts';
+import { collect, refuse } from '../../command-line.ts';
+import { loadStack } from '../../compose/load-stack.ts';
+import { ask, withClient } from '../../connection.ts';
+import { CliError, isGantryError } from '../../failure.ts';
+import { duration } from '../../options/limits.ts';
+import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
+import { locatePortConflict } from './port-conflict.ts';
+import { prepareImages } from './prepare-images.ts';
+import { readStackFile } from './read-stack-file.ts';
+
+interface DeployOptions {
+  readonly composeFile: readonly string[];
+  readonly detach?: boolean;
+  readonly dryRun?: boolean;
+  readonly prune?: boolean;
+  readonly quiet?: boolean;
+  readonly timeout: number;
+}
+
+type Loaded = ReturnType<typeof loadStack>;
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .argument('<stack>', 'name of the stack')
+    .option('-c, --compose-file <file>', "compose file; '-' for standard input", collect, [])
+    .option('--prune', 'remove services that the file no longer has')
+    .option('-d, --detach [choice]', "don't wait until everything runs", detachChoice)
+    .option('--timeout <duration>', 'longest time to wait (default: 5m)', duration('--timeout'), DEFAULT_TIMEOUT_MS)
+    .option('-q, --quiet', 'print only errors')
+    .option('--dry-run', 'show what would change, and change nothing')
+    .action((stackName: string, options: DeployOptions) => deploy(cli, stackName, options));
+  refuse(command, '--with-registry-auth', 'registries are not spoken to yet');
+  refuse(command, '--resolve-image <choice>', 'images are taken as they are on the hosts');
+}
+
+/** Docker's --detach takes true and false. */
+function detachChoice(text: string): boolean {
+  return text !== 'false';
+}
+
+async function deploy(cli: Cli, stackName: string, options: DeployOptions): Promise<void> {
+  const loaded = loadStack({
+    files: options.composeFile,
+    stackName,
+    projectDirectory: undefined,
+    workingDirectory: cli.cwd,
+    env: cli.env,
+    readBytes: readStackFile,
+  });
+  for (const warning of loaded.warnings) await complain(cli, `gantry: warning: ${warning}`);
+  const quiet = options.quiet ?? false;
+  if (!options.dryRun) await prepareImages(cli, loaded, quiet);
+  await withClient(ControlClient, cli, async (control) => {
+    const changes = await requestDeploy(control, loaded, options);
+    if (!quiet) for (const line of changeLines(changes)) await printLine(cli, line);
+    if (options.detach || options.dryRun) return;
+    await waitForRollout(cli, control, {
+      stack: stackName,
+      changedServices: changedServices(changes),
+      timeoutMs: options.timeout,
+      quiet,
+    });
+  });
+}
+
+async function requestDeploy(control: ControlClient, loaded: Loaded, options: DeployOptions): Promise<StackChange[]> {
+  const request = { stack: loaded.spec, prune: options.prune ?? false, dryRun: options.dryRun ?? false };
+  try {
+    const { changes } = await ask(control, control.stackDeploy, request);
+    return changes;
+  } catch (error) {
+    const place = isGantryError(error) && error.code === 'PORT_IN_USE' ? locatePortConflict(loaded, error.message) : '';
+    if (place === '' || !isGantryError(error)) throw error;
+    throw new CliError(`${place}${error.message}`, { hint: error.hint });
+  }
+}
+
+const CHANGE_WORDS: ReadonlyMap<ChangeKind, string> = new Map([
+  [ChangeKind.CREATE, 'Creating'],
+  [ChangeKind.UPDATE, 'Updating'],
+  [ChangeKind.REMOVE, 'Removing'],
+]);
+
+const KIND_WORDS: ReadonlyMap<ObjectKind, string> = new Map([
+  [ObjectKind.SERVICE, 'service'],
+  [ObjectKind.NETWORK, 'network'],
+  [ObjectKind.SECRET, 'secret'],
+  [ObjectKind.CONFIG, 'config'],
+]);
+
+/** "Creating network shop_default"; nothing for what stays as it is. */
+export function changeLines(changes: readonly StackChange[]): string[] {
+  return changes.flatMap(({ change, kind, name }) => {
+    const word = CHANGE_WORDS.get(change);
+    return word === undefined ? [] : [`${word} ${KIND_WORDS.get(kind) ?? 'object'} ${name}`];
+  });
+}
+
+function changedServices(changes: readonly StackChange[]): Set<string> {
+  const isChanged = ({ change, kind }: StackChange) =>
+    kind === ObjectKind.SERVICE && (change === ChangeKind.CREATE || change === ChangeKind.UPDATE);
+  return new Set(changes.filter(isChanged).map(({ id }) => id));
+}

@@ -1,0 +1,87 @@
+/** Before anything is created: builds what has a `build`, and checks that all other images are there. */
+import { EngineClient, type ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
+import { type BuildListener, buildImage } from '../../build/build-image.ts';
+import { packContext } from '../../build/context.ts';
+import { type Cli, complain, printLine } from '../../cli.ts';
+import type { LoadedService, LoadedStack } from '../../compose/load-stack.ts';
+import { ask, withClient } from '../../connection.ts';
+import { CliError, EXIT, isGantryError } from '../../failure.ts';
+import { plainProgress } from '../image/build.ts';
+
+type Build = NonNullable<LoadedService['build']>;
+
+/** Rejects with one line for each image that is missing. */
+export async function prepareImages(cli: Cli, loaded: LoadedStack, quiet: boolean): Promise<void> {
+  await withClient(EngineClient, cli, async (engine) => {
+    const missing = await missingImages(engine, loaded);
+    if (missing.length > 0) throw new CliError(missing.join('\n'), { exitCode: EXIT.failed });
+    for (const service of loaded.services) {
+      if (service.build !== undefined) await buildService(engine, cli, loaded, service, service.build, quiet);
+    }
+  });
+}
+
+async function missingImages(engine: EngineClient, loaded: LoadedStack): Promise<string[]> {
+  const missing: string[] = [];
+  for (const { name, image, build } of loaded.services) {
+    if (build !== undefined || (await exists(engine, image))) continue;
+    const { file, line } = loaded.locate('services', name, 'image');
+    missing.push(
+      `${file}:${line}: services.${name}.image: no such image "${image}"; build it with 'gantry build -t ${image} DIR' or load it with 'gantry image load'`,
+    );
+  }
+  return missing;
+}
+
+async function exists(engine: EngineClient, reference: string): Promise<boolean> {
+  try {
+    await ask(engine, engine.imageInspect, { reference });
+    return true;
+  } catch (error) {
+    if (isGantryError(error) && (error.code === 'IMAGE_NOT_FOUND' || error.code === 'NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
+async function buildService(
+  engine: EngineClient,
+  cli: Cli,
+  loaded: LoadedStack,
+  service: LoadedService,
+  build: Build,
+  quiet: boolean,
+): Promise<void> {
+  if (!quiet) await printLine(cli, `Building ${service.image} for service ${service.name}`);
+  const output: Buffer[] = [];
+  const listener = quiet ? keepOutput(output) : plainProgress(cli);
+  try {
+    await buildImage(
+      engine,
+      buildOptions(service, build),
+      packContext(build.context, build.dockerfile || 'Dockerfile'),
+      listener,
+    );
+  } catch (error) {
+    // What a quiet build printed is only of interest when it failed.
+    for (const chunk of output) await complain(cli, chunk.toString('utf8').trimEnd());
+    if (!isGantryError(error) && !(error instanceof CliError)) throw error;
+    const { file, line } = loaded.locate('services', service.name, 'build');
+    throw new CliError(`${file}:${line}: services.${service.name}.build: ${error.message}`, { hint: error.hint });
+  }
+}
+
+function buildOptions(service: LoadedService, build: Build): ImageBuildOptions {
+  return {
+    tags: [service.image, ...build.tags],
+    dockerfile: build.dockerfile,
+    args: { ...build.args },
+    target: build.target,
+    noCache: build.noCache,
+    labels: { ...build.labels },
+    dockerfileText: build.dockerfileText,
+  };
+}
+
+function keepOutput(chunks: Buffer[]): BuildListener {
+  return { step: () => undefined, output: (data) => void chunks.push(Buffer.from(data)) };
+}

@@ -1,0 +1,13 @@
+import type { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { declareTaskListOptions } from '../../options/task-list-options.ts';
+import { noSuchStack } from '../service/list-services.ts';
+import { listTasks, type TaskListOptions } from '../service/list-tasks.ts';
+
+export function define(command: Command, cli: Cli): void {
+  command.argument('<stack>', 'name of the stack');
+  declareTaskListOptions(command).action(async (stack: string, options: TaskListOptions) => {
+    const count = await listTasks(cli, { stack, services: [] }, options);
+    if (count === 0) throw noSuchStack(stack);
+  });
+}

@@ -1,0 +1,91 @@
+import type { Command } from 'commander';
+import { EngineClient, type InfoResponse } from '../../../proto/generated/gantry/v1/engine.ts';
+import { type ClusterStatusResponse, NodeAgentClient } from '../../../proto/generated/gantry/v1/node.ts';
+import { type Cli, print } from '../../cli.ts';
+import { ask, withClient } from '../../connection.ts';
+import { renderObject } from '../../format/listing.ts';
+import { binarySize } from '../../format/size.ts';
+import type { Fields } from '../../format/template/values.ts';
+import { clientVersion } from './client-version.ts';
+
+interface InfoOptions {
+  readonly format?: string;
+}
+
+export function define(command: Command, cli: Cli): void {
+  command.option('-f, --format <template>', "'json' or a Go template").action(async ({ format }: InfoOptions) => {
+    const info = await withClient(EngineClient, cli, (engine) => ask(engine, engine.info, {}));
+    const cluster = await withClient(NodeAgentClient, cli, (agent) => ask(agent, agent.clusterStatus, {}));
+    await print(cli, format === undefined ? infoText(info, cluster) : renderObject(infoFields(info, cluster), format));
+  });
+}
+
+function clusterState(cluster: ClusterStatusResponse): string {
+  if (cluster.nodeId === '') return 'inactive';
+  return cluster.connected ? 'active' : 'pending';
+}
+
+function infoFields(info: InfoResponse, cluster: ClusterStatusResponse): Fields {
+  return {
+    ID: info.id,
+    Containers: info.containers,
+    ContainersRunning: info.containersRunning,
+    ContainersStopped: info.containers - info.containersRunning,
+    Images: info.images,
+    Driver: 'overlay2',
+    CgroupVersion: String(info.cgroupVersion),
+    KernelVersion: info.kernelVersion,
+    OperatingSystem: info.operatingSystem,
+    OSType: 'linux',
+    Architecture: info.architecture,
+    NCPU: info.cpus,
+    MemTotal: info.memoryBytes,
+    DockerRootDir: info.dataRoot,
+    ExecRootDir: info.execRoot,
+    Name: info.name,
+    ServerVersion: info.version,
+    SecurityOptions: info.securityOptions,
+    Warnings: info.warnings,
+    Swarm: {
+      NodeID: cluster.nodeId,
+      LocalNodeState: clusterState(cluster),
+      ControlAvailable: cluster.manager,
+      Error: cluster.error,
+    },
+    ClientInfo: { Version: clientVersion(), Context: 'default' },
+  };
+}
+
+function infoText(info: InfoResponse, cluster: ClusterStatusResponse): string {
+  const lines = [
+    'Client: Gantry',
+    ` Version:    ${clientVersion()}`,
+    ' Context:    default',
+    '',
+    'Server:',
+    ` Containers: ${info.containers}`,
+    `  Running: ${info.containersRunning}`,
+    `  Stopped: ${info.containers - info.containersRunning}`,
+    ` Images: ${info.images}`,
+    ` Server Version: ${info.version}`,
+    ' Storage Driver: overlay2',
+    ` Cgroup Version: ${info.cgroupVersion}`,
+    ` Cluster: ${clusterState(cluster)}`,
+    ...(cluster.nodeId === '' ? [] : [`  NodeID: ${cluster.nodeId}`, `  Is Manager: ${cluster.manager}`]),
+    ...(cluster.error === '' ? [] : [`  Error: ${cluster.error}`]),
+    ' Security Options:',
+    ...info.securityOptions.map((option) => `  ${option}`),
+    ` Kernel Version: ${info.kernelVersion}`,
+    ` Operating System: ${info.operatingSystem}`,
+    ' OSType: linux',
+    ` Architecture: ${info.architecture}`,
+    ` CPUs: ${info.cpus}`,
+    ` Total Memory: ${binarySize(info.memoryBytes)}`,
+    ` Name: ${info.name}`,
+    ` ID: ${info.id}`,
+    ` Data Root: ${info.dataRoot}`,
+    ` Exec Root: ${info.execRoot}`,
+    ...info.warnings.map((warning) => `WARNING: ${warning}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}

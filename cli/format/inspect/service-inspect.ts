@@ -1,0 +1,184 @@
+/** A service in the form of `docker service inspect`, and its --pretty text. */
+import {
+  DependencyCondition,
+  type Mount,
+  MountType,
+  type PortConfig,
+  PublishMode,
+  RestartCondition,
+  type Service,
+  type TaskSpec,
+} from '../../../proto/generated/gantry/v1/types.ts';
+import { goDuration, rfc3339 } from '../duration.ts';
+import { protocolName } from '../ports.ts';
+import { modeName, serviceName } from '../rows/service-row.ts';
+import { binarySize } from '../size.ts';
+import type { Fields } from '../template/values.ts';
+import { healthcheckFields, nanoseconds, stringMap } from './inspect-values.ts';
+
+export function inspectService(service: Service): Fields {
+  const spec = service.spec;
+  return {
+    ID: service.id,
+    Version: { Index: service.meta?.version ?? 0 },
+    CreatedAt: rfc3339(service.meta?.createdAtMs ?? 0),
+    UpdatedAt: rfc3339(service.meta?.updatedAtMs ?? 0),
+    Spec: {
+      Name: serviceName(service),
+      Labels: stringMap(spec?.annotations?.labels),
+      TaskTemplate: taskFields(spec?.task),
+      Mode: modeFields(service),
+      EndpointSpec: { Mode: 'vip', Ports: (spec?.ports ?? []).map(portFields) },
+      Dependencies: (spec?.dependencies ?? []).map(({ service: name, condition }) => ({
+        Service: name,
+        Condition: conditionName(condition),
+      })),
+    },
+    Endpoint: { Ports: service.ports.map(portFields) },
+  };
+}
+
+function conditionName(condition: DependencyCondition): string {
+  if (condition === DependencyCondition.HEALTHY) return 'service_healthy';
+  return condition === DependencyCondition.COMPLETED ? 'service_completed_successfully' : 'service_started';
+}
+
+function modeFields(service: Service): Fields {
+  const mode = service.spec?.mode;
+  return mode?.$case === 'global' ? { Global: {} } : { Replicated: { Replicas: mode?.value.replicas ?? 0 } };
+}
+
+function taskFields(task: TaskSpec | undefined): Fields {
+  const container = task?.container;
+  return {
+    ContainerSpec: {
+      Image: container?.image ?? '',
+      Labels: stringMap(container?.labels),
+      Command: container?.entrypoint?.items ?? null,
+      Args: container?.command?.items ?? null,
+      Hostname: container?.hostname ?? '',
+      Env: container?.env ?? [],
+      Dir: container?.dir ?? '',
+      User: container?.user ?? '',
+      Mounts: (container?.mounts ?? []).map(mountFields),
+      StopGracePeriod: nanoseconds(container?.stopGracePeriodMs ?? 10_000),
+      ...(container?.healthcheck === undefined ? {} : { Healthcheck: healthcheckFields(container.healthcheck) }),
+      Secrets: (container?.secrets ?? []).map(fileFields),
+      Configs: (container?.configs ?? []).map(fileFields),
+    },
+    Resources: {
+      Limits: amountFields(task?.resources?.limits),
+      Reservations: amountFields(task?.resources?.reservations),
+    },
+    RestartPolicy: {
+      Condition: restartName(task?.restart?.condition ?? RestartCondition.ANY),
+      Delay: nanoseconds(task?.restart?.delayMs ?? 0),
+      MaxAttempts: task?.restart?.maxAttempts ?? 0,
+      Window: nanoseconds(task?.restart?.windowMs ?? 0),
+    },
+    Networks: (task?.networks ?? []).map(({ target, aliases }) => ({ Target: target, Aliases: aliases })),
+    ForceUpdate: task?.forceUpdate ?? 0,
+  };
+}
+
+function restartName(condition: RestartCondition): string {
+  if (condition === RestartCondition.NONE) return 'none';
+  return condition === RestartCondition.ON_FAILURE ? 'on-failure' : 'any';
+}
+
+type Amounts = NonNullable<NonNullable<TaskSpec['resources']>['limits']>;
+
+function amountFields(amounts: Amounts | undefined): Fields {
+  return { NanoCPUs: amounts?.nanoCpus ?? 0, MemoryBytes: amounts?.memoryBytes ?? 0, Pids: amounts?.pids ?? 0 };
+}
+
+function fileFields(file: {
+  name: string;
+  id: string;
+  target: string;
+  uid: number;
+  gid: number;
+  mode: number;
+}): Fields {
+  return {
+    File: { Name: file.target, UID: String(file.uid), GID: String(file.gid), Mode: file.mode },
+    ID: file.id,
+    Name: file.name,
+  };
+}
+
+function mountFields(mount: Mount): Fields {
+  return { Type: mountType(mount), Source: mount.source, Target: mount.target, ReadOnly: mount.readOnly };
+}
+
+function mountType(mount: Mount): string {
+  if (mount.type === MountType.VOLUME) return 'volume';
+  return mount.type === MountType.TMPFS ? 'tmpfs' : 'bind';
+}
+
+function portFields(port: PortConfig): Fields {
+  return {
+    Protocol: protocolName(port.protocol),
+    TargetPort: port.targetPort,
+    PublishedPort: port.publishedPort,
+    PublishMode: port.mode === PublishMode.HOST ? 'host' : 'ingress',
+  };
+}
+
+/** `service inspect --pretty`: lines of "Name: value", only those that say something. */
+export function prettyService(service: Service): string {
+  const task = service.spec?.task;
+  const container = task?.container;
+  const lines: string[] = [];
+  const line = (name: string, value: string | number | undefined, indent = 0) => {
+    if (value !== undefined && value !== '') lines.push(`${' '.repeat(indent)}${name}:\t${value}`);
+  };
+  line('ID', service.id);
+  line('Name', serviceName(service));
+  const labels = Object.entries(service.spec?.annotations?.labels ?? {});
+  if (labels.length > 0) lines.push('Labels:', ...labels.sort().map(([key, value]) => ` ${key}=${value}`));
+  line('Service Mode', modeName(service) === 'global' ? 'Global' : 'Replicated');
+  const mode = service.spec?.mode;
+  if (mode?.$case === 'replicated') line('Replicas', mode.value.replicas, 1);
+  lines.push('Placement:', 'ContainerSpec:');
+  line('Image', container?.image, 1);
+  line('Args', container?.command?.items.join(' '), 1);
+  line('Env', container?.env.join(' '), 1);
+  line('Dir', container?.dir, 1);
+  line('User', container?.user, 1);
+  if (container !== undefined && container.mounts.length > 0) {
+    lines.push('Mounts:');
+    for (const mount of container.mounts) {
+      line('Target', mount.target, 1);
+      line('Source', mount.source, 2);
+      line('ReadOnly', String(mount.readOnly), 2);
+      line('Type', mountType(mount), 2);
+    }
+  }
+  lines.push(...resourceLines(task));
+  line('Networks', task?.networks.map(({ target }) => target).join(' '));
+  if (service.ports.length > 0) lines.push('Ports:', ...service.ports.map(portLine));
+  return `${lines.join('\n')}\n`;
+}
+
+function resourceLines(task: TaskSpec | undefined): string[] {
+  const lines: string[] = [];
+  for (const [name, amounts] of [
+    ['Reservations', task?.resources?.reservations],
+    ['Limits', task?.resources?.limits],
+  ] as const) {
+    if (amounts === undefined || (amounts.nanoCpus === 0 && amounts.memoryBytes === 0 && amounts.pids === 0)) continue;
+    lines.push(` ${name}:`);
+    if (amounts.nanoCpus > 0) lines.push(`  CPU:\t\t${amounts.nanoCpus / 1e9}`);
+    if (amounts.memoryBytes > 0) lines.push(`  Memory:\t${binarySize(amounts.memoryBytes)}`);
+    if (amounts.pids > 0) lines.push(`  Pids:\t\t${amounts.pids}`);
+  }
+  const grace = task?.container?.stopGracePeriodMs;
+  if (grace !== undefined) lines.push(` StopGracePeriod:\t${goDuration(grace)}`);
+  return lines.length === 0 ? [] : ['Resources:', ...lines];
+}
+
+function portLine(port: PortConfig): string {
+  const mode = port.mode === PublishMode.HOST ? 'host' : 'ingress';
+  return ` PublishedPort = ${port.publishedPort}\n  Protocol = ${protocolName(port.protocol)}\n  TargetPort = ${port.targetPort}\n  PublishMode = ${mode}`;
+}

@@ -1,0 +1,59 @@
+/** Services as `service ls` and `stack services` list them, and stacks as `stack ls` does. */
+import type { ServiceSummary } from '../../../proto/generated/gantry/v1/control.ts';
+import type { Service } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Listing } from '../listing.ts';
+import { displayServicePorts } from '../ports.ts';
+import { shortId } from '../table.ts';
+import type { Fields } from '../template/values.ts';
+
+export const STACK_LABEL = 'com.docker.stack.namespace';
+
+export const SERVICE_LISTING: Listing = {
+  headings: {
+    ID: 'ID',
+    Name: 'NAME',
+    Mode: 'MODE',
+    Replicas: 'REPLICAS',
+    Image: 'IMAGE',
+    Ports: 'PORTS',
+  },
+  defaultTable: '{{.ID}}\t{{.Name}}\t{{.Mode}}\t{{.Replicas}}\t{{.Image}}\t{{.Ports}}',
+  quietField: 'ID',
+};
+
+export function serviceRow({ service, runningTasks, desiredTasks }: ServiceSummary): Fields {
+  return {
+    ID: shortId(service?.id ?? ''),
+    Image: service?.spec?.task?.container?.image ?? '',
+    Mode: modeName(service),
+    Name: serviceName(service),
+    Ports: displayServicePorts(service?.ports ?? []),
+    Replicas: `${runningTasks}/${desiredTasks}`,
+  };
+}
+
+export function serviceName(service: Service | undefined): string {
+  return service?.spec?.annotations?.name ?? '';
+}
+
+export function modeName(service: Service | undefined): 'global' | 'replicated' {
+  return service?.spec?.mode?.$case === 'global' ? 'global' : 'replicated';
+}
+
+export const STACK_LISTING: Listing = {
+  headings: { Name: 'NAME', Services: 'SERVICES', Orchestrator: 'ORCHESTRATOR', Namespace: 'NAMESPACE' },
+  defaultTable: '{{.Name}}\t{{.Services}}',
+  quietField: 'Name',
+};
+
+/** One row per stack, by name; services that belong to none are left out. */
+export function stackRows(services: readonly ServiceSummary[]): Fields[] {
+  const counts = new Map<string, number>();
+  for (const { service } of services) {
+    const stack = service?.spec?.annotations?.labels[STACK_LABEL];
+    if (stack !== undefined) counts.set(stack, (counts.get(stack) ?? 0) + 1);
+  }
+  return [...counts]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([name, count]) => ({ Name: name, Namespace: '', Orchestrator: 'Swarm', Services: String(count) }));
+}

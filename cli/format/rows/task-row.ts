@@ -1,0 +1,85 @@
+/** Tasks as `service ps` and `stack ps` list them. */
+import { PublishMode, type Task, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
+import { ago } from '../duration.ts';
+import type { Listing } from '../listing.ts';
+import { displayServicePorts } from '../ports.ts';
+import { ellipsis, shortId } from '../table.ts';
+import type { Fields } from '../template/values.ts';
+import type { RowOptions } from './container-row.ts';
+
+export const TASK_LISTING: Listing = {
+  headings: {
+    ID: 'ID',
+    Name: 'NAME',
+    Image: 'IMAGE',
+    Node: 'NODE',
+    DesiredState: 'DESIRED STATE',
+    CurrentState: 'CURRENT STATE',
+    Error: 'ERROR',
+    Ports: 'PORTS',
+  },
+  defaultTable:
+    '{{.ID}}\t{{.Name}}\t{{.Image}}\t{{.Node}}\t{{.DesiredState}}\t{{.CurrentState}}\t{{.Error}}\t{{.Ports}}',
+  quietField: 'ID',
+};
+
+const STATE_NAMES: ReadonlyMap<TaskState, string> = new Map(
+  Object.entries(TaskState).map(([name, value]) => [value, name.charAt(0) + name.slice(1).toLowerCase()]),
+);
+
+/** "Running", "Preparing", ... */
+export function taskStateName(state: TaskState): string {
+  return STATE_NAMES.get(state) ?? 'Unknown';
+}
+
+/** "web.1"; a task of a global service by its node: "web.NODE_ID". */
+export function taskName(task: Task): string {
+  return `${task.serviceName}.${task.slot === 0 ? task.nodeId : task.slot}`;
+}
+
+export interface TaskRowOptions extends RowOptions {
+  /** Node id → name; without one the id is shown. */
+  readonly nodeNames: ReadonlyMap<string, string>;
+}
+
+const ERROR_WIDTH = 30;
+
+/** Rows by service and slot, newest first; a slot's earlier tasks follow it, marked as such. */
+export function taskRows(tasks: readonly Task[], options: TaskRowOptions): Fields[] {
+  let previous = '';
+  return tasks.toSorted(byNameAndAge).map((task) => {
+    const name = taskName(task);
+    const row = taskRow(task, name === previous ? ` \\_ ${name}` : name, options);
+    previous = name;
+    return row;
+  });
+}
+
+function byNameAndAge(a: Task, b: Task): number {
+  return (
+    a.serviceName.localeCompare(b.serviceName) ||
+    a.slot - b.slot ||
+    a.nodeId.localeCompare(b.nodeId) ||
+    (b.meta?.createdVersion ?? 0) - (a.meta?.createdVersion ?? 0)
+  );
+}
+
+function taskRow(task: Task, name: string, { truncate, nowMs, nodeNames }: TaskRowOptions): Fields {
+  const { state = TaskState.NEW, timestampMs = 0, error = '' } = task.status ?? {};
+  return {
+    CurrentState: `${taskStateName(state)} ${ago(timestampMs, nowMs).toLowerCase()}`,
+    DesiredState: taskStateName(task.desiredState),
+    Error: errorText(error, truncate),
+    ID: truncate ? shortId(task.id) : task.id,
+    Image: task.spec?.container?.image ?? '',
+    Name: name,
+    Node: nodeNames.get(task.nodeId) ?? task.nodeId,
+    Ports: displayServicePorts(task.ports.filter((port) => port.mode === PublishMode.HOST)),
+  };
+}
+
+function errorText(error: string, truncate: boolean): string {
+  if (error === '') return '';
+  const quoted = JSON.stringify(error);
+  return truncate ? ellipsis(quoted, ERROR_WIDTH) : quoted;
+}

@@ -1,0 +1,201 @@
+/** Makes what the engine is asked for out of the options of `run` and `create`. */
+import { readFileSync } from 'node:fs';
+import { ContainerConfig } from '../../proto/generated/gantry/v1/engine.ts';
+import {
+  ContainerSpec,
+  type Healthcheck,
+  type Mount,
+  type NetworkAttachmentConfig,
+} from '../../proto/generated/gantry/v1/types.ts';
+import { invalidFlag } from '../command-line.ts';
+import { CliError, EXIT } from '../failure.ts';
+import { type ContainerOptions, parseLogOptions } from './container-options.ts';
+import { parseDevice, parseExtraHost, parseUlimit } from './limits.ts';
+import { parseMount, parseTmpfs, parseVolume } from './mounts.ts';
+import { type Environment, parsePairs, readEnvironment, readLabels } from './pairs.ts';
+import { parsePublish } from './ports.ts';
+
+export interface ConfigContext {
+  readonly env: Environment;
+  readonly cwd: string;
+}
+
+/** Reads the files the options name; throws CliError with exit code 125 for what Docker refuses. */
+export function containerConfig(
+  image: string,
+  argv: readonly string[],
+  options: ContainerOptions,
+  context: ConfigContext,
+): ContainerConfig {
+  refuseContradictions(options);
+  return ContainerConfig.fromPartial({
+    name: options.name ?? '',
+    spec: containerSpec(image, argv, options, context),
+    limits: { memoryBytes: options.memory ?? 0, nanoCpus: options.cpus ?? 0, pids: options.pidsLimit ?? 0 },
+    networks: networkAttachments(options),
+    ports: options.publish.flatMap(parsePublish),
+    publishAll: options.publishAll ?? false,
+    ...options.restart,
+    autoRemove: options.rm ?? false,
+    ...(options.logOpt.length === 0 ? {} : { log: parseLogOptions(options.logOpt) }),
+  });
+}
+
+function refuseContradictions(options: ContainerOptions): void {
+  if (options.rm === true && options.restart !== undefined && options.restart.restart !== 0) {
+    throw new CliError('conflicting options: cannot specify both --restart and --rm', { exitCode: EXIT.refused });
+  }
+  if (options.expose.length > 0) {
+    throw new CliError('--expose is not supported yet', {
+      hint: 'containers on one network reach each other on every port; publish one to the host with -p',
+      exitCode: EXIT.refused,
+    });
+  }
+}
+
+function containerSpec(
+  image: string,
+  argv: readonly string[],
+  options: ContainerOptions,
+  { env, cwd }: ConfigContext,
+): ContainerSpec {
+  return ContainerSpec.fromPartial({
+    image,
+    ...entrypoint(options.entrypoint),
+    ...(argv.length === 0 ? {} : { command: { items: [...argv] } }),
+    env: readEnvironment(options.envFile, options.env, env),
+    dir: options.workdir ?? '',
+    user: options.user ?? '',
+    groups: [...options.groupAdd],
+    hostname: options.hostname ?? '',
+    domainname: options.domainname ?? '',
+    labels: readLabels(options.labelFile, options.label),
+    mounts: allMounts(options, cwd),
+    stopSignal: options.stopSignal ?? '',
+    ...(options.stopTimeout === undefined ? {} : { stopGracePeriodMs: options.stopTimeout * 1000 }),
+    ...healthcheck(options),
+    tty: options.tty ?? false,
+    openStdin: options.interactive ?? false,
+    readOnly: options.readOnly ?? false,
+    init: options.init ?? false,
+    capAdd: [...options.capAdd],
+    capDrop: [...options.capDrop],
+    ulimits: options.ulimit.map(parseUlimit),
+    sysctls: parsePairs('--sysctl', options.sysctl, () => ''),
+    extraHosts: options.addHost.map(parseExtraHost),
+    dns: [...options.dns],
+    dnsSearch: [...options.dnsSearch],
+    dnsOptions: [...options.dnsOption],
+    privileged: options.privileged ?? false,
+    ...securityOptions(options.securityOpt),
+    shmSizeBytes: options.shmSize ?? 0,
+    devices: options.device.map(parseDevice),
+    pidMode: namespaceMode('--pid', options.pid, true),
+    ipcMode: namespaceMode('--ipc', options.ipc, true),
+    utsMode: namespaceMode('--uts', options.uts, false),
+    oomScoreAdj: options.oomScoreAdj ?? 0,
+  });
+}
+
+/** An empty --entrypoint takes the image's away. */
+function entrypoint(value: string | undefined): { entrypoint?: { items: string[] } } {
+  return value === undefined ? {} : { entrypoint: { items: value === '' ? [] : [value] } };
+}
+
+/** A path is mounted once: --mount and --tmpfs at the same target as -v is a mistake. */
+function allMounts(options: ContainerOptions, cwd: string): Mount[] {
+  const mounts = [
+    ...options.volume.map((text) => parseVolume(text, cwd)),
+    ...options.mount.map((text) => parseMount(text, cwd)),
+    ...options.tmpfs.map(parseTmpfs),
+  ];
+  const targets = mounts.map(({ target }) => target);
+  const twice = targets.find((target, index) => targets.indexOf(target) !== index);
+  if (twice !== undefined) throw new CliError(`duplicate mount point: ${twice}`, { exitCode: EXIT.refused });
+  return mounts;
+}
+
+function networkAttachments({ network, networkAlias }: ContainerOptions): NetworkAttachmentConfig[] {
+  if (networkAlias.length > 0 && network.length > 1) {
+    throw new CliError('--network-alias is ambiguous with several networks', {
+      hint: 'write --network name=NETWORK,alias=NAME for each',
+      exitCode: EXIT.refused,
+    });
+  }
+  return network.map((text) => parseNetwork(text, networkAlias));
+}
+
+/** NAME, or name=NAME,alias=ALIAS. */
+function parseNetwork(text: string, aliases: readonly string[]): NetworkAttachmentConfig {
+  if (!text.includes('=')) return { target: text, aliases: [...aliases] };
+  const attachment: NetworkAttachmentConfig = { target: '', aliases: [...aliases] };
+  for (const field of text.split(',')) {
+    const [key, value = ''] = field.split('=');
+    if (key === 'name') attachment.target = value;
+    else if (key === 'alias') attachment.aliases.push(value);
+    else throw invalidFlag('--network', text, 'write NAME or name=NAME,alias=ALIAS');
+  }
+  return attachment;
+}
+
+function healthcheck(options: ContainerOptions): { healthcheck?: Healthcheck } {
+  const { healthCmd, healthInterval, healthTimeout, healthRetries, healthStartPeriod, healthStartInterval } = options;
+  const given = [healthCmd, healthInterval, healthTimeout, healthRetries, healthStartPeriod, healthStartInterval];
+  const any = given.some((value) => value !== undefined);
+  if (!options.healthcheck) {
+    if (any) throw new CliError('--no-healthcheck conflicts with --health-* options', { exitCode: EXIT.refused });
+    return { healthcheck: health({ test: ['NONE'] }) };
+  }
+  if (!any) return {};
+  return {
+    healthcheck: health({
+      test: healthCmd === undefined || healthCmd === '' ? [] : ['CMD-SHELL', healthCmd],
+      intervalMs: healthInterval ?? 0,
+      timeoutMs: healthTimeout ?? 0,
+      retries: healthRetries ?? 0,
+      startPeriodMs: healthStartPeriod ?? 0,
+      startIntervalMs: healthStartInterval ?? 0,
+    }),
+  };
+}
+
+function health(given: Partial<Healthcheck>): Healthcheck {
+  return { test: [], intervalMs: 0, timeoutMs: 0, retries: 0, startPeriodMs: 0, startIntervalMs: 0, ...given };
+}
+
+const SECURITY_HINT = 'write seccomp=FILE, seccomp=unconfined or no-new-privileges';
+
+function securityOptions(options: readonly string[]): { noNewPrivileges: boolean; seccompProfile: string } {
+  const result = { noNewPrivileges: false, seccompProfile: '' };
+  for (const option of options) {
+    const [key = '', value] = option.split(/[=:](.*)/s);
+    if (key === 'no-new-privileges') result.noNewPrivileges = value !== 'false';
+    else if (key === 'seccomp' && value !== undefined) result.seccompProfile = seccompProfile(value);
+    else throw invalidFlag('--security-opt', option, SECURITY_HINT);
+  }
+  return result;
+}
+
+function seccompProfile(value: string): string {
+  if (value === 'unconfined') return value;
+  if (value === 'builtin') return '';
+  let text: string;
+  try {
+    text = readFileSync(value, 'utf8');
+    JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(`cannot read seccomp profile ${value}: ${reason}`, {
+      hint: SECURITY_HINT,
+      exitCode: EXIT.refused,
+    });
+  }
+  return text;
+}
+
+/** `private` is the default and travels as "". */
+function namespaceMode(flag: string, mode: string | undefined, ofContainer: boolean): string {
+  if (mode === undefined || mode === '' || mode === 'private') return '';
+  if (mode === 'host' || (ofContainer && /^container:.+/.test(mode))) return mode;
+  throw invalidFlag(flag, mode, ofContainer ? 'write host or container:NAME' : 'write host');
+}

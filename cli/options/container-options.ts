@@ -1,0 +1,234 @@
+/** The options that `run` and `create` share, as commander reads them. */
+import type { Command } from 'commander';
+import { alias, collect, invalidFlag, refuse, wholeNumber } from '../command-line.ts';
+import { byteSize, duration, nanoCpus, oomScoreAdj, parseRestart, pidsLimit, type RestartChoice } from './limits.ts';
+
+export interface ContainerOptions {
+  readonly addHost: readonly string[];
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly cidfile?: string;
+  readonly cpus?: number;
+  readonly device: readonly string[];
+  readonly dns: readonly string[];
+  readonly dnsOption: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly domainname?: string;
+  readonly entrypoint?: string;
+  readonly env: readonly string[];
+  readonly envFile: readonly string[];
+  readonly expose: readonly string[];
+  readonly groupAdd: readonly string[];
+  readonly healthCmd?: string;
+  readonly healthInterval?: number;
+  readonly healthRetries?: number;
+  readonly healthStartInterval?: number;
+  readonly healthStartPeriod?: number;
+  readonly healthTimeout?: number;
+  readonly healthcheck: boolean;
+  readonly hostname?: string;
+  readonly init?: boolean;
+  readonly interactive?: boolean;
+  readonly ipc?: string;
+  readonly label: readonly string[];
+  readonly labelFile: readonly string[];
+  readonly logOpt: readonly string[];
+  readonly memory?: number;
+  readonly mount: readonly string[];
+  readonly name?: string;
+  readonly network: readonly string[];
+  readonly networkAlias: readonly string[];
+  readonly oomScoreAdj?: number;
+  readonly pid?: string;
+  readonly pidsLimit?: number;
+  readonly privileged?: boolean;
+  readonly publish: readonly string[];
+  readonly publishAll?: boolean;
+  readonly readOnly?: boolean;
+  readonly restart?: RestartChoice;
+  readonly rm?: boolean;
+  readonly securityOpt: readonly string[];
+  readonly shmSize?: number;
+  readonly stopSignal?: string;
+  readonly stopTimeout?: number;
+  readonly sysctl: readonly string[];
+  readonly tmpfs: readonly string[];
+  readonly tty?: boolean;
+  readonly ulimit: readonly string[];
+  readonly user?: string;
+  readonly uts?: string;
+  readonly volume: readonly string[];
+  readonly workdir?: string;
+}
+
+/** Declares them; the values come as ContainerOptions. */
+export function declareContainerOptions(command: Command): Command {
+  const list = (flags: string, text: string) => command.option(flags, text, collect, []);
+  command
+    .argument('<image>', 'image to run')
+    .argument('[command...]', "command and its arguments; the image's own if left out");
+  command.passThroughOptions();
+  declareIdentity(command, list);
+  declareNetwork(command, list);
+  declareStorage(command, list);
+  declareLimits(command, list);
+  declareSecurity(command, list);
+  declareHealth(command);
+  refuseUnsupported(command);
+  return command;
+}
+
+type DeclareList = (flags: string, text: string) => Command;
+
+function declareIdentity(command: Command, list: DeclareList): void {
+  command
+    .option('--name <name>', 'name of the container; made up if left out')
+    .option('-i, --interactive', 'keep standard input open')
+    .option('-t, --tty', 'give it a terminal')
+    .option('--rm', 'remove the container when it exits')
+    .option('--entrypoint <command>', "instead of the image's entrypoint")
+    .option('-u, --user <user>', 'user name or id, with :GROUP if wanted')
+    .option('-w, --workdir <directory>', 'working directory in the container')
+    .option('--init', 'run a small init that reaps processes and forwards signals')
+    .option('--stop-signal <signal>', 'signal that stops the container')
+    .option('--stop-timeout <seconds>', 'seconds from the stop signal to SIGKILL', wholeNumber('--stop-timeout'))
+    .option('--restart <policy>', 'no, always, unless-stopped or on-failure[:N]', parseRestart)
+    .option('--cidfile <file>', 'write the container id to this file');
+  list('-e, --env <name=value>', 'environment variable');
+  list('--env-file <file>', 'file of environment variables');
+  list('-l, --label <name=value>', 'label');
+  list('--label-file <file>', 'file of labels');
+  list('--group-add <group>', 'further group of the user');
+  list('--log-opt <name=value>', 'max-size=SIZE or max-file=N');
+}
+
+function declareNetwork(command: Command, list: DeclareList): void {
+  command
+    .option('-h, --hostname <name>', 'host name in the container')
+    .option('--domainname <name>', 'domain name in the container')
+    .option('-P, --publish-all', 'publish all ports the image exposes');
+  list('-p, --publish <ports>', 'publish a port: [IP:][HOST:]CONTAINER[/udp]');
+  list('--expose <port>', 'expose a port without publishing it');
+  list('--network <network>', 'bridge, host, none or the name of a network');
+  alias(command, '--net <network>', 'network');
+  list('--network-alias <name>', 'further name on the network');
+  alias(command, '--net-alias <name>', 'network-alias');
+  list('--add-host <host:ip>', 'line in /etc/hosts');
+  list('--dns <ip>', 'name server');
+  list('--dns-option <option>', 'option of the resolver');
+  alias(command, '--dns-opt <option>', 'dns-option');
+  list('--dns-search <domain>', 'domain to search names in');
+}
+
+function declareStorage(command: Command, list: DeclareList): void {
+  command
+    .option('--read-only', "mount the container's root file system read-only")
+    .option('--shm-size <size>', 'size of /dev/shm', byteSize('--shm-size'));
+  list('-v, --volume <volume>', 'mount a volume or a host path: [SOURCE:]TARGET[:ro]');
+  list('--mount <mount>', 'mount: type=bind|volume|tmpfs,source=...,target=...');
+  list('--tmpfs <path>', 'mount a tmpfs: PATH[:size=...,mode=...]');
+  list('--device <device>', 'device of the host: HOST[:CONTAINER][:rwm]');
+}
+
+function declareLimits(command: Command, list: DeclareList): void {
+  command
+    .option('-m, --memory <size>', 'limit of memory', byteSize('--memory'))
+    .option('--cpus <number>', 'limit of CPUs', nanoCpus)
+    .option('--pids-limit <number>', 'limit of processes; -1 for none', pidsLimit)
+    .option('--oom-score-adj <number>', 'preference of the OOM killer, -1000 to 1000', oomScoreAdj);
+  list('--ulimit <limit>', 'NAME=SOFT[:HARD]');
+  list('--sysctl <name=value>', 'kernel parameter of the container');
+}
+
+function declareSecurity(command: Command, list: DeclareList): void {
+  command
+    .option('--privileged', 'give it all capabilities and devices')
+    .option('--pid <mode>', 'PID namespace: host or container:NAME')
+    .option('--ipc <mode>', 'IPC namespace: private, host or container:NAME')
+    .option('--uts <mode>', 'UTS namespace: host');
+  list('--cap-add <capability>', 'add a capability');
+  list('--cap-drop <capability>', 'drop a capability');
+  list('--security-opt <option>', 'seccomp=FILE, seccomp=unconfined or no-new-privileges');
+}
+
+function declareHealth(command: Command): void {
+  command
+    .option('--health-cmd <command>', 'shell command that checks the health')
+    .option('--health-interval <duration>', 'time between checks', duration('--health-interval'))
+    .option('--health-timeout <duration>', 'longest time a check may take', duration('--health-timeout'))
+    .option('--health-retries <number>', 'failures until it is unhealthy', wholeNumber('--health-retries'))
+    .option(
+      '--health-start-period <duration>',
+      'time in which failures do not count',
+      duration('--health-start-period'),
+    )
+    .option(
+      '--health-start-interval <duration>',
+      'time between checks in the start period',
+      duration('--health-start-interval'),
+    )
+    .option('--no-healthcheck', "don't check the health");
+}
+
+const LATER = 'leave it out';
+
+/** Docker's options that the engine can't honour yet. */
+function refuseUnsupported(command: Command): void {
+  const unsupported: readonly (readonly [string, string])[] = [
+    ['--annotation <annotation>', 'use --label'],
+    ['-a, --attach <stream>', 'without -d, the output is attached; -i attaches the input'],
+    ['--blkio-weight <weight>', LATER],
+    ['--blkio-weight-device <weight>', LATER],
+    ['--cgroup-parent <cgroup>', LATER],
+    ['--cgroupns <mode>', LATER],
+    ['--cpu-period <microseconds>', 'use --cpus'],
+    ['--cpu-quota <microseconds>', 'use --cpus'],
+    ['--cpu-rt-period <microseconds>', LATER],
+    ['--cpu-rt-runtime <microseconds>', LATER],
+    ['-c, --cpu-shares <shares>', 'use --cpus'],
+    ['--cpuset-cpus <cpus>', 'use --cpus'],
+    ['--cpuset-mems <nodes>', LATER],
+    ['--detach-keys <keys>', 'Ctrl-P Ctrl-Q detaches'],
+    ['--device-cgroup-rule <rule>', 'use --device'],
+    ['--device-read-bps <rate>', LATER],
+    ['--device-read-iops <rate>', LATER],
+    ['--device-write-bps <rate>', LATER],
+    ['--device-write-iops <rate>', LATER],
+    ['--disable-content-trust', LATER],
+    ['--gpus <gpus>', 'name the device files with --device'],
+    ['--ip <address>', 'containers find each other by name'],
+    ['--ip6 <address>', 'containers find each other by name'],
+    ['--isolation <technology>', LATER],
+    ['--link <container>', 'put both containers on one --network and use their names'],
+    ['--link-local-ip <address>', LATER],
+    ['--log-driver <driver>', "logs are always readable with 'gantry logs'; see --log-opt"],
+    ['--mac-address <address>', LATER],
+    ['--memory-reservation <size>', 'use --memory'],
+    ['--memory-swap <size>', 'use --memory'],
+    ['--memory-swappiness <number>', LATER],
+    ['--oom-kill-disable', LATER],
+    ['--platform <platform>', "images run on the host's platform"],
+    ['--pull <policy>', "build the image with 'gantry build' or load it with 'gantry image load'"],
+    ['-q, --quiet', 'nothing is pulled, so there is nothing to silence'],
+    ['--runtime <name>', LATER],
+    ['--sig-proxy [choice]', 'signals are always passed on'],
+    ['--storage-opt <option>', LATER],
+    ['--use-api-socket', LATER],
+    ['--userns <mode>', LATER],
+    ['--volume-driver <driver>', 'use --mount type=volume,volume-driver=...'],
+    ['--volumes-from <container>', 'name the volumes with -v'],
+  ];
+  for (const [flags, hint] of unsupported) refuse(command, flags, hint);
+}
+
+/** max-size and max-file of --log-opt. */
+export function parseLogOptions(options: readonly string[]): { maxSizeBytes: number; maxFiles: number } {
+  const log = { maxSizeBytes: 0, maxFiles: 0 };
+  for (const option of options) {
+    const [key = '', value = ''] = option.split('=');
+    if (key === 'max-size') log.maxSizeBytes = byteSize('--log-opt max-size')(value);
+    else if (key === 'max-file') log.maxFiles = wholeNumber('--log-opt max-file')(value);
+    else throw invalidFlag('--log-opt', option, 'only max-size and max-file are supported');
+  }
+  return log;
+}

@@ -1,0 +1,54 @@
+/** -p: [IP:][HOST[-HOST]:]CONTAINER[-CONTAINER][/PROTOCOL]. */
+import { PortConfig, PortProtocol, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { invalidFlag } from '../command-line.ts';
+
+const HINT = 'write [IP:][HOST:]CONTAINER[/tcp|/udp], such as 8080:80 or 127.0.0.1:5353:53/udp';
+const PORT =
+  /^(?:(?:\[(?<ip6>[0-9a-fA-F:.]+)\]|(?<ip>[0-9.]+)):(?<ipHost>\d+(?:-\d+)?)?:|(?<host>\d+(?:-\d+)?):)?(?<container>\d+(?:-\d+)?)(?:\/(?<protocol>\w+))?$/;
+
+interface Span {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** One config per port of a range. A host port of 0 lets gantryd choose. */
+export function parsePublish(text: string): PortConfig[] {
+  const groups = PORT.exec(text)?.groups;
+  if (groups === undefined) throw invalidFlag('-p', text, HINT);
+  const { ip6, ip, container = '', protocol = 'tcp' } = groups;
+  const host = groups.host ?? groups.ipHost;
+  const target = span(container, text);
+  const published = host === undefined ? undefined : span(host, text);
+  if (published !== undefined && published.count !== target.count) {
+    // One container port may take any free one of several host ports; that needs the daemon to choose.
+    throw invalidFlag('-p', text, 'both ranges must be of the same length');
+  }
+  return Array.from({ length: target.count }, (_, index) =>
+    PortConfig.create({
+      protocol: protocolOf(protocol, text),
+      targetPort: target.first + index,
+      publishedPort: published === undefined ? 0 : published.first + index,
+      hostIp: hostIp(ip6 ?? ip ?? ''),
+      mode: PublishMode.HOST,
+    }),
+  );
+}
+
+/** 0.0.0.0 is every address of the host, as no address is. */
+function hostIp(ip: string): string {
+  return ip === '0.0.0.0' ? '' : ip;
+}
+
+function span(text: string, whole: string): Span {
+  const [from = '', to = from] = text.split('-');
+  const first = Number(from);
+  const last = Number(to);
+  if (first > last || last > 65535 || first === 0) throw invalidFlag('-p', whole, `ports are 1 to 65535; ${HINT}`);
+  return { first, count: last - first + 1 };
+}
+
+function protocolOf(name: string, text: string): PortConfig['protocol'] {
+  if (name === 'tcp') return PortProtocol.TCP;
+  if (name === 'udp') return PortProtocol.UDP;
+  throw invalidFlag('-p', text, `the protocol "${name}" is not supported; ${HINT}`);
+}

@@ -1,0 +1,113 @@
+/**
+ * Whether services have become what was asked for, decided from what the cluster knows of them. Pure: the same
+ * objects always give the same answer.
+ */
+import { RestartCondition, type Service, type Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+
+export interface Observed {
+  readonly services: ReadonlyMap<string, Service>;
+  readonly tasks: ReadonlyMap<string, Task>;
+  /** How many nodes a task of a global service can be on. */
+  readonly usableNodes: number;
+  /** Tasks that had failed before this rollout: no verdict on it. */
+  readonly ignoredFailures: ReadonlySet<string>;
+}
+
+export type ServiceProgress =
+  | { readonly kind: 'done'; readonly running: number; readonly desired: number }
+  | { readonly kind: 'waiting'; readonly running: number; readonly desired: number; readonly reason: string }
+  /** It will not get better by waiting. */
+  | { readonly kind: 'failed'; readonly running: number; readonly desired: number; readonly task: Task };
+
+/** So many failures of one slot with the same spec are no accident. */
+const HOPELESS_FAILURES = 3;
+
+export function serviceProgress(service: Service, observed: Observed): ServiceProgress {
+  const tasks = [...observed.tasks.values()].filter(
+    (task) => task.serviceId === service.id && task.specVersion === service.specVersion,
+  );
+  const live = tasks.filter((task) => task.desiredState <= TaskState.COMPLETE);
+  const running = live.filter(isUp).length;
+  const desired = desiredTasks(service, observed);
+  const failed = hopelessTask(service, tasks, observed.ignoredFailures);
+  if (failed !== undefined && running < desired) return { kind: 'failed', running, desired, task: failed };
+  if (running === desired && live.every(isUp) && !hasLeftovers(service, observed))
+    return { kind: 'done', running, desired };
+  return { kind: 'waiting', running, desired, reason: waitingReason(live, service, observed) };
+}
+
+/** Running, or finished as it should: a service that isn't restarted may complete. */
+function isUp({ status }: Task): boolean {
+  return status?.state === TaskState.RUNNING || status?.state === TaskState.COMPLETE;
+}
+
+function desiredTasks(service: Service, observed: Observed): number {
+  const mode = service.spec?.mode;
+  return mode?.$case === 'global' ? observed.usableNodes : (mode?.value.replicas ?? 0);
+}
+
+/** Tasks of an earlier spec, or beyond the replicas, that still run. */
+function hasLeftovers(service: Service, observed: Observed): boolean {
+  return [...observed.tasks.values()].some(
+    (task) => task.serviceId === service.id && task.specVersion !== service.specVersion && isAlive(task),
+  );
+}
+
+function isAlive({ status }: Task): boolean {
+  const state = status?.state ?? TaskState.NEW;
+  return state >= TaskState.ASSIGNED && state <= TaskState.RUNNING;
+}
+
+export function hasFailed({ status }: Task): boolean {
+  return status?.state === TaskState.FAILED || status?.state === TaskState.REJECTED;
+}
+
+/** The last failure of a slot that has failed so often that trying on is no use; undefined when there is none. */
+function hopelessTask(service: Service, tasks: readonly Task[], ignored: ReadonlySet<string>): Task | undefined {
+  const bound = failureBound(service);
+  const failures = tasks.filter((task) => hasFailed(task) && !ignored.has(task.id)).sort(byTime);
+  const bySlot = Map.groupBy(failures, ({ slot, nodeId }) => (slot === 0 ? nodeId : slot));
+  for (const group of bySlot.values()) {
+    if (group.length >= bound) return group.at(-1);
+  }
+  return undefined;
+}
+
+function failureBound(service: Service): number {
+  const restart = service.spec?.task?.restart;
+  if (restart?.condition === RestartCondition.NONE) return 1;
+  const attempts = restart?.maxAttempts ?? 0;
+  return attempts === 0 ? HOPELESS_FAILURES : Math.min(HOPELESS_FAILURES, attempts + 1);
+}
+
+function byTime(a: Task, b: Task): number {
+  return (a.status?.timestampMs ?? 0) - (b.status?.timestampMs ?? 0);
+}
+
+/** What the task that is furthest behind is doing. */
+function waitingReason(live: readonly Task[], service: Service, observed: Observed): string {
+  const state = (task: Task) => task.status?.state ?? TaskState.NEW;
+  const [behind] = live.filter((task) => !isUp(task)).sort((a, b) => state(a) - state(b) || a.slot - b.slot);
+  if (behind !== undefined) return taskReason(behind);
+  if (!service.dependenciesMet && (service.spec?.dependencies.length ?? 0) > 0) return 'waiting for its dependencies';
+  return hasLeftovers(service, observed) ? 'stopping the tasks it had before' : 'waiting for its tasks';
+}
+
+const STATE_WORDS: ReadonlyMap<TaskState, string> = new Map(
+  Object.entries(TaskState).map(([name, value]) => [value, name.toLowerCase()]),
+);
+
+function taskReason({ status }: Task): string {
+  const word = STATE_WORDS.get(status?.state ?? TaskState.NEW) ?? 'unknown';
+  const words = [status?.error, status?.message].find((text) => text !== undefined && text !== '' && text !== word);
+  return words === undefined ? word : `${word}: ${words}`;
+}
+
+/** The failure a user should see when time runs out: the latest of the services that aren't done. */
+export function latestFailure(services: readonly Service[], observed: Observed): Task | undefined {
+  const versions = new Map(services.map(({ id, specVersion }) => [id, specVersion]));
+  return [...observed.tasks.values()]
+    .filter((task) => versions.get(task.serviceId) === task.specVersion && hasFailed(task))
+    .sort(byTime)
+    .at(-1);
+}

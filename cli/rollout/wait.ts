@@ -1,0 +1,154 @@
+/** Waits until services are what was asked for, showing how far they are; fails with the reason when they can't be. */
+import { responses } from '../../proto/client.ts';
+import { type ControlClient, ObjectKind, type WatchEvent } from '../../proto/generated/gantry/v1/control.ts';
+import { NodeAvailability, NodeState, type Service } from '../../proto/generated/gantry/v1/types.ts';
+import type { Cli } from '../cli.ts';
+import { ask } from '../connection.ts';
+import { goDuration } from '../format/duration.ts';
+import { serviceName } from '../format/rows/service-row.ts';
+import { createProgress, type Progress } from '../terminal/progress.ts';
+import { ClusterView } from './cluster-view.ts';
+import { latestFailure, type ServiceProgress, serviceProgress } from './convergence.ts';
+import { taskFailure, timeoutFailure } from './failure-report.ts';
+
+export interface RolloutOptions {
+  /** The stack's services; or else those of `references`. */
+  readonly stack?: string;
+  readonly references?: readonly string[];
+  /** Services whose spec is new: each of their tasks counts. Of others only what fails from now on. */
+  readonly changedServices?: ReadonlySet<string>;
+  readonly timeoutMs?: number;
+  readonly quiet?: boolean;
+}
+
+export const DEFAULT_TIMEOUT_MS = 5 * 60_000;
+/** A process that dies at once has been running for a moment too. */
+const STABLE_MS = 1000;
+
+/** Rejects when a task fails for good or the time is over, with the task's own error after its last log lines. */
+export async function waitForRollout(cli: Cli, control: ControlClient, options: RolloutOptions): Promise<void> {
+  const only = await serviceIds(control, options.references);
+  const rollout = new Rollout(cli, control, options, only);
+  await rollout.run(new ClusterView(await countUsableNodes(control)));
+}
+
+/** Undefined: all that the watch shows. */
+async function serviceIds(
+  control: ControlClient,
+  references: readonly string[] | undefined,
+): Promise<ReadonlySet<string> | undefined> {
+  if (references === undefined) return undefined;
+  const { services } = await ask(control, control.serviceList, { stack: '', references: [...references] });
+  return new Set(services.flatMap(({ service }) => (service === undefined ? [] : [service.id])));
+}
+
+async function countUsableNodes(control: ControlClient): Promise<number> {
+  const { nodes } = await ask(control, control.nodeList, {});
+  return nodes.filter(
+    ({ spec, status }) => status?.state === NodeState.READY && spec?.availability === NodeAvailability.ACTIVE,
+  ).length;
+}
+
+type Outcome = 'stable' | 'timeout';
+
+class Rollout {
+  readonly #cli: Cli;
+  readonly #control: ControlClient;
+  readonly #options: RolloutOptions;
+  readonly #only: ReadonlySet<string> | undefined;
+  readonly #progress: Progress;
+  #stable: NodeJS.Timeout | undefined;
+
+  constructor(cli: Cli, control: ControlClient, options: RolloutOptions, only: ReadonlySet<string> | undefined) {
+    this.#cli = cli;
+    this.#control = control;
+    this.#options = options;
+    this.#only = only;
+    this.#progress = createProgress(cli.stdout, options.quiet ?? false);
+  }
+
+  async run(view: ClusterView): Promise<void> {
+    const { stack = '', timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const call = this.#control.watch({ kinds: [ObjectKind.SERVICE, ObjectKind.TASK], stack });
+    const ending = Promise.withResolvers<Outcome>();
+    const timeout = setTimeout(() => ending.resolve('timeout'), timeoutMs);
+    const watching = this.#follow(view, responses(call), () => ending.resolve('stable'));
+    try {
+      const outcome = await Promise.race([watching, ending.promise]);
+      if (outcome === 'timeout') throw await this.#timeoutFailure(view, timeoutMs);
+    } finally {
+      clearTimeout(timeout);
+      clearTimeout(this.#stable);
+      this.#progress.end();
+      // Nobody waits for the watch any more; cancelling ends it with an error.
+      watching.catch(() => undefined);
+      call.cancel();
+    }
+  }
+
+  /** Ends only by an error: the watch itself has no end. */
+  async #follow(view: ClusterView, events: AsyncIterable<WatchEvent>, settled: () => void): Promise<never> {
+    let synced = false;
+    for await (const event of events) {
+      view.apply(event);
+      if (event.synced) {
+        synced = true;
+        view.ignoreFailuresOf(this.#unchanged(view));
+      }
+      if (synced) await this.#judge(view, event.synced, settled);
+    }
+    throw new Error('the watch of the cluster ended');
+  }
+
+  #services(view: ClusterView): Service[] {
+    return [...view.services.values()]
+      .filter(({ id, pendingDelete }) => !pendingDelete && (this.#only?.has(id) ?? true))
+      .sort((a, b) => serviceName(a).localeCompare(serviceName(b)));
+  }
+
+  #unchanged(view: ClusterView): Set<string> {
+    const changed = this.#options.changedServices;
+    return new Set([...view.services.keys()].filter((id) => !changed?.has(id)));
+  }
+
+  /** Shows how far it is; starts or stops the clock of stability; throws when a task failed for good. */
+  async #judge(view: ClusterView, first: boolean, settled: () => void): Promise<void> {
+    const all = this.#services(view).map((service) => ({ service, progress: serviceProgress(service, view) }));
+    this.#progress.show(
+      all.map(({ service, progress }) => ({ name: serviceName(service), text: progressText(progress) })),
+    );
+    const failed = all.find(({ progress }) => progress.kind === 'failed');
+    if (failed?.progress.kind === 'failed') {
+      throw await taskFailure(this.#cli, this.#control, serviceName(failed.service), failed.progress.task);
+    }
+    const done = all.every(({ progress }) => progress.kind === 'done');
+    clearTimeout(this.#stable);
+    if (!done) return;
+    // What was so before has been so for longer than a moment.
+    const unchanged = first && (this.#options.changedServices?.size ?? 0) === 0;
+    this.#stable = setTimeout(settled, unchanged ? 0 : STABLE_MS);
+  }
+
+  async #timeoutFailure(view: ClusterView, timeoutMs: number): Promise<Error> {
+    const open = this.#services(view)
+      .map((service) => ({ service, progress: serviceProgress(service, view) }))
+      .filter(({ progress }) => progress.kind !== 'done');
+    const reasons = open.map(({ service, progress }) => `${serviceName(service)}: ${progressText(progress)}`);
+    const failure = latestFailure(
+      open.map(({ service }) => service),
+      view,
+    );
+    return await timeoutFailure(this.#cli, this.#control, {
+      after: goDuration(timeoutMs),
+      reasons,
+      task: failure,
+    });
+  }
+}
+
+/** "2/3 running (starting: waiting to be healthy)" */
+export function progressText(progress: ServiceProgress): string {
+  const count = `${progress.running}/${progress.desired} running`;
+  if (progress.kind === 'waiting') return `${count} (${progress.reason})`;
+  return progress.kind === 'failed' ? `${count} (failed)` : count;
+}
