@@ -1,0 +1,114 @@
+/**
+ * `npm run bench`: a short command in a container, beside Docker on the same image in the same run; and the memory
+ * of the daemons and of each further container. Prints medians; asserts nothing.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { output } from '../lab/command.ts';
+import { Host } from '../lab/host.ts';
+import { exportBusybox, importBusybox } from '../lab/image.ts';
+import { DockerPeer } from './docker-peer.ts';
+import { median } from './statistics.ts';
+
+const ROUNDS = 20;
+const CONTAINERS = 20;
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+async function measureMs(argv: readonly string[]): Promise<number> {
+  const start = performance.now();
+  await output(argv);
+  return performance.now() - start;
+}
+
+/** Kilobytes of a process that no other process shares, and its share of the rest. */
+function memoryOf(pid: number): { privateKb: number; pssKb: number; rssKb: number } {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  return {
+    privateKb: field('Private_Clean') + field('Private_Dirty'),
+    pssKb: field('Pss'),
+    rssKb: field('Rss'),
+  };
+}
+
+function shimPids(host: Host): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return argv[1] === 'shim' && argv.some((word) => word.startsWith(host.directory));
+      } catch {
+        // It ended while we looked.
+        return false;
+      }
+    });
+}
+
+async function benchRun(host: Host, docker: DockerPeer | undefined): Promise<void> {
+  const gantryRun = host.command(['run', '--rm', 'busybox', '/bin/true']);
+  const dockerRun = docker?.command(['run', '--rm', 'busybox', '/bin/true']);
+  const times = { gantry: [] as number[], docker: [] as number[], version: [] as number[] };
+  for (let round = 0; round < ROUNDS + 2; round += 1) {
+    const gantry = await measureMs(gantryRun);
+    const version = await measureMs(host.command(['version']));
+    const peer = dockerRun === undefined ? Number.NaN : await measureMs(dockerRun);
+    // The first two warm the caches of both.
+    if (round < 2) continue;
+    times.gantry.push(gantry);
+    times.version.push(version);
+    times.docker.push(peer);
+  }
+  const [ours, theirs] = [median(times.gantry), median(times.docker)];
+  print(
+    `run --rm busybox /bin/true   gantry ${ours.toFixed(0)} ms (the CLI alone, version: ${median(times.version).toFixed(0)} ms)`,
+  );
+  if (docker === undefined) print('  docker: not measured, install docker.io');
+  else print(`  docker ${theirs.toFixed(0)} ms; ratio ${(ours / theirs).toFixed(2)}`);
+}
+
+async function benchMemory(host: Host): Promise<void> {
+  const gantryd = memoryOf(host.pid('gantryd'));
+  const manager = memoryOf(host.pid('manager'));
+  print(
+    `idle: gantryd ${mib(gantryd.rssKb)} RSS, ${mib(gantryd.pssKb)} PSS; manager ${mib(manager.rssKb)} RSS, ${mib(manager.pssKb)} PSS`,
+  );
+  for (let index = 0; index < CONTAINERS; index += 1) {
+    await host.ok(['run', '-d', '--name', `idle-${index}`, 'busybox', 'sleep', '100000']);
+  }
+  const shims = shimPids(host).map(memoryOf);
+  const after = memoryOf(host.pid('gantryd'));
+  print(
+    `per container: shim ${median(shims.map(({ privateKb }) => privateKb))} KiB private, ${median(shims.map(({ pssKb }) => pssKb))} KiB PSS`,
+  );
+  print(
+    `  gantryd grew by ${((after.pssKb - gantryd.pssKb) / CONTAINERS).toFixed(0)} KiB PSS for each of ${CONTAINERS}`,
+  );
+}
+
+function mib(kilobytes: number): string {
+  return `${(kilobytes / 1024).toFixed(1)} MiB`;
+}
+
+const host = await Host.create('bench');
+let docker: DockerPeer | undefined;
+try {
+  await host.start();
+  await host.ok(['cluster', 'init', '--advertise-addr', '10.99.0.1']);
+  await importBusybox(host);
+  docker = await DockerPeer.start();
+  if (docker !== undefined) {
+    const archive = join(tmpdir(), `gantry-bench-${process.pid}.tar`);
+    await exportBusybox(archive);
+    await output(docker.command(['import', archive, 'busybox']));
+    await output(['rm', archive]);
+  }
+  await benchMemory(host);
+  await host.ok(['rm', '-f', ...Array.from({ length: CONTAINERS }, (_, index) => `idle-${index}`)]);
+  await benchRun(host, docker);
+} finally {
+  await docker?.stop();
+  await host.destroy();
+}

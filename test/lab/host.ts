@@ -1,0 +1,152 @@
+/**
+ * A host for tests: a network namespace with a gantryd of its own, and a second namespace on the same wire from
+ * which the host is seen as others see it. Nothing in it has a way out of the machine.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type CommandOptions, type CommandResult, output, runCommand } from './command.ts';
+import { until } from './until.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const NODE = join(ROOT, 'node_modules/node/bin/node');
+
+export const HOST_ADDRESS = '10.99.0.1';
+export const NEIGHBOUR_ADDRESS = '10.99.0.2';
+
+export class Host {
+  readonly name: string;
+  readonly directory: string;
+  #daemon: ChildProcess | undefined;
+
+  private constructor(name: string, directory: string) {
+    this.name = name;
+    this.directory = directory;
+  }
+
+  get dataRoot(): string {
+    return join(this.directory, 'data');
+  }
+
+  get execRoot(): string {
+    return join(this.directory, 'run');
+  }
+
+  get logPath(): string {
+    return join(this.directory, 'gantryd.log');
+  }
+
+  get #address(): string {
+    return `unix://${this.execRoot}/gantry.sock`;
+  }
+
+  get #neighbour(): string {
+    return `${this.name}-out`;
+  }
+
+  /** Makes the namespaces and the wire between them. */
+  static async create(name: string): Promise<Host> {
+    const host = new Host(`gl-${name}-${process.pid}`, mkdtempSync(join(tmpdir(), `gantry-${name}-`)));
+    await output(['ip', 'netns', 'add', host.name]);
+    await output(['ip', 'netns', 'add', host.#neighbour]);
+    const inside = ['ip', '-n', host.name];
+    const outside = ['ip', '-n', host.#neighbour];
+    await output([
+      ...inside,
+      'link',
+      'add',
+      'uplink',
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      'netns',
+      host.#neighbour,
+    ]);
+    await output([...inside, 'addr', 'add', `${HOST_ADDRESS}/24`, 'dev', 'uplink']);
+    await output([...outside, 'addr', 'add', `${NEIGHBOUR_ADDRESS}/24`, 'dev', 'eth0']);
+    for (const [ip, links] of [
+      [inside, ['lo', 'uplink']],
+      [outside, ['lo', 'eth0']],
+    ] as const) {
+      for (const link of links) await output([...ip, 'link', 'set', link, 'up']);
+    }
+    await output([...inside, 'route', 'add', 'default', 'via', NEIGHBOUR_ADDRESS]);
+    return host;
+  }
+
+  /** A command line as it runs on the host. nsenter, unlike `ip netns exec`, keeps the mount namespace. */
+  inside(argv: readonly string[]): string[] {
+    return ['nsenter', `--net=/run/netns/${this.name}`, ...argv];
+  }
+
+  /** A command line as it runs on the neighbour. */
+  outside(argv: readonly string[]): string[] {
+    return ['nsenter', `--net=/run/netns/${this.#neighbour}`, ...argv];
+  }
+
+  /** Starts gantryd and waits until it answers. */
+  async start(): Promise<void> {
+    const log = openSync(this.logPath, 'a');
+    const argv = this.inside([NODE, join(ROOT, 'dist/gantryd.js'), '--data-root', this.dataRoot]);
+    argv.push('--exec-root', this.execRoot, '--host', this.#address, '--name', this.name);
+    const [program = '', ...args] = argv;
+    const daemon = spawn(program, args, { stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+    this.#daemon = daemon;
+    await until('gantryd to answer', async () => {
+      if (daemon.exitCode !== null || daemon.signalCode !== null) throw new Error(`gantryd ended:\n${this.log()}`);
+      return (await this.gantry(['version'])).code === 0;
+    });
+  }
+
+  /** What gantryd and its manager complained about: warnings and worse, and what isn't a log line. */
+  log(): string {
+    const lines = readFileSync(this.logPath, 'utf8').split('\n');
+    const complaints = lines.filter((line) => !/^\{"level":[123]0,/.test(line));
+    return complaints.map((line) => line.slice(0, 2000)).join('\n');
+  }
+
+  /** Process id of gantryd, or of its manager. */
+  pid(daemon: 'gantryd' | 'manager'): number {
+    return Number(readFileSync(join(this.execRoot, `${daemon}.pid`), 'utf8'));
+  }
+
+  /** Sends gantryd a signal and waits until it has ended. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    const ended = new Promise((done) => daemon.once('exit', done));
+    daemon.kill(signal);
+    await ended;
+  }
+
+  /** The command line of the CLI on this host. */
+  command(args: readonly string[]): string[] {
+    return this.inside([NODE, join(ROOT, 'dist/gantry.js'), '--host', this.#address, ...args]);
+  }
+
+  gantry(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    return runCommand(this.command(args), options);
+  }
+
+  /** A command that must succeed; what it printed, without the last line end. */
+  async ok(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.gantry(args, options);
+    if (code !== 0) throw new Error(`gantry ${args.join(' ')} exited with ${code}\n${stdout}${stderr}\n${this.log()}`);
+    return stdout.trimEnd();
+  }
+
+  /** Everything down, the directory removed; for after the checks. */
+  async destroy(): Promise<void> {
+    if ((await this.gantry(['version'])).code !== 0) await this.start().catch(() => undefined);
+    await this.gantry(['system', 'stop', '--force'], { timeoutMs: 60_000 });
+    await this.stop('SIGKILL');
+    await runCommand(['ip', 'netns', 'del', this.name]);
+    await runCommand(['ip', 'netns', 'del', this.#neighbour]);
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
