@@ -25,25 +25,34 @@ export interface ExitRecord {
   readonly finishedAtMs: number;
 }
 
+/**
+ * A sink that returns a promise asks for back-pressure: no more output is taken from the container until it
+ * settles. What a sink may keep is the data itself: the buffer isn't used again.
+ */
 export interface OutputSink {
-  stdout(data: Uint8Array): void;
-  stderr(data: Uint8Array): void;
+  stdout(data: Uint8Array): void | Promise<void>;
+  stderr(data: Uint8Array): void | Promise<void>;
+  /** The container has ended and the sink has had all of its output. A foreground `run` ends after this, not after `exited`, which doesn't wait for slow sinks for more than 2 s. */
+  end?(): void;
 }
 
 export interface Shim {
   /** The container's init, as the host numbers it. */
   readonly pid: number;
-  /** Runs the user's process in the container that `create` has made. */
+  /** Runs the user's process in the container that `create` has made. May be called again. WRONG_STATE when it has ended. */
   start(): Promise<void>;
   /** Output from now on, also written to the log. Returns the unsubscribe function. */
   attach(sink: OutputSink): () => void;
-  /** Resolves when the shim has taken the data: back-pressure. */
+  /** Resolves when the process has taken the data (back-pressure), or has ended; data for an ended process is dropped. */
   writeStdin(data: Uint8Array): Promise<void>;
   closeStdin(): void;
   resize(rows: number, columns: number): void;
   /** Race-free: the shim is the parent and hasn't reaped the process. No effect after its end. */
   signal(signal: number): void;
-  /** After the runtime's delete: the container's cgroup and mounts are gone when this resolves. */
+  /**
+   * After the runtime's delete: the container's cgroup and mounts are gone when this resolves, and its log is whole. Never
+   * resolves after close(). 137 when the shim itself was killed.
+   */
   readonly exited: Promise<ExitRecord>;
   /** Lets go of the shim; it and the container go on. */
   close(): void;

@@ -1,0 +1,26 @@
+/* The shim's command line. */
+#ifndef GANTRY_SHIM_OPTIONS_H
+#define GANTRY_SHIM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct options {
+  const char *id;
+  const char *bundle;
+  const char *state_dir;
+  const char *log;
+  int64_t log_max_size;
+  int log_max_files;
+  bool open_stdin;
+  /* The process gets a terminal: process.terminal in the bundle's config.json. */
+  bool terminal;
+  const char *runtime;
+  const char *runtime_root;
+};
+
+/* All paths are absolute. False with a message when something is missing or wrong. */
+bool options_parse(int argc, char **argv, struct options *options, char *message, size_t size);
+
+#endif
