@@ -5,10 +5,13 @@ import type { VolumeSpec } from '../../proto/generated/gantry/v1/types.ts';
 export interface Volumes {
   /** Makes the volume if it isn't there; an empty name makes an anonymous one. */
   ensure(name: string, spec: VolumeSpec | undefined): Promise<Volume>;
-  /** Marks the volume as used by `user` (a container id) until it is released; makes its data available at its mountpoint. */
+  /**
+   * Marks the volume as used by `user` (a container id) until it is released; makes its data available at its mountpoint,
+   * so it comes before populate(). Users aren't kept over a restart of the agent: recovered containers acquire again.
+   */
   acquire(name: string, user: string): Promise<Volume>;
   release(name: string, user: string): Promise<void>;
-  /** Fills the volume with the directory's content if the volume has never been filled and is empty. */
+  /** Fills the volume with the directory's content if the volume has never been filled and is empty. No effect when there is no such directory. */
   populate(name: string, from: string): Promise<void>;
   list(filters: readonly string[]): Promise<Volume[]>;
   /** IN_USE while acquired, NOT_FOUND when there is none. */
