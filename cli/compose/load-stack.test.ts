@@ -230,6 +230,7 @@ describe('the file', () => {
   it('says where a key was written', () => {
     const { locate } = load('services:\n  web:\n    image: x\n    ports:\n      - "80:80"\n');
     expect(locate('services', 'web', 'ports').line).toBe(4);
+    expect(locate('services', 'web', 'ports', '0')).toMatchObject({ line: 5, column: 9 });
     expect(locate('services', 'web', 'missing').line).toBe(2);
   });
 });

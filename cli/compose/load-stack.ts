@@ -22,7 +22,7 @@ import {
   STACK_LABEL,
 } from './resources.ts';
 import { readService, type ServiceContext } from './service.ts';
-import type { Mapping, Position } from './tree.ts';
+import type { Entry, Mapping, Position, Tree } from './tree.ts';
 
 export interface LoadOptions {
   /** Paths, or "-" for standard input. */
@@ -50,7 +50,7 @@ export interface LoadedStack {
   readonly services: readonly LoadedService[];
   /** One line each. */
   readonly warnings: readonly string[];
-  /** Where a key was written: locate('services', 'web', 'image'); the nearest enclosing key when it is missing. */
+  /** Where a key was written: locate('services', 'web', 'ports', '0'); the nearest enclosing key when it is missing. */
   readonly locate: (...path: string[]) => Position;
 }
 
@@ -230,12 +230,19 @@ function deprecations(tree: Mapping): string[] {
 
 function locate(tree: Mapping, path: readonly string[]): Position {
   let position: Position = tree.position;
-  let mapping: Mapping | undefined = tree;
+  let value: Tree = tree;
   for (const key of path) {
-    const entry: ReturnType<Mapping['entries']['get']> = mapping?.entries.get(key);
-    if (entry === undefined) break;
-    position = entry.keyPosition;
-    mapping = entry.value.kind === 'mapping' ? entry.value : undefined;
+    if (value.kind === 'sequence') {
+      const item: Tree | undefined = value.items[Number(key)];
+      if (item === undefined) break;
+      position = item.position;
+      value = item;
+    } else {
+      const entry: Entry | undefined = value.kind === 'mapping' ? value.entries.get(key) : undefined;
+      if (entry === undefined) break;
+      position = entry.keyPosition;
+      value = entry.value;
+    }
   }
   return position;
 }

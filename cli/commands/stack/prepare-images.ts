@@ -15,19 +15,31 @@ export async function prepareImages(cli: Cli, loaded: LoadedStack, quiet: boolea
   await withClient(EngineClient, cli, async (engine) => {
     const missing = await missingImages(engine, loaded);
     if (missing.length > 0) throw new CliError(missing.join('\n'), { exitCode: EXIT.failed });
-    for (const service of loaded.services) {
-      if (service.build !== undefined) await buildService(engine, cli, loaded, service, service.build, quiet);
+    for (const { service, build } of distinctBuilds(loaded.services)) {
+      await buildService(engine, cli, loaded, service, build, quiet);
     }
   });
 }
 
+/** Services that share an image and how it is built share the build. */
+function distinctBuilds(services: readonly LoadedService[]): { service: LoadedService; build: Build }[] {
+  const builds = new Map<string, { service: LoadedService; build: Build }>();
+  for (const service of services) {
+    const { image, build } = service;
+    const key = JSON.stringify([image, build]);
+    if (build !== undefined && !builds.has(key)) builds.set(key, { service, build });
+  }
+  return [...builds.values()];
+}
+
 async function missingImages(engine: EngineClient, loaded: LoadedStack): Promise<string[]> {
   const missing: string[] = [];
-  for (const { name, image, build } of loaded.services) {
-    if (build !== undefined || (await exists(engine, image))) continue;
-    const { file, line } = loaded.locate('services', name, 'image');
+  const built = new Set(loaded.services.flatMap(({ image, build }) => (build === undefined ? [] : [image])));
+  for (const { name, image } of loaded.services) {
+    if (built.has(image) || (await exists(engine, image))) continue;
+    const { file, line, column } = loaded.locate('services', name, 'image');
     missing.push(
-      `${file}:${line}: services.${name}.image: no such image "${image}"; build it with 'gantry build -t ${image} DIR' or load it with 'gantry image load'`,
+      `${file}:${line}:${column}: services.${name}.image: no such image "${image}"; build it with 'gantry build -t ${image} DIR' or load it with 'gantry image load'`,
     );
   }
   return missing;
@@ -65,8 +77,10 @@ async function buildService(
     // What a quiet build printed is only of interest when it failed.
     for (const chunk of output) await complain(cli, chunk.toString('utf8').trimEnd());
     if (!isGantryError(error) && !(error instanceof CliError)) throw error;
-    const { file, line } = loaded.locate('services', service.name, 'build');
-    throw new CliError(`${file}:${line}: services.${service.name}.build: ${error.message}`, { hint: error.hint });
+    const { file, line, column } = loaded.locate('services', service.name, 'build');
+    throw new CliError(`${file}:${line}:${column}: services.${service.name}.build: ${error.message}`, {
+      hint: error.hint,
+    });
   }
 }
 
