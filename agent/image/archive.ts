@@ -1,0 +1,134 @@
+/**
+ * Image archives: docker-archive (manifest.json) and OCI layout (index.json). Every file of the archive goes into
+ * the content store as it comes, so that nothing larger than a chunk is held in memory; what turns out to belong to
+ * no image is garbage, collected later.
+ */
+import { posix } from 'node:path';
+import { GantryError } from '../../proto/errors.ts';
+import { type Digest, isDigest } from '../../proto/ids.ts';
+import { decompress } from './compression.ts';
+import type { Blob, BlobWriter, ContentStore } from './content-store.ts';
+import { TarDecoder, type TarEvent } from './tar/decoder.ts';
+import type { TarHeader } from './tar/header.ts';
+
+/** A layout of 127 layers has some 400 files. */
+const MAX_FILES = 20_000;
+
+export class SpooledArchive {
+  readonly #files: ReadonlyMap<string, Blob>;
+  readonly #links: ReadonlyMap<string, string>;
+
+  constructor(files: ReadonlyMap<string, Blob>, links: ReadonlyMap<string, string>) {
+    this.#files = files;
+    this.#links = links;
+  }
+
+  /** A file of the archive by its path; links, which older docker-archives use for shared layers, are followed. */
+  find(path: string): Blob | undefined {
+    let current = posix.normalize(path);
+    for (let hops = 0; hops < 8; hops++) {
+      const file = this.#files.get(current);
+      if (file !== undefined) return file;
+      const target = this.#links.get(current);
+      if (target === undefined) return undefined;
+      current = target;
+    }
+    return undefined;
+  }
+
+  /** Like {@link find}. Throws INVALID_ARGUMENT, naming the image that needs the file. */
+  get(path: string, image: string): Blob {
+    const file = this.find(path);
+    if (file !== undefined) return file;
+    throw new GantryError('INVALID_ARGUMENT', `the archive lacks ${path} of ${image}`);
+  }
+}
+
+/** Reads the archive to its end. Throws INVALID_ARGUMENT for what is no archive, CORRUPT for a blob that isn't what its name says. */
+export async function spoolArchive(archive: AsyncIterable<Uint8Array>, content: ContentStore): Promise<SpooledArchive> {
+  const spooler = new Spooler(content);
+  const decoder = new TarDecoder();
+  try {
+    for await (const chunk of decompress(archive)) {
+      for (const event of decoder.push(chunk)) await spooler.take(event);
+    }
+    decoder.finish();
+    return spooler.finish();
+  } finally {
+    await spooler.close();
+  }
+}
+
+interface OpenFile {
+  readonly path: string;
+  readonly expected: Digest | undefined;
+  /** Undefined when the content store has the blob already. */
+  readonly writer: BlobWriter | undefined;
+}
+
+class Spooler {
+  readonly #content: ContentStore;
+  readonly #files = new Map<string, Blob>();
+  readonly #links = new Map<string, string>();
+  #open: OpenFile | undefined;
+
+  constructor(content: ContentStore) {
+    this.#content = content;
+  }
+
+  async take(event: TarEvent): Promise<void> {
+    if (event.kind === 'entry') await this.#begin(event.header);
+    else if (event.kind === 'data') await this.#open?.writer?.write(event.data);
+    else await this.#end();
+  }
+
+  finish(): SpooledArchive {
+    return new SpooledArchive(this.#files, this.#links);
+  }
+
+  async close(): Promise<void> {
+    await this.#open?.writer?.abort();
+    this.#open = undefined;
+  }
+
+  async #begin(header: TarHeader): Promise<void> {
+    const path = posix.normalize(header.name);
+    if (header.type === 'symlink') this.#links.set(path, posix.join(posix.dirname(path), header.linkName));
+    if (header.type === 'link') this.#links.set(path, posix.normalize(header.linkName));
+    if (header.type !== 'file') return;
+    if (this.#files.size >= MAX_FILES) {
+      throw new GantryError('INVALID_ARGUMENT', `an image archive of more than ${MAX_FILES} files`, {
+        hint: 'for the tar of a root file system use "gantry image import"',
+      });
+    }
+    const expected = blobDigest(path);
+    if (expected !== undefined && this.#content.has(expected)) {
+      this.#files.set(path, { digest: expected, size: this.#content.size(expected) });
+      this.#open = { path, expected, writer: undefined };
+      return;
+    }
+    this.#open = { path, expected, writer: await this.#content.writer() };
+  }
+
+  async #end(): Promise<void> {
+    const file = this.#open;
+    if (file?.writer === undefined) return;
+    this.#files.set(file.path, await this.#commit(file.writer, file));
+    this.#open = undefined;
+  }
+
+  async #commit(writer: BlobWriter, { path, expected }: OpenFile): Promise<Blob> {
+    try {
+      return await writer.commit(expected === undefined ? {} : { digest: expected });
+    } catch (error) {
+      if (!(error instanceof GantryError)) throw error;
+      throw new GantryError(error.code, `the archive's file ${path}: ${error.message}`, { cause: error });
+    }
+  }
+}
+
+function blobDigest(path: string): Digest | undefined {
+  const [, hex] = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(path) ?? [];
+  const digest = `sha256:${hex}`;
+  return isDigest(digest) ? digest : undefined;
+}

@@ -1,0 +1,113 @@
+/** Finding images by what users write, and what is said about them. Pure functions of the index. */
+
+import { GantryError } from '../../proto/errors.ts';
+import type { Image } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Digest } from '../../proto/ids.ts';
+import { createdAtMs } from './image-config.ts';
+import type { ImageRecord, IndexState } from './image-index.ts';
+import {
+  canonicalName,
+  familiarName,
+  familiarRepository,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from './reference.ts';
+import { compareText } from './text-order.ts';
+
+export interface FoundImage {
+  readonly record: ImageRecord;
+  /** The canonical name it was found by; undefined when it was found by its id. */
+  readonly name: string | undefined;
+}
+
+const SHORTEST_ID_LENGTH = 12;
+
+/** Throws IMAGE_NOT_FOUND, AMBIGUOUS, INVALID_ARGUMENT. */
+export function findImage(state: IndexState, text: string): FoundImage {
+  const found = findByName(state, text) ?? findById(state, text);
+  if (found !== undefined) return found;
+  throw new GantryError('IMAGE_NOT_FOUND', `No such image: ${text}`, {
+    hint: 'load or build it first; "gantry images" lists what is here',
+  });
+}
+
+function findByName(state: IndexState, text: string): FoundImage | undefined {
+  if (looksLikeId(text) && !isReference(text)) return undefined;
+  const reference = withDefaultTag(parseReference(text));
+  const name = reference.digest === undefined ? canonicalName(reference) : findDigestName(state, reference);
+  const entry = name === undefined ? undefined : state.names.get(name);
+  const record = entry === undefined ? undefined : state.images.get(entry.manifest);
+  return record === undefined ? undefined : { record, name };
+}
+
+/** name@digest: a name of that repository which stands for that digest. The tag says nothing then, as in Docker. */
+function findDigestName(state: IndexState, { domain, path, digest }: Reference): string | undefined {
+  const prefix = `${domain}/${path}:`;
+  for (const [name, entry] of state.names) {
+    if (name.startsWith(prefix) && (entry.target === digest || entry.manifest === digest)) return name;
+  }
+  return undefined;
+}
+
+function findById(state: IndexState, text: string): FoundImage | undefined {
+  if (!looksLikeId(text)) return undefined;
+  const prefix = text.startsWith('sha256:') ? text : `sha256:${text}`;
+  const records = [...state.images.values()].filter(({ id }) => id.startsWith(prefix));
+  const [record] = records;
+  if (record === undefined) return undefined;
+  if (records.some(({ id }) => id !== record.id)) {
+    throw new GantryError('AMBIGUOUS', `the image id ${text} is ambiguous`, { hint: 'write more of its digits' });
+  }
+  return { record, name: undefined };
+}
+
+function looksLikeId(text: string): boolean {
+  return /^(?:sha256:)?[0-9a-f]{1,64}$/.test(text);
+}
+
+function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    // Asked only for things that may be ids as well.
+    return false;
+  }
+}
+
+/** Canonical names of an image. Several manifests can have the same config, and so be the same image. */
+export function namesOf(state: IndexState, id: Digest): string[] {
+  const names: string[] = [];
+  for (const [name, entry] of state.names) if (state.images.get(entry.manifest)?.id === id) names.push(name);
+  return names.sort(compareText);
+}
+
+export function shortName(name: string): string {
+  return familiarName(parseReference(name));
+}
+
+/** Docker's short id. */
+export function shortId(id: Digest): string {
+  return id.slice('sha256:'.length, 'sha256:'.length + SHORTEST_ID_LENGTH);
+}
+
+export function describeImage(state: IndexState, record: ImageRecord, sizeBytes: number): Image {
+  const names = namesOf(state, record.id);
+  return {
+    id: record.id,
+    tags: names.map(shortName),
+    digests: [...new Set(names.map((name) => repositoryDigest(name, state.names.get(name)?.target)))],
+    createdAtMs: createdAtMs(record.document),
+    sizeBytes,
+    labels: record.document.config.labels,
+    architecture: record.document.architecture,
+    os: record.document.os,
+    config: record.document.config,
+    layers: record.chainIds.length,
+  };
+}
+
+function repositoryDigest(name: string, target: Digest | undefined): string {
+  return `${familiarRepository(parseReference(name))}@${target ?? ''}`;
+}

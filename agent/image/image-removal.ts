@@ -1,0 +1,75 @@
+/** What removing an image takes away, by Docker's rules. Pure. */
+import { GantryError } from '../../proto/errors.ts';
+import type { Digest } from '../../proto/ids.ts';
+import type { IndexState } from './image-index.ts';
+import { findImage, namesOf, shortId, shortName } from './image-lookup.ts';
+import { parseReference } from './reference.ts';
+
+export interface RemovalPlan {
+  /** Canonical names that go. */
+  readonly names: readonly string[];
+  /** Manifests that go; none when only names do. */
+  readonly manifests: readonly Digest[];
+  /** Ids of the image and of the layers that nobody else has: what Docker shows as deleted. */
+  readonly deleted: readonly Digest[];
+}
+
+export interface RemovalOptions {
+  readonly force: boolean;
+  /** Who uses the image, for the error. */
+  readonly isUsed: (id: Digest) => string | undefined;
+}
+
+/**
+ * A name that isn't the image's last is taken away and no more. The last name, or an id, takes the image with it,
+ * unless a container was made from it: refused, or with `force` only its names go. An id of an image with several
+ * names is refused without `force`.
+ */
+export function planRemoval(state: IndexState, reference: string, options: RemovalOptions): RemovalPlan {
+  const { record, name } = findImage(state, reference);
+  const all = namesOf(state, record.id);
+  const names = name === undefined ? all : namesMeant(state, reference, name);
+  if (names.length < all.length) return { names, manifests: [], deleted: [] };
+  const id = shortId(record.id);
+  if (name === undefined && all.length > 1 && !options.force) {
+    throw new GantryError(
+      'IN_USE',
+      `unable to delete ${id} (must be forced): image has several names: ${all.map(shortName).join(', ')}`,
+      {
+        hint: 'remove the names one by one, or use --force',
+      },
+    );
+  }
+  const user = options.isUsed(record.id);
+  if (user !== undefined && (!options.force || names.length === 0)) {
+    const what = name === undefined ? `delete ${id}` : `remove ${shortName(name)}`;
+    throw new GantryError('IN_USE', `unable to ${what}: container ${user} is using the image ${id}`, {
+      hint: 'remove the container first',
+    });
+  }
+  if (user !== undefined) return { names, manifests: [], deleted: [] };
+  const manifests = [...state.images.values()]
+    .filter((image) => image.id === record.id)
+    .map((image) => image.manifestDigest);
+  return { names, manifests, deleted: [record.id, ...ownLayers(state, record.id)] };
+}
+
+/** name@digest means every name of that repository that stands for it. */
+function namesMeant(state: IndexState, reference: string, found: string): readonly string[] {
+  const { digest, domain, path } = parseReference(reference);
+  if (digest === undefined) return [found];
+  return [...state.names]
+    .filter(
+      ([name, { target, manifest }]) =>
+        name.startsWith(`${domain}/${path}:`) && (target === digest || manifest === digest),
+    )
+    .map(([name]) => name);
+}
+
+/** Topmost first. */
+function ownLayers(state: IndexState, id: Digest): readonly Digest[] {
+  const images = [...state.images.values()];
+  const others = new Set(images.filter((image) => image.id !== id).flatMap((image) => image.chainIds));
+  const own = new Set(images.filter((image) => image.id === id).flatMap((image) => image.chainIds));
+  return [...own].filter((layer) => !others.has(layer)).reverse();
+}

@@ -1,0 +1,269 @@
+/** The images of this host: {@link Images} over the content store, the unpacked layers and the index of names. */
+import type { Logger } from 'pino';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import type { Image } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Digest, RandomBytes } from '../../proto/ids.ts';
+import { applyChanges } from '../build/config-changes.ts';
+import { spoolArchive } from './archive.ts';
+import { findImages } from './archive-images.ts';
+import { chainIds } from './chain-id.ts';
+import { ContentStore } from './content-store.ts';
+import { GarbageCollector, imageRoots } from './garbage.ts';
+import { emptyImageDocument, encodeImageDocument, type ImageDocument, parseImageDocument } from './image-config.ts';
+import { filterImages } from './image-filter.ts';
+import {
+  ImageIndex,
+  type ImageRecord,
+  type IndexState,
+  type StoredIndex,
+  withImage,
+  withName,
+  withoutImages,
+  withoutNames,
+} from './image-index.ts';
+import { describeImage, findImage, shortId, shortName } from './image-lookup.ts';
+import { planRemoval } from './image-removal.ts';
+import type { ImageFilter, Images, RunnableImage } from './images.ts';
+import { LayerStore } from './layer-store.ts';
+import { LayerWorkers } from './layer-workers.ts';
+import {
+  type Descriptor,
+  encodeManifest,
+  MAX_DOCUMENT_BYTES,
+  OCI_CONFIG,
+  OCI_LAYER,
+  type Platform,
+  parseManifest,
+} from './manifest.ts';
+import { canonicalName, parseReference, withDefaultTag } from './reference.ts';
+
+export interface ImageStoreOptions {
+  /** DATA_ROOT */
+  readonly dir: string;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+}
+
+export class ImageStore implements Images {
+  readonly content: ContentStore;
+  readonly layers: LayerStore;
+  readonly workers: LayerWorkers;
+  readonly garbage: GarbageCollector;
+  readonly platform: Platform;
+  readonly #clock: () => number;
+  readonly #logger: Logger;
+  readonly #index: ImageIndex;
+
+  constructor(options: ImageStoreOptions) {
+    const logger = options.logger.child({ component: 'images' });
+    const { dir, random } = options;
+    this.#clock = options.clock;
+    this.#logger = logger;
+    this.#index = new ImageIndex(dir);
+    this.platform = hostPlatform();
+    this.workers = new LayerWorkers();
+    this.content = new ContentStore({ dir, random });
+    this.layers = new LayerStore({ dir, random, logger, workers: this.workers });
+    this.garbage = new GarbageCollector({ content: this.content, layers: this.layers, logger });
+    this.garbage.addSource(() => imageRoots(this.#index.state));
+  }
+
+  /** Reads what is on disk and clears what a crash left. Before any other call. */
+  async open(): Promise<void> {
+    await this.content.open();
+    await this.layers.open();
+    this.#index.restore(await this.#restore(await this.#index.read()));
+  }
+
+  /** Ends the worker threads, after what they are doing in the background. */
+  async close(): Promise<void> {
+    await this.garbage.settled();
+    await this.workers.close();
+  }
+
+  count(): number {
+    return new Set([...this.#index.state.images.values()].map(({ id }) => id)).size;
+  }
+
+  async resolve(reference: string): Promise<RunnableImage> {
+    const { record, name } = findImage(this.#index.state, reference);
+    const { config, os, architecture } = record.document;
+    return { id: record.id, name: name === undefined ? record.id : shortName(name), config, os, architecture };
+  }
+
+  async list(filter: ImageFilter): Promise<Image[]> {
+    const state = this.#index.state;
+    const byId = new Map([...state.images.values()].map((record) => [record.id, record]));
+    const images = [...byId.values()].map((record) => this.#describe(state, record));
+    const createdAt = (reference: string) => this.#describe(state, findImage(state, reference).record).createdAtMs;
+    return filterImages(images, filter.filters, createdAt);
+  }
+
+  async inspect(reference: string): Promise<Image> {
+    const state = this.#index.state;
+    return this.#describe(state, findImage(state, reference).record);
+  }
+
+  async tag(source: string, target: string): Promise<void> {
+    const name = parseTag(target);
+    await this.#index.update((state) => {
+      const found = findImage(state, source);
+      const manifest = found.record.manifestDigest;
+      const known = found.name === undefined ? undefined : state.names.get(found.name);
+      return withName(state, name, { manifest, target: known?.target ?? manifest });
+    });
+  }
+
+  async remove(
+    reference: string,
+    options: { readonly force: boolean; readonly isUsed: (id: Digest) => string | undefined },
+  ): Promise<{ untagged: string[]; deleted: string[] }> {
+    let result: { untagged: string[]; deleted: string[] } = { untagged: [], deleted: [] };
+    await this.#index.update((state) => {
+      const plan = planRemoval(state, reference, options);
+      result = { untagged: plan.names.map(shortName), deleted: [...plan.deleted] };
+      return withoutImages(withoutNames(state, plan.names), plan.manifests);
+    });
+    this.garbage.schedule();
+    return result;
+  }
+
+  async load(archive: AsyncIterable<Uint8Array>): Promise<string[]> {
+    try {
+      return await this.garbage.hold(async () => {
+        const spooled = await spoolArchive(archive, this.content);
+        const images = await findImages(spooled, this.content, this.platform);
+        const loaded: string[] = [];
+        for (const { manifest, target, names } of images) {
+          const record = await this.register(manifest, target, names);
+          loaded.push(...(names.length === 0 ? [record.id] : names.map((name) => shortName(parseTag(name)))));
+        }
+        return loaded;
+      });
+    } finally {
+      // The archive's own files, and all of it when it was refused.
+      this.garbage.schedule();
+    }
+  }
+
+  async import(
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly reference: string; readonly changes: readonly string[]; readonly message: string },
+  ): Promise<Digest> {
+    const names = options.reference === '' ? [] : [options.reference];
+    for (const name of names) parseTag(name);
+    const base = emptyImageDocument(this.platform);
+    const config = applyChanges(base.config, options.changes);
+    const created = new Date(this.#clock()).toISOString();
+    return await this.garbage.hold(async () => {
+      const blob = await this.content.ingest(archive);
+      const layer = await this.layers.unpackBase(this.content.path(blob.digest), 'the imported root file system');
+      const history = [{ created, comment: options.message === '' ? 'Imported from -' : options.message }];
+      const document: ImageDocument = { ...base, config, created, diffIds: [layer.diffId], history };
+      return (await this.create(document, [{ mediaType: OCI_LAYER, ...blob }], names)).id;
+    });
+  }
+
+  /**
+   * Makes an image of a config and of layers that are blobs of the content store. The caller holds the garbage
+   * collector. Names as users write them, with or without tag.
+   */
+  async create(document: ImageDocument, layers: readonly Descriptor[], names: readonly string[]): Promise<ImageRecord> {
+    const config = await this.content.put(encodeImageDocument(document));
+    const manifest = await this.content.put(encodeManifest({ mediaType: OCI_CONFIG, ...config }, layers));
+    return await this.register(manifest.digest, manifest.digest, names);
+  }
+
+  /**
+   * Makes an image of a manifest whose blobs are in the content store: checks them against each other, unpacks what
+   * isn't unpacked yet, and names it. The caller holds the garbage collector. `target` is the manifest, or the index
+   * that it was chosen from.
+   */
+  async register(manifest: Digest, target: Digest, names: readonly string[]): Promise<ImageRecord> {
+    const canonical = names.map(parseTag);
+    const image = names[0] ?? `image ${manifest}`;
+    const record = await this.#readRecord(manifest, image);
+    const sources = record.manifest.layers.map(({ digest, size }, index) => {
+      this.#checkBlob(digest, size, `layer ${index + 1} of ${image}`);
+      return { archive: this.content.path(digest), digest, diffId: record.document.diffIds[index] ?? digest };
+    });
+    await this.layers.ensure(sources, image);
+    await this.#index.update((state) =>
+      canonical.reduce((next, name) => withName(next, name, { manifest, target }), withImage(state, record)),
+    );
+    return record;
+  }
+
+  /** The image as it was registered. Throws IMAGE_NOT_FOUND. */
+  find(reference: string): ImageRecord {
+    return findImage(this.#index.state, reference).record;
+  }
+
+  #describe(state: IndexState, record: ImageRecord): Image {
+    const sizes = record.chainIds.map((id) => this.layers.get(id)?.sizeBytes ?? 0);
+    return describeImage(
+      state,
+      record,
+      sizes.reduce((sum, size) => sum + size, 0),
+    );
+  }
+
+  async #readRecord(manifestDigest: Digest, image: string): Promise<ImageRecord> {
+    const manifest = parseManifest(await this.content.read(manifestDigest, MAX_DOCUMENT_BYTES), `manifest of ${image}`);
+    if (manifest.kind === 'index') throw new GantryError('INVALID_ARGUMENT', `${image} is an index, not an image`);
+    const config = manifest.config.digest;
+    this.#checkBlob(config, manifest.config.size, `config of ${image}`);
+    const document = parseImageDocument(await this.content.read(config, MAX_DOCUMENT_BYTES), `config of ${image}`);
+    if (document.diffIds.length !== manifest.layers.length) {
+      const counts = `${manifest.layers.length} layers, its config ${document.diffIds.length}`;
+      throw new GantryError('INVALID_ARGUMENT', `the manifest of ${image} has ${counts}`);
+    }
+    return { id: config, manifestDigest, manifest, document, chainIds: chainIds(document.diffIds) };
+  }
+
+  #checkBlob(digest: Digest, size: number, what: string): void {
+    if (!this.content.has(digest)) throw new GantryError('INVALID_ARGUMENT', `${what} is missing (${digest})`);
+    const found = this.content.size(digest);
+    if (found !== size) throw new GantryError('CORRUPT', `${what} has ${found} bytes instead of ${size} (${digest})`);
+  }
+
+  /** Images that can't be read any more are left out, and said: the others must go on working. */
+  async #restore(stored: StoredIndex): Promise<IndexState> {
+    const images = new Map<Digest, ImageRecord>();
+    for (const digest of stored.images) {
+      try {
+        const record = await this.#readRecord(digest, digest);
+        await this.#restoreLayers(record);
+        images.set(digest, record);
+      } catch (error) {
+        this.#logger.error({ err: toGantryError(error), manifest: digest }, 'leaving out an image that cannot be read');
+      }
+    }
+    const names = new Map([...stored.names].filter(([, { manifest }]) => images.has(manifest)));
+    return { images, names };
+  }
+
+  /** Unpacks again what is missing, from the blobs. */
+  async #restoreLayers(record: ImageRecord): Promise<void> {
+    if (record.chainIds.every((id) => this.layers.get(id) !== undefined)) return;
+    const sources = record.document.diffIds.map((diffId, index) => {
+      const digest = record.manifest.layers[index]?.digest ?? diffId;
+      return { archive: this.content.path(digest), digest, diffId };
+    });
+    await this.layers.ensure(sources, shortId(record.id));
+  }
+}
+
+/** A name for an image: without a tag it gets "latest"; with a digest it is refused, since that can't be chosen. */
+function parseTag(text: string): string {
+  const reference = parseReference(text);
+  if (reference.digest === undefined) return canonicalName(withDefaultTag(reference));
+  throw new GantryError('INVALID_ARGUMENT', `refusing to create a tag with a digest reference: ${text}`);
+}
+
+function hostPlatform(): Platform {
+  const architectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+  return { os: 'linux', architecture: architectures[process.arch] ?? process.arch };
+}

@@ -1,0 +1,301 @@
+/**
+ * Unpacked layers by chain id: DATA_ROOT/layers/HEX/fs is a directory as overlayfs wants it, HEX/layer.json says
+ * what it is. A layer appears by a rename, whole; what an interrupted unpacking left lies in layers/tmp and is
+ * removed at the next start.
+ */
+
+import { chmodSync, lchownSync, lutimesSync, type Stats } from 'node:fs';
+import { lstat, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { type Digest, isDigest, type RandomBytes } from '../../proto/ids.ts';
+import { chainId } from './chain-id.ts';
+import { asCount, asObject, asString, parseJson } from './json-fields.ts';
+import type { ApplyOptions } from './layer/applier.ts';
+import type { Unpacked } from './layer/unpack.ts';
+import type { LayerWorkers } from './layer-workers.ts';
+import { Trash } from './trash.ts';
+
+export interface Layer {
+  readonly chainId: Digest;
+  readonly diffId: Digest;
+  readonly parent: Digest | undefined;
+  /** Sum of the files' sizes. */
+  readonly sizeBytes: number;
+}
+
+/** A layer that is to be there: its blob and what it must unpack to. */
+export interface LayerSource {
+  readonly archive: string;
+  /** Of the blob; verified by the content store. */
+  readonly digest: Digest;
+  readonly diffId: Digest;
+}
+
+/** Bounds of one layer, so that a small archive can't fill the disk. */
+const LIMITS: ApplyOptions = { whiteouts: 'overlay', maxBytes: 128 * 2 ** 30, maxEntries: 5_000_000 };
+
+export class LayerStore {
+  readonly #dir: string;
+  readonly #workers: LayerWorkers;
+  readonly #random: RandomBytes;
+  readonly #logger: Logger;
+  readonly #trash: Trash;
+  readonly #layers = new Map<Digest, Layer>();
+  readonly #inFlight = new Map<Digest, Promise<Layer>>();
+
+  constructor(options: {
+    readonly dir: string;
+    readonly workers: LayerWorkers;
+    readonly random: RandomBytes;
+    readonly logger: Logger;
+  }) {
+    this.#dir = join(options.dir, 'layers');
+    this.#workers = options.workers;
+    this.#random = options.random;
+    this.#logger = options.logger;
+    this.#trash = new Trash({ dir: join(this.#dir, 'trash'), random: options.random, logger: options.logger });
+  }
+
+  /** Reads what is there. Before any other call. */
+  async open(): Promise<void> {
+    await mkdir(this.#dir, { recursive: true });
+    await this.#trash.open();
+    await this.#trash.discard(this.#temporaryDirectory());
+    await mkdir(this.#temporaryDirectory());
+    for (const name of await readdir(this.#dir)) {
+      if (isDigest(`sha256:${name}`)) await this.#read(name);
+    }
+  }
+
+  get(id: Digest): Layer | undefined {
+    return this.#layers.get(id);
+  }
+
+  list(): Layer[] {
+    return [...this.#layers.values()];
+  }
+
+  /** The layer's own directory, a lower directory for overlayfs. */
+  directory(id: Digest): string {
+    return join(this.#dir, id.slice('sha256:'.length), 'fs');
+  }
+
+  /**
+   * Makes sure that all these layers, lowest first, are unpacked; those missing are unpacked side by side. The same
+   * layer wanted twice at once is unpacked once. `image` is for errors. Throws CORRUPT when one has another diff id.
+   */
+  async ensure(sources: readonly LayerSource[], image: string): Promise<readonly Layer[]> {
+    const pending: Promise<Layer>[] = [];
+    let parent: Digest | undefined;
+    for (const [index, source] of sources.entries()) {
+      const id = chainId(parent, source.diffId);
+      const below = pending.at(-1);
+      pending.push(this.#ensureOne(id, parent, below, source, `layer ${index + 1} of ${image}`));
+      parent = id;
+    }
+    const settled = await Promise.allSettled(pending);
+    return settled.map((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+  }
+
+  /** Unpacks a layer without parent whose diff id isn't known yet: an imported root file system. */
+  async unpackBase(archive: string, name: string): Promise<Layer> {
+    const { directory, unpacked } = await this.#unpack(archive, undefined, name);
+    const layer: Layer = {
+      chainId: unpacked.diffId,
+      diffId: unpacked.diffId,
+      parent: undefined,
+      sizeBytes: unpacked.sizeBytes,
+    };
+    return await this.#commit(layer, directory);
+  }
+
+  /** Makes a directory as overlayfs wants it (an upper directory) a layer, by renaming it. */
+  async adopt(layer: Omit<Layer, 'chainId'>, upper: string): Promise<Layer> {
+    const directory = await this.#makeTemporary();
+    await rename(upper, join(directory, 'fs'));
+    return await this.#commit({ ...layer, chainId: chainId(layer.parent, layer.diffId) }, directory);
+  }
+
+  async remove(id: Digest): Promise<void> {
+    this.#layers.delete(id);
+    await this.#trash.discard(join(this.#dir, id.slice('sha256:'.length)));
+  }
+
+  /** When all removed layers are deleted. */
+  async settled(): Promise<void> {
+    await this.#trash.settled();
+  }
+
+  #ensureOne(
+    id: Digest,
+    parent: Digest | undefined,
+    below: Promise<Layer> | undefined,
+    source: LayerSource,
+    name: string,
+  ): Promise<Layer> {
+    const present = this.#layers.get(id);
+    if (present !== undefined) return Promise.resolve(present);
+    const running = this.#inFlight.get(id);
+    if (running !== undefined) return running;
+    const work = this.#add(id, parent, below, source, name).finally(() => this.#inFlight.delete(id));
+    this.#inFlight.set(id, work);
+    return work;
+  }
+
+  async #add(
+    id: Digest,
+    parent: Digest | undefined,
+    below: Promise<Layer> | undefined,
+    source: LayerSource,
+    name: string,
+  ): Promise<Layer> {
+    // A compressed blob can't have the digest of what it unpacks to: this one isn't.
+    const verified = source.digest === source.diffId ? source.digest : undefined;
+    const { directory, unpacked } = await this.#unpack(source.archive, verified, name);
+    try {
+      if (unpacked.diffId !== source.diffId) {
+        throw new GantryError('CORRUPT', `${name} unpacks to ${unpacked.diffId} instead of ${source.diffId}`);
+      }
+      await below;
+      await this.#inheritAttributes(join(directory, 'fs'), unpacked.implicit, parent);
+    } catch (error) {
+      await this.#trash.discard(directory);
+      throw error;
+    }
+    return await this.#commit({ chainId: id, diffId: source.diffId, parent, sizeBytes: unpacked.sizeBytes }, directory);
+  }
+
+  async #unpack(
+    archive: string,
+    verified: Digest | undefined,
+    name: string,
+  ): Promise<{ directory: string; unpacked: Unpacked }> {
+    const directory = await this.#makeTemporary();
+    const target = join(directory, 'fs');
+    try {
+      await mkdir(target, { mode: 0o755 });
+      const unpacked = await this.#workers.run({ kind: 'unpack', archive, target, options: LIMITS, verified });
+      this.#logger.debug({ archive, entries: unpacked.entries, bytes: unpacked.sizeBytes }, 'unpacked a layer');
+      return { directory, unpacked };
+    } catch (error) {
+      await this.#trash.discard(directory);
+      const { code, message, hint } = toGantryError(error);
+      throw new GantryError(code, `unpacking ${name}: ${message}`, { hint, cause: error });
+    }
+  }
+
+  async #commit(layer: Layer, directory: string): Promise<Layer> {
+    const present = this.#layers.get(layer.chainId);
+    if (present !== undefined) {
+      await this.#trash.discard(directory);
+      return present;
+    }
+    await writeFile(join(directory, 'layer.json'), JSON.stringify(layer));
+    const final = join(this.#dir, layer.chainId.slice('sha256:'.length));
+    // One that lies there without being known was unreadable at the start.
+    await this.#trash.discard(final);
+    await rename(directory, final);
+    this.#layers.set(layer.chainId, layer);
+    return layer;
+  }
+
+  /**
+   * A directory that the tar has files in but no entry for keeps the attributes it has in the layers below, which
+   * its copy here would otherwise hide: /tmp would lose its sticky bit.
+   */
+  async #inheritAttributes(target: string, implicit: readonly string[], parent: Digest | undefined): Promise<void> {
+    const lower = this.#lineage(parent).map((layer) => this.directory(layer.chainId));
+    for (const path of implicit) {
+      const found = await findLowerDirectory(lower, path);
+      if (found === undefined) continue;
+      const absolute = join(target, path);
+      lchownSync(absolute, found.uid, found.gid);
+      chmodSync(absolute, found.mode & 0o7777);
+      lutimesSync(absolute, found.mtimeMs / 1000, found.mtimeMs / 1000);
+    }
+  }
+
+  /** The layer and those below it, topmost first. */
+  #lineage(top: Digest | undefined): readonly Layer[] {
+    const lineage: Layer[] = [];
+    for (let layer = top && this.#layers.get(top); layer; layer = layer.parent && this.#layers.get(layer.parent)) {
+      lineage.push(layer);
+    }
+    return lineage;
+  }
+
+  async #read(name: string): Promise<void> {
+    const path = join(this.#dir, name, 'layer.json');
+    try {
+      const fields = asObject(parseJson(await readFile(path), path), path);
+      const layer = toLayer(fields, path);
+      if (layer.chainId !== `sha256:${name}`) throw new GantryError('CORRUPT', `${path} is of another layer`);
+      this.#layers.set(layer.chainId, layer);
+    } catch (error) {
+      this.#logger.error({ err: error, layer: name }, 'removing a damaged layer; it is unpacked again when wanted');
+      await this.#trash.discard(join(this.#dir, name));
+    }
+  }
+
+  #temporaryDirectory(): string {
+    return join(this.#dir, 'tmp');
+  }
+
+  async #makeTemporary(): Promise<string> {
+    const path = join(this.#temporaryDirectory(), this.#random(8).toString('hex'));
+    await mkdir(path);
+    return path;
+  }
+}
+
+/** What overlayfs would show of the path in these layers, topmost first, if that is a directory. */
+async function findLowerDirectory(lower: readonly string[], path: string): Promise<Stats | undefined> {
+  for (const root of lower) {
+    const found = await findWithin(root, path);
+    if (found !== undefined) return found.isDirectory() ? found : undefined;
+  }
+  return undefined;
+}
+
+/** What lies at the path, or at the first of its components that is no directory; undefined if one is missing. */
+async function findWithin(root: string, path: string): Promise<Stats | undefined> {
+  let current = root;
+  let stats = await lstat(root);
+  for (const part of path === '' ? [] : path.split('/')) {
+    // A link isn't followed: it would lead out of the layer.
+    if (!stats.isDirectory()) return stats;
+    current = join(current, part);
+    const next = await lstatIfPresent(current);
+    if (next === undefined) return undefined;
+    stats = next;
+  }
+  return stats;
+}
+
+async function lstatIfPresent(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function toLayer(fields: Readonly<Record<string, unknown>>, where: string): Layer {
+  const digest = (key: string): Digest => {
+    const text = asString(fields[key], `${where}: ${key}`);
+    if (!isDigest(text)) throw new GantryError('CORRUPT', `${where}: ${key} is not a digest`);
+    return text;
+  };
+  return {
+    chainId: digest('chainId'),
+    diffId: digest('diffId'),
+    parent: fields.parent === undefined ? undefined : digest('parent'),
+    sizeBytes: asCount(fields.sizeBytes, `${where}: sizeBytes`),
+  };
+}

@@ -1,0 +1,157 @@
+/** COPY's work: files and directories from one root into another, neither of which can be led out of. */
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  lchownSync,
+  lutimesSync,
+  readdirSync,
+  readlinkSync,
+  type Stats,
+  symlinkSync,
+} from 'node:fs';
+import { GantryError } from '../../../proto/errors.ts';
+import type { LayerNative } from './applier.ts';
+import { baseOf, joinPath, parentOf } from './entry-path.ts';
+import type { ScannedSource } from './scan.ts';
+import { DirectoryTree } from './tree.ts';
+import { isOverlayXattr } from './whiteout.ts';
+
+export interface CopyJob {
+  readonly kind: 'copy';
+  readonly sourceRoot: string;
+  readonly sources: readonly ScannedSource[];
+  readonly targetRoot: string;
+  /** Path in the target root. */
+  readonly destination: string;
+  /** Files go into the destination even if it isn't there yet: it was written with a slash, or there are several. */
+  readonly intoDirectory: boolean;
+  /** Undefined: as in the source. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Of files and directories; undefined: as in the source. */
+  readonly mode: number | undefined;
+}
+
+export interface Copied {
+  readonly entries: number;
+}
+
+/**
+ * As COPY does: a directory's content, not itself; an existing directory is merged with, anything else replaced.
+ * Links within a source directory stay links; those on the way to the destination are followed within the root.
+ */
+export function copyTree(job: CopyJob, native: LayerNative): Copied {
+  return new Copier(job, native).run();
+}
+
+class Copier {
+  readonly #job: CopyJob;
+  readonly #native: LayerNative;
+  readonly #source: DirectoryTree;
+  readonly #target: DirectoryTree;
+  readonly #directoryTimes = new Map<string, number>();
+  #entries = 0;
+
+  constructor(job: CopyJob, native: LayerNative) {
+    this.#job = job;
+    this.#native = native;
+    this.#source = new DirectoryTree(job.sourceRoot);
+    this.#target = new DirectoryTree(job.targetRoot);
+  }
+
+  run(): Copied {
+    for (const source of this.#job.sources) {
+      if (source.type === 'directory') this.#copyRootDirectory(source.path);
+      else this.#copyFile(source);
+    }
+    for (const [path, time] of this.#directoryTimes) lutimesSync(this.#target.absolute(path), time, time);
+    return { entries: this.#entries };
+  }
+
+  /** The destination itself keeps its attributes if it was there. */
+  #copyRootDirectory(path: string): void {
+    const created = new Set<string>();
+    const destination = this.#resolve(this.#job.destination, created);
+    const stats = this.#source.lstat(path);
+    if (stats !== undefined && created.has(destination)) this.#setMetadata(path, destination, stats);
+    this.#copyContent(path, destination);
+  }
+
+  #copyFile({ name, path }: ScannedSource): void {
+    const { destination } = this.#job;
+    const into = this.#job.intoDirectory || this.#isDirectory(destination);
+    const directory = this.#resolve(into ? destination : parentOf(destination), new Set());
+    this.#copyEntry(path, joinPath(directory, into ? name : baseOf(destination)));
+  }
+
+  #isDirectory(path: string): boolean {
+    return this.#target.resolve(path, { create: () => false }) !== undefined;
+  }
+
+  #copyContent(from: string, to: string): void {
+    for (const name of readdirSync(this.#source.absolute(from)))
+      this.#copyEntry(joinPath(from, name), joinPath(to, name));
+  }
+
+  #copyEntry(from: string, to: string): void {
+    const stats = this.#source.lstat(from);
+    // A socket belongs to a process, and means nothing in an image.
+    if (stats === undefined || stats.isSocket()) return;
+    this.#entries++;
+    if (stats.isDirectory()) this.#copyDirectory(from, to, stats);
+    else this.#copyNode(from, to, stats);
+  }
+
+  #copyDirectory(from: string, to: string, stats: Stats): void {
+    const real = this.#resolve(to, new Set());
+    this.#setMetadata(from, real, stats);
+    this.#copyContent(from, real);
+  }
+
+  #copyNode(from: string, to: string, stats: Stats): void {
+    const found = this.#target.lstat(to);
+    if (found?.isDirectory()) throw new GantryError('INVALID_ARGUMENT', `cannot copy a file over the directory /${to}`);
+    if (found !== undefined) this.#target.remove(to);
+    const source = this.#source.absolute(from);
+    const target = this.#target.absolute(to);
+    if (stats.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
+    else if (stats.isFile()) copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    else this.#native.mknod(target, stats.mode, stats.rdev >>> 8, stats.rdev & 0xff);
+    this.#setMetadata(from, to, stats);
+  }
+
+  #setMetadata(from: string, to: string, stats: Stats): void {
+    const target = this.#target.absolute(to);
+    const { uid, gid } = this.#job.owner ?? stats;
+    lchownSync(target, uid, gid);
+    if (!stats.isSymbolicLink()) chmodSync(target, this.#job.mode ?? stats.mode & 0o7777);
+    this.#copyXattrs(from, target);
+    const time = Math.max(0, stats.mtimeMs / 1000);
+    if (stats.isDirectory()) this.#directoryTimes.set(to, time);
+    else lutimesSync(target, time, time);
+  }
+
+  #copyXattrs(from: string, target: string): void {
+    const source = this.#source.absolute(from);
+    for (const name of this.#native.listXattr(source)) {
+      const value = isOverlayXattr(name) || name === 'security.selinux' ? null : this.#native.getXattr(source, name);
+      if (value !== null) this.#native.setXattr(target, name, value);
+    }
+  }
+
+  /** The directory, made with its parents where they are missing; those are noted in `created`. */
+  #resolve(path: string, created: Set<string>): string {
+    const resolved = this.#target.resolve(path, {
+      create: (missing, found) => {
+        if (found !== undefined) return false;
+        this.#target.makeDirectory(missing, 0o755);
+        const { uid, gid } = this.#job.owner ?? { uid: 0, gid: 0 };
+        lchownSync(this.#target.absolute(missing), uid, gid);
+        created.add(missing);
+        return true;
+      },
+    });
+    if (resolved !== undefined) return resolved;
+    throw new GantryError('INVALID_ARGUMENT', `/${path} is not a directory`);
+  }
+}

@@ -1,0 +1,41 @@
+/** A layer's blob, or any tar, unpacked into a directory while its uncompressed bytes are hashed. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import type { Digest } from '../../../proto/ids.ts';
+import { decompress } from '../compression.ts';
+import { finishDigest } from '../content-store.ts';
+import { TarDecoder } from '../tar/decoder.ts';
+import { type Applied, type ApplyOptions, type LayerNative, TarApplier } from './applier.ts';
+
+export interface UnpackJob {
+  readonly kind: 'unpack';
+  /** A tar, plain, gzip or zstd. */
+  readonly archive: string;
+  /** An existing directory. */
+  readonly target: string;
+  readonly options: ApplyOptions;
+  /** The archive's digest, if it has been verified and the archive isn't compressed: it needn't be hashed again. */
+  readonly verified: Digest | undefined;
+}
+
+export interface Unpacked extends Applied {
+  /** Of the uncompressed tar, to its last byte. */
+  readonly diffId: Digest;
+}
+
+/** Leaves a half-filled directory behind when it throws; the caller removes it. */
+export async function unpack(job: UnpackJob, native: LayerNative): Promise<Unpacked> {
+  const hash = createHash('sha256');
+  const decoder = new TarDecoder();
+  const applier = new TarApplier(job.target, native, job.options);
+  try {
+    for await (const chunk of decompress(createReadStream(job.archive, { highWaterMark: 1 << 20 }))) {
+      if (job.verified === undefined) hash.update(chunk);
+      for (const event of decoder.push(chunk)) applier.apply(event);
+    }
+    decoder.finish();
+    return { ...applier.finish(), diffId: job.verified ?? finishDigest(hash) };
+  } finally {
+    applier.close();
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The two notations for what a layer takes away from those below it. In a tar (OCI image spec, "layer", Whiteouts):
+ * a file ".wh.NAME", and ".wh..wh..opq" in a directory none of whose lower content shows. In overlayfs (the kernel's
+ * Documentation/filesystems/overlayfs.rst): a character device 0/0 of that name, and an xattr on the directory.
+ */
+import type { Stats } from 'node:fs';
+
+const PREFIX = '.wh.';
+const META_PREFIX = '.wh..wh.';
+export const OPAQUE_NAME = '.wh..wh..opq';
+
+export const OPAQUE_XATTR = 'trusted.overlay.opaque';
+export const OPAQUE_VALUE: Buffer = Buffer.from('y');
+/** overlayfs' own bookkeeping; neither goes into a tar nor is taken from one. */
+export const OVERLAY_XATTRS: readonly string[] = ['trusted.overlay.', 'user.overlay.'];
+
+export type Whiteout =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'opaque' }
+  /** AUFS' own bookkeeping, in images of old: without meaning here. */
+  | { readonly kind: 'ignored' }
+  | { readonly kind: 'file'; readonly name: string };
+
+/** What an entry of that base name stands for in a layer's tar. */
+export function parseWhiteout(base: string): Whiteout {
+  if (!base.startsWith(PREFIX)) return { kind: 'none' };
+  if (base === OPAQUE_NAME) return { kind: 'opaque' };
+  if (base.startsWith(META_PREFIX)) return { kind: 'ignored' };
+  return { kind: 'file', name: base.slice(PREFIX.length) };
+}
+
+export function whiteoutName(base: string): string {
+  return PREFIX + base;
+}
+
+export function isOverlayWhiteout(stats: Stats): boolean {
+  return stats.isCharacterDevice() && stats.rdev === 0;
+}
+
+export function isOverlayXattr(name: string): boolean {
+  return OVERLAY_XATTRS.some((prefix) => name.startsWith(prefix));
+}

@@ -1,0 +1,103 @@
+/** Manifests and indexes: OCI image spec 1.1 and Docker's "schema 2", which differ in media types only. Pure. */
+import { GantryError } from '../../proto/errors.ts';
+import { type Digest, isDigest } from '../../proto/ids.ts';
+import {
+  asArray,
+  asCount,
+  asObject,
+  asString,
+  asStringMap,
+  type JsonObject,
+  optional,
+  parseJson,
+} from './json-fields.ts';
+
+/** Bound of manifests, indexes and configs: they are held in memory. */
+export const MAX_DOCUMENT_BYTES = 8 << 20;
+/** As Docker's own; overlayfs takes 500 of them. */
+export const MAX_LAYERS = 127;
+
+export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
+export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
+export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
+const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
+const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+}
+
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly platform?: Platform | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Manifest {
+  readonly kind: 'manifest';
+  readonly config: Descriptor;
+  /** Lowest first. */
+  readonly layers: readonly Descriptor[];
+}
+
+export interface Index {
+  readonly kind: 'index';
+  readonly manifests: readonly Descriptor[];
+}
+
+/** Throws INVALID_ARGUMENT naming the field that is wrong, UNSUPPORTED for other kinds of documents. */
+export function parseManifest(bytes: Buffer, where: string): Manifest | Index {
+  const document = asObject(parseJson(bytes, where), where);
+  const mediaType = optional(document.mediaType, `${where}: mediaType`, asString) ?? guessMediaType(document);
+  if (mediaType === OCI_INDEX || mediaType === DOCKER_INDEX) {
+    return { kind: 'index', manifests: descriptors(document.manifests, `${where}: manifests`) };
+  }
+  if (mediaType !== OCI_MANIFEST && mediaType !== DOCKER_MANIFEST) {
+    throw new GantryError('UNSUPPORTED', `${where}: the media type ${mediaType} is not supported`, {
+      hint: 'push or save the image again with a current tool',
+    });
+  }
+  const layers = descriptors(document.layers, `${where}: layers`);
+  if (layers.length > MAX_LAYERS) throw new GantryError('INVALID_ARGUMENT', `${where}: more than ${MAX_LAYERS} layers`);
+  return { kind: 'manifest', config: descriptor(document.config, `${where}: config`), layers };
+}
+
+/** The OCI manifest's bytes; the same input gives the same bytes. */
+export function encodeManifest(config: Descriptor, layers: readonly Descriptor[]): Buffer {
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }));
+}
+
+/** The media type is optional in OCI documents. */
+function guessMediaType(document: JsonObject): string {
+  if (document.schemaVersion === 1) return 'of Docker schema 1';
+  return document.manifests === undefined ? OCI_MANIFEST : OCI_INDEX;
+}
+
+function descriptors(value: unknown, where: string): readonly Descriptor[] {
+  return asArray(value ?? [], where).map((item, index) => descriptor(item, `${where}[${index}]`));
+}
+
+function descriptor(value: unknown, where: string): Descriptor {
+  const fields = asObject(value, where);
+  const digest = asString(fields.digest, `${where}.digest`);
+  if (!isDigest(digest)) throw new GantryError('INVALID_ARGUMENT', `${where}.digest is not a sha256 digest`);
+  return {
+    mediaType: optional(fields.mediaType, `${where}.mediaType`, asString) ?? '',
+    digest,
+    size: asCount(fields.size, `${where}.size`),
+    platform: optional(fields.platform, `${where}.platform`, platform),
+    annotations: optional(fields.annotations, `${where}.annotations`, asStringMap),
+  };
+}
+
+function platform(value: unknown, where: string): Platform {
+  const fields = asObject(value, where);
+  return {
+    os: asString(fields.os, `${where}.os`),
+    architecture: asString(fields.architecture, `${where}.architecture`),
+  };
+}

@@ -1,0 +1,199 @@
+/**
+ * Writable file systems over images: DATA_ROOT/snapshots/KEY has fs (overlayfs' upper directory), work, and
+ * snapshot.json, which says over what. It appears whole, by a rename, and goes by one.
+ */
+import { chmod, chown, mkdir, readdir, readFile, realpath, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Native } from '../../native/addon/native.ts';
+import { GantryError } from '../../proto/errors.ts';
+import { type Digest, isDigest, type RandomBytes } from '../../proto/ids.ts';
+import type { GarbageCollector } from './garbage.ts';
+import type { ImageRecord } from './image-index.ts';
+import type { Snapshots } from './images.ts';
+import { asArray, asObject, asString, parseJson } from './json-fields.ts';
+import type { LayerStore } from './layer-store.ts';
+import { countMounts } from './mounts.ts';
+import { Trash } from './trash.ts';
+
+/** What snapshots need of the image store. */
+export interface SnapshotImages {
+  readonly layers: LayerStore;
+  readonly garbage: GarbageCollector;
+  find(reference: string): ImageRecord;
+}
+
+export interface SnapshotStoreOptions {
+  /** DATA_ROOT */
+  readonly dir: string;
+  readonly images: SnapshotImages;
+  readonly native: Pick<Native, 'mountOverlay' | 'unmount'>;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+}
+
+const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const MNT_DETACH = 2;
+
+export class SnapshotStore implements Snapshots {
+  readonly #dir: string;
+  readonly #images: SnapshotImages;
+  readonly #native: Pick<Native, 'mountOverlay' | 'unmount'>;
+  readonly #random: RandomBytes;
+  readonly #logger: Logger;
+  readonly #trash: Trash;
+  /** Chain ids of each snapshot's layers, lowest first. */
+  readonly #layers = new Map<string, readonly Digest[]>();
+  readonly #preparing = new Map<string, Promise<void>>();
+
+  constructor(options: SnapshotStoreOptions) {
+    this.#dir = join(options.dir, 'snapshots');
+    this.#images = options.images;
+    this.#native = options.native;
+    this.#random = options.random;
+    this.#logger = options.logger.child({ component: 'snapshots' });
+    this.#trash = new Trash({
+      dir: join(options.dir, 'snapshots', '.trash'),
+      random: options.random,
+      logger: this.#logger,
+    });
+    this.#images.garbage.addSource(() => ({ blobs: [], layers: [...this.#layers.values()].flat() }));
+  }
+
+  /** Reads what is on disk and clears what a crash left. After the image store's open, before any other call. */
+  async open(): Promise<void> {
+    await mkdir(this.#dir, { recursive: true });
+    await this.#trash.open();
+    await this.#trash.discard(this.#temporaryDirectory());
+    await mkdir(this.#temporaryDirectory());
+    for (const name of await readdir(this.#dir)) {
+      if (KEY.test(name)) await this.#restore(name);
+    }
+  }
+
+  /** When all removed snapshots are deleted. */
+  async settled(): Promise<void> {
+    await this.#trash.settled();
+  }
+
+  async prepare(key: string, image: Digest): Promise<void> {
+    if (!KEY.test(key)) throw new GantryError('INVALID_ARGUMENT', `invalid snapshot key ${JSON.stringify(key)}`);
+    await this.prepareLayers(key, this.#images.find(image).chainIds);
+  }
+
+  /** Like {@link prepare}, over layers that needn't be an image's: chain ids, lowest first. */
+  async prepareLayers(key: string, layers: readonly Digest[]): Promise<void> {
+    const running = this.#preparing.get(key);
+    if (running !== undefined || this.#layers.has(key)) return await running;
+    // Known before the first await, so that no garbage collection takes the layers meanwhile.
+    this.#layers.set(key, layers);
+    const work = this.#prepare(key, layers).finally(() => this.#preparing.delete(key));
+    this.#preparing.set(key, work);
+    await work;
+  }
+
+  async mount(key: string, target: string): Promise<void> {
+    const layers = this.#layers.get(key);
+    if (layers === undefined) throw new GantryError('NOT_FOUND', `there is no snapshot ${key}`);
+    await mkdir(target, { recursive: true });
+    const real = await realpath(target);
+    if ((await countMounts(real)) > 0) return;
+    const lower = layers.map((id) => this.#images.layers.directory(id)).reverse();
+    // overlayfs wants a lower directory; an image without layers has an empty one.
+    if (lower.length === 0) lower.push(join(this.#dir, key, 'empty'));
+    const path = join(this.#dir, key);
+    try {
+      await this.#native.mountOverlay({ lower, upper: this.upper(key), work: join(path, 'work'), target: real });
+    } catch (error) {
+      throw new GantryError('HOST', `mounting the file system of ${key} at ${real} failed: ${String(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async unmount(target: string): Promise<void> {
+    const real = await realpathIfPresent(target);
+    if (real === undefined) return;
+    // Detached: a process that still has its directory there must not make a container unremovable.
+    for (let mounts = await countMounts(real); mounts > 0; mounts--) await this.#native.unmount(real, MNT_DETACH);
+  }
+
+  async remove(key: string): Promise<void> {
+    if (!KEY.test(key)) return;
+    await this.#trash.discard(join(this.#dir, key));
+    this.#layers.delete(key);
+  }
+
+  has(key: string): boolean {
+    return this.#layers.has(key);
+  }
+
+  list(): string[] {
+    return [...this.#layers.keys()];
+  }
+
+  /** The directory with what was changed, in overlayfs' notation. */
+  upper(key: string): string {
+    return join(this.#dir, key, 'fs');
+  }
+
+  async #prepare(key: string, layers: readonly Digest[]): Promise<void> {
+    try {
+      await this.#create(key, layers);
+    } catch (error) {
+      this.#layers.delete(key);
+      throw new GantryError('HOST', `making the writable layer of ${key} failed: ${String(error)}`, { cause: error });
+    }
+  }
+
+  async #create(key: string, layers: readonly Digest[]): Promise<void> {
+    const temporary = join(this.#temporaryDirectory(), this.#random(8).toString('hex'));
+    await mkdir(join(temporary, 'fs'), { recursive: true, mode: 0o755 });
+    await mkdir(join(temporary, 'work'));
+    if (layers.length === 0) await mkdir(join(temporary, 'empty'));
+    await this.#copyRootAttributes(join(temporary, 'fs'), layers.at(-1));
+    await writeFile(join(temporary, 'snapshot.json'), JSON.stringify({ layers }));
+    await rename(temporary, join(this.#dir, key));
+  }
+
+  /** The merged root directory is the upper one: without this it would lose the image's mode and owner. */
+  async #copyRootAttributes(upper: string, top: Digest | undefined): Promise<void> {
+    if (top === undefined) return;
+    const { uid, gid, mode, mtime } = await stat(this.#images.layers.directory(top));
+    await chown(upper, uid, gid);
+    await chmod(upper, mode & 0o7777);
+    await utimes(upper, mtime, mtime);
+  }
+
+  /** A damaged one is left alone: what a container has written isn't ours to throw away. */
+  async #restore(key: string): Promise<void> {
+    try {
+      this.#layers.set(key, await this.#read(key));
+    } catch (error) {
+      this.#logger.error({ err: error, snapshot: key }, 'leaving out a snapshot that cannot be read');
+    }
+  }
+
+  async #read(key: string): Promise<readonly Digest[]> {
+    const path = join(this.#dir, key, 'snapshot.json');
+    const fields = asObject(parseJson(await readFile(path), path), path);
+    return asArray(fields.layers, `${path}: layers`).map((value, index) => {
+      const digest = asString(value, `${path}: layers[${index}]`);
+      if (!isDigest(digest)) throw new GantryError('CORRUPT', `${path}: ${digest} is not a digest`);
+      return digest;
+    });
+  }
+
+  #temporaryDirectory(): string {
+    return join(this.#dir, '.tmp');
+  }
+}
+
+async function realpathIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
