@@ -1,0 +1,116 @@
+/** The build context: a tar from the client, unpacked below DATA_ROOT/build/contexts while the build runs. */
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import dockerignore from '@balena/dockerignore';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import type { RandomBytes } from '../../proto/ids.ts';
+import { resolveInRoot } from '../container/root-files.ts';
+import type { ApplyOptions } from '../image/layer/applier.ts';
+import type { LayerWorkers } from '../image/layer-workers.ts';
+
+const LIMITS: ApplyOptions = { whiteouts: 'literal', maxBytes: 64 * 2 ** 30, maxEntries: 2_000_000 };
+const MAX_DOCKERFILE_BYTES = 16 << 20;
+const DEFAULT_DOCKERFILE = 'Dockerfile';
+
+export class BuildContext {
+  /** Root of the unpacked files. */
+  readonly root: string;
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+    this.root = join(dir, 'files');
+  }
+
+  /** The Dockerfile's text and its name for errors. Throws NOT_FOUND. */
+  async readDockerfile(path: string, text: string): Promise<{ name: string; text: string }> {
+    const name = path === '' ? DEFAULT_DOCKERFILE : path;
+    if (text !== '') return { name, text };
+    const data = await this.#read(name);
+    if (data !== undefined) return { name, text: data };
+    throw new GantryError('NOT_FOUND', `there is no ${name} in the build context`, { hint: 'name it with --file' });
+  }
+
+  /** Removes what .dockerignore, or the Dockerfile's own one, leaves out. The client may have done so already. */
+  async applyIgnoreFile(dockerfile: string): Promise<void> {
+    const patterns = (await this.#read(`${dockerfile}.dockerignore`)) ?? (await this.#read('.dockerignore'));
+    if (patterns === undefined) return;
+    const ignore = dockerignore({ ignorecase: false }).add(patterns);
+    await prune(this.root, '', (path) => ignore.ignores(path));
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  async #read(path: string): Promise<string | undefined> {
+    const absolute = resolveInRoot(this.root, path);
+    try {
+      const data = await readFile(absolute);
+      if (data.length > MAX_DOCKERFILE_BYTES) throw new GantryError('INVALID_ARGUMENT', `${path} is too large`);
+      return data.toString();
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+        return undefined;
+      throw error;
+    }
+  }
+}
+
+export class BuildContexts {
+  readonly #dir: string;
+  readonly #workers: LayerWorkers;
+  readonly #random: RandomBytes;
+
+  constructor(options: { readonly dir: string; readonly workers: LayerWorkers; readonly random: RandomBytes }) {
+    this.#dir = join(options.dir, 'build', 'contexts');
+    this.#workers = options.workers;
+    this.#random = options.random;
+  }
+
+  /** Removes what builds left that were cut off. */
+  async open(): Promise<void> {
+    await rm(this.#dir, { recursive: true, force: true });
+    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
+  }
+
+  /** The caller removes it. */
+  async receive(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<BuildContext> {
+    const dir = join(this.#dir, this.#random(8).toString('hex'));
+    const context = new BuildContext(dir);
+    const spool = join(dir, 'context.tar');
+    try {
+      await mkdir(context.root, { recursive: true });
+      await pipeline(Readable.from(archive, { objectMode: false }), createWriteStream(spool), { signal });
+      await this.#workers.run({
+        kind: 'unpack',
+        archive: spool,
+        target: context.root,
+        options: LIMITS,
+        verified: undefined,
+      });
+      await rm(spool);
+      return context;
+    } catch (error) {
+      await context.remove();
+      const { code, message, hint } = toGantryError(error);
+      throw new GantryError(code, `reading the build context: ${message}`, { hint, cause: error });
+    }
+  }
+}
+
+/** An ignored directory stays as long as something in it isn't ignored. */
+async function prune(root: string, directory: string, ignores: (path: string) => boolean): Promise<void> {
+  for (const entry of await readdir(join(root, directory), { withFileTypes: true })) {
+    const path = directory === '' ? entry.name : `${directory}/${entry.name}`;
+    if (entry.isDirectory()) {
+      await prune(root, path, ignores);
+      if (ignores(path) && (await readdir(join(root, path))).length === 0) await rmdir(join(root, path));
+    } else if (ignores(path)) {
+      await rm(join(root, path), { force: true });
+    }
+  }
+}

@@ -1,0 +1,221 @@
+/** Which stages of a Dockerfile have to be built, on what, and for which target. Pure. */
+import { GantryError } from '../../proto/errors.ts';
+import { type Dockerfile, type Instruction, instructionError } from './dockerfile.ts';
+import { expandWord, splitPair, splitWords, type Variables } from './words.ts';
+
+export type StageBase =
+  | { readonly kind: 'scratch' }
+  | { readonly kind: 'stage'; readonly index: number }
+  | { readonly kind: 'image'; readonly reference: string };
+
+export interface Stage {
+  readonly index: number;
+  /** Lower case; undefined without AS. */
+  readonly name: string | undefined;
+  readonly from: Instruction;
+  readonly base: StageBase;
+  readonly instructions: readonly Instruction[];
+  /** Where each COPY --from of it takes its files. */
+  readonly sources: ReadonlyMap<Instruction, StageBase>;
+}
+
+export interface BuildPlan {
+  /** Those needed, in the order of the file; the target is the last. */
+  readonly stages: readonly Stage[];
+  readonly escapeChar: string;
+  /** ARGs before the first FROM, with their values. */
+  readonly globalArgs: ReadonlyMap<string, string>;
+  /** All names that an ARG declares, anywhere. */
+  readonly declaredArgs: ReadonlySet<string>;
+}
+
+export interface PlanOptions {
+  /** Name or number of a stage; empty: the last. */
+  readonly target: string;
+  readonly args: Readonly<Record<string, string>>;
+  readonly platform: { readonly os: string; readonly architecture: string };
+}
+
+/** Throws INVALID_ARGUMENT and UNSUPPORTED with file and line. */
+export function planBuild(dockerfile: Dockerfile, options: PlanOptions): BuildPlan {
+  const { instructions, escapeChar, file } = dockerfile;
+  const first = instructions.findIndex(({ keyword }) => keyword === 'FROM');
+  if (first === -1) throw new GantryError('INVALID_ARGUMENT', `${file}: there is no FROM`);
+  const before = instructions.slice(0, first);
+  const stray = before.find(({ keyword }) => keyword !== 'ARG');
+  if (stray !== undefined)
+    throw instructionError(stray, `${stray.keyword} before the first FROM; only ARG may come there`);
+  const globalArgs = readGlobalArgs(before, escapeChar, options);
+  const stages = readStages(instructions.slice(first), escapeChar, globalArgs, options);
+  return {
+    stages: neededStages(stages, findTarget(stages, options.target)),
+    escapeChar,
+    globalArgs,
+    declaredArgs: new Set(
+      instructions.filter(({ keyword }) => keyword === 'ARG').flatMap((arg) => argNames(arg, escapeChar)),
+    ),
+  };
+}
+
+/** What ARG means by platform names that Docker defines. */
+export function platformArgs({ os, architecture }: PlanOptions['platform']): ReadonlyMap<string, string> {
+  const entries = ['TARGET', 'BUILD'].flatMap((prefix) => [
+    [`${prefix}PLATFORM`, `${os}/${architecture}`] as const,
+    [`${prefix}OS`, os] as const,
+    [`${prefix}ARCH`, architecture] as const,
+    [`${prefix}VARIANT`, ''] as const,
+  ]);
+  return new Map(entries);
+}
+
+/** NAME or NAME=default, several in one instruction; the default not yet expanded. */
+export function argDeclarations(
+  { text }: Instruction,
+  escapeChar: string,
+): { name: string; value: string | undefined }[] {
+  return splitWords(text, escapeChar).map((word) => {
+    const { name, value } = splitPair(word) ?? { name: word, value: undefined };
+    return { name, value };
+  });
+}
+
+function argNames(instruction: Instruction, escapeChar: string): string[] {
+  return argDeclarations(instruction, escapeChar).map(({ name }) => name);
+}
+
+function readGlobalArgs(
+  declarations: readonly Instruction[],
+  escapeChar: string,
+  options: PlanOptions,
+): Map<string, string> {
+  const values = new Map(platformArgs(options.platform));
+  for (const instruction of declarations) {
+    for (const { name, value } of argDeclarations(instruction, escapeChar)) {
+      const given =
+        options.args[name] ?? (value === undefined ? undefined : expand(instruction, value, escapeChar, values));
+      if (given !== undefined) values.set(name, given);
+    }
+  }
+  return values;
+}
+
+function readStages(
+  instructions: readonly Instruction[],
+  escapeChar: string,
+  globalArgs: ReadonlyMap<string, string>,
+  options: PlanOptions,
+): Stage[] {
+  const stages: Stage[] = [];
+  for (const [position, from] of instructions.entries()) {
+    if (from.keyword !== 'FROM') continue;
+    const next = instructions.findIndex(({ keyword }, index) => index > position && keyword === 'FROM');
+    const own = instructions.slice(position + 1, next === -1 ? undefined : next);
+    const { reference, name } = parseFrom(from, escapeChar, globalArgs, options);
+    const index = stages.length;
+    if (name !== undefined && stages.some((stage) => stage.name === name)) {
+      throw instructionError(from, `a stage is named ${name} already`);
+    }
+    const sources = own.flatMap((instruction) => {
+      const source = instruction.flags.get('from');
+      return source === undefined ? [] : [[instruction, findSource(stages, source, instruction)] as const];
+    });
+    stages.push({ index, name, from, base: findBase(stages, reference), instructions: own, sources: new Map(sources) });
+  }
+  return stages;
+}
+
+const STAGE_NAME = /^[a-z][a-z0-9_.-]*$/;
+
+function parseFrom(
+  from: Instruction,
+  escapeChar: string,
+  globalArgs: ReadonlyMap<string, string>,
+  options: PlanOptions,
+): { reference: string; name: string | undefined } {
+  const [image = '', as, name, ...rest] = from.text.split(/\s+/);
+  if (rest.length > 0 || (as !== undefined && (as.toUpperCase() !== 'AS' || name === undefined))) {
+    throw instructionError(from, 'FROM is written FROM IMAGE [AS NAME]');
+  }
+  checkPlatform(from, escapeChar, globalArgs, options);
+  const reference = expand(from, image, escapeChar, globalArgs);
+  if (reference === '') {
+    throw instructionError(from, `the base image ${image} is empty`, {
+      hint: 'give the ARG a default, or use --build-arg',
+    });
+  }
+  const lower = name?.toLowerCase();
+  if (lower !== undefined && !STAGE_NAME.test(lower))
+    throw instructionError(from, `invalid stage name ${JSON.stringify(name)}`);
+  return { reference, name: lower };
+}
+
+function checkPlatform(
+  from: Instruction,
+  escapeChar: string,
+  globalArgs: ReadonlyMap<string, string>,
+  options: PlanOptions,
+): void {
+  const flag = from.flags.get('platform');
+  const wanted = flag === undefined ? '' : expand(from, flag, escapeChar, globalArgs);
+  const { os, architecture } = options.platform;
+  if (wanted === '' || wanted === `${os}/${architecture}`) return;
+  throw instructionError(from, `building for ${wanted} is not supported on ${os}/${architecture}`, {
+    code: 'UNSUPPORTED',
+    hint: 'build on a host of that platform',
+  });
+}
+
+function findBase(stages: readonly Stage[], reference: string): StageBase {
+  if (reference === 'scratch') return { kind: 'scratch' };
+  const stage = stages.find(({ name }) => name === reference.toLowerCase());
+  return stage === undefined ? { kind: 'image', reference } : { kind: 'stage', index: stage.index };
+}
+
+/** COPY --from: a stage above by name or number, otherwise an image. */
+function findSource(stages: readonly Stage[], source: string, instruction: Instruction): StageBase {
+  if (source.includes('$'))
+    throw instructionError(instruction, 'variables in --from are not supported', {
+      code: 'UNSUPPORTED',
+      hint: 'name the stage or image',
+    });
+  if (source === 'scratch') throw instructionError(instruction, '--from=scratch has no files');
+  const base = findBase(stages, source);
+  if (base.kind === 'stage' || !/^\d+$/.test(source)) return base;
+  if (Number(source) < stages.length) return { kind: 'stage', index: Number(source) };
+  throw instructionError(instruction, `--from=${source} is not a stage above this one`);
+}
+
+function findTarget(stages: readonly Stage[], target: string): Stage {
+  const last = stages.at(-1);
+  const found =
+    target === '' ? last : stages.find(({ name, index }) => name === target.toLowerCase() || String(index) === target);
+  if (found !== undefined) return found;
+  throw new GantryError('INVALID_ARGUMENT', `there is no stage ${JSON.stringify(target)} to build`, {
+    hint: `stages are ${stages.map(({ name, index }) => name ?? index).join(', ')}`,
+  });
+}
+
+function neededStages(stages: readonly Stage[], target: Stage): Stage[] {
+  const needed = new Set<number>();
+  const visit = (stage: Stage): void => {
+    if (needed.has(stage.index)) return;
+    needed.add(stage.index);
+    for (const base of [stage.base, ...stage.sources.values()]) {
+      const below = base.kind === 'stage' ? stages[base.index] : undefined;
+      if (below !== undefined) visit(below);
+    }
+  };
+  visit(target);
+  // A stage comes after all that it needs, so the target is the last.
+  return stages.filter(({ index }) => needed.has(index));
+}
+
+function expand(at: Instruction, text: string, escapeChar: string, values: ReadonlyMap<string, string>): string {
+  const variables: Variables = (name) => values.get(name);
+  try {
+    return expandWord(text, { variables, escapeChar });
+  } catch (error) {
+    if (!(error instanceof GantryError)) throw error;
+    throw instructionError(at, error.message, { code: error.code, hint: error.hint, cause: error });
+  }
+}

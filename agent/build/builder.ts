@@ -1,0 +1,16 @@
+/** What the engine's API asks of the image builder. */
+import type { ImageBuildOptions, ImageBuildResponse } from '../../proto/generated/gantry/v1/engine.ts';
+
+export interface Builder {
+  /**
+   * Builds an image from a Dockerfile. `context` is a tar of the build context, plain, gzip or zstd. Yields steps and
+   * their output, and last the image's id. Throws INVALID_ARGUMENT and UNSUPPORTED with "Dockerfile:LINE: ...",
+   * IMAGE_NOT_FOUND for a missing base, CANCELLED when `signal` aborts; a failed build names nothing and leaves
+   * nothing but cached steps.
+   */
+  build(
+    options: ImageBuildOptions,
+    context: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): AsyncIterable<ImageBuildResponse>;
+}

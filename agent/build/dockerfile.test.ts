@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
+import { planBuild } from './build-plan.ts';
+import { applyChanges, commandOf } from './config-changes.ts';
+import { parseDockerfile } from './dockerfile.ts';
+
+const parse = (text: string) => parseDockerfile(text, 'Dockerfile').instructions;
+const plan = (text: string, target = '', args: Record<string, string> = {}) =>
+  planBuild(parseDockerfile(text, 'Dockerfile'), { target, args, platform: { os: 'linux', architecture: 'amd64' } });
+
+describe('Dockerfiles', () => {
+  it('joins lines, drops comments, and keeps line numbers', () => {
+    const text = ['# comment', '', 'FROM scratch', 'RUN a \\', '  # between', '', '  && b', 'run c'].join('\n');
+    expect(parse(text).map(({ keyword, line, text }) => [keyword, line, text])).toEqual([
+      ['FROM', 3, 'scratch'],
+      ['RUN', 4, 'a   && b'],
+      ['RUN', 8, 'c'],
+    ]);
+  });
+
+  it('obeys the escape directive, Windows line ends and a byte order mark', () => {
+    expect(parse('\uFEFF# escape=`\r\nFROM scratch\r\nRUN a `\r\n  b\\\r\n').at(-1)?.text).toBe('a   b\\');
+  });
+
+  it('reads flags and here-documents', () => {
+    const [copy, run] = parse(
+      "FROM scratch\nCOPY --chown=1:2 --chmod=0755 <<EOF <<-'B' /x/\n$A\nEOF\n\tkeep\n\tB\nRUN cat <<EOF > /y\nhello\nEOF\n",
+    ).slice(1);
+    expect(copy).toMatchObject({
+      flags: new Map([
+        ['chown', '1:2'],
+        ['chmod', '0755'],
+      ]),
+      summary: "COPY --chown=1:2 --chmod=0755 <<EOF <<-'B' /x/",
+    });
+    expect(copy?.heredocs).toEqual([
+      { name: 'EOF', content: '$A\n', expand: true, marker: '<<EOF' },
+      { name: 'B', content: 'keep\n', expand: false, marker: "<<-'B'" },
+    ]);
+    expect(run?.heredocs).toMatchObject([{ content: 'hello\n' }]);
+  });
+
+  it.each([
+    ['FROM scratch\nFETCH x', 'Dockerfile:2: unknown instruction: FETCH'],
+    ['FROM scratch\nONBUILD RUN x', 'Dockerfile:2: ONBUILD is not supported'],
+    ['FROM scratch\nRUN --mount=type=cache,target=/x y', 'Dockerfile:2: RUN --mount is not supported'],
+    ['FROM scratch\nCOPY --link a b', 'Dockerfile:2: COPY --link is not supported'],
+    ['FROM scratch\nCOPY --chwon=1 a b', 'Dockerfile:2: unknown flag: COPY --chwon'],
+    ['FROM scratch\nCOPY --chown a b', 'Dockerfile:2: COPY --chown requires a value'],
+    ['FROM scratch\n\nENV', 'Dockerfile:3: ENV requires an argument'],
+    ['FROM scratch\nRUN <<EOF\nx', 'Dockerfile:2: unterminated here-document: no line "EOF"'],
+  ])('refuses %j', (text, message) => {
+    expect(() => parse(text)).toThrow(message);
+  });
+});
+
+describe('plans', () => {
+  it('leaves out stages that the target does not need', () => {
+    const text =
+      'FROM a AS one\nFROM b AS two\nFROM one AS three\nCOPY --from=0 /x /\nFROM scratch\nCOPY --from=three /x /\n';
+    expect(plan(text).stages.map(({ index }) => index)).toEqual([0, 2, 3]);
+    expect(plan(text, 'two').stages.map(({ index }) => index)).toEqual([1]);
+    expect(plan(text, '0').stages.map(({ index }) => index)).toEqual([0]);
+  });
+
+  it('puts build arguments into FROM', () => {
+    const text = 'ARG TAG=1\nARG IMAGE=busybox:$TAG\nFROM ${IMAGE}\n';
+    expect(plan(text).stages[0]?.base).toEqual({ kind: 'image', reference: 'busybox:1' });
+    expect(plan(text, '', { TAG: '2' }).stages[0]?.base).toEqual({ kind: 'image', reference: 'busybox:2' });
+    expect(plan('FROM x-$TARGETARCH\n').stages[0]?.base).toEqual({ kind: 'image', reference: 'x-amd64' });
+  });
+
+  it.each([
+    ['', '', 'Dockerfile: there is no FROM'],
+    ['RUN x\nFROM a', '', 'Dockerfile:1: RUN before the first FROM'],
+    ['FROM a b c', '', 'Dockerfile:1: FROM is written'],
+    ['FROM $X', '', 'Dockerfile:1: the base image $X is empty'],
+    ['FROM a AS x\nFROM b AS X', '', 'Dockerfile:2: a stage is named x already'],
+    ['FROM a\nCOPY --from=1 x y', '', 'Dockerfile:2: --from=1 is not a stage above'],
+    ['FROM --platform=linux/arm64 a', '', 'Dockerfile:1: building for linux/arm64'],
+    ['FROM a', 'nope', 'there is no stage "nope"'],
+  ])('refuses %j', (text, target, message) => {
+    expect(() => plan(text, target)).toThrow(message);
+  });
+});
+
+describe('changes of the config', () => {
+  const change = (...changes: string[]) =>
+    applyChanges(ImageConfig.create({ env: ['PATH=/bin', 'A=1'], dir: '/srv', command: ['old'] }), changes);
+
+  it('sets, replaces and expands', () => {
+    expect(change('ENV A=2 B=$A/x', 'ENV OLD form  of it')).toMatchObject({
+      env: ['PATH=/bin', 'A=2', 'B=1/x', 'OLD=form  of it'],
+    });
+    expect(change('WORKDIR app', 'WORKDIR $A')).toMatchObject({ dir: '/srv/app/1' });
+    expect(change('LABEL a="b c" "d e"=f')).toMatchObject({ labels: { a: 'b c', 'd e': 'f' } });
+    expect(change('EXPOSE 80 443/tcp 53/udp 8000-8002')).toMatchObject({
+      exposedPorts: ['80/tcp', '443/tcp', '53/udp', '8000/tcp', '8001/tcp', '8002/tcp'],
+    });
+    expect(change('VOLUME ["/a b"]', 'VOLUME /c /d')).toMatchObject({ volumes: ['/a b', '/c', '/d'] });
+  });
+
+  it('knows exec and shell form, and that an entrypoint drops an inherited command', () => {
+    expect(change('CMD ["a", "b"]')).toMatchObject({ command: ['a', 'b'] });
+    expect(change('SHELL ["/bin/ash", "-ec"]', 'CMD echo  "$A"')).toMatchObject({
+      command: ['/bin/ash', '-ec', 'echo  "$A"'],
+    });
+    expect(change('ENTRYPOINT ["x"]')).toMatchObject({ entrypoint: ['x'], command: [] });
+    expect(change('CMD ["y"]', 'ENTRYPOINT ["x"]')).toMatchObject({ entrypoint: ['x'], command: ['y'] });
+    expect(commandOf({ text: '[ -f x ] && y' }, ImageConfig.create())).toEqual(['/bin/sh', '-c', '[ -f x ] && y']);
+  });
+
+  it('reads healthchecks', () => {
+    expect(change('HEALTHCHECK --interval=1m30s --timeout=500ms --retries=3 CMD ["a"]').healthcheck).toMatchObject({
+      test: ['CMD', 'a'],
+      intervalMs: 90_000,
+      timeoutMs: 500,
+      retries: 3,
+    });
+    expect(change('HEALTHCHECK NONE').healthcheck?.test).toEqual(['NONE']);
+  });
+
+  it.each([
+    ['ENV A', /has no value/],
+    ['ENV A=1 B', /is not NAME=VALUE/],
+    ['EXPOSE 99999', /invalid port/],
+    ['SHELL /bin/sh', /JSON array/],
+    ['STOPSIGNAL ??', /invalid signal/],
+    ['HEALTHCHECK true', /followed by NONE or by CMD/],
+    ['HEALTHCHECK --interval=5 CMD true', /invalid duration/],
+    ['RUN true', /not a change of the config/],
+  ])('refuses %s', (text, message) => {
+    expect(() => change(text)).toThrow(message);
+  });
+});

@@ -1,0 +1,113 @@
+/** Steps that make a layer: a change of a root file system, taken from the cache or made and packed. */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest, RandomBytes } from '../../proto/ids.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import type { SnapshotStore } from '../image/snapshot-store.ts';
+import type { BuildCache, CachedLayer, CacheEntry } from './build-cache.ts';
+
+const KEY_PREFIX = 'build-';
+
+export interface LayerStepParts {
+  /** DATA_ROOT */
+  readonly dir: string;
+  readonly images: Pick<ImageStore, 'content' | 'layers' | 'workers'>;
+  readonly snapshots: SnapshotStore;
+  readonly cache: BuildCache;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly random: RandomBytes;
+}
+
+export interface LayerStep {
+  /** Chain ids of the layers below, lowest first. */
+  readonly chain: readonly Digest[];
+  readonly key: string;
+  readonly useCache: boolean;
+  /** Called when it has turned out whether the step is cached, before it runs. */
+  readonly announce: (cached: boolean) => void;
+  /** Changes the mounted root file system. */
+  readonly change: (rootfs: string) => Promise<void>;
+}
+
+export class LayerSteps {
+  readonly #parts: LayerStepParts;
+  readonly #mounts: string;
+
+  constructor(parts: LayerStepParts) {
+    this.#parts = parts;
+    this.#mounts = join(parts.dir, 'build', 'mounts');
+  }
+
+  /** Removes what builds left that were cut off. Before any build. */
+  async open(): Promise<void> {
+    await mkdir(this.#mounts, { recursive: true });
+    for (const name of await readdir(this.#mounts)) await this.#discard(name);
+    for (const key of this.#parts.snapshots.list())
+      if (key.startsWith(KEY_PREFIX)) await this.#parts.snapshots.remove(key);
+  }
+
+  /** The caller holds the garbage collector. */
+  async run(step: LayerStep): Promise<CacheEntry> {
+    const cached = step.useCache ? this.#lookUp(step.key) : undefined;
+    step.announce(cached !== undefined);
+    if (cached !== undefined) return cached;
+    const layer = await this.#withSnapshot(step.chain, async (rootfs, key) => {
+      await step.change(rootfs);
+      await this.#parts.snapshots.unmount(rootfs);
+      return await this.#pack(key, step.chain.at(-1));
+    });
+    const entry: CacheEntry = { layer, createdAtMs: this.#parts.clock() };
+    await this.#parts.cache.put(step.key, entry);
+    return entry;
+  }
+
+  /** The root file system of these layers, mounted while `work` runs; what is written to it is dropped. */
+  async withRootfs<T>(chain: readonly Digest[], work: (rootfs: string) => Promise<T>): Promise<T> {
+    return await this.#withSnapshot(chain, work);
+  }
+
+  #lookUp(key: string): CacheEntry | undefined {
+    const { cache, images } = this.#parts;
+    const entry = cache.get(key);
+    const layer = entry?.layer;
+    const complete =
+      layer === undefined || (images.content.has(layer.digest) && images.layers.get(layer.chainId) !== undefined);
+    return complete ? entry : undefined;
+  }
+
+  async #withSnapshot<T>(chain: readonly Digest[], work: (rootfs: string, key: string) => Promise<T>): Promise<T> {
+    const key = KEY_PREFIX + this.#parts.random(8).toString('hex');
+    const rootfs = join(this.#mounts, key);
+    try {
+      await this.#parts.snapshots.prepareLayers(key, chain);
+      await this.#parts.snapshots.mount(key, rootfs);
+      return await work(rootfs, key);
+    } finally {
+      await this.#discard(key);
+    }
+  }
+
+  async #discard(key: string): Promise<void> {
+    const rootfs = join(this.#mounts, key);
+    await this.#parts.snapshots.unmount(rootfs);
+    await rm(rootfs, { recursive: true, force: true });
+    await this.#parts.snapshots.remove(key);
+  }
+
+  /** The snapshot's upper directory becomes a blob and, by a rename, an unpacked layer. Undefined if it is empty. */
+  async #pack(key: string, parent: Digest | undefined): Promise<CachedLayer | undefined> {
+    const { content, layers, workers } = this.#parts.images;
+    const upper = this.#parts.snapshots.upper(key);
+    const archive = content.ingestPath();
+    try {
+      const { digest, size, sizeBytes, entries } = await workers.run({ kind: 'pack', source: upper, archive });
+      if (entries === 0) return undefined;
+      await content.adopt(archive, digest);
+      const { chainId, diffId } = await layers.adopt({ diffId: digest, parent, sizeBytes }, upper);
+      return { diffId, chainId, digest, size, sizeBytes };
+    } finally {
+      await rm(archive, { force: true });
+    }
+  }
+}
