@@ -26,12 +26,11 @@ int fail_with(struct failure *failure, int error, const char *syscall, const cha
 napi_value failure_to_error(napi_env env, const struct failure *failure);
 /* Throws it; returns NULL, so that callers can `return throw_failure(...)`. */
 napi_value throw_failure(napi_env env, const struct failure *failure);
+napi_value throw_out_of_memory(napi_env env);
 /* Throws a TypeError with Node's code for bad arguments; returns NULL. */
 napi_value throw_argument(napi_env env, const char *name, const char *expected);
 
 /* ---- arguments.c: each returns false with an exception pending when the value won't do ---- */
-
-#define MAX_ARGUMENTS 5
 
 /* Reads exactly `count` arguments. */
 bool arguments(napi_env env, napi_callback_info info, size_t count, napi_value *values);
@@ -52,7 +51,7 @@ bool argument_property(napi_env env, napi_value object, const char *name, napi_v
 
 /* ---- work.c ---- */
 
-/* One call that returns a promise. It is the first member of the call's own struct, made with calloc. */
+/* One call that returns a promise. It is the first member of the call's own struct. */
 struct work {
   /* Runs on a fresh thread, which ends with it: it may change that thread's namespaces and directory. Fills failure. */
   void (*run)(struct work *work);
@@ -66,6 +65,8 @@ struct work {
   napi_threadsafe_function done;
 };
 
+/* A zeroed call's struct of that size; NULL with an exception pending. */
+void *work_allocate(napi_env env, size_t size);
 /* Starts the work, which it owns from here on, and returns the promise. */
 napi_value work_start(napi_env env, struct work *work);
 /* Turns the pending exception of a failed argument check into a rejected promise. `work` (or NULL) is destroyed. */

@@ -45,6 +45,12 @@ napi_value throw_failure(napi_env env, const struct failure *failure) {
   return NULL;
 }
 
+napi_value throw_out_of_memory(napi_env env) {
+  struct failure failure;
+  fail_with(&failure, ENOMEM, "malloc", NULL);
+  return throw_failure(env, &failure);
+}
+
 napi_value throw_argument(napi_env env, const char *name, const char *expected) {
   char message[256];
   snprintf(message, sizeof message, "The \"%s\" argument must be %s", name, expected);

@@ -33,8 +33,8 @@ static void mount_destroy(struct work *work) {
 }
 
 napi_value mount_filesystem(napi_env env, napi_callback_info info) {
-  struct mount_call *call = calloc(1, sizeof *call);
-  if (call == NULL) return throw_argument(env, "target", "given when there is memory");
+  struct mount_call *call = work_allocate(env, sizeof *call);
+  if (call == NULL) return NULL;
   call->work.run = mount_run;
   call->work.destroy = mount_destroy;
   napi_value values[5];
@@ -66,8 +66,8 @@ static void unmount_destroy(struct work *work) {
 }
 
 napi_value unmount(napi_env env, napi_callback_info info) {
-  struct unmount_call *call = calloc(1, sizeof *call);
-  if (call == NULL) return throw_argument(env, "target", "given when there is memory");
+  struct unmount_call *call = work_allocate(env, sizeof *call);
+  if (call == NULL) return NULL;
   call->work.run = unmount_run;
   call->work.destroy = unmount_destroy;
   napi_value values[2];

@@ -66,8 +66,8 @@ static void netlink_open_destroy(struct work *work) {
 }
 
 napi_value netlink_open(napi_env env, napi_callback_info info) {
-  struct netlink_open *call = calloc(1, sizeof *call);
-  if (call == NULL) return throw_argument(env, "netnsPath", "given when there is memory");
+  struct netlink_open *call = work_allocate(env, sizeof *call);
+  if (call == NULL) return NULL;
   call->fd = -1;
   call->work.run = netlink_open_run;
   call->work.result = netlink_open_result;
@@ -278,8 +278,8 @@ static bool read_request_arguments(napi_env env, napi_callback_info info, struct
 }
 
 napi_value netlink_request(napi_env env, napi_callback_info info) {
-  struct netlink_request *call = calloc(1, sizeof *call);
-  if (call == NULL) return throw_argument(env, "message", "given when there is memory");
+  struct netlink_request *call = work_allocate(env, sizeof *call);
+  if (call == NULL) return NULL;
   call->tail = &call->head;
   call->work.run = netlink_request_run;
   call->work.result = netlink_request_result;

@@ -86,8 +86,8 @@ static void create_netns_destroy(struct work *work) {
 }
 
 napi_value create_netns(napi_env env, napi_callback_info info) {
-  struct create_netns *call = calloc(1, sizeof *call);
-  if (call == NULL) return throw_argument(env, "path", "given when there is memory");
+  struct create_netns *call = work_allocate(env, sizeof *call);
+  if (call == NULL) return NULL;
   call->work.run = create_netns_run;
   call->work.destroy = create_netns_destroy;
   napi_value values[1];
@@ -189,8 +189,8 @@ static bool read_socket_arguments(napi_env env, napi_callback_info info, struct 
 }
 
 napi_value socket_in_netns(napi_env env, napi_callback_info info) {
-  struct socket_in_netns *call = calloc(1, sizeof *call);
-  if (call == NULL) return throw_argument(env, "socket", "given when there is memory");
+  struct socket_in_netns *call = work_allocate(env, sizeof *call);
+  if (call == NULL) return NULL;
   call->fd = -1;
   call->work.run = socket_in_netns_run;
   call->work.result = socket_in_netns_result;

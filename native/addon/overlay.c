@@ -166,7 +166,7 @@ static bool read_layers(napi_env env, napi_value array, struct overlay_call *cal
       napi_get_array_length(env, array, &count) != napi_ok || count == 0 || count > MAX_LAYERS)
     return throw_argument(env, "lower", "an array of 1 to 500 directories") != NULL;
   call->lower = calloc(count, sizeof *call->lower);
-  if (call->lower == NULL) return throw_argument(env, "lower", "given when there is memory") != NULL;
+  if (call->lower == NULL) return throw_out_of_memory(env) != NULL;
   for (uint32_t i = 0; i < count; i++) {
     napi_value item;
     if (napi_get_element(env, array, i, &item) != napi_ok || !argument_string(env, item, "lower", &call->lower[i]))
@@ -192,8 +192,8 @@ static bool read_overlay_arguments(napi_env env, napi_callback_info info, struct
 }
 
 napi_value mount_overlay(napi_env env, napi_callback_info info) {
-  struct overlay_call *call = calloc(1, sizeof *call);
-  if (call == NULL) return throw_argument(env, "overlay", "given when there is memory");
+  struct overlay_call *call = work_allocate(env, sizeof *call);
+  if (call == NULL) return NULL;
   call->work.run = overlay_run;
   call->work.destroy = overlay_destroy;
   if (!read_overlay_arguments(env, info, call)) return work_reject(env, &call->work);

@@ -54,6 +54,12 @@ static int start_thread(struct work *work) {
   return error;
 }
 
+void *work_allocate(napi_env env, size_t size) {
+  void *work = calloc(1, size);
+  if (work == NULL) throw_out_of_memory(env);
+  return work;
+}
+
 napi_value work_start(napi_env env, struct work *work) {
   napi_value promise, name;
   if (napi_create_string_utf8(env, "gantry", NAPI_AUTO_LENGTH, &name) != napi_ok ||
