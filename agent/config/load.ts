@@ -1,0 +1,76 @@
+/** gantryd's options from its command line, the environment and the file. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { Command } from 'commander';
+import { GantryError } from '../../proto/errors.ts';
+import { parseConfigFile } from './file.ts';
+import {
+  type DaemonOptions,
+  OPTION_NAMES,
+  type OptionName,
+  resolveOptions,
+  type Settings,
+  settingsFromEnvironment,
+} from './options.ts';
+
+const DEFAULT_FILE = '/etc/gantry/gantryd.json';
+
+/** `argv`: the arguments alone. Prints and exits for --help and --version, and for flags that it doesn't know. */
+export function loadOptions(argv: readonly string[], env: NodeJS.ProcessEnv, version: string): DaemonOptions {
+  const flags = parseFlags(argv, version);
+  return resolveOptions([flags.settings, settingsFromEnvironment(env), fileSettings(flags.file, env)], hostname());
+}
+
+interface Flags {
+  readonly settings: Settings;
+  readonly file: string | undefined;
+}
+
+function parseFlags(argv: readonly string[], version: string): Flags {
+  const append = (value: string, before: string[] = []) => [...before, value];
+  const command = new Command('gantryd')
+    .description('Runs the containers of one host, and its part in a cluster.')
+    .option('--data-root <dir>', 'what must survive a reboot: images, containers, volumes (default: /var/lib/gantry)')
+    .option('--exec-root <dir>', 'what must not: sockets, mounts, state of running containers (default: /run/gantry)')
+    .option('--host <address>', 'unix:///PATH to listen on; may be repeated (default: EXEC_ROOT/gantry.sock)', append)
+    .option('--advertise-addr <ip[:port]>', 'where other nodes reach this one')
+    .option('--name <name>', "the node's name (default: the host's)")
+    .option('--config <file>', `options as a JSON object (default: ${DEFAULT_FILE}, if it is there)`)
+    .option('--log-level <level>', 'fatal, error, warn, info, debug or trace (default: info)')
+    .version(version)
+    .allowExcessArguments(false)
+    .parse(argv, { from: 'user' });
+  const values = command.opts<Record<string, string | string[] | undefined>>();
+  return { settings: settingsFromFlags(values), file: values.config as string | undefined };
+}
+
+function settingsFromFlags(values: Readonly<Record<string, string | string[] | undefined>>): Settings {
+  const settings: Settings = {};
+  for (const name of OPTION_NAMES) {
+    const value = values[camelCase(name)];
+    if (value === undefined) continue;
+    const given = typeof value === 'string' ? [value] : value;
+    settings[name] = given.map((text) => ({ value: text, origin: `--${name}` }));
+  }
+  return settings;
+}
+
+function camelCase(name: OptionName): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The file named by the flag or GANTRY_CONFIG must be there, the default one needn't. */
+function fileSettings(flag: string | undefined, env: NodeJS.ProcessEnv): Settings {
+  const named = flag ?? (env.GANTRY_CONFIG || undefined);
+  const path = named ?? DEFAULT_FILE;
+  try {
+    return parseConfigFile(path, readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof GantryError) throw error;
+    if (named === undefined && error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    throw new GantryError('INVALID_ARGUMENT', `cannot read the configuration file ${path}`, {
+      hint: 'name a file that is there with --config, or none',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parseConfigFile } from './file.ts';
+import { loadOptions } from './load.ts';
+import { resolveOptions, settingsFromEnvironment } from './options.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'gantry-config-'));
+const file = join(directory, 'gantryd.json');
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function load(argv: string[], env: Record<string, string> = {}, text = '{}') {
+  writeFileSync(file, text);
+  return loadOptions(['--config', file, ...argv], env, '1');
+}
+
+describe('gantryd’s options', () => {
+  it('have defaults', () => {
+    expect(resolveOptions([], 'machine')).toEqual({
+      dataRoot: '/var/lib/gantry',
+      execRoot: '/run/gantry',
+      sockets: ['/run/gantry/gantry.sock'],
+      advertiseAddr: '',
+      name: 'machine',
+      logLevel: 'info',
+    });
+  });
+
+  it('put the socket into an exec root of their own', () => {
+    expect(load(['--exec-root', '/run/other/']).sockets).toEqual(['/run/other/gantry.sock']);
+  });
+
+  it('come from flags, else the environment, else the file', () => {
+    const text = '{"name": "file", "data-root": "/file", "log-level": "warn"}';
+    const env = { GANTRY_NAME: 'env', GANTRY_DATA_ROOT: '/env' };
+    expect(load(['--name', 'flag'], env, text)).toMatchObject({ name: 'flag', dataRoot: '/env', logLevel: 'warn' });
+  });
+
+  it('take several hosts', () => {
+    expect(load(['--host', 'unix:///a', '--host', 'unix:///b']).sockets).toEqual(['/a', '/b']);
+    expect(load([], { GANTRY_HOST: 'unix:///a, unix:///b' }).sockets).toEqual(['/a', '/b']);
+    expect(load([], {}, '{"host": ["unix:///a", "unix:///b"]}').sockets).toEqual(['/a', '/b']);
+    expect(load([], {}, '{"host": "unix:///a"}').sockets).toEqual(['/a']);
+  });
+
+  it('ignore empty variables', () => {
+    expect(settingsFromEnvironment({ GANTRY_NAME: '', OTHER: 'x' })).toEqual({});
+  });
+
+  it.each([
+    [['--data-root', 'relative'], '--data-root: invalid value "relative"'],
+    [['--host', 'tcp://0.0.0.0:2375'], "--host: gantryd doesn't listen on tcp://0.0.0.0:2375"],
+    [['--host', 'http://x'], '--host: invalid value "http://x"'],
+    [['--host', 'unix://relative'], '--host: invalid value "relative"'],
+    [['--advertise-addr', 'eth0'], '--advertise-addr: invalid value "eth0"'],
+    [['--name', 'a b'], '--name: invalid value "a b"'],
+    [['--log-level', 'loud'], '--log-level: invalid value "loud"'],
+  ])('refuse %j', (argv, message) => {
+    expect(() => load(argv)).toThrow(message);
+  });
+
+  it.each(['192.0.2.1', '192.0.2.1:2378', '[2001:db8::1]:2378', '2001:db8::1'])('advertise %s', (address) => {
+    expect(load(['--advertise-addr', address]).advertiseAddr).toBe(address);
+  });
+
+  it('need the file that they name', () => {
+    expect(() => loadOptions(['--config', join(directory, 'missing')], {}, '1')).toThrow(
+      'cannot read the configuration file',
+    );
+    expect(() => loadOptions([], { GANTRY_CONFIG: join(directory, 'missing') }, '1')).toThrow('cannot read');
+  });
+
+  it('name the line of a bad value in the file', () => {
+    expect(() => load([], {}, '{\n  "name": "ok",\n  "log-level": "loud"\n}')).toThrow(
+      `${file}:3: log-level: invalid value "loud"`,
+    );
+  });
+});
+
+describe('gantryd.json', () => {
+  it.each([
+    ['{\n"colour": "red"}', 'f:2: unknown key "colour"'],
+    ['{\n\n"name": 5}', 'f:3: "name" must be a string'],
+    ['{"host": [1]}', 'f:1: "host" must be a string or a list of strings'],
+    ['{"name": ["a"]}', 'f:1: "name" must be a string'],
+    ['[]', 'f:1: the file must hold one JSON object'],
+    ['{"name": "a",\n"name": "b"}', 'f:2: Map keys must be unique'],
+    ['{"name": ', 'f:1: '],
+  ])('%j is refused', (text, message) => {
+    expect(() => parseConfigFile('f', text)).toThrow(message);
+  });
+
+  it('may be empty', () => {
+    expect(parseConfigFile('f', '')).toEqual({});
+    expect(parseConfigFile('f', '{}')).toEqual({});
+  });
+});

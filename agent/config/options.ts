@@ -1,0 +1,119 @@
+/**
+ * gantryd's options: flags win over the environment, that over the file, that over the defaults. A pure function of
+ * the three; reading the file is in load.ts.
+ */
+import { posix } from 'node:path';
+import { DEFAULT_HOST, parseAddress } from '../../proto/address.ts';
+import { GantryError } from '../../proto/errors.ts';
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface DaemonOptions {
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  /** Paths of unix sockets to listen on; at least one. */
+  readonly sockets: readonly string[];
+  /** IP[:PORT], or empty. */
+  readonly advertiseAddr: string;
+  readonly name: string;
+  readonly logLevel: LogLevel;
+}
+
+/** A value with where it was given, for messages: "--host", "GANTRY_HOST", "/etc/gantry/gantryd.json:3: host". */
+export interface Given {
+  readonly value: string;
+  readonly origin: string;
+}
+
+/** One source's settings, by option; only `host` is ever more than one. */
+export type Settings = Partial<Record<OptionName, readonly Given[]>>;
+
+export const OPTION_NAMES = ['data-root', 'exec-root', 'host', 'advertise-addr', 'name', 'log-level'] as const;
+export type OptionName = (typeof OPTION_NAMES)[number];
+
+/** `sources`: the strongest first. Throws INVALID_ARGUMENT, UNSUPPORTED. */
+export function resolveOptions(sources: readonly Settings[], hostname: string): DaemonOptions {
+  const strongest = (name: OptionName): readonly Given[] =>
+    sources.find((one) => one[name] !== undefined)?.[name] ?? [];
+  const one = (name: OptionName, fallback: string): Given =>
+    strongest(name).at(-1) ?? { value: fallback, origin: `default of --${name}` };
+  const execRoot = absolutePath(one('exec-root', '/run/gantry'));
+  const hosts = strongest('host');
+  return {
+    dataRoot: absolutePath(one('data-root', '/var/lib/gantry')),
+    execRoot,
+    sockets: hosts.length > 0 ? hosts.map(socketPath) : [defaultSocket(execRoot)],
+    advertiseAddr: advertiseAddress(one('advertise-addr', '')),
+    name: nodeName(one('name', hostname)),
+    logLevel: logLevel(one('log-level', 'info')),
+  };
+}
+
+/** Another daemon with roots of its own has its socket there, too: two must not fight for the well-known path. */
+function defaultSocket(execRoot: string): string {
+  return execRoot === '/run/gantry'
+    ? socketPath({ value: DEFAULT_HOST, origin: '' })
+    : posix.join(execRoot, 'gantry.sock');
+}
+
+/** From GANTRY_HOST, which may name several with commas, and its like. Empty variables count as unset. */
+export function settingsFromEnvironment(env: Readonly<Record<string, string | undefined>>): Settings {
+  const settings: Settings = {};
+  for (const name of OPTION_NAMES) {
+    const variable = environmentVariable(name);
+    const text = env[variable] ?? '';
+    if (text === '') continue;
+    const values = name === 'host' ? text.split(',') : [text];
+    settings[name] = values.map((value) => ({ value: value.trim(), origin: variable }));
+  }
+  return settings;
+}
+
+export function environmentVariable(name: OptionName): string {
+  return `GANTRY_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+function absolutePath({ value, origin }: Given): string {
+  if (!posix.isAbsolute(value)) throw invalid(origin, value, 'give an absolute path');
+  return posix.normalize(value).replace(/(.)\/$/, '$1');
+}
+
+function socketPath(given: Given): string {
+  const address = parseHost(given);
+  if (address.kind === 'unix') return absolutePath({ value: address.path, origin: given.origin });
+  throw new GantryError('UNSUPPORTED', `${given.origin}: gantryd doesn't listen on ${given.value}`, {
+    hint: 'TCP is only offered with mutual TLS, which is not there yet; use unix:///PATH and ssh to reach it from afar',
+  });
+}
+
+function parseHost({ value, origin }: Given): ReturnType<typeof parseAddress> {
+  try {
+    return parseAddress(value);
+  } catch (cause) {
+    throw invalid(origin, value, 'write unix:///PATH', cause);
+  }
+}
+
+const IP_PORT =
+  /^(?:\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?|\[[0-9a-fA-F:.]+\](?::\d{1,5})?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$/;
+
+function advertiseAddress({ value, origin }: Given): string {
+  if (value !== '' && !IP_PORT.test(value)) throw invalid(origin, value, 'write IP or IP:PORT');
+  return value;
+}
+
+function nodeName({ value, origin }: Given): string {
+  if (/^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/.test(value)) return value;
+  throw invalid(origin, value, 'use letters, digits, ".", "-" and "_"');
+}
+
+function logLevel({ value, origin }: Given): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === value);
+  if (level === undefined) throw invalid(origin, value, `one of ${LOG_LEVELS.join(', ')}`);
+  return level;
+}
+
+function invalid(origin: string, value: string, hint: string, cause?: unknown): GantryError {
+  return new GantryError('INVALID_ARGUMENT', `${origin}: invalid value "${value}"`, { hint, cause });
+}

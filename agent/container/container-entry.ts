@@ -1,0 +1,50 @@
+/** One container in memory: its record, what runs of it, and who waits for it. */
+import { type Container, ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
+import type { ContainerId } from '../../proto/ids.ts';
+import type { ExitRecord, Shim } from '../shim/shims.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import { type ContainerRecord, toContainer } from './record.ts';
+import { SerialQueue } from './serial-queue.ts';
+
+/** One life of the container's process. */
+export interface Run {
+  readonly shim: Shim;
+  /** Resolves after the exit has been dealt with: recorded, and everything released unless it starts again. */
+  readonly ended: PromiseWithResolvers<ExitRecord>;
+}
+
+export class ContainerEntry {
+  record: ContainerRecord;
+  readonly logPath: string;
+  /** Every change of the container goes through here, one at a time. */
+  readonly queue = new SerialQueue();
+  run: Run | undefined;
+  health: HealthMonitor | undefined;
+  restartTimer: NodeJS.Timeout | undefined;
+  /** Resolves when it is gone. */
+  readonly removed = Promise.withResolvers<void>();
+  /** Resolves with the exit code when it runs no more and won't start again by itself; new with each user's start. */
+  rest = Promise.withResolvers<number>();
+
+  constructor(record: ContainerRecord, logPath: string) {
+    this.record = record;
+    this.logPath = logPath;
+  }
+
+  get id(): ContainerId {
+    return this.record.id;
+  }
+
+  get status(): ContainerStatus {
+    return this.record.state.status;
+  }
+
+  /** Runs, or will by itself. */
+  get isActive(): boolean {
+    return this.status === ContainerStatus.RUNNING || this.status === ContainerStatus.RESTARTING;
+  }
+
+  toContainer(): Container {
+    return toContainer(this.record, this.logPath);
+  }
+}

@@ -1,0 +1,158 @@
+/** Making a container: everything is checked first, then recorded, then made. */
+import { mkdirSync } from 'node:fs';
+import { GantryError } from '../../proto/errors.ts';
+import type { ContainerConfig } from '../../proto/generated/gantry/v1/engine.ts';
+import type { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { type ContainerId, newContainerId } from '../../proto/ids.ts';
+import type { RunnableImage } from '../image/images.ts';
+import { ContainerEntry } from './container-entry.ts';
+import { containerPaths } from './container-paths.ts';
+import type { TaskContainer } from './containers.ts';
+import type { ContainerContext } from './context.ts';
+import { hostDevices } from './host-devices.ts';
+import { checkBindSources, type WantedVolume, wantedVolumes } from './mount-sources.ts';
+import { generateName } from './names.ts';
+import { parseNetworkMode } from './network-mode.ts';
+import { type ContainerRecord, NEW_STATE, type RecordedVolume } from './record.ts';
+import { removeContainer } from './remove.ts';
+import { directoryInRoot } from './root-files.ts';
+import { resolveArgv } from './spec/argv.ts';
+import { parseNamespaceMode } from './spec/namespaces.ts';
+import { recordFiles, writeTaskFiles } from './task-files.ts';
+import { validateConfig } from './validate.ts';
+
+export interface CreateRequest {
+  readonly config: ContainerConfig;
+  readonly task: TaskContainer | undefined;
+  readonly stdinOnce: boolean;
+}
+
+/** What fails leaves nothing. A crash in between leaves a record in phase "creating", which recovery removes. */
+export async function createContainer(context: ContainerContext, request: CreateRequest): Promise<ContainerEntry> {
+  const spec = validateConfig(request.config, context.host);
+  validateFiles(spec, request.task);
+  validateHost(context, spec, request.config);
+  const image = await context.images.resolve(spec.image);
+  const argv = resolveArgv(spec, image.config);
+  const id = newContainerId(context.random);
+  const name = request.config.name || generateName(context.random, (taken) => context.index.isNameTaken(taken));
+  context.index.reserveName(name, id);
+  try {
+    return await make(context, newRecord(context, request, spec, image, argv, id, name), request, spec, image);
+  } catch (error) {
+    if (!context.index.has(id)) context.index.releaseName(name);
+    throw error;
+  }
+}
+
+/** Secrets and configs are the cluster's; it sends their content with the task. */
+function validateFiles(spec: ContainerSpec, task: TaskContainer | undefined): void {
+  if (task !== undefined || spec.secrets.length + spec.configs.length === 0) return;
+  throw new GantryError('UNSUPPORTED', 'secrets and configs are only for services', {
+    hint: 'bind-mount a file instead, or run it as a service',
+  });
+}
+
+/** What has to be on this host already. It is looked at again at each start. */
+function validateHost(context: ContainerContext, spec: ContainerSpec, config: ContainerConfig): void {
+  checkBindSources(spec.mounts);
+  hostDevices(spec);
+  const network = parseNetworkMode(config.networks);
+  const modes = [network, parseNamespaceMode('pid', spec.pidMode), parseNamespaceMode('ipc', spec.ipcMode)];
+  for (const mode of modes) {
+    if (mode.kind === 'container') context.index.get(mode.reference);
+  }
+}
+
+function newRecord(
+  context: ContainerContext,
+  { config, task, stdinOnce }: CreateRequest,
+  spec: ContainerSpec,
+  image: RunnableImage,
+  argv: readonly string[],
+  id: ContainerId,
+  name: string,
+): ContainerRecord {
+  return {
+    id,
+    name,
+    config: { ...config, name, spec },
+    imageId: image.id,
+    imageName: image.name,
+    image: image.config,
+    createdAtMs: context.now(),
+    taskId: task?.taskId ?? '',
+    argv,
+    volumes: [],
+    files: recordFiles(task?.files ?? []),
+    stdinOnce,
+    phase: 'creating',
+    state: NEW_STATE,
+    stoppedBy: 'nobody',
+    restartDelayMs: 0,
+    bootId: context.bootId,
+    sandbox: undefined,
+  };
+}
+
+async function make(
+  context: ContainerContext,
+  record: ContainerRecord,
+  { task }: CreateRequest,
+  spec: ContainerSpec,
+  image: RunnableImage,
+): Promise<ContainerEntry> {
+  const paths = containerPaths(context.roots, record.id);
+  const entry = new ContainerEntry(record, paths.log);
+  try {
+    await context.store.save(record);
+    await context.snapshots.prepare(record.id, image.id);
+    await makeVolumes(context, entry, wantedVolumes(spec, image.config.volumes));
+    mkdirSync(paths.bundle, { recursive: true, mode: 0o711 });
+    await writeTaskFiles(context.native, paths.files, task?.files ?? []);
+    entry.record = { ...entry.record, phase: 'idle' };
+    await context.store.save(entry.record);
+  } catch (error) {
+    await removeContainer(context, entry, true);
+    throw error;
+  }
+  context.index.add(entry);
+  context.emit('create', entry);
+  return entry;
+}
+
+/** Each volume is in the record before the next is made, so that a crash leaves none that nobody knows. */
+async function makeVolumes(
+  context: ContainerContext,
+  entry: ContainerEntry,
+  wanted: readonly WantedVolume[],
+): Promise<void> {
+  const made: RecordedVolume[] = [];
+  for (const { mount, anonymous } of wanted) {
+    const { name } = await context.volumes.ensure(mount.source, mount.volume);
+    made.push({ name, target: mount.target, readOnly: mount.readOnly, anonymous });
+    entry.record = { ...entry.record, volumes: [...made] };
+    await context.store.save(entry.record);
+    await context.volumes.acquire(name, entry.id);
+  }
+  const filled = made.filter((_, index) => wanted[index]?.mount.volumeNoCopy !== true);
+  if (filled.length > 0) await fillVolumes(context, entry, filled);
+}
+
+/** A new volume starts with what the image has at its place, as in Docker. */
+async function fillVolumes(
+  context: ContainerContext,
+  entry: ContainerEntry,
+  volumes: readonly RecordedVolume[],
+): Promise<void> {
+  const { rootfs } = containerPaths(context.roots, entry.id);
+  await context.snapshots.mount(entry.id, rootfs);
+  try {
+    for (const { name, target } of volumes) {
+      const from = directoryInRoot(rootfs, target);
+      if (from !== undefined) await context.volumes.populate(name, from);
+    }
+  } finally {
+    await context.snapshots.unmount(rootfs);
+  }
+}

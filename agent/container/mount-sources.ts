@@ -1,0 +1,75 @@
+/** From the mounts that a user asked for to what is mounted: volumes acquired, host paths looked at or made. */
+import { mkdirSync } from 'node:fs';
+import { GantryError } from '../../proto/errors.ts';
+import { type ContainerSpec, type Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
+import type { Volumes } from '../volume/volumes.ts';
+import type { ContainerRecord, RecordedVolume } from './record.ts';
+import type { ResolvedMount } from './spec/mounts.ts';
+import { statIfThere } from './stat-if-there.ts';
+
+/** INVALID_ARGUMENT for a bind source that isn't there. */
+export async function resolveMounts(record: ContainerRecord, volumes: Volumes): Promise<ResolvedMount[]> {
+  const mounts = record.config.spec?.mounts ?? [];
+  const binds = mounts.filter(({ type }) => type === MountType.BIND).map(bindMount);
+  const tmpfs = mounts.filter(({ type }) => type === MountType.TMPFS).map(tmpfsMount);
+  const acquired = record.volumes.map((volume) => volumeMount(record.id, volume, volumes));
+  return [...binds, ...tmpfs, ...(await Promise.all(acquired))];
+}
+
+function bindMount(mount: Mount): ResolvedMount {
+  const { source, target, readOnly, bindPropagation } = mount;
+  checkBindSources([mount]);
+  if (statIfThere(source) === undefined) mkdirSync(source, { recursive: true });
+  return { kind: 'bind', source, target, readOnly, propagation: bindPropagation };
+}
+
+/** INVALID_ARGUMENT for a host path that is neither there nor to be made. */
+export function checkBindSources(mounts: readonly Mount[]): void {
+  for (const { type, source, target, bindCreateHostPath } of mounts) {
+    if (type !== MountType.BIND || bindCreateHostPath || statIfThere(source) !== undefined) continue;
+    throw new GantryError('INVALID_ARGUMENT', `bind source path does not exist: ${source}`, {
+      hint: `create it, or mount something else at ${target}`,
+    });
+  }
+}
+
+function tmpfsMount({ target, readOnly, tmpfsSizeBytes, tmpfsMode }: Mount): ResolvedMount {
+  return { kind: 'tmpfs', target, readOnly, sizeBytes: tmpfsSizeBytes, mode: tmpfsMode };
+}
+
+async function volumeMount(user: string, volume: RecordedVolume, volumes: Volumes): Promise<ResolvedMount> {
+  const { mountpoint } = await volumes.acquire(volume.name, user);
+  return { kind: 'bind', source: mountpoint, target: volume.target, readOnly: volume.readOnly, propagation: '' };
+}
+
+/** A volume that a container is to have, before it is made. */
+export interface WantedVolume {
+  readonly mount: Mount;
+  readonly anonymous: boolean;
+}
+
+/** The volumes asked for, and an anonymous one for each VOLUME of the image that nothing else is mounted at. */
+export function wantedVolumes(spec: ContainerSpec, imageVolumes: readonly string[]): WantedVolume[] {
+  const taken = new Set(spec.mounts.map(({ target }) => target.replace(/(.)\/+$/, '$1')));
+  const own = spec.mounts.filter(({ type }) => type === MountType.VOLUME);
+  const implied = imageVolumes.filter((target) => !taken.has(target.replace(/(.)\/+$/, '$1')));
+  return [
+    ...own.map((mount) => ({ mount, anonymous: mount.source === '' })),
+    ...implied.map((target) => ({ mount: anonymousVolume(target), anonymous: true })),
+  ];
+}
+
+function anonymousVolume(target: string): Mount {
+  return {
+    type: MountType.VOLUME,
+    source: '',
+    target,
+    readOnly: false,
+    bindPropagation: '',
+    bindCreateHostPath: false,
+    volumeNoCopy: false,
+    volume: undefined,
+    tmpfsSizeBytes: 0,
+    tmpfsMode: 0,
+  };
+}

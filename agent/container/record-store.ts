@@ -1,0 +1,81 @@
+/** The records of all containers on disk, one directory each. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Logger } from 'pino';
+import type { ContainerId } from '../../proto/ids.ts';
+import { type ContainerRecord, decodeRecord, encodeRecord } from './record.ts';
+
+const FILE = 'container.json';
+
+export class RecordStore {
+  readonly #root: string;
+  readonly #logger: Logger;
+
+  constructor(root: string, logger: Logger) {
+    this.#root = root;
+    this.#logger = logger;
+  }
+
+  /** The container's own directory: its record and its log. */
+  directory(id: string): string {
+    return join(this.#root, id);
+  }
+
+  /**
+   * Replaces the record. One that goes with its container's end is only kept from crashes of gantryd, and costs no
+   * wait; others also from those of the host.
+   */
+  async save(record: ContainerRecord): Promise<void> {
+    const path = join(this.directory(record.id), FILE);
+    const text = encodeRecord(record);
+    if (record.phase === 'creating') mkdirSync(dirname(path), { recursive: true, mode: 0o710 });
+    if (record.config.autoRemove) {
+      writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
+      renameSync(`${path}.tmp`, path);
+    } else {
+      await writeSynced(path, text);
+    }
+  }
+
+  /** All that can be read; what can't is logged and left alone. */
+  async load(): Promise<ContainerRecord[]> {
+    mkdirSync(this.#root, { recursive: true, mode: 0o710 });
+    const ids = await readdir(this.#root);
+    const records = await Promise.all(ids.map((id) => this.#read(id as ContainerId)));
+    return records.filter((record) => record !== undefined);
+  }
+
+  async #read(id: ContainerId): Promise<ContainerRecord | undefined> {
+    const path = join(this.directory(id), FILE);
+    try {
+      return decodeRecord(path, await readFile(path, 'utf8'));
+    } catch (error) {
+      // The directory is made first and its record removed first: one without is the trace of a crash.
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') await this.#removeDirectory(id);
+      else this.#logger.error({ err: error, path }, 'container record not readable');
+      return undefined;
+    }
+  }
+
+  /** The record goes first: a directory without one means nothing. */
+  async remove(id: string): Promise<void> {
+    await rm(join(this.directory(id), FILE), { force: true });
+    await this.#removeDirectory(id);
+  }
+
+  async #removeDirectory(id: string): Promise<void> {
+    await rm(this.directory(id), { recursive: true, force: true });
+  }
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const file = await open(`${path}.tmp`, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.tmp`, path);
+}

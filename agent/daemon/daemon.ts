@@ -1,0 +1,94 @@
+/** One gantryd's life: start, serve, end. */
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { native } from '../../native/addon/native.ts';
+import type { DaemonOptions } from '../config/options.ts';
+import { engineService } from '../engine/service.ts';
+import { removeCgroupParents, removeExecRoot, unmountBelow } from './host-cleanup.ts';
+import { type DaemonParts, makeParts } from './parts.ts';
+import { lockRoots } from './root-locks.ts';
+import { SocketServer } from './socket-server.ts';
+
+/** What a call in progress gets when gantryd ends: an answer may be on its way, a stream would go on for ever. */
+const CLOSE_GRACE_MS = 500;
+/** After `system stop` its own answer is to reach the client. */
+const STOPPED_GRACE_MS = 2_000;
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #logger: Logger;
+  readonly #parts: DaemonParts;
+  readonly #server: SocketServer;
+  /** Resolves when the process is to end. */
+  readonly ended = Promise.withResolvers<void>();
+  #closing: Promise<void> | undefined;
+
+  /** Takes the roots: throws IN_USE when another gantryd has them. */
+  constructor(options: DaemonOptions, logger: Logger) {
+    this.#options = options;
+    this.#logger = logger;
+    lockRoots([options.dataRoot, options.execRoot], native);
+    this.#parts = makeParts({ options, logger, onSystemStop: () => this.#systemStop() });
+    this.#server = new SocketServer([engineService(this.#parts.handlers), ...this.#parts.cluster.services()]);
+  }
+
+  /** The sockets appear last: who can connect is answered. */
+  async start(): Promise<void> {
+    const { images, snapshots, containers, builder, cluster } = this.#parts;
+    await images.open();
+    await snapshots.open();
+    await containers.recover();
+    await builder.open();
+    await cluster.start();
+    this.#writePidFile();
+    await this.#server.listen(this.#options.sockets);
+    this.#logger.info({ sockets: this.#options.sockets, dataRoot: this.#options.dataRoot }, 'gantryd is ready');
+  }
+
+  #pidFile(): string {
+    return join(this.#options.execRoot, 'gantryd.pid');
+  }
+
+  #writePidFile(): void {
+    mkdirSync(this.#options.execRoot, { recursive: true, mode: 0o711 });
+    writeFileSync(this.#pidFile(), `${process.pid}\n`);
+  }
+
+  /** Lets go of everything; containers go on. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close(CLOSE_GRACE_MS).finally(() => this.ended.resolve());
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const { cluster, containers, networks, images } = this.#parts;
+    await this.#server.close(graceMs);
+    await cluster.close();
+    await containers.close();
+    await networks.close();
+    await images.close();
+    for (const path of this.#options.sockets) rmSync(path, { force: true });
+    rmSync(this.#pidFile(), { force: true });
+  }
+
+  /** Called by the cluster's part, which has ended its worker and its manager. What fails leaves gantryd running. */
+  async #systemStop(): Promise<void> {
+    const { containers, networks } = this.#parts;
+    this.#logger.info('stopping all containers');
+    await containers.stopAll();
+    await networks.shutdown();
+    await unmountBelow([this.#options.execRoot, this.#options.dataRoot], native);
+    removeCgroupParents();
+    this.#closing ??= this.#endAfterStop().finally(() => this.ended.resolve());
+  }
+
+  async #endAfterStop(): Promise<void> {
+    // The answer of the call that brought us here is only sent after this function's caller has returned.
+    await delay(0);
+    await this.#close(STOPPED_GRACE_MS);
+    if (existsSync(this.#options.execRoot)) removeExecRoot(this.#options.execRoot);
+    this.#logger.info('everything of Gantry on this host is stopped');
+  }
+}

@@ -1,0 +1,103 @@
+/** The parts of one gantryd, made and put together. Nothing is started here but what reads its own files. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { initBinaryPath, native, runtimeBinaryPath } from '../../native/addon/native.ts';
+import { ImageBuilder } from '../build/image-builder.ts';
+import { ContainerStepRunner } from '../build/step-runner.ts';
+import { ClusterNode } from '../cluster/cluster-node.ts';
+import type { DaemonOptions } from '../config/options.ts';
+import { ContainerEngine } from '../container/container-engine.ts';
+import { type Roots, runtimeRoot } from '../container/container-paths.ts';
+import type { HostFacts } from '../container/spec/host-facts.ts';
+import { readHostFacts } from '../container/spec/host-facts.ts';
+import type { ClusterService } from '../engine/cluster-service.ts';
+import { createEngineHandlers, type EngineHandlers } from '../engine/handlers.ts';
+import { readSystemFacts, type SystemFacts } from '../engine/system-facts.ts';
+import { ImageStore } from '../image/image-store.ts';
+import { SnapshotStore } from '../image/snapshot-store.ts';
+import { readLogs } from '../log/log-reader.ts';
+import { NetworkEngine } from '../network/engine.ts';
+import { ShimLauncher } from '../shim/launcher.ts';
+import { VolumeStore } from '../volume/volume-store.ts';
+
+export interface DaemonParts {
+  readonly images: ImageStore;
+  readonly snapshots: SnapshotStore;
+  readonly networks: NetworkEngine;
+  readonly containers: ContainerEngine;
+  readonly builder: ImageBuilder;
+  readonly handlers: EngineHandlers;
+  readonly cluster: ClusterService;
+}
+
+export interface PartsOptions {
+  readonly options: DaemonOptions;
+  readonly logger: Logger;
+  readonly onSystemStop: () => Promise<void>;
+}
+
+export function makeParts({ options, logger, onSystemStop }: PartsOptions): DaemonParts {
+  const { dataRoot, execRoot, name, advertiseAddr } = options;
+  const roots: Roots = { dataRoot, execRoot, runtime: runtimeBinaryPath() };
+  const shared = { clock: Date.now, random: randomBytes, logger, native };
+  const host = readHostFacts();
+  const facts = readSystemFacts({ nodeName: name, dataRoot, execRoot, host, programRoot: programRoot() });
+  const images = new ImageStore({ ...shared, dir: dataRoot });
+  const snapshots = new SnapshotStore({ ...shared, dir: dataRoot, images });
+  const networks = makeNetworks(shared, options, facts);
+  const volumes = new VolumeStore({ ...shared, dir: join(dataRoot, 'volumes') });
+  const shims = new ShimLauncher({ runtimeBinary: roots.runtime, native, logger });
+  const containers = new ContainerEngine({
+    ...{ roots, images, snapshots, volumes, networks, shims, native, host },
+    initPath: initBinaryPath(),
+    readLog: readLogs,
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    random: randomBytes,
+    now: Date.now,
+    logger: logger.child({ component: 'containers' }),
+  });
+  const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host });
+  const handlers = createEngineHandlers({ containers, images, networks, volumes, builder, facts });
+  const cluster = new ClusterNode({
+    ...{ dataRoot, execRoot, nodeName: name, advertiseAddr, containers, images, networks, handlers, onSystemStop },
+    logger: logger.child({ component: 'cluster' }),
+  });
+  return { images, snapshots, networks, containers, builder, handlers, cluster };
+}
+
+interface Shared {
+  readonly clock: () => number;
+  readonly random: typeof randomBytes;
+  readonly logger: Logger;
+  readonly native: typeof native;
+}
+
+function makeNetworks(shared: Shared, { dataRoot, execRoot }: DaemonOptions, { engineId }: SystemFacts): NetworkEngine {
+  const directories = { dataDir: join(dataRoot, 'network'), execDir: join(execRoot, 'network') };
+  return new NetworkEngine({ ...shared, ...directories, instance: engineId });
+}
+
+interface BuilderParts extends Shared {
+  readonly roots: Roots;
+  readonly images: ImageStore;
+  readonly snapshots: SnapshotStore;
+  readonly networks: NetworkEngine;
+  readonly shims: ShimLauncher;
+  readonly host: HostFacts;
+}
+
+function makeBuilder({ roots, images, snapshots, networks, shims, host, ...shared }: BuilderParts): ImageBuilder {
+  const { execRoot, dataRoot, runtime } = roots;
+  const runner = new ContainerStepRunner({
+    ...{ execRoot, runtime, runtimeRoot: runtimeRoot(execRoot), shims, networks, host },
+    ...shared,
+  });
+  return new ImageBuilder({ ...shared, dir: dataRoot, images, snapshots, runner });
+}
+
+/** The directory of package.json: of a checkout, or of an installation, which has no .git. */
+function programRoot(): string {
+  return join(runtimeBinaryPath(), '../../..');
+}

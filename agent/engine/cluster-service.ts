@@ -1,0 +1,43 @@
+/** What gantryd and the node's part in a cluster ask of each other. */
+import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { Containers } from '../container/containers.ts';
+import type { Images } from '../image/images.ts';
+import type { Networks } from '../network/networks.ts';
+import type { EngineHandlers } from './handlers.ts';
+
+/** A gRPC service as Server.addService takes it. */
+export interface MountedService {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+export interface ClusterServiceOptions {
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly nodeName: string;
+  /** IP[:PORT], or empty: the address of the default route's interface. */
+  readonly advertiseAddr: string;
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly networks: Networks;
+  /** By lower-camel method name: what a manager's tunnel calls on this host's engine. */
+  readonly handlers: EngineHandlers;
+  readonly logger: Logger;
+  /**
+   * Stops every container and takes down all networks, mounts and cgroups of this host. The caller has ended its
+   * worker and its manager child first, so that nothing starts anew. Resolves when only this process is left;
+   * gantryd then ends by itself, once the answers of calls in progress have been sent.
+   */
+  readonly onSystemStop: () => Promise<void>;
+}
+
+/** Implemented by agent/cluster's ClusterNode, whose constructor takes ClusterServiceOptions and has no effects. */
+export interface ClusterService {
+  /** Constant over the service's life; mounted before the socket opens. */
+  services(): MountedService[];
+  /** Called once, after containers.recover() and before the socket opens; doesn't wait for a manager to answer. */
+  start(): Promise<void>;
+  /** Ends sessions, timers and the manager child; containers go on. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,72 @@
+/** Engine methods about containers. */
+import { GantryError } from '../../proto/errors.ts';
+import type { ContainerStreamRequest, ContainerStreamResponse } from '../../proto/generated/gantry/v1/engine.ts';
+import type { BidiHandler } from '../../proto/server.ts';
+import type { Containers } from '../container/containers.ts';
+import type { ContainerHandlers } from './handlers.ts';
+
+export function containerHandlers(containers: Containers): ContainerHandlers {
+  return {
+    async containerCreate({ config }) {
+      if (config === undefined) throw missing('ContainerCreate', 'a config');
+      return { id: await containers.create(config), warnings: [] };
+    },
+    async containerStart({ reference }) {
+      await containers.start(reference);
+      return {};
+    },
+    async containerStop({ reference, timeoutMs }) {
+      await containers.stop(reference, timeoutMs);
+      return {};
+    },
+    async containerKill({ reference, signal }) {
+      await containers.kill(reference, signal);
+      return {};
+    },
+    async containerRemove({ reference, force, volumes }) {
+      await containers.remove(reference, { force, volumes });
+      return {};
+    },
+    async containerList({ all, filters }) {
+      return { containers: await containers.list({ all, filters }) };
+    },
+    async containerInspect({ reference }) {
+      return { container: containers.inspect(reference) };
+    },
+    async containerWait({ reference }, signal) {
+      return { exitCode: await containers.wait(reference, signal) };
+    },
+    containerLogs({ reference, follow, tail, sinceMs, untilMs }, signal) {
+      return containers.logs(reference, { follow, tail, sinceMs, untilMs }, signal);
+    },
+    containerRun: streamMethod(containers, 'run'),
+    containerAttach: streamMethod(containers, 'attach'),
+    containerExec: streamMethod(containers, 'exec'),
+  };
+}
+
+type FirstRequest = 'run' | 'attach' | 'exec';
+
+/** The three share a protocol; each method takes only its own first request. */
+function streamMethod(
+  containers: Containers,
+  first: FirstRequest,
+): BidiHandler<ContainerStreamRequest, ContainerStreamResponse> {
+  return (requests, signal) => containers.stream(startingWith(requests, first), signal);
+}
+
+async function* startingWith(
+  requests: AsyncIterable<ContainerStreamRequest>,
+  first: FirstRequest,
+): AsyncGenerator<ContainerStreamRequest, void, undefined> {
+  let started = false;
+  for await (const request of requests) {
+    if (!started && request.message?.$case !== first) throw missing(`this method of Engine`, `"${first}" first`);
+    started = true;
+    yield request;
+  }
+}
+
+function missing(method: string, what: string): GantryError {
+  return new GantryError('INVALID_ARGUMENT', `${method} must be sent ${what}`);
+}

@@ -1,0 +1,37 @@
+/** The Engine API as a gRPC service. */
+import { EngineService } from '../../proto/generated/gantry/v1/engine.ts';
+import { bidiMethod, clientStreamMethod, serverStreamMethod, unaryMethod } from '../../proto/server.ts';
+import type { MountedService } from './cluster-service.ts';
+import type { EngineHandlers } from './handlers.ts';
+
+export function engineService(handlers: EngineHandlers): MountedService {
+  return {
+    definition: EngineService,
+    implementation: {
+      version: unaryMethod(handlers.version),
+      info: unaryMethod(handlers.info),
+      containerCreate: unaryMethod(handlers.containerCreate),
+      containerStart: unaryMethod(handlers.containerStart),
+      containerStop: unaryMethod(handlers.containerStop),
+      containerKill: unaryMethod(handlers.containerKill),
+      containerRemove: unaryMethod(handlers.containerRemove),
+      containerList: unaryMethod(handlers.containerList),
+      containerInspect: unaryMethod(handlers.containerInspect),
+      containerWait: unaryMethod(handlers.containerWait),
+      containerLogs: serverStreamMethod(handlers.containerLogs),
+      containerRun: bidiMethod(handlers.containerRun),
+      containerAttach: bidiMethod(handlers.containerAttach),
+      containerExec: bidiMethod(handlers.containerExec),
+      imageList: unaryMethod(handlers.imageList),
+      imageInspect: unaryMethod(handlers.imageInspect),
+      imageRemove: unaryMethod(handlers.imageRemove),
+      imageTag: unaryMethod(handlers.imageTag),
+      imageLoad: clientStreamMethod(handlers.imageLoad),
+      imageImport: clientStreamMethod(handlers.imageImport),
+      imageBuild: bidiMethod(handlers.imageBuild),
+      localNetworkList: unaryMethod(handlers.localNetworkList),
+      volumeList: unaryMethod(handlers.volumeList),
+      portProbe: unaryMethod(handlers.portProbe),
+    },
+  };
+}

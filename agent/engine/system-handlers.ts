@@ -1,0 +1,54 @@
+/** Engine methods about the host as a whole. */
+import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
+import type { EngineParts, SystemHandlers } from './handlers.ts';
+import type { SystemFacts } from './system-facts.ts';
+
+export function systemHandlers(parts: Omit<EngineParts, 'builder'>): SystemHandlers {
+  const { containers, images, networks, volumes, facts } = parts;
+  return {
+    async version() {
+      return {
+        version: facts.version,
+        gitCommit: facts.gitCommit,
+        nodeVersion: process.versions.node,
+        kernelVersion: facts.kernelVersion,
+        os: 'linux',
+        architecture: facts.host.architecture,
+      };
+    },
+    async info() {
+      const all = await containers.list({ all: true, filters: [] });
+      return {
+        id: facts.engineId,
+        name: facts.nodeName,
+        version: facts.version,
+        dataRoot: facts.dataRoot,
+        execRoot: facts.execRoot,
+        kernelVersion: facts.kernelVersion,
+        operatingSystem: facts.operatingSystem,
+        architecture: facts.host.architecture,
+        cpus: facts.host.cpus,
+        memoryBytes: facts.host.memoryBytes,
+        cgroupVersion: facts.host.cgroupVersion,
+        containers: all.length,
+        containersRunning: all.filter(({ state }) => state?.status === ContainerStatus.RUNNING).length,
+        images: images.count(),
+        warnings: warnings(facts),
+        securityOptions: ['name=seccomp,profile=builtin', 'name=cgroupns'],
+      };
+    },
+    async localNetworkList() {
+      return { networks: await networks.list() };
+    },
+    async volumeList({ filters }) {
+      return { volumes: await volumes.list(filters) };
+    },
+    async portProbe({ ports }) {
+      return { conflicts: await networks.probe(ports) };
+    },
+  };
+}
+
+function warnings({ host }: SystemFacts): string[] {
+  return host.swapLimit ? [] : ['No swap limit support: a memory limit bounds memory, not swap'];
+}
