@@ -30,13 +30,16 @@ export function failureText(thrown: unknown): string {
     return thrown.hint === '' ? thrown.message : `${thrown.message}; ${thrown.hint}`;
   }
   if (!(thrown instanceof Error)) return String(thrown);
+  if (thrown.name === 'TemplateError') return thrown.message;
+  if ('path' in thrown) return `${String(thrown.path)}: ${fileReason(thrown)}`;
   // Neither ours nor the user's: where it was thrown is the only thing to go by.
-  return isExpected(thrown) ? thrown.message : `internal error: ${thrown.stack ?? thrown.message}`;
+  return `internal error: ${thrown.stack ?? thrown.message}`;
 }
 
-/** Errors of templates, and of files that the user named. */
-function isExpected(thrown: Error): boolean {
-  return thrown.name === 'TemplateError' || 'syscall' in thrown;
+/** "no such file or directory" of what node:fs throws: its message names the code and the path as well. */
+export function fileReason(thrown: unknown): string {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return /^E[A-Z0-9]+: ([^,]+)/.exec(message)?.[1] ?? message;
 }
 
 export function exitCodeOf(thrown: unknown): number {

@@ -1,16 +1,7 @@
-/** The program's entry: sets up what Node needs, then runs the command line. */
-import { enableCompileCache } from 'node:module';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-
-/**
- * Compiled code is kept per user, which saves most of the time that loading gRPC takes. Where nothing can be
- * written, Node goes on without. XDG Base Directory Specification.
- */
-function cacheDirectory(): string {
-  const base = process.env.XDG_CACHE_HOME;
-  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'gantry', 'compiled');
-}
+/** The program's entry: what it has of the process, and how the rest is loaded. */
+import type { WriteStream } from 'node:tty';
+import type { Cli } from './cli.ts';
+import { loadMain } from './code-cache.ts';
 
 /** The reader has gone (`gantry logs | head`): end as a program killed by SIGPIPE does, without a word. */
 function endWithoutReader(error: NodeJS.ErrnoException): void {
@@ -18,25 +9,33 @@ function endWithoutReader(error: NodeJS.ErrnoException): void {
   throw error;
 }
 
-enableCompileCache(cacheDirectory());
-process.stdout.on('error', endWithoutReader);
-process.stderr.on('error', endWithoutReader);
+const watched = new WeakSet<WriteStream>();
 
-const { main } = await import('./main.ts');
-process.exitCode = await main(process.argv.slice(2), {
+function watch(stream: WriteStream): WriteStream {
+  if (!watched.has(stream)) stream.on('error', endWithoutReader);
+  watched.add(stream);
+  return stream;
+}
+
+const cli: Cli = {
   host: '',
   env: process.env,
   cwd: process.cwd(),
-  // Opened when first asked for: a terminal's or a pipe's stream costs a millisecond each.
+  // Opened when first asked for: each costs a millisecond or two, and few commands need all three.
   get stdin() {
     return process.stdin;
   },
   get stdout() {
-    return process.stdout;
+    return watch(process.stdout);
   },
   get stderr() {
-    return process.stderr;
+    return watch(process.stderr);
   },
   nowMs: Date.now,
   exitCode: 0,
-});
+};
+
+const argv = process.argv.slice(2);
+const { main, keepCode } = await loadMain(argv);
+process.exitCode = await main(argv, cli);
+if (process.exitCode === 0) keepCode();

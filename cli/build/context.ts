@@ -8,7 +8,7 @@ import { join, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import dockerignore from '@balena/dockerignore';
 import { pack as newPack, type Pack } from 'tar-stream';
-import { CliError } from '../failure.ts';
+import { CliError, fileReason } from '../failure.ts';
 
 export interface ContextFile {
   /** Relative to the context, with slashes. */
@@ -119,11 +119,6 @@ export async function locateDockerfile(
     const isOutside = inside === '..' || inside.startsWith(`..${sep}`);
     return isOutside ? { kind: 'outside', text } : { kind: 'inside', path: inside };
   } catch (error) {
-    throw new CliError(
-      `cannot read the Dockerfile ${path}: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        hint: 'name it with -f',
-      },
-    );
+    throw new CliError(`cannot read the Dockerfile ${path}: ${fileReason(error)}`, { hint: 'name it with -f' });
   }
 }

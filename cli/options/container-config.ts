@@ -8,7 +8,7 @@ import {
   type NetworkAttachmentConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
-import { CliError, EXIT } from '../failure.ts';
+import { CliError, EXIT, fileReason } from '../failure.ts';
 import { type ContainerOptions, parseLogOptions } from './container-options.ts';
 import { parseDevice, parseExtraHost, parseUlimit } from './limits.ts';
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts';
@@ -184,8 +184,7 @@ function seccompProfile(value: string): string {
     text = readFileSync(value, 'utf8');
     JSON.parse(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CliError(`cannot read seccomp profile ${value}: ${reason}`, {
+    throw new CliError(`cannot read seccomp profile ${value}: ${fileReason(error)}`, {
       hint: SECURITY_HINT,
       exitCode: EXIT.refused,
     });

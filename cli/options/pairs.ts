@@ -1,6 +1,6 @@
 /** Options of the form KEY=VALUE, and the files that hold such lines. */
 import { readFileSync } from 'node:fs';
-import { CliError, EXIT } from '../failure.ts';
+import { CliError, EXIT, fileReason } from '../failure.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -63,7 +63,6 @@ function readPairFile(flag: string, file: string): string[] {
   try {
     return parsePairFile(readFileSync(file, 'utf8'));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CliError(`cannot read ${flag} ${file}: ${reason}`, { exitCode: EXIT.refused });
+    throw new CliError(`cannot read ${flag} ${file}: ${fileReason(error)}`, { exitCode: EXIT.refused });
   }
 }

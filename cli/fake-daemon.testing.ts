@@ -1,0 +1,102 @@
+/** For tests: a gRPC server on a socket that answers what the test says, and a command line run against it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import type { ReadStream, WriteStream } from 'node:tty';
+import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { GantryError } from '../proto/errors.ts';
+import { ControlService } from '../proto/generated/gantry/v1/control.ts';
+import { EngineService } from '../proto/generated/gantry/v1/engine.ts';
+import { NodeAgentService } from '../proto/generated/gantry/v1/node.ts';
+import { unaryMethod } from '../proto/server.ts';
+import type { Cli } from './cli.ts';
+import { main } from './main.ts';
+
+export class FakeDaemon {
+  readonly host: string;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'gantry-cli-'));
+  readonly #server = new Server();
+
+  constructor() {
+    this.host = `unix://${join(this.#directory, 'gantry.sock')}`;
+  }
+
+  /** Methods that the test doesn't give answer with UNSUPPORTED. */
+  async start(methods: UntypedServiceImplementation): Promise<void> {
+    for (const service of [EngineService, ControlService, NodeAgentService]) {
+      const all = Object.keys(service).map((name) => [name, methods[name] ?? unexpected(name)]);
+      this.#server.addService(service, Object.fromEntries(all));
+    }
+    const target = this.host.replace('unix://', 'unix:');
+    await new Promise<void>((resolve, reject) => {
+      this.#server.bindAsync(target, ServerCredentials.createInsecure(), (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    });
+  }
+
+  stop(): void {
+    this.#server.forceShutdown();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function unexpected(name: string) {
+  return unaryMethod<unknown, unknown>(async () => {
+    throw new GantryError('UNSUPPORTED', `the test didn't expect a call of ${name}`);
+  });
+}
+
+export interface Finished {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly bytes: Buffer;
+}
+
+export interface Surroundings {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: Uint8Array;
+  readonly cwd?: string;
+  readonly nowMs?: number;
+}
+
+/** Runs a command line with streams of its own. */
+export async function runCli(
+  host: string,
+  argv: readonly string[],
+  surroundings: Surroundings = {},
+): Promise<Finished> {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const stdin = Readable.from(pieces(surroundings.input ?? Buffer.alloc(0)));
+  const out = collect(stdout);
+  const err = collect(stderr);
+  const cli: Cli = {
+    host: '',
+    env: surroundings.env ?? {},
+    cwd: surroundings.cwd ?? '/',
+    stdin: stdin as unknown as ReadStream,
+    stdout: stdout as unknown as WriteStream,
+    stderr: stderr as unknown as WriteStream,
+    nowMs: () => surroundings.nowMs ?? 0,
+    exitCode: 0,
+  };
+  const exitCode = await main(['-H', host, ...argv], cli);
+  stdout.end();
+  stderr.end();
+  const bytes = await out;
+  return { exitCode, bytes, stdout: bytes.toString('utf8'), stderr: (await err).toString('utf8') };
+}
+
+/** As a pipe gives them. */
+function* pieces(input: Uint8Array): Generator<Buffer> {
+  for (let start = 0; start < input.length; start += 65_536) yield Buffer.from(input.subarray(start, start + 65_536));
+}
+
+async function collect(stream: PassThrough): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
