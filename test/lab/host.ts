@@ -126,7 +126,7 @@ export class Host {
 
   /** The command line of the CLI on this host. */
   command(args: readonly string[]): string[] {
-    return this.inside([NODE, join(ROOT, 'dist/gantry.js'), '--host', this.#address, ...args]);
+    return this.inside([join(ROOT, 'cli/bin/gantry'), '--host', this.#address, ...args]);
   }
 
   gantry(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
