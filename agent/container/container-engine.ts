@@ -40,7 +40,7 @@ export class ContainerEngine implements Containers {
   }
 
   async create(config: ContainerConfig, task?: TaskContainer): Promise<ContainerId> {
-    const entry = await createContainer(this.#context, { config, task, stdinOnce: false });
+    const entry = await createContainer(this.#context, { config, task, stdinOnce: false, startsNext: false });
     return entry.id;
   }
 

@@ -25,6 +25,8 @@ export interface CreateRequest {
   readonly config: ContainerConfig;
   readonly task: TaskContainer | undefined;
   readonly stdinOnce: boolean;
+  /** The caller starts it next: one that is to be removed at its end goes with a crash before that. */
+  readonly startsNext: boolean;
 }
 
 /** What fails leaves nothing. A crash in between leaves a record in phase "creating", which recovery removes. */
@@ -98,7 +100,7 @@ function newRecord(
 async function make(
   context: ContainerContext,
   record: ContainerRecord,
-  { task }: CreateRequest,
+  { task, config, startsNext }: CreateRequest,
   spec: ContainerSpec,
   image: RunnableImage,
 ): Promise<ContainerEntry> {
@@ -110,8 +112,10 @@ async function make(
     await makeVolumes(context, entry, wantedVolumes(spec, image.config.volumes));
     mkdirSync(paths.bundle, { recursive: true, mode: 0o711 });
     await writeTaskFiles(context.native, paths.files, task?.files ?? []);
-    entry.record = { ...entry.record, phase: 'idle' };
-    await context.store.save(entry.record);
+    if (!(startsNext && config.autoRemove)) {
+      entry.record = { ...entry.record, phase: 'idle' };
+      await context.store.save(entry.record);
+    }
   } catch (error) {
     await removeContainer(context, entry, true);
     throw error;

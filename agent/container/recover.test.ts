@@ -153,6 +153,19 @@ describe('after a crash in the middle of', () => {
     await fixture.engine.create(config({}, { name: 'web' }));
   });
 
+  it('a run that was to be removed at its end, nothing is left', async () => {
+    const given = config({}, { autoRemove: true });
+    const requests = (async function* () {
+      yield { message: { $case: 'run', value: { config: given, stdin: false, size: undefined } } } as const;
+    })();
+    const responses = fixture.engine.stream(requests, new AbortController().signal)[Symbol.asyncIterator]();
+    const first = await responses.next();
+    expect(first.value?.message?.$case).toBe('started');
+    await fixture.restart();
+    expect(await fixture.engine.list({ all: true, filters: [] })).toEqual([]);
+    expect(fixture.host.snapshots.size).toBe(0);
+  });
+
   it('starting, the process is ended and the container as it was', async () => {
     const id = await fixture.engine.create(config());
     await fixture.engine.start(id);

@@ -49,7 +49,12 @@ export class ContainerStreams {
 
   async *#run({ config, stdin, size }: RunStart, requests: Requests, signal: AbortSignal): Responses {
     if (config === undefined) throw new GantryError('INVALID_ARGUMENT', 'run must be sent a config');
-    const entry = await createContainer(this.#context, { config, task: undefined, stdinOnce: stdin });
+    const entry = await createContainer(this.#context, {
+      config,
+      task: undefined,
+      stdinOnce: stdin,
+      startsNext: true,
+    });
     const output = new ShimOutput();
     let started = false;
     let detach = () => {};
