@@ -19,7 +19,7 @@ import {
   NodeAgentClient,
   type SystemStopResponse,
 } from '../../proto/generated/gantry/v1/node.ts';
-import type { EngineHandlers } from '../engine/handlers.ts';
+import type { EngineHandlers } from '../engine/api.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
 import { type MemoryContainers, memoryContainers } from '../worker/memory-containers.testing.ts';

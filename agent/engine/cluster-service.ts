@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
-import type { EngineHandlers } from './handlers.ts';
+import type { EngineHandlers } from './api.ts';
 
 /** A gRPC service as Server.addService takes it. */
 export interface MountedService {

@@ -3,7 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { ContainerStreamRequest, ContainerStreamResponse } from '../../proto/generated/gantry/v1/engine.ts';
 import type { BidiHandler } from '../../proto/server.ts';
 import type { Containers } from '../container/containers.ts';
-import type { ContainerHandlers } from './handlers.ts';
+import type { ContainerHandlers } from './api.ts';
 
 export function containerHandlers(containers: Containers): ContainerHandlers {
   return {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ContainerStreamRequest, ImageImportRequest } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Containers } from '../container/containers.ts';
+import type { EngineParts } from './api.ts';
 import { containerHandlers } from './container-handlers.ts';
-import type { EngineParts } from './handlers.ts';
 import { imageHandlers } from './image-handlers.ts';
 import { parsePrettyName } from './system-facts.ts';
 

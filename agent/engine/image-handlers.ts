@@ -8,7 +8,7 @@ import type {
   ImageLoadRequest,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Containers } from '../container/containers.ts';
-import type { EngineParts, ImageHandlers } from './handlers.ts';
+import type { EngineParts, ImageHandlers } from './api.ts';
 
 export function imageHandlers({
   images,

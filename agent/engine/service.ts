@@ -1,8 +1,8 @@
 /** The Engine API as a gRPC service. */
 import { EngineService } from '../../proto/generated/gantry/v1/engine.ts';
 import { bidiMethod, clientStreamMethod, serverStreamMethod, unaryMethod } from '../../proto/server.ts';
+import type { EngineHandlers } from './api.ts';
 import type { MountedService } from './cluster-service.ts';
-import type { EngineHandlers } from './handlers.ts';
 
 export function engineService(handlers: EngineHandlers): MountedService {
   return {

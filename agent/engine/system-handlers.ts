@@ -1,6 +1,6 @@
 /** Engine methods about the host as a whole. */
 import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
-import type { EngineParts, SystemHandlers } from './handlers.ts';
+import type { EngineParts, SystemHandlers } from './api.ts';
 import type { SystemFacts } from './system-facts.ts';
 
 export function systemHandlers(parts: Omit<EngineParts, 'builder'>): SystemHandlers {

@@ -13,7 +13,7 @@ import {
   ContainerStreamResponse,
   LogLine,
 } from '../../proto/generated/gantry/v1/engine.ts';
-import type { EngineHandlers } from '../engine/handlers.ts';
+import type { EngineHandlers } from '../engine/api.ts';
 import { serveDispatcher, type TestDispatcher, type TunnelServerCall } from './dispatcher-server.testing.ts';
 import { serveTunnel, tunnelMethods } from './tunnel.ts';
 

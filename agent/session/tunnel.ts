@@ -8,7 +8,7 @@ import { send } from '../../proto/client.ts';
 import { encodeErrorDetail, GantryError, toGantryError, toServiceError } from '../../proto/errors.ts';
 import type { OpenStream, TunnelFrame } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { EngineService } from '../../proto/generated/gantry/v1/engine.ts';
-import type { EngineHandlers } from '../engine/handlers.ts';
+import type { EngineHandlers } from '../engine/api.ts';
 
 type TunnelCall = ClientDuplexStream<TunnelFrame, TunnelFrame>;
 /** Bytes of requests in, bytes of responses out. */

@@ -1,0 +1,101 @@
+/**
+ * The Engine API as plain functions, one per method, by the method's lower-camel name. They know nothing of gRPC:
+ * the local socket calls them, and so does a manager's tunnel.
+ */
+import type {
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspectRequest,
+  ContainerInspectResponse,
+  ContainerKillRequest,
+  ContainerKillResponse,
+  ContainerListRequest,
+  ContainerListResponse,
+  ContainerLogsRequest,
+  ContainerRemoveRequest,
+  ContainerRemoveResponse,
+  ContainerStartRequest,
+  ContainerStartResponse,
+  ContainerStopRequest,
+  ContainerStopResponse,
+  ContainerStreamRequest,
+  ContainerStreamResponse,
+  ContainerWaitRequest,
+  ContainerWaitResponse,
+  ImageBuildRequest,
+  ImageBuildResponse,
+  ImageImportRequest,
+  ImageImportResponse,
+  ImageInspectRequest,
+  ImageInspectResponse,
+  ImageListRequest,
+  ImageListResponse,
+  ImageLoadRequest,
+  ImageLoadResponse,
+  ImageRemoveRequest,
+  ImageRemoveResponse,
+  ImageTagRequest,
+  ImageTagResponse,
+  InfoRequest,
+  InfoResponse,
+  LocalNetworkListRequest,
+  LocalNetworkListResponse,
+  LogLine,
+  PortProbeRequest,
+  PortProbeResponse,
+  VersionRequest,
+  VersionResponse,
+  VolumeListRequest,
+  VolumeListResponse,
+} from '../../proto/generated/gantry/v1/engine.ts';
+import type { BidiHandler, ClientStreamHandler, ServerStreamHandler, UnaryHandler } from '../../proto/server.ts';
+import type { Builder } from '../build/builder.ts';
+import type { Containers } from '../container/containers.ts';
+import type { Images } from '../image/images.ts';
+import type { Networks } from '../network/networks.ts';
+import type { Volumes } from '../volume/volumes.ts';
+import type { SystemFacts } from './system-facts.ts';
+
+export interface ContainerHandlers {
+  readonly containerCreate: UnaryHandler<ContainerCreateRequest, ContainerCreateResponse>;
+  readonly containerStart: UnaryHandler<ContainerStartRequest, ContainerStartResponse>;
+  readonly containerStop: UnaryHandler<ContainerStopRequest, ContainerStopResponse>;
+  readonly containerKill: UnaryHandler<ContainerKillRequest, ContainerKillResponse>;
+  readonly containerRemove: UnaryHandler<ContainerRemoveRequest, ContainerRemoveResponse>;
+  readonly containerList: UnaryHandler<ContainerListRequest, ContainerListResponse>;
+  readonly containerInspect: UnaryHandler<ContainerInspectRequest, ContainerInspectResponse>;
+  readonly containerWait: UnaryHandler<ContainerWaitRequest, ContainerWaitResponse>;
+  readonly containerLogs: ServerStreamHandler<ContainerLogsRequest, LogLine>;
+  readonly containerRun: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;
+  readonly containerAttach: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;
+  readonly containerExec: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;
+}
+
+export interface ImageHandlers {
+  readonly imageList: UnaryHandler<ImageListRequest, ImageListResponse>;
+  readonly imageInspect: UnaryHandler<ImageInspectRequest, ImageInspectResponse>;
+  readonly imageRemove: UnaryHandler<ImageRemoveRequest, ImageRemoveResponse>;
+  readonly imageTag: UnaryHandler<ImageTagRequest, ImageTagResponse>;
+  readonly imageLoad: ClientStreamHandler<ImageLoadRequest, ImageLoadResponse>;
+  readonly imageImport: ClientStreamHandler<ImageImportRequest, ImageImportResponse>;
+  readonly imageBuild: BidiHandler<ImageBuildRequest, ImageBuildResponse>;
+}
+
+export interface SystemHandlers {
+  readonly version: UnaryHandler<VersionRequest, VersionResponse>;
+  readonly info: UnaryHandler<InfoRequest, InfoResponse>;
+  readonly localNetworkList: UnaryHandler<LocalNetworkListRequest, LocalNetworkListResponse>;
+  readonly volumeList: UnaryHandler<VolumeListRequest, VolumeListResponse>;
+  readonly portProbe: UnaryHandler<PortProbeRequest, PortProbeResponse>;
+}
+
+export interface EngineHandlers extends ContainerHandlers, ImageHandlers, SystemHandlers {}
+
+export interface EngineParts {
+  readonly containers: Containers;
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+  readonly builder: Builder;
+  readonly facts: SystemFacts;
+}
