@@ -45,7 +45,6 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
   const logger = pino({ name: 'gantry-manager', level: flags.logLevel }, pino.destination({ fd: 2, sync: true }));
   const pidPath = join(flags.execRoot, 'manager.pid');
   await mkdir(flags.execRoot, { recursive: true, mode: 0o711 });
-  await writePid(pidPath);
   const state = new StoreState(logger.child({ component: 'store' }));
   const log = await openReplicatedLog({
     dir: join(flags.dataRoot, 'manager'),
@@ -54,6 +53,8 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
     logger: logger.child({ component: 'replication' }),
   });
   try {
+    // Only now: the log's lock says that no other manager runs on this data root.
+    await writePid(pidPath);
     const store = new Store(state, log, systemClock);
     const { nodeId, heartbeatPeriodMs, nodeDownGraceMs } = flags;
     const common = { store, log, nodeId, heartbeatPeriodMs, nodeDownGraceMs, logger };

@@ -83,7 +83,8 @@ int
 mount_cgroup (const struct mount_context *context, const char *destination, const struct mount_options *options,
               struct error *err)
 {
-  struct mount_options tmpfs = { .set = options->set & ~(uint64_t) MOUNT_ATTR_RDONLY, .data = { "mode=755" }, .data_count = 1 };
+  struct mount_options tmpfs
+      = { .set = options->set & ~(uint64_t) MOUNT_ATTR_RDONLY, .data = { "mode=755" }, .data_count = 1 };
   cleanup_close int target = path_make_in_root (context->root, destination, PATH_DIRECTORY, err);
   cleanup_close int mount = -1, directory = -1;
 

@@ -13,7 +13,8 @@ cmd_features (const char *root, int argc, char **argv, struct error *err)
   (void) argv;
   if (argc != 1)
     return command_usage ("features", err);
-  json = json_pack ("{s:s, s:s, s:[s,s,s,s,s,s], s:{s:[s,s,s,s,s,s,s], s:{s:b,s:b,s:b,s:b}, s:{s:b,s:[s,s,s,s,s,s,s,s]},"
+  json = json_pack ("{s:s, s:s, s:[s,s,s,s,s,s],"
+                    " s:{s:[s,s,s,s,s,s,s], s:{s:b,s:b,s:b,s:b}, s:{s:b,s:[s,s,s,s,s,s,s,s]},"
                     " s:{s:b}, s:{s:b}, s:{s:b}}}",
                     "ociVersionMin", "1.0.0", "ociVersionMax", OCI_VERSION, "hooks", "prestart", "createRuntime",
                     "createContainer", "startContainer", "poststart", "poststop", "linux", "namespaces", "cgroup",

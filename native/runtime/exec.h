@@ -17,7 +17,7 @@ struct exec_options
   int preserve_fds;
 };
 
-/* Runs a process in a running container. Returns 0 when detached, otherwise the process's exit status (128 + signal). */
+/* Runs a process in a running container. Returns 0 when detached, otherwise its exit status (128 + signal). */
 int container_exec (const struct exec_options *options, struct error *err);
 
 /* What `exec` holds of the process while that runs in the foreground. */

@@ -39,15 +39,19 @@ static const char usage[]
       "  state ID\n"
       "  kill [--all] ID [SIGNAL]\n"
       "  delete [--force] ID\n"
-      "  exec [-t] [-d] [-p FILE] [--pid-file FILE] [--console-socket PATH] [--cwd DIR] [-e NAME=VALUE] [-u UID[:GID]]\n"
-      "       [-c CAP] [--no-new-privs] [--preserve-fds N] [--control-fd N] ID [COMMAND...]\n"
+      "  exec [-t] [-d] [-p FILE] [--pid-file FILE] [--console-socket PATH] [--cwd DIR] [-e NAME=VALUE]\n"
+      "       [-u UID[:GID]] [-c CAP] [--no-new-privs] [--preserve-fds N] [--control-fd N] ID [COMMAND...]\n"
       "  pause ID\n"
       "  resume ID\n"
       "  update -r FILE ID\n"
       "  ps [-f table|json] ID\n"
       "  list [-f table|json] [-q]\n"
       "  features\n"
-      "  shim ...\n";
+      "  shim ...\n"
+      "\n"
+      "Exit status: 0; 1 when the command fails; 126 and 127 when the container's program can't be run or found\n"
+      "(create, start, exec). exec in the foreground exits as the process does (128 + N when signal N ended it), and\n"
+      "with 255 when it fails itself; a failure also writes to --log, or without it to standard error.\n";
 
 static int
 print_version (void)

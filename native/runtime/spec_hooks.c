@@ -5,8 +5,10 @@ read_hook (struct spec *spec, struct hook_spec *hook, json_t *json, struct error
 {
   struct optional_int timeout = { false, 0 };
 
-  if (field_string (json, "path", &hook->path, err) < 0 || field_strings (json, "args", &spec->arena, &hook->args, err) < 0
-      || field_strings (json, "env", &spec->arena, &hook->env, err) < 0 || field_int (json, "timeout", &timeout, err) < 0)
+  if (field_string (json, "path", &hook->path, err) < 0
+      || field_strings (json, "args", &spec->arena, &hook->args, err) < 0
+      || field_strings (json, "env", &spec->arena, &hook->env, err) < 0
+      || field_int (json, "timeout", &timeout, err) < 0)
     return -1;
   if (hook->path == NULL || hook->path[0] != '/')
     return error_set (err, 0, "\"path\" must be an absolute path");

@@ -128,7 +128,8 @@ read_capabilities (struct process_spec *process, json_t *json, struct arena *are
 static int
 read_io_priority (struct process_spec *process, json_t *json, struct error *err)
 {
-  static const char *const classes[] = { "IOPRIO_CLASS_NONE", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE" };
+  static const char *const classes[]
+      = { "IOPRIO_CLASS_NONE", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE" };
   json_t *priority = NULL;
   const char *class = NULL;
   struct optional_int level = { false, 0 };

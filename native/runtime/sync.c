@@ -38,6 +38,19 @@ sync_send_error (int fd, const struct error *err)
   sync_send (fd, SYNC_ERROR, err, sizeof *err, &ignored);
 }
 
+/* recv, also when the other side has closed its end with messages of ours unread: that is reported once as
+ * ECONNRESET, ahead of what it has sent before. */
+static ssize_t
+receive_packet (int fd, void *packet, size_t size)
+{
+  ssize_t n;
+
+  do
+    n = recv (fd, packet, size, 0);
+  while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+  return n;
+}
+
 int
 sync_receive (int fd, enum sync_kind kind, const char *peer, void *payload, size_t capacity, struct error *err)
 {
@@ -49,9 +62,7 @@ sync_receive (int fd, enum sync_kind kind, const char *peer, void *payload, size
   ssize_t n;
   size_t length;
 
-  do
-    n = recv (fd, &packet, sizeof packet, 0);
-  while (n < 0 && errno == EINTR);
+  n = receive_packet (fd, &packet, sizeof packet);
   if (n < 0)
     return error_set (err, errno, "receive from %s", peer);
   if ((size_t) n < sizeof packet.kind)
@@ -79,9 +90,7 @@ sync_receive_end (int fd, const char *peer, struct error *err)
   } packet;
   ssize_t n;
 
-  do
-    n = recv (fd, &packet, sizeof packet, 0);
-  while (n < 0 && errno == EINTR);
+  n = receive_packet (fd, &packet, sizeof packet);
   if (n == 0)
     return 0;
   if (n != sizeof packet || packet.kind != SYNC_ERROR)

@@ -11,7 +11,6 @@ import { type CommandOptions, type CommandResult, output, runCommand } from './c
 import { until } from './until.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const NODE = join(ROOT, 'node_modules/node/bin/node');
 
 export const HOST_ADDRESS = '10.99.0.1';
 export const NEIGHBOUR_ADDRESS = '10.99.0.2';
@@ -91,7 +90,7 @@ export class Host {
   /** Starts gantryd and waits until it answers. */
   async start(): Promise<void> {
     const log = openSync(this.logPath, 'a');
-    const argv = this.inside([NODE, join(ROOT, 'dist/gantryd.js'), '--data-root', this.dataRoot]);
+    const argv = this.inside([join(ROOT, 'agent/bin/gantryd'), '--data-root', this.dataRoot]);
     argv.push('--exec-root', this.execRoot, '--host', this.#address, '--name', this.name);
     const [program = '', ...args] = argv;
     const daemon = spawn(program, args, { stdio: ['ignore', log, log], detached: true });
