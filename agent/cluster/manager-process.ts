@@ -34,7 +34,9 @@ export const MANAGER_PROGRAM = fileURLToPath(
 export function spawnManager(command: ManagerCommand, program = MANAGER_PROGRAM): ManagerProcess {
   const { dataRoot, execRoot, nodeId, logLevel } = command;
   const flags = ['--data-root', dataRoot, '--exec-root', execRoot, '--node-id', nodeId, '--log-level', logLevel];
-  const child = spawn(process.execPath, [program, ...flags], {
+  // What keeps this daemon small keeps the manager small too.
+  const memoryFlags = process.execArgv.filter((flag) => /^--(max-semi-space-size|v8-pool-size)=/.test(flag));
+  const child = spawn(process.execPath, [...memoryFlags, program, ...flags], {
     // A session of its own: signals to the agent's terminal or process group don't reach it.
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -55,11 +57,11 @@ export function findManager(command: ManagerCommand): ManagerProcess | undefined
 }
 
 function isManager(pid: number, { dataRoot, execRoot }: ManagerCommand): boolean {
-  const [, program = '', ...flags] = readProc(pid, 'cmdline').split('\0');
+  const [, ...words] = readProc(pid, 'cmdline').split('\0');
+  const at = words.findIndex((word) => /^gantry-manager\.[jt]s$/.test(basename(word)));
+  const flags = words.slice(at + 1);
   const has = (flag: string, value: string) => flags[flags.indexOf(flag) + 1] === value && flags.includes(flag);
-  return (
-    /^gantry-manager\.[jt]s$/.test(basename(program)) && has('--data-root', dataRoot) && has('--exec-root', execRoot)
-  );
+  return at >= 0 && has('--data-root', dataRoot) && has('--exec-root', execRoot);
 }
 
 async function polledExit(pid: number): Promise<string> {

@@ -216,9 +216,6 @@ make_levels (const struct cgroup_hierarchy *hierarchy, struct error *err)
 int
 cgroup_create (const struct cgroup *cgroup, struct error *err)
 {
-  cleanup_free pid_t *pids = NULL;
-  size_t count;
-
   for (size_t i = 0; i < cgroup->count; i++)
     {
       /* Removing an empty parent races with making something in it; each round of the race has made one side go
@@ -230,6 +227,15 @@ cgroup_create (const struct cgroup *cgroup, struct error *err)
       if (result < 0)
         return -1;
     }
+  return 0;
+}
+
+int
+cgroup_check_unused (const struct cgroup *cgroup, struct error *err)
+{
+  cleanup_free pid_t *pids = NULL;
+  size_t count;
+
   if (cgroup_pids (cgroup, &pids, &count, err) < 0)
     return -1;
   if (count > 0)

@@ -31,8 +31,10 @@ struct cgroup
 int cgroup_locate (struct cgroup *cgroup, const char *path, struct error *err);
 void cgroup_free (struct cgroup *cgroup);
 
-/* Makes the cgroups with their parents. Fine if they are there already, as long as they are empty. */
+/* Makes the cgroups with their parents. Fine if they are there already. */
 int cgroup_create (const struct cgroup *cgroup, struct error *err);
+/* Fails when a process is in one: it is another container's. */
+int cgroup_check_unused (const struct cgroup *cgroup, struct error *err);
 
 /* Kills what is left inside, waits for its end and removes the cgroups, and those parents below and with /gantry that
  * have become empty. */

@@ -36,6 +36,7 @@ struct creation
   int console_socket, start_fifo, result_fifo;
   int sync[2]; /* ours, the child's */
   pid_t pid;
+  bool owns_cgroup;
 };
 
 static int
@@ -130,8 +131,15 @@ prepare (struct creation *creation, struct error *err)
   /* Before the cgroups, so that an interrupted create leaves what `delete --force` needs. */
   if (save_config (creation, err) < 0 || state_save (&creation->state, err) < 0)
     return -1;
-  if (cgroup_create (&creation->cgroup, err) < 0
-      || cgroup_apply (&creation->cgroup, &creation->spec.resources, err) < 0 || make_fifos (creation, err) < 0
+  creation->owns_cgroup = true;
+  if (cgroup_create (&creation->cgroup, err) < 0)
+    return -1;
+  if (cgroup_check_unused (&creation->cgroup, err) < 0)
+    {
+      creation->owns_cgroup = false;
+      return -1;
+    }
+  if (cgroup_apply (&creation->cgroup, &creation->spec.resources, err) < 0 || make_fifos (creation, err) < 0
       || sync_pair (creation->sync, err) < 0)
     return -1;
   if (creation->options->console_socket != NULL)
@@ -248,7 +256,8 @@ undo (struct creation *creation, struct error *err)
       kill (creation->pid, SIGKILL);
       waitpid (creation->pid, NULL, 0);
     }
-  if (cgroup_remove (&creation->cgroup, &undo_error) < 0
+  /* One that another container runs in stays: removing it would kill that container. */
+  if ((creation->owns_cgroup && cgroup_remove (&creation->cgroup, &undo_error) < 0)
       || remove_flat_directory (creation->state.directory, &undo_error) < 0)
     error_prefix (err, "(and then: %s)", undo_error.message);
 }

@@ -116,15 +116,18 @@ set_user (const struct process_spec *process, struct error *err)
   return 0;
 }
 
-/* execve keeps ignored signals and the mask, and these belong to whoever called the runtime. */
+/* execve keeps ignored signals and the mask, and these belong to whoever called the runtime. The C library refuses the
+ * two signals that it uses itself, so the kernel is asked: its struct sigaction is at most four words, all of them 0 for
+ * SIG_DFL without flags. */
 static int
 reset_signals (struct error *err)
 {
-  struct sigaction action = { .sa_handler = SIG_DFL };
+  const unsigned long default_action[4] = { 0 };
   sigset_t none;
 
   for (int signal = 1; signal < NSIG; signal++)
-    if (signal != SIGKILL && signal != SIGSTOP && sigaction (signal, &action, NULL) < 0 && errno != EINVAL)
+    if (signal != SIGKILL && signal != SIGSTOP
+        && syscall (SYS_rt_sigaction, signal, default_action, NULL, (NSIG - 1) / 8) < 0)
       return error_set (err, errno, "reset signal %d", signal);
   sigemptyset (&none);
   return sigprocmask (SIG_SETMASK, &none, NULL) < 0 ? error_set (err, errno, "reset the signal mask") : 0;
