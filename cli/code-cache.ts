@@ -1,5 +1,5 @@
 /**
- * Loads the program with the machine-independent bytecode of the last run of the same command, which saves a third
+ * Loads the program with the bytecode of an earlier run of the same command, which saves a third
  * of the time that a short command takes. Node's own compile cache (module.enableCompileCache) keeps only what V8
  * compiles before the code runs; most of gRPC is compiled while it runs.
  *
@@ -22,7 +22,6 @@ import {
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 import { parseGlobalOptions } from './global-options.ts';
 import type * as Main from './main.ts';
@@ -33,8 +32,8 @@ interface LoadedMain {
   readonly keepCode: () => void;
 }
 
-/** Made by the build beside this file, as one CommonJS script: V8 gives bytecode of scripts, not of module graphs. */
-const BUNDLE = fileURLToPath(new URL('gantry-main.cjs', import.meta.url));
+/** Made by the build beside the entry, as one CommonJS script: V8 gives bytecode of scripts, not of module graphs. */
+const BUNDLE = join(dirname(process.argv[1] ?? ''), 'gantry-main.cjs');
 
 export async function loadMain(argv: readonly string[]): Promise<LoadedMain> {
   if (!existsSync(BUNDLE)) return { main: (await import('./main.ts')).main, keepCode: () => undefined };

@@ -35,7 +35,11 @@ const cli: Cli = {
   exitCode: 0,
 };
 
-const argv = process.argv.slice(2);
-const { main, keepCode } = await loadMain(argv);
-process.exitCode = await main(argv, cli);
-if (process.exitCode === 0) keepCode();
+/** No await at the top level: this file also runs as CommonJS, which Node starts some milliseconds faster. */
+async function run(argv: readonly string[]): Promise<void> {
+  const { main, keepCode } = await loadMain(argv);
+  process.exitCode = await main(argv, cli);
+  if (process.exitCode === 0) keepCode();
+}
+
+void run(process.argv.slice(2));

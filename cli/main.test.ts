@@ -16,22 +16,22 @@ import {
 import { bidiMethod, serverStreamMethod, unaryMethod } from '../proto/server.ts';
 import { FakeDaemon, runCli, type Surroundings } from './fake-daemon.testing.ts';
 
-const daemon: { current: FakeDaemon } = { current: new FakeDaemon() };
+let daemon: FakeDaemon;
 let directory = '';
 
 beforeEach(() => {
-  daemon.current = new FakeDaemon();
+  daemon = new FakeDaemon();
   directory = mkdtempSync(join(tmpdir(), 'gantry-cli-test-'));
 });
 
 afterEach(() => {
-  daemon.current.stop();
+  daemon.stop();
   rmSync(directory, { recursive: true, force: true });
 });
 
 async function gantry(methods: UntypedServiceImplementation, argv: string[], surroundings: Surroundings = {}) {
-  await daemon.current.start(methods);
-  return await runCli(daemon.current.host, argv, surroundings);
+  await daemon.start(methods);
+  return await runCli(daemon.host, argv, surroundings);
 }
 
 describe('without a daemon', () => {

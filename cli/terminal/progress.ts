@@ -40,27 +40,37 @@ export class PlainProgress implements Progress {
 }
 
 const ERASE_LINE = '\x1b[2K';
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
-/** Redraws all lines; they must fit the width, or going up would miss. */
+/** Redraws all lines; each must fit the width and all together the height, or going up would miss. */
 export class TerminalProgress implements Progress {
-  readonly #stream: Pick<WriteStream, 'write' | 'columns'>;
+  readonly #stream: Pick<WriteStream, 'write' | 'columns' | 'rows'>;
   #drawn = 0;
 
-  constructor(stream: Pick<WriteStream, 'write' | 'columns'>) {
+  constructor(stream: Pick<WriteStream, 'write' | 'columns' | 'rows'>) {
     this.#stream = stream;
   }
 
   show(lines: readonly ProgressLine[]): void {
-    const width = Math.max(10, ...lines.map(({ name }) => name.length + 2));
-    const columns = this.#stream.columns || 80;
-    const text = lines.map(
-      ({ name, text: line }) => `${ERASE_LINE}${`${name.padEnd(width)}${line}`.slice(0, columns - 1)}\n`,
-    );
-    this.#stream.write(`${this.#drawn > 0 ? `\x1b[${this.#drawn}A` : ''}${text.join('')}`);
-    this.#drawn = lines.length;
+    const columns = this.#stream.columns || DEFAULT_SIZE.columns;
+    const drawn = layOut(lines, this.#stream.rows || DEFAULT_SIZE.rows).map((line) => line.slice(0, columns - 1));
+    const up = this.#drawn > 0 ? `\x1b[${this.#drawn}A` : '';
+    // Lines that are no longer there would stay below.
+    const rest = Math.max(0, this.#drawn - drawn.length);
+    const text = [...drawn, ...Array<string>(rest).fill('')].map((line) => `${ERASE_LINE}${line}\n`).join('');
+    this.#stream.write(`${up}${text}`);
+    this.#drawn = drawn.length + rest;
   }
 
   end(): void {
     this.#drawn = 0;
   }
+}
+
+/** Names and texts in two columns; what doesn't fit the height is only counted. */
+function layOut(lines: readonly ProgressLine[], rows: number): string[] {
+  const width = Math.max(10, ...lines.map(({ name }) => name.length + 2));
+  const room = Math.max(1, rows - 2);
+  const shown = lines.slice(0, room).map(({ name, text }) => `${name.padEnd(width)}${text}`);
+  return lines.length > room ? [...shown, `... and ${lines.length - room} more`] : shown;
 }
