@@ -122,7 +122,6 @@ export class ContainerStepRunner implements StepRunner {
       domainname: '',
       networks: [{ target: DEFAULT_NETWORK, aliases: [] }],
       ports: [],
-      sysctls: {},
       dns: [],
       dnsSearch: [],
       dnsOptions: [],
@@ -147,6 +146,7 @@ export class ContainerStepRunner implements StepRunner {
       user,
       hostname: id.slice(0, 12),
       namespaces: { network: { path: sandbox.netnsPath }, pid: 'new', ipc: 'new', uts: 'new' },
+      network: 'own',
       mounts: [],
       binds: [
         file(sandbox.hostsPath, '/etc/hosts'),

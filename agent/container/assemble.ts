@@ -71,6 +71,7 @@ function ociSpec(
       ipc: ipc.namespace,
       uts: spec.utsMode === 'host' ? 'host' : 'new',
     },
+    network: networking.sandbox === undefined ? 'shared' : 'own',
     mounts,
     binds: [...networking.binds, ...taskFileBinds(paths.files, record.files)],
     sharedMemory: ipc.sharedMemory,

@@ -12,7 +12,6 @@ import type { ContainerContext } from './context.ts';
 import { type NetworkMode, parseNetworkMode, publishedPorts } from './network-mode.ts';
 import type { OwnBind } from './spec/mounts.ts';
 import type { NamespaceSource } from './spec/namespaces.ts';
-import { networkSysctls } from './spec/sysctls.ts';
 
 const SHORT_ID = 12;
 const NETWORK_FILES = new Set(['/etc/hosts', '/etc/hostname', '/etc/resolv.conf']);
@@ -76,7 +75,6 @@ export function sandboxRequest(
     domainname: spec.domainname,
     networks: mode.kind === 'networks' ? mode.attachments : [],
     ports: publishedPorts(record.config, record.image.exposedPorts),
-    sysctls: networkSysctls(spec.sysctls),
     dns: spec.dns,
     dnsSearch: spec.dnsSearch,
     dnsOptions: spec.dnsOptions,

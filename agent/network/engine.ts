@@ -18,7 +18,6 @@ import { enableForwarding, restoreForwarding } from './forwarding.ts';
 import { HostLinks } from './host-links.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { NetworkModel } from './model.ts';
-import { sysctlFile } from './namespaces.ts';
 import { findOverlap } from './network-overlap.ts';
 import { clusterNetwork, DEFAULT_NETWORK, localNetwork, type NetworkRecord } from './network-record.ts';
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
@@ -202,7 +201,6 @@ export class NetworkEngine implements Networks {
       throw new GantryError('INVALID_ARGUMENT', `"${request.containerId}" is not a container id`);
     }
     for (const port of request.ports) checkPort(port);
-    for (const key of Object.keys(request.sysctls)) sysctlFile(key);
     return this.#model.assign(request);
   }
 

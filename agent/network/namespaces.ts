@@ -1,11 +1,8 @@
 /** Containers' network namespaces: pinned as files under EXEC_ROOT/network/netns, and what is set inside them. */
-import { execFile } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Native } from '../../native/addon/native.ts';
-import { GantryError } from '../../proto/errors.ts';
 import { addAddress } from './netlink/address.ts';
 import { disableLinkLocal, dumpLinks, parseLink, setLinkUp } from './netlink/link.ts';
 import { setDefaultRoute } from './netlink/route.ts';
@@ -16,7 +13,6 @@ import { formatIpv4, lastAddress, type Subnet } from './subnet.ts';
 const NSFS_MAGIC = 0x6e736673;
 const MNT_DETACH = 2;
 const NO_IPV6 = 'EAFNOSUPPORT';
-const run = promisify(execFile);
 
 export interface InterfaceSpec {
   /** "eth0" */
@@ -28,7 +24,6 @@ export interface InterfaceSpec {
 export interface NamespaceSpec {
   readonly interfaces: readonly InterfaceSpec[];
   readonly defaultRoute: { readonly gateway: string; readonly interface: string } | undefined;
-  readonly sysctls: Readonly<Record<string, string>>;
 }
 
 export class Namespaces {
@@ -84,13 +79,9 @@ export class Namespaces {
     }
   }
 
-  /** Interfaces up with their addresses, then the default route, then sysctls. Idempotent. */
-  async configure(containerId: string, spec: NamespaceSpec): Promise<void> {
-    if (spec.interfaces.length > 0) await this.#configureInterfaces(containerId, spec);
-    await this.#setSysctls(containerId, spec.sysctls);
-  }
-
-  async #configureInterfaces(containerId: string, { interfaces, defaultRoute }: NamespaceSpec): Promise<void> {
+  /** Interfaces up with their addresses, then the default route. Idempotent. */
+  async configure(containerId: string, { interfaces, defaultRoute }: NamespaceSpec): Promise<void> {
+    if (interfaces.length === 0) return;
     const socket = await NetlinkSocket.open(this.#native, this.pathOf(containerId), NETLINK_ROUTE);
     try {
       const links = (await socket.query(dumpLinks())).map(parseLink);
@@ -113,21 +104,6 @@ export class Namespaces {
     }
   }
 
-  /** /proc/sys/net shows the namespace of whoever looks, so it takes a process in there to write to it. */
-  async #setSysctls(containerId: string, sysctls: Readonly<Record<string, string>>): Promise<void> {
-    const pairs = Object.entries(sysctls).flatMap(([key, value]) => [sysctlFile(key), value]);
-    if (pairs.length === 0) return;
-    const script = 'while [ $# -gt 0 ]; do printf %s "$2" > "$1" || exit 1; shift 2; done';
-    try {
-      await run('nsenter', [`--net=${this.pathOf(containerId)}`, 'sh', '-c', script, 'sh', ...pairs]);
-    } catch (error) {
-      throw new GantryError('INVALID_ARGUMENT', `cannot set sysctls ${Object.keys(sysctls).join(', ')}`, {
-        hint: 'check that the kernel has them per network namespace and takes the values',
-        cause: error,
-      });
-    }
-  }
-
   /** The namespace ends when its last process and socket does. Idempotent. */
   async unpin(containerId: string): Promise<void> {
     const path = this.pathOf(containerId);
@@ -139,17 +115,6 @@ export class Namespaces {
     }
     await rm(path, { force: true });
   }
-}
-
-/** "net.ipv4.ip_forward" → its file. Throws INVALID_ARGUMENT for a sysctl that isn't the network namespace's. */
-export function sysctlFile(key: string): string {
-  const name = key.replaceAll('.', '/');
-  if (!/^net\/[\w/-]+$/.test(name)) {
-    throw new GantryError('INVALID_ARGUMENT', `"${key}" is not a sysctl of the network namespace`, {
-      hint: 'those begin with net.',
-    });
-  }
-  return `/proc/sys/${name}`;
 }
 
 function emptyIfMissing(error: unknown): string[] {

@@ -14,7 +14,6 @@ export interface SandboxRequest {
   readonly networks: readonly NetworkAttachmentConfig[];
   /** Published on this host to this container alone: `run -p` and ports in host mode. */
   readonly ports: readonly PortConfig[];
-  readonly sysctls: Readonly<Record<string, string>>;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];

@@ -58,11 +58,10 @@ export class SandboxBuilder {
     await this.namespaces.create(record.request.containerId);
   }
 
-  /** Into a new namespace: its interfaces, plugged into their bridges, addresses, routes and sysctls. */
+  /** Into a new namespace: its interfaces, plugged into their bridges, addresses and routes. */
   async connect(record: SandboxRecord): Promise<void> {
     await this.#plugIn(record);
-    const spec = { ...this.#namespaceSpec(record), sysctls: record.request.sysctls };
-    await this.namespaces.configure(record.request.containerId, spec);
+    await this.namespaces.configure(record.request.containerId, this.#namespaceSpec(record));
   }
 
   async writeFiles(record: SandboxRecord, files: SandboxFiles): Promise<void> {
@@ -84,7 +83,7 @@ export class SandboxBuilder {
       if (link !== undefined) await this.#parts.links.setMaster(link.name, await this.bridge(networkId));
     }
     await this.#plugIn(record, new Set(present.keys()));
-    await this.namespaces.configure(containerId, { ...this.#namespaceSpec(record), sysctls: {} });
+    await this.namespaces.configure(containerId, this.#namespaceSpec(record));
   }
 
   /** Namespace and files; the namespace's end would take the links along too, but nobody could wait for that. */
@@ -159,7 +158,7 @@ export class SandboxBuilder {
     };
   }
 
-  #namespaceSpec(record: SandboxRecord): Omit<NamespaceSpec, 'sysctls'> {
+  #namespaceSpec(record: SandboxRecord): NamespaceSpec {
     const network = this.#parts.model.defaultNetwork(record);
     const index = record.attachments.findIndex(({ networkId }) => networkId === network?.id);
     return {

@@ -6,7 +6,7 @@ import { parseNamespaceMode } from './namespaces.ts';
 import { validateLimits } from './resources.ts';
 import { buildRlimits } from './rlimits.ts';
 import { serializeSpec } from './serialize.ts';
-import { networkSysctls, validateSysctls } from './sysctls.ts';
+import { containerSysctls, validateSysctls } from './sysctls.ts';
 
 const ALL = availableCapabilities('1ffffffffff');
 
@@ -82,8 +82,8 @@ describe('sysctls', () => {
     expect(() => validateSysctls({ 'net.core.somaxconn': '1', 'kernel.sem': '1' }, new Set())).not.toThrow();
   });
 
-  it('of the network include Docker’s defaults', () => {
-    expect(networkSysctls({ 'net.ipv4.ip_unprivileged_port_start': '80', 'kernel.sem': '1' })).toEqual({
+  it('win over Docker’s defaults', () => {
+    expect(containerSysctls({ 'net.ipv4.ip_unprivileged_port_start': '80' }, 'own')).toEqual({
       'net.ipv4.ip_unprivileged_port_start': '80',
       'net.ipv4.ping_group_range': '0 2147483647',
     });

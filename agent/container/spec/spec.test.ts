@@ -25,6 +25,7 @@ function build(spec: Partial<ContainerSpec> = {}, change: Partial<SpecRequest> =
     user: { uid: 0, gid: 0, additionalGids: [], home: '/root' },
     hostname: 'c0ffee',
     namespaces: { network: { path: '/run/netns/x' }, pid: 'new', ipc: 'new', uts: 'new' },
+    network: 'own',
     mounts: [],
     binds: [],
     sharedMemory: { kind: 'new', sizeBytes: 0 },
@@ -133,9 +134,14 @@ describe('a spec', () => {
     expect(build({ seccompProfile: 'unconfined' }).linux.seccomp).toBeUndefined();
   });
 
-  it('sets what a namespace owns, and leaves network parameters to the network', () => {
-    const sysctls = { 'kernel.shmmax': '1', 'fs.mqueue.msg_max': '2', 'net.core.somaxconn': '3' };
-    expect(build({ sysctls }).linux.sysctl).toEqual({ 'kernel.shmmax': '1', 'fs.mqueue.msg_max': '2' });
+  it('sets parameters, and those that Docker sets in a network namespace of its own', () => {
+    const sysctls = { 'kernel.shmmax': '1', 'net.core.somaxconn': '3' };
+    expect(build({ sysctls }).linux.sysctl).toEqual({
+      ...sysctls,
+      'net.ipv4.ip_unprivileged_port_start': '0',
+      'net.ipv4.ping_group_range': '0 2147483647',
+    });
+    expect(build({}, { network: 'shared' }).linux.sysctl).toEqual({});
   });
 
   it('passes on the simple switches', () => {

@@ -16,7 +16,7 @@ import { buildResources } from './resources.ts';
 import { buildRlimits } from './rlimits.ts';
 import { parseSeccompProfile, resolveSeccomp } from './seccomp.ts';
 import { DEFAULT_SECCOMP_PROFILE } from './seccomp-profile.ts';
-import { ipcSysctls } from './sysctls.ts';
+import { containerSysctls } from './sysctls.ts';
 import type { ResolvedUser } from './user.ts';
 
 const OCI_VERSION = '1.2.0';
@@ -34,6 +34,8 @@ export interface SpecRequest {
   /** As the process sees it; empty: the UTS namespace isn't the container's own. */
   readonly hostname: string;
   readonly namespaces: NamespaceSources;
+  /** Whether the network namespace is the container's own, or the host's or a peer's. */
+  readonly network: 'own' | 'shared';
   readonly mounts: readonly ResolvedMount[];
   readonly binds: readonly OwnBind[];
   readonly sharedMemory: SharedMemory;
@@ -109,7 +111,7 @@ function buildLinux(request: SpecRequest): OciLinux {
     devices: deviceNodes(devices),
     cgroupsPath: cgroupsPath(request.containerId),
     resources: buildResources({ limits, devices, privileged: spec.privileged, swapLimit: host.swapLimit }),
-    sysctl: ipcSysctls(spec.sysctls),
+    sysctl: containerSysctls(spec.sysctls, request.network),
     ...(seccomp !== undefined && { seccomp }),
     maskedPaths: spec.privileged ? [] : MASKED_PATHS,
     readonlyPaths: spec.privileged ? [] : READONLY_PATHS,

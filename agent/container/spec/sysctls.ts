@@ -45,16 +45,10 @@ export function validateSysctls(
   }
 }
 
-/** What the network namespace is set up with. */
-export function networkSysctls(sysctls: Readonly<Record<string, string>>): Record<string, string> {
-  return { ...NETWORK_DEFAULTS, ...select(sysctls, 'network') };
-}
-
-/** What the runtime writes after it has made the IPC namespace. */
-export function ipcSysctls(sysctls: Readonly<Record<string, string>>): Record<string, string> {
-  return select(sysctls, 'ipc');
-}
-
-function select(sysctls: Readonly<Record<string, string>>, scope: SysctlScope): Record<string, string> {
-  return Object.fromEntries(Object.entries(sysctls).filter(([name]) => sysctlScope(name) === scope));
+/** What the runtime writes into the container's namespaces. A network namespace that is shared is left as it is. */
+export function containerSysctls(
+  sysctls: Readonly<Record<string, string>>,
+  network: 'own' | 'shared',
+): Record<string, string> {
+  return network === 'own' ? { ...NETWORK_DEFAULTS, ...sysctls } : { ...sysctls };
 }

@@ -221,7 +221,6 @@ export function sandboxRequest(containerId: string, request: Partial<SandboxRequ
     domainname: '',
     networks: [{ target: 'bridge', aliases: [] }],
     ports: [],
-    sysctls: {},
     dns: [],
     dnsSearch: [],
     dnsOptions: [],
