@@ -9,12 +9,17 @@ function endWithoutReader(error: NodeJS.ErrnoException): void {
   throw error;
 }
 
-const watched = new WeakSet<WriteStream>();
+const watched = new Set<WriteStream>();
 
 function watch(stream: WriteStream): WriteStream {
   if (!watched.has(stream)) stream.on('error', endWithoutReader);
   watched.add(stream);
   return stream;
+}
+
+/** Resolves when the system has all that was written to the stream. */
+function written(stream: WriteStream): Promise<void> {
+  return stream.writableLength === 0 ? Promise.resolve() : new Promise((done) => stream.write('', () => done()));
 }
 
 const cli: Cli = {
@@ -38,8 +43,11 @@ const cli: Cli = {
 /** No await at the top level: this file also runs as CommonJS, which Node starts some milliseconds faster. */
 async function run(argv: readonly string[]): Promise<void> {
   const { main, keepCode } = await loadMain(argv);
-  process.exitCode = await main(argv, cli);
-  if (process.exitCode === 0) keepCode();
+  const code = await main(argv, cli);
+  if (code === 0) keepCode();
+  for (const stream of watched) await written(stream);
+  // Ending here saves what Node takes to clear up after itself.
+  process.exit(code);
 }
 
 void run(process.argv.slice(2));

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as packet from 'dns-packet';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -413,6 +413,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
       }
       expect(await lab.run(lab.hostPath(), 'ip', '-o', 'link', 'show', 'type', 'veth')).toBe(before);
       expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(lab.directory);
+      expect(readdirSync(join(lab.directory, 'exec/files')).filter((id) => id.startsWith('killed'))).toEqual([]);
     });
 
     it('gives a container its address and port back after a reboot', async () => {

@@ -166,6 +166,7 @@ export class NetworkEngine implements Networks {
         .map(({ id }) => id),
       links: await this.#links.links(),
       pinned: await this.#builder.namespaces.list(),
+      withFiles: await this.#builder.withFiles(),
     });
     for (const step of plan) await this.#execute(step);
     for (const record of this.#model.sandboxes.values()) {
@@ -179,7 +180,7 @@ export class NetworkEngine implements Networks {
     await this.#closeSockets();
     await Promise.all(this.#departing.values());
     for (const record of this.#model.sandboxes.values()) {
-      await this.#builder.unpin(record);
+      await this.#builder.unpin(record.request.containerId);
       if (record.ready) await this.#save({ ...record, ready: false });
     }
     await this.#links.deleteAll();
@@ -270,7 +271,7 @@ export class NetworkEngine implements Networks {
     // Rules before sockets: whoever gets the port next must not lose its traffic to them.
     await this.#publishing.sync();
     await this.#reservations.release(containerId);
-    await this.#builder.unpin(current);
+    await this.#builder.unpin(containerId);
     await this.#store.removeSandbox(containerId);
     this.#departing.set(containerId, this.#depart(current));
     // Somebody may wait for the ports.
@@ -396,7 +397,7 @@ export class NetworkEngine implements Networks {
   async #execute(step: RecoveryStep): Promise<void> {
     switch (step.kind) {
       case 'remove-sandbox':
-        await this.#builder.unpin(this.#sandbox(step.containerId));
+        await this.#builder.unpin(step.containerId);
         this.#model.removeSandbox(step.containerId);
         return this.#store.removeSandbox(step.containerId);
       case 'forget-kernel-state':
@@ -404,7 +405,7 @@ export class NetworkEngine implements Networks {
       case 'delete-links':
         return this.#links.deleteLinks(step.names);
       case 'unpin':
-        return this.#builder.namespaces.unpin(step.containerId);
+        return this.#builder.unpin(step.containerId);
       case 'create-bridge':
         await this.#builder.bridge(step.networkId);
         return undefined;

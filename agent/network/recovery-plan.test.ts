@@ -25,6 +25,7 @@ function plan(state: Partial<RecoveryState>) {
     networkIds: [],
     links: [],
     pinned: new Set(),
+    withFiles: new Set(),
     ...state,
   });
 }
@@ -45,11 +46,19 @@ describe('planRecovery', () => {
   it('removes what belongs to containers that are gone, and what belongs to nobody', () => {
     const gone = vethName(INSTANCE, 'gone', 0);
     const links = [link('eth0', 2), link(bridge, 3), link(gone, 4, 3), link(bridgeName('other', 'net'), 5)];
-    expect(plan({ sandboxes: [record('gone')], links, pinned: new Set(['gone', 'unknown']) })).toEqual([
+    expect(
+      plan({
+        sandboxes: [record('gone')],
+        links,
+        pinned: new Set(['gone', 'unknown']),
+        withFiles: new Set(['halfway']),
+      }),
+    ).toEqual([
       { kind: 'remove-sandbox', containerId: 'gone' },
       { kind: 'delete-links', names: [bridge, gone] },
       { kind: 'unpin', containerId: 'gone' },
       { kind: 'unpin', containerId: 'unknown' },
+      { kind: 'unpin', containerId: 'halfway' },
     ]);
   });
 

@@ -12,6 +12,7 @@ export type RecoveryStep =
   | { readonly kind: 'repair-links'; readonly containerId: string }
   | { readonly kind: 'create-bridge'; readonly networkId: string }
   | { readonly kind: 'delete-links'; readonly names: readonly string[] }
+  /** Namespace and files. */
   | { readonly kind: 'unpin'; readonly containerId: string };
 
 export interface RecoveryState {
@@ -24,6 +25,8 @@ export interface RecoveryState {
   readonly links: readonly Link[];
   /** Ids of containers whose namespace is pinned. */
   readonly pinned: ReadonlySet<string>;
+  /** Ids of containers that have files under EXEC_ROOT: a crash may have left them before there was a record. */
+  readonly withFiles: ReadonlySet<string>;
 }
 
 /** In order: what is nobody's goes first, bridges come before what is plugged into them. */
@@ -45,7 +48,9 @@ export function planRecovery(state: RecoveryState): RecoveryStep[] {
     ...removed.map((record) => ({ kind: 'remove-sandbox', containerId: idOf(record) }) as const),
     ...unusable.map((record) => ({ kind: 'forget-kernel-state', containerId: idOf(record) }) as const),
     ...(strays.length === 0 ? [] : [{ kind: 'delete-links', names: strays } as const]),
-    ...[...pinned].filter((id) => !keptIds.has(id)).map((containerId) => ({ kind: 'unpin', containerId }) as const),
+    ...[...pinned.union(state.withFiles)]
+      .filter((id) => !keptIds.has(id))
+      .map((containerId) => ({ kind: 'unpin', containerId }) as const),
     ...state.networkIds.map((networkId) => ({ kind: 'create-bridge', networkId }) as const),
     ...usable
       .filter((record) => !isPluggedIn(record, state))

@@ -1,5 +1,5 @@
 /** Makes one container's sandbox in the kernel and its files, and takes them down again. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { renderHostname, renderHosts, renderResolvConf } from './container-files.ts';
@@ -87,10 +87,14 @@ export class SandboxBuilder {
   }
 
   /** Namespace and files; the namespace's end would take the links along too, but nobody could wait for that. */
-  async unpin(record: SandboxRecord): Promise<void> {
-    const { containerId } = record.request;
+  async unpin(containerId: string): Promise<void> {
     await this.namespaces.unpin(containerId);
     await rm(this.#filesDir(containerId), { recursive: true, force: true });
+  }
+
+  /** Containers that have files here, whether or not their set-up was finished. */
+  async withFiles(): Promise<Set<string>> {
+    return new Set(await readdir(join(this.#parts.execDir, 'files')).catch(emptyIfMissing));
   }
 
   async unplug(record: SandboxRecord): Promise<void> {
@@ -178,4 +182,9 @@ export class SandboxBuilder {
   #network(networkId: string): NetworkRecord {
     return this.#parts.model.findNetwork(networkId);
   }
+}
+
+function emptyIfMissing(error: unknown): string[] {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+  throw error;
 }
