@@ -2,12 +2,13 @@
  * `npm run bench`: a short command in a container, beside Docker on the same image in the same run; and the memory
  * of the daemons and of each further container. Prints medians; asserts nothing.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { output } from '../lab/command.ts';
 import { Host } from '../lab/host.ts';
 import { exportBusybox, importBusybox } from '../lab/image.ts';
+import { until } from '../lab/until.ts';
 import { DockerPeer } from './docker-peer.ts';
 import { median } from './statistics.ts';
 
@@ -88,6 +89,44 @@ async function benchMemory(host: Host): Promise<void> {
   );
 }
 
+interface Running {
+  readonly id: string;
+  readonly pid: number;
+  readonly startedAtMs: number;
+}
+
+/** The one running container whose name contains `name`. */
+async function runningContainer(host: Host, name: string): Promise<Running | undefined> {
+  const id = await host.ok(['ps', '-q', '--no-trunc', '--filter', `name=${name}`]);
+  if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
+  const text = await host.ok(['inspect', '--format', '{{.State.Pid}} {{.State.StartedAt}}', id]);
+  const [pid, startedAt = ''] = text.split(' ');
+  return { id, pid: Number(pid), startedAtMs: Date.parse(startedAt) };
+}
+
+/** From kill -9 of a task's process to the start of its replacement, by the container's own start time. */
+async function benchReplacement(host: Host): Promise<void> {
+  const file = join(host.directory, 'stack.yml');
+  writeFileSync(file, 'services:\n  idle: {image: busybox, init: true, command: sleep 100000}\n');
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    // A stack of its own each time: a service that fails again and again waits longer each time.
+    await host.ok(['stack', 'deploy', '-c', file, `round${round}`]);
+    const victim = await until('the task', () => runningContainer(host, `round${round}_idle`));
+    const killedAtMs = Date.now();
+    process.kill(victim.pid, 'SIGKILL');
+    const replacement = await until('the replacement', async () => {
+      const found = await runningContainer(host, `round${round}_idle`);
+      return found !== undefined && found.id !== victim.id ? found : undefined;
+    });
+    times.push(replacement.startedAtMs - killedAtMs);
+    await host.ok(['stack', 'rm', `round${round}`]);
+  }
+  print(
+    `kill -9 of a task's process → replacement started: ${median(times).toFixed(0)} ms, at most ${Math.max(...times).toFixed(0)} ms`,
+  );
+}
+
 function mib(kilobytes: number): string {
   return `${(kilobytes / 1024).toFixed(1)} MiB`;
 }
@@ -108,6 +147,7 @@ try {
   await benchMemory(host);
   await host.ok(['rm', '-f', ...Array.from({ length: CONTAINERS }, (_, index) => `idle-${index}`)]);
   await benchRun(host, docker);
+  await benchReplacement(host);
 } finally {
   await docker?.stop();
   await host.destroy();

@@ -92,4 +92,25 @@ describe('a bad stack', () => {
     expect(stderr).toMatch(/exit(ed)?.*3/);
     await host.ok(['stack', 'rm', 'failing']);
   });
+
+  it('whose tasks exceed their memory says so, after they have been restarted', async () => {
+    const hog = 'sh -c "x=$$(yes | head -c 64000000); echo $$x | wc -c"';
+    const limit = 'deploy: {resources: {limits: {memory: 16M}}}';
+    const { code, stderr } = await deploy(
+      `services:\n  web:\n    image: busybox\n    command: ${hog}\n    ${limit}\n`,
+      'hungry',
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain('out of memory');
+    const tasks = await host.ok([
+      'service',
+      'ps',
+      '--no-trunc',
+      '--format',
+      '{{.CurrentState}} {{.Error}}',
+      'hungry_web',
+    ]);
+    expect(tasks.split('\n').filter((line) => line.includes('out of memory')).length).toBeGreaterThan(1);
+    await host.ok(['stack', 'rm', 'hungry']);
+  });
 });
