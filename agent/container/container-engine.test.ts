@@ -21,6 +21,7 @@ import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
 import { ShimLauncher } from '../shim/launcher.ts';
 import { VolumeStore } from '../volume/volume-store.ts';
+import { CgroupLock, findOwnProcs } from './cgroup-lock.ts';
 import { ContainerEngine } from './container-engine.ts';
 import { readHostFacts } from './spec/host-facts.ts';
 
@@ -82,6 +83,7 @@ beforeAll(async () => {
       shims: new ShimLauncher({ ...shared, runtimeBinary: runtime }),
       native,
       readLog: readLogs,
+      cgroupLock: new CgroupLock(findOwnProcs(), shared.logger),
       host: readHostFacts(),
       bootId: 'this',
       random: randomBytes,

@@ -7,6 +7,7 @@ import type { Images, Snapshots } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
 import type { Shims } from '../shim/shims.ts';
 import type { Volumes } from '../volume/volumes.ts';
+import type { CgroupLock } from './cgroup-lock.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import type { ContainerIndex } from './container-index.ts';
 import type { Roots } from './container-paths.ts';
@@ -33,6 +34,7 @@ export interface ContainerParts {
   readonly shims: Shims;
   readonly native: Pick<Native, 'mount' | 'unmount'>;
   readonly readLog: ReadLog;
+  readonly cgroupLock: Pick<CgroupLock, 'takeEarly'>;
   readonly host: HostFacts;
   /** /proc/sys/kernel/random/boot_id: nothing that ran in another boot is still there. */
   readonly bootId: string;

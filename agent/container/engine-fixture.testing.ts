@@ -249,6 +249,7 @@ export class EngineFixture {
       shims: this.shims,
       native: { mount: async () => {}, unmount: async () => {} },
       readLog: async function* () {},
+      cgroupLock: { takeEarly: () => undefined },
       host: {
         architecture: 'amd64',
         kernelRelease: '6.1.0',

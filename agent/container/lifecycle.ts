@@ -52,6 +52,7 @@ export class Lifecycle {
 
   /** The record says "starting" while it lasts: whoever finds that after a crash undoes it. */
   async #launch(entry: ContainerEntry, restart: RestartProgress, onCreated?: OnCreated): Promise<Run> {
+    this.#context.cgroupLock.takeEarly();
     const before = entry.record.state;
     await this.#save(entry, { phase: 'starting', bootId: this.#context.bootId, stoppedBy: 'nobody' });
     let shim: Shim | undefined;

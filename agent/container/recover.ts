@@ -2,7 +2,7 @@
  * After a start of gantryd: which containers still run is asked of their shims, what ended meanwhile is dealt with as
  * if it ended now, and what a crash left half done is finished or undone.
  */
-import { mkdir, readdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerId } from '../../proto/ids.ts';
 import type { ExitRecord, FoundShim } from '../shim/shims.ts';
@@ -26,7 +26,9 @@ interface Found {
 
 /** Throws only when nothing can be said of any container; what goes wrong with one is logged. */
 export async function recoverContainers(context: ContainerContext, lifecycle: Lifecycle): Promise<void> {
-  await mkdir(bundlesRoot(context.roots.execRoot), { recursive: true, mode: 0o711 });
+  // Root file systems are mounted below, with what set-user-ID programs are in them: nobody else may get there.
+  await mkdir(bundlesRoot(context.roots.execRoot), { recursive: true, mode: 0o700 });
+  await chmod(bundlesRoot(context.roots.execRoot), 0o700);
   const records = await context.store.load();
   const found = await Promise.all(records.map((record) => find(context, record)));
   for (const { entry } of found) context.index.add(entry);

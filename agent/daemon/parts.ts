@@ -8,6 +8,7 @@ import { ImageBuilder } from '../build/image-builder.ts';
 import { ContainerStepRunner } from '../build/step-runner.ts';
 import { ClusterNode } from '../cluster/cluster-node.ts';
 import type { DaemonOptions } from '../config/options.ts';
+import { CgroupLock, findOwnProcs } from '../container/cgroup-lock.ts';
 import { ContainerEngine } from '../container/container-engine.ts';
 import { type Roots, runtimeRoot } from '../container/container-paths.ts';
 import type { HostFacts } from '../container/spec/host-facts.ts';
@@ -54,6 +55,7 @@ export function makeParts({ options, logger, onSystemStop }: PartsOptions): Daem
     ...{ roots, images, snapshots, volumes, networks, shims, native, host },
     initPath: initBinaryPath(),
     readLog: readLogs,
+    cgroupLock: new CgroupLock(findOwnProcs(), logger),
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     random: randomBytes,
     now: Date.now,
