@@ -1,7 +1,7 @@
 /** The program itself, with its log on disk: it is killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -50,6 +50,9 @@ describe('gantry-manager', () => {
   it('survives kill -9 with all it knew, and ends cleanly on SIGTERM', async () => {
     const client = await start();
     expect(statSync(socketPath()).mode & 0o777).toBe(0o600);
+    for (const name of readdirSync(join(dir, 'data/manager'))) {
+      expect(statSync(join(dir, 'data/manager', name)).mode & 0o077, name).toBe(0);
+    }
     const agent = new SimulatedAgent(socketPath(), 'node1', 1000);
     const stack = StackSpec.fromPartial({ name: 's', services: [serviceSpec('s_web', { replicas: 3 })] });
     await unary((done) => client.stackDeploy({ stack, prune: false, dryRun: false }, done));

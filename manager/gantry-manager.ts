@@ -74,6 +74,8 @@ async function writePid(path: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
+// The log holds the secrets: whatever makes files here, they are nobody else's.
+process.umask(0o077);
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 process.once('SIGINT', () => stop.abort());

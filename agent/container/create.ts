@@ -111,7 +111,7 @@ async function make(
     await context.snapshots.prepare(record.id, image.id);
     await makeVolumes(context, entry, wantedVolumes(spec, image.config.volumes));
     mkdirSync(paths.bundle, { recursive: true, mode: 0o711 });
-    await writeTaskFiles(context.native, paths.files, task?.files ?? []);
+    await writeTaskFiles(context.native, context.host, paths.files, task?.files ?? []);
     if (!(startsNext && config.autoRemove)) {
       entry.record = { ...entry.record, phase: 'idle' };
       await context.store.save(entry.record);

@@ -6,6 +6,7 @@ import { GantryError } from '../../proto/errors.ts';
 import { countMounts } from '../image/mounts.ts';
 import type { TaskFile } from './containers.ts';
 import type { RecordedFile } from './record.ts';
+import { type HostFacts, isKernelAtLeast } from './spec/host-facts.ts';
 import type { OwnBind } from './spec/mounts.ts';
 import { validTarget } from './spec/mounts.ts';
 
@@ -25,6 +26,7 @@ export function recordFiles(files: readonly TaskFile[]): RecordedFile[] {
 /** Mounts the tmpfs at `directory` and fills it. */
 export async function writeTaskFiles(
   native: Pick<Native, 'mount'>,
+  host: Pick<HostFacts, 'kernelRelease'>,
   directory: string,
   files: readonly TaskFile[],
 ): Promise<void> {
@@ -32,13 +34,9 @@ export async function writeTaskFiles(
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const bytes = files.reduce((sum, { data }) => sum + Math.ceil(data.length / PAGE_BYTES) * PAGE_BYTES, SPARE_BYTES);
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  // Swap is a disk, too: Linux 6.4 can keep a tmpfs out of it, older ones refuse the option.
-  const data = `size=${bytes},mode=0700`;
-  try {
-    await native.mount('tmpfs', directory, 'tmpfs', flags, `${data},noswap`);
-  } catch {
-    await native.mount('tmpfs', directory, 'tmpfs', flags, data);
-  }
+  // Swap is a disk, too: Linux 6.4 can keep a tmpfs out of it; older ones refuse the option, and log that they do.
+  const noswap = isKernelAtLeast(host.kernelRelease, '6.4') ? ',noswap' : '';
+  await native.mount('tmpfs', directory, 'tmpfs', flags, `size=${bytes},mode=0700${noswap}`);
   files.forEach((file, index) => {
     writeFile(join(directory, String(index)), file);
   });

@@ -15,15 +15,23 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('the roots', () => {
   it('are made and locked, one lock each', () => {
-    const root = join(directory, 'a/b');
+    const roots = { dataRoot: join(directory, 'a/b'), execRoot: join(directory, 'run') };
     let locks = 0;
-    lockRoots([root, root], { tryLock: () => ++locks > 0 });
-    expect(statSync(root).isDirectory()).toBe(true);
-    expect(locks).toBe(1);
+    lockRoots(roots, { tryLock: () => ++locks > 0 });
+    lockRoots({ dataRoot: directory, execRoot: directory }, { tryLock: () => ++locks > 0 });
+    expect(locks).toBe(3);
+  });
+
+  it('keep containers from other users, also when they were open to all', () => {
+    const roots = { dataRoot: join(directory, 'data'), execRoot: join(directory, 'run') };
+    mkdirSync(roots.dataRoot, { mode: 0o777 });
+    lockRoots(roots, { tryLock: () => true });
+    expect(statSync(roots.dataRoot).mode & 0o777).toBe(0o700);
+    expect(statSync(roots.execRoot).mode & 0o777).toBe(0o711);
   });
 
   it('belong to one gantryd', () => {
-    const lock = () => lockRoots([directory], { tryLock: () => false });
+    const lock = () => lockRoots({ dataRoot: directory, execRoot: directory }, { tryLock: () => false });
     expect(lock).toThrow(`another gantryd uses ${directory}`);
   });
 });

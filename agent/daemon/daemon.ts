@@ -29,7 +29,7 @@ export class Daemon {
   constructor(options: DaemonOptions, logger: Logger) {
     this.#options = options;
     this.#logger = logger;
-    lockRoots([options.dataRoot, options.execRoot], native);
+    lockRoots(options, native);
     this.#parts = makeParts({ options, logger, onSystemStop: () => this.#systemStop() });
     this.#server = new SocketServer([engineService(this.#parts.handlers), ...this.#parts.cluster.services()]);
   }

@@ -356,6 +356,7 @@ export class NetworkEngine implements Networks {
   }
 
   async #load(live: ReadonlySet<string>): Promise<void> {
+    await this.#store.removeTemporaries();
     const [networks, services, sandboxes, cursors] = await Promise.all([
       this.#store.readNetworks(),
       this.#store.readEndpoints(),

@@ -43,6 +43,16 @@ describe('NetworkStore', () => {
     expect(await store.readSandboxes()).toEqual([]);
   });
 
+  it('removes what writes left that were cut off', async () => {
+    await store.removeTemporaries();
+    await store.writeSandbox(record);
+    writeFileSync(join(directory, 'network/cursors.json.12.3.tmp'), '{"n');
+    writeFileSync(join(directory, 'network/sandboxes/b.json.12.4.tmp'), '');
+    await store.removeTemporaries();
+    expect(readdirSync(join(directory, 'network'))).toEqual(['sandboxes']);
+    expect(readdirSync(join(directory, 'network/sandboxes'))).toEqual(['a.json']);
+  });
+
   it('puts a damaged file aside', async () => {
     await store.writeSandbox(record);
     const path = join(directory, 'network/sandboxes/a.json');

@@ -17,6 +17,8 @@ import type { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts'
 import type { NetworkRecord } from './network-record.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 
+const TEMPORARY = '.tmp';
+
 type Durability = 'synced' | 'unsynced';
 export type Cursors = Readonly<Record<string, number>>;
 
@@ -28,6 +30,14 @@ export class NetworkStore {
   constructor(dir: string, logger: Logger) {
     this.#dir = dir;
     this.#logger = logger;
+  }
+
+  /** Of writes that a crash cut off. Before anything is written: one under way looks the same. */
+  async removeTemporaries(): Promise<void> {
+    for (const dir of [this.#dir, join(this.#dir, 'sandboxes')]) {
+      const names = await readdir(dir).catch(emptyIfMissing);
+      for (const name of names.filter((one) => one.endsWith(TEMPORARY))) await rm(join(dir, name), { force: true });
+    }
   }
 
   async readNetworks(): Promise<NetworkRecord[]> {
@@ -103,7 +113,7 @@ export class NetworkStore {
 
   async #write(name: string, value: unknown, durability: Durability): Promise<void> {
     const path = join(this.#dir, name);
-    const temporary = `${path}.${process.pid}.${this.#temporary++}.tmp`;
+    const temporary = `${path}.${process.pid}.${this.#temporary++}${TEMPORARY}`;
     const file = await this.#create(temporary);
     try {
       await file.writeFile(JSON.stringify(value));

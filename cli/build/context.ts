@@ -2,13 +2,17 @@
  * The build context as a tar stream: the directory's files without what .dockerignore names. Files keep their modes
  * and times; owners are root, as in Docker.
  */
-import { createReadStream, type Dirent, type Stats } from 'node:fs';
-import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { createReadStream, type Dirent, lstatSync, readFileSync, type Stats } from 'node:fs';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import dockerignore from '@balena/dockerignore';
 import { pack as newPack, type Pack } from 'tar-stream';
 import { CliError, fileReason } from '../failure.ts';
+
+const BATCH_BYTES = 256 * 1024;
+/** Up to here a file is read at once, which takes a fifth of the time that a stream takes. */
+const SMALL_FILE_BYTES = 64 * 1024;
 
 export interface ContextFile {
   /** Relative to the context, with slashes. */
@@ -30,7 +34,22 @@ export function packContext(directory: string, dockerfile: string): AsyncIterabl
     (error: unknown) => pack.destroy(error instanceof Error ? error : new Error(String(error))),
   );
   // Its types leave out what its chunks are.
-  return pack as AsyncIterable<unknown> as AsyncIterable<Buffer>;
+  return inBatches(pack as AsyncIterable<unknown> as AsyncIterable<Buffer>);
+}
+
+/** A tar's headers, padding and small files come one by one; as a message each they take longer to send than to read. */
+async function* inBatches(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let batch: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    batch.push(chunk);
+    bytes += chunk.length;
+    if (bytes < BATCH_BYTES) continue;
+    yield Buffer.concat(batch);
+    batch = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(batch);
 }
 
 async function packAll(pack: Pack, directory: string, dockerfile: string): Promise<void> {
@@ -68,7 +87,7 @@ async function* walk(root: string, under: string, ignore: Ignore): AsyncGenerato
     const skip = ignore.ignores(name);
     // Below an ignored directory a line such as !dir/keep may bring files back.
     if (skip && !(ignore.hasExceptions && entry.isDirectory())) continue;
-    if (!skip) yield { name, stats: await lstat(join(root, name)) };
+    if (!skip) yield { name, stats: lstatSync(join(root, name)) };
     if (entry.isDirectory()) yield* walk(root, name, ignore);
   }
 }
@@ -85,15 +104,13 @@ async function packFile(pack: Pack, root: string, { name, stats }: ContextFile):
   if (stats.isSymbolicLink()) return await entry(pack, { ...header, type: 'symlink', linkname: await readlink(path) });
   // Sockets, pipes and devices have no content to send.
   if (!stats.isFile()) return;
-  await pipeline(
-    createReadStream(path, { end: Math.max(0, stats.size - 1) }),
-    pack.entry({ ...header, size: stats.size }),
-  );
+  if (stats.size <= SMALL_FILE_BYTES) return await entry(pack, header, readFileSync(path));
+  await pipeline(createReadStream(path, { end: stats.size - 1 }), pack.entry({ ...header, size: stats.size }));
 }
 
-function entry(pack: Pack, header: Parameters<Pack['entry']>[0]): Promise<void> {
+function entry(pack: Pack, header: Parameters<Pack['entry']>[0], content = Buffer.alloc(0)): Promise<void> {
   return new Promise((done, fail) => {
-    pack.entry(header, (error) => (error == null ? done() : fail(error)));
+    pack.entry(header, content, (error) => (error == null ? done() : fail(error)));
   });
 }
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,16 +137,24 @@ static int mount_single_layer(const struct overlay_call *call) {
   return -1;
 }
 
+/* An older kernel doesn't know the call (ENOSYS) or the option (EINVAL), and writes the latter to its log: it is asked
+ * once, not for each container. */
+static int mount_layers(const struct overlay_call *call) {
+  static atomic_bool kernel_is_old;
+  if (!atomic_load(&kernel_is_old)) {
+    int status = mount_by_layers(call);
+    if (status == 0 || (errno != ENOSYS && errno != EINVAL)) return status;
+  }
+  int status = mount_by_descriptors(call);
+  /* What only the old way can do tells old kernels from bad layers, which both ways refuse. */
+  if (status == 0) atomic_store(&kernel_is_old, true);
+  return status;
+}
+
 static void overlay_run(struct work *work) {
   const struct overlay_call *call = (const struct overlay_call *)work;
-  int status;
-  if (call->upper == NULL && call->lower_count == 1) {
-    status = mount_single_layer(call);
-  } else {
-    status = mount_by_layers(call);
-    /* An older kernel doesn't know the call (ENOSYS) or the option (EINVAL). */
-    if (status < 0 && (errno == ENOSYS || errno == EINVAL)) status = mount_by_descriptors(call);
-  }
+  bool single = call->upper == NULL && call->lower_count == 1;
+  int status = single ? mount_single_layer(call) : mount_layers(call);
   if (status < 0) fail(&work->failure, "mount", call->target);
 }
 

@@ -1,5 +1,8 @@
 /** What a container can't do to its host, and how its limits show. */
+import { access, chmod } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommand } from '../lab/command.ts';
 import { Host } from '../lab/host.ts';
 import { importBusybox } from '../lab/image.ts';
 import { until } from '../lab/until.ts';
@@ -45,6 +48,23 @@ describe('a container', () => {
     const { code, stderr } = await run('busybox', 'sh', '-c', script);
     expect(code).not.toBe(0);
     expect(stderr).toMatch(message);
+  });
+
+  it("can't leave a program for the host's other users", async () => {
+    const id = await host.ok(['run', '-d', '--init', 'busybox', 'sleep', '100']);
+    await host.ok(['exec', id, 'sh', '-c', 'cp /bin/busybox /tmp/id && chmod 4755 /tmp/id']);
+    const rootfs = join(host.execRoot, 'containers', id, 'rootfs');
+    const upper = join(host.dataRoot, 'snapshots', id, 'fs');
+    // The lab's own directory is root's alone; a host's /var/lib and /run aren't.
+    await chmod(host.directory, 0o711);
+    for (const directory of [rootfs, upper]) {
+      await access(join(directory, 'tmp/id'));
+      // A shell of the user's: setpriv itself keeps its capabilities until it has executed something.
+      const user = ['setpriv', '--reuid=12345', '--regid=12345', '--clear-groups', 'sh', '-c', '"$0"'];
+      expect((await runCommand([...user, join(directory, 'tmp/id')])).stderr).toContain('ermission denied');
+    }
+    await chmod(host.directory, 0o700);
+    await host.ok(['rm', '-f', id]);
   });
 
   it("has Docker's capabilities and no others, and no new privileges when asked", async () => {

@@ -43,6 +43,13 @@ export function goArchitecture(nodeName: string): string {
   return GO_NAMES[nodeName] ?? nodeName;
 }
 
+/** Whether a kernel of this release (uname -r) is one of version `minimum` (MAJOR.MINOR) or newer. */
+export function isKernelAtLeast(release: string, minimum: string): boolean {
+  const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
+  const [wantedMajor = 0, wantedMinor = 0] = minimum.split('.').map(Number);
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+}
+
 /** The third column of "Max open files" in /proc/PID/limits. */
 export function parseHardNofile(limits: string): number {
   const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1] ?? 'unlimited';

@@ -3,6 +3,7 @@
  * container's capabilities, the architecture and the kernel. Source: Docker's "Seccomp security profiles".
  */
 import { GantryError } from '../../../proto/errors.ts';
+import { isKernelAtLeast } from './host-facts.ts';
 import type { OciSeccomp, OciSeccompArgument, OciSeccompRule } from './oci.ts';
 
 export interface SeccompProfile {
@@ -88,14 +89,8 @@ function conditions(condition: RuleCondition | undefined, context: SeccompContex
   const { caps = [], arches = [], minKernel } = condition;
   const results = caps.map((name) => context.capabilities.includes(name));
   if (arches.length > 0) results.push(arches.includes(context.architecture));
-  if (minKernel !== undefined && minKernel !== '') results.push(isAtLeast(context.kernelRelease, minKernel));
+  if (minKernel !== undefined && minKernel !== '') results.push(isKernelAtLeast(context.kernelRelease, minKernel));
   return results;
-}
-
-function isAtLeast(release: string, minimum: string): boolean {
-  const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
-  const [wantedMajor = 0, wantedMinor = 0] = minimum.split('.').map(Number);
-  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
 
 function ociRule({ names, name, action, errnoRet, args }: ProfileRule): OciSeccompRule {
