@@ -162,4 +162,12 @@ describe('Liveness', () => {
     expect(liveness.takeSilent(400)).toEqual(['b']);
     expect(liveness.nextDeadlineMs()).toBe(Number.POSITIVE_INFINITY);
   });
+
+  it("doesn't take the manager's own pause for silence", () => {
+    const liveness = new Liveness(100);
+    liveness.heard('a', 0);
+    liveness.missed(1000);
+    expect(liveness.takeSilent(1299)).toEqual([]);
+    expect(liveness.takeSilent(1300)).toEqual(['a']);
+  });
 });

@@ -176,6 +176,9 @@ export class Dispatcher implements EngineCalls {
       // Nodes that appear meanwhile can't fall silent sooner than this.
       const deadline = Math.min(this.#liveness.nextDeadlineMs(), clock.now() + heartbeatPeriodMs);
       await clock.sleep(deadline - clock.now(), signal);
+      // Timers come before what has arrived meanwhile, so after a pause of its own the manager looks at old news.
+      const lateMs = clock.now() - deadline;
+      if (lateMs >= heartbeatPeriodMs) this.#liveness.missed(lateMs);
       for (const nodeId of signal.aborted ? [] : this.#liveness.takeSilent(clock.now())) {
         logger.warn({ node: nodeId }, 'node is silent');
         this.#sessions.get(nodeId)?.end();

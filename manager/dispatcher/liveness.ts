@@ -19,6 +19,14 @@ export class Liveness {
     this.#heard.set(nodeId, nowMs);
   }
 
+  /**
+   * The manager itself has listened to nobody for so long: its host was suspended, say, or the clock was set. That is
+   * no node's silence.
+   */
+  missed(ms: number): void {
+    for (const [nodeId, lastMs] of this.#heard) this.#heard.set(nodeId, lastMs + ms);
+  }
+
   /** Forgets and returns the nodes that have been silent for too long. */
   takeSilent(nowMs: number): string[] {
     const silent = [...this.#heard].filter(([, lastMs]) => nowMs - lastMs >= this.#silenceMs).map(([nodeId]) => nodeId);

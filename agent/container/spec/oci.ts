@@ -24,6 +24,7 @@ export interface OciProcess {
   readonly capabilities: OciCapabilities;
   readonly rlimits: readonly OciRlimit[];
   readonly noNewPrivileges: boolean;
+  /** Without it an exec's is the container's, and a container's the runtime's own. */
   readonly oomScoreAdj?: number;
 }
 

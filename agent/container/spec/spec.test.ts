@@ -144,6 +144,10 @@ describe('a spec', () => {
     expect(build({}, { network: 'shared' }).linux.sysctl).toEqual({});
   });
 
+  it('gives a process no share in what protects gantryd from the OOM killer', () => {
+    expect(build({}).process.oomScoreAdj).toBe(0);
+  });
+
   it('passes on the simple switches', () => {
     const spec = build({
       readOnly: true,

@@ -89,7 +89,8 @@ function buildProcess(request: SpecRequest): OciProcess {
     capabilities: processCapabilities(bounding(spec, host), uid),
     rlimits: buildRlimits(spec.ulimits, host.hardNofile),
     noNewPrivileges: spec.noNewPrivileges,
-    ...(spec.oomScoreAdj !== 0 && { oomScoreAdj: spec.oomScoreAdj }),
+    // Also 0: left out, it would be gantryd's own, which its unit may have set to protect it.
+    oomScoreAdj: spec.oomScoreAdj,
   };
 }
 
