@@ -99,6 +99,18 @@ describe('a replicated service', () => {
   it('takes a task that completed for one that runs', () => {
     expect(serviceProgress(replicated(1), observe([task(1, COMPLETE)])).kind).toBe('done');
   });
+
+  it.each([
+    [RestartCondition.NONE, 'done'],
+    [RestartCondition.ON_FAILURE, 'done'],
+    [RestartCondition.ANY, 'waiting'],
+  ])('with restart condition %i and a task that completed and is shut down is %s', (condition, kind) => {
+    const service = replicated(1, { spec: { ...replicated(1).spec, task: { restart: { condition } } } });
+    const completed = task(1, COMPLETE, { desiredState: SHUTDOWN });
+    expect(serviceProgress(service, observe([completed])).kind).toBe(kind);
+    const surplus = task(2, COMPLETE, { desiredState: TaskState.REMOVE });
+    expect(serviceProgress(service, observe([completed, surplus])).kind).toBe(kind);
+  });
 });
 
 describe('failures', () => {
@@ -129,6 +141,13 @@ describe('failures', () => {
     const before = failures(3);
     const observed = observe([...before, task(1, PREPARING)], { ignoredFailures: new Set(before.map(({ id }) => id)) });
     expect(serviceProgress(replicated(1), observed).kind).toBe('waiting');
+  });
+
+  it('of before count where nothing follows them', () => {
+    const [before] = failures(1);
+    const observed = observe(before === undefined ? [] : [before], { ignoredFailures: new Set([before?.id ?? '']) });
+    const task = { restart: { condition: RestartCondition.NONE } };
+    expect(serviceProgress(replicated(1, { spec: { ...replicated(1).spec, task } }), observed).kind).toBe('failed');
   });
 
   it.each([

@@ -26,7 +26,7 @@ export function serviceProgress(service: Service, observed: Observed): ServicePr
   const tasks = [...observed.tasks.values()].filter(
     (task) => task.serviceId === service.id && task.specVersion === service.specVersion,
   );
-  const live = tasks.filter((task) => task.desiredState <= TaskState.COMPLETE);
+  const live = tasks.filter((task) => task.desiredState <= TaskState.COMPLETE || isFinished(service, task));
   const running = live.filter(isUp).length;
   const desired = desiredTasks(service, observed);
   const failed = hopelessTask(service, tasks, observed.ignoredFailures);
@@ -39,6 +39,16 @@ export function serviceProgress(service: Service, observed: Observed): ServicePr
 /** Running, or finished as it should: a service that isn't restarted may complete. */
 function isUp({ status }: Task): boolean {
   return status?.state === TaskState.RUNNING || status?.state === TaskState.COMPLETE;
+}
+
+/** It did what it was for, and nothing takes its place: the manager asks no more of it. */
+function isFinished(service: Service, { status, desiredState }: Task): boolean {
+  const restarts = restartCondition(service) === RestartCondition.ANY;
+  return !restarts && status?.state === TaskState.COMPLETE && desiredState === TaskState.SHUTDOWN;
+}
+
+function restartCondition(service: Service): RestartCondition {
+  return service.spec?.task?.restart?.condition ?? RestartCondition.ANY;
 }
 
 function desiredTasks(service: Service, observed: Observed): number {
@@ -65,7 +75,9 @@ export function hasFailed({ status }: Task): boolean {
 /** The last failure of a slot that has failed so often that trying on is no use; undefined when there is none. */
 function hopelessTask(service: Service, tasks: readonly Task[], ignored: ReadonlySet<string>): Task | undefined {
   const bound = failureBound(service);
-  const failures = tasks.filter((task) => hasFailed(task) && !ignored.has(task.id)).sort(byTime);
+  // Nothing follows a task that isn't restarted: its failure stays the verdict, however old it is.
+  const isFinal = restartCondition(service) === RestartCondition.NONE;
+  const failures = tasks.filter((task) => hasFailed(task) && (isFinal || !ignored.has(task.id))).sort(byTime);
   const bySlot = Map.groupBy(failures, ({ slot, nodeId }) => (slot === 0 ? nodeId : slot));
   for (const group of bySlot.values()) {
     if (group.length >= bound) return group.at(-1);
@@ -75,7 +87,7 @@ function hopelessTask(service: Service, tasks: readonly Task[], ignored: Readonl
 
 function failureBound(service: Service): number {
   const restart = service.spec?.task?.restart;
-  if (restart?.condition === RestartCondition.NONE) return 1;
+  if (restartCondition(service) === RestartCondition.NONE) return 1;
   const attempts = restart?.maxAttempts ?? 0;
   return attempts === 0 ? HOPELESS_FAILURES : Math.min(HOPELESS_FAILURES, attempts + 1);
 }
