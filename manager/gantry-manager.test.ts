@@ -1,12 +1,20 @@
 /** The program itself, with its log on disk: it is killed and started again. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectClient, unary } from '../proto/client.ts';
-import { ControlClient, StackSpec, type TaskListResponse } from '../proto/generated/gantry/v1/control.ts';
+import {
+  ChangeKind,
+  ControlClient,
+  type StackDeployResponse,
+  StackSpec,
+  type TaskListResponse,
+} from '../proto/generated/gantry/v1/control.ts';
 import { TaskState } from '../proto/generated/gantry/v1/types.ts';
 import { serviceSpec } from './objects.testing.ts';
 import { SimulatedAgent } from './simulated-agent.testing.ts';
@@ -28,10 +36,10 @@ afterEach(() => {
 const socketPath = () => join(dir, 'exec', 'manager.sock');
 const waitFor = <T>(assertion: () => T) => vi.waitFor(assertion, { timeout: 15_000, interval: 20 });
 
-async function start(): Promise<ControlClient> {
+async function start(stderr: 'inherit' | 'pipe' = 'inherit'): Promise<ControlClient> {
   const flags = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--node-id', 'node1'];
   manager = spawn(process.execPath, [PROGRAM, ...flags, '--log-level', 'warn'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', stderr],
   });
   const pidPath = join(dir, 'exec', 'manager.pid');
   await waitFor(() => expect(readFileSync(pidPath, 'utf8').trim()).toBe(String(manager.pid)));
@@ -76,4 +84,38 @@ describe('gantry-manager', () => {
     await successor.disconnect();
     again.close();
   });
+
+  it.skipIf(process.getuid?.() !== 0)('ends with one line when its disk is full, and has all it had said', async () => {
+    const [small, large] = [Buffer.from('small'), randomBytes(450_000)];
+    const data = join(dir, 'data');
+    mkdirSync(data);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', data]);
+    try {
+      const client = await start('pipe');
+      const complaint = manager.stderr === null ? '' : text(manager.stderr);
+      const ended = once(manager, 'exit');
+      await deployConfig(client, 'small', small);
+      await expect(deployConfig(client, 'large', large)).rejects.toThrow();
+      expect((await ended)[0]).toBe(1);
+      // LMDB says itself what went wrong, too; and of a page that was written in part, that it is an I/O error.
+      expect(await complaint).toMatch(/\ngantry-manager: [^\n]* cannot be written: [^\n]* disk has space[^\n]*\n$/);
+      client.close();
+      execFileSync('mount', ['-o', 'remount,size=8m', data]);
+      const again = await start();
+      expect((await deployConfig(again, 'small', small)).changes).toMatchObject([{ change: ChangeKind.UNCHANGED }]);
+      expect((await deployConfig(again, 'large', large)).changes).toMatchObject([{ change: ChangeKind.CREATE }]);
+      again.close();
+    } finally {
+      const ended = manager.exitCode === null ? once(manager, 'exit') : undefined;
+      manager.kill('SIGKILL');
+      await ended;
+      execFileSync('umount', [data]);
+    }
+  });
 });
+
+function deployConfig(client: ControlClient, stack: string, data: Buffer): Promise<StackDeployResponse> {
+  const configs = [{ annotations: { name: `${stack}_config` }, data }];
+  const spec = StackSpec.fromPartial({ name: stack, configs });
+  return unary((done) => client.stackDeploy({ stack: spec, prune: false, dryRun: false }, done));
+}

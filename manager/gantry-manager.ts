@@ -4,7 +4,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pino from 'pino';
-import { errorLine, toGantryError } from '../proto/errors.ts';
+import { errorLine, type GantryError, toGantryError } from '../proto/errors.ts';
 import { systemClock } from './clock.ts';
 import { LeadershipRunner } from './leadership.ts';
 import { openReplicatedLog } from './replication/open.ts';
@@ -51,6 +51,7 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
     nodeId: flags.nodeId,
     stateMachine: state,
     logger: logger.child({ component: 'replication' }),
+    onFailure: endAtOnce,
   });
   try {
     // Only now: the log's lock says that no other manager runs on this data root.
@@ -67,6 +68,12 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
     await log.close();
     await rm(pidPath, { force: true });
   }
+}
+
+/** What isn't on disk has been acknowledged to nobody, and the next start reads what is. */
+function endAtOnce(error: GantryError): never {
+  process.stderr.write(`gantry-manager: ${errorLine(error)}\n`);
+  process.exit(1);
 }
 
 async function writePid(path: string): Promise<void> {

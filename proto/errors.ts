@@ -72,7 +72,19 @@ export class GantryError extends Error {
 export function toGantryError(thrown: unknown): GantryError {
   if (thrown instanceof GantryError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (isDiskFull(thrown)) {
+    const where = 'path' in thrown && typeof thrown.path === 'string' ? `${thrown.path}: ` : '';
+    return new GantryError('HOST', `${where}no space left on device`, {
+      hint: 'free some on the disk that the data root is on, and try again',
+      cause: thrown,
+    });
+  }
   return new GantryError('INTERNAL', message, { cause: thrown });
+}
+
+/** Of Node's errors the one that any write can meet, and that says nothing of what to do. */
+function isDiskFull(thrown: unknown): thrown is Error {
+  return thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT');
 }
 
 /** `message` and `hint` as the one line that users see. */

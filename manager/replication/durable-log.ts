@@ -90,8 +90,16 @@ export class DurableLog {
   /** One LMDB transaction for all that `write` puts and removes. */
   async #commit(write: () => void): Promise<void> {
     const batch = this.#root.batch(write);
-    // Each write has a promise of its own, which fails with the transaction.
-    await Promise.all([batch, ...this.#writes.splice(0)]);
+    try {
+      // Each write has a promise of its own, which fails with the transaction.
+      await Promise.all([batch, ...this.#writes.splice(0)]);
+    } catch (error) {
+      const reason = await commitFailure(error);
+      throw new GantryError('HOST', `the log in ${this.#dir} cannot be written: ${reason}`, {
+        hint: 'see that its disk has space and no errors',
+        cause: error,
+      });
+    }
   }
 
   #checkFormat(version: number): void {
@@ -158,5 +166,15 @@ export class DurableLog {
       hint: 'restore the directory from a backup; without one, "gantry cluster leave --force" and begin a new cluster',
       cause,
     });
+  }
+}
+
+/** LMDB's own reason is in a promise on the error, which is rejected with it. */
+async function commitFailure(error: unknown): Promise<string> {
+  try {
+    if (error instanceof Error && 'commitError' in error) await error.commitError;
+    return error instanceof Error ? error.message : String(error);
+  } catch (reason) {
+    return reason instanceof Error ? reason.message : String(reason);
   }
 }

@@ -225,7 +225,10 @@ export class RaftDriver implements ReplicatedLog {
 
   #fail(thrown: unknown): void {
     const cause = toGantryError(thrown);
-    const error = new GantryError(cause.code, `the replicated log cannot go on: ${cause.message}`, { cause: thrown });
+    const error = new GantryError(cause.code, `the replicated log cannot go on: ${cause.message}`, {
+      hint: cause.hint,
+      cause: thrown,
+    });
     if (this.#ended !== undefined) return;
     this.#end(error);
     this.#settleRejected();
