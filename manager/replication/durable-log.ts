@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { GantryError } from '../../proto/errors.ts';
 import { MemoryStorage } from '../raft/log/memory-storage.ts';
-import type { Entry, HardState, PeerId, Snapshot } from '../raft/message.ts';
+import { type Entry, type HardState, NO_CONFIGURATION, type PeerId, type Snapshot } from '../raft/message.ts';
 import { decodeEntry, decodeRecord, encodeEntry, encodeRecord } from './record.ts';
 
 const FORMAT_VERSION = 1;
@@ -60,7 +60,12 @@ export class DurableLog {
   async bootstrap(voters: readonly PeerId[], hardState: HardState): Promise<void> {
     await this.#commit(() => {
       this.#write('format', Buffer.from(String(FORMAT_VERSION)));
-      this.#writeSnapshot({ index: 0, term: 0, voters, data: new Uint8Array() });
+      this.#writeSnapshot({
+        index: 0,
+        term: 0,
+        configuration: { ...NO_CONFIGURATION, voters },
+        data: new Uint8Array(),
+      });
       this.#writeJson('hard-state', hardState);
     });
   }
@@ -133,8 +138,8 @@ export class DurableLog {
     return entries;
   }
 
-  #writeSnapshot({ index, term, voters, data }: Snapshot): void {
-    this.#writeJson('snapshot', { index, term, voters });
+  #writeSnapshot({ index, term, configuration, data }: Snapshot): void {
+    this.#writeJson('snapshot', { index, term, configuration });
     this.#write('snapshot-data', data);
   }
 

@@ -71,7 +71,7 @@ async function loadOrBootstrap(durable: DurableLog, { dir, nodeId }: OpenOptions
 }
 
 function checkVoters(storage: MemoryStorage, dir: string, nodeId: string): void {
-  const { voters } = storage.initialState();
+  const { voters } = storage.initialState().configuration;
   if (voters.length === 1 && voters[0] === nodeId) return;
   throw new GantryError('WRONG_STATE', `the log in ${dir} belongs to node ${voters.join(', ')}, not to ${nodeId}`, {
     hint: 'give this node a data root of its own',

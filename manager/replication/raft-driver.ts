@@ -144,7 +144,7 @@ export class RaftDriver implements ReplicatedLog {
     if (batch.length === 0) return;
     this.#queue = [];
     const first = this.#raw.lastIndex + 1;
-    if (!this.#raw.propose(batch.map(({ data }) => data))) {
+    if (this.#raw.propose(batch.map(({ data }) => data)) !== 'accepted') {
       for (const { reject } of batch) reject(notLeader());
       return;
     }
@@ -172,7 +172,9 @@ export class RaftDriver implements ReplicatedLog {
 
   #apply({ committedEntries }: Ready): void {
     const { stateMachine, policy } = this.#options;
-    for (const { index, data } of committedEntries) {
+    for (const entry of committedEntries) {
+      const { index } = entry;
+      const data = entry.kind === 'normal' ? entry.data : new Uint8Array();
       // The entry with which a leader begins its term says nothing to the state machine.
       if (data.byteLength > 0) stateMachine.apply(index, data);
       this.#applied = index;
@@ -186,10 +188,10 @@ export class RaftDriver implements ReplicatedLog {
   async #compactWhenDue(): Promise<void> {
     const { policy, storage, durable, stateMachine, logger } = this.#options;
     if (!policy.due) return;
-    const { voters } = storage.initialState();
+    const { configuration } = storage.initialState();
     const term = storage.term(this.#applied);
     assert(term !== undefined, 'the last applied entry has been compacted');
-    const snapshot = { index: this.#applied, term, voters, data: stateMachine.snapshot() };
+    const snapshot = { index: this.#applied, term, configuration, data: stateMachine.snapshot() };
     await durable.compact(snapshot, storage.firstIndex());
     storage.setSnapshot(snapshot);
     storage.compact(snapshot.index);

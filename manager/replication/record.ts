@@ -2,14 +2,17 @@
  * Records of the durable log as bytes, each with a checksum over its content and its place, so that neither a flipped
  * bit nor a record in the wrong place goes unnoticed.
  */
+import assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
-import type { Entry } from '../raft/message.ts';
+import type { Entry, NormalEntry } from '../raft/message.ts';
 
 const CHECKSUM_BYTES = 4;
 const TERM_BYTES = 8;
 
 /** Checksum, term, data; the index is the key, and part of the checksum. */
-export function encodeEntry({ index, term, data }: Entry): Buffer {
+export function encodeEntry(entry: Entry): Buffer {
+  assert(entry.kind === 'normal', 'changes of the configuration have no record yet');
+  const { index, term, data } = entry;
   const record = Buffer.allocUnsafe(CHECKSUM_BYTES + TERM_BYTES + data.byteLength);
   record.writeBigUInt64BE(BigInt(term), CHECKSUM_BYTES);
   record.set(data, CHECKSUM_BYTES + TERM_BYTES);
@@ -17,10 +20,10 @@ export function encodeEntry({ index, term, data }: Entry): Buffer {
 }
 
 /** Undefined when the checksum doesn't fit. */
-export function decodeEntry(index: number, record: Buffer): Entry | undefined {
+export function decodeEntry(index: number, record: Buffer): NormalEntry | undefined {
   const content = unseal(record, `entry ${index}`);
   if (content === undefined || content.byteLength < TERM_BYTES) return undefined;
-  return { index, term: Number(content.readBigUInt64BE(0)), data: content.subarray(TERM_BYTES) };
+  return { index, term: Number(content.readBigUInt64BE(0)), kind: 'normal', data: content.subarray(TERM_BYTES) };
 }
 
 /** `name` is the record's key. */
