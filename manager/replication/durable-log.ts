@@ -1,17 +1,30 @@
 /**
  * The Raft log on disk: an LMDB environment with the entries by index, the hard state, and the latest snapshot. LMDB
- * commits atomically, so a crash in the middle of a write leaves the state before it; nothing is ever half there.
+ * commits atomically, so a crash in the middle of a write leaves the state before it; nothing is ever half there. All
+ * but the format version is sealed.
  */
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { GantryError } from '../../proto/errors.ts';
 import { MemoryStorage } from '../raft/log/memory-storage.ts';
 import type { Entry, HardState, PeerId, Snapshot } from '../raft/message.ts';
-import { decodeEntry, decodeRecord, encodeEntry, encodeRecord } from './record.ts';
+import { checksumSealer, decodeEntry, encodeEntry } from './record.ts';
+import type { Sealer } from './sealer.ts';
 
-const FORMAT_VERSION = 1;
+/** Of what this manager alone reads; docs/decisions/0003-format-versions.md tells it from what managers send each other. */
+const FORMAT_VERSION = 2;
+
+export const LOG_FILE = 'raft.lmdb';
 
 type RecordName = 'format' | 'hard-state' | 'snapshot' | 'snapshot-data';
+
+/** All that a log has. */
+export interface LogContent {
+  readonly hardState: HardState;
+  readonly snapshot: Snapshot;
+  /** Those after the snapshot. */
+  readonly entries: readonly Entry[];
+}
 
 /** What is written in one transaction. */
 export interface LogWrite {
@@ -22,6 +35,7 @@ export interface LogWrite {
 
 export class DurableLog {
   readonly #dir: string;
+  readonly #sealer: Sealer;
   readonly #root: RootDatabase<Buffer, string>;
   readonly #entries: Database<Buffer, number>;
   readonly #records: Database<Buffer, RecordName>;
@@ -29,11 +43,12 @@ export class DurableLog {
   readonly #writes: Promise<boolean>[] = [];
 
   /** Opens or makes the files in `dir`, which exists and is locked by the caller. */
-  constructor(dir: string) {
+  constructor(dir: string, sealer: Sealer, file = LOG_FILE) {
     this.#dir = dir;
+    this.#sealer = sealer;
     try {
       // Without overlappingSync a commit resolves only once fdatasync has returned.
-      this.#root = open({ path: join(dir, 'raft.lmdb'), encoding: 'binary', overlappingSync: false });
+      this.#root = open({ path: join(dir, file), encoding: 'binary', overlappingSync: false });
       this.#entries = this.#root.openDB({ name: 'entries', encoding: 'binary' });
       this.#records = this.#root.openDB({ name: 'records', encoding: 'binary' });
     } catch (error) {
@@ -57,10 +72,17 @@ export class DurableLog {
   }
 
   /** The first state of a log: nothing but who votes. */
-  async bootstrap(voters: readonly PeerId[], hardState: HardState): Promise<void> {
-    await this.#commit(() => {
+  bootstrap(voters: readonly PeerId[], hardState: HardState): Promise<void> {
+    return this.reset({ hardState, snapshot: { index: 0, term: 0, voters, data: new Uint8Array() }, entries: [] });
+  }
+
+  /** Puts this content in the place of all there is, in one transaction. On disk when it resolves. */
+  reset({ hardState, snapshot, entries }: LogContent): Promise<void> {
+    return this.#commit(() => {
+      for (const index of this.#entries.getKeys()) this.#writes.push(this.#entries.remove(index));
+      for (const entry of entries) this.#putEntry(entry);
       this.#write('format', Buffer.from(String(FORMAT_VERSION)));
-      this.#writeSnapshot({ index: 0, term: 0, voters, data: new Uint8Array() });
+      this.#writeSnapshot(snapshot);
       this.#writeJson('hard-state', hardState);
     });
   }
@@ -68,7 +90,7 @@ export class DurableLog {
   /** On disk when it resolves. `previousLast`: index of the last entry there was. */
   append({ hardState, entries }: LogWrite, previousLast: number): Promise<void> {
     return this.#commit(() => {
-      for (const entry of entries) this.#writes.push(this.#entries.put(entry.index, encodeEntry(entry)));
+      for (const entry of entries) this.#putEntry(entry);
       const last = entries.at(-1)?.index ?? previousLast;
       for (let index = last + 1; index <= previousLast; index += 1) this.#writes.push(this.#entries.remove(index));
       if (hardState !== undefined) this.#writeJson('hard-state', hardState);
@@ -126,7 +148,7 @@ export class DurableLog {
       const index = after + entries.length + 1;
       if (key !== index) throw this.#damaged(`entry ${index} is missing`);
       // Copied: LMDB's own memory is only valid until the next read.
-      const entry = decodeEntry(index, Buffer.from(value));
+      const entry = decodeEntry(this.#sealer, index, Buffer.from(value));
       if (entry === undefined) throw this.#damaged(`the checksum of entry ${index} does not fit`);
       entries.push(entry);
     }
@@ -138,8 +160,12 @@ export class DurableLog {
     this.#write('snapshot-data', data);
   }
 
+  #putEntry(entry: Entry): void {
+    this.#writes.push(this.#entries.put(entry.index, encodeEntry(this.#sealer, entry)));
+  }
+
   #write(name: RecordName, content: Uint8Array): void {
-    this.#writes.push(this.#records.put(name, encodeRecord(name, content)));
+    this.#writes.push(this.#records.put(name, this.#sealerOf(name).seal(name, content)));
   }
 
   #writeJson(name: RecordName, content: object): void {
@@ -150,9 +176,14 @@ export class DurableLog {
   #read(name: RecordName): Buffer | undefined {
     const record = this.#records.get(name);
     if (record === undefined) return undefined;
-    const content = decodeRecord(name, Buffer.from(record));
+    const content = this.#sealerOf(name).unseal(name, Buffer.from(record));
     if (content === undefined) throw this.#damaged(`the checksum of its ${name} does not fit`);
     return content;
+  }
+
+  /** The format comes before everything else: it must be readable also by versions that seal otherwise. */
+  #sealerOf(name: RecordName): Sealer {
+    return name === 'format' ? checksumSealer : this.#sealer;
   }
 
   #readJson<Content>(name: RecordName): Content {

@@ -1,11 +1,14 @@
 /** Opens this manager's replicated log: today that of a cluster of one, which elects itself. */
+import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
+import { type KeyStore, openKeys } from '../encryption/key-store.ts';
 import type { MemoryStorage } from '../raft/log/memory-storage.ts';
 import { NO_PEER } from '../raft/message.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { DurableLog } from './durable-log.ts';
+import { migrateFormat1 } from './format-1.ts';
 import { RaftDriver } from './raft-driver.ts';
 import type { ReplicatedLog, StateMachine } from './replicated-log.ts';
 import { DEFAULT_SNAPSHOT_LIMITS, type SnapshotLimits, SnapshotPolicy } from './snapshot-policy.ts';
@@ -16,6 +19,8 @@ export interface OpenOptions {
   readonly nodeId: string;
   readonly stateMachine: StateMachine;
   readonly logger: Logger;
+  /** The keys of the log in `dir`, opened once it is locked. Left out: refuses a log that wants the unlock key. */
+  readonly openKeys?: (dir: string) => Promise<KeyStore>;
   readonly snapshotLimits?: SnapshotLimits;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
@@ -25,7 +30,7 @@ export interface OpenOptions {
 
 /**
  * Resolves once this node leads and its state machine has everything that was ever acknowledged. IN_USE when another
- * process has the log, CORRUPT when it is damaged, WRONG_STATE when it is another node's.
+ * process has the log, CORRUPT when it is damaged, WRONG_STATE when it is another node's or locked.
  */
 export async function openReplicatedLog(options: OpenOptions): Promise<ReplicatedLog> {
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
@@ -41,9 +46,12 @@ export async function openReplicatedLog(options: OpenOptions): Promise<Replicate
 
 async function openDriver(options: OpenOptions): Promise<RaftDriver> {
   const { nodeId, stateMachine, logger } = options;
-  const durable = new DurableLog(options.dir);
+  const keys = await (options.openKeys ?? openUnlocked)(options.dir);
+  await migrateFormat1(options.dir, keys.sealer);
+  const durable = new DurableLog(options.dir, keys.sealer);
   try {
     const storage = await loadOrBootstrap(durable, options);
+    keys.forgetUnused();
     const limits = options.snapshotLimits ?? DEFAULT_SNAPSHOT_LIMITS;
     const policy = new SnapshotPolicy(limits, storage.snapshot()?.data.byteLength ?? 0);
     const random = options.random ?? Math.random;
@@ -55,6 +63,14 @@ async function openDriver(options: OpenOptions): Promise<RaftDriver> {
     await durable.close();
     throw error;
   }
+}
+
+async function openUnlocked(dir: string): Promise<KeyStore> {
+  const opened = openKeys(dir, randomBytes);
+  if (opened.state === 'unlocked') return opened.keys;
+  throw new GantryError('WRONG_STATE', `the log in ${dir} is locked`, {
+    hint: 'it can only be read with the unlock key: "gantry cluster unlock"',
+  });
 }
 
 async function loadOrBootstrap(durable: DurableLog, { dir, nodeId }: OpenOptions): Promise<MemoryStorage> {
