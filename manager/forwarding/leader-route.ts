@@ -3,6 +3,7 @@ import { Client } from '@grpc/grpc-js';
 import { GantryError } from '../../proto/errors.ts';
 import type { LeadershipRunner } from '../leadership.ts';
 import type { ReplicatedLog } from '../replication/replicated-log.ts';
+import type { Caller } from './caller.ts';
 import type { Route } from './forwarded-service.ts';
 
 export interface LeaderRouteOptions {
@@ -21,10 +22,10 @@ export class LeaderRoute {
   }
 
   /** As forwarded-service.ts wants it. */
-  async find(passedOn: boolean, signal: AbortSignal): Promise<Route> {
+  async find(caller: Caller, signal: AbortSignal): Promise<Route> {
     const leader = await this.#options.leadership.leader(signal);
-    if (leader.kind === 'here') return leader;
-    if (passedOn) {
+    if (leader.kind === 'here') return { kind: 'here' };
+    if (caller.forwarded) {
       throw new GantryError('UNAVAILABLE', `the leader has just changed: it is node ${leader.nodeId} now`, {
         hint: 'try again',
       });
