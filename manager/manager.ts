@@ -118,5 +118,5 @@ function announce(log: RaftDriver, identity: LiveIdentity, options: ManagerOptio
 function connectManager<C>(Service: Parameters<typeof connectClient<C>>[0], address: string, identity: LiveIdentity): C {
   const { current } = identity;
   if (current === undefined) throw new GantryError('UNAVAILABLE', 'this manager has no certificate yet');
-  return connectClient(Service, { kind: 'tcp', ...parseNodeAddress(address) }, managerChannelCredentials(current));
+  return connectClient(Service, parseNodeAddress(address), managerChannelCredentials(current));
 }
