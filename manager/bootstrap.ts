@@ -15,6 +15,7 @@ export function bootstrap(store: Store, nodeId: string, random: RandomBytes): Pr
         id: newObjectId(random),
         meta: undefined,
         spec: { annotations: { name: 'default', labels: {} }, taskHistoryLimit: DEFAULT_TASK_HISTORY_LIMIT },
+        managerLock: undefined,
       }),
     );
     tx.create(

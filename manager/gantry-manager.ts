@@ -3,10 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import pino from 'pino';
-import { errorLine, type GantryError, toGantryError } from '../proto/errors.ts';
+import pino, { type Logger } from 'pino';
+import { errorLine, GantryError, toGantryError } from '../proto/errors.ts';
 import { systemClock } from './clock.ts';
+import { type KeyStore, openKeys } from './encryption/key-store.ts';
+import { followClusterLock } from './encryption/lock-follower.ts';
+import { healthOf } from './health.ts';
 import { LeadershipRunner } from './leadership.ts';
+import { waitForUnlock } from './locked.ts';
 import { openReplicatedLog } from './replication/open.ts';
 import { serve } from './server.ts';
 import { StoreState } from './store/state.ts';
@@ -43,30 +47,58 @@ function parseFlags(argv: readonly string[]): Flags {
 
 async function main(flags: Flags, signal: AbortSignal): Promise<void> {
   const logger = pino({ name: 'gantry-manager', level: flags.logLevel }, pino.destination({ fd: 2, sync: true }));
-  const pidPath = join(flags.execRoot, 'manager.pid');
+  const paths = { pid: join(flags.execRoot, 'manager.pid'), socket: join(flags.execRoot, 'manager.sock') };
   await mkdir(flags.execRoot, { recursive: true, mode: 0o711 });
   const state = new StoreState(logger.child({ component: 'store' }));
+  const opened = Promise.withResolvers<KeyStore>();
   const log = await openReplicatedLog({
     dir: join(flags.dataRoot, 'manager'),
     nodeId: flags.nodeId,
     stateMachine: state,
     logger: logger.child({ component: 'replication' }),
+    openKeys: async (dir) => {
+      const keys = await openKeysOrWait(dir, paths, logger, signal);
+      opened.resolve(keys);
+      return keys;
+    },
     onFailure: endAtOnce,
   });
   try {
-    // Only now: the log's lock says that no other manager runs on this data root.
-    await writePid(pidPath);
     const store = new Store(state, log, systemClock);
     const { nodeId, heartbeatPeriodMs, nodeDownGraceMs } = flags;
     const common = { store, log, nodeId, heartbeatPeriodMs, nodeDownGraceMs, logger };
     const leadership = new LeadershipRunner({ ...common, clock: systemClock, random: randomBytes });
-    const server = await serve(join(flags.execRoot, 'manager.sock'), leadership);
+    const server = await serve(paths.socket, leadership, () => healthOf(log));
     logger.info({ node: flags.nodeId, index: log.appliedIndex }, 'serving');
+    // Keys that can't be kept as the cluster wants them are a disk that can't be written.
+    const followed = followClusterLock({ store, keys: await opened.promise, logger }, signal).catch((error: unknown) =>
+      endAtOnce(toGantryError(error)),
+    );
     await leadership.run(signal);
+    await followed;
     await server.close();
   } finally {
     await log.close();
-    await rm(pidPath, { force: true });
+    await rm(paths.pid, { force: true });
+  }
+}
+
+/** Called once the log's lock says that no other manager runs on this data root. A locked manager serves until it is unlocked. */
+async function openKeysOrWait(
+  dir: string,
+  paths: { readonly pid: string; readonly socket: string },
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<KeyStore> {
+  await writePid(paths.pid);
+  try {
+    const opened = openKeys(dir, randomBytes);
+    if (opened.state === 'unlocked') return opened.keys;
+    logger.warn('locked: waiting for the unlock key');
+    return await waitForUnlock(paths.socket, opened, signal);
+  } catch (error) {
+    await rm(paths.pid, { force: true });
+    throw error;
   }
 }
 
@@ -87,6 +119,7 @@ const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 process.once('SIGINT', () => stop.abort());
 main(parseFlags(process.argv), stop.signal).catch((thrown: unknown) => {
+  if (stop.signal.aborted && thrown instanceof GantryError && thrown.code === 'CANCELLED') return;
   process.stderr.write(`gantry-manager: ${errorLine(toGantryError(thrown))}\n`);
   process.exitCode = 1;
 });

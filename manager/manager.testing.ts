@@ -7,6 +7,7 @@ import pino from 'pino';
 import { connectClient } from '../proto/client.ts';
 import { ControlClient } from '../proto/generated/gantry/v1/control.ts';
 import { systemClock } from './clock.ts';
+import { healthOf } from './health.ts';
 import { LeadershipRunner } from './leadership.ts';
 import { serve } from './server.ts';
 import { MemoryLog } from './store/memory-log.testing.ts';
@@ -51,7 +52,7 @@ export class ManagerHost {
       clock: systemClock,
       random: randomBytes,
     });
-    const server = await serve(this.socketPath, leadership);
+    const server = await serve(this.socketPath, leadership, () => healthOf(log));
     const over = new AbortController();
     const running = leadership.run(over.signal);
     const client = connectClient(ControlClient, { kind: 'unix', path: this.socketPath });

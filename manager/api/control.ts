@@ -1,6 +1,8 @@
 /** The Control service: each method by name, as plain functions. */
 import type { ControlServer } from '../../proto/generated/gantry/v1/control.ts';
 import { type ServerStreamHandler, serverStreamMethod, unaryMethod } from '../../proto/server.ts';
+import { clusterBackup } from './cluster-backup.ts';
+import { clusterUnlockKey, clusterUpdate } from './cluster-settings.ts';
 import type { ApiContext } from './context.ts';
 import { clusterInspect, configList, networkList, nodeList, secretList } from './listings.ts';
 import { serviceLogs } from './service-logs.ts';
@@ -42,5 +44,8 @@ export function controlServer(context: ContextProvider): ControlServer {
     configList: unary(configList),
     serviceLogs: stream(serviceLogs),
     watch: stream(watch),
+    clusterUpdate: unary(clusterUpdate),
+    clusterUnlockKey: unary(clusterUnlockKey),
+    clusterBackup: stream(clusterBackup),
   };
 }

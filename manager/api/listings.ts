@@ -1,5 +1,4 @@
 /** ClusterInspect, NodeList, NetworkList, SecretList, ConfigList. */
-import { GantryError } from '../../proto/errors.ts';
 import type {
   ClusterInspectResponse,
   ConfigListResponse,
@@ -8,11 +7,13 @@ import type {
   SecretListResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { nodeName } from '../store/node.ts';
+import { theCluster } from '../store/the-cluster.ts';
 import type { ApiContext } from './context.ts';
 
+/** The cluster without its keys. */
 export function clusterInspect(context: ApiContext): ClusterInspectResponse {
-  const [cluster] = context.store.view((read) => read.find('cluster', { by: 'all' }));
-  if (cluster === undefined) throw new GantryError('UNAVAILABLE', 'the cluster is being set up');
+  const found = context.store.view(theCluster);
+  const cluster = { ...found, managerLock: { ...found.managerLock, unlockKey: Buffer.alloc(0) } };
   return { cluster, leaderNodeId: context.leaderNodeId(), nodeId: context.nodeId };
 }
 
