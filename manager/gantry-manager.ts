@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import pino, { type Logger } from 'pino';
 import { errorLine, GantryError, toGantryError } from '../proto/errors.ts';
 import { systemClock } from './clock.ts';
+import { isOffline, runOffline } from './disaster/offline.ts';
 import { type KeyStore, openKeys } from './encryption/key-store.ts';
 import { followClusterLock } from './encryption/lock-follower.ts';
 import { healthOf } from './health.ts';
@@ -115,11 +116,17 @@ async function writePid(path: string): Promise<void> {
 
 // The log holds the secrets: whatever makes files here, they are nobody else's.
 process.umask(0o077);
-const stop = new AbortController();
-process.once('SIGTERM', () => stop.abort());
-process.once('SIGINT', () => stop.abort());
-main(parseFlags(process.argv), stop.signal).catch((thrown: unknown) => {
-  if (stop.signal.aborted && thrown instanceof GantryError && thrown.code === 'CANCELLED') return;
-  process.stderr.write(`gantry-manager: ${errorLine(toGantryError(thrown))}\n`);
-  process.exitCode = 1;
-});
+const [operation, ...rest] = process.argv.slice(2);
+if (isOffline(operation)) process.exitCode = await runOffline(operation, rest);
+else runManager();
+
+function runManager(): void {
+  const stop = new AbortController();
+  process.once('SIGTERM', () => stop.abort());
+  process.once('SIGINT', () => stop.abort());
+  main(parseFlags(process.argv), stop.signal).catch((thrown: unknown) => {
+    if (stop.signal.aborted && thrown instanceof GantryError && thrown.code === 'CANCELLED') return;
+    process.stderr.write(`gantry-manager: ${errorLine(toGantryError(thrown))}\n`);
+    process.exitCode = 1;
+  });
+}
