@@ -39,7 +39,7 @@ export async function loadMain(argv: readonly string[]): Promise<LoadedMain> {
   if (!existsSync(BUNDLE)) return { main: (await import('./main.ts')).main, keepCode: () => undefined };
   const file = cacheFile(argv);
   const cachedData = file === undefined ? undefined : readOwnFile(file);
-  const source = readFileSync(BUNDLE, 'utf8');
+  const source = readFileSync(BUNDLE, 'latin1');
   const script = new Script(`(function (exports, require, module) {${source}\n})`, {
     filename: BUNDLE,
     ...(cachedData === undefined ? {} : { cachedData }),
