@@ -12,7 +12,7 @@ import {
   type ClusterUpdateResponse,
   ControlClient,
 } from '../proto/generated/gantry/v1/control.ts';
-import { type HealthResponse, ManagerClient } from '../proto/generated/gantry/v1/manager.ts';
+import { type HealthResponse, LocalManagerClient } from '../proto/generated/gantry/v1/manager.ts';
 
 const PROGRAM = join(import.meta.dirname, 'gantry-manager.ts');
 const WRONG_KEY = `GNTKEY-1-${'A'.repeat(43)}`;
@@ -20,13 +20,13 @@ const WRONG_KEY = `GNTKEY-1-${'A'.repeat(43)}`;
 let dir: string;
 let program: ChildProcess;
 let control: ControlClient;
-let manager: ManagerClient;
+let manager: LocalManagerClient;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'gantry-autolock-'));
   const address = { kind: 'unix', path: join(dir, 'exec', 'manager.sock') } as const;
   control = connectClient(ControlClient, address);
-  manager = connectClient(ManagerClient, address);
+  manager = connectClient(LocalManagerClient, address);
 });
 afterEach(async () => {
   control.close();

@@ -5,9 +5,11 @@ import type { RandomBytes } from '../proto/ids.ts';
 import { allocatorLoop } from './allocator/allocator.ts';
 import type { ApiContext } from './api/context.ts';
 import { bootstrap } from './bootstrap.ts';
+import { CertificateAuthority } from './ca/authority.ts';
 import type { Clock } from './clock.ts';
 import { type ControlLoop, runControlLoop } from './control-loop.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
+import type { LiveIdentity } from './identity.ts';
 import { dependenciesLoop } from './orchestrator/dependencies/dependencies.ts';
 import { globalLoop } from './orchestrator/global/global.ts';
 import { reaperLoop } from './orchestrator/reaper/reaper.ts';
@@ -15,6 +17,7 @@ import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
 import { updateLoop } from './orchestrator/update/update.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
+import { runRoleLoop } from './roles/role-loop.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
 import type { Store } from './store/store.ts';
 
@@ -22,6 +25,7 @@ export interface LeadershipOptions {
   readonly store: Store;
   readonly log: ReplicatedLog;
   readonly nodeId: string;
+  readonly identity: Pick<LiveIdentity, 'current' | 'replace'>;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
@@ -34,6 +38,7 @@ export interface LeadershipOptions {
 export interface Term {
   readonly dispatcher: Dispatcher;
   readonly api: ApiContext;
+  readonly authority: CertificateAuthority;
 }
 
 /** A request that comes before there is a leader waits this long for one. */
@@ -101,14 +106,13 @@ export class LeadershipRunner {
   /** Until the signal aborts; when one part fails, the others end too. */
   async #runParts(over: AbortController, signal: AbortSignal): Promise<void> {
     const { store, nodeId, clock, random, logger, log, heartbeatPeriodMs, nodeDownGraceMs } = this.#options;
-    await bootstrap(store, nodeId, random);
-    const dispatcher = new Dispatcher({
-      store,
-      clock,
-      random,
-      heartbeatPeriodMs,
-      logger: logger.child({ component: 'dispatcher' }),
-    });
+    const { identity } = this.#options;
+    await bootstrap(store, nodeId, random, clock.now());
+    const managers = () => log.members().map(({ id, address }) => ({ nodeId: id, address }));
+    const authority = new CertificateAuthority({ store, clock, managers, logger: logger.child({ component: 'ca' }) });
+    if (identity.current === undefined) await identity.replace(await authority.issueOwn(nodeId));
+    const dispatcherLogger = logger.child({ component: 'dispatcher' });
+    const dispatcher = new Dispatcher({ store, clock, random, managers, heartbeatPeriodMs, logger: dispatcherLogger });
     const loops: ControlLoop[] = [
       replicatedLoop(random),
       globalLoop(random),
@@ -122,10 +126,11 @@ export class LeadershipRunner {
     const parts = [
       ...loops.map((loop) => runControlLoop(loop, { store, clock, logger }, signal)),
       dispatcher.run(signal),
+      runRoleLoop({ store, log, clock, nodeId, logger: logger.child({ component: 'roles' }) }, signal),
     ];
     const leaderNodeId = () => log.leadership().leaderId ?? '';
-    const api = { store, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId };
-    this.#term = { dispatcher, api };
+    const api = { store, log, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId };
+    this.#term = { dispatcher, api, authority };
     for (const settle of [...this.#waiting]) settle(this.#term);
     logger.info({ term: log.leadership().term }, 'leading');
     try {

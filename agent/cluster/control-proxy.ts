@@ -13,7 +13,7 @@ import {
 } from '@grpc/grpc-js';
 import { toServiceError } from '../../proto/errors.ts';
 import { ControlService } from '../../proto/generated/gantry/v1/control.ts';
-import { ManagerService } from '../../proto/generated/gantry/v1/manager.ts';
+import { LocalManagerService } from '../../proto/generated/gantry/v1/manager.ts';
 import type { MountedService } from '../engine/cluster-service.ts';
 
 /** A client of the manager that answers; rejects when there is none (yet). */
@@ -27,7 +27,7 @@ export function controlProxy(gate: ManagerGate): MountedService {
 
 /** What concerns the manager of this node alone. */
 export function managerProxy(gate: ManagerGate): MountedService {
-  return proxyOf(ManagerService, gate);
+  return proxyOf(LocalManagerService, gate);
 }
 
 /** Of a service in which only answers stream. */

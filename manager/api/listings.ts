@@ -1,27 +1,10 @@
-/** ClusterInspect, NodeList, NetworkList, SecretList, ConfigList. */
+/** NetworkList, SecretList, ConfigList. */
 import type {
-  ClusterInspectResponse,
   ConfigListResponse,
   NetworkListResponse,
-  NodeListResponse,
   SecretListResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
-import { nodeName } from '../store/node.ts';
-import { theCluster } from '../store/the-cluster.ts';
 import type { ApiContext } from './context.ts';
-
-/** The cluster without its keys. */
-export function clusterInspect(context: ApiContext): ClusterInspectResponse {
-  const found = context.store.view(theCluster);
-  const cluster = { ...found, managerLock: { ...found.managerLock, unlockKey: Buffer.alloc(0) } };
-  return { cluster, leaderNodeId: context.leaderNodeId(), nodeId: context.nodeId };
-}
-
-export function nodeList(context: ApiContext): NodeListResponse {
-  const nodes = context.store.view((read) => read.find('node', { by: 'all' }));
-  nodes.sort((a, b) => (nodeName(a) < nodeName(b) ? -1 : 1));
-  return { nodes, leaderNodeId: context.leaderNodeId() };
-}
 
 export function networkList({ store }: ApiContext): NetworkListResponse {
   return { networks: byName(store.view((read) => read.find('network', { by: 'all' }))) };

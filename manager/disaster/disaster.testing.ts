@@ -1,14 +1,13 @@
 /** A log on disk with the state of a cluster of three managers, and what is in a log. */
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
-import { NodeAvailability, NodeRole } from '../../proto/generated/gantry/v1/types.ts';
+import { NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { bootstrap } from '../bootstrap.ts';
 import { systemClock } from '../clock.ts';
 import { openKeys } from '../encryption/key-store.ts';
-import { service } from '../objects.testing.ts';
+import { node, service } from '../objects.testing.ts';
 import { DurableLog } from '../replication/durable-log.ts';
 import { openReplicatedLog } from '../replication/open.ts';
-import { nodeType } from '../store/node.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
 
@@ -28,15 +27,14 @@ export async function openStore(dir: string): Promise<OpenStore> {
 
 /** The cluster, managers node1 to node3, worker node4, and a service. */
 export async function fill(store: Store): Promise<void> {
-  await bootstrap(store, 'node1', randomBytes);
+  await bootstrap(store, 'node1', randomBytes, Date.now());
   await store.update((tx) => {
     for (const [id, role] of [
       ['node2', NodeRole.MANAGER],
       ['node3', NodeRole.MANAGER],
       ['node4', NodeRole.WORKER],
     ] as const) {
-      const spec = { annotations: undefined, role, availability: NodeAvailability.ACTIVE };
-      tx.create('node', nodeType.complete({ id, meta: undefined, spec, description: undefined, status: undefined }));
+      tx.create('node', { ...node(id), spec: { ...node(id).spec, role } });
     }
     tx.create('service', service('web', { replicas: 3 }));
   });

@@ -23,5 +23,6 @@ function newManager(id: string) {
     spec: { annotations: undefined, role: NodeRole.MANAGER, availability: NodeAvailability.ACTIVE },
     description: undefined,
     status: undefined,
+    joinedKey: Buffer.alloc(0),
   });
 }

@@ -17,6 +17,7 @@ export interface OpenOptions {
   /** Made when missing; one process at a time. */
   readonly dir: string;
   readonly nodeId: string;
+  readonly address?: string;
   readonly stateMachine: StateMachine;
   readonly logger: Logger;
   /** The keys of the log in `dir`, opened once it is locked. Left out: refuses a log that wants the unlock key. */
@@ -56,7 +57,18 @@ async function openDriver(options: OpenOptions): Promise<RaftDriver> {
     const policy = new SnapshotPolicy(limits, storage.snapshot()?.data.byteLength ?? 0);
     const random = options.random ?? Math.random;
     const onFailure = options.onFailure ?? throwUncaught;
-    const driver = new RaftDriver({ nodeId, stateMachine, storage, durable, policy, logger, random, onFailure });
+    const address = options.address ?? '';
+    const driver = new RaftDriver({
+      nodeId,
+      address,
+      stateMachine,
+      storage,
+      durable,
+      policy,
+      logger,
+      random,
+      onFailure,
+    });
     await driver.start();
     return driver;
   } catch (error) {
@@ -129,6 +141,22 @@ class LockedLog implements ReplicatedLog {
 
   onLeadership(listener: Parameters<RaftDriver['onLeadership']>[0]): () => void {
     return this.#driver.onLeadership(listener);
+  }
+
+  members(): ReturnType<RaftDriver['members']> {
+    return this.#driver.members();
+  }
+
+  addMember(): Promise<void> {
+    return this.#driver.addMember();
+  }
+
+  removeMember(): Promise<void> {
+    return this.#driver.removeMember();
+  }
+
+  transferLeadership(): Promise<void> {
+    return this.#driver.transferLeadership();
   }
 
   /** Idempotent. */

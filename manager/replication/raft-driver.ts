@@ -9,11 +9,12 @@ import type { MemoryStorage } from '../raft/log/memory-storage.ts';
 import type { PeerId } from '../raft/message.ts';
 import { RawNode, type Ready } from '../raft/raw-node.ts';
 import type { DurableLog } from './durable-log.ts';
-import type { Leadership, ReplicatedLog, StateMachine } from './replicated-log.ts';
+import type { Leadership, Member, ReplicatedLog, StateMachine } from './replicated-log.ts';
 import type { SnapshotPolicy } from './snapshot-policy.ts';
 
 export interface DriverOptions {
   readonly nodeId: PeerId;
+  readonly address: string;
   readonly stateMachine: StateMachine;
   readonly storage: MemoryStorage;
   readonly durable: DurableLog;
@@ -109,6 +110,23 @@ export class RaftDriver implements ReplicatedLog {
   onLeadership(listener: (leadership: Leadership) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  members(): readonly Member[] {
+    const { nodeId, address } = this.#options;
+    return [{ id: nodeId, address, voter: true, reachable: true, leader: this.#leadership.isLeader }];
+  }
+
+  addMember(): Promise<void> {
+    return Promise.reject(new GantryError('UNSUPPORTED', 'the log has one member'));
+  }
+
+  removeMember(): Promise<void> {
+    return Promise.reject(new GantryError('UNSUPPORTED', 'the log has one member'));
+  }
+
+  transferLeadership(): Promise<void> {
+    return Promise.reject(new GantryError('UNSUPPORTED', 'the log has one member'));
   }
 
   /** Lets what is being written come to its end; what is still waiting is rejected. */

@@ -17,6 +17,23 @@ export interface Leadership {
   readonly term: number;
 }
 
+/** A manager that takes part in the log. */
+export interface Member {
+  readonly id: string;
+  /** IP:PORT that other managers reach it at. */
+  readonly address: string;
+  /** False while it is still catching up. */
+  readonly voter: boolean;
+  /** As this manager sees it. */
+  readonly reachable: boolean;
+  readonly leader: boolean;
+}
+
+export interface Removal {
+  /** Also when the members that are left can't be reached by enough of them to go on. */
+  readonly force: boolean;
+}
+
 export interface ReplicatedLog {
   /**
    * Resolves with the entry's index once it is committed, on disk, and applied to this node's state machine.
@@ -28,6 +45,16 @@ export interface ReplicatedLog {
   leadership(): Leadership;
   /** Returns the unsubscribe function. */
   onLeadership(listener: (leadership: Leadership) => void): () => void;
+  members(): readonly Member[];
+  /**
+   * Only where this node leads. The member first learns, and votes once it has caught up. Resolves when it takes part;
+   * idempotent; a member whose address is another one now moves there.
+   */
+  addMember(id: string, address: string): Promise<void>;
+  /** Only where this node leads. WRONG_STATE, with why, when what is left couldn't decide any more. Idempotent. */
+  removeMember(id: string, removal: Removal): Promise<void>;
+  /** Only where this node leads. To the member named, or to the one that is furthest; resolves when it leads. */
+  transferLeadership(to?: string): Promise<void>;
   /** Index of the last applied entry. */
   readonly appliedIndex: number;
   close(): Promise<void>;
