@@ -19,7 +19,7 @@ import type { ClusterService, ClusterServiceOptions, MountedService } from '../e
 import { VERSION } from '../engine/system-facts.ts';
 import { defaultAdvertiseAddress, parseAdvertiseAddress } from './advertise-address.ts';
 import { ClusterMember, workerDir } from './cluster-member.ts';
-import { controlProxy } from './control-proxy.ts';
+import { controlProxy, managerProxy } from './control-proxy.ts';
 import { connectManager, whenReady } from './manager-client.ts';
 import { type Membership, MembershipFile } from './membership.ts';
 
@@ -50,7 +50,8 @@ export class ClusterNode implements ClusterService {
       clusterStatus: unaryMethod(() => this.status()),
       systemStop: unaryMethod(() => this.#serially(() => this.systemStop())),
     };
-    return [{ definition: NodeAgentService, implementation }, controlProxy(() => this.#managerClient())];
+    const gate = () => this.#managerClient();
+    return [{ definition: NodeAgentService, implementation }, controlProxy(gate), managerProxy(gate)];
   }
 
   async start(): Promise<void> {

@@ -29,7 +29,8 @@ export async function askToJoin(options: JoinOptions, signal: AbortSignal): Prom
     if (answer.complaint !== complaint) logger.warn({ manager: address, reason: answer.complaint }, 'not taken in yet');
     complaint = answer.complaint;
     // The leader is asked next; else the others in turn, with those that were given again at the end.
-    const next = answer.leaderAddress === '' || answer.leaderAddress === address ? others : [answer.leaderAddress, ...others];
+    const next =
+      answer.leaderAddress === '' || answer.leaderAddress === address ? others : [answer.leaderAddress, ...others];
     queue = next.length === 0 ? addresses : next;
     await clock.sleep(RETRY_MS, signal);
   }

@@ -175,13 +175,23 @@ describe('managers with a log in common', () => {
   it('let one go, but not when the others could not go on', async () => {
     await startThree();
     await kill('c');
-    await until(() => expect(leader().log.members().find(({ id }) => id === 'c')?.reachable).toBe(false));
+    await until(() =>
+      expect(
+        leader()
+          .log.members()
+          .find(({ id }) => id === 'c')?.reachable,
+      ).toBe(false),
+    );
     const victim = ['a', 'b'].find((id) => id !== leader().id) ?? '';
     await expect(leader().log.removeMember(victim, { force: false })).rejects.toMatchObject({ code: 'WRONG_STATE' });
     await leader().log.removeMember('c', { force: false });
     await leader().log.removeMember('c', { force: false });
     await leader().log.removeMember(victim, { force: false });
-    expect(leader().log.members().map(({ id }) => id)).toEqual([leader().id]);
+    expect(
+      leader()
+        .log.members()
+        .map(({ id }) => id),
+    ).toEqual([leader().id]);
     await proposeMany(3, 'alone');
   });
 
@@ -190,7 +200,11 @@ describe('managers with a log in common', () => {
     await expect(leader().log.removeMember('a', { force: false })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await until(() => expect(leader().id).not.toBe('a'));
     await leader().log.removeMember('a', { force: false });
-    expect(leader().log.members().map(({ id }) => id)).toEqual(['b', 'c']);
+    expect(
+      leader()
+        .log.members()
+        .map(({ id }) => id),
+    ).toEqual(['b', 'c']);
     await proposeMany(1, 'after');
   });
 

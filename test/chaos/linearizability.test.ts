@@ -40,7 +40,10 @@ describe('isLinearizable', () => {
   });
 
   it('copes with a long history', () => {
-    const lines = Array.from({ length: 300 }, (_, number) => [`w${number} ${number * 10}-${number * 10 + 15}`, `r${number} ${number * 10 + 16}-${number * 10 + 17}`]);
+    const lines = Array.from({ length: 300 }, (_, number) => [
+      `w${number} ${number * 10}-${number * 10 + 15}`,
+      `r${number} ${number * 10 + 16}-${number * 10 + 17}`,
+    ]);
     expect(isLinearizable(history(...lines.flat().slice(0, -1)))).toBeTypeOf('boolean');
   });
 });

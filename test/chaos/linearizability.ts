@@ -60,7 +60,9 @@ class Search {
 
   /** What may come next: whatever began before the first end of those that are still to come. */
   #next({ done, value }: State): State[] {
-    const open = this.#operations.map((operation, place) => ({ operation, bit: 1n << BigInt(place) })).filter(({ bit }) => (done & bit) === 0n);
+    const open = this.#operations
+      .map((operation, place) => ({ operation, bit: 1n << BigInt(place) }))
+      .filter(({ bit }) => (done & bit) === 0n);
     const firstEnd = Math.min(...open.map(({ operation }) => operation.returnedMs));
     return open
       .filter(({ operation }) => operation.invokedMs <= firstEnd)

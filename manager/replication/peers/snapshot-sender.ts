@@ -28,7 +28,9 @@ export async function sendSnapshot(client: RaftClient, transfer: SnapshotTransfe
       if (!(error instanceof GantryError) || !error.temporary) break;
     }
   }
-  throw new GantryError('UNAVAILABLE', `the snapshot at entry ${snapshot.index} did not reach manager ${to}`, { cause });
+  throw new GantryError('UNAVAILABLE', `the snapshot at entry ${snapshot.index} did not reach manager ${to}`, {
+    cause,
+  });
 }
 
 type Header = Extract<NonNullable<SnapshotChunk['part']>, { $case: 'header' }>['value'];
@@ -39,7 +41,9 @@ async function trySending(call: Call, header: Header, data: Uint8Array, signal: 
   try {
     await write(call, { $case: 'header', value: header });
     let sending: Promise<void> | undefined;
-    for await (const { received, complete } of responses(call as unknown as ClientDuplexStream<never, SnapshotProgress>)) {
+    for await (const { received, complete } of responses(
+      call as unknown as ClientDuplexStream<never, SnapshotProgress>,
+    )) {
       if (complete) return;
       sending ??= sendFrom(call, data, received);
     }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { Client, type MethodDefinition } from '@grpc/grpc-js';
+import type { Client, MethodDefinition } from '@grpc/grpc-js';
 import { freePort } from '../../../proto/free-port.testing.ts';
 import { runCommand } from '../../lab/command.ts';
 import { until } from '../../lab/until.ts';
@@ -10,7 +10,12 @@ import { call, connectTo } from './put-service.ts';
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 const CODEC = { requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs };
-const PUT: MethodDefinition<Buffer, Buffer> = { path: '/etcdserverpb.KV/Put', requestStream: false, responseStream: false, ...CODEC };
+const PUT: MethodDefinition<Buffer, Buffer> = {
+  path: '/etcdserverpb.KV/Put',
+  requestStream: false,
+  responseStream: false,
+  ...CODEC,
+};
 const STATUS: MethodDefinition<Buffer, Buffer> = {
   path: '/etcdserverpb.Maintenance/Status',
   requestStream: false,
@@ -33,7 +38,11 @@ export class EtcdMembers {
   async #start(dir: string, count: number): Promise<void> {
     const members: { name: string; peer: string; client: string }[] = [];
     for (let number = 1; number <= count; number += 1) {
-      members.push({ name: `e${number}`, peer: `127.0.0.1:${await freePort()}`, client: `127.0.0.1:${await freePort()}` });
+      members.push({
+        name: `e${number}`,
+        peer: `127.0.0.1:${await freePort()}`,
+        client: `127.0.0.1:${await freePort()}`,
+      });
     }
     const cluster = members.map(({ name, peer }) => `${name}=http://${peer}`).join(',');
     for (const { name, peer, client } of members) {

@@ -87,7 +87,10 @@ export class GantryMembers {
   async restart(id: string): Promise<void> {
     const member = this.#member(id);
     member.process = this.#spawn(member.options);
-    await until(`member ${id} to catch up`, async () => (await this.#status(id)).applied >= (await this.leader()).status.applied);
+    await until(
+      `member ${id} to catch up`,
+      async () => (await this.#status(id)).applied >= (await this.leader()).status.applied,
+    );
   }
 
   async stop(): Promise<void> {

@@ -1,16 +1,22 @@
 /** One member of the benchmark's log: the replicated log as a manager opens it, with a service for writes before it. */
 import { readFileSync } from 'node:fs';
-import { type sendUnaryData, Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCall } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import { pino } from 'pino';
+import { takeIn } from '../../../manager/replication/join.ts';
+import { openReplicatedLog } from '../../../manager/replication/open.ts';
+import { raftServer } from '../../../manager/replication/peers/raft-service.ts';
+import type { StateMachine } from '../../../manager/replication/replicated-log.ts';
 import { parseNodeAddress } from '../../../proto/address.ts';
 import { connectClient } from '../../../proto/client.ts';
 import { toServiceError } from '../../../proto/errors.ts';
 import { RaftClient, RaftService } from '../../../proto/generated/gantry/v1/raft.ts';
 import { managerChannelCredentials, type NodeIdentity, NodeServerCredentials } from '../../../proto/tls.ts';
-import { takeIn } from '../../../manager/replication/join.ts';
-import { openReplicatedLog } from '../../../manager/replication/open.ts';
-import { raftServer } from '../../../manager/replication/peers/raft-service.ts';
-import type { StateMachine } from '../../../manager/replication/replicated-log.ts';
 import { type MemberStatus, PUT, STATUS, TRANSFER } from './put-service.ts';
 
 /** Written by the benchmark. */

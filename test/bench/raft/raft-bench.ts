@@ -42,7 +42,10 @@ async function measure(puts: readonly Put[]): Promise<Rate> {
     }),
   );
   times.sort((one, other) => one - other);
-  return { perSecond: times.length / (MEASURED_MS / 1000), p99Ms: times[Math.floor(times.length * 0.99)] ?? Number.NaN };
+  return {
+    perSecond: times.length / (MEASURED_MS / 1000),
+    p99Ms: times[Math.floor(times.length * 0.99)] ?? Number.NaN,
+  };
 }
 
 /** Each client has a stream of its own. */
@@ -74,7 +77,9 @@ async function benchWrites(gantry: GantryMembers, etcd: EtcdMembers | undefined)
         Array.from({ length: count }, (_, number) => () => etcd.put(leader, Buffer.from(`key${number}`), VALUE)),
       );
       const ratio = ours.perSecond / theirs.perSecond;
-      print(`${line}; etcd ${theirs.perSecond.toFixed(0)}/s, p99 ${theirs.p99Ms.toFixed(1)} ms; ratio ${ratio.toFixed(2)}`);
+      print(
+        `${line}; etcd ${theirs.perSecond.toFixed(0)}/s, p99 ${theirs.p99Ms.toFixed(1)} ms; ratio ${ratio.toFixed(2)}`,
+      );
     }
   }
 }
