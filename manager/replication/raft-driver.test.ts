@@ -43,7 +43,7 @@ async function start(id: string, joining: boolean): Promise<Running> {
       connect: () => {
         throw new Error('not over gRPC');
       },
-      begin: joining ? { kind: 'joined', members: [{ id, address: `${id}:2377` }] } : { kind: 'alone' },
+      begin: joining ? { kind: 'joined', members: addressesOf('a', 'b', 'c') } : { kind: 'alone' },
       transport,
       logger: pino({ level: 'silent' }),
       snapshotLimits: { maxEntries: 40, maxBytes: 1_000_000 },
@@ -56,6 +56,10 @@ async function start(id: string, joining: boolean): Promise<Running> {
   network.attach(id, log);
   running.set(id, { log, state });
   return { log, state };
+}
+
+function addressesOf(...ids: readonly string[]) {
+  return ids.map((id) => ({ id, address: `${id}:2377` }));
 }
 
 /** As with kill -9: nobody is told but by the connections that break. */
