@@ -5,6 +5,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectClient, unary } from '../../proto/client.ts';
+import { freePort } from '../../proto/free-port.testing.ts';
 import {
   type ClusterInspectResponse,
   ControlClient,
@@ -30,9 +31,11 @@ import { findManager } from './manager-process.ts';
 let dir: string;
 let containers: MemoryContainers;
 let stopped: boolean;
+let address: string;
 const open: { close(): Promise<void> }[] = [];
 
-beforeEach(() => {
+beforeEach(async () => {
+  address = `127.0.0.1:${await freePort()}`;
   dir = mkdtempSync(join(tmpdir(), 'gantry-node-'));
   containers = memoryContainers();
   stopped = false;
@@ -49,7 +52,7 @@ async function startNode() {
     dataRoot: dir,
     execRoot: dir,
     nodeName: 'host1',
-    advertiseAddr: '192.0.2.1',
+    advertiseAddr: address,
     containers,
     images: { resolve: async () => ({}) } as unknown as Images,
     networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined } as unknown as Networks,
@@ -101,7 +104,7 @@ function stack(replicas: number): StackDeployRequest {
 }
 
 function runningManager() {
-  return findManager({ dataRoot: dir, execRoot: dir, nodeId: '', logLevel: '' });
+  return findManager({ dataRoot: dir, execRoot: dir });
 }
 
 async function runningTasks(count: number): Promise<string[]> {
@@ -114,7 +117,7 @@ async function runningTasks(count: number): Promise<string[]> {
 describe('a node', { timeout: 60_000 }, () => {
   it('in no cluster says so, with what to do', async () => {
     const node = await startNode();
-    expect(await node.status()).toEqual({ nodeId: '', manager: false, connected: false, error: '' });
+    expect(await node.status()).toEqual({ nodeId: '', manager: false, connected: false, error: '', managers: [] });
     await expect(node.inspect()).rejects.toMatchObject({
       code: 'NOT_IN_CLUSTER',
       hint: expect.stringContaining('gantry cluster init'),
@@ -127,10 +130,10 @@ describe('a node', { timeout: 60_000 }, () => {
   it('makes a cluster of itself, once', async () => {
     const node = await startNode();
     const { nodeId, clusterId } = await node.init();
-    expect(await node.status()).toEqual({ nodeId, manager: true, connected: true, error: '' });
+    expect(await node.status()).toMatchObject({ nodeId, manager: true, connected: true, error: '' });
     expect(await node.inspect()).toMatchObject({ cluster: { id: clusterId }, leaderNodeId: nodeId });
     const { nodes } = await node.nodes();
-    expect(nodes).toMatchObject([{ id: nodeId, description: { hostname: 'host1' }, status: { address: '192.0.2.1' } }]);
+    expect(nodes).toMatchObject([{ id: nodeId, description: { hostname: 'host1' }, status: { address } }]);
     expect(JSON.parse(readFileSync(join(dir, 'cluster.json'), 'utf8'))).toMatchObject({ nodeId, clusterId });
     await expect(node.init()).rejects.toMatchObject({ code: 'WRONG_STATE' });
   });
