@@ -33,6 +33,7 @@ function createFirstObjects(tx: WriteTransaction, clusterId: string, nodeId: str
       rootCa: undefined,
       joinTokens: undefined,
       removedNodes: [],
+      managerLock: undefined,
     }),
   );
   tx.create(

@@ -25,7 +25,7 @@ import { VERSION } from '../engine/system-facts.ts';
 import { requestAdmission } from './admission.ts';
 import { addressTowards, checkPortFree, defaultAdvertiseAddress, parseAdvertiseAddress } from './advertise-address.ts';
 import { ClusterMember, workerDir } from './cluster-member.ts';
-import { controlProxy } from './control-proxy.ts';
+import { controlProxy, managerProxy } from './control-proxy.ts';
 import { demote } from './demotion.ts';
 import { connectManager, managerSocket, whenReady } from './manager-client.ts';
 import { managerDir } from './manager-role.ts';
@@ -60,7 +60,8 @@ export class ClusterNode implements ClusterService {
       clusterStatus: unaryMethod(() => this.status()),
       systemStop: unaryMethod(() => this.#serially(() => this.systemStop())),
     };
-    return [{ definition: NodeAgentService, implementation }, controlProxy(() => this.#managerClient())];
+    const gate = () => this.#managerClient();
+    return [{ definition: NodeAgentService, implementation }, controlProxy(gate), managerProxy(gate)];
   }
 
   async start(): Promise<void> {

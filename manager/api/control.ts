@@ -1,6 +1,8 @@
 /** The Control service: each method by name, as plain functions. */
 import type { LocalHandlers } from '../forwarding/forwarded-service.ts';
 import { clusterInspect, clusterJoinToken } from './cluster.ts';
+import { clusterBackup } from './cluster-backup.ts';
+import { clusterUnlockKey, clusterUpdate } from './cluster-settings.ts';
 import type { ApiContext } from './context.ts';
 import { configList, networkList, secretList } from './listings.ts';
 import { nodeInspect, nodeList, nodeRemove, nodeUpdate } from './nodes.ts';
@@ -47,5 +49,8 @@ export function controlHandlers(context: ContextProvider): LocalHandlers {
     configList: unary(configList),
     serviceLogs: stream(serviceLogs),
     watch: stream(watch),
+    clusterUpdate: unary(clusterUpdate),
+    clusterUnlockKey: unary(clusterUnlockKey),
+    clusterBackup: stream(clusterBackup),
   };
 }

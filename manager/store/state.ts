@@ -53,12 +53,12 @@ export class StoreState implements StateMachine {
     return this.#rejections.get(index);
   }
 
-  snapshot(): Uint8Array {
+  async snapshot(): Promise<Uint8Array> {
     const objects = OBJECT_KINDS.flatMap((kind) => this.#ofKind(kind).map(toWire));
     return StoreSnapshot.encode({ formatVersion: SNAPSHOT_FORMAT_VERSION, objects }).finish();
   }
 
-  restore(index: number, data: Uint8Array): void {
+  async restore(index: number, data: Uint8Array): Promise<void> {
     const snapshot = StoreSnapshot.decode(data);
     if (snapshot.formatVersion !== SNAPSHOT_FORMAT_VERSION) {
       throw new GantryError(

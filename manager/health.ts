@@ -1,0 +1,25 @@
+/** What a manager that reads its log says of itself. */
+import { GantryError } from '../proto/errors.ts';
+import {
+  type HealthResponse,
+  type LocalManagerServer,
+  LocalManagerService,
+} from '../proto/generated/gantry/v1/manager.ts';
+import { unaryMethod } from '../proto/server.ts';
+import type { ReplicatedLog } from './replication/replicated-log.ts';
+import type { ManagerService } from './service.ts';
+
+/** For the manager's own socket. */
+export function healthService(log: ReplicatedLog): ManagerService {
+  const implementation: LocalManagerServer = {
+    health: unaryMethod(async () => healthOf(log)),
+    unlock: unaryMethod(async () => {
+      throw new GantryError('WRONG_STATE', 'cannot unlock this manager: it is not locked');
+    }),
+  };
+  return { definition: LocalManagerService, implementation, access: 'manager' };
+}
+
+function healthOf(log: ReplicatedLog): HealthResponse {
+  return { locked: false, leaderNodeId: log.leadership().leaderId ?? '', problem: '' };
+}
