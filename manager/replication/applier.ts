@@ -71,6 +71,10 @@ export class Applier {
     return this.#checkpoints.proposal();
   }
 
+  checkpointLost(): void {
+    this.#checkpointUnderWay = false;
+  }
+
   /** A leader's snapshot has taken the place of the log. */
   installed(peers: readonly PeerAddress[]): void {
     this.#peers = peers;

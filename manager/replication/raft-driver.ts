@@ -278,6 +278,7 @@ export class RaftDriver implements ReplicatedLog {
     this.#raw.advance();
     this.#reads.applied(this.appliedIndex);
     this.#noteLeadership();
+    this.#checkpointWhenDue();
   }
 
   /** A commit index that changes alone isn't worth an fsync: it follows from the entries, which are on disk. */
@@ -303,6 +304,12 @@ export class RaftDriver implements ReplicatedLog {
     for (const message of messages) if (message.type === 'install-snapshot') void this.#sendSnapshot(message);
   }
 
+  /** Whoever leads when the proposal is lost makes the next one. */
+  #checkpointWhenDue(): void {
+    if (!this.#leadership.isLeader || !this.#applier.checkpointDue) return;
+    this.#proposeEntry(this.#applier.checkpoint()).catch(() => this.#applier.checkpointLost());
+  }
+
   async #sendSnapshot({ from, to, term, snapshot }: Extract<Message, { type: 'install-snapshot' }>): Promise<void> {
     const { transport, logger } = this.#options;
     const about = { peer: to, index: snapshot.index, bytes: snapshot.data.byteLength };
@@ -323,13 +330,11 @@ export class RaftDriver implements ReplicatedLog {
       this.#peers.tick();
       this.#reads.tick();
       this.#do(() => this.#raw.tick());
-      if (this.#leadership.isLeader) this.#leadersDuties();
+      if (this.#leadership.isLeader) this.#promoteWhoHasCaughtUp();
     }
   }
 
-  /** What only a leader proposes by itself. */
-  #leadersDuties(): void {
-    if (this.#applier.checkpointDue) this.#proposeEntry(this.#applier.checkpoint()).catch(() => undefined);
+  #promoteWhoHasCaughtUp(): void {
     const id = learnerToPromote(this.#learners(), this.#raw.lastIndex);
     if (id !== undefined) this.#do(() => this.#raw.proposeConfigChange(promotionOf(id)));
   }

@@ -61,7 +61,10 @@ function gantryPuts(client: Client, count: number): { puts: Put[]; close: () => 
         stream.write(VALUE);
       });
   });
-  return { puts, close: () => streams.forEach((stream) => stream.cancel()) };
+  const close = () => {
+    for (const stream of streams) stream.cancel();
+  };
+  return { puts, close };
 }
 
 async function benchWrites(gantry: GantryMembers, etcd: EtcdMembers | undefined): Promise<void> {
