@@ -167,6 +167,11 @@ export class RaftDriver implements ReplicatedLog {
       if (member && peers.some((peer) => peer.id === id && peer.address === address)) return undefined;
       return additionOf({ id, address }, member);
     });
+    // A snapshot that doesn't know the new member is none that it could begin with.
+    const snapshot = this.#options.storage.snapshot();
+    if (snapshot === undefined || !isMember(snapshot.configuration, id)) {
+      await this.#proposeEntry(this.#applier.checkpoint());
+    }
   }
 
   async removeMember(id: string, { force }: Removal): Promise<void> {
