@@ -91,7 +91,8 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
     const common = { store, log, nodeId, identity, heartbeatPeriodMs, nodeDownGraceMs, logger };
     const leadership = new LeadershipRunner({ ...common, clock: systemClock, random: randomBytes });
     const here: Router = () => Promise.resolve({ kind: 'here' });
-    const services = [...leaderServices(leadership, here, localCaller), healthService(log)];
+    const keys = await opened.promise;
+    const services = [...leaderServices(leadership, here, localCaller), healthService(log, keys)];
     const server = await serveSocket(socketPath, services);
     logger.info({ node: flags.nodeId, index: log.appliedIndex }, 'serving');
     const listening = listen(
@@ -106,7 +107,7 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
       signal,
     );
     // Keys that can't be kept as the cluster wants them are a disk that can't be written.
-    const following = followClusterLock({ store, keys: await opened.promise, logger }, signal).catch((error: unknown) =>
+    const following = followClusterLock({ store, keys, logger }, signal).catch((error: unknown) =>
       endAtOnce(toGantryError(error)),
     );
     await leadership.run(signal);

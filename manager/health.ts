@@ -6,13 +6,14 @@ import {
   LocalManagerService,
 } from '../proto/generated/gantry/v1/manager.ts';
 import { unaryMethod } from '../proto/server.ts';
+import type { KeyStore } from './encryption/key-store.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
 import type { ManagerService } from './service.ts';
 
 /** For the manager's own socket. */
-export function healthService(log: ReplicatedLog): ManagerService {
+export function healthService(log: ReplicatedLog, keys: Pick<KeyStore, 'lock'>): ManagerService {
   const implementation: LocalManagerServer = {
-    health: unaryMethod(async () => healthOf(log)),
+    health: unaryMethod(async () => healthOf(log, keys)),
     unlock: unaryMethod(async () => {
       throw new GantryError('WRONG_STATE', 'cannot unlock this manager: it is not locked');
     }),
@@ -20,6 +21,7 @@ export function healthService(log: ReplicatedLog): ManagerService {
   return { definition: LocalManagerService, implementation, access: 'manager' };
 }
 
-function healthOf(log: ReplicatedLog): HealthResponse {
-  return { locked: false, leaderNodeId: log.leadership().leaderId ?? '', problem: '' };
+function healthOf(log: ReplicatedLog, { lock }: Pick<KeyStore, 'lock'>): HealthResponse {
+  const leaderNodeId = log.leadership().leaderId ?? '';
+  return { locked: false, leaderNodeId, problem: '', autolock: lock.unlockKey !== undefined };
 }

@@ -26,8 +26,8 @@ export class ClusterMember {
   readonly #session: Session;
   readonly #manager: ManagerSupervisor;
   readonly #endSession = new AbortController();
-  readonly #endManager = new AbortController();
-  #running: { readonly session: Promise<void>; readonly manager: Promise<void> } | undefined;
+  #endManager = new AbortController();
+  #running: { readonly session: Promise<void>; manager: Promise<void> } | undefined;
 
   constructor(options: ClusterServiceOptions, membership: Membership, version: string) {
     const { dataRoot, execRoot, containers, images, networks, logger } = options;
@@ -81,6 +81,20 @@ export class ClusterMember {
       if (!(answer instanceof GantryError) && this.#session.state.connected) return answer;
       if (over.aborted || this.#manager.exits >= MAX_EXITS) throw this.#notJoined(answer);
       await sleep(INSPECT_RETRY_MS);
+    }
+  }
+
+  /** Runs `action` while this node's manager is down; however that ends, the manager comes up again. */
+  async withoutManager(action: () => Promise<void>): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) throw new GantryError('INTERNAL', 'this node has not started its manager yet');
+    this.#endManager.abort();
+    await running.manager;
+    try {
+      await action();
+    } finally {
+      this.#endManager = new AbortController();
+      running.manager = this.#manager.run(this.#endManager.signal);
     }
   }
 

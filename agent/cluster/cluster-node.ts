@@ -3,18 +3,22 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@grpc/grpc-js';
-import { GantryError } from '../../proto/errors.ts';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
 import {
   type ClusterInitRequest,
   type ClusterInitResponse,
   type ClusterLeaveRequest,
   type ClusterLeaveResponse,
+  type ClusterRecoverRequest,
+  type ClusterRecoverResponse,
+  type ClusterRestoreRequest,
+  type ClusterRestoreResponse,
   type ClusterStatusResponse,
   NodeAgentService,
   type SystemStopResponse,
 } from '../../proto/generated/gantry/v1/node.ts';
 import { newObjectId } from '../../proto/ids.ts';
-import { unaryMethod } from '../../proto/server.ts';
+import { clientStreamMethod, unaryMethod } from '../../proto/server.ts';
 import type { ClusterService, ClusterServiceOptions, MountedService } from '../engine/cluster-service.ts';
 import { VERSION } from '../engine/system-facts.ts';
 import { defaultAdvertiseAddress, parseAdvertiseAddress } from './advertise-address.ts';
@@ -22,6 +26,9 @@ import { ClusterMember, workerDir } from './cluster-member.ts';
 import { controlProxy, managerProxy } from './control-proxy.ts';
 import { connectManager, whenReady } from './manager-client.ts';
 import { type Membership, MembershipFile } from './membership.ts';
+import { runOffline } from './offline-manager.ts';
+import { checkRecovery, managerHealth, unlockManager } from './recovery.ts';
+import { commitRestoration, finishRestoration, splitRestoreRequests, stageRestoration } from './restoration.ts';
 
 /** A manager of one elects itself at once; most of this is a slow disk's. */
 const JOIN_TIMEOUT_MS = 30_000;
@@ -49,12 +56,17 @@ export class ClusterNode implements ClusterService {
       clusterLeave: unaryMethod((request: ClusterLeaveRequest) => this.#serially(() => this.leave(request))),
       clusterStatus: unaryMethod(() => this.status()),
       systemStop: unaryMethod(() => this.#serially(() => this.systemStop())),
+      clusterRestore: clientStreamMethod((requests: AsyncIterable<ClusterRestoreRequest>) =>
+        this.#serially(() => this.restore(requests)),
+      ),
+      clusterRecover: unaryMethod((request: ClusterRecoverRequest) => this.#serially(() => this.recover(request))),
     };
     const gate = () => this.#managerClient();
     return [{ definition: NodeAgentService, implementation }, controlProxy(gate), managerProxy(gate)];
   }
 
   async start(): Promise<void> {
+    await finishRestoration(this.#options.dataRoot, this.#file);
     const membership = this.#file.load();
     if (membership === undefined) return;
     await this.#join(membership);
@@ -122,6 +134,53 @@ export class ClusterNode implements ClusterService {
     return {};
   }
 
+  /** See restoration.ts for its crash points. */
+  async restore(requests: AsyncIterable<ClusterRestoreRequest>): Promise<ClusterRestoreResponse> {
+    const { dataRoot } = this.#options;
+    const { options, backup } = await splitRestoreRequests(requests);
+    const before = this.#membership;
+    if (before !== undefined && !options.force) {
+      throw new GantryError('WRONG_STATE', 'cannot restore: this node is in a cluster', {
+        hint: 'with --force the backup takes its place: all that it does not have is lost',
+      });
+    }
+    const membership = before ?? newMembership(options.advertiseAddr || this.#options.advertiseAddr);
+    const { nodeKnown } = await stageRestoration(dataRoot, membership, options.unlockKey, backup);
+    try {
+      if (before !== undefined && !nodeKnown) await this.#removeTasks();
+      await this.#stopMember();
+      await commitRestoration(dataRoot);
+      await finishRestoration(dataRoot, this.#file);
+    } finally {
+      // However far it came: what is in place now is what counts.
+      await this.#stopMember();
+      await this.start();
+    }
+    const { cluster } = await this.#joined().whenJoined(JOIN_TIMEOUT_MS, this.#closing.signal);
+    return { nodeId: membership.nodeId, clusterId: cluster?.id ?? '' };
+  }
+
+  /** Crash points: the log is of a cluster of one, or it isn't; either way the next agent starts the manager. */
+  async recover(request: ClusterRecoverRequest): Promise<ClusterRecoverResponse> {
+    const { unlockKey } = request;
+    const { dataRoot, execRoot } = this.#options;
+    const member = this.#joined();
+    const nodeId = this.#membership?.nodeId ?? '';
+    checkRecovery(await managerHealth(execRoot).catch(toGantryError), request);
+    const dir = join(dataRoot, 'manager');
+    await member.withoutManager(() => runOffline('recover', { dir, nodeId, unlockKey }));
+    if (unlockKey !== '') await this.#unlock(unlockKey);
+    await member.whenJoined(JOIN_TIMEOUT_MS, this.#closing.signal);
+    return {};
+  }
+
+  /** The manager that was started just now, if it is locked. */
+  async #unlock(unlockKey: string): Promise<void> {
+    await whenReady(await this.#managerClient(), Date.now());
+    const { locked } = await managerHealth(this.#options.execRoot);
+    if (locked) await unlockManager(this.#options.execRoot, unlockKey);
+  }
+
   async #join(membership: Membership): Promise<void> {
     this.#membership = membership;
     this.#member = new ClusterMember(this.#options, membership, VERSION);
@@ -134,9 +193,13 @@ export class ClusterNode implements ClusterService {
   }
 
   async #finishLeaving(): Promise<void> {
-    await this.#joined().removeTasks(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LEAVE_TIMEOUT_MS)]));
+    await this.#removeTasks();
     await this.#stopMember();
     await this.#forgetCluster();
+  }
+
+  async #removeTasks(): Promise<void> {
+    await this.#joined().removeTasks(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LEAVE_TIMEOUT_MS)]));
   }
 
   #leaveFailed(error: unknown): void {
