@@ -3,7 +3,7 @@ import { connectClient, unary } from '../../proto/client.ts';
 import { fromServiceError, GantryError } from '../../proto/errors.ts';
 import { type HealthResponse, LocalManagerClient } from '../../proto/generated/gantry/v1/manager.ts';
 import type { ClusterRecoverRequest } from '../../proto/generated/gantry/v1/node.ts';
-import { managerSocket } from './manager-client.ts';
+import { connectManager, managerSocket, whenReady } from './manager-client.ts';
 
 const ANSWER_TIMEOUT_MS = 5000;
 
@@ -14,8 +14,16 @@ export async function managerHealth(execRoot: string): Promise<HealthResponse> {
   );
 }
 
-export async function unlockManager(execRoot: string, unlockKey: string): Promise<void> {
-  await withManager(execRoot, (manager) => unary((done) => manager.unlock({ unlockKey }, done)));
+/** Of a manager that was started just now. */
+export async function unlockWhenLocked(execRoot: string, unlockKey: string): Promise<void> {
+  const client = connectManager(execRoot);
+  try {
+    await whenReady(client, Date.now());
+  } finally {
+    client.close();
+  }
+  const { locked } = await managerHealth(execRoot);
+  if (locked) await withManager(execRoot, (manager) => unary((done) => manager.unlock({ unlockKey }, done)));
 }
 
 /** Before the manager is stopped: throws what it would be stopped in vain for. */
