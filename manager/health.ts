@@ -1,5 +1,5 @@
 /** What a manager that reads its log says of itself. */
-import { GantryError } from '../proto/errors.ts';
+import { errorLine, GantryError } from '../proto/errors.ts';
 import {
   type HealthResponse,
   type LocalManagerServer,
@@ -7,6 +7,7 @@ import {
 } from '../proto/generated/gantry/v1/manager.ts';
 import { unaryMethod } from '../proto/server.ts';
 import type { KeyStore } from './encryption/key-store.ts';
+import { lostQuorum } from './replication/quorum-loss.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
 import type { ManagerService } from './service.ts';
 
@@ -22,6 +23,13 @@ export function healthService(log: ReplicatedLog, keys: Pick<KeyStore, 'lock'>):
 }
 
 function healthOf(log: ReplicatedLog, { lock }: Pick<KeyStore, 'lock'>): HealthResponse {
-  const leaderNodeId = log.leadership().leaderId ?? '';
-  return { locked: false, leaderNodeId, problem: '', autolock: lock.unlockKey !== undefined };
+  const { leaderId } = log.leadership();
+  // While there is a leader, this one need not reach the others.
+  const problem = leaderId === undefined ? lostQuorum(log.members()) : undefined;
+  return {
+    locked: false,
+    leaderNodeId: leaderId ?? '',
+    problem: problem === undefined ? '' : errorLine(problem),
+    autolock: lock.unlockKey !== undefined,
+  };
 }

@@ -16,6 +16,7 @@ import { reaperLoop } from './orchestrator/reaper/reaper.ts';
 import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
 import { updateLoop } from './orchestrator/update/update.ts';
+import { quorumLoss } from './replication/quorum-loss.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
 import { runRoleLoop } from './roles/role-loop.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
@@ -41,38 +42,53 @@ export interface Term {
   readonly authority: CertificateAuthority;
 }
 
+/** The manager that answers. */
+export type Leader =
+  | { readonly kind: 'here'; readonly term: Term }
+  | { readonly kind: 'elsewhere'; readonly nodeId: string };
+
 /** A request that comes before there is a leader waits this long for one. */
 const PATIENCE_MS = 10_000;
 
 export class LeadershipRunner {
   readonly #options: LeadershipOptions;
-  readonly #waiting = new Set<(term: Term) => void>();
+  readonly #waiting = new Set<() => void>();
   #term: Term | undefined;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
   }
 
-  /** The present term's parts; waits for leadership. Throws UNAVAILABLE when another manager leads, or none does. */
+  /** The present term's parts; waits for leadership. UNAVAILABLE, with why, when another manager leads, or none does. */
   async term(signal: AbortSignal): Promise<Term> {
-    if (this.#term !== undefined) return this.#term;
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const term = await new Promise<Term | undefined>((resolve) => {
-      const settle = (found: Term | undefined) => {
-        this.#waiting.delete(settle);
-        limit.removeEventListener('abort', giveUp);
-        resolve(found);
-      };
-      const giveUp = () => settle(undefined);
-      this.#waiting.add(settle);
-      limit.addEventListener('abort', giveUp, { once: true });
-    });
-    if (term !== undefined) return term;
-    const { leaderId } = this.#options.log.leadership();
-    const who = leaderId === undefined ? 'the cluster has no leader' : `the cluster is led by node ${leaderId}`;
-    throw new GantryError('UNAVAILABLE', `this manager does not lead: ${who}`, {
+    const leader = await this.leader(signal);
+    if (leader.kind === 'here') return leader.term;
+    throw new GantryError('UNAVAILABLE', `this manager does not lead: the cluster is led by node ${leader.nodeId}`, {
       hint: 'try again, or ask the leader',
     });
+  }
+
+  /** Who answers calls now; waits until somebody does. UNAVAILABLE, with why, when nobody does in time. */
+  async leader(signal: AbortSignal): Promise<Leader> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+    while (!limit.aborted) {
+      if (this.#term !== undefined) return { kind: 'here', term: this.#term };
+      const { leaderId } = this.#options.log.leadership();
+      if (leaderId !== undefined && leaderId !== this.#options.nodeId) return { kind: 'elsewhere', nodeId: leaderId };
+      await this.#changed(limit);
+    }
+    throw quorumLoss(this.#options.log.members());
+  }
+
+  /** Resolves when this manager's term begins, when leadership goes elsewhere, or when the signal aborts. */
+  async #changed(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const unsubscribe = this.#options.log.onLeadership(() => resolve());
+    this.#waiting.add(resolve);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    unsubscribe();
+    this.#waiting.delete(resolve);
   }
 
   /** Leads whenever the log says so, until the signal aborts. */
@@ -131,7 +147,7 @@ export class LeadershipRunner {
     const leaderNodeId = () => log.leadership().leaderId ?? '';
     const api = { store, log, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId };
     this.#term = { dispatcher, api, authority };
-    for (const settle of [...this.#waiting]) settle(this.#term);
+    for (const settle of [...this.#waiting]) settle();
     logger.info({ term: log.leadership().term }, 'leading');
     try {
       await Promise.all(parts);

@@ -75,7 +75,7 @@ export class ManagerHost {
         advertiseAddr: `127.0.0.1:${this.port}`,
         identity,
         services: leaderServices(leadership, here, remoteCaller),
-        known: knownNodes(store),
+        known: knownNodes(store, identity),
         clock: systemClock,
         logger,
       },

@@ -20,7 +20,13 @@ type Method<Request, Response> = (
   signal: AbortSignal,
 ) => Response | Promise<Response>;
 
-export function controlHandlers(context: ContextProvider): LocalHandlers {
+export function controlHandlers(provider: ContextProvider): LocalHandlers {
+  /** A leader that has been replaced without noticing yet would answer from an old state: so each call asks a majority. */
+  const context = async (signal: AbortSignal) => {
+    const current = await provider(signal);
+    await current.log.readBarrier();
+    return current;
+  };
   const unary =
     <Request, Response>(method: Method<Request, Response>) =>
     async (request: Request, signal: AbortSignal) =>

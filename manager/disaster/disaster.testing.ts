@@ -6,6 +6,7 @@ import { bootstrap } from '../bootstrap.ts';
 import { systemClock } from '../clock.ts';
 import { openKeys } from '../encryption/key-store.ts';
 import { node, service } from '../objects.testing.ts';
+import { aloneOptions } from '../replication/alone.testing.ts';
 import { DurableLog } from '../replication/durable-log.ts';
 import { openReplicatedLog } from '../replication/open.ts';
 import { StoreState } from '../store/state.ts';
@@ -21,7 +22,7 @@ export interface OpenStore {
 /** As node1, which must be the only voter. */
 export async function openStore(dir: string): Promise<OpenStore> {
   const state = new StoreState(logger);
-  const log = await openReplicatedLog({ dir, nodeId: 'node1', stateMachine: state, logger });
+  const log = await openReplicatedLog(aloneOptions(dir, state), new AbortController().signal);
   return { store: new Store(state, log, systemClock), close: () => log.close() };
 }
 
@@ -44,12 +45,14 @@ export async function fill(store: Store): Promise<void> {
 export async function addVoters(dir: string): Promise<void> {
   const opened = openKeys(dir, randomBytes);
   if (opened.state === 'locked') throw new Error('locked');
-  const durable = new DurableLog(dir, opened.keys.sealer);
-  const storage = durable.load();
-  const snapshot = storage?.snapshot();
-  if (storage === undefined || snapshot === undefined) throw new Error('no log');
-  const entries = storage.entries(storage.firstIndex(), storage.lastIndex() + 1, Number.POSITIVE_INFINITY);
-  const { hardState } = storage.initialState();
-  await durable.reset({ hardState, snapshot: { ...snapshot, voters: ['node1', 'node2', 'node3'] }, entries });
+  const durable = new DurableLog(dir, opened.keys.sealer, 'node1');
+  const loaded = durable.load();
+  const snapshot = loaded?.storage.snapshot();
+  if (loaded === undefined || snapshot === undefined) throw new Error('no log');
+  const { storage, members } = loaded;
+  const entries = storage.entries(snapshot.index + 1, storage.lastIndex() + 1, Number.POSITIVE_INFINITY);
+  const { hardState, configuration } = storage.initialState();
+  const three = { ...configuration, voters: ['node1', 'node2', 'node3'] };
+  await durable.reset({ hardState, snapshot: { ...snapshot, configuration: three, members }, entries });
   await durable.close();
 }

@@ -11,6 +11,7 @@ import type { MemoryStorage } from '../raft/log/memory-storage.ts';
 import { lockDirectory } from '../replication/directory-lock.ts';
 import { DurableLog } from '../replication/durable-log.ts';
 import { migrateFormat1 } from '../replication/format-1.ts';
+import { decodeLogEntry } from '../replication/log-entry.ts';
 import { StoreState } from '../store/state.ts';
 import { type StateToTakeOver, soleManagerLog } from './sole-manager-log.ts';
 
@@ -33,7 +34,7 @@ export async function recoverLog(options: RecoverOptions): Promise<void> {
   try {
     const keys = openWith(options);
     await migrateFormat1(options.dir, keys.sealer);
-    const durable = new DurableLog(options.dir, keys.sealer);
+    const durable = new DurableLog(options.dir, keys.sealer, options.nodeId);
     try {
       await durable.reset(await recovered(durable, options));
     } finally {
@@ -52,13 +53,13 @@ function openWith({ dir, unlockKey }: RecoverOptions): KeyStore {
 }
 
 async function recovered(durable: DurableLog, { dir, nodeId, nowMs, logger }: RecoverOptions) {
-  const storage = durable.load();
-  if (storage === undefined) {
+  const loaded = durable.load();
+  if (loaded === undefined) {
     throw new GantryError('NOT_FOUND', `there is no log in ${dir} that could be recovered`, {
       hint: 'recover on a node that was a manager, or restore a backup',
     });
   }
-  return soleManagerLog(await stateOf(storage, logger), nodeId, nowMs);
+  return soleManagerLog(await stateOf(loaded.storage, logger), nodeId, nowMs);
 }
 
 async function stateOf(storage: MemoryStorage, logger: Logger): Promise<StateToTakeOver> {
@@ -66,8 +67,11 @@ async function stateOf(storage: MemoryStorage, logger: Logger): Promise<StateToT
   const snapshot = storage.snapshot();
   if (snapshot !== undefined && snapshot.index > 0) await state.restore(snapshot.index, snapshot.data);
   const index = storage.lastIndex();
-  for (const entry of storage.entries(storage.firstIndex(), index + 1, Number.POSITIVE_INFINITY)) {
-    if (entry.data.byteLength > 0) state.apply(entry.index, entry.data);
+  const after = Math.max(storage.firstIndex(), (snapshot?.index ?? 0) + 1);
+  for (const entry of storage.entries(after, index + 1, Number.POSITIVE_INFINITY)) {
+    if (entry.kind !== 'normal' || entry.data.byteLength === 0) continue;
+    const content = decodeLogEntry(entry.index, entry.data);
+    if (content.kind === 'change') state.apply(entry.index, content.data);
   }
   return { state, index, term: storage.initialState().hardState.term };
 }

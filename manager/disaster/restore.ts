@@ -34,17 +34,17 @@ export async function restoreLog(options: RestoreOptions): Promise<Restored> {
   const state = new StoreState(logger);
   await state.restore(header.index, data);
   const nodeKnown = state.committed.get('node', nodeId) !== undefined;
-  await writeLog(dir, await soleManagerLog({ state, index: header.index, term: header.term }, nodeId, nowMs));
+  await writeLog(dir, nodeId, await soleManagerLog({ state, index: header.index, term: header.term }, nodeId, nowMs));
   return { clusterId: header.clusterId, nodeKnown };
 }
 
 /** The keys aren't locked yet: the manager locks them as the cluster wants it once it runs. */
-async function writeLog(dir: string, content: LogContent): Promise<void> {
+async function writeLog(dir: string, nodeId: string, content: LogContent): Promise<void> {
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const opened = openKeys(dir, randomBytes);
   if (opened.state === 'locked') throw new Error('new keys are never locked');
-  const durable = new DurableLog(dir, opened.keys.sealer);
+  const durable = new DurableLog(dir, opened.keys.sealer, nodeId);
   try {
     await durable.reset(content);
   } finally {

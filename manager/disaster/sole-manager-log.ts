@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { GantryError } from '../../proto/errors.ts';
 import { StoreTransaction } from '../../proto/generated/gantry/v1/store.ts';
 import type { LogContent } from '../replication/durable-log.ts';
+import { aloneContent } from '../replication/first-content.ts';
 import type { StoreState } from '../store/state.ts';
 import { TransactionBatch } from '../store/transaction.ts';
 import { takeOver } from './take-over.ts';
@@ -37,10 +38,6 @@ export async function soleManagerLog(
   });
   state.apply(next.index, StoreTransaction.encode({ actions: [...actions] }).finish());
   assert.equal(state.rejection(next.index), undefined, 'a change was refused that nothing came before');
-  const data = await state.snapshot();
-  return {
-    hardState: { term: next.term, vote: '', commit: next.index },
-    snapshot: { ...next, voters: [nodeId], data },
-    entries: [],
-  };
+  // It says itself where it is once it runs.
+  return aloneContent({ id: nodeId, address: '' }, next, await state.snapshot());
 }

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { GantryError } from '../../proto/errors.ts';
 import { MemoryStorage } from '../raft/log/memory-storage.ts';
-import type { Entry, HardState, PeerId, Snapshot } from '../raft/message.ts';
+import type { Entry, HardState, Snapshot } from '../raft/message.ts';
+import type { PeerAddress } from './peers/transport.ts';
 import { checksumSealer, decodeEntry, encodeEntry } from './record.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -16,14 +17,31 @@ const FORMAT_VERSION = 2;
 
 export const LOG_FILE = 'raft.lmdb';
 
-type RecordName = 'format' | 'hard-state' | 'snapshot' | 'snapshot-data';
+type RecordName = 'format' | 'owner' | 'hard-state' | 'compacted' | 'snapshot' | 'snapshot-data';
+
+/** A snapshot with the addresses of those who take part from there on. */
+export interface StoredSnapshot extends Snapshot {
+  readonly members: readonly PeerAddress[];
+}
+
+/** The last entry that isn't in the log any more. */
+export interface Compacted {
+  readonly index: number;
+  readonly term: number;
+}
 
 /** All that a log has. */
 export interface LogContent {
   readonly hardState: HardState;
-  readonly snapshot: Snapshot;
+  readonly snapshot: StoredSnapshot;
   /** Those after the snapshot. */
   readonly entries: readonly Entry[];
+}
+
+/** What a start finds. */
+export interface LoadedLog {
+  readonly storage: MemoryStorage;
+  readonly members: readonly PeerAddress[];
 }
 
 /** What is written in one transaction. */
@@ -36,15 +54,19 @@ export interface LogWrite {
 export class DurableLog {
   readonly #dir: string;
   readonly #sealer: Sealer;
+  readonly #owner: string;
   readonly #root: RootDatabase<Buffer, string>;
   readonly #entries: Database<Buffer, number>;
   readonly #records: Database<Buffer, RecordName>;
+  /** Of the last snapshot that was given to be written. */
+  #snapshotIndex = 0;
   /** Of the transaction that is being put together. */
   readonly #writes: Promise<boolean>[] = [];
 
-  /** Opens or makes the files in `dir`, which exists and is locked by the caller. */
-  constructor(dir: string, sealer: Sealer, file = LOG_FILE) {
+  /** Opens or makes the files in `dir`, which exists and is locked by the caller. `owner`: the node whose log it is. */
+  constructor(dir: string, sealer: Sealer, owner: string, file = LOG_FILE) {
     this.#dir = dir;
+    this.#owner = owner;
     this.#sealer = sealer;
     try {
       // Without overlappingSync a commit resolves only once fdatasync has returned.
@@ -56,34 +78,30 @@ export class DurableLog {
     }
   }
 
-  /** Everything there is, checked. Undefined when the log is new. CORRUPT, UNSUPPORTED. */
-  load(): MemoryStorage | undefined {
+  /** Everything there is, checked. Undefined when the log is new. CORRUPT, UNSUPPORTED; WRONG_STATE for another node's. */
+  load(): LoadedLog | undefined {
     const format = this.#read('format');
     if (format === undefined) return undefined;
     this.#checkFormat(Number(format));
-    const snapshot = this.#loadSnapshot();
+    this.#checkOwner();
+    const { members, ...snapshot } = this.#loadSnapshot();
+    this.#snapshotIndex = snapshot.index;
+    const compacted = this.#readJson<Compacted>('compacted');
     const storage = new MemoryStorage();
-    storage.applySnapshot(snapshot);
-    storage.append(this.#loadEntries(snapshot.index));
+    storage.load(snapshot, compacted, this.#loadEntries(compacted.index));
     const hardState = this.#readJson<HardState>('hard-state');
-    if (hardState.commit > storage.lastIndex()) throw this.#damaged('committed entries are missing at its end');
+    const end = storage.lastIndex();
+    if (hardState.commit > end || snapshot.index > end) throw this.#damaged('committed entries are missing at its end');
     storage.setHardState(hardState);
-    return storage;
-  }
-
-  /** The first state of a log: nothing but who votes. */
-  bootstrap(voters: readonly PeerId[], hardState: HardState): Promise<void> {
-    return this.reset({ hardState, snapshot: { index: 0, term: 0, voters, data: new Uint8Array() }, entries: [] });
+    return { storage, members };
   }
 
   /** Puts this content in the place of all there is, in one transaction. On disk when it resolves. */
   reset({ hardState, snapshot, entries }: LogContent): Promise<void> {
+    this.#snapshotIndex = snapshot.index;
     return this.#commit(() => {
-      for (const index of this.#entries.getKeys()) this.#writes.push(this.#entries.remove(index));
+      this.#replaceAll(snapshot, hardState);
       for (const entry of entries) this.#putEntry(entry);
-      this.#write('format', Buffer.from(String(FORMAT_VERSION)));
-      this.#writeSnapshot(snapshot);
-      this.#writeJson('hard-state', hardState);
     });
   }
 
@@ -97,11 +115,17 @@ export class DurableLog {
     });
   }
 
-  /** Puts the snapshot in the place of the entries from `first` up to its own index. On disk when it resolves. */
-  compact(snapshot: Snapshot, first: number): Promise<void> {
-    return this.#commit(() => {
+  /**
+   * Writes a snapshot, and forgets the entries from `first` up to `compacted`. On disk when it resolves. Nothing happens
+   * when a later one came first.
+   */
+  async compact(snapshot: StoredSnapshot, compacted: Compacted, first: number): Promise<void> {
+    if (snapshot.index <= this.#snapshotIndex) return;
+    this.#snapshotIndex = snapshot.index;
+    await this.#commit(() => {
       this.#writeSnapshot(snapshot);
-      for (let index = first; index <= snapshot.index; index += 1) this.#writes.push(this.#entries.remove(index));
+      this.#writeJson('compacted', compacted);
+      for (let index = first; index <= compacted.index; index += 1) this.#writes.push(this.#entries.remove(index));
     });
   }
 
@@ -135,8 +159,16 @@ export class DurableLog {
     );
   }
 
-  #loadSnapshot(): Snapshot {
-    const about = this.#readJson<Omit<Snapshot, 'data'>>('snapshot');
+  #checkOwner(): void {
+    const owner = this.#read('owner')?.toString();
+    if (owner === this.#owner) return;
+    throw new GantryError('WRONG_STATE', `the log in ${this.#dir} belongs to node ${owner}, not to ${this.#owner}`, {
+      hint: 'give this node a data root of its own',
+    });
+  }
+
+  #loadSnapshot(): StoredSnapshot {
+    const about = this.#readJson<Omit<StoredSnapshot, 'data'>>('snapshot');
     const data = this.#read('snapshot-data');
     if (data === undefined) throw this.#damaged('its snapshot is missing');
     return { ...about, data };
@@ -155,8 +187,17 @@ export class DurableLog {
     return entries;
   }
 
-  #writeSnapshot({ index, term, voters, data }: Snapshot): void {
-    this.#writeJson('snapshot', { index, term, voters });
+  #replaceAll(snapshot: StoredSnapshot, hardState: HardState): void {
+    for (const index of this.#entries.getKeys()) this.#writes.push(this.#entries.remove(index));
+    this.#write('format', Buffer.from(String(FORMAT_VERSION)));
+    this.#write('owner', Buffer.from(this.#owner));
+    this.#writeSnapshot(snapshot);
+    this.#writeJson('compacted', { index: snapshot.index, term: snapshot.term });
+    this.#writeJson('hard-state', hardState);
+  }
+
+  #writeSnapshot({ data, ...about }: StoredSnapshot): void {
+    this.#writeJson('snapshot', about);
     this.#write('snapshot-data', data);
   }
 

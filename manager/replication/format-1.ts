@@ -6,6 +6,7 @@ import { GantryError } from '../../proto/errors.ts';
 import { syncDirectory } from '../encryption/key-file.ts';
 import type { Entry, HardState, PeerId } from '../raft/message.ts';
 import { DurableLog, LOG_FILE, type LogContent } from './durable-log.ts';
+import { encodeLogEntry } from './log-entry.ts';
 import { checksumSealer } from './record.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -23,7 +24,8 @@ export async function migrateFormat1(dir: string, sealer: Sealer): Promise<void>
   removeLog(dir, NEW_FILE);
   const content = await readFormat1(dir);
   if (content === undefined) return;
-  const sealed = new DurableLog(dir, sealer, NEW_FILE);
+  const [owner = ''] = content.snapshot.configuration.voters;
+  const sealed = new DurableLog(dir, sealer, owner, NEW_FILE);
   try {
     await sealed.reset(content);
   } finally {
@@ -49,11 +51,14 @@ async function readFormat1(dir: string): Promise<LogContent | undefined> {
   }
 }
 
+/** There was one voter, and nobody else had to know its address. */
 function readContent(records: Records, entries: Entries): LogContent {
-  const about = readJson<{ index: number; term: number; voters: PeerId[] }>(records, 'snapshot');
+  const { voters, ...about } = readJson<{ index: number; term: number; voters: PeerId[] }>(records, 'snapshot');
+  const configuration = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const data = Buffer.from(checked('snapshot-data', records.get('snapshot-data')));
   return {
     hardState: readJson<HardState>(records, 'hard-state'),
-    snapshot: { ...about, data: Buffer.from(checked('snapshot-data', records.get('snapshot-data'))) },
+    snapshot: { ...about, configuration, data, members: voters.map((id) => ({ id, address: '' })) },
     entries: [...entries.getRange({ start: about.index + 1 })].map(({ key, value }) => decodeEntry(key, value)),
   };
 }
@@ -65,7 +70,10 @@ function readJson<Content>(records: Records, name: string): Content {
 function decodeEntry(index: number, record: Buffer): Entry {
   // Copied: LMDB's own memory is only valid until the next read.
   const content = checked(`entry ${index}`, Buffer.from(record));
-  return { index, term: Number(content.readBigUInt64BE(0)), data: content.subarray(TERM_BYTES) };
+  const change = content.subarray(TERM_BYTES);
+  // A leader's first entry of its term was, and is, an empty one.
+  const data = change.byteLength === 0 ? change : encodeLogEntry({ kind: 'change', data: change });
+  return { index, term: Number(content.readBigUInt64BE(0)), kind: 'normal', data };
 }
 
 function checked(name: string, record: Buffer | undefined): Buffer {

@@ -1,23 +1,19 @@
 /** Records of the durable log as bytes, each sealed together with its place. */
 import { crc32 } from 'node:zlib';
+import { RaftEntry } from '../../proto/generated/gantry/v1/raft.ts';
 import type { Entry } from '../raft/message.ts';
+import { fromWireEntry, toWireEntry } from './peers/wire.ts';
 import type { Sealer } from './sealer.ts';
 
-const TERM_BYTES = 8;
-
-/** Term and data; the index is the key, and what the record is sealed under. */
-export function encodeEntry(sealer: Sealer, { index, term, data }: Entry): Buffer {
-  const content = Buffer.allocUnsafe(TERM_BYTES + data.byteLength);
-  content.writeBigUInt64BE(BigInt(term));
-  content.set(data, TERM_BYTES);
-  return sealer.seal(`entry ${index}`, content);
+/** The index is the key, and what the record is sealed under. */
+export function encodeEntry(sealer: Sealer, entry: Entry): Buffer {
+  return sealer.seal(`entry ${entry.index}`, RaftEntry.encode(toWireEntry(entry)).finish());
 }
 
 /** Undefined when it isn't what was written as this entry. */
 export function decodeEntry(sealer: Sealer, index: number, record: Uint8Array): Entry | undefined {
   const content = sealer.unseal(`entry ${index}`, record);
-  if (content === undefined || content.byteLength < TERM_BYTES) return undefined;
-  return { index, term: Number(content.readBigUInt64BE(0)), data: content.subarray(TERM_BYTES) };
+  return content === undefined ? undefined : fromWireEntry(RaftEntry.decode(content));
 }
 
 const CHECKSUM_BYTES = 4;

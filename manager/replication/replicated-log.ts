@@ -4,10 +4,13 @@
 export interface StateMachine {
   /** Applies a committed entry. Called in index order, once per index; must not throw for any data that was proposed. */
   apply(index: number, data: Uint8Array): void;
-  /** The whole state after the last applied entry, for `restore`. */
-  snapshot(): Uint8Array;
-  /** Replaces the whole state. */
-  restore(index: number, data: Uint8Array): void;
+  /**
+   * The whole state at the moment of the call, for `restore`; what is applied later doesn't show in it. Equal states
+   * give equal bytes. Made piece by piece, so that nothing else has to wait.
+   */
+  snapshot(): Promise<Uint8Array>;
+  /** Replaces the whole state; until it resolves, nothing is applied and readers see the old one. */
+  restore(index: number, data: Uint8Array): Promise<void>;
 }
 
 export interface Leadership {
@@ -40,7 +43,10 @@ export interface ReplicatedLog {
    * Rejects with UNAVAILABLE when this node doesn't lead or loses leadership first (the entry may still commit).
    */
   propose(data: Uint8Array): Promise<number>;
-  /** Resolves when all entries committed before the call are applied here: a linearizable read may follow. */
+  /**
+   * Resolves when all entries committed before the call are applied here: a linearizable read may follow. Works on
+   * every member. UNAVAILABLE when no majority answers.
+   */
   readBarrier(): Promise<void>;
   leadership(): Leadership;
   /** Returns the unsubscribe function. */
@@ -57,5 +63,6 @@ export interface ReplicatedLog {
   transferLeadership(to?: string): Promise<void>;
   /** Index of the last applied entry. */
   readonly appliedIndex: number;
+  /** A leader hands over first. */
   close(): Promise<void>;
 }

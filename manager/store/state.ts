@@ -54,13 +54,13 @@ export class StoreState implements StateMachine {
     return this.#rejections.get(index);
   }
 
-  snapshot(): Uint8Array {
+  async snapshot(): Promise<Uint8Array> {
     const objects = OBJECT_KINDS.flatMap((kind) => this.#ofKind(kind).map(toWire));
     const [cluster] = this.#tables.find('cluster', { by: 'all' });
     return StoreSnapshot.encode({ formatVersion: cluster?.stateFormat ?? OLDEST_STATE_FORMAT, objects }).finish();
   }
 
-  restore(index: number, data: Uint8Array): void {
+  async restore(index: number, data: Uint8Array): Promise<void> {
     const snapshot = StoreSnapshot.decode(data);
     checkStateFormat(`restore the store at index ${index}: snapshot`, snapshot.formatVersion);
     const tables = new Tables();
