@@ -110,7 +110,10 @@ async function runOn(
   const leadership = new LeadershipRunner({ ...options, store, log, identity });
   const route = new LeaderRoute({ leadership, log, connect: (leader) => connectManager(Client, leader, identity) });
   const find = route.find.bind(route);
-  const server = await serveSocket(socketPath, [...leaderServices(leadership, find, localCaller), healthService(log)]);
+  const server = await serveSocket(socketPath, [
+    ...leaderServices(leadership, find, localCaller),
+    healthService(log, keys),
+  ]);
   try {
     logger.info({ node: nodeId, index: log.appliedIndex }, 'serving');
     const services = [...leaderServices(leadership, find, remoteCaller), raft(log, store)];

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { openKeys } from '../encryption/key-store.ts';
 import { newUnlockKey } from '../encryption/unlock-key.ts';
+import { node } from '../objects.testing.ts';
 import { lockDirectory } from '../replication/directory-lock.ts';
 import type { Store } from '../store/store.ts';
 import { addVoters, fill, logger, openStore } from './disaster.testing.ts';
@@ -60,9 +61,10 @@ describe('recoverLog', () => {
   });
 
   it('makes the manager the only one, with all state it had', async () => {
-    const alone = await openStore(dir);
-    await expect(alone.store.update((tx) => tx.remove('service', 'web'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await alone.close();
+    await withStore(dir, async (store) => {
+      const change = store.update((tx) => tx.create('node', node('node9')));
+      await expect(change).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    });
     await recoverLog(options());
     await expectTakenOver(dir);
   });
@@ -144,9 +146,7 @@ describe('restoreLog', () => {
   it('takes a node that was in no cluster, too', async () => {
     const restored = await restoreLog({ ...options(), nodeId: 'node9', backup: await backupOf() });
     expect(restored.nodeKnown).toBe(false);
-    const alone = await openStore(dir);
-    await expect(alone.store.update((tx) => tx.remove('service', 'web'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await alone.close();
+    await expect(openStore(dir)).rejects.toMatchObject({ code: 'WRONG_STATE' });
   });
 
   it('writes nothing for a file that is no good', async () => {
