@@ -1,8 +1,10 @@
 /** What the core reads of the log that its driver has persisted. Synchronous: the core waits for nothing. */
-import type { Entry, HardState, PeerId, Snapshot } from '../message.ts';
+import type { Configuration, Entry, HardState, Snapshot } from '../message.ts';
+import { entryBytes } from './entry-size.ts';
 
 export interface LogStorage {
-  initialState(): { readonly hardState: HardState; readonly voters: readonly PeerId[] };
+  /** As the node was left: the configuration is the one that holds after the entry that the state machine was at. */
+  initialState(): { readonly hardState: HardState; readonly configuration: Configuration };
   /** Index of the first entry that is still there: that of the last compaction plus one. */
   firstIndex(): number;
   lastIndex(): number;
@@ -14,12 +16,14 @@ export interface LogStorage {
   snapshot(): Snapshot | undefined;
 }
 
-/** As many of the entries as fit in `maxBytes` of data, but at least one. */
-export function limitBytes(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
+/** Entries from position `from` to below `to`, as many as fit in `maxBytes`, but at least one. Looks at no others. */
+export function sliceWithin(entries: readonly Entry[], from: number, to: number, maxBytes: number): readonly Entry[] {
   let bytes = 0;
-  for (const [position, { data }] of entries.entries()) {
-    bytes += data.byteLength;
-    if (bytes > maxBytes && position > 0) return entries.slice(0, position);
+  for (let position = from; position < to; position += 1) {
+    const entry = entries[position];
+    if (entry === undefined) return entries.slice(from, position);
+    bytes += entryBytes(entry);
+    if (bytes > maxBytes && position > from) return entries.slice(from, position);
   }
-  return entries;
+  return entries.slice(from, to);
 }
