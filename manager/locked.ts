@@ -48,7 +48,7 @@ async function waitForUnlock(socketPath: string, locked: LockedKeys, signal: Abo
 }
 
 function lockedServices({ unlock }: LockedKeys, onUnlocked: (keys: KeyStore) => void): ManagerService[] {
-  const health: HealthResponse = { locked: true, leaderNodeId: '', problem: '' };
+  const health: HealthResponse = { locked: true, leaderNodeId: '', problem: '', autolock: true };
   const implementation = {
     health: unaryMethod(async () => health),
     unlock: unaryMethod(async ({ unlockKey }: UnlockRequest): Promise<UnlockResponse> => {

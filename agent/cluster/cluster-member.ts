@@ -97,6 +97,16 @@ export class ClusterMember {
     }
   }
 
+  /** Runs `action` while this node's manager is down; however that ends, the manager comes up again. */
+  async withoutManager(action: () => Promise<void>): Promise<void> {
+    await this.#manager.stop();
+    try {
+      await action();
+    } finally {
+      this.#manager.start();
+    }
+  }
+
   /** Ends upkeep, session, worker and manager, in this order; containers go on. Idempotent. */
   async stop(): Promise<void> {
     await this.stopUpkeep();

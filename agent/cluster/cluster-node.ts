@@ -12,6 +12,10 @@ import {
   type ClusterJoinResponse,
   type ClusterLeaveRequest,
   type ClusterLeaveResponse,
+  type ClusterRecoverRequest,
+  type ClusterRecoverResponse,
+  type ClusterRestoreRequest,
+  type ClusterRestoreResponse,
   type ClusterStatusResponse,
   NodeAgentService,
   type SystemStopResponse,
@@ -19,7 +23,7 @@ import {
 import { NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { identityDir, saveIdentity } from '../../proto/identity-files.ts';
 import { newObjectId } from '../../proto/ids.ts';
-import { unaryMethod } from '../../proto/server.ts';
+import { clientStreamMethod, unaryMethod } from '../../proto/server.ts';
 import type { ClusterService, ClusterServiceOptions, MountedService } from '../engine/cluster-service.ts';
 import { VERSION } from '../engine/system-facts.ts';
 import { requestAdmission } from './admission.ts';
@@ -28,9 +32,11 @@ import { goesOnTrying, managerStays, notAManager, notInCluster } from './cluster
 import { ClusterMember, workerDir } from './cluster-member.ts';
 import { controlProxy, managerProxy } from './control-proxy.ts';
 import { demote } from './demotion.ts';
+import { type NodeInDisaster, recoverCluster, restoreCluster } from './disaster.ts';
 import { connectManager, managerSocket, whenReady } from './manager-client.ts';
 import { managerDir } from './manager-role.ts';
 import { type Membership, MembershipFile } from './membership.ts';
+import { finishRestoration } from './restoration.ts';
 
 /** A manager of one elects itself at once; most of this is a slow disk's. */
 const JOIN_TIMEOUT_MS = 30_000;
@@ -60,12 +66,17 @@ export class ClusterNode implements ClusterService {
       clusterLeave: unaryMethod((request: ClusterLeaveRequest) => this.#serially(() => this.leave(request))),
       clusterStatus: unaryMethod(() => this.status()),
       systemStop: unaryMethod(() => this.#serially(() => this.systemStop())),
+      clusterRestore: clientStreamMethod((requests: AsyncIterable<ClusterRestoreRequest>) =>
+        this.#serially(() => this.restore(requests)),
+      ),
+      clusterRecover: unaryMethod((request: ClusterRecoverRequest) => this.#serially(() => this.recover(request))),
     };
     const gate = () => this.#managerClient();
     return [{ definition: NodeAgentService, implementation }, controlProxy(gate), managerProxy(gate)];
   }
 
   async start(): Promise<void> {
+    await finishRestoration(this.#options.dataRoot, this.#file);
     const membership = this.#file.load();
     if (membership === undefined) return;
     await this.#startMember(membership);
@@ -155,6 +166,29 @@ export class ClusterNode implements ClusterService {
     return {};
   }
 
+  restore(requests: AsyncIterable<ClusterRestoreRequest>): Promise<ClusterRestoreResponse> {
+    return restoreCluster(this.#inDisaster(), requests);
+  }
+
+  recover(request: ClusterRecoverRequest): Promise<ClusterRecoverResponse> {
+    return recoverCluster(this.#inDisaster(), request);
+  }
+
+  #inDisaster(): NodeInDisaster {
+    const { dataRoot, execRoot, advertiseAddr } = this.#options;
+    return {
+      dataRoot,
+      execRoot,
+      advertiseAddr,
+      file: this.#file,
+      member: () => this.#joined(),
+      removeTasks: () => this.#removeTasks(),
+      stopMember: () => this.#stopMember(),
+      startMember: () => this.start(),
+      closing: this.#closing.signal,
+    };
+  }
+
   #refuseSecondCluster(action: string): void {
     if (this.#file.current === undefined) return;
     throw new GantryError('WRONG_STATE', `cannot ${action}: this node is already in one`, {
@@ -176,9 +210,15 @@ export class ClusterNode implements ClusterService {
     const member = this.#joined();
     await member.stopUpkeep();
     await this.#letGo();
-    await member.removeTasks(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LEAVE_TIMEOUT_MS)]));
+    await this.#removeTasks();
     await this.#stopMember();
     await this.#forgetCluster();
+  }
+
+  async #removeTasks(): Promise<void> {
+    const member = this.#joined();
+    await member.stopUpkeep();
+    await member.removeTasks(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LEAVE_TIMEOUT_MS)]));
   }
 
   /** Whoever leaves by force wants to go, whatever the other managers can still decide. */

@@ -165,6 +165,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "Write the cluster's state to a file",
     load: () => import('./cluster/backup.ts'),
   },
+  {
+    names: ['cluster restore'],
+    summary: 'Make a cluster of one from a backup',
+    load: () => import('./cluster/restore.ts'),
+  },
+  {
+    names: ['cluster recover'],
+    summary: 'Go on with this manager alone when the others are lost',
+    load: () => import('./cluster/recover.ts'),
+  },
   { names: ['cluster leave'], summary: 'Leave the cluster', load: () => import('./cluster/leave.ts') },
   { names: ['node ls', 'node list'], summary: 'List nodes', load: () => import('./node/ls.ts') },
   { names: ['node inspect'], summary: 'Show nodes in detail', load: () => import('./node/inspect.ts') },
