@@ -1,5 +1,6 @@
 /** Client ends of gRPC calls: a channel to an address, and calls as promises and async iterables. */
 import {
+  type ChannelCredentials,
   type ClientDuplexStream,
   type ClientReadableStream,
   type ClientUnaryCall,
@@ -22,17 +23,23 @@ const CHANNEL_OPTIONS = {
   'grpc.enable_http_proxy': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.default_authority': 'gantry',
+  // Else the IP address would be sent as the server's name, which RFC 6066 forbids.
+  'grpc.ssl_target_name_override': 'gantry',
 } as const;
 
-type ClientConstructor<C> = new (
-  target: string,
-  creds: ReturnType<typeof credentials.createInsecure>,
-  options: object,
-) => C;
+/** A peer whose host is off answers nothing, and the kernel waits for it for minutes. */
+const REMOTE_OPTIONS = { 'grpc.keepalive_time_ms': 5000, 'grpc.keepalive_timeout_ms': 5000 } as const;
 
-/** A client of one service at an address; the caller closes it. */
-export function connectClient<C>(Client: ClientConstructor<C>, address: Address): C {
-  return new Client(grpcTarget(address), credentials.createInsecure(), CHANNEL_OPTIONS);
+type ClientConstructor<C> = new (target: string, creds: ChannelCredentials, options: object) => C;
+
+/** A client of one service at an address; the caller closes it. Credentials for TCP are made by tls.ts. */
+export function connectClient<C>(
+  Client: ClientConstructor<C>,
+  address: Address,
+  creds: ChannelCredentials = credentials.createInsecure(),
+): C {
+  const remote = address.kind === 'tcp' ? REMOTE_OPTIONS : {};
+  return new Client(grpcTarget(address), creds, { ...CHANNEL_OPTIONS, ...remote });
 }
 
 /** One request, one answer. Rejects with a GantryError. */

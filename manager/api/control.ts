@@ -1,8 +1,11 @@
 /** The Control service: each method by name, as plain functions. */
-import type { ControlServer } from '../../proto/generated/gantry/v1/control.ts';
-import { type ServerStreamHandler, serverStreamMethod, unaryMethod } from '../../proto/server.ts';
+import type { LocalHandlers } from '../forwarding/forwarded-service.ts';
+import { clusterInspect, clusterJoinToken } from './cluster.ts';
+import { clusterBackup } from './cluster-backup.ts';
+import { clusterUnlockKey, clusterUpdate } from './cluster-settings.ts';
 import type { ApiContext } from './context.ts';
-import { clusterInspect, configList, networkList, nodeList, secretList } from './listings.ts';
+import { configList, networkList, secretList } from './listings.ts';
+import { nodeInspect, nodeList, nodeRemove, nodeUpdate } from './nodes.ts';
 import { serviceLogs } from './service-logs.ts';
 import { serviceList, serviceRemove, serviceScale, taskList } from './services.ts';
 import { stackDeploy, stackRemove } from './stack-deploy.ts';
@@ -17,20 +20,30 @@ type Method<Request, Response> = (
   signal: AbortSignal,
 ) => Response | Promise<Response>;
 
-export function controlServer(context: ContextProvider): ControlServer {
-  const unary = <Request, Response>(method: Method<Request, Response>) =>
-    unaryMethod<Request, Response>(async (request, signal) => method(await context(signal), request, signal));
+export function controlHandlers(provider: ContextProvider): LocalHandlers {
+  /** A leader that has been replaced without noticing yet would answer from an old state: so each call asks a majority. */
+  const context = async (signal: AbortSignal) => {
+    const current = await provider(signal);
+    await current.log.readBarrier();
+    return current;
+  };
+  const unary =
+    <Request, Response>(method: Method<Request, Response>) =>
+    async (request: Request, signal: AbortSignal) =>
+      method(await context(signal), request, signal);
   const stream = <Request, Response>(
     method: (context: ApiContext, request: Request, signal: AbortSignal) => AsyncIterable<Response>,
-  ) => {
-    const handler: ServerStreamHandler<Request, Response> = async function* (request, signal) {
+  ) =>
+    async function* (request: Request, signal: AbortSignal) {
       yield* method(await context(signal), request, signal);
     };
-    return serverStreamMethod(handler);
-  };
   return {
     clusterInspect: unary(clusterInspect),
+    clusterJoinToken: unary(clusterJoinToken),
     nodeList: unary(nodeList),
+    nodeInspect: unary(nodeInspect),
+    nodeUpdate: unary(nodeUpdate),
+    nodeRemove: unary(nodeRemove),
     stackDeploy: unary(stackDeploy),
     stackRemove: unary(stackRemove),
     serviceList: unary(serviceList),
@@ -42,5 +55,8 @@ export function controlServer(context: ContextProvider): ControlServer {
     configList: unary(configList),
     serviceLogs: stream(serviceLogs),
     watch: stream(watch),
+    clusterUpdate: unary(clusterUpdate),
+    clusterUnlockKey: unary(clusterUnlockKey),
+    clusterBackup: stream(clusterBackup),
   };
 }

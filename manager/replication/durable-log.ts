@@ -1,17 +1,47 @@
 /**
  * The Raft log on disk: an LMDB environment with the entries by index, the hard state, and the latest snapshot. LMDB
- * commits atomically, so a crash in the middle of a write leaves the state before it; nothing is ever half there.
+ * commits atomically, so a crash in the middle of a write leaves the state before it; nothing is ever half there. All
+ * but the format version is sealed.
  */
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { GantryError } from '../../proto/errors.ts';
 import { MemoryStorage } from '../raft/log/memory-storage.ts';
-import { type Entry, type HardState, NO_CONFIGURATION, type PeerId, type Snapshot } from '../raft/message.ts';
-import { decodeEntry, decodeRecord, encodeEntry, encodeRecord } from './record.ts';
+import type { Entry, HardState, Snapshot } from '../raft/message.ts';
+import { LOG_FILE } from './log-file.ts';
+import type { PeerAddress } from './peers/transport.ts';
+import { checksumSealer, decodeEntry, encodeEntry } from './record.ts';
+import type { Sealer } from './sealer.ts';
 
-const FORMAT_VERSION = 1;
+/** Of what this manager alone reads; docs/decisions/0003-format-versions.md tells it from what managers send each other. */
+const FORMAT_VERSION = 2;
 
-type RecordName = 'format' | 'hard-state' | 'snapshot' | 'snapshot-data';
+type RecordName = 'format' | 'owner' | 'hard-state' | 'compacted' | 'snapshot' | 'snapshot-data';
+
+/** A snapshot with the addresses of those who take part from there on. */
+export interface StoredSnapshot extends Snapshot {
+  readonly members: readonly PeerAddress[];
+}
+
+/** The last entry that isn't in the log any more. */
+export interface Compacted {
+  readonly index: number;
+  readonly term: number;
+}
+
+/** All that a log has. */
+export interface LogContent {
+  readonly hardState: HardState;
+  readonly snapshot: StoredSnapshot;
+  /** Those after the snapshot. */
+  readonly entries: readonly Entry[];
+}
+
+/** What a start finds. */
+export interface LoadedLog {
+  readonly storage: MemoryStorage;
+  readonly members: readonly PeerAddress[];
+}
 
 /** What is written in one transaction. */
 export interface LogWrite {
@@ -22,18 +52,24 @@ export interface LogWrite {
 
 export class DurableLog {
   readonly #dir: string;
+  readonly #sealer: Sealer;
+  readonly #owner: string;
   readonly #root: RootDatabase<Buffer, string>;
   readonly #entries: Database<Buffer, number>;
   readonly #records: Database<Buffer, RecordName>;
+  /** Of the last snapshot that was given to be written. */
+  #snapshotIndex = 0;
   /** Of the transaction that is being put together. */
   readonly #writes: Promise<boolean>[] = [];
 
-  /** Opens or makes the files in `dir`, which exists and is locked by the caller. */
-  constructor(dir: string) {
+  /** Opens or makes the files in `dir`, which exists and is locked by the caller. `owner`: the node whose log it is. */
+  constructor(dir: string, sealer: Sealer, owner: string, file = LOG_FILE) {
     this.#dir = dir;
+    this.#owner = owner;
+    this.#sealer = sealer;
     try {
       // Without overlappingSync a commit resolves only once fdatasync has returned.
-      this.#root = open({ path: join(dir, 'raft.lmdb'), encoding: 'binary', overlappingSync: false });
+      this.#root = open({ path: join(dir, file), encoding: 'binary', overlappingSync: false });
       this.#entries = this.#root.openDB({ name: 'entries', encoding: 'binary' });
       this.#records = this.#root.openDB({ name: 'records', encoding: 'binary' });
     } catch (error) {
@@ -41,50 +77,54 @@ export class DurableLog {
     }
   }
 
-  /** Everything there is, checked. Undefined when the log is new. CORRUPT, UNSUPPORTED. */
-  load(): MemoryStorage | undefined {
+  /** Everything there is, checked. Undefined when the log is new. CORRUPT, UNSUPPORTED; WRONG_STATE for another node's. */
+  load(): LoadedLog | undefined {
     const format = this.#read('format');
     if (format === undefined) return undefined;
     this.#checkFormat(Number(format));
-    const snapshot = this.#loadSnapshot();
+    this.#checkOwner();
+    const { members, ...snapshot } = this.#loadSnapshot();
+    this.#snapshotIndex = snapshot.index;
+    const compacted = this.#readJson<Compacted>('compacted');
     const storage = new MemoryStorage();
-    storage.applySnapshot(snapshot);
-    storage.append(this.#loadEntries(snapshot.index));
+    storage.load(snapshot, compacted, this.#loadEntries(compacted.index));
     const hardState = this.#readJson<HardState>('hard-state');
-    if (hardState.commit > storage.lastIndex()) throw this.#damaged('committed entries are missing at its end');
+    const end = storage.lastIndex();
+    if (hardState.commit > end || snapshot.index > end) throw this.#damaged('committed entries are missing at its end');
     storage.setHardState(hardState);
-    return storage;
+    return { storage, members };
   }
 
-  /** The first state of a log: nothing but who votes. */
-  async bootstrap(voters: readonly PeerId[], hardState: HardState): Promise<void> {
-    await this.#commit(() => {
-      this.#write('format', Buffer.from(String(FORMAT_VERSION)));
-      this.#writeSnapshot({
-        index: 0,
-        term: 0,
-        configuration: { ...NO_CONFIGURATION, voters },
-        data: new Uint8Array(),
-      });
-      this.#writeJson('hard-state', hardState);
+  /** Puts this content in the place of all there is, in one transaction. On disk when it resolves. */
+  reset({ hardState, snapshot, entries }: LogContent): Promise<void> {
+    this.#snapshotIndex = snapshot.index;
+    return this.#commit(() => {
+      this.#replaceAll(snapshot, hardState);
+      for (const entry of entries) this.#putEntry(entry);
     });
   }
 
   /** On disk when it resolves. `previousLast`: index of the last entry there was. */
   append({ hardState, entries }: LogWrite, previousLast: number): Promise<void> {
     return this.#commit(() => {
-      for (const entry of entries) this.#writes.push(this.#entries.put(entry.index, encodeEntry(entry)));
+      for (const entry of entries) this.#putEntry(entry);
       const last = entries.at(-1)?.index ?? previousLast;
       for (let index = last + 1; index <= previousLast; index += 1) this.#writes.push(this.#entries.remove(index));
       if (hardState !== undefined) this.#writeJson('hard-state', hardState);
     });
   }
 
-  /** Puts the snapshot in the place of the entries from `first` up to its own index. On disk when it resolves. */
-  compact(snapshot: Snapshot, first: number): Promise<void> {
-    return this.#commit(() => {
+  /**
+   * Writes a snapshot, and forgets the entries from `first` up to `compacted`. On disk when it resolves. Nothing happens
+   * when a later one came first.
+   */
+  async compact(snapshot: StoredSnapshot, compacted: Compacted, first: number): Promise<void> {
+    if (snapshot.index <= this.#snapshotIndex) return;
+    this.#snapshotIndex = snapshot.index;
+    await this.#commit(() => {
       this.#writeSnapshot(snapshot);
-      for (let index = first; index <= snapshot.index; index += 1) this.#writes.push(this.#entries.remove(index));
+      this.#writeJson('compacted', compacted);
+      for (let index = first; index <= compacted.index; index += 1) this.#writes.push(this.#entries.remove(index));
     });
   }
 
@@ -118,8 +158,16 @@ export class DurableLog {
     );
   }
 
-  #loadSnapshot(): Snapshot {
-    const about = this.#readJson<Omit<Snapshot, 'data'>>('snapshot');
+  #checkOwner(): void {
+    const owner = this.#read('owner')?.toString();
+    if (owner === this.#owner) return;
+    throw new GantryError('WRONG_STATE', `the log in ${this.#dir} belongs to node ${owner}, not to ${this.#owner}`, {
+      hint: 'give this node a data root of its own',
+    });
+  }
+
+  #loadSnapshot(): StoredSnapshot {
+    const about = this.#readJson<Omit<StoredSnapshot, 'data'>>('snapshot');
     const data = this.#read('snapshot-data');
     if (data === undefined) throw this.#damaged('its snapshot is missing');
     return { ...about, data };
@@ -131,20 +179,33 @@ export class DurableLog {
       const index = after + entries.length + 1;
       if (key !== index) throw this.#damaged(`entry ${index} is missing`);
       // Copied: LMDB's own memory is only valid until the next read.
-      const entry = decodeEntry(index, Buffer.from(value));
+      const entry = decodeEntry(this.#sealer, index, Buffer.from(value));
       if (entry === undefined) throw this.#damaged(`the checksum of entry ${index} does not fit`);
       entries.push(entry);
     }
     return entries;
   }
 
-  #writeSnapshot({ index, term, configuration, data }: Snapshot): void {
-    this.#writeJson('snapshot', { index, term, configuration });
+  #replaceAll(snapshot: StoredSnapshot, hardState: HardState): void {
+    for (const index of this.#entries.getKeys()) this.#writes.push(this.#entries.remove(index));
+    this.#write('format', Buffer.from(String(FORMAT_VERSION)));
+    this.#write('owner', Buffer.from(this.#owner));
+    this.#writeSnapshot(snapshot);
+    this.#writeJson('compacted', { index: snapshot.index, term: snapshot.term });
+    this.#writeJson('hard-state', hardState);
+  }
+
+  #writeSnapshot({ data, ...about }: StoredSnapshot): void {
+    this.#writeJson('snapshot', about);
     this.#write('snapshot-data', data);
   }
 
+  #putEntry(entry: Entry): void {
+    this.#writes.push(this.#entries.put(entry.index, encodeEntry(this.#sealer, entry)));
+  }
+
   #write(name: RecordName, content: Uint8Array): void {
-    this.#writes.push(this.#records.put(name, encodeRecord(name, content)));
+    this.#writes.push(this.#records.put(name, this.#sealerOf(name).seal(name, content)));
   }
 
   #writeJson(name: RecordName, content: object): void {
@@ -155,9 +216,14 @@ export class DurableLog {
   #read(name: RecordName): Buffer | undefined {
     const record = this.#records.get(name);
     if (record === undefined) return undefined;
-    const content = decodeRecord(name, Buffer.from(record));
+    const content = this.#sealerOf(name).unseal(name, Buffer.from(record));
     if (content === undefined) throw this.#damaged(`the checksum of its ${name} does not fit`);
     return content;
+  }
+
+  /** The format comes before everything else: it must be readable also by versions that seal otherwise. */
+  #sealerOf(name: RecordName): Sealer {
+    return name === 'format' ? checksumSealer : this.#sealer;
   }
 
   #readJson<Content>(name: RecordName): Content {

@@ -5,11 +5,28 @@
 import assert from 'node:assert/strict';
 import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
+import type { Clock } from '../clock.ts';
 import type { MemoryStorage } from '../raft/log/memory-storage.ts';
-import type { PeerId } from '../raft/message.ts';
+import type { ConfigChange, Message, PeerId } from '../raft/message.ts';
 import { RawNode, type Ready } from '../raft/raw-node.ts';
+import { Applier } from './applier.ts';
 import type { DurableLog } from './durable-log.ts';
-import type { Leadership, ReplicatedLog, StateMachine } from './replicated-log.ts';
+import { encodeLogEntry } from './log-entry.ts';
+import {
+  additionOf,
+  isMember,
+  isVoter,
+  learnerToPromote,
+  promotionOf,
+  removalOf,
+  removalProblem,
+} from './membership.ts';
+import { Peers } from './peers/peers.ts';
+import type { PeerAddress, SnapshotTransfer, Transport } from './peers/transport.ts';
+import { notLeader, Proposals } from './proposals.ts';
+import { quorumLoss } from './quorum-loss.ts';
+import { ReadBarriers } from './read-barriers.ts';
+import type { Leadership, Member, Removal, ReplicatedLog, StateMachine } from './replicated-log.ts';
 import type { SnapshotPolicy } from './snapshot-policy.ts';
 
 export interface DriverOptions {
@@ -17,48 +34,65 @@ export interface DriverOptions {
   readonly stateMachine: StateMachine;
   readonly storage: MemoryStorage;
   readonly durable: DurableLog;
+  /** Known from the disk, or from the manager that took this one in. */
+  readonly peers: readonly PeerAddress[];
+  readonly transport: Transport;
   readonly policy: SnapshotPolicy;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Called when everything is closed: lets go of the directory. */
+  readonly release: () => void;
   /** Once, when the log can't go on: its disk fails, or the state machine has thrown. The process should end. */
   readonly onFailure: (error: GantryError) => void;
 }
 
-interface Waiter {
-  readonly resolve: (index: number) => void;
-  readonly reject: (error: GantryError) => void;
-}
+const TICK_MS = 100;
+/** A leader that says nothing for so long is followed by another: once to twice this. */
+const ELECTION_TICKS = 10;
+/** When the leader's process has ended, nobody needs to wait for that: only for chance to choose who tries first. */
+const GONE_CAMPAIGN_MS = 150;
+const TRANSFER_TIMEOUT_MS = 1000;
+/** Changes of membership come one at a time: an attempt that meets another's is made again. */
+const MAX_CHANGE_ATTEMPTS = 10;
 
-interface Proposal extends Waiter {
-  readonly data: Uint8Array;
-}
+/** What a leader may send before its own disk has the entries: followers' disks count as much as its own. */
+const EARLY: ReadonlySet<Message['type']> = new Set(['append', 'heartbeat']);
 
 export class RaftDriver implements ReplicatedLog {
   readonly #options: DriverOptions;
   readonly #raw: RawNode;
+  readonly #applier: Applier;
+  readonly #peers: Peers;
+  readonly #proposals = new Proposals();
+  readonly #reads: ReadBarriers;
   readonly #listeners = new Set<(leadership: Leadership) => void>();
-  #queue: Proposal[] = [];
-  /** By the index that their entry has. */
-  readonly #proposed = new Map<number, Waiter>();
-  readonly #barriers: (Waiter & { readonly index: number })[] = [];
-  #applied: number;
+  readonly #over = new AbortController();
+  #leadership: Leadership;
   /** Index of the entry with which this node's leadership begins; undefined while it doesn't lead. */
   #leadsFrom: number | undefined;
-  #leadership: Leadership;
   /** Set once: no more proposals. */
   #ended: GantryError | undefined;
   #running: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #ticking: Promise<void> = Promise.resolve();
+  /** Called when the Ready that is taken next has been dealt with. */
+  readonly #afterNext: (() => void)[] = [];
+  /** Of the last Ready's messages: what came with a snapshot beside it. */
+  #incoming: SnapshotTransfer | undefined;
 
+  /** Has no effects: `start` begins. */
   constructor(options: DriverOptions) {
-    const { nodeId, storage, stateMachine, random } = options;
+    const { nodeId, storage, random, transport, peers } = options;
     this.#options = options;
-    this.#applied = restoreSnapshot(storage, stateMachine);
+    this.#applier = new Applier({ ...options, proposals: this.#proposals, onFailure: (error) => this.#fail(error) });
+    this.#peers = new Peers(nodeId, transport, peers);
     this.#raw = new RawNode({
       id: nodeId,
       storage,
-      applied: this.#applied,
-      electionTicks: 10,
+      applied: storage.snapshot()?.index ?? 0,
+      electionTicks: ELECTION_TICKS,
       heartbeatTicks: 1,
       preVote: true,
       checkQuorum: true,
@@ -66,40 +100,41 @@ export class RaftDriver implements ReplicatedLog {
       maxInflightMessages: 256,
       random,
     });
+    this.#reads = new ReadBarriers({
+      prefix: `${nodeId}-${Math.floor(random() * 2 ** 48).toString(36)}`,
+      ask: (context) => this.#do(() => this.#raw.readIndex(Buffer.from(context))),
+      explain: () => quorumLoss(this.members()),
+    });
     this.#leadership = this.#currentLeadership();
   }
 
   get appliedIndex(): number {
-    return this.#applied;
+    return this.#applier.applied;
   }
 
-  /** Resolves when this node, which is the only voter, leads and has applied all there was. */
+  /** Resolves when the state machine has what the snapshot had, and the only voter, if this is it, leads. */
   async start(): Promise<void> {
+    await this.#applier.restore();
+    this.#options.transport.start({
+      onUnreachable: (id) => this.#do(() => this.#raw.reportUnreachable(id)),
+      onGone: (id) => this.#leaderGone(id),
+    });
+    this.#peers.connect();
+    this.#ticking = this.#tick();
+    // Who votes is known once what is committed is applied.
+    await this.#atRest();
+    if (!this.#isOnlyVoter()) return;
     this.#raw.campaign();
-    this.#wake();
-    await this.#running;
-    if (this.#ended !== undefined) throw this.#ended;
+    await this.#atRest();
     assert(this.#leadership.isLeader, 'the only voter has not become the leader');
   }
 
   propose(data: Uint8Array): Promise<number> {
-    assert(data.byteLength > 0, 'an empty entry is the core’s own');
-    return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) return reject(this.#ended);
-      if (!this.#leadership.isLeader) return reject(notLeader());
-      this.#queue.push({ data, resolve, reject });
-      this.#wake();
-    });
+    return this.#proposeEntry(encodeLogEntry({ kind: 'change', data }));
   }
 
-  /** The only voter is always the leader: what it has committed is all there is. */
   readBarrier(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) return reject(this.#ended);
-      if (!this.#leadership.isLeader) return reject(notLeader());
-      this.#barriers.push({ index: this.#raw.hardState.commit, resolve: () => resolve(), reject });
-      this.#settleBarriers();
-    });
+    return this.#ended === undefined ? this.#reads.add() : Promise.reject(this.#ended);
   }
 
   leadership(): Leadership {
@@ -111,92 +146,238 @@ export class RaftDriver implements ReplicatedLog {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Lets what is being written come to its end; what is still waiting is rejected. */
-  async close(): Promise<void> {
+  members(): readonly Member[] {
+    const { configuration, peers } = this.#applier;
+    const { leaderId, isLeader } = this.#leadership;
+    return peers.map(({ id, address }) => ({
+      id,
+      address,
+      voter: isVoter(configuration, id),
+      reachable: this.#peers.isReachable(id, isLeader),
+      leader: id === leaderId,
+    }));
+  }
+
+  async addMember(id: string, address: string): Promise<void> {
+    // A log that has never been compacted doesn't say who its first voter was: a new member learns that from a snapshot.
+    if (this.#options.storage.snapshot()?.index === 0) await this.#proposeEntry(this.#applier.checkpoint());
+    await this.#changeUntil(() => {
+      const { configuration, peers } = this.#applier;
+      const member = isMember(configuration, id);
+      if (member && peers.some((peer) => peer.id === id && peer.address === address)) return undefined;
+      return additionOf({ id, address }, member);
+    });
+    // A snapshot that doesn't know the new member is none that it could begin with.
+    const snapshot = this.#options.storage.snapshot();
+    if (snapshot === undefined || !isMember(snapshot.configuration, id)) {
+      await this.#proposeEntry(this.#applier.checkpoint());
+    }
+  }
+
+  async removeMember(id: string, { force }: Removal): Promise<void> {
+    if (!isMember(this.#applier.configuration, id)) return;
+    const problem = force ? undefined : removalProblem(this.members(), id);
+    if (problem !== undefined) throw problem;
+    // The next leader removes it: so there is one at once.
+    if (id === this.#options.nodeId && !this.#isOnlyVoter()) {
+      await this.transferLeadership();
+      throw notLeader();
+    }
+    await this.#changeUntil(() => (isMember(this.#applier.configuration, id) ? removalOf(id) : undefined));
+  }
+
+  async transferLeadership(to?: string): Promise<void> {
+    if (this.#ended !== undefined) throw this.#ended;
+    if (!this.#leadership.isLeader) throw notLeader();
+    const target = to ?? this.#furthestVoter();
+    if (target === this.#options.nodeId) return;
+    if (target === undefined || !isVoter(this.#applier.configuration, target)) {
+      throw new GantryError(
+        'WRONG_STATE',
+        `leadership cannot go to ${target ?? 'another manager'}: it has no vote, or can't be reached`,
+      );
+    }
+    this.#do(() => this.#raw.transferLeadership(target));
+    await this.#whenLeads(target);
+  }
+
+  /** A message of a peer. */
+  receive(message: Message): void {
+    this.#peers.heard(message.from);
+    this.#do(() => this.#raw.step(message));
+  }
+
+  /** Resolves when the snapshot is here for good, or not wanted. */
+  async receiveSnapshot(transfer: SnapshotTransfer): Promise<void> {
+    const { from, to, term, snapshot } = transfer;
+    this.#incoming = transfer;
+    this.receive({ type: 'install-snapshot', from, to, term, snapshot });
+    await new Promise<void>((resolve) => this.#afterNext.push(resolve));
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  /** A leader hands over; what is being written comes to its end; what still waits is rejected. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // Whoever doesn't take over in time finds out by itself.
+    if (this.#leadership.isLeader && !this.#isOnlyVoter()) await this.transferLeadership().catch(() => undefined);
     this.#end(new GantryError('UNAVAILABLE', 'the replicated log is closed'));
     await this.#running;
-    this.#settleRejected();
+    await this.#ticking;
+    await this.#applier.snapshotTaken();
+    await this.#options.transport.close();
     await this.#options.durable.close();
+    this.#options.release();
+  }
+
+  /** Resolves when there is nothing to do. */
+  async #atRest(): Promise<void> {
+    this.#wake();
+    while (this.#running !== undefined) await this.#running;
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  // ---- the loop ----
+
+  /** Something for the core, and then whatever follows from it. */
+  #do(action: () => void): void {
+    if (this.#ended !== undefined) return;
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#wake();
   }
 
   #wake(): void {
+    if (this.#ended !== undefined) return;
     this.#running ??= this.#run()
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#running = undefined;
-        // Proposed after the last look at the queue.
-        if (this.#queue.length > 0 && this.#ended === undefined) this.#wake();
+        // Came after the last look.
+        if (this.#raw.hasReady() || this.#proposals.waiting) this.#wake();
       });
   }
 
   async #run(): Promise<void> {
-    // Not at once: what the caller proposes in the same turn goes into the same batch.
+    // Not at once: what comes in the same turn goes into the same batch.
     await undefined;
     while (this.#ended === undefined) {
-      this.#takeQueue();
-      if (!this.#raw.hasReady()) return;
-      await this.#process(this.#raw.ready());
+      this.#proposals.submit(
+        (data) => this.#raw.propose(data) === 'accepted',
+        this.#raw.lastIndex,
+        this.#raw.hardState.term,
+      );
+      const waiting = this.#afterNext.splice(0);
+      const hasReady = this.#raw.hasReady();
+      if (hasReady) await this.#process(this.#raw.ready());
+      for (const resolve of waiting) resolve();
+      if (!hasReady) return;
     }
-  }
-
-  #takeQueue(): void {
-    const batch = this.#queue;
-    if (batch.length === 0) return;
-    this.#queue = [];
-    const first = this.#raw.lastIndex + 1;
-    if (this.#raw.propose(batch.map(({ data }) => data)) !== 'accepted') {
-      for (const { reject } of batch) reject(notLeader());
-      return;
-    }
-    for (const [position, proposal] of batch.entries()) this.#proposed.set(first + position, proposal);
   }
 
   /** The order is the core's contract. Crash points: before the commit, nothing of the Ready has happened; after it, all that counts is on disk. */
   async #process(ready: Ready): Promise<void> {
+    this.#send(ready.messages.filter(({ type }) => EARLY.has(type)));
     await this.#persist(ready);
-    // To the only voter's peers, of which there are none: the transport comes with the second voter.
-    assert(ready.messages.length === 0 && ready.snapshot === undefined, 'a cluster of one has nobody to talk to');
-    this.#apply(ready);
+    this.#send(ready.messages.filter(({ type }) => !EARLY.has(type)));
+    if (ready.snapshot !== undefined) await this.#applier.restore();
+    for (const entry of ready.committedEntries)
+      this.#applier.apply(entry, (change) => this.#raw.applyConfigChange(change));
+    this.#peers.set(this.#applier.peers);
+    for (const { context, index } of ready.readStates) this.#reads.answered(Buffer.from(context).toString(), index);
     this.#raw.advance();
+    this.#reads.applied(this.appliedIndex);
     this.#noteLeadership();
-    await this.#compactWhenDue();
+    this.#checkpointWhenDue();
   }
 
-  /** A commit index that changes alone isn't worth an fsync: it follows from the entries, which are on disk. */
-  async #persist({ entries, hardState, mustSync }: Ready): Promise<void> {
+  /**
+   * A commit index that changes alone isn't worth an fsync: it follows from the entries, which are on disk. Unless it
+   * commits a change of membership: a member that has forgotten that could elect itself with those of before.
+   */
+  async #persist({ entries, hardState, snapshot, mustSync, committedEntries }: Ready): Promise<void> {
     const { durable, storage } = this.#options;
-    if (mustSync) await durable.append({ entries, hardState: hardState ?? this.#raw.hardState }, storage.lastIndex());
+    const state = hardState ?? this.#raw.hardState;
+    if (snapshot !== undefined) {
+      const members = this.#incoming?.members ?? [];
+      this.#incoming = undefined;
+      await durable.reset({ hardState: state, snapshot: { ...snapshot, members }, entries: [] });
+      storage.applySnapshot(snapshot);
+      this.#applier.installed(members);
+    }
+    const sync = mustSync || committedEntries.some(({ kind }) => kind === 'config-change');
+    if (sync) await durable.append({ entries, hardState: state }, storage.lastIndex());
     storage.append(entries);
     if (hardState !== undefined) storage.setHardState(hardState);
   }
 
-  #apply({ committedEntries }: Ready): void {
-    const { stateMachine, policy } = this.#options;
-    for (const entry of committedEntries) {
-      const { index } = entry;
-      const data = entry.kind === 'normal' ? entry.data : new Uint8Array();
-      // The entry with which a leader begins its term says nothing to the state machine.
-      if (data.byteLength > 0) stateMachine.apply(index, data);
-      this.#applied = index;
-      policy.applied(data.byteLength);
-      this.#proposed.get(index)?.resolve(index);
-      this.#proposed.delete(index);
-    }
-    this.#settleBarriers();
+  #send(messages: readonly Message[]): void {
+    const { transport } = this.#options;
+    if (messages.length === 0) return;
+    transport.send(messages.filter(({ type }) => type !== 'install-snapshot'));
+    for (const message of messages) if (message.type === 'install-snapshot') void this.#sendSnapshot(message);
   }
 
-  async #compactWhenDue(): Promise<void> {
-    const { policy, storage, durable, stateMachine, logger } = this.#options;
-    if (!policy.due) return;
-    const { configuration } = storage.initialState();
-    const term = storage.term(this.#applied);
-    assert(term !== undefined, 'the last applied entry has been compacted');
-    const snapshot = { index: this.#applied, term, configuration, data: stateMachine.snapshot() };
-    await durable.compact(snapshot, storage.firstIndex());
-    storage.setSnapshot(snapshot);
-    storage.compact(snapshot.index);
-    policy.taken(snapshot.data.byteLength);
-    logger.info({ index: snapshot.index, bytes: snapshot.data.byteLength }, 'snapshot taken and log compacted');
+  /** Nobody takes a snapshot that doesn't name him: there has to be a newer one, which the core then sends. */
+  async #tooOldFor(id: PeerId): Promise<GantryError> {
+    await this.#proposeEntry(this.#applier.checkpoint());
+    await this.#applier.snapshotTaken();
+    return new GantryError('UNAVAILABLE', `the snapshot that there was is older than the membership of ${id}`);
+  }
+
+  /** Whoever leads when the proposal is lost makes the next one. */
+  #checkpointWhenDue(): void {
+    if (!this.#leadership.isLeader || !this.#applier.checkpointDue) return;
+    this.#proposeEntry(this.#applier.checkpoint()).catch(() => this.#applier.checkpointLost());
+  }
+
+  async #sendSnapshot({ from, to, term, snapshot }: Extract<Message, { type: 'install-snapshot' }>): Promise<void> {
+    const { transport, logger } = this.#options;
+    const about = { peer: to, index: snapshot.index, bytes: snapshot.data.byteLength };
+    try {
+      if (!isMember(snapshot.configuration, to)) throw await this.#tooOldFor(to);
+      await transport.sendSnapshot({ from, to, term, snapshot, members: this.#applier.snapshotPeers });
+      logger.info(about, 'snapshot sent');
+      this.#do(() => this.#raw.reportSnapshot(to, true));
+    } catch (error) {
+      logger.info({ ...about, err: error }, 'snapshot not sent');
+      this.#do(() => this.#raw.reportSnapshot(to, false));
+    }
+  }
+
+  async #tick(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#over.signal.aborted) {
+      await clock.sleep(TICK_MS, this.#over.signal);
+      this.#peers.tick();
+      this.#reads.tick();
+      this.#do(() => this.#raw.tick());
+      if (this.#leadership.isLeader) this.#promoteWhoHasCaughtUp();
+    }
+  }
+
+  #promoteWhoHasCaughtUp(): void {
+    const id = learnerToPromote(this.#learners(), this.#raw.lastIndex);
+    if (id !== undefined) this.#do(() => this.#raw.proposeConfigChange(promotionOf(id)));
+  }
+
+  // ---- leadership ----
+
+  #leaderGone(id: PeerId): void {
+    if (id !== this.#raw.softState.leader) return;
+    const { clock, random, logger } = this.#options;
+    logger.info({ leader: id }, "the leader's process has ended");
+    this.#do(() => this.#raw.forgetLeader());
+    void clock.sleep(random() * GONE_CAMPAIGN_MS, this.#over.signal).then(() => {
+      if (this.#raw.softState.leader === '') this.#do(() => this.#raw.campaign());
+    });
   }
 
   #noteLeadership(): void {
@@ -206,6 +387,11 @@ export class RaftDriver implements ReplicatedLog {
     const leadership = this.#currentLeadership();
     const { isLeader, leaderId, term } = this.#leadership;
     if (leadership.isLeader === isLeader && leadership.leaderId === leaderId && leadership.term === term) return;
+    if (isLeader && !leadership.isLeader) this.#proposals.rejectAll(notLeader());
+    this.#tellLeadership(leadership);
+  }
+
+  #tellLeadership(leadership: Leadership): void {
     this.#leadership = leadership;
     this.#options.logger.info(leadership, 'leadership changed');
     for (const listener of [...this.#listeners]) listener(leadership);
@@ -214,16 +400,69 @@ export class RaftDriver implements ReplicatedLog {
   /** Leading counts from the moment on at which everything that earlier leaders committed is applied. */
   #currentLeadership(): Leadership {
     const { leader } = this.#raw.softState;
-    const isLeader = this.#leadsFrom !== undefined && this.#applied >= this.#leadsFrom;
+    const isLeader = this.#leadsFrom !== undefined && this.appliedIndex >= this.#leadsFrom;
     return { isLeader, leaderId: leader === '' ? undefined : leader, term: this.#raw.hardState.term };
   }
 
-  #settleBarriers(): void {
-    for (const barrier of this.#barriers.splice(0)) {
-      if (barrier.index <= this.#applied) barrier.resolve(barrier.index);
-      else this.#barriers.push(barrier);
-    }
+  #whenLeads(target: PeerId): Promise<void> {
+    const { clock } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const unsubscribe = this.onLeadership(({ leaderId }) => {
+      if (leaderId === target) resolve();
+    });
+    const given = AbortSignal.any([this.#over.signal]);
+    void clock.sleep(TRANSFER_TIMEOUT_MS, given).then(() => {
+      reject(new GantryError('UNAVAILABLE', `manager ${target} did not take over the leadership in time`));
+    });
+    return promise.finally(unsubscribe);
   }
+
+  #furthestVoter(): PeerId | undefined {
+    const others = this.#raw.status().progress.filter(({ id, learner }) => !learner && id !== this.#options.nodeId);
+    const active = others.filter(({ id }) => this.#peers.isReachable(id, true));
+    return active.sort((one, other) => other.match - one.match).at(0)?.id;
+  }
+
+  #isOnlyVoter(): boolean {
+    const { voters, votersOutgoing } = this.#applier.configuration;
+    return voters.length === 1 && voters[0] === this.#options.nodeId && votersOutgoing.length === 0;
+  }
+
+  // ---- proposals ----
+
+  #proposeEntry(data: Uint8Array): Promise<number> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (!this.#leadership.isLeader) return Promise.reject(notLeader());
+    const proposed = this.#proposals.add(data);
+    this.#wake();
+    return proposed;
+  }
+
+  /** Makes the change that `next` asks for until it asks for none. */
+  async #changeUntil(next: () => ConfigChange | undefined): Promise<void> {
+    for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt += 1) {
+      if (this.#ended !== undefined) throw this.#ended;
+      if (!this.#leadership.isLeader) throw notLeader();
+      const change = next();
+      if (change === undefined) return;
+      let applied: Promise<number> | undefined;
+      this.#do(() => {
+        if (this.#raw.proposeConfigChange(change) !== 'accepted') return;
+        applied = this.#proposals.track(this.#raw.lastIndex, this.#raw.hardState.term);
+      });
+      if (applied === undefined) throw notLeader();
+      await applied;
+    }
+    throw new GantryError('CONFLICT', 'the managers of the cluster are being changed by somebody else, too', {
+      hint: 'try again in a few seconds',
+    });
+  }
+
+  #learners() {
+    return this.#raw.status().progress.filter(({ learner }) => learner);
+  }
+
+  // ---- the end ----
 
   #fail(thrown: unknown): void {
     const cause = toGantryError(thrown);
@@ -233,36 +472,16 @@ export class RaftDriver implements ReplicatedLog {
     });
     if (this.#ended !== undefined) return;
     this.#end(error);
-    this.#settleRejected();
     this.#options.onFailure(error);
   }
 
   #end(error: GantryError): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
-    this.#leadership = { isLeader: false, leaderId: undefined, term: this.#leadership.term };
-    for (const listener of [...this.#listeners]) listener(this.#leadership);
+    this.#over.abort();
+    this.#tellLeadership({ isLeader: false, leaderId: undefined, term: this.#leadership.term });
+    this.#proposals.rejectAll(error);
+    this.#reads.rejectAll(error);
+    for (const resolve of this.#afterNext.splice(0)) resolve();
   }
-
-  #settleRejected(): void {
-    const error = this.#ended ?? notLeader();
-    for (const { reject } of [...this.#queue.splice(0), ...this.#proposed.values(), ...this.#barriers.splice(0)]) {
-      reject(error);
-    }
-    this.#proposed.clear();
-  }
-}
-
-/** Index that the state machine is at. */
-function restoreSnapshot(storage: MemoryStorage, stateMachine: StateMachine): number {
-  const snapshot = storage.snapshot();
-  if (snapshot === undefined || snapshot.index === 0) return 0;
-  stateMachine.restore(snapshot.index, snapshot.data);
-  return snapshot.index;
-}
-
-function notLeader(): GantryError {
-  return new GantryError('UNAVAILABLE', 'this manager does not lead the cluster', {
-    hint: 'try again in a few seconds',
-  });
 }

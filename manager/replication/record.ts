@@ -1,53 +1,42 @@
-/**
- * Records of the durable log as bytes, each with a checksum over its content and its place, so that neither a flipped
- * bit nor a record in the wrong place goes unnoticed.
- */
-import assert from 'node:assert/strict';
+/** Records of the durable log as bytes, each sealed together with its place. */
 import { crc32 } from 'node:zlib';
-import type { Entry, NormalEntry } from '../raft/message.ts';
+import { RaftEntry } from '../../proto/generated/gantry/v1/raft.ts';
+import type { Entry } from '../raft/message.ts';
+import { fromWireEntry, toWireEntry } from './peers/wire.ts';
+import type { Sealer } from './sealer.ts';
+
+/** The index is the key, and what the record is sealed under. */
+export function encodeEntry(sealer: Sealer, entry: Entry): Buffer {
+  return sealer.seal(`entry ${entry.index}`, RaftEntry.encode(toWireEntry(entry)).finish());
+}
+
+/** Undefined when it isn't what was written as this entry. */
+export function decodeEntry(sealer: Sealer, index: number, record: Uint8Array): Entry | undefined {
+  const content = sealer.unseal(`entry ${index}`, record);
+  return content === undefined ? undefined : fromWireEntry(RaftEntry.decode(content));
+}
 
 const CHECKSUM_BYTES = 4;
-const TERM_BYTES = 8;
 
-/** Checksum, term, data; the index is the key, and part of the checksum. */
-export function encodeEntry(entry: Entry): Buffer {
-  assert(entry.kind === 'normal', 'changes of the configuration have no record yet');
-  const { index, term, data } = entry;
-  const record = Buffer.allocUnsafe(CHECKSUM_BYTES + TERM_BYTES + data.byteLength);
-  record.writeBigUInt64BE(BigInt(term), CHECKSUM_BYTES);
-  record.set(data, CHECKSUM_BYTES + TERM_BYTES);
-  return seal(record, `entry ${index}`);
-}
+/**
+ * A checksum in the place of a seal: for what must be read before there is a key, which is the log's format version,
+ * and for the logs of format 1.
+ */
+export const checksumSealer: Sealer = {
+  seal: (name, content) => {
+    const record = Buffer.allocUnsafe(CHECKSUM_BYTES + content.byteLength);
+    record.writeUInt32BE(checksum(name, content));
+    record.set(content, CHECKSUM_BYTES);
+    return record;
+  },
+  unseal: (name, record) => {
+    const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+    if (bytes.byteLength < CHECKSUM_BYTES) return undefined;
+    const content = bytes.subarray(CHECKSUM_BYTES);
+    return bytes.readUInt32BE() === checksum(name, content) ? content : undefined;
+  },
+};
 
-/** Undefined when the checksum doesn't fit. */
-export function decodeEntry(index: number, record: Buffer): NormalEntry | undefined {
-  const content = unseal(record, `entry ${index}`);
-  if (content === undefined || content.byteLength < TERM_BYTES) return undefined;
-  return { index, term: Number(content.readBigUInt64BE(0)), kind: 'normal', data: content.subarray(TERM_BYTES) };
-}
-
-/** `name` is the record's key. */
-export function encodeRecord(name: string, content: Uint8Array): Buffer {
-  const record = Buffer.allocUnsafe(CHECKSUM_BYTES + content.byteLength);
-  record.set(content, CHECKSUM_BYTES);
-  return seal(record, name);
-}
-
-/** Undefined when the checksum doesn't fit. */
-export function decodeRecord(name: string, record: Buffer): Buffer | undefined {
-  return unseal(record, name);
-}
-
-function seal(record: Buffer, name: string): Buffer {
-  record.writeUInt32BE(checksum(record, name), 0);
-  return record;
-}
-
-function unseal(record: Buffer, name: string): Buffer | undefined {
-  if (record.byteLength < CHECKSUM_BYTES || record.readUInt32BE(0) !== checksum(record, name)) return undefined;
-  return record.subarray(CHECKSUM_BYTES);
-}
-
-function checksum(record: Buffer, name: string): number {
-  return crc32(record.subarray(CHECKSUM_BYTES), crc32(name));
+function checksum(name: string, content: Uint8Array): number {
+  return crc32(content, crc32(name));
 }

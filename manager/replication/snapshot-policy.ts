@@ -30,9 +30,14 @@ export class SnapshotPolicy {
     this.#bytes += bytes;
   }
 
-  taken(bytes: number): void {
+  /** A snapshot is being taken: what comes from here on counts for the next. */
+  begun(): void {
     this.#entries = 0;
     this.#bytes = 0;
+  }
+
+  /** It has turned out to be this large. */
+  taken(bytes: number): void {
     this.#snapshotBytes = bytes;
   }
 }

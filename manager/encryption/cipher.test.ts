@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { cipherKey, decrypt, encrypt, KEY_BYTES, SEAL_BYTES } from './cipher.ts';
+
+const key = cipherKey(randomBytes(KEY_BYTES));
+const content = Buffer.from('the desired state');
+
+describe('encrypt', () => {
+  it('gives what decrypt takes back, of any size', () => {
+    for (const size of [0, 1, 16, 100_000]) {
+      const bytes = randomBytes(size);
+      const record = encrypt(key, 'entry 1', bytes);
+      expect(record.byteLength).toBe(size + SEAL_BYTES);
+      expect(decrypt(key, 'entry 1', record)).toEqual(bytes);
+    }
+  });
+
+  it('shows nothing of the content, and no two records alike', () => {
+    const records = Array.from({ length: 1000 }, () => encrypt(key, 'entry 1', content));
+    expect(new Set(records.map((record) => record.toString('hex'))).size).toBe(1000);
+    expect(new Set(records.map((record) => record.subarray(0, 12).toString('hex'))).size).toBe(1000);
+    expect(records.some((record) => record.includes('desired'))).toBe(false);
+  });
+
+  it('puts a header before the record', () => {
+    const record = encrypt(key, 'entry 1', content, Buffer.from('head'));
+    expect(record.subarray(0, 4).toString()).toBe('head');
+    expect(decrypt(key, 'entry 1', record.subarray(4))).toEqual(content);
+  });
+});
+
+describe('decrypt', () => {
+  it('refuses a record with any one bit flipped', () => {
+    const record = encrypt(key, 'entry 1', content);
+    for (let bit = 0; bit < record.byteLength * 8; bit += 1) {
+      const changed = Buffer.from(record);
+      changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      expect(decrypt(key, 'entry 1', changed)).toBeUndefined();
+    }
+  });
+
+  it('refuses a record that was cut short, another name, and another key', () => {
+    const record = encrypt(key, 'entry 1', content);
+    for (let length = 0; length < record.byteLength; length += 1) {
+      expect(decrypt(key, 'entry 1', record.subarray(0, length))).toBeUndefined();
+    }
+    expect(decrypt(key, 'entry 2', record)).toBeUndefined();
+    expect(decrypt(cipherKey(randomBytes(KEY_BYTES)), 'entry 1', record)).toBeUndefined();
+  });
+});

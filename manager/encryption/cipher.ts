@@ -1,0 +1,62 @@
+/**
+ * AES-256-GCM (NIST SP 800-38D) over named contents. The name is authenticated but not part of the record, so that a
+ * record which lies in another's place is found out like a changed one.
+ */
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
+
+export const KEY_BYTES = 32;
+const ALGORITHM = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** All that a sealed record is longer than its content. */
+export const SEAL_BYTES = NONCE_BYTES + TAG_BYTES;
+
+/** A key object, not its bytes: with bytes each record would pay for the key's set-up, 16 µs instead of 5. */
+export function cipherKey(bytes: Uint8Array): KeyObject {
+  return createSecretKey(bytes);
+}
+
+const NO_HEADER = Buffer.alloc(0);
+
+/**
+ * Header (as it is), nonce, ciphertext, tag. A random nonce of 96 bits is safe for 2^32 records of one key
+ * (SP 800-38D, 8.3).
+ */
+export function encrypt(key: KeyObject, name: string, content: Uint8Array, header: Buffer = NO_HEADER): Buffer {
+  const nonce = nextNonce();
+  const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES });
+  cipher.setAAD(Buffer.from(name));
+  const body = cipher.update(content);
+  cipher.final();
+  return Buffer.concat([header, nonce, body, cipher.getAuthTag()], header.byteLength + SEAL_BYTES + body.byteLength);
+}
+
+/** Of a record without its header. Undefined when key, name and record don't belong together. */
+export function decrypt(key: KeyObject, name: string, record: Uint8Array): Buffer | undefined {
+  const end = record.byteLength - TAG_BYTES;
+  if (end < NONCE_BYTES) return undefined;
+  const decipher = createDecipheriv(ALGORITHM, key, record.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+  decipher.setAAD(Buffer.from(name));
+  decipher.setAuthTag(record.subarray(end));
+  const content = decipher.update(record.subarray(NONCE_BYTES, end));
+  try {
+    decipher.final();
+  } catch {
+    // All that final() can find wrong is the tag.
+    return undefined;
+  }
+  return content;
+}
+
+/** Random bytes by the page: a system call for each nonce would cost as much as the encryption. */
+const pool = Buffer.alloc(NONCE_BYTES * 256);
+let taken = pool.byteLength;
+
+function nextNonce(): Buffer {
+  if (taken === pool.byteLength) {
+    randomFillSync(pool);
+    taken = 0;
+  }
+  taken += NONCE_BYTES;
+  return pool.subarray(taken - NONCE_BYTES, taken);
+}

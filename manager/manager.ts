@@ -1,0 +1,195 @@
+/** One manager, put together: the log, the store on it, what it does while it leads, and the servers. */
+import { join } from 'node:path';
+import { Client } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { parseNodeAddress } from '../proto/address.ts';
+import { connectClient } from '../proto/client.ts';
+import { GantryError, toGantryError } from '../proto/errors.ts';
+import { ManagerPeerClient } from '../proto/generated/gantry/v1/manager.ts';
+import { RaftClient, RaftService } from '../proto/generated/gantry/v1/raft.ts';
+import { NodeRole } from '../proto/generated/gantry/v1/types.ts';
+import { identityDir } from '../proto/identity-files.ts';
+import type { RandomBytes } from '../proto/ids.ts';
+import { RenewableChannelCredentials } from '../proto/tls.ts';
+import type { Clock } from './clock.ts';
+import { incarnationService, watchIncarnation } from './disaster/incarnation.ts';
+import type { KeyStore } from './encryption/key-store.ts';
+import { followClusterLock } from './encryption/lock-follower.ts';
+import { localCaller, remoteCaller } from './forwarding/caller.ts';
+import { LeaderRoute } from './forwarding/leader-route.ts';
+import { healthService } from './health.ts';
+import { LiveIdentity } from './identity.ts';
+import { knownNodes } from './known-nodes.ts';
+import { leaderServices } from './leader-services.ts';
+import { LeadershipRunner } from './leadership.ts';
+import { openKeysOrWait } from './locked.ts';
+import { listenForNodes } from './remote-listener.ts';
+import { announceAddress, takeIn } from './replication/join.ts';
+import { removeLog } from './replication/log-file.ts';
+import { openReplicatedLog } from './replication/open.ts';
+import { raftServer } from './replication/peers/raft-service.ts';
+import type { RaftDriver } from './replication/raft-driver.ts';
+import { serveSocket } from './server.ts';
+import type { ManagerService } from './service.ts';
+import { StoreState } from './store/state.ts';
+import { Store } from './store/store.ts';
+
+export interface ManagerOptions {
+  readonly dataRoot: string;
+  readonly nodeId: string;
+  /** IP:PORT that other nodes reach this one at; empty: none do. */
+  readonly address: string;
+  /** IP:PORT of managers that take this one in, if it has no log yet; none: it begins a cluster. */
+  readonly join: readonly string[];
+  /** Of the unix socket for this host's root. */
+  readonly socketPath: string;
+  readonly heartbeatPeriodMs: number;
+  /** How long a node may be down before its tasks are replaced elsewhere. */
+  readonly nodeDownGraceMs: number;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+  /** The log can't go on: the process should end. */
+  readonly onFailure: (error: GantryError) => void;
+  /** Once it is known that no other manager runs on this data root. */
+  readonly onLocked: () => Promise<void>;
+}
+
+/** Until the signal aborts. Rejects when the log can't be opened, or the socket can't be listened on. */
+export async function runManager(options: ManagerOptions, signal: AbortSignal): Promise<void> {
+  const { dataRoot, logger, clock } = options;
+  const identity = new LiveIdentity(identityDir(dataRoot), logger.child({ component: 'identity' }));
+  const state = new StoreState(logger.child({ component: 'store' }));
+  identity.watch();
+  try {
+    const { log, keys } = await openLog(state, identity, options, signal);
+    try {
+      await runOn({ log, keys, identity, store: new Store(state, log, clock) }, options, signal);
+    } finally {
+      await log.close();
+    }
+  } finally {
+    identity.close();
+  }
+}
+
+async function openLog(stateMachine: StoreState, identity: LiveIdentity, options: ManagerOptions, signal: AbortSignal) {
+  const { join: addresses, socketPath, logger, onLocked } = options;
+  const opened = Promise.withResolvers<KeyStore>();
+  const openKeys = async (dir: string) => {
+    await onLocked();
+    const keys = await openKeysOrWait(dir, socketPath, logger, signal);
+    opened.resolve(keys);
+    return keys;
+  };
+  const log = await openReplicatedLog(
+    {
+      ...options,
+      ...{ stateMachine, openKeys },
+      dir: logDir(options),
+      begin: addresses.length === 0 ? { kind: 'alone' } : { kind: 'join', addresses },
+      connect: (address) => connectManager(RaftClient, address, identity),
+      logger: logger.child({ component: 'replication' }),
+      random: Math.random,
+    },
+    signal,
+  );
+  return { log, keys: await opened.promise };
+}
+
+interface Parts {
+  readonly log: RaftDriver;
+  readonly keys: KeyStore;
+  readonly store: Store;
+  readonly identity: LiveIdentity;
+}
+
+async function runOn(
+  { log, keys, store, identity }: Parts,
+  options: ManagerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { logger, clock, nodeId, address, socketPath, onFailure } = options;
+  const leadership = new LeadershipRunner({ ...options, store, log, identity });
+  const route = new LeaderRoute({ leadership, log, connect: (leader) => connectManager(Client, leader, identity) });
+  const find = route.find.bind(route);
+  const server = await serveSocket(socketPath, [
+    ...leaderServices(leadership, find, localCaller),
+    healthService(log, keys),
+  ]);
+  try {
+    logger.info({ node: nodeId, index: log.appliedIndex }, 'serving');
+    const services = [...leaderServices(leadership, find, remoteCaller), raft(log, store), incarnationService(store)];
+    const known = knownNodes(store, identity);
+    const listener = { identity, services, known, clock, logger: logger.child({ component: 'listener' }) };
+    // Keys that can't be kept as the cluster wants them are a disk that can't be written.
+    const following = followClusterLock({ store, keys, logger }, signal).catch((error: unknown) =>
+      onFailure(toGantryError(error)),
+    );
+    const parts = [leadership.run(signal), following];
+    if (address !== '') {
+      parts.push(
+        listenForNodes({ ...listener, advertiseAddr: address }, signal),
+        announce(log, identity, options, signal),
+        watchOthers({ log, store, identity }, options, signal),
+      );
+    }
+    await Promise.all(parts);
+  } finally {
+    route.close();
+    await server.close();
+  }
+}
+
+function raft(log: RaftDriver, store: Store): ManagerService {
+  const implementation = { ...raftServer(log, (member) => takeIn(log, member, isManager(store, member.id))) };
+  return { definition: RaftService, implementation, access: 'manager' };
+}
+
+/** A certificate may say more than what the cluster has decided since. */
+function isManager(store: Store, nodeId: string): boolean {
+  return store.view((read) => read.get('node', nodeId))?.spec.role === NodeRole.MANAGER;
+}
+
+function announce(
+  log: RaftDriver,
+  identity: LiveIdentity,
+  options: ManagerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { nodeId, address, join: addresses, clock, logger } = options;
+  const connect = (manager: string) => connectManager(RaftClient, manager, identity);
+  return announceAddress(log, { member: { id: nodeId, address }, addresses, connect, clock, logger }, signal);
+}
+
+/** A manager that the cluster has left behind begins anew, if it is still to be one: the others take it in. */
+async function watchOthers(
+  { log, store, identity }: Pick<Parts, 'log' | 'store' | 'identity'>,
+  options: ManagerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const connect = (manager: string) => connectManager(ManagerPeerClient, manager, identity);
+  try {
+    await watchIncarnation({ ...options, log, store, connect }, signal);
+  } catch (error) {
+    if (options.join.length > 0) removeLog(logDir(options));
+    options.onFailure(toGantryError(error));
+  }
+}
+
+function logDir({ dataRoot }: ManagerOptions): string {
+  return join(dataRoot, 'manager');
+}
+
+function connectManager<C>(
+  Service: Parameters<typeof connectClient<C>>[0],
+  address: string,
+  identity: LiveIdentity,
+): C {
+  const current = () => {
+    if (identity.current !== undefined) return identity.current;
+    throw new GantryError('UNAVAILABLE', 'this manager has no certificate yet');
+  };
+  current();
+  return connectClient(Service, parseNodeAddress(address), new RenewableChannelCredentials(current));
+}

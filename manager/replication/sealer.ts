@@ -1,0 +1,7 @@
+/** How records are kept from being read, changed or moved on disk. The keys are no concern of the log's. */
+export interface Sealer {
+  /** The record that `unseal` takes back. `name`: its place in the log. */
+  seal(name: string, content: Uint8Array): Buffer;
+  /** Undefined when this isn't what was sealed under this name: a flipped bit, or another record in its place. */
+  unseal(name: string, record: Uint8Array): Buffer | undefined;
+}
