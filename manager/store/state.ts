@@ -5,20 +5,13 @@
  * more the whole transaction changes nothing. Every node decides that alike, from the entry and the state alone.
  */
 import type { Logger } from 'pino';
-import { GantryError } from '../../proto/errors.ts';
-import {
-  type StoreAction,
-  StoreActionKind,
-  StoreSnapshot,
-  StoreTransaction,
-} from '../../proto/generated/gantry/v1/store.ts';
+import { type StoreAction, StoreActionKind, StoreTransaction } from '../../proto/generated/gantry/v1/store.ts';
 import type { StateMachine } from '../replication/replicated-log.ts';
-import { type AnyObject, deepFreeze, fromWire, OBJECT_KINDS, type ObjectKind, toWire } from './objects.ts';
+import { type AnyObject, fromWire } from './objects.ts';
+import { SharedParts } from './shared-parts.ts';
+import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { type ReadTransaction, Tables } from './tables.ts';
 import { type Change, type StoreEvent, Watch, type WatchFilter } from './watch.ts';
-
-/** Raised when an older program could misread what a newer one wrote. */
-export const SNAPSHOT_FORMAT_VERSION = 1;
 
 /** Rejections are asked for right after the entry was applied; older ones interest nobody. */
 const REJECTIONS_KEPT = 1024;
@@ -27,6 +20,7 @@ export class StoreState implements StateMachine {
   readonly #logger: Logger;
   readonly #watches = new Set<Watch>();
   readonly #rejections = new Map<number, string>();
+  readonly #shared = new SharedParts();
   #tables = new Tables();
 
   constructor(logger: Logger) {
@@ -53,27 +47,12 @@ export class StoreState implements StateMachine {
     return this.#rejections.get(index);
   }
 
-  async snapshot(): Promise<Uint8Array> {
-    const objects = OBJECT_KINDS.flatMap((kind) => this.#ofKind(kind).map(toWire));
-    return StoreSnapshot.encode({ formatVersion: SNAPSHOT_FORMAT_VERSION, objects }).finish();
+  snapshot(): Promise<Uint8Array> {
+    return encodeSnapshot(this.#tables.cut());
   }
 
   async restore(index: number, data: Uint8Array): Promise<void> {
-    const snapshot = StoreSnapshot.decode(data);
-    if (snapshot.formatVersion !== SNAPSHOT_FORMAT_VERSION) {
-      throw new GantryError(
-        'CORRUPT',
-        `restore the store at index ${index}: snapshot format ${snapshot.formatVersion}, this version reads ${SNAPSHOT_FORMAT_VERSION}`,
-        { hint: 'run the version of gantry that wrote it' },
-      );
-    }
-    const tables = new Tables();
-    for (const wire of snapshot.objects) {
-      const target = fromWire(wire);
-      if (target !== undefined) tables.put(target.kind, deepFreeze(target.object));
-    }
-    tables.keep();
-    this.#tables = tables;
+    this.#tables = await decodeSnapshot(index, data, this.#shared);
     for (const watch of this.#watches) watch.lose();
   }
 
@@ -116,7 +95,7 @@ export class StoreState implements StateMachine {
   }
 
   #applyAction(index: number, action: StoreAction | undefined): StoreEvent | string {
-    const target = fromWire(action?.target);
+    const target = fromWire(action?.target, this.#shared);
     if (action === undefined || target === undefined) return 'the entry is no transaction that this version knows';
     const { kind } = target;
     const existing = this.#tables.get(kind, target.object.id);
@@ -129,7 +108,8 @@ export class StoreState implements StateMachine {
       return { kind, change: 'remove', object: removed, previous: removed } as StoreEvent;
     }
     const createdVersion = existing?.meta.createdVersion ?? index;
-    const object = deepFreeze({ ...target.object, meta: { ...target.object.meta, version: index, createdVersion } });
+    const meta = Object.freeze({ ...target.object.meta, version: index, createdVersion });
+    const object = Object.freeze({ ...target.object, id: existing?.id ?? target.object.id, meta });
     const previous = this.#tables.put(kind, object as never);
     const change: Change = previous === undefined ? 'create' : 'update';
     return { kind, change, object, previous } as StoreEvent;
@@ -137,13 +117,6 @@ export class StoreState implements StateMachine {
 
   #hasUniqueName(target: AnyObject): boolean {
     return this.#tables.hasUniqueName(target.kind, target.object as never);
-  }
-
-  #ofKind(kind: ObjectKind): AnyObject[] {
-    const objects = this.#tables.find(kind, { by: 'all' });
-    // By id, so that equal states make equal snapshots.
-    objects.sort((a, b) => (a.id < b.id ? -1 : 1));
-    return objects.map((object) => ({ kind, object }) as AnyObject);
   }
 
   #reject(index: number, reason: string): void {
