@@ -7,6 +7,7 @@
 import type { Logger } from 'pino';
 import { type StoreAction, StoreActionKind, StoreTransaction } from '../../proto/generated/gantry/v1/store.ts';
 import type { StateMachine } from '../replication/replicated-log.ts';
+import { DEFAULT_HISTORY_LIMITS, History, type HistoryLimits } from './history.ts';
 import { type AnyObject, fromWire } from './objects.ts';
 import { SharedParts } from './shared-parts.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
@@ -21,10 +22,12 @@ export class StoreState implements StateMachine {
   readonly #watches = new Set<Watch>();
   readonly #rejections = new Map<number, string>();
   readonly #shared = new SharedParts();
+  readonly #history: History;
   #tables = new Tables();
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, historyLimits: HistoryLimits = DEFAULT_HISTORY_LIMITS) {
     this.#logger = logger;
+    this.#history = new History(historyLimits);
   }
 
   /** The state as committed. Valid until the caller awaits. */
@@ -39,6 +42,7 @@ export class StoreState implements StateMachine {
       return;
     }
     this.#tables.keep();
+    this.#history.add(index, outcome, data.byteLength);
     for (const watch of this.#watches) watch.publish(outcome);
   }
 
@@ -53,12 +57,17 @@ export class StoreState implements StateMachine {
 
   async restore(index: number, data: Uint8Array): Promise<void> {
     this.#tables = await decodeSnapshot(index, data, this.#shared);
+    this.#history.begin(index);
     for (const watch of this.#watches) watch.lose();
   }
 
   watch(filter: WatchFilter): Watch {
     const watch = new Watch(filter, (closed) => this.#watches.delete(closed));
     this.#watches.add(watch);
+    if (filter.fromRevision === undefined) return watch;
+    const missed = this.#history.after(filter.fromRevision);
+    if (missed === undefined) watch.lose();
+    else watch.publish(missed);
     return watch;
   }
 
@@ -105,14 +114,14 @@ export class StoreState implements StateMachine {
     if (action.kind === StoreActionKind.REMOVE) {
       const removed = this.#tables.remove(kind, target.object.id);
       if (removed === undefined) return `${kind} ${target.object.id} does not exist`;
-      return { kind, change: 'remove', object: removed, previous: removed } as StoreEvent;
+      return { revision: index, kind, change: 'remove', object: removed, previous: removed } as StoreEvent;
     }
     const createdVersion = existing?.meta.createdVersion ?? index;
     const meta = Object.freeze({ ...target.object.meta, version: index, createdVersion });
     const object = Object.freeze({ ...target.object, id: existing?.id ?? target.object.id, meta });
     const previous = this.#tables.put(kind, object as never);
     const change: Change = previous === undefined ? 'create' : 'update';
-    return { kind, change, object, previous } as StoreEvent;
+    return { revision: index, kind, change, object, previous } as StoreEvent;
   }
 
   #hasUniqueName(target: AnyObject): boolean {

@@ -98,9 +98,17 @@ export class Store {
     return { index, term, cluster, data: await this.#state.snapshot() };
   }
 
-  /** Events from now on; what was before, `view` shows when called without an await in between. */
+  /** Index of the last log entry that is in what `view` shows. The same on every manager. */
+  get revision(): number {
+    return this.#log.appliedIndex;
+  }
+
+  /** Events from now on, or from a revision; what was before, `view` shows when called without an await in between. */
   watch(filter: WatchFilter): Watch {
-    return this.#state.watch(filter);
+    const watch = this.#state.watch(filter);
+    // Of another history than this one: that of a cluster which was restored from a backup since.
+    if ((filter.fromRevision ?? 0) > this.revision) watch.lose();
+    return watch;
   }
 
   async #commitAll(): Promise<void> {
