@@ -7,9 +7,10 @@ import { connectClient } from '../proto/client.ts';
 import { GantryError, toGantryError } from '../proto/errors.ts';
 import { ManagerPeerClient } from '../proto/generated/gantry/v1/manager.ts';
 import { RaftClient, RaftService } from '../proto/generated/gantry/v1/raft.ts';
+import { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
 import type { RandomBytes } from '../proto/ids.ts';
-import { managerChannelCredentials } from '../proto/tls.ts';
+import { RenewableChannelCredentials } from '../proto/tls.ts';
 import type { Clock } from './clock.ts';
 import { incarnationService, watchIncarnation } from './disaster/incarnation.ts';
 import type { KeyStore } from './encryption/key-store.ts';
@@ -118,7 +119,7 @@ async function runOn(
   ]);
   try {
     logger.info({ node: nodeId, index: log.appliedIndex }, 'serving');
-    const services = [...leaderServices(leadership, find, remoteCaller), raft(log), incarnationService(store)];
+    const services = [...leaderServices(leadership, find, remoteCaller), raft(log, store), incarnationService(store)];
     const known = knownNodes(store, identity);
     const listener = { identity, services, known, clock, logger: logger.child({ component: 'listener' }) };
     // Keys that can't be kept as the cluster wants them are a disk that can't be written.
@@ -140,9 +141,14 @@ async function runOn(
   }
 }
 
-function raft(log: RaftDriver): ManagerService {
-  const implementation = { ...raftServer(log, (member) => takeIn(log, member)) };
+function raft(log: RaftDriver, store: Store): ManagerService {
+  const implementation = { ...raftServer(log, (member) => takeIn(log, member, isManager(store, member.id))) };
   return { definition: RaftService, implementation, access: 'manager' };
+}
+
+/** A certificate may say more than what the cluster has decided since. */
+function isManager(store: Store, nodeId: string): boolean {
+  return store.view((read) => read.get('node', nodeId))?.spec.role === NodeRole.MANAGER;
 }
 
 function announce(
@@ -180,7 +186,10 @@ function connectManager<C>(
   address: string,
   identity: LiveIdentity,
 ): C {
-  const { current } = identity;
-  if (current === undefined) throw new GantryError('UNAVAILABLE', 'this manager has no certificate yet');
-  return connectClient(Service, parseNodeAddress(address), managerChannelCredentials(current));
+  const current = () => {
+    if (identity.current !== undefined) return identity.current;
+    throw new GantryError('UNAVAILABLE', 'this manager has no certificate yet');
+  };
+  current();
+  return connectClient(Service, parseNodeAddress(address), new RenewableChannelCredentials(current));
 }
