@@ -12,7 +12,7 @@ import { identityDir } from '../proto/identity-files.ts';
 import type { RandomBytes } from '../proto/ids.ts';
 import { RenewableChannelCredentials } from '../proto/tls.ts';
 import type { Clock } from './clock.ts';
-import { incarnationService, watchIncarnation } from './disaster/incarnation.ts';
+import { type IncarnationOptions, watchIncarnation } from './disaster/incarnation.ts';
 import type { KeyStore } from './encryption/key-store.ts';
 import { followClusterLock } from './encryption/lock-follower.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
@@ -23,6 +23,7 @@ import { knownNodes } from './known-nodes.ts';
 import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
 import { openKeysOrWait } from './locked.ts';
+import { peerStatusService, peersOf } from './peer-status.ts';
 import { listenForNodes } from './remote-listener.ts';
 import { announceAddress, takeIn } from './replication/join.ts';
 import { removeLog } from './replication/log-file.ts';
@@ -32,6 +33,7 @@ import type { RaftDriver } from './replication/raft-driver.ts';
 import { serveSocket } from './server.ts';
 import type { ManagerService } from './service.ts';
 import { StoreState } from './store/state.ts';
+import { upgradeStateFormat } from './store/state-format-upgrade.ts';
 import { Store } from './store/store.ts';
 
 export interface ManagerOptions {
@@ -119,19 +121,24 @@ async function runOn(
   ]);
   try {
     logger.info({ node: nodeId, index: log.appliedIndex }, 'serving');
-    const services = [...leaderServices(leadership, find, remoteCaller), raft(log, store), incarnationService(store)];
+    const services = [...leaderServices(leadership, find, remoteCaller), raft(log, store), peerStatusService(store)];
     const known = knownNodes(store, identity);
     const listener = { identity, services, known, clock, logger: logger.child({ component: 'listener' }) };
     // Keys that can't be kept as the cluster wants them are a disk that can't be written.
     const following = followClusterLock({ store, keys, logger }, signal).catch((error: unknown) =>
       onFailure(toGantryError(error)),
     );
-    const parts = [leadership.run(signal), following];
+    const askPeers = peersOf({ ...options, log, connect: (peer) => connectManager(ManagerPeerClient, peer, identity) });
+    const parts = [
+      leadership.run(signal),
+      following,
+      upgradeStateFormat({ ...options, store, log, askPeers }, signal),
+      watchOthers({ ...options, store, askPeers }, options, signal),
+    ];
     if (address !== '') {
       parts.push(
         listenForNodes({ ...listener, advertiseAddr: address }, signal),
         announce(log, identity, options, signal),
-        watchOthers({ log, store, identity }, options, signal),
       );
     }
     await Promise.all(parts);
@@ -163,14 +170,9 @@ function announce(
 }
 
 /** A manager that the cluster has left behind begins anew, if it is still to be one: the others take it in. */
-async function watchOthers(
-  { log, store, identity }: Pick<Parts, 'log' | 'store' | 'identity'>,
-  options: ManagerOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const connect = (manager: string) => connectManager(ManagerPeerClient, manager, identity);
+async function watchOthers(watched: IncarnationOptions, options: ManagerOptions, signal: AbortSignal): Promise<void> {
   try {
-    await watchIncarnation({ ...options, log, store, connect }, signal);
+    await watchIncarnation(watched, signal);
   } catch (error) {
     if (options.join.length > 0) removeLog(logDir(options));
     options.onFailure(toGantryError(error));
