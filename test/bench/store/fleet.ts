@@ -1,6 +1,12 @@
 /** A large cluster's objects: services of equal size, their tasks spread over the nodes, all running. */
 import { randomBytes } from 'node:crypto';
+import { networkType } from '../../../manager/store/network.ts';
+import { nodeType } from '../../../manager/store/node.ts';
+import type { AnyObject } from '../../../manager/store/objects.ts';
+import { type ServiceObject, serviceType } from '../../../manager/store/service.ts';
+import { NO_TASK_STATUS, type TaskObject, taskType } from '../../../manager/store/task.ts';
 import {
+  MountType,
   NodeAvailability,
   NodeRole,
   NodeState,
@@ -8,11 +14,6 @@ import {
   TaskState,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../../proto/ids.ts';
-import { networkType } from '../../../manager/store/network.ts';
-import { nodeType } from '../../../manager/store/node.ts';
-import type { AnyObject } from '../../../manager/store/objects.ts';
-import { type ServiceObject, serviceType } from '../../../manager/store/service.ts';
-import { NO_TASK_STATUS, type TaskObject, taskType } from '../../../manager/store/task.ts';
 
 export interface FleetSize {
   readonly tasks: number;
@@ -31,7 +32,8 @@ export function* fleet(size: FleetSize): Generator<AnyObject, void, undefined> {
   for (const [number, nodeId] of nodeIds.entries()) yield nodeObject(nodeId, number);
   for (let number = 0; number < size.services; number += 1) {
     const network = networkObject(number);
-    const replicas = Math.floor(((number + 1) * size.tasks) / size.services) - Math.floor((number * size.tasks) / size.services);
+    const replicas =
+      Math.floor(((number + 1) * size.tasks) / size.services) - Math.floor((number * size.tasks) / size.services);
     const service = serviceObject(number, replicas, network.object.id, size.kind);
     yield network;
     yield { kind: 'service', object: service };
@@ -91,7 +93,7 @@ function serviceObject(number: number, replicas: number, network: string, kind: 
     image: 'registry.example.com/team/web:1.27.3',
     env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'LOG_LEVEL=info', `DATABASE_URL=postgres://db.stack${number}/web`],
     labels: { ...labels, 'com.example.tier': 'front' },
-    mounts: [{ type: 2, source: `stack${number}_data`, target: '/var/lib/web' }],
+    mounts: [{ type: MountType.VOLUME, source: `stack${number}_data`, target: '/var/lib/web' }],
   };
   return serviceType.complete({
     id: id(),

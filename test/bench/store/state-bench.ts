@@ -3,10 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import pino from 'pino';
-import { type StoreAction, StoreActionKind, StoreTransaction } from '../../../proto/generated/gantry/v1/store.ts';
 import { type AnyObject, toWire } from '../../../manager/store/objects.ts';
 import { StoreState } from '../../../manager/store/state.ts';
 import type { TaskObject } from '../../../manager/store/task.ts';
+import { type StoreAction, StoreActionKind, StoreTransaction } from '../../../proto/generated/gantry/v1/store.ts';
 import { type FleetSize, fleet } from './fleet.ts';
 import { measured, pausesText } from './pause-meter.ts';
 
@@ -95,7 +95,9 @@ async function run(size: FleetSize): Promise<void> {
   const ids = state.committed.find('task', { by: 'all' }).map((task) => task.id);
   const updates = await measured(() => applyUpdates(state, ids, index + 1, UPDATES));
   index += UPDATES;
-  print(`  apply      ${((UPDATES / updates.result) * 1000).toFixed(0)} status updates/s; ${pausesText(updates.pauses)}`);
+  print(
+    `  apply      ${((UPDATES / updates.result) * 1000).toFixed(0)} status updates/s; ${pausesText(updates.pauses)}`,
+  );
 
   const alone = await measured(() => state.snapshot());
   const megabytes = (alone.result.byteLength / 1e6).toFixed(1);
