@@ -15,12 +15,13 @@ export class RecordingState implements StateMachine {
     this.entries.push({ index, text: Buffer.from(data).toString() });
   }
 
-  snapshot(): Uint8Array {
-    return Buffer.from(JSON.stringify(this.entries));
+  snapshot(): Promise<Uint8Array> {
+    return Promise.resolve(Buffer.from(JSON.stringify(this.entries)));
   }
 
-  restore(index: number, data: Uint8Array): void {
+  restore(index: number, data: Uint8Array): Promise<void> {
     this.restoredFrom = index;
     this.entries.splice(0, this.entries.length, ...JSON.parse(Buffer.from(data).toString()));
+    return Promise.resolve();
   }
 }
