@@ -12,7 +12,15 @@ import { RawNode, type Ready } from '../raft/raw-node.ts';
 import { Applier } from './applier.ts';
 import type { DurableLog } from './durable-log.ts';
 import { encodeLogEntry } from './log-entry.ts';
-import { additionOf, isMember, isVoter, learnerToPromote, promotionOf, removalOf, removalProblem } from './membership.ts';
+import {
+  additionOf,
+  isMember,
+  isVoter,
+  learnerToPromote,
+  promotionOf,
+  removalOf,
+  removalProblem,
+} from './membership.ts';
 import { Peers } from './peers/peers.ts';
 import type { PeerAddress, SnapshotTransfer, Transport } from './peers/transport.ts';
 import { notLeader, Proposals } from './proposals.ts';
@@ -174,7 +182,10 @@ export class RaftDriver implements ReplicatedLog {
     const target = to ?? this.#furthestVoter();
     if (target === this.#options.nodeId) return;
     if (target === undefined || !isVoter(this.#applier.configuration, target)) {
-      throw new GantryError('WRONG_STATE', `leadership cannot go to ${target ?? 'another manager'}: it has no vote, or can't be reached`);
+      throw new GantryError(
+        'WRONG_STATE',
+        `leadership cannot go to ${target ?? 'another manager'}: it has no vote, or can't be reached`,
+      );
     }
     this.#do(() => this.#raw.transferLeadership(target));
     await this.#whenLeads(target);
@@ -235,7 +246,11 @@ export class RaftDriver implements ReplicatedLog {
     // Not at once: what comes in the same turn goes into the same batch.
     await undefined;
     while (this.#ended === undefined) {
-      this.#proposals.submit((data) => this.#raw.propose(data) === 'accepted', this.#raw.lastIndex, this.#raw.hardState.term);
+      this.#proposals.submit(
+        (data) => this.#raw.propose(data) === 'accepted',
+        this.#raw.lastIndex,
+        this.#raw.hardState.term,
+      );
       if (!this.#raw.hasReady()) return;
       await this.#process(this.#raw.ready());
     }
@@ -247,7 +262,8 @@ export class RaftDriver implements ReplicatedLog {
     await this.#persist(ready);
     this.#send(ready.messages.filter(({ type }) => !EARLY.has(type)));
     if (ready.snapshot !== undefined) await this.#applier.restore();
-    for (const entry of ready.committedEntries) this.#applier.apply(entry, (change) => this.#raw.applyConfigChange(change));
+    for (const entry of ready.committedEntries)
+      this.#applier.apply(entry, (change) => this.#raw.applyConfigChange(change));
     this.#peers.set(this.#applier.peers);
     for (const { context, index } of ready.readStates) this.#reads.answered(Buffer.from(context).toString(), index);
     this.#raw.advance();

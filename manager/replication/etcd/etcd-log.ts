@@ -119,6 +119,8 @@ export class EtcdLog implements ReplicatedLog {
 
   async readBarrier(): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended;
+    const cutOff = this.#cutOff;
+    if (cutOff !== undefined) throw cutOff;
     if (!this.#election.isMember) throw notMember(this.#options.nodeId, this.#options.connection.name);
     await this.#applier.reached(await this.#end.read(), PATIENCE_MS);
   }
@@ -202,7 +204,12 @@ export class EtcdLog implements ReplicatedLog {
   }
 
   #whyNotLeading(): GantryError {
-    return (this.#lease.id === undefined ? this.#lease.problem : undefined) ?? notLeader();
+    return this.#cutOff ?? notLeader();
+  }
+
+  /** Why etcd can't be reached, when that has been so for as long as the lease lasts. */
+  get #cutOff(): GantryError | undefined {
+    return this.#lease.id === undefined ? this.#lease.problem : undefined;
   }
 
   #noteElection(): void {
