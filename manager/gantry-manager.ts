@@ -1,21 +1,21 @@
-/** The manager's program: the desired state of the cluster, and the loops that bring it about. */
+/** The manager's program: its flags, its pid file, and how it ends. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pino from 'pino';
+import { grpcTarget, parseNodeAddress } from '../proto/address.ts';
 import { errorLine, type GantryError, toGantryError } from '../proto/errors.ts';
 import { systemClock } from './clock.ts';
-import { LeadershipRunner } from './leadership.ts';
-import { openReplicatedLog } from './replication/open.ts';
-import { serve } from './server.ts';
-import { StoreState } from './store/state.ts';
-import { Store } from './store/store.ts';
+import { runManager } from './manager.ts';
 
 interface Flags {
   readonly dataRoot: string;
   readonly execRoot: string;
   readonly nodeId: string;
+  /** IP[:PORT], or empty: then this manager is no other node's. */
+  readonly advertiseAddr: string;
+  readonly join: readonly string[];
   readonly logLevel: string;
   readonly heartbeatPeriodMs: number;
   readonly nodeDownGraceMs: number;
@@ -29,11 +29,14 @@ function parseFlags(argv: readonly string[]): Flags {
     if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('give a number of milliseconds');
     return value;
   };
+  const addresses = (text: string) => text.split(',').map((address) => grpcTarget(parseNodeAddress(address)));
   return new Command('gantry-manager')
     .description('Desired state of a Gantry cluster. Started by gantryd.')
     .option('--data-root <dir>', 'where state that lasts is kept', '/var/lib/gantry')
     .option('--exec-root <dir>', 'where the socket and the pid file are', '/run/gantry')
     .requiredOption('--node-id <id>', 'the id of this node')
+    .option('--advertise-addr <ip[:port]>', 'where other nodes reach this one; none do if left out', '')
+    .option('--join <ip:port,...>', 'managers that take this one in, if it has no log yet', addresses, [])
     .addOption(new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'))
     .option('--heartbeat-period-ms <ms>', 'how often agents report; three missed: down', milliseconds, 5000)
     .option('--node-down-grace-ms <ms>', 'until tasks of a down node are replaced', milliseconds, 15_000)
@@ -43,29 +46,23 @@ function parseFlags(argv: readonly string[]): Flags {
 
 async function main(flags: Flags, signal: AbortSignal): Promise<void> {
   const logger = pino({ name: 'gantry-manager', level: flags.logLevel }, pino.destination({ fd: 2, sync: true }));
-  const pidPath = join(flags.execRoot, 'manager.pid');
   await mkdir(flags.execRoot, { recursive: true, mode: 0o711 });
-  const state = new StoreState(logger.child({ component: 'store' }));
-  const log = await openReplicatedLog({
-    dir: join(flags.dataRoot, 'manager'),
-    nodeId: flags.nodeId,
-    stateMachine: state,
-    logger: logger.child({ component: 'replication' }),
+  const pidPath = join(flags.execRoot, 'manager.pid');
+  const { advertiseAddr } = flags;
+  const options = {
+    ...flags,
+    address: advertiseAddr === '' ? '' : grpcTarget(parseNodeAddress(advertiseAddr)),
+    socketPath: join(flags.execRoot, 'manager.sock'),
+    clock: systemClock,
+    random: randomBytes,
+    logger,
     onFailure: endAtOnce,
-  });
+    // Only then: the log's lock says that no other manager runs on this data root.
+    onOpened: () => writePid(pidPath),
+  };
   try {
-    // Only now: the log's lock says that no other manager runs on this data root.
-    await writePid(pidPath);
-    const store = new Store(state, log, systemClock);
-    const { nodeId, heartbeatPeriodMs, nodeDownGraceMs } = flags;
-    const common = { store, log, nodeId, heartbeatPeriodMs, nodeDownGraceMs, logger };
-    const leadership = new LeadershipRunner({ ...common, clock: systemClock, random: randomBytes });
-    const server = await serve(join(flags.execRoot, 'manager.sock'), leadership);
-    logger.info({ node: flags.nodeId, index: log.appliedIndex }, 'serving');
-    await leadership.run(signal);
-    await server.close();
+    await runManager(options, signal);
   } finally {
-    await log.close();
     await rm(pidPath, { force: true });
   }
 }

@@ -5,16 +5,20 @@ import type { RandomBytes } from '../proto/ids.ts';
 import { allocatorLoop } from './allocator/allocator.ts';
 import type { ApiContext } from './api/context.ts';
 import { bootstrap } from './bootstrap.ts';
+import { CertificateAuthority } from './ca/authority.ts';
 import type { Clock } from './clock.ts';
 import { type ControlLoop, runControlLoop } from './control-loop.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
+import type { LiveIdentity } from './identity.ts';
 import { dependenciesLoop } from './orchestrator/dependencies/dependencies.ts';
 import { globalLoop } from './orchestrator/global/global.ts';
 import { reaperLoop } from './orchestrator/reaper/reaper.ts';
 import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
 import { updateLoop } from './orchestrator/update/update.ts';
+import { quorumLoss } from './replication/quorum-loss.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
+import { runRoleLoop } from './roles/role-loop.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
 import type { Store } from './store/store.ts';
 
@@ -22,6 +26,7 @@ export interface LeadershipOptions {
   readonly store: Store;
   readonly log: ReplicatedLog;
   readonly nodeId: string;
+  readonly identity: Pick<LiveIdentity, 'current' | 'replace'>;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
@@ -34,40 +39,56 @@ export interface LeadershipOptions {
 export interface Term {
   readonly dispatcher: Dispatcher;
   readonly api: ApiContext;
+  readonly authority: CertificateAuthority;
 }
+
+/** The manager that answers. */
+export type Leader =
+  | { readonly kind: 'here'; readonly term: Term }
+  | { readonly kind: 'elsewhere'; readonly nodeId: string };
 
 /** A request that comes before there is a leader waits this long for one. */
 const PATIENCE_MS = 10_000;
 
 export class LeadershipRunner {
   readonly #options: LeadershipOptions;
-  readonly #waiting = new Set<(term: Term) => void>();
+  readonly #waiting = new Set<() => void>();
   #term: Term | undefined;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
   }
 
-  /** The present term's parts; waits for leadership. Throws UNAVAILABLE when another manager leads, or none does. */
+  /** The present term's parts; waits for leadership. UNAVAILABLE, with why, when another manager leads, or none does. */
   async term(signal: AbortSignal): Promise<Term> {
-    if (this.#term !== undefined) return this.#term;
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const term = await new Promise<Term | undefined>((resolve) => {
-      const settle = (found: Term | undefined) => {
-        this.#waiting.delete(settle);
-        limit.removeEventListener('abort', giveUp);
-        resolve(found);
-      };
-      const giveUp = () => settle(undefined);
-      this.#waiting.add(settle);
-      limit.addEventListener('abort', giveUp, { once: true });
-    });
-    if (term !== undefined) return term;
-    const { leaderId } = this.#options.log.leadership();
-    const who = leaderId === undefined ? 'the cluster has no leader' : `the cluster is led by node ${leaderId}`;
-    throw new GantryError('UNAVAILABLE', `this manager does not lead: ${who}`, {
+    const leader = await this.leader(signal);
+    if (leader.kind === 'here') return leader.term;
+    throw new GantryError('UNAVAILABLE', `this manager does not lead: the cluster is led by node ${leader.nodeId}`, {
       hint: 'try again, or ask the leader',
     });
+  }
+
+  /** Who answers calls now; waits until somebody does. UNAVAILABLE, with why, when nobody does in time. */
+  async leader(signal: AbortSignal): Promise<Leader> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+    while (!limit.aborted) {
+      if (this.#term !== undefined) return { kind: 'here', term: this.#term };
+      const { leaderId } = this.#options.log.leadership();
+      if (leaderId !== undefined && leaderId !== this.#options.nodeId) return { kind: 'elsewhere', nodeId: leaderId };
+      await this.#changed(limit);
+    }
+    throw quorumLoss(this.#options.log.members());
+  }
+
+  /** Resolves when this manager's term begins, when leadership goes elsewhere, or when the signal aborts. */
+  async #changed(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const unsubscribe = this.#options.log.onLeadership(() => resolve());
+    this.#waiting.add(resolve);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    unsubscribe();
+    this.#waiting.delete(resolve);
   }
 
   /** Leads whenever the log says so, until the signal aborts. */
@@ -101,14 +122,13 @@ export class LeadershipRunner {
   /** Until the signal aborts; when one part fails, the others end too. */
   async #runParts(over: AbortController, signal: AbortSignal): Promise<void> {
     const { store, nodeId, clock, random, logger, log, heartbeatPeriodMs, nodeDownGraceMs } = this.#options;
-    await bootstrap(store, nodeId, random);
-    const dispatcher = new Dispatcher({
-      store,
-      clock,
-      random,
-      heartbeatPeriodMs,
-      logger: logger.child({ component: 'dispatcher' }),
-    });
+    const { identity } = this.#options;
+    await bootstrap(store, nodeId, random, clock.now());
+    const managers = () => log.members().map(({ id, address }) => ({ nodeId: id, address }));
+    const authority = new CertificateAuthority({ store, clock, managers, logger: logger.child({ component: 'ca' }) });
+    if (identity.current === undefined) await identity.replace(await authority.issueOwn(nodeId));
+    const dispatcherLogger = logger.child({ component: 'dispatcher' });
+    const dispatcher = new Dispatcher({ store, clock, random, managers, heartbeatPeriodMs, logger: dispatcherLogger });
     const loops: ControlLoop[] = [
       replicatedLoop(random),
       globalLoop(random),
@@ -122,11 +142,12 @@ export class LeadershipRunner {
     const parts = [
       ...loops.map((loop) => runControlLoop(loop, { store, clock, logger }, signal)),
       dispatcher.run(signal),
+      runRoleLoop({ store, log, clock, nodeId, logger: logger.child({ component: 'roles' }) }, signal),
     ];
     const leaderNodeId = () => log.leadership().leaderId ?? '';
-    const api = { store, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId };
-    this.#term = { dispatcher, api };
-    for (const settle of [...this.#waiting]) settle(this.#term);
+    const api = { store, log, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId };
+    this.#term = { dispatcher, api, authority };
+    for (const settle of [...this.#waiting]) settle();
     logger.info({ term: log.leadership().term }, 'leading');
     try {
       await Promise.all(parts);

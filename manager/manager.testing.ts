@@ -5,16 +5,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { connectClient } from '../proto/client.ts';
+import { freePort } from '../proto/free-port.testing.ts';
 import { ControlClient } from '../proto/generated/gantry/v1/control.ts';
+import { identityDir } from '../proto/identity-files.ts';
 import { systemClock } from './clock.ts';
+import { localCaller, remoteCaller } from './forwarding/caller.ts';
+import type { Router } from './forwarding/forwarded-service.ts';
+import { LiveIdentity } from './identity.ts';
+import { knownNodes } from './known-nodes.ts';
+import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
-import { serve } from './server.ts';
+import { listenForNodes } from './remote-listener.ts';
+import { serveSocket } from './server.ts';
 import { MemoryLog } from './store/memory-log.testing.ts';
 import { StoreState } from './store/state.ts';
 import { Store } from './store/store.ts';
 
 export interface RunningManager {
   readonly store: Store;
+  readonly log: MemoryLog;
   readonly client: ControlClient;
   stop(): Promise<void>;
 }
@@ -24,12 +33,16 @@ export class ManagerHost {
   readonly entries: Uint8Array[] = [];
   readonly dir: string;
 
-  private constructor(dir: string) {
+  /** That it listens on for other nodes, on the loopback address. */
+  readonly port: number;
+
+  private constructor(dir: string, port: number) {
     this.dir = dir;
+    this.port = port;
   }
 
   static async create(): Promise<ManagerHost> {
-    return new ManagerHost(await mkdtemp(join(tmpdir(), 'gantry-manager-test-')));
+    return new ManagerHost(await mkdtemp(join(tmpdir(), 'gantry-manager-test-')), await freePort());
   }
 
   get socketPath(): string {
@@ -40,6 +53,8 @@ export class ManagerHost {
     const logger = pino({ level: process.env.GANTRY_TEST_LOG ?? 'silent' }, pino.destination(2));
     const state = new StoreState(logger);
     const log = new MemoryLog(this.nodeId, state, this.entries);
+    const identity = new LiveIdentity(identityDir(this.dir), logger);
+    identity.watch();
     const store = new Store(state, log, systemClock);
     const leadership = new LeadershipRunner({
       store,
@@ -48,21 +63,36 @@ export class ManagerHost {
       heartbeatPeriodMs,
       nodeDownGraceMs: 100,
       nodeId: this.nodeId,
+      identity,
       clock: systemClock,
       random: randomBytes,
     });
-    const server = await serve(this.socketPath, leadership);
+    const here: Router = () => Promise.resolve({ kind: 'here' });
+    const server = await serveSocket(this.socketPath, leaderServices(leadership, here, localCaller));
     const over = new AbortController();
+    const listening = listenForNodes(
+      {
+        advertiseAddr: `127.0.0.1:${this.port}`,
+        identity,
+        services: leaderServices(leadership, here, remoteCaller),
+        known: knownNodes(store, identity),
+        clock: systemClock,
+        logger,
+      },
+      over.signal,
+    );
     const running = leadership.run(over.signal);
     const client = connectClient(ControlClient, { kind: 'unix', path: this.socketPath });
     const stop = async () => {
       client.close();
       over.abort();
       await running;
+      await listening;
+      identity.close();
       await server.close();
       await log.close();
     };
-    return { store, client, stop };
+    return { store, log, client, stop };
   }
 
   async remove(): Promise<void> {

@@ -118,5 +118,6 @@ export function node(id: string, options: NodeOptions = {}): NodeObject {
       address: '192.0.2.1',
       stateSinceMs: options.stateSinceMs ?? 0,
     },
+    joinedKey: Buffer.alloc(0),
   });
 }

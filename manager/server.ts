@@ -1,17 +1,10 @@
-/** A manager's gRPC server on its socket: Control for clients, Dispatcher for agents. */
+/** A manager's gRPC servers: on its own socket for this host's root, and on the cluster's port for other nodes. */
 import { chmod, rm } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { grpcTarget } from '../proto/address.ts';
 import { MAX_MESSAGE_BYTES } from '../proto/client.ts';
-import { ControlService } from '../proto/generated/gantry/v1/control.ts';
-import {
-  DispatcherService,
-  type SessionRequest,
-  type SessionResponse,
-  type TunnelFrame,
-} from '../proto/generated/gantry/v1/dispatcher.ts';
-import { type BidiHandler, bidiMethod } from '../proto/server.ts';
-import { controlServer } from './api/control.ts';
-import type { LeadershipRunner } from './leadership.ts';
+import { GantryError } from '../proto/errors.ts';
+import type { ManagerService } from './service.ts';
 
 const OPTIONS = {
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
@@ -26,41 +19,64 @@ export interface ManagerServer {
 }
 
 /** Listens on a unix socket that only root may use. Removes a stale one of a manager that was killed. */
-export async function serve(socketPath: string, leadership: LeadershipRunner): Promise<ManagerServer> {
-  const server = new Server(OPTIONS);
-  server.addService(
-    ControlService,
-    controlServer(async (signal) => (await leadership.term(signal)).api),
-  );
-  const session: BidiHandler<SessionRequest, SessionResponse> = async function* (requests, signal) {
-    yield* (await leadership.term(signal)).dispatcher.session(requests, signal);
-  };
-  const tunnel: BidiHandler<TunnelFrame, TunnelFrame> = async function* (frames, signal) {
-    yield* (await leadership.term(signal)).dispatcher.tunnel(frames, signal);
-  };
-  server.addService(DispatcherService, { session: bidiMethod(session), tunnel: bidiMethod(tunnel) });
+export async function serveSocket(socketPath: string, services: readonly ManagerService[]): Promise<ManagerServer> {
+  const server = newServer(services);
   await rm(socketPath, { force: true });
-  await bind(server, socketPath);
-  return { close: () => close(server, socketPath) };
+  await bindSocket(server, socketPath);
+  const closeSocket = async () => {
+    await close(server);
+    await rm(socketPath, { force: true });
+  };
+  return { close: closeSocket };
 }
 
-async function bind(server: Server, socketPath: string): Promise<void> {
+/** Listens for other nodes; the services are `guarded`. PORT_IN_USE when somebody else does. */
+export async function servePort(
+  address: { readonly host: string; readonly port: number },
+  credentials: ServerCredentials,
+  services: readonly ManagerService[],
+): Promise<ManagerServer> {
+  const server = newServer(services);
+  const target = grpcTarget({ kind: 'tcp', ...address });
+  try {
+    await bind(server, target, credentials);
+  } catch (cause) {
+    server.forceShutdown();
+    throw new GantryError('PORT_IN_USE', `cannot listen on ${target} for the cluster's other nodes`, {
+      hint: 'stop what holds the port',
+      cause,
+    });
+  }
+  return { close: () => close(server) };
+}
+
+function newServer(services: readonly ManagerService[]): Server {
+  const server = new Server(OPTIONS);
+  for (const { definition, implementation } of services) server.addService(definition, implementation);
+  return server;
+}
+
+async function bindSocket(server: Server, socketPath: string): Promise<void> {
   // The socket must never be open to others, not even between bind and chmod.
   const umask = process.umask(0o177);
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) => {
-        if (error === null) resolve();
-        else reject(error);
-      });
-    });
+    await bind(server, `unix:${socketPath}`, ServerCredentials.createInsecure());
   } finally {
     process.umask(umask);
   }
   await chmod(socketPath, 0o600);
 }
 
-async function close(server: Server, socketPath: string): Promise<void> {
+function bind(server: Server, target: string, credentials: ServerCredentials): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(target, credentials, (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+}
+
+async function close(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     const force = setTimeout(() => server.forceShutdown(), SHUTDOWN_MS);
     server.tryShutdown(() => {
@@ -68,5 +84,4 @@ async function close(server: Server, socketPath: string): Promise<void> {
       resolve();
     });
   });
-  await rm(socketPath, { force: true });
 }

@@ -1,4 +1,5 @@
 /** Addresses that a daemon listens on and a client dials: unix:///path and tcp://host:port. */
+import { isIP } from 'node:net';
 import { GantryError } from './errors.ts';
 
 export type Address =
@@ -25,6 +26,13 @@ export function parseAddress(text: string): Address {
     });
   }
   return { kind: 'tcp', host: host.replace(/^\[|\]$/g, ''), port };
+}
+
+/** IP[:PORT] of a node as IP and port. Throws INVALID_ARGUMENT. */
+export function parseNodeAddress(text: string): { readonly kind: 'tcp'; readonly host: string; readonly port: number } {
+  const address = parseAddress(`tcp://${isIP(text) === 6 ? `[${text}]` : text}`);
+  if (address.kind === 'tcp' && isIP(address.host) !== 0) return address;
+  throw new GantryError('INVALID_ARGUMENT', `invalid address "${text}"`, { hint: 'write IP or IP:PORT' });
 }
 
 /** The address as gRPC names a target. */

@@ -18,6 +18,12 @@ export function newObjectId(random: RandomBytes): string {
   return value.toString(36).padStart(27, '0').slice(-25);
 }
 
+const OBJECT_ID = /^[0-9a-z]{25}$/;
+
+export function isObjectId(text: string): boolean {
+  return OBJECT_ID.test(text);
+}
+
 export function newContainerId(random: RandomBytes): ContainerId {
   return random(32).toString('hex') as ContainerId;
 }

@@ -109,6 +109,7 @@ export class ClusterNode implements ClusterService {
       nodeId: this.#membership?.nodeId ?? '',
       manager: this.#membership !== undefined,
       connected: state?.connected ?? false,
+      managers: [],
       error: state === undefined || state.connected ? '' : state.error,
     };
   }

@@ -3,10 +3,12 @@ import type { Logger } from 'pino';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { Clock } from '../clock.ts';
 import type { EngineCalls } from '../dispatcher/dispatcher.ts';
+import type { ReplicatedLog } from '../replication/replicated-log.ts';
 import type { Store } from '../store/store.ts';
 
 export interface ApiContext {
   readonly store: Store;
+  readonly log: Pick<ReplicatedLog, 'members' | 'removeMember'>;
   readonly engines: EngineCalls;
   readonly clock: Clock;
   readonly random: RandomBytes;

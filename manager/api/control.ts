@@ -1,8 +1,9 @@
 /** The Control service: each method by name, as plain functions. */
-import type { ControlServer } from '../../proto/generated/gantry/v1/control.ts';
-import { type ServerStreamHandler, serverStreamMethod, unaryMethod } from '../../proto/server.ts';
+import type { LocalHandlers } from '../forwarding/forwarded-service.ts';
+import { clusterInspect, clusterJoinToken } from './cluster.ts';
 import type { ApiContext } from './context.ts';
-import { clusterInspect, configList, networkList, nodeList, secretList } from './listings.ts';
+import { configList, networkList, secretList } from './listings.ts';
+import { nodeInspect, nodeList, nodeRemove, nodeUpdate } from './nodes.ts';
 import { serviceLogs } from './service-logs.ts';
 import { serviceList, serviceRemove, serviceScale, taskList } from './services.ts';
 import { stackDeploy, stackRemove } from './stack-deploy.ts';
@@ -17,20 +18,24 @@ type Method<Request, Response> = (
   signal: AbortSignal,
 ) => Response | Promise<Response>;
 
-export function controlServer(context: ContextProvider): ControlServer {
-  const unary = <Request, Response>(method: Method<Request, Response>) =>
-    unaryMethod<Request, Response>(async (request, signal) => method(await context(signal), request, signal));
+export function controlHandlers(context: ContextProvider): LocalHandlers {
+  const unary =
+    <Request, Response>(method: Method<Request, Response>) =>
+    async (request: Request, signal: AbortSignal) =>
+      method(await context(signal), request, signal);
   const stream = <Request, Response>(
     method: (context: ApiContext, request: Request, signal: AbortSignal) => AsyncIterable<Response>,
-  ) => {
-    const handler: ServerStreamHandler<Request, Response> = async function* (request, signal) {
+  ) =>
+    async function* (request: Request, signal: AbortSignal) {
       yield* method(await context(signal), request, signal);
     };
-    return serverStreamMethod(handler);
-  };
   return {
     clusterInspect: unary(clusterInspect),
+    clusterJoinToken: unary(clusterJoinToken),
     nodeList: unary(nodeList),
+    nodeInspect: unary(nodeInspect),
+    nodeUpdate: unary(nodeUpdate),
+    nodeRemove: unary(nodeRemove),
     stackDeploy: unary(stackDeploy),
     stackRemove: unary(stackRemove),
     serviceList: unary(serviceList),

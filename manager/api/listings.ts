@@ -1,26 +1,10 @@
-/** ClusterInspect, NodeList, NetworkList, SecretList, ConfigList. */
-import { GantryError } from '../../proto/errors.ts';
+/** NetworkList, SecretList, ConfigList. */
 import type {
-  ClusterInspectResponse,
   ConfigListResponse,
   NetworkListResponse,
-  NodeListResponse,
   SecretListResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
-import { nodeName } from '../store/node.ts';
 import type { ApiContext } from './context.ts';
-
-export function clusterInspect(context: ApiContext): ClusterInspectResponse {
-  const [cluster] = context.store.view((read) => read.find('cluster', { by: 'all' }));
-  if (cluster === undefined) throw new GantryError('UNAVAILABLE', 'the cluster is being set up');
-  return { cluster, leaderNodeId: context.leaderNodeId(), nodeId: context.nodeId };
-}
-
-export function nodeList(context: ApiContext): NodeListResponse {
-  const nodes = context.store.view((read) => read.find('node', { by: 'all' }));
-  nodes.sort((a, b) => (nodeName(a) < nodeName(b) ? -1 : 1));
-  return { nodes, leaderNodeId: context.leaderNodeId() };
-}
 
 export function networkList({ store }: ApiContext): NetworkListResponse {
   return { networks: byName(store.view((read) => read.find('network', { by: 'all' }))) };

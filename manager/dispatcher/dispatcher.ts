@@ -1,10 +1,18 @@
 /** The sessions of all agents: tells each what it must run, takes what is so, and notices when one falls silent. */
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
-import type { SessionRequest, SessionResponse, TunnelFrame } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import { NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import type {
+  ManagerAddress,
+  Membership,
+  SessionHello,
+  SessionRequest,
+  SessionResponse,
+  TunnelFrame,
+} from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { Node, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
 import type { Clock } from '../clock.ts';
+import type { Caller } from '../forwarding/caller.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import { assignmentsFor } from './assignments.ts';
@@ -21,7 +29,11 @@ export interface DispatcherOptions {
   readonly random: RandomBytes;
   readonly logger: Logger;
   readonly heartbeatPeriodMs: number;
+  /** Where the cluster's managers are. */
+  managers(): readonly ManagerAddress[];
 }
+
+const MANAGERS_PERIOD_MS = 1000;
 
 /** What the API needs of it: calls to the engines of nodes. */
 export interface EngineCalls {
@@ -51,20 +63,26 @@ export class Dispatcher implements EngineCalls {
   /** Until the signal aborts; then all sessions have ended. */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      await Promise.all([this.#followStore(signal), this.#watchLiveness(signal)]);
+      await Promise.all([this.#followStore(signal), this.#watchLiveness(signal), this.#watchManagers(signal)]);
     } finally {
       for (const session of this.#sessions.values()) session.end();
     }
   }
 
-  /** The Session call of an agent. */
-  async *session(requests: AsyncIterable<SessionRequest>, signal: AbortSignal): AsyncGenerator<SessionResponse> {
+  /** The Session call of an agent. PERMISSION_DENIED when it isn't the agent of the node that it says. */
+  async *session(
+    requests: AsyncIterable<SessionRequest>,
+    signal: AbortSignal,
+    caller: Caller,
+  ): AsyncGenerator<SessionResponse> {
     const { store, clock, random, heartbeatPeriodMs, logger } = this.#options;
     const iterator = requests[Symbol.asyncIterator]();
-    const first = await iterator.next();
-    const hello = first.done === true ? undefined : first.value.message;
-    if (hello?.$case !== 'hello') throw new GantryError('INVALID_ARGUMENT', 'session: the first message must be hello');
-    const node = await registerNode(store, hello.value, clock.now());
+    const hello = await readHello(iterator);
+    if (!speaksFor(caller, hello.nodeId)) {
+      logger.warn({ caller, node: hello.nodeId }, 'session refused');
+      throw new GantryError('PERMISSION_DENIED', `session: the caller is not node ${hello.nodeId}`);
+    }
+    const node = await registerNode(store, hello, clock.now());
     const session = new Session(newObjectId(random), node.id);
     // An agent that comes again has lost its old session, whether or not that has noticed.
     this.#sessions.get(node.id)?.end();
@@ -77,7 +95,10 @@ export class Dispatcher implements EngineCalls {
     logger.info({ node: node.id, session: session.id }, 'session opened');
     try {
       yield { message: { $case: 'welcome', value: { sessionId: session.id, heartbeatPeriodMs, node } } };
-      yield* session.responses(() => store.view((read) => assignmentsFor(read, node.id, this.#endpoints.all())));
+      yield* session.responses({
+        membership: () => this.#membership(node.id),
+        assignments: () => store.view((read) => assignmentsFor(read, node.id, this.#endpoints.all())),
+      });
     } finally {
       session.end();
       if (this.#sessions.get(node.id) === session) this.#sessions.delete(node.id);
@@ -86,8 +107,8 @@ export class Dispatcher implements EngineCalls {
   }
 
   /** The Tunnel call of an agent. */
-  tunnel(frames: AsyncIterable<TunnelFrame>, signal: AbortSignal): AsyncIterable<TunnelFrame> {
-    return this.#tunnels.serve(frames, signal);
+  tunnel(frames: AsyncIterable<TunnelFrame>, signal: AbortSignal, caller: Caller): AsyncIterable<TunnelFrame> {
+    return this.#tunnels.serve(frames, signal, (nodeId) => speaksFor(caller, nodeId));
   }
 
   openStream(
@@ -124,8 +145,8 @@ export class Dispatcher implements EngineCalls {
     const { store, clock, logger } = this.#options;
     if (message?.$case === 'applied') {
       logger.debug({ node: session.nodeId, version: message.value.version }, 'assignments applied');
-      return;
     }
+    if (message?.$case === 'leaving') this.#nodeLeaves(session);
     if (message?.$case !== 'statuses') return;
     // Not awaited, so that the next batch can join the same log entry; the store keeps their order.
     writeStatuses(store, session.nodeId, message.value.updates, clock.now(), logger).then(
@@ -142,7 +163,7 @@ export class Dispatcher implements EngineCalls {
 
   async #followStore(signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    const watch = store.watch({ kinds: ['task', 'service', 'network', 'secret', 'config'] });
+    const watch = store.watch({ kinds: ['node', 'task', 'service', 'network', 'secret', 'config'] });
     this.#endpoints = store.view((read) => new EndpointTable(read));
     this.#touchAll();
     try {
@@ -160,7 +181,41 @@ export class Dispatcher implements EngineCalls {
 
   #touchConcerned(event: StoreEvent): void {
     if (event.kind === 'task') this.#sessions.get(event.object.nodeId)?.touch();
+    else if (event.kind === 'node') this.#nodeChanged(event);
     else if (event.kind !== 'service') this.#touchAll();
+  }
+
+  /** One that was removed isn't told anything any more. */
+  #nodeChanged({ change, object }: StoreEvent & { readonly kind: 'node' }): void {
+    const session = this.#sessions.get(object.id);
+    if (change === 'remove') session?.end();
+    else session?.touchMembership();
+  }
+
+  /** What a node has to know of itself, and where the managers are. */
+  #membership(nodeId: string): Membership {
+    const node = this.#options.store.view((read) => read.get('node', nodeId));
+    const own = node && Node.create({ id: node.id, spec: node.spec });
+    return { node: own, managers: [...this.#options.managers()] };
+  }
+
+  /** The managers change without an event in the store: they are looked at this often. */
+  async #watchManagers(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.clock.sleep(MANAGERS_PERIOD_MS, signal);
+      for (const session of this.#sessions.values()) session.touchMembership();
+    }
+  }
+
+  /** Not waiting until it has been silent for long enough. */
+  #nodeLeaves(session: Session): void {
+    const { store, clock, logger } = this.#options;
+    this.#liveness.forget(session.nodeId);
+    session.end();
+    markDown(store, session.nodeId, 'it has left the cluster', clock.now()).catch((error: unknown) => {
+      logger.warn({ err: error, node: session.nodeId }, 'node could not be marked down');
+      this.#liveness.heard(session.nodeId, clock.now());
+    });
   }
 
   #touchAll(): void {
@@ -182,11 +237,23 @@ export class Dispatcher implements EngineCalls {
       for (const nodeId of signal.aborted ? [] : this.#liveness.takeSilent(clock.now())) {
         logger.warn({ node: nodeId }, 'node is silent');
         this.#sessions.get(nodeId)?.end();
-        await markDown(store, nodeId, clock.now()).catch((error: unknown) => {
+        await markDown(store, nodeId, 'no heartbeat from its agent', clock.now()).catch((error: unknown) => {
           logger.warn({ err: error, node: nodeId }, 'node could not be marked down');
           this.#liveness.heard(nodeId, clock.now());
         });
       }
     }
   }
+}
+
+async function readHello(requests: AsyncIterator<SessionRequest>): Promise<SessionHello> {
+  const first = await requests.next();
+  const message = first.done === true ? undefined : first.value.message;
+  if (message?.$case === 'hello') return message.value;
+  throw new GantryError('INVALID_ARGUMENT', 'session: the first message must be hello');
+}
+
+/** A node speaks for itself; root on a manager may speak for any. */
+function speaksFor(caller: Caller, nodeId: string): boolean {
+  return caller.kind === 'administrator' || (caller.kind === 'node' && caller.nodeId === nodeId);
 }

@@ -27,6 +27,11 @@ export class Liveness {
     for (const [nodeId, lastMs] of this.#heard) this.#heard.set(nodeId, lastMs + ms);
   }
 
+  /** The node has gone, and said so. */
+  forget(nodeId: string): void {
+    this.#heard.delete(nodeId);
+  }
+
   /** Forgets and returns the nodes that have been silent for too long. */
   takeSilent(nowMs: number): string[] {
     const silent = [...this.#heard].filter(([, lastMs]) => nowMs - lastMs >= this.#silenceMs).map(([nodeId]) => nodeId);

@@ -27,11 +27,10 @@ export function registerNode(store: Store, hello: SessionHello, nowMs: number): 
   });
 }
 
-export function markDown(store: Store, nodeId: string, nowMs: number): Promise<void> {
+export function markDown(store: Store, nodeId: string, message: string, nowMs: number): Promise<void> {
   return store.update((tx) => {
     const node = tx.get('node', nodeId);
     if (node === undefined || node.status.state === NodeState.DOWN) return;
-    const message = 'no heartbeat from its agent';
     tx.update('node', { ...node, status: { ...node.status, state: NodeState.DOWN, message, stateSinceMs: nowMs } });
   });
 }

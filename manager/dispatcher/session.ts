@@ -1,6 +1,17 @@
 /** One agent's session: what it has been told, and what it is to be told next. */
-import type { AssignmentChange, OpenStream, SessionResponse } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import {
+  type AssignmentChange,
+  Membership,
+  type OpenStream,
+  type SessionResponse,
+} from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { type AssignmentSet, changesBetween, strayTask } from './assignments.ts';
+
+/** What a node is told, as it is now. */
+export interface NodeView {
+  membership(): Membership;
+  assignments(): AssignmentSet;
+}
 
 export class Session {
   readonly id: string;
@@ -9,6 +20,9 @@ export class Session {
   #known: AssignmentSet = new Map();
   #version = 0;
   #stale: boolean = true;
+  #membershipStale: boolean = true;
+  /** As it was last told, encoded. */
+  #membership = Buffer.alloc(0);
   #strays: string[] = [];
   #streams: OpenStream[] = [];
   #wake: (() => void) | undefined;
@@ -21,6 +35,12 @@ export class Session {
   /** What the node must run may have changed. */
   touch(): void {
     this.#stale = true;
+    this.#wake?.();
+  }
+
+  /** The node's role, or the managers, may have changed. */
+  touchMembership(): void {
+    this.#membershipStale = true;
     this.#wake?.();
   }
 
@@ -45,20 +65,33 @@ export class Session {
   }
 
   /** What goes to the agent, until the session ends. Changes that pile up while it is slow go as one message. */
-  async *responses(wanted: () => AssignmentSet): AsyncGenerator<SessionResponse, void, undefined> {
+  async *responses(view: NodeView): AsyncGenerator<SessionResponse, void, undefined> {
     while (!this.ended.aborted) {
       for (const open of this.#streams.splice(0)) yield { message: { $case: 'openStream', value: open } };
+      if (this.#membershipStale) {
+        const membership = this.#nextMembership(view);
+        if (membership !== undefined) yield membership;
+      }
       if (this.#stale || this.#strays.length > 0) {
-        const assignments = this.#nextAssignments(wanted);
+        const assignments = this.#nextAssignments(view);
         if (assignments !== undefined) yield assignments;
       }
       await this.#somethingToSay();
     }
   }
 
-  #nextAssignments(wanted: () => AssignmentSet): SessionResponse | undefined {
+  #nextMembership(view: NodeView): SessionResponse | undefined {
+    this.#membershipStale = false;
+    const value = view.membership();
+    const encoded = Buffer.from(Membership.encode(value).finish());
+    if (encoded.equals(this.#membership)) return undefined;
+    this.#membership = encoded;
+    return { message: { $case: 'membership', value } };
+  }
+
+  #nextAssignments(view: NodeView): SessionResponse | undefined {
     this.#stale = false;
-    const next = wanted();
+    const next = view.assignments();
     const strays = this.#strays.splice(0).map(strayTask);
     const changes: AssignmentChange[] = [...changesBetween(this.#known, next), ...strays];
     const complete = this.#version === 0;
@@ -69,7 +102,8 @@ export class Session {
   }
 
   async #somethingToSay(): Promise<void> {
-    if (this.#stale || this.#strays.length > 0 || this.#streams.length > 0 || this.ended.aborted) return;
+    if (this.#stale || this.#membershipStale || this.#strays.length > 0 || this.#streams.length > 0) return;
+    if (this.ended.aborted) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });

@@ -7,6 +7,7 @@ import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
 const DIAL_TIMEOUT_MS = 10_000;
 
 interface Waiting {
+  readonly nodeId: string;
   readonly requests: AsyncIterable<Uint8Array>;
   accept(frames: AsyncIterator<TunnelFrame>): void;
   /** Aborts when the user's end is done. */
@@ -36,7 +37,7 @@ export class Tunnels {
     const over = new AbortController();
     const ended = AbortSignal.any([signal, over.signal]);
     const accepted = Promise.withResolvers<AsyncIterator<TunnelFrame>>();
-    this.#waiting.set(streamId, { requests, accept: accepted.resolve, signal: ended });
+    this.#waiting.set(streamId, { nodeId, requests, accept: accepted.resolve, signal: ended });
     const fail = () =>
       accepted.reject(new GantryError('UNAVAILABLE', `node ${nodeId} did not answer a call of ${method}`));
     const timeout = setTimeout(fail, DIAL_TIMEOUT_MS);
@@ -54,16 +55,18 @@ export class Tunnels {
     }
   }
 
-  /** The Tunnel call that an agent makes for an OpenStream. */
+  /** The Tunnel call that an agent makes for an OpenStream; `speaksFor`: whether the caller is the agent of a node. */
   async *serve(
     frames: AsyncIterable<TunnelFrame>,
     callSignal: AbortSignal,
+    speaksFor: (nodeId: string) => boolean,
   ): AsyncGenerator<TunnelFrame, void, undefined> {
     const iterator = frames[Symbol.asyncIterator]();
     const first = await iterator.next();
     const frame = first.done === true ? undefined : first.value.frame;
     const waiting = frame?.$case === 'streamId' ? this.#waiting.get(frame.value) : undefined;
-    if (waiting === undefined) throw new GantryError('NOT_FOUND', 'tunnel: nobody waits for this stream');
+    if (waiting === undefined || !speaksFor(waiting.nodeId))
+      throw new GantryError('NOT_FOUND', 'tunnel: nobody waits for this stream');
     waiting.accept(iterator);
     for await (const data of waiting.requests) {
       if (waiting.signal.aborted) return;

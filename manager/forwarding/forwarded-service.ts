@@ -2,34 +2,33 @@
  * A gRPC service that every manager answers: the leader by itself, the others by handing each call on to the leader, as
  * bytes, so that managers of different versions take nothing away from a message.
  */
-import {
-  type Client,
-  type ClientDuplexStream,
-  type handleBidiStreamingCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  Metadata,
-  type MethodDefinition,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
+import type {
+  Client,
+  ClientDuplexStream,
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  MethodDefinition,
+  ServiceDefinition,
+  UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { responses, send, unary } from '../../proto/client.ts';
 import { bidiMethod, serverStreamMethod, unaryMethod } from '../../proto/server.ts';
-import { isPassedOn, metadataFor, type Peer } from '../../proto/tls.ts';
+import { type Caller, type CallerOf, forwardedMetadata } from './caller.ts';
 
 /** Where a call is to be answered. */
 export type Route = { readonly kind: 'here' } | { readonly kind: 'leader'; readonly client: Client };
 
 /**
- * Waits for there to be a leader; rejects with UNAVAILABLE when there is none in time. `passedOn`: another manager thinks
- * that this one leads; if it doesn't, the call goes back instead of around.
+ * Waits for there to be a leader; rejects with UNAVAILABLE when there is none in time. A call that another manager has
+ * forwarded, thinking that this one leads, goes back instead of around if it doesn't.
  */
-export type Router = (passedOn: boolean, signal: AbortSignal) => Promise<Route>;
+export type Router = (caller: Caller, signal: AbortSignal) => Promise<Route>;
 
 /** How this manager answers when it leads; by lower-camel method name, in the kinds of proto/server.ts. */
 export type LocalHandlers = Readonly<Record<string, LocalHandler>>;
 // Each method has types of its own, which meet here only as bytes.
-export type LocalHandler = (request: never, signal: AbortSignal, caller: Peer | undefined) => unknown;
+export type LocalHandler = (request: never, signal: AbortSignal, caller: Caller) => unknown;
 
 type AnyMethod = MethodDefinition<unknown, unknown>;
 
@@ -42,6 +41,7 @@ export function forwardedService(
   service: Readonly<Record<string, unknown>>,
   handlers: LocalHandlers,
   route: Router,
+  callerOf: CallerOf,
 ): ForwardedService {
   const definition: Record<string, MethodDefinition<Buffer, Buffer>> = {};
   const implementation: UntypedServiceImplementation = {};
@@ -50,57 +50,86 @@ export function forwardedService(
     const handler = handlers[name];
     if (handler === undefined) throw new Error(`nobody answers ${method.path}`);
     definition[name] = asBytes(method);
-    if (method.requestStream) implementation[name] = bidi(method, handler, route);
-    else if (method.responseStream) implementation[name] = serverStream(method, handler, route);
-    else implementation[name] = unaryCall(method, handler, route);
+    if (method.requestStream) implementation[name] = bidi(method, handler, route, callerOf);
+    else if (method.responseStream) implementation[name] = serverStream(method, handler, route, callerOf);
+    else implementation[name] = unaryCall(method, handler, route, callerOf);
   }
   return { definition: definition as ServiceDefinition, implementation };
 }
 
-function unaryCall(method: AnyMethod, handler: LocalHandler, route: Router): handleUnaryCall<Buffer, Buffer> {
+function unaryCall(
+  method: AnyMethod,
+  handler: LocalHandler,
+  route: Router,
+  callerOf: CallerOf,
+): handleUnaryCall<Buffer, Buffer> {
   return (call, callback) => {
-    const passedOn = isPassedOn(call.metadata);
-    unaryMethod<Buffer, Buffer>(async (bytes, signal, caller) => {
-      const where = await route(passedOn, signal);
+    const caller = callerOf(call);
+    unaryMethod<Buffer, Buffer>(async (bytes, signal) => {
+      const where = await route(caller, signal);
       if (where.kind === 'here') {
         return method.responseSerialize(await handler(method.requestDeserialize(bytes) as never, signal, caller));
       }
-      const metadata = metadataFor(caller, new Metadata());
+      const metadata = forwardedMetadata(caller);
       return unary<Buffer>(
-        (done) => where.client.makeUnaryRequest<Buffer, Buffer>(method.path, asIs, asIs, bytes, metadata, (error, response) => done(error, response as Buffer)),
+        (done) =>
+          where.client.makeUnaryRequest<Buffer, Buffer>(method.path, asIs, asIs, bytes, metadata, (error, response) =>
+            done(error, response as Buffer),
+          ),
         signal,
       );
     })(call, callback);
   };
 }
 
-function serverStream(method: AnyMethod, handler: LocalHandler, route: Router): handleServerStreamingCall<Buffer, Buffer> {
+function serverStream(
+  method: AnyMethod,
+  handler: LocalHandler,
+  route: Router,
+  callerOf: CallerOf,
+): handleServerStreamingCall<Buffer, Buffer> {
   return (call) => {
-    const passedOn = isPassedOn(call.metadata);
-    serverStreamMethod<Buffer, Buffer>(async function* (bytes, signal, caller) {
-      const where = await route(passedOn, signal);
+    const caller = callerOf(call);
+    serverStreamMethod<Buffer, Buffer>(async function* (bytes, signal) {
+      const where = await route(caller, signal);
       if (where.kind === 'here') {
         const answers = handler(method.requestDeserialize(bytes) as never, signal, caller) as AsyncIterable<unknown>;
         for await (const answer of answers) yield method.responseSerialize(answer);
         return;
       }
-      const upstream = where.client.makeServerStreamRequest<Buffer, Buffer>(method.path, asIs, asIs, bytes, metadataFor(caller, new Metadata()));
+      const upstream = where.client.makeServerStreamRequest<Buffer, Buffer>(
+        method.path,
+        asIs,
+        asIs,
+        bytes,
+        forwardedMetadata(caller),
+      );
       yield* cancelledBy(signal, upstream, responses(upstream));
     })(call);
   };
 }
 
-function bidi(method: AnyMethod, handler: LocalHandler, route: Router): handleBidiStreamingCall<Buffer, Buffer> {
+function bidi(
+  method: AnyMethod,
+  handler: LocalHandler,
+  route: Router,
+  callerOf: CallerOf,
+): handleBidiStreamingCall<Buffer, Buffer> {
   return (call) => {
-    const passedOn = isPassedOn(call.metadata);
-    bidiMethod<Buffer, Buffer>(async function* (requests, signal, caller) {
-      const where = await route(passedOn, signal);
+    const caller = callerOf(call);
+    bidiMethod<Buffer, Buffer>(async function* (requests, signal) {
+      const where = await route(caller, signal);
       if (where.kind === 'here') {
         const answers = handler(decoded(method, requests) as never, signal, caller) as AsyncIterable<unknown>;
         for await (const answer of answers) yield method.responseSerialize(answer);
         return;
       }
-      const upstream = where.client.makeBidiStreamRequest<Buffer, Buffer>(method.path, asIs, asIs, metadataFor(caller, new Metadata()));
+      const upstream = where.client.makeBidiStreamRequest<Buffer, Buffer>(
+        method.path,
+        asIs,
+        asIs,
+        forwardedMetadata(caller),
+      );
       const sending = sendAll(upstream, requests);
       yield* cancelledBy(signal, upstream, responses(upstream as unknown as ClientDuplexStream<never, Buffer>));
       await sending;
@@ -124,7 +153,11 @@ async function sendAll(call: ClientDuplexStream<Buffer, Buffer>, requests: Async
   }
 }
 
-async function* cancelledBy(signal: AbortSignal, call: { cancel(): void }, answers: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* cancelledBy(
+  signal: AbortSignal,
+  call: { cancel(): void },
+  answers: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
   const cancel = () => call.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
@@ -135,11 +168,15 @@ async function* cancelledBy(signal: AbortSignal, call: { cancel(): void }, answe
 }
 
 function asBytes({ path, requestStream, responseStream }: AnyMethod): MethodDefinition<Buffer, Buffer> {
-  const codec = { requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs };
+  const codec = {
+    requestSerialize: asIs,
+    requestDeserialize: asIs,
+    responseSerialize: asIs,
+    responseDeserialize: asIs,
+  };
   return { path, requestStream, responseStream, ...codec };
 }
 
 function asIs(bytes: Buffer): Buffer {
   return bytes;
 }
-

@@ -25,7 +25,8 @@ function ask(raft: Raft, type: VoteRequest['type'], term: number): void {
   for (const peer of raft.tracker.voters) {
     // Its own vote, too, counts only once it is on disk.
     if (peer === raft.id) raft.sendAfterAppend(peer, { type: responseType(type), granted: true }, term);
-    else raft.send(peer, { type, lastIndex: raft.log.lastIndex(), lastTerm: raft.log.lastTerm() }, term);
+    else
+      raft.send(peer, { type, lastIndex: raft.log.lastIndex(), lastTerm: raft.log.lastTerm(), transfer: false }, term);
   }
 }
 

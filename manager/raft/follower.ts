@@ -20,9 +20,9 @@ export function handleAppend(raft: Raft, message: Message<Append>): void {
   raft.sendAfterAppend(from, { type: 'append-accepted', index: last });
 }
 
-export function handleHeartbeat(raft: Raft, { from, commit }: Message<Heartbeat>): void {
+export function handleHeartbeat(raft: Raft, { from, commit, context }: Message<Heartbeat>): void {
   raft.log.commitTo(commit);
-  raft.send(from, { type: 'heartbeat-response' });
+  raft.send(from, { type: 'heartbeat-response', context });
 }
 
 export function handleSnapshot(raft: Raft, { from, snapshot }: Message<InstallSnapshot>): void {
@@ -32,7 +32,7 @@ export function handleSnapshot(raft: Raft, { from, snapshot }: Message<InstallSn
 
 /** False when this node has all of it anyway. */
 function restore(raft: Raft, snapshot: Snapshot): boolean {
-  const { index, term, voters } = snapshot;
+  const { index, term, configuration } = snapshot;
   if (index <= raft.log.committed) return false;
   if (raft.log.matches(index, term)) {
     // The log has the entry: the snapshot only says that it is committed.
@@ -40,7 +40,7 @@ function restore(raft: Raft, snapshot: Snapshot): boolean {
     return false;
   }
   raft.log.restore(snapshot);
-  raft.tracker.setVoters(voters);
+  raft.tracker.setVoters(configuration.voters);
   raft.tracker.resetProgress(raft.id, index);
   return true;
 }

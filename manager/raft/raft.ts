@@ -5,7 +5,19 @@
 
 import type { LogStorage } from './log/log-storage.ts';
 import { RaftLog } from './log/raft-log.ts';
-import { type Body, type Entry, type HardState, type Message, NO_PEER, type PeerId, type Role } from './message.ts';
+import {
+  type Body,
+  type Configuration,
+  type Entry,
+  type HardState,
+  type Message,
+  NO_CONFIGURATION,
+  NO_PEER,
+  type PeerId,
+  type Proposal,
+  type ReadState,
+  type Role,
+} from './message.ts';
 import { Tracker } from './tracker/tracker.ts';
 
 export interface RaftConfig {
@@ -24,6 +36,25 @@ export interface RaftConfig {
   readonly maxBytesPerMessage: number;
   /** Messages with entries on their way to one follower. */
   readonly maxInflightMessages: number;
+  /** The same in bytes; at least maxBytesPerMessage. Without it unlimited. */
+  readonly maxInflightBytes?: number;
+  /** Of committed entries being applied at a time; 4 MiB without it. */
+  readonly maxBytesApplying?: number;
+  /** Of a leader's entries that aren't committed: what would go beyond is dropped. Without it unlimited. */
+  readonly maxUncommittedBytes?: number;
+  /** Whether a follower passes proposals on to its leader; true without it. False: they are dropped. */
+  readonly forwardProposals?: boolean;
+  /** `safe` (without it): each read asks a majority. `lease`: trusts the clocks' rates, and needs checkQuorum. */
+  readonly readOnly?: 'safe' | 'lease';
+  /** A leader that is removed or becomes a learner steps down at once; true without it. */
+  readonly stepDownOnRemoval?: boolean;
+  /**
+   * Whether a change of the configuration that isn't possible now is replaced by an empty entry when it is proposed; true
+   * without it. Only to be switched off by whoever serializes changes in another way: applying an impossible one fails.
+   */
+  readonly validateConfigChanges?: boolean;
+  /** Log and state machine are written by messages to them and answers from them: see storage-writes.ts. */
+  readonly asyncStorageWrites?: boolean;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -44,13 +75,15 @@ export class Raft {
   messages: Message[] = [];
   /** To be sent only once everything before them is on disk; also this node's answers to itself. */
   messagesAfterAppend: Message[] = [];
+  /** Reads that may be answered once the state machine has what they name. */
+  readStates: ReadState[] = [];
 
   constructor(config: RaftConfig) {
-    const { hardState, voters } = config.storage.initialState();
+    const { hardState, configuration } = config.storage.initialState();
     this.config = config;
     this.log = new RaftLog(config.storage, hardState.commit, config.applied);
     this.tracker = new Tracker(config.maxInflightMessages);
-    this.tracker.setVoters(voters);
+    this.tracker.setVoters(configuration.voters);
     this.term = hardState.term;
     this.vote = hardState.vote;
     this.becomeFollower(this.term, NO_PEER);
@@ -67,6 +100,10 @@ export class Raft {
   /** Whether this node may campaign: not before it knows who votes. */
   get promotable(): boolean {
     return this.tracker.isVoter(this.id) && this.log.pendingSnapshot === undefined;
+  }
+
+  get configuration(): Configuration {
+    return { ...NO_CONFIGURATION, voters: this.tracker.voters };
   }
 
   get peers(): readonly PeerId[] {
@@ -102,13 +139,15 @@ export class Raft {
       own.becomeReplicate();
       own.recentlyActive = true;
     }
-    this.appendOwn([new Uint8Array()]);
+    this.appendOwn([{ kind: 'normal', data: new Uint8Array() }]);
   }
 
   /** Entries of this node's own term; counts itself only once they are on disk. */
-  appendOwn(data: readonly Uint8Array[]): void {
+  appendOwn(proposals: readonly Proposal[]): void {
     const first = this.log.lastIndex() + 1;
-    this.log.append(data.map((bytes, position): Entry => ({ term: this.term, index: first + position, data: bytes })));
+    this.log.append(
+      proposals.map((proposal, position): Entry => ({ term: this.term, index: first + position, ...proposal })),
+    );
     this.sendAfterAppend(this.id, { type: 'append-accepted', index: this.log.lastIndex() });
   }
 

@@ -11,9 +11,21 @@
  */
 import assert from 'node:assert/strict';
 import { startElection } from './election.ts';
-import type { Entry, HardState, Message, PeerId, Snapshot, SoftState } from './message.ts';
+import type {
+  ConfigChange,
+  Configuration,
+  Entry,
+  HardState,
+  Message,
+  PeerId,
+  ProposalResult,
+  ReadState,
+  Snapshot,
+  SoftState,
+} from './message.ts';
 import { Raft, type RaftConfig } from './raft.ts';
 import { reportSnapshot, reportUnreachable } from './replication.ts';
+import { type Status, statusOf } from './status.ts';
 import { propose, step, tick } from './step.ts';
 
 export interface Ready {
@@ -26,6 +38,8 @@ export interface Ready {
   readonly entries: readonly Entry[];
   readonly committedEntries: readonly Entry[];
   readonly messages: readonly Message[];
+  /** Reads asked for here that have become possible: each once the state machine has its index. */
+  readonly readStates: readonly ReadState[];
   readonly mustSync: boolean;
 }
 
@@ -53,9 +67,8 @@ export class RawNode {
     return this.#raft.hardState;
   }
 
-  /** For tests and for status: what a leader knows of its peers. */
-  get tracker(): Raft['tracker'] {
-    return this.#raft.tracker;
+  status(): Status {
+    return statusOf(this.#raft);
   }
 
   /** The log's end, persisted or not. */
@@ -72,9 +85,43 @@ export class RawNode {
     step(this.#raft, message);
   }
 
-  /** False when this node doesn't lead. */
-  propose(data: readonly Uint8Array[]): boolean {
-    return propose(this.#raft, data);
+  /** All of them, one after the other, or none. */
+  propose(data: readonly Uint8Array[]): ProposalResult {
+    return propose(
+      this.#raft,
+      data.map((bytes) => ({ kind: 'normal', data: bytes })),
+    );
+  }
+
+  /**
+   * One change at a time: while another one is in the log and not applied, or when this one isn't possible now, an empty
+   * entry is appended in its place. It takes effect when it is applied, see applyConfigChange.
+   */
+  proposeConfigChange(change: ConfigChange): ProposalResult {
+    return propose(this.#raft, [{ kind: 'config-change', change }]);
+  }
+
+  /** The driver owes this for each config-change entry when it applies it. Returns who takes part from now on. */
+  applyConfigChange(_change: ConfigChange): Configuration {
+    assert.fail('changes of the configuration are yet to come');
+  }
+
+  /**
+   * Asks from which index on a read sees everything acknowledged before now: Ready.readStates answers with the context,
+   * which tells this read from all others. Nothing comes back when a leader isn't known or changes: ask again then.
+   */
+  readIndex(_context: Uint8Array): void {
+    assert.fail('reads are yet to come');
+  }
+
+  /** Asks the leader to hand over; any node passes it on. Proposals are dropped until it is done or an election timeout has passed. */
+  transferLeadership(_to: PeerId): void {
+    assert.fail('transfer is yet to come');
+  }
+
+  /** A follower that knows, from elsewhere, that its leader is gone: it may vote at once, without waiting for its lease to end. */
+  forgetLeader(): void {
+    assert.fail('forgetting a leader is yet to come');
   }
 
   /** Doesn't wait for the election timeout. */
@@ -97,6 +144,7 @@ export class RawNode {
       messagesAfterAppend.length > 0 ||
       log.unstableEntries.length > 0 ||
       log.pendingSnapshot !== undefined ||
+      this.#raft.readStates.length > 0 ||
       log.committed > log.applied ||
       !sameSoftState(this.softState, this.#lastSoftState) ||
       !sameHardState(this.#raft.hardState, this.#lastHardState)
@@ -116,11 +164,13 @@ export class RawNode {
       entries: log.unstableEntries,
       committedEntries: log.nextCommitted(MAX_COMMITTED_BYTES),
       messages: [...messages, ...messagesAfterAppend.filter(({ to }) => to !== this.#raft.id)],
+      readStates: this.#raft.readStates,
       mustSync: log.unstableEntries.length > 0 || hardState.term !== last.term || hardState.vote !== last.vote,
     };
     this.#taken = { ready, toSelf: messagesAfterAppend.filter(({ to }) => to === this.#raft.id) };
     this.#raft.messages = [];
     this.#raft.messagesAfterAppend = [];
+    this.#raft.readStates = [];
     this.#lastSoftState = softState;
     this.#lastHardState = hardState;
     return ready;

@@ -13,7 +13,7 @@ export function broadcastHeartbeat(raft: Raft): void {
     if (progress === undefined) continue;
     // Never beyond what the follower is known to have: it may have other entries there.
     const commit = Math.min(progress.match, raft.log.committed);
-    raft.send(peer, { type: 'heartbeat', commit });
+    raft.send(peer, { type: 'heartbeat', commit, context: new Uint8Array() });
     progress.sentCommit(commit);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from './log/memory-storage.ts';
-import type { Message, PeerId } from './message.ts';
+import { type Configuration, type Entry, type Message, NO_CONFIGURATION, type PeerId } from './message.ts';
 import { RawNode, type Ready } from './raw-node.ts';
 
 /** Mulberry32. */
@@ -29,6 +29,7 @@ interface Node {
 class Simulation {
   readonly #random: () => number;
   readonly #voters: readonly PeerId[];
+  readonly #configuration: Configuration;
   readonly #nodes: Node[];
   #wire: Message[] = [];
   #proposals = 0;
@@ -39,9 +40,10 @@ class Simulation {
   constructor(seed: number, size: number) {
     this.#random = randomFrom(seed);
     this.#voters = Array.from({ length: size }, (_, position) => `n${position + 1}`);
+    this.#configuration = { ...NO_CONFIGURATION, voters: this.#voters };
     this.#nodes = this.#voters.map((id) => {
       const storage = new MemoryStorage();
-      storage.applySnapshot({ index: 0, term: 0, voters: this.#voters, data: Buffer.from('[]') });
+      storage.applySnapshot({ index: 0, term: 0, configuration: this.#configuration, data: Buffer.from('[]') });
       return { id, storage, raw: this.#newRaw(id, storage, 0), applied: [] };
     });
   }
@@ -110,9 +112,7 @@ class Simulation {
     const ready = node.raw.ready();
     this.#persist(node, ready);
     this.#wire.push(...ready.messages);
-    for (const { term, index, data } of ready.committedEntries) {
-      this.#apply(node, index, `${term}/${index} ${Buffer.from(data).toString()}`);
-    }
+    for (const entry of ready.committedEntries) this.#apply(node, entry.index, textOf(entry));
     node.raw.advance();
     this.#checkLeader(node);
   }
@@ -162,14 +162,19 @@ class Simulation {
   }
 
   #propose({ raw }: Node): void {
-    if (raw.propose([Buffer.from(`p${this.#proposals}`)])) this.#proposals += 1;
+    if (raw.propose([Buffer.from(`p${this.#proposals}`)]) === 'accepted') this.#proposals += 1;
   }
 
   #compact({ storage, applied }: Node): void {
     const index = applied.length;
     const term = storage.term(index);
     if (term === undefined || index === 0) return;
-    storage.setSnapshot({ index, term, voters: this.#voters, data: Buffer.from(JSON.stringify(applied)) });
+    storage.setSnapshot({
+      index,
+      term,
+      configuration: this.#configuration,
+      data: Buffer.from(JSON.stringify(applied)),
+    });
     storage.compact(index);
   }
 
@@ -178,6 +183,11 @@ class Simulation {
     node.applied = JSON.parse(Buffer.from(snapshot?.data ?? '[]').toString()) as string[];
     node.raw = this.#newRaw(node.id, node.storage, snapshot?.index ?? 0);
   }
+}
+
+function textOf(entry: Entry): string {
+  const text = entry.kind === 'normal' ? Buffer.from(entry.data).toString() : JSON.stringify(entry.change.changes);
+  return `${entry.term}/${entry.index} ${text}`;
 }
 
 const SEEDS = Array.from({ length: 60 }, (_, position) => position + 1);

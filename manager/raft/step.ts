@@ -1,7 +1,8 @@
 /** What happens with a message: first by its term, then by its kind and this node's role. */
+import assert from 'node:assert/strict';
 import { handleVoteRequest, handleVoteResponse, inLease, startElection } from './election.ts';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.ts';
-import { type Message, NO_PEER } from './message.ts';
+import { type Message, NO_PEER, type Proposal, type ProposalResult } from './message.ts';
 import type { Raft } from './raft.ts';
 import {
   broadcastAppend,
@@ -70,8 +71,13 @@ function dispatch(raft: Raft, message: Message): void {
     case 'install-snapshot':
       fromLeader(raft, message);
       break;
-    default:
+    case 'append-accepted':
+    case 'append-rejected':
+    case 'heartbeat-response':
       if (raft.role === 'leader') fromFollower(raft, message);
+      break;
+    default:
+      assert.fail(`${message.type} is yet to come`);
   }
 }
 
@@ -120,10 +126,9 @@ function tickLeader(raft: Raft): void {
   }
 }
 
-/** False when this node doesn't lead: then nothing happens. */
-export function propose(raft: Raft, data: readonly Uint8Array[]): boolean {
-  if (raft.role !== 'leader') return false;
-  raft.appendOwn(data);
+export function propose(raft: Raft, proposals: readonly Proposal[]): ProposalResult {
+  if (raft.role !== 'leader') return 'dropped';
+  raft.appendOwn(proposals);
   broadcastAppend(raft);
-  return true;
+  return 'accepted';
 }

@@ -17,7 +17,7 @@ const FORMAT_VERSION = 2;
 
 export const LOG_FILE = 'raft.lmdb';
 
-type RecordName = 'format' | 'hard-state' | 'compacted' | 'snapshot' | 'snapshot-data';
+type RecordName = 'format' | 'owner' | 'hard-state' | 'compacted' | 'snapshot' | 'snapshot-data';
 
 /** A snapshot with the addresses of those who take part from there on. */
 export interface StoredSnapshot extends Snapshot {
@@ -54,6 +54,7 @@ export interface LogWrite {
 export class DurableLog {
   readonly #dir: string;
   readonly #sealer: Sealer;
+  readonly #owner: string;
   readonly #root: RootDatabase<Buffer, string>;
   readonly #entries: Database<Buffer, number>;
   readonly #records: Database<Buffer, RecordName>;
@@ -62,9 +63,10 @@ export class DurableLog {
   /** Of the transaction that is being put together. */
   readonly #writes: Promise<boolean>[] = [];
 
-  /** Opens or makes the files in `dir`, which exists and is locked by the caller. */
-  constructor(dir: string, sealer: Sealer, file = LOG_FILE) {
+  /** Opens or makes the files in `dir`, which exists and is locked by the caller. `owner`: the node whose log it is. */
+  constructor(dir: string, sealer: Sealer, owner: string, file = LOG_FILE) {
     this.#dir = dir;
+    this.#owner = owner;
     this.#sealer = sealer;
     try {
       // Without overlappingSync a commit resolves only once fdatasync has returned.
@@ -76,11 +78,12 @@ export class DurableLog {
     }
   }
 
-  /** Everything there is, checked. Undefined when the log is new. CORRUPT, UNSUPPORTED. */
+  /** Everything there is, checked. Undefined when the log is new. CORRUPT, UNSUPPORTED; WRONG_STATE for another node's. */
   load(): LoadedLog | undefined {
     const format = this.#read('format');
     if (format === undefined) return undefined;
     this.#checkFormat(Number(format));
+    this.#checkOwner();
     const { members, ...snapshot } = this.#loadSnapshot();
     this.#snapshotIndex = snapshot.index;
     const compacted = this.#readJson<Compacted>('compacted');
@@ -156,6 +159,14 @@ export class DurableLog {
     );
   }
 
+  #checkOwner(): void {
+    const owner = this.#read('owner')?.toString();
+    if (owner === this.#owner) return;
+    throw new GantryError('WRONG_STATE', `the log in ${this.#dir} belongs to node ${owner}, not to ${this.#owner}`, {
+      hint: 'give this node a data root of its own',
+    });
+  }
+
   #loadSnapshot(): StoredSnapshot {
     const about = this.#readJson<Omit<StoredSnapshot, 'data'>>('snapshot');
     const data = this.#read('snapshot-data');
@@ -179,6 +190,7 @@ export class DurableLog {
   #replaceAll(snapshot: StoredSnapshot, hardState: HardState): void {
     for (const index of this.#entries.getKeys()) this.#writes.push(this.#entries.remove(index));
     this.#write('format', Buffer.from(String(FORMAT_VERSION)));
+    this.#write('owner', Buffer.from(this.#owner));
     this.#writeSnapshot(snapshot);
     this.#writeJson('compacted', { index: snapshot.index, term: snapshot.term });
     this.#writeJson('hard-state', hardState);

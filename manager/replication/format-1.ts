@@ -24,7 +24,8 @@ export async function migrateFormat1(dir: string, sealer: Sealer): Promise<void>
   removeLog(dir, NEW_FILE);
   const content = await readFormat1(dir);
   if (content === undefined) return;
-  const sealed = new DurableLog(dir, sealer, NEW_FILE);
+  const [owner = ''] = content.snapshot.configuration.voters;
+  const sealed = new DurableLog(dir, sealer, owner, NEW_FILE);
   try {
     await sealed.reset(content);
   } finally {

@@ -42,6 +42,8 @@ export interface DriverOptions {
   readonly logger: Logger;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Called when everything is closed: lets go of the directory. */
+  readonly release: () => void;
   /** Once, when the log can't go on: its disk fails, or the state machine has thrown. The process should end. */
   readonly onFailure: (error: GantryError) => void;
 }
@@ -73,6 +75,7 @@ export class RaftDriver implements ReplicatedLog {
   /** Set once: no more proposals. */
   #ended: GantryError | undefined;
   #running: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
   #ticking: Promise<void> = Promise.resolve();
   /** Of the last Ready's messages: what came with a snapshot beside it. */
   #incoming: SnapshotTransfer | undefined;
@@ -206,8 +209,13 @@ export class RaftDriver implements ReplicatedLog {
     if (this.#ended !== undefined) throw this.#ended;
   }
 
-  /** A leader hands over; what is being written comes to its end; what still waits is rejected. */
-  async close(): Promise<void> {
+  /** A leader hands over; what is being written comes to its end; what still waits is rejected. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     // Whoever doesn't take over in time finds out by itself.
     if (this.#leadership.isLeader && !this.#isOnlyVoter()) await this.transferLeadership().catch(() => undefined);
     this.#end(new GantryError('UNAVAILABLE', 'the replicated log is closed'));
@@ -216,6 +224,7 @@ export class RaftDriver implements ReplicatedLog {
     await this.#applier.close();
     await this.#options.transport.close();
     await this.#options.durable.close();
+    this.#options.release();
   }
 
   // ---- the loop ----

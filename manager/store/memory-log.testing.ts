@@ -1,6 +1,6 @@
 /** A replicated log of one that keeps its entries in memory; for tests. */
 import { GantryError } from '../../proto/errors.ts';
-import type { Leadership, ReplicatedLog, StateMachine } from '../replication/replicated-log.ts';
+import type { Leadership, Member, Removal, ReplicatedLog, StateMachine } from '../replication/replicated-log.ts';
 
 export class MemoryLog implements ReplicatedLog {
   readonly #nodeId: string;
@@ -52,6 +52,30 @@ export class MemoryLog implements ReplicatedLog {
     this.#leading = leading;
     this.#term += 1;
     for (const listener of this.#listeners) listener(this.leadership());
+  }
+
+  /** Beside this node; a test may make them unreachable. */
+  readonly others = new Map<string, { readonly address: string; readonly reachable: boolean }>();
+
+  members(): readonly Member[] {
+    const self = { id: this.#nodeId, address: '127.0.0.1:2377', voter: true, reachable: true, leader: this.#leading };
+    const others = [...this.others].map(([id, other]) => ({ id, ...other, voter: true, leader: false }));
+    return [self, ...others];
+  }
+
+  addMember(id: string, address: string): Promise<void> {
+    this.others.set(id, { address, reachable: true });
+    return Promise.resolve();
+  }
+
+  removeMember(id: string, _removal: Removal): Promise<void> {
+    this.others.delete(id);
+    return Promise.resolve();
+  }
+
+  transferLeadership(): Promise<void> {
+    this.lead(false);
+    return Promise.resolve();
   }
 
   get appliedIndex(): number {

@@ -10,6 +10,7 @@ import {
   NodeState,
   type NodeStatus,
 } from '../../proto/generated/gantry/v1/types.ts';
+import type { PeerRole } from '../../proto/tls.ts';
 import { completeAnnotations, completeMeta, type ObjectType } from './object-type.ts';
 
 export interface NodeObject extends Readonly<Omit<Node, 'meta' | 'spec' | 'description' | 'status'>> {
@@ -45,6 +46,11 @@ export const nodeType: ObjectType<Node, NodeObject, never> = {
   nameOf: () => undefined,
   indexes: {},
 };
+
+/** The role that the node's certificate is to name. */
+export function peerRole(node: NodeObject): PeerRole {
+  return node.spec.role === NodeRole.MANAGER ? 'manager' : 'worker';
+}
 
 export function nodeName(node: NodeObject): string {
   return node.spec.annotations.name || node.description.hostname || node.id;

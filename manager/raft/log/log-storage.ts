@@ -1,8 +1,8 @@
 /** What the core reads of the log that its driver has persisted. Synchronous: the core waits for nothing. */
-import type { Entry, HardState, PeerId, Snapshot } from '../message.ts';
+import type { Configuration, Entry, HardState, Snapshot } from '../message.ts';
 
 export interface LogStorage {
-  initialState(): { readonly hardState: HardState; readonly voters: readonly PeerId[] };
+  initialState(): { readonly hardState: HardState; readonly configuration: Configuration };
   /** Index of the first entry that is still there: that of the last compaction plus one. */
   firstIndex(): number;
   lastIndex(): number;
@@ -17,9 +17,14 @@ export interface LogStorage {
 /** As many of the entries as fit in `maxBytes` of data, but at least one. */
 export function limitBytes(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
   let bytes = 0;
-  for (const [position, { data }] of entries.entries()) {
-    bytes += data.byteLength;
+  for (const [position, entry] of entries.entries()) {
+    bytes += entryBytes(entry);
     if (bytes > maxBytes && position > 0) return entries.slice(0, position);
   }
   return entries;
+}
+
+/** Bytes that a program put into the entry. */
+export function entryBytes(entry: Entry): number {
+  return entry.kind === 'normal' ? entry.data.byteLength : entry.change.context.byteLength;
 }

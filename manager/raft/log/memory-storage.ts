@@ -1,5 +1,12 @@
 /** A log in memory: what the core reads, beside the durable one that is only read at start; in simulations all there is. */
-import { type Entry, type HardState, NO_PEER, type PeerId, type Snapshot } from '../message.ts';
+import {
+  type Configuration,
+  type Entry,
+  type HardState,
+  NO_CONFIGURATION,
+  NO_PEER,
+  type Snapshot,
+} from '../message.ts';
 import { type LogStorage, limitBytes } from './log-storage.ts';
 
 export class MemoryStorage implements LogStorage {
@@ -9,8 +16,8 @@ export class MemoryStorage implements LogStorage {
   #compacted = { index: 0, term: 0 };
   #entries: Entry[] = [];
 
-  initialState(): { readonly hardState: HardState; readonly voters: readonly PeerId[] } {
-    return { hardState: this.#hardState, voters: this.#snapshot?.voters ?? [] };
+  initialState(): { readonly hardState: HardState; readonly configuration: Configuration } {
+    return { hardState: this.#hardState, configuration: this.#snapshot?.configuration ?? NO_CONFIGURATION };
   }
 
   firstIndex(): number {
@@ -49,6 +56,20 @@ export class MemoryStorage implements LogStorage {
   /** Makes the snapshot the one to be sent; the log stays as it is. */
   setSnapshot(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
+  }
+
+  /**
+   * Begins as a log was left on disk: `compacted` is the last entry that is gone, and `entries` are all after it. They may
+   * begin before the snapshot's own index: a tail is kept for followers that are a little behind.
+   */
+  load(
+    snapshot: Snapshot,
+    compacted: { readonly index: number; readonly term: number },
+    entries: readonly Entry[],
+  ): void {
+    this.#snapshot = snapshot;
+    this.#compacted = { index: compacted.index, term: compacted.term };
+    this.#entries = [...entries];
   }
 
   /** Replaces the whole log by a snapshot. */

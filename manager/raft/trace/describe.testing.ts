@@ -1,7 +1,7 @@
 /** States and messages in the words of etcd's interaction traces. */
 import type { Entry, HardState, Message, Role, Snapshot } from '../message.ts';
 import type { Ready } from '../raw-node.ts';
-import type { Progress } from '../tracker/progress.ts';
+import type { PeerStatus } from '../status.ts';
 
 const MESSAGE_NAMES: Record<Message['type'], string> = {
   append: 'MsgApp',
@@ -14,6 +14,11 @@ const MESSAGE_NAMES: Record<Message['type'], string> = {
   heartbeat: 'MsgHeartbeat',
   'heartbeat-response': 'MsgHeartbeatResp',
   'install-snapshot': 'MsgSnap',
+  propose: 'MsgProp',
+  'read-index': 'MsgReadIndex',
+  'read-index-response': 'MsgReadIndexResp',
+  'timeout-now': 'MsgTimeoutNow',
+  'transfer-leadership': 'MsgTransferLeader',
 };
 const ROLE_NAMES: Record<Role, string> = {
   follower: 'StateFollower',
@@ -23,8 +28,10 @@ const ROLE_NAMES: Record<Role, string> = {
 };
 const PROGRESS_NAMES = { probe: 'StateProbe', replicate: 'StateReplicate', snapshot: 'StateSnapshot' } as const;
 
-export function describeEntry({ term, index, data }: Entry): string {
-  return `${term}/${index} EntryNormal "${Buffer.from(data).toString()}"`;
+export function describeEntry(entry: Entry): string {
+  const { term, index } = entry;
+  if (entry.kind === 'config-change') return `${term}/${index} EntryConfChangeV2`;
+  return `${term}/${index} EntryNormal "${Buffer.from(entry.data).toString()}"`;
 }
 
 export function describeMessage(message: Message): string[] {
@@ -52,6 +59,8 @@ export function describeMessage(message: Message): string[] {
       return [`${head} Log:0/0`];
     case 'install-snapshot':
       return [`${head} Log:0/0`, `  Snapshot: ${describeSnapshot(message.snapshot)}`];
+    default:
+      return [`${head} Log:0/0`];
   }
 }
 
@@ -68,14 +77,14 @@ export function describeReady(ready: Ready): string[] {
   ];
 }
 
-export function describeProgress(progress: Progress): string {
-  const { state, match, next, paused, pendingSnapshot, recentlyActive, inflight, full } = progress;
+export function describeProgress(progress: PeerStatus): string {
+  const { state, match, next, paused, pendingSnapshot, recentlyActive, inflight, inflightFull } = progress;
   return [
     `${PROGRESS_NAMES[state]} match=${match} next=${next}`,
     ...(paused ? ['paused'] : []),
     ...(pendingSnapshot > 0 ? [`pendingSnap=${pendingSnapshot}`] : []),
     ...(recentlyActive ? [] : ['inactive']),
-    ...(inflight > 0 ? [`inflight=${inflight}${full ? '[full]' : ''}`] : []),
+    ...(inflight > 0 ? [`inflight=${inflight}${inflightFull ? '[full]' : ''}`] : []),
   ].join(' ');
 }
 
@@ -90,9 +99,9 @@ function describeHardState(state: HardState): string {
   return `HardState Term:${state.term}${state.vote === '' ? '' : ` Vote:${state.vote}`} Commit:${state.commit}`;
 }
 
-function describeSnapshot({ index, term, voters }: Snapshot): string {
+function describeSnapshot({ index, term, configuration }: Snapshot): string {
   const others = 'VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false';
-  return `Index:${index} Term:${term} ConfState:Voters:[${voters.join(' ')}] ${others}`;
+  return `Index:${index} Term:${term} ConfState:Voters:[${configuration.voters.join(' ')}] ${others}`;
 }
 
 function commit(index: number): string {

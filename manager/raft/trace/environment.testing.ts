@@ -1,6 +1,6 @@
 /** A few nodes and the messages between them, driven by the commands of etcd's interaction traces. */
 import { MemoryStorage } from '../log/memory-storage.ts';
-import type { Message, PeerId, Snapshot } from '../message.ts';
+import { type Configuration, type Message, NO_CONFIGURATION, type PeerId, type Snapshot } from '../message.ts';
 import { RawNode } from '../raw-node.ts';
 import { describeEntry, describeMessage, describeProgress, describeReady } from './describe.testing.ts';
 
@@ -16,7 +16,7 @@ interface Node {
   readonly id: PeerId;
   readonly raw: RawNode;
   readonly storage: MemoryStorage;
-  voters: readonly PeerId[];
+  configuration: Configuration;
 }
 
 const ELECTION_TICKS = 3;
@@ -83,10 +83,10 @@ export class TraceEnvironment {
 
   #add(options: Command['named']): void {
     const id = String(this.#nodes.length + 1);
-    const voters = options.get('voters') ?? [];
+    const configuration = { ...NO_CONFIGURATION, voters: options.get('voters') ?? [] };
     const index = Number(options.get('index')?.[0] ?? 0);
     const storage = new MemoryStorage();
-    if (index > 0) storage.applySnapshot({ index, term: 1, voters, data: new Uint8Array() });
+    if (index > 0) storage.applySnapshot({ index, term: 1, configuration, data: new Uint8Array() });
     const raw = new RawNode({
       id,
       storage,
@@ -99,7 +99,7 @@ export class TraceEnvironment {
       maxInflightMessages: Number(options.get('inflight')?.[0] ?? Number.MAX_SAFE_INTEGER),
       random: () => 0,
     });
-    this.#nodes.push({ id, raw, storage, voters });
+    this.#nodes.push({ id, raw, storage, configuration });
   }
 
   #tick(id: PeerId, ticks: number): string[] {
@@ -115,7 +115,12 @@ export class TraceEnvironment {
     // The state machine's snapshot is always that after the last entry applied.
     const last = ready.committedEntries.at(-1);
     if (last !== undefined) {
-      node.storage.setSnapshot({ index: last.index, term: last.term, voters: node.voters, data: new Uint8Array() });
+      node.storage.setSnapshot({
+        index: last.index,
+        term: last.term,
+        configuration: node.configuration,
+        data: new Uint8Array(),
+      });
     }
     this.#messages.push(...ready.messages);
     node.raw.advance();
@@ -123,7 +128,7 @@ export class TraceEnvironment {
   }
 
   #install(node: Node, snapshot: Snapshot): void {
-    node.voters = snapshot.voters;
+    node.configuration = snapshot.configuration;
     node.storage.applySnapshot(snapshot);
   }
 
@@ -156,10 +161,7 @@ export class TraceEnvironment {
   }
 
   #status({ raw }: Node): string[] {
-    return raw.tracker.voters.flatMap((id) => {
-      const progress = raw.tracker.progressOf(id);
-      return progress === undefined ? [] : [`${id}: ${describeProgress(progress)}`];
-    });
+    return raw.status().progress.map((progress) => `${progress.id}: ${describeProgress(progress)}`);
   }
 
   #log({ storage }: Node): string[] {

@@ -4,6 +4,8 @@ import { GantryError } from '../../../proto/errors.ts';
 import type {
   RaftBatch,
   RaftBatchesReceived,
+  RaftJoinRequest,
+  RaftJoinResponse,
   RaftMember,
   RaftServer,
   SnapshotChunk,
@@ -22,8 +24,8 @@ export interface RaftReceiver {
   receiveSnapshot(transfer: SnapshotTransfer): Promise<void>;
 }
 
-/** Takes a manager in, or has the leader do it; answers with all members. */
-export type JoinHandler = (member: RaftMember, signal: AbortSignal) => Promise<readonly RaftMember[]>;
+/** Takes a manager in, or says who can. */
+export type JoinHandler = (member: RaftMember) => Promise<RaftJoinResponse>;
 
 /** Whoever calls must be a manager: the server sees to that. A manager speaks for itself only: that is seen to here. */
 export function raftServer(receiver: RaftReceiver, join: JoinHandler): RaftServer {
@@ -48,9 +50,9 @@ export function raftServer(receiver: RaftReceiver, join: JoinHandler): RaftServe
     },
     join: (call, callback) => {
       const sender = senderOf(call);
-      unaryMethod<typeof call.request, { members: RaftMember[] }>(async ({ member }, signal) => {
+      unaryMethod<RaftJoinRequest, RaftJoinResponse>(({ member }) => {
         if (member === undefined || member.id !== sender) throw foreign(sender, member?.id ?? '');
-        return { members: [...(await join(member, signal))] };
+        return join(member);
       })(call, callback);
     },
   };

@@ -1,0 +1,55 @@
+/** ClusterInspect, ClusterJoinToken. */
+import { GantryError } from '../../proto/errors.ts';
+import type {
+  ClusterInspectResponse,
+  ClusterJoinTokenRequest,
+  ClusterJoinTokenResponse,
+} from '../../proto/generated/gantry/v1/control.ts';
+import { type JoinTokens, NodeRole, type RootCa } from '../../proto/generated/gantry/v1/types.ts';
+import { newJoinToken } from '../../proto/join-token.ts';
+import type { ClusterObject } from '../store/cluster.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import type { ApiContext } from './context.ts';
+
+/** Without what only managers may know. */
+export function clusterInspect(context: ApiContext): ClusterInspectResponse {
+  const { rootCa, ...cluster } = context.store.view(clusterIn);
+  const shown = { ...cluster, rootCa: rootCa && { ...rootCa, key: '' }, joinTokens: undefined };
+  return { cluster: shown, leaderNodeId: context.leaderNodeId(), nodeId: context.nodeId };
+}
+
+export async function clusterJoinToken(
+  { store, log, random }: ApiContext,
+  { role, rotate }: ClusterJoinTokenRequest,
+): Promise<ClusterJoinTokenResponse> {
+  const which = role === NodeRole.MANAGER ? 'manager' : 'worker';
+  const tokens = rotate
+    ? await store.update((tx) => {
+        const cluster = clusterIn(tx);
+        const joinTokens = { ...tokensOf(cluster), [which]: newJoinToken(rootCaOf(cluster).certificate, random) };
+        tx.update('cluster', { ...cluster, joinTokens });
+        return joinTokens;
+      })
+    : store.view((read) => tokensOf(clusterIn(read)));
+  return { token: tokens[which], managerAddress: log.members().find(({ leader }) => leader)?.address ?? '' };
+}
+
+function clusterIn(read: ReadTransaction): ClusterObject {
+  const [cluster] = read.find('cluster', { by: 'all' });
+  if (cluster === undefined) throw beingSetUp();
+  return cluster;
+}
+
+function tokensOf({ joinTokens }: ClusterObject): JoinTokens {
+  if (joinTokens === undefined) throw beingSetUp();
+  return joinTokens;
+}
+
+function rootCaOf({ rootCa }: ClusterObject): RootCa {
+  if (rootCa === undefined) throw beingSetUp();
+  return rootCa;
+}
+
+function beingSetUp(): GantryError {
+  return new GantryError('UNAVAILABLE', 'the cluster is being set up');
+}

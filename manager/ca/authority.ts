@@ -1,0 +1,110 @@
+/** The cluster's certificate authority: who may have a certificate, and which. */
+import type { Logger } from 'pino';
+import { newCertificateRequest } from '../../proto/certificate-request.ts';
+import { GantryError } from '../../proto/errors.ts';
+import type {
+  GetRootCertificateResponse,
+  IssueCertificateRequest,
+  IssueCertificateResponse,
+} from '../../proto/generated/gantry/v1/ca.ts';
+import type { ManagerAddress } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { NodeRole, type RootCa } from '../../proto/generated/gantry/v1/types.ts';
+import { isObjectId } from '../../proto/ids.ts';
+import type { NodeIdentity, Peer } from '../../proto/tls.ts';
+import type { Clock } from '../clock.ts';
+import type { Caller } from '../forwarding/caller.ts';
+import type { ClusterObject } from '../store/cluster.ts';
+import { type NodeObject, peerRole } from '../store/node.ts';
+import type { Store } from '../store/store.ts';
+import { admit } from './admission.ts';
+import type { VerifiedRequest } from './certificates.ts';
+
+export interface AuthorityOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Where the cluster's managers are. */
+  managers(): readonly ManagerAddress[];
+}
+
+export class CertificateAuthority {
+  readonly #options: AuthorityOptions;
+
+  constructor(options: AuthorityOptions) {
+    this.#options = options;
+  }
+
+  rootCertificate(): GetRootCertificateResponse {
+    return { certificate: this.#rootCa().certificate };
+  }
+
+  /** Throws PERMISSION_DENIED, NOT_IN_CLUSTER, ALREADY_EXISTS, INVALID_ARGUMENT. Idempotent. */
+  async issueCertificate(request: IssueCertificateRequest, caller: Caller): Promise<IssueCertificateResponse> {
+    const { verifyRequest } = await import('./certificates.ts');
+    const verified = await verifyRequest(request.request);
+    const node = request.token === '' ? this.#renewing(caller) : await this.#joining(request, verified);
+    return this.#issue(node, verified);
+  }
+
+  /** For the manager that made the CA: it can ask nobody else. */
+  async issueOwn(nodeId: string): Promise<NodeIdentity> {
+    const { keyPem, requestPem } = await newCertificateRequest();
+    const { verifyRequest } = await import('./certificates.ts');
+    const verified = await verifyRequest(requestPem);
+    const { certificate, rootCertificate } = await this.#issue(this.#node(nodeId), verified);
+    return { caPem: rootCertificate, certPem: certificate, keyPem };
+  }
+
+  /** The node that the caller's certificate names. */
+  #renewing(caller: Caller): NodeObject {
+    if (caller.kind !== 'node') {
+      throw new GantryError('PERMISSION_DENIED', 'a certificate is given for a join token, or for a certificate', {
+        hint: 'join with the token that "gantry cluster join-token" prints on a manager',
+      });
+    }
+    return this.#node(caller.nodeId);
+  }
+
+  #node(nodeId: string): NodeObject {
+    const node = this.#options.store.view((read) => read.get('node', nodeId));
+    if (node !== undefined) return node;
+    throw new GantryError('NOT_IN_CLUSTER', `node ${nodeId} is not in this cluster`, {
+      hint: 'it may have been removed: leave the cluster and join again',
+    });
+  }
+
+  /** Makes the node's object; in the store before there is a certificate for it. */
+  #joining({ token, nodeId, availability }: IssueCertificateRequest, { keyDigest }: VerifiedRequest) {
+    if (!isObjectId(nodeId)) throw new GantryError('INVALID_ARGUMENT', 'join: the id of the node is no id');
+    return this.#options.store.update((tx) => admit(tx, { token, nodeId, availability, keyDigest }));
+  }
+
+  async #issue(node: NodeObject, { publicKey }: VerifiedRequest): Promise<IssueCertificateResponse> {
+    const { clock, logger, managers } = this.#options;
+    const { signCertificate } = await import('./certificates.ts');
+    const cluster = this.#cluster();
+    const peer: Peer = { nodeId: node.id, role: peerRole(node), clusterId: cluster.id };
+    const root = this.#rootCa();
+    const certificate = await signCertificate(root, publicKey, peer, clock.now());
+    logger.info({ node: node.id, role: peer.role }, 'issued a certificate');
+    return {
+      certificate,
+      rootCertificate: root.certificate,
+      clusterId: cluster.id,
+      role: peer.role === 'manager' ? NodeRole.MANAGER : NodeRole.WORKER,
+      managers: [...managers()],
+    };
+  }
+
+  #rootCa(): RootCa {
+    const { rootCa } = this.#cluster();
+    if (rootCa === undefined) throw new GantryError('UNAVAILABLE', 'the cluster is being set up');
+    return rootCa;
+  }
+
+  #cluster(): ClusterObject {
+    const [cluster] = this.#options.store.view((read) => read.find('cluster', { by: 'all' }));
+    if (cluster === undefined) throw new GantryError('UNAVAILABLE', 'the cluster is being set up');
+    return cluster;
+  }
+}
