@@ -11,16 +11,9 @@ import type { ConfigChange, Message, PeerId } from '../raft/message.ts';
 import { RawNode, type Ready } from '../raft/raw-node.ts';
 import { Applier } from './applier.ts';
 import type { DurableLog } from './durable-log.ts';
+import { entrySizeProblem } from './entry-size.ts';
 import { encodeLogEntry } from './log-entry.ts';
-import {
-  additionOf,
-  isMember,
-  isVoter,
-  learnerToPromote,
-  promotionOf,
-  removalOf,
-  removalProblem,
-} from './membership.ts';
+import { additionOf, isMember, isVoter, learnerToPromote, promotionOf, removalOf, removalProblem } from './membership.ts';
 import { Peers } from './peers/peers.ts';
 import type { PeerAddress, SnapshotTransfer, Transport } from './peers/transport.ts';
 import { notLeader, Proposals } from './proposals.ts';
@@ -128,6 +121,8 @@ export class RaftDriver implements ReplicatedLog {
   }
 
   propose(data: Uint8Array): Promise<number> {
+    const problem = entrySizeProblem(data);
+    if (problem !== undefined) return Promise.reject(problem);
     return this.#proposeEntry(encodeLogEntry({ kind: 'change', data }));
   }
 
@@ -185,10 +180,7 @@ export class RaftDriver implements ReplicatedLog {
     const target = to ?? this.#furthestVoter();
     if (target === this.#options.nodeId) return;
     if (target === undefined || !isVoter(this.#applier.configuration, target)) {
-      throw new GantryError(
-        'WRONG_STATE',
-        `leadership cannot go to ${target ?? 'another manager'}: it has no vote, or can't be reached`,
-      );
+      throw new GantryError('WRONG_STATE', `leadership cannot go to ${target ?? 'another manager'}: it has no vote, or can't be reached`);
     }
     this.#do(() => this.#raw.transferLeadership(target));
     await this.#whenLeads(target);
@@ -255,11 +247,7 @@ export class RaftDriver implements ReplicatedLog {
     // Not at once: what comes in the same turn goes into the same batch.
     await undefined;
     while (this.#ended === undefined) {
-      this.#proposals.submit(
-        (data) => this.#raw.propose(data) === 'accepted',
-        this.#raw.lastIndex,
-        this.#raw.hardState.term,
-      );
+      this.#proposals.submit((data) => this.#raw.propose(data) === 'accepted', this.#raw.lastIndex, this.#raw.hardState.term);
       if (!this.#raw.hasReady()) return;
       await this.#process(this.#raw.ready());
     }
@@ -271,8 +259,7 @@ export class RaftDriver implements ReplicatedLog {
     await this.#persist(ready);
     this.#send(ready.messages.filter(({ type }) => !EARLY.has(type)));
     if (ready.snapshot !== undefined) await this.#applier.restore();
-    for (const entry of ready.committedEntries)
-      this.#applier.apply(entry, (change) => this.#raw.applyConfigChange(change));
+    for (const entry of ready.committedEntries) this.#applier.apply(entry, (change) => this.#raw.applyConfigChange(change));
     this.#peers.set(this.#applier.peers);
     for (const { context, index } of ready.readStates) this.#reads.answered(Buffer.from(context).toString(), index);
     this.#raw.advance();

@@ -4,6 +4,7 @@ import type { StateMachine } from './replicated-log.ts';
 export class RecordingState implements StateMachine {
   readonly entries: { readonly index: number; readonly text: string }[] = [];
   restoredFrom: number | undefined;
+  snapshotsTaken = 0;
 
   get texts(): string[] {
     return this.entries.map(({ text }) => text);
@@ -15,13 +16,13 @@ export class RecordingState implements StateMachine {
     this.entries.push({ index, text: Buffer.from(data).toString() });
   }
 
-  snapshot(): Promise<Uint8Array> {
-    return Promise.resolve(Buffer.from(JSON.stringify(this.entries)));
+  async snapshot(): Promise<Uint8Array> {
+    this.snapshotsTaken += 1;
+    return Buffer.from(JSON.stringify(this.entries));
   }
 
-  restore(index: number, data: Uint8Array): Promise<void> {
+  async restore(index: number, data: Uint8Array): Promise<void> {
     this.restoredFrom = index;
     this.entries.splice(0, this.entries.length, ...JSON.parse(Buffer.from(data).toString()));
-    return Promise.resolve();
   }
 }

@@ -33,9 +33,6 @@ interface Proposal {
   readonly reject: (error: GantryError) => void;
 }
 
-/** Of an entry: as much as Raft's log takes. */
-export const MAX_ENTRY_BYTES = 16 * 1024 * 1024;
-
 const RETRY_MS = 50;
 
 export class Appender {

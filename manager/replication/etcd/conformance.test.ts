@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, vi } from 'vitest';
 import { replicatedLogClusterSuite, replicatedLogSuite } from '../replicated-log.suite.ts';
-import { EtcdFixture } from './etcd-log.testing.ts';
+import { EtcdFixture, testOptions } from './etcd-log.testing.ts';
 import { ETCD_PROGRAM, EtcdServers } from './etcd-server.testing.ts';
+import { openEtcdLog } from './open.ts';
 
 describe.skipIf(ETCD_PROGRAM === undefined)('the log in etcd', () => {
   let etcd: EtcdServers;
@@ -10,9 +11,8 @@ describe.skipIf(ETCD_PROGRAM === undefined)('the log in etcd', () => {
   });
   afterAll(() => etcd.stop());
 
-  const newFixture = () => Promise.resolve(new EtcdFixture(etcd));
-  replicatedLogSuite('openEtcdLog', newFixture);
-  replicatedLogClusterSuite('openEtcdLog', newFixture);
+  replicatedLogSuite('openEtcdLog', (state) => openEtcdLog(testOptions(etcd.store(), 'node1', state)));
+  replicatedLogClusterSuite('openEtcdLog', () => Promise.resolve(new EtcdFixture(etcd)));
 });
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });

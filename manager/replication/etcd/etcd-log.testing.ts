@@ -2,12 +2,24 @@
 import { pino } from 'pino';
 import { CuttableProxy } from '../network-cut.testing.ts';
 import type { LogFixture, MemberOptions } from '../replicated-log.suite.ts';
-import type { ReplicatedLog } from '../replicated-log.ts';
+import type { ReplicatedLog, StateMachine } from '../replicated-log.ts';
 import type { EtcdServers } from './etcd-server.testing.ts';
 import { type EtcdOpenOptions, openEtcdLog } from './open.ts';
 
-export const NO_FILES = { ca: '', cert: '', key: '' };
-const TAIL = { maxRecords: 10, maxBytes: 1024 * 1024 };
+/** Small, so that tests see all that happens. */
+export function testOptions(store: string, nodeId: string, stateMachine: StateMachine): EtcdOpenOptions {
+  return {
+    store,
+    storeFiles: { ca: '', cert: '', key: '' },
+    nodeId,
+    address: '127.0.0.1:1',
+    stateMachine,
+    logger: pino({ level: 'silent' }),
+    tailLimits: { maxRecords: 10, maxBytes: 1024 * 1024 },
+    leaseSeconds: 2,
+    onFailure: () => undefined,
+  };
+}
 
 export class EtcdFixture implements LogFixture {
   readonly prefix: string;
@@ -21,18 +33,8 @@ export class EtcdFixture implements LogFixture {
 
   async open(id: string, { state, ...options }: MemberOptions & Partial<EtcdOpenOptions>): Promise<ReplicatedLog> {
     const way = await this.way(id);
-    return openEtcdLog({
-      store: `etcd://${way.address}/${this.prefix}`,
-      storeFiles: NO_FILES,
-      nodeId: id,
-      address: this.addressOf(id),
-      stateMachine: state,
-      logger: pino({ level: 'silent' }),
-      tailLimits: TAIL,
-      leaseSeconds: 2,
-      onFailure: () => undefined,
-      ...options,
-    });
+    const store = `etcd://${way.address}/${this.prefix}`;
+    return openEtcdLog({ ...testOptions(store, id, state), address: this.addressOf(id), ...options });
   }
 
   addressOf(id: string): string {

@@ -5,10 +5,10 @@
 import type { IRequestOp } from 'etcd3';
 import type { Logger } from 'pino';
 import { GantryError } from '../../../proto/errors.ts';
+import { entrySizeProblem } from '../entry-size.ts';
 import { notLeader } from '../proposals.ts';
 import type { Leadership, Member, Removal, ReplicatedLog, StateMachine } from '../replicated-log.ts';
 import { type SnapshotLimits, SnapshotPolicy } from '../snapshot-policy.ts';
-import { MAX_ENTRY_BYTES } from './appender.ts';
 import { Applier } from './applier.ts';
 import type { EtcdConnection } from './connection.ts';
 import { Election } from './election.ts';
@@ -111,8 +111,7 @@ export class EtcdLog implements ReplicatedLog {
   }
 
   propose(data: Uint8Array): Promise<number> {
-    if (data.byteLength > MAX_ENTRY_BYTES) return Promise.reject(tooLarge(data.byteLength));
-    const term = this.#leading();
+    const term = entrySizeProblem(data) ?? this.#leading();
     if (term instanceof GantryError) return Promise.reject(term);
     return this.#isHandingOver ? Promise.reject(notLeader()) : term.propose(data);
   }
@@ -276,10 +275,4 @@ export class EtcdLog implements ReplicatedLog {
     this.#over.abort();
     this.#tell();
   }
-}
-
-function tooLarge(bytes: number): GantryError {
-  return new GantryError('INVALID_ARGUMENT', `an entry of ${bytes} bytes is too large for the log`, {
-    hint: `it takes up to ${MAX_ENTRY_BYTES}; make several changes of it`,
-  });
 }

@@ -35,7 +35,7 @@ export function removalProblem(members: readonly Member[], id: string): GantryEr
   );
 }
 
-/** Who leads next: the member named, or any that is there. WRONG_STATE, NOT_FOUND, UNAVAILABLE. */
+/** Who leads next: the member named, or any that is there. WRONG_STATE, UNAVAILABLE. */
 export function successor(members: readonly Member[], self: string, to: string | undefined): string {
   if (to === undefined) {
     const other = members.find(({ id, reachable }) => id !== self && reachable);
@@ -45,7 +45,7 @@ export function successor(members: readonly Member[], self: string, to: string |
     });
   }
   const named = members.find(({ id }) => id === to);
-  if (named === undefined) throw new GantryError('NOT_FOUND', `cannot hand over to node ${to}: it is no manager`);
+  if (named === undefined) throw new GantryError('WRONG_STATE', `cannot hand over to node ${to}: it is no manager`);
   if (named.reachable) return to;
   throw new GantryError('UNAVAILABLE', `cannot hand over to node ${to}: it can't be reached`, {
     hint: 'see that it runs and can reach etcd',
