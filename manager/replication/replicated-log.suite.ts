@@ -381,8 +381,11 @@ export function replicatedLogClusterSuite(name: string, newFixture: () => Promis
           onFailure: (error) => failed.push(error),
         });
         try {
-          const texts = await cluster.proposeUntilCompacted();
-          await vi.waitFor(() => expect(failed).toMatchObject([{ code: 'CORRUPT' }]), SOON);
+          const texts: string[] = [];
+          await vi.waitFor(async () => {
+            texts.push(...(await cluster.proposeUntilCompacted()));
+            expect(failed).toMatchObject([{ code: 'CORRUPT' }]);
+          }, SOON);
           expect(log.leadership().isLeader).toBe(false);
           await expect(log.readBarrier()).rejects.toMatchObject({ code: 'CORRUPT' });
           await cluster.expectEverywhere(texts);

@@ -53,9 +53,7 @@ export class Appender {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
       this.#queue.push({ data, resolve, reject });
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined;
-      });
+      this.#running ??= this.#run();
     });
   }
 
@@ -90,6 +88,8 @@ export class Appender {
       }
       this.#batch = [];
     }
+    // In the same turn as the last look at the queue: whoever comes later starts anew.
+    this.#running = undefined;
   }
 
   async #append(batch: readonly Proposal[]): Promise<void> {

@@ -125,7 +125,7 @@ export class EtcdConnection {
       for await (const { TTL } of this.#responses(client, stream as unknown as Response<{ TTL: string }>)) {
         return Number(TTL);
       }
-      return 0;
+      throw new Error('the lease was not answered for');
     });
   }
 
@@ -150,12 +150,13 @@ export class EtcdConnection {
     const responses = this.#responses(client, stream as unknown as Response<IWatchResponse>, signal);
     try {
       for await (const { canceled, compact_revision, cancel_reason, header, events } of responses) {
-        if (canceled) throw new Error(`the watch was ended: ${cancel_reason || `compacted at ${compact_revision}`}`);
+        if (canceled) throw this.#watchEnded(cancel_reason || `compacted up to ${compact_revision}`);
         if (events.length > 0) yield { revision: Number(header.revision), events };
       }
       throw new Error('the stream of changes has ended');
     } catch (error) {
-      if (!signal.aborted) throw this.#fail(client, error);
+      if (signal.aborted) return;
+      throw error instanceof GantryError ? error : this.#fail(client, error);
     }
   }
 
@@ -163,6 +164,10 @@ export class EtcdConnection {
     if (this.#closed) return;
     this.#closed = true;
     giveUp(this.#client);
+  }
+
+  #watchEnded(reason: string): GantryError {
+    return new GantryError('UNAVAILABLE', `${this.name} has ended a watch: ${reason}`);
   }
 
   #deadline(): { deadline: number } {

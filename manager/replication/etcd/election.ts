@@ -39,6 +39,8 @@ export class Election {
   #view: ClusterView = EMPTY_VIEW;
   #stands: boolean = false;
   #term: number | undefined;
+  /** With which the leader's key was taken: when it ends, so does the term. */
+  #lease: string | undefined;
   #running: Promise<void> | undefined;
   #again: boolean = false;
 
@@ -52,7 +54,8 @@ export class Election {
 
   /** That this manager leads in, as far as it can know; undefined when another does, or none. */
   get term(): number | undefined {
-    return this.#options.lease.id === undefined ? undefined : this.#term;
+    const { lease } = this.#options;
+    return lease.id !== undefined && lease.id === this.#lease ? this.#term : undefined;
   }
 
   get isMember(): boolean {
@@ -65,7 +68,9 @@ export class Election {
     this.consider();
   }
 
+  /** Passes over what was before our own last write: the change that it made is still on its way here. */
   observe(view: ClusterView): void {
+    if (view.revision < this.#view.revision) return;
     this.#view = view;
     this.consider();
     this.#changed();
@@ -75,9 +80,7 @@ export class Election {
   consider(): void {
     if (this.#term !== undefined && !this.#stillLeads()) this.lose(this.#term);
     this.#again = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   /** No longer the leader in this term. */
@@ -120,6 +123,8 @@ export class Election {
 
   async #run(): Promise<void> {
     const { signal, logger } = this.#options;
+    // Not at once: what changes in the same turn is looked at together.
+    await undefined;
     while (this.#again && !signal.aborted) {
       this.#again = false;
       try {
@@ -130,6 +135,8 @@ export class Election {
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }
+    // In the same turn as the last look: whoever comes later starts anew.
+    this.#running = undefined;
   }
 
   async #reconcile(): Promise<void> {
@@ -143,7 +150,7 @@ export class Election {
   }
 
   #stillLeads(): boolean {
-    return this.#options.lease.id !== undefined && this.isMember && this.#view.leader?.term === this.#term;
+    return this.term !== undefined && this.isMember && this.#view.leader?.term === this.#term;
   }
 
   async #showAlive(lease: string): Promise<void> {
@@ -165,13 +172,14 @@ export class Election {
     if (!succeeded) return;
     const term = Number(header.revision);
     this.#term = term;
+    this.#lease = lease;
     this.#learn(term, { leader: { id, term } });
     if (!this.#stillLeads()) this.lose(term);
   }
 
   /** What a write of ours has done, unless the view has it already, and perhaps what came after it. */
   #learn(revision: number, change: Partial<ClusterView>): void {
-    if (this.#view.revision < revision) this.#view = { ...this.#view, ...change };
+    if (this.#view.revision < revision) this.#view = { ...this.#view, ...change, revision };
     this.#changed();
   }
 

@@ -14,7 +14,7 @@ export function testOptions(store: string, nodeId: string, stateMachine: StateMa
     nodeId,
     address: '127.0.0.1:1',
     stateMachine,
-    logger: pino({ level: 'silent' }),
+    logger: pino({ level: process.env.DBG ?? 'silent' }),
     tailLimits: { maxRecords: 10, maxBytes: 1024 * 1024 },
     leaseSeconds: 2,
     onFailure: () => undefined,
@@ -31,7 +31,10 @@ export class EtcdFixture implements LogFixture {
     this.prefix = etcd.newPrefix();
   }
 
-  async open(id: string, { state, ...options }: MemberOptions & Partial<EtcdOpenOptions>): Promise<ReplicatedLog> {
+  async open(
+    id: string,
+    { state, ...options }: MemberOptions & Omit<Partial<EtcdOpenOptions>, keyof MemberOptions>,
+  ): Promise<ReplicatedLog> {
     const way = await this.way(id);
     const store = `etcd://${way.address}/${this.prefix}`;
     return openEtcdLog({ ...testOptions(store, id, state), address: this.addressOf(id), ...options });

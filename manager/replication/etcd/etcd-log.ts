@@ -118,8 +118,8 @@ export class EtcdLog implements ReplicatedLog {
 
   async readBarrier(): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended;
-    const cutOff = this.#cutOff;
-    if (cutOff !== undefined) throw cutOff;
+    const { problem } = this.#lease;
+    if (problem !== undefined) throw problem;
     if (!this.#election.isMember) throw notMember(this.#options.nodeId, this.#options.connection.name);
     await this.#applier.reached(await this.#end.read(), PATIENCE_MS);
   }
@@ -203,12 +203,7 @@ export class EtcdLog implements ReplicatedLog {
   }
 
   #whyNotLeading(): GantryError {
-    return this.#cutOff ?? notLeader();
-  }
-
-  /** Why etcd can't be reached, when that has been so for as long as the lease lasts. */
-  get #cutOff(): GantryError | undefined {
-    return this.#lease.id === undefined ? this.#lease.problem : undefined;
+    return this.#lease.problem ?? notLeader();
   }
 
   #noteElection(): void {

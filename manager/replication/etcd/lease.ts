@@ -5,8 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { type GantryError, toGantryError } from '../../../proto/errors.ts';
+import { GantryError, toGantryError } from '../../../proto/errors.ts';
 import type { EtcdConnection } from './connection.ts';
+import { UNREACHABLE } from './failure.ts';
 
 export interface LeaseOptions {
   readonly connection: EtcdConnection;
@@ -40,9 +41,12 @@ export class LeaseKeeper {
     return this.#options.monotonicMs() < this.#endsAtMs ? this.#id : undefined;
   }
 
-  /** Why the last attempt to keep it has failed; undefined when it hasn't. */
+  /** Why there is none; undefined when there is one, or only the first is on its way. */
   get problem(): GantryError | undefined {
-    return this.#problem;
+    if (this.id !== undefined) return undefined;
+    if (this.#problem !== undefined || this.#id === undefined) return this.#problem;
+    const { code, what, hint } = UNREACHABLE;
+    return new GantryError(code, `${this.#options.connection.name} ${what}: it does not answer`, { hint });
   }
 
   /** Keeps it until the signal aborts. Never rejects. */
@@ -97,11 +101,20 @@ export class LeaseKeeper {
   }
 
   #holds(id: string, fromMs: number, seconds: number): number {
-    const { monotonicMs, onChange } = this.#options;
     this.#id = id;
     this.#endsAtMs = fromMs + seconds * 1000 - MARGIN_MS;
-    clearTimeout(this.#ending);
-    this.#ending = setTimeout(onChange, Math.max(0, this.#endsAtMs - monotonicMs()) + 1);
+    this.#awaitEnd();
     return seconds;
+  }
+
+  #awaitEnd(): void {
+    const { monotonicMs, onChange } = this.#options;
+    clearTimeout(this.#ending);
+    const end = () => {
+      // A timer's milliseconds aren't the clock's: it may be early.
+      if (this.id === undefined) onChange();
+      else this.#awaitEnd();
+    };
+    this.#ending = setTimeout(end, Math.ceil(this.#endsAtMs - monotonicMs()));
   }
 }
