@@ -8,6 +8,7 @@ import { Server, ServerCredentials, type UntypedServiceImplementation } from '@g
 import { GantryError } from '../proto/errors.ts';
 import { ControlService } from '../proto/generated/gantry/v1/control.ts';
 import { EngineService } from '../proto/generated/gantry/v1/engine.ts';
+import { LocalManagerService } from '../proto/generated/gantry/v1/manager.ts';
 import { NodeAgentService } from '../proto/generated/gantry/v1/node.ts';
 import { unaryMethod } from '../proto/server.ts';
 import type { Cli } from './cli.ts';
@@ -24,7 +25,7 @@ export class FakeDaemon {
 
   /** Methods that the test doesn't give answer with UNSUPPORTED. */
   async start(methods: UntypedServiceImplementation): Promise<void> {
-    for (const service of [EngineService, ControlService, NodeAgentService]) {
+    for (const service of [EngineService, ControlService, NodeAgentService, LocalManagerService]) {
       const all = Object.keys(service).map((name) => [name, methods[name] ?? unexpected(name)]);
       this.#server.addService(service, Object.fromEntries(all));
     }

@@ -5,6 +5,7 @@ import { newObjectId, type RandomBytes } from '../proto/ids.ts';
 import { newJoinToken } from '../proto/join-token.ts';
 import { clusterType, DEFAULT_TASK_HISTORY_LIMIT } from './store/cluster.ts';
 import { nodeType } from './store/node.ts';
+import { STATE_FORMAT } from './store/state-format.ts';
 import type { Store } from './store/store.ts';
 import type { WriteTransaction } from './store/transaction.ts';
 
@@ -33,6 +34,8 @@ function createFirstObjects(tx: WriteTransaction, clusterId: string, nodeId: str
       rootCa: undefined,
       joinTokens: undefined,
       removedNodes: [],
+      managerLock: undefined,
+      stateFormat: STATE_FORMAT,
     }),
   );
   tx.create(

@@ -1,13 +1,15 @@
 /** The manager's program: its flags, its pid file, and how it ends. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pino from 'pino';
 import { grpcTarget, parseNodeAddress } from '../proto/address.ts';
-import { errorLine, type GantryError, toGantryError } from '../proto/errors.ts';
+import { errorLine, GantryError, toGantryError } from '../proto/errors.ts';
 import { systemClock } from './clock.ts';
+import { isOffline, runOffline } from './disaster/offline.ts';
 import { runManager } from './manager.ts';
+import { PidFile } from './pid-file.ts';
 
 interface Flags {
   readonly dataRoot: string;
@@ -47,7 +49,7 @@ function parseFlags(argv: readonly string[]): Flags {
 async function main(flags: Flags, signal: AbortSignal): Promise<void> {
   const logger = pino({ name: 'gantry-manager', level: flags.logLevel }, pino.destination({ fd: 2, sync: true }));
   await mkdir(flags.execRoot, { recursive: true, mode: 0o711 });
-  const pidPath = join(flags.execRoot, 'manager.pid');
+  const pidFile = new PidFile(join(flags.execRoot, 'manager.pid'));
   const { advertiseAddr } = flags;
   const options = {
     ...flags,
@@ -57,13 +59,12 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
     random: randomBytes,
     logger,
     onFailure: endAtOnce,
-    // Only then: the log's lock says that no other manager runs on this data root.
-    onOpened: () => writePid(pidPath),
+    onLocked: () => pidFile.write(),
   };
   try {
     await runManager(options, signal);
   } finally {
-    await rm(pidPath, { force: true });
+    await pidFile.remove();
   }
 }
 
@@ -73,17 +74,20 @@ function endAtOnce(error: GantryError): never {
   process.exit(1);
 }
 
-async function writePid(path: string): Promise<void> {
-  await writeFile(`${path}.new`, `${process.pid}\n`);
-  await rename(`${path}.new`, path);
-}
-
 // The log holds the secrets: whatever makes files here, they are nobody else's.
 process.umask(0o077);
-const stop = new AbortController();
-process.once('SIGTERM', () => stop.abort());
-process.once('SIGINT', () => stop.abort());
-main(parseFlags(process.argv), stop.signal).catch((thrown: unknown) => {
-  process.stderr.write(`gantry-manager: ${errorLine(toGantryError(thrown))}\n`);
-  process.exitCode = 1;
-});
+const [operation, ...rest] = process.argv.slice(2);
+if (isOffline(operation)) process.exitCode = await runOffline(operation, rest);
+else runUntilSignal();
+
+function runUntilSignal(): void {
+  const stop = new AbortController();
+  process.once('SIGTERM', () => stop.abort());
+  process.once('SIGINT', () => stop.abort());
+  main(parseFlags(process.argv), stop.signal).catch((thrown: unknown) => {
+    // While it was locked, or waited to be taken in.
+    if (stop.signal.aborted && thrown instanceof GantryError && thrown.code === 'CANCELLED') return;
+    process.stderr.write(`gantry-manager: ${errorLine(toGantryError(thrown))}\n`);
+    process.exitCode = 1;
+  });
+}

@@ -4,18 +4,23 @@ import { Client } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { parseNodeAddress } from '../proto/address.ts';
 import { connectClient } from '../proto/client.ts';
-import { GantryError } from '../proto/errors.ts';
+import { GantryError, toGantryError } from '../proto/errors.ts';
 import { RaftClient, RaftService } from '../proto/generated/gantry/v1/raft.ts';
+import { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
 import type { RandomBytes } from '../proto/ids.ts';
-import { managerChannelCredentials } from '../proto/tls.ts';
+import { RenewableChannelCredentials } from '../proto/tls.ts';
 import type { Clock } from './clock.ts';
+import type { KeyStore } from './encryption/key-store.ts';
+import { followClusterLock } from './encryption/lock-follower.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
 import { LeaderRoute } from './forwarding/leader-route.ts';
+import { healthService } from './health.ts';
 import { LiveIdentity } from './identity.ts';
 import { knownNodes } from './known-nodes.ts';
 import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
+import { openKeysOrWait } from './locked.ts';
 import { listenForNodes } from './remote-listener.ts';
 import { announceAddress, takeIn } from './replication/join.ts';
 import { openReplicatedLog } from './replication/open.ts';
@@ -43,31 +48,20 @@ export interface ManagerOptions {
   readonly logger: Logger;
   /** The log can't go on: the process should end. */
   readonly onFailure: (error: GantryError) => void;
-  /** Once the data root is this manager's and its log is read. */
-  readonly onOpened: () => Promise<void>;
+  /** Once it is known that no other manager runs on this data root. */
+  readonly onLocked: () => Promise<void>;
 }
 
 /** Until the signal aborts. Rejects when the log can't be opened, or the socket can't be listened on. */
 export async function runManager(options: ManagerOptions, signal: AbortSignal): Promise<void> {
-  const { dataRoot, logger } = options;
+  const { dataRoot, logger, clock } = options;
   const identity = new LiveIdentity(identityDir(dataRoot), logger.child({ component: 'identity' }));
   const state = new StoreState(logger.child({ component: 'store' }));
   identity.watch();
   try {
-    const log = await openReplicatedLog(
-      {
-        ...options,
-        dir: join(dataRoot, 'manager'),
-        begin: options.join.length === 0 ? { kind: 'alone' } : { kind: 'join', addresses: options.join },
-        stateMachine: state,
-        connect: (address) => connectManager(RaftClient, address, identity),
-        logger: logger.child({ component: 'replication' }),
-      },
-      signal,
-    );
+    const { log, keys } = await openLog(state, identity, options, signal);
     try {
-      await options.onOpened();
-      await runOn(log, new Store(state, log, options.clock), identity, options, signal);
+      await runOn({ log, keys, identity, store: new Store(state, log, clock) }, options, signal);
     } finally {
       await log.close();
     }
@@ -76,26 +70,65 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   }
 }
 
+async function openLog(stateMachine: StoreState, identity: LiveIdentity, options: ManagerOptions, signal: AbortSignal) {
+  const { dataRoot, join: addresses, socketPath, logger, onLocked } = options;
+  const opened = Promise.withResolvers<KeyStore>();
+  const openKeys = async (dir: string) => {
+    await onLocked();
+    const keys = await openKeysOrWait(dir, socketPath, logger, signal);
+    opened.resolve(keys);
+    return keys;
+  };
+  const log = await openReplicatedLog(
+    {
+      ...options,
+      ...{ stateMachine, openKeys },
+      dir: join(dataRoot, 'manager'),
+      begin: addresses.length === 0 ? { kind: 'alone' } : { kind: 'join', addresses },
+      connect: (address) => connectManager(RaftClient, address, identity),
+      logger: logger.child({ component: 'replication' }),
+      random: Math.random,
+    },
+    signal,
+  );
+  return { log, keys: await opened.promise };
+}
+
+interface Parts {
+  readonly log: RaftDriver;
+  readonly keys: KeyStore;
+  readonly store: Store;
+  readonly identity: LiveIdentity;
+}
+
 async function runOn(
-  log: RaftDriver,
-  store: Store,
-  identity: LiveIdentity,
+  { log, keys, store, identity }: Parts,
   options: ManagerOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { logger, clock, nodeId, address, socketPath } = options;
+  const { logger, clock, nodeId, address, socketPath, onFailure } = options;
   const leadership = new LeadershipRunner({ ...options, store, log, identity });
-  const connect = (leader: string) => connectManager(Client, leader, identity);
-  const route = new LeaderRoute({ leadership, log, connect });
+  const route = new LeaderRoute({ leadership, log, connect: (leader) => connectManager(Client, leader, identity) });
   const find = route.find.bind(route);
-  const server = await serveSocket(socketPath, leaderServices(leadership, find, localCaller));
+  const server = await serveSocket(socketPath, [
+    ...leaderServices(leadership, find, localCaller),
+    healthService(log, keys),
+  ]);
   try {
     logger.info({ node: nodeId, index: log.appliedIndex }, 'serving');
-    const services = [...leaderServices(leadership, find, remoteCaller), raft(log)];
-    const listener = { identity, services, known: knownNodes(store, identity), clock, logger: logger.child({ component: 'listener' }) };
-    const parts = [leadership.run(signal)];
+    const services = [...leaderServices(leadership, find, remoteCaller), raft(log, store)];
+    const known = knownNodes(store, identity);
+    const listener = { identity, services, known, clock, logger: logger.child({ component: 'listener' }) };
+    // Keys that can't be kept as the cluster wants them are a disk that can't be written.
+    const following = followClusterLock({ store, keys, logger }, signal).catch((error: unknown) =>
+      onFailure(toGantryError(error)),
+    );
+    const parts = [leadership.run(signal), following];
     if (address !== '') {
-      parts.push(listenForNodes({ ...listener, advertiseAddr: address }, signal), announce(log, identity, options, signal));
+      parts.push(
+        listenForNodes({ ...listener, advertiseAddr: address }, signal),
+        announce(log, identity, options, signal),
+      );
     }
     await Promise.all(parts);
   } finally {
@@ -104,19 +137,36 @@ async function runOn(
   }
 }
 
-function raft(log: RaftDriver): ManagerService {
-  const implementation = { ...raftServer(log, (member) => takeIn(log, member)) };
+function raft(log: RaftDriver, store: Store): ManagerService {
+  const implementation = { ...raftServer(log, (member) => takeIn(log, member, isManager(store, member.id))) };
   return { definition: RaftService, implementation, access: 'manager' };
 }
 
-function announce(log: RaftDriver, identity: LiveIdentity, options: ManagerOptions, signal: AbortSignal): Promise<void> {
+/** A certificate may say more than what the cluster has decided since. */
+function isManager(store: Store, nodeId: string): boolean {
+  return store.view((read) => read.get('node', nodeId))?.spec.role === NodeRole.MANAGER;
+}
+
+function announce(
+  log: RaftDriver,
+  identity: LiveIdentity,
+  options: ManagerOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { nodeId, address, join: addresses, clock, logger } = options;
   const connect = (manager: string) => connectManager(RaftClient, manager, identity);
   return announceAddress(log, { member: { id: nodeId, address }, addresses, connect, clock, logger }, signal);
 }
 
-function connectManager<C>(Service: Parameters<typeof connectClient<C>>[0], address: string, identity: LiveIdentity): C {
-  const { current } = identity;
-  if (current === undefined) throw new GantryError('UNAVAILABLE', 'this manager has no certificate yet');
-  return connectClient(Service, { kind: 'tcp', ...parseNodeAddress(address) }, managerChannelCredentials(current));
+function connectManager<C>(
+  Service: Parameters<typeof connectClient<C>>[0],
+  address: string,
+  identity: LiveIdentity,
+): C {
+  const current = () => {
+    if (identity.current !== undefined) return identity.current;
+    throw new GantryError('UNAVAILABLE', 'this manager has no certificate yet');
+  };
+  current();
+  return connectClient(Service, parseNodeAddress(address), new RenewableChannelCredentials(current));
 }

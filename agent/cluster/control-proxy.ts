@@ -1,4 +1,4 @@
-/** The Control service on this node's socket: every call goes to the manager and back as bytes, unread. */
+/** The manager's services on this node's socket: every call goes to the manager and back as bytes, unread. */
 import {
   type Client,
   type Metadata,
@@ -13,6 +13,7 @@ import {
 } from '@grpc/grpc-js';
 import { toServiceError } from '../../proto/errors.ts';
 import { ControlService } from '../../proto/generated/gantry/v1/control.ts';
+import { LocalManagerService } from '../../proto/generated/gantry/v1/manager.ts';
 import type { MountedService } from '../engine/cluster-service.ts';
 
 /** A client of the manager that answers; rejects when there is none (yet). */
@@ -21,9 +22,19 @@ export type ManagerGate = () => Promise<Client>;
 type ByteMethod = MethodDefinition<Buffer, Buffer>;
 
 export function controlProxy(gate: ManagerGate): MountedService {
+  return proxyOf(ControlService, gate);
+}
+
+/** What concerns the manager of this node alone. */
+export function managerProxy(gate: ManagerGate): MountedService {
+  return proxyOf(LocalManagerService, gate);
+}
+
+/** Of a service in which only answers stream. */
+function proxyOf(service: ServiceDefinition, gate: ManagerGate): MountedService {
   const definition: Record<string, ByteMethod> = {};
   const implementation: UntypedServiceImplementation = {};
-  for (const [name, { path, responseStream }] of Object.entries(ControlService)) {
+  for (const [name, { path, responseStream }] of Object.entries(service)) {
     definition[name] = {
       path,
       requestStream: false,

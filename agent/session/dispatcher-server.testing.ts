@@ -39,6 +39,7 @@ export async function serveDispatcher(socket: string): Promise<TestDispatcher> {
         if (message === undefined) return;
         dispatcher.received.push(message);
         if (message.$case === 'hello') welcome(call);
+        if (message.$case === 'leaving') call.end();
       });
       call.on('end', () => call.end());
     },

@@ -8,13 +8,18 @@ import type {
 import { type JoinTokens, NodeRole, type RootCa } from '../../proto/generated/gantry/v1/types.ts';
 import { newJoinToken } from '../../proto/join-token.ts';
 import type { ClusterObject } from '../store/cluster.ts';
-import type { ReadTransaction } from '../store/tables.ts';
+import { theCluster } from '../store/the-cluster.ts';
 import type { ApiContext } from './context.ts';
 
 /** Without what only managers may know. */
 export function clusterInspect(context: ApiContext): ClusterInspectResponse {
-  const { rootCa, ...cluster } = context.store.view(clusterIn);
-  const shown = { ...cluster, rootCa: rootCa && { ...rootCa, key: '' }, joinTokens: undefined };
+  const { rootCa, managerLock, ...cluster } = context.store.view(theCluster);
+  const shown = {
+    ...cluster,
+    rootCa: rootCa && { ...rootCa, key: '' },
+    joinTokens: undefined,
+    managerLock: { ...managerLock, unlockKey: Buffer.alloc(0) },
+  };
   return { cluster: shown, leaderNodeId: context.leaderNodeId(), nodeId: context.nodeId };
 }
 
@@ -25,19 +30,13 @@ export async function clusterJoinToken(
   const which = role === NodeRole.MANAGER ? 'manager' : 'worker';
   const tokens = rotate
     ? await store.update((tx) => {
-        const cluster = clusterIn(tx);
+        const cluster = theCluster(tx);
         const joinTokens = { ...tokensOf(cluster), [which]: newJoinToken(rootCaOf(cluster).certificate, random) };
         tx.update('cluster', { ...cluster, joinTokens });
         return joinTokens;
       })
-    : store.view((read) => tokensOf(clusterIn(read)));
+    : store.view((read) => tokensOf(theCluster(read)));
   return { token: tokens[which], managerAddress: log.members().find(({ leader }) => leader)?.address ?? '' };
-}
-
-function clusterIn(read: ReadTransaction): ClusterObject {
-  const [cluster] = read.find('cluster', { by: 'all' });
-  if (cluster === undefined) throw beingSetUp();
-  return cluster;
 }
 
 function tokensOf({ joinTokens }: ClusterObject): JoinTokens {

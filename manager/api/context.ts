@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 
 export interface ApiContext {
   readonly store: Store;
-  readonly log: Pick<ReplicatedLog, 'members' | 'removeMember'>;
+  readonly log: Pick<ReplicatedLog, 'members' | 'readBarrier' | 'removeMember'>;
   readonly engines: EngineCalls;
   readonly clock: Clock;
   readonly random: RandomBytes;

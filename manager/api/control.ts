@@ -1,6 +1,8 @@
 /** The Control service: each method by name, as plain functions. */
 import type { LocalHandlers } from '../forwarding/forwarded-service.ts';
 import { clusterInspect, clusterJoinToken } from './cluster.ts';
+import { clusterBackup } from './cluster-backup.ts';
+import { clusterUnlockKey, clusterUpdate } from './cluster-settings.ts';
 import type { ApiContext } from './context.ts';
 import { configList, networkList, secretList } from './listings.ts';
 import { nodeInspect, nodeList, nodeRemove, nodeUpdate } from './nodes.ts';
@@ -18,7 +20,13 @@ type Method<Request, Response> = (
   signal: AbortSignal,
 ) => Response | Promise<Response>;
 
-export function controlHandlers(context: ContextProvider): LocalHandlers {
+export function controlHandlers(provider: ContextProvider): LocalHandlers {
+  /** A leader that has been replaced without noticing yet would answer from an old state: so each call asks a majority. */
+  const context = async (signal: AbortSignal) => {
+    const current = await provider(signal);
+    await current.log.readBarrier();
+    return current;
+  };
   const unary =
     <Request, Response>(method: Method<Request, Response>) =>
     async (request: Request, signal: AbortSignal) =>
@@ -47,5 +55,8 @@ export function controlHandlers(context: ContextProvider): LocalHandlers {
     configList: unary(configList),
     serviceLogs: stream(serviceLogs),
     watch: stream(watch),
+    clusterUpdate: unary(clusterUpdate),
+    clusterUnlockKey: unary(clusterUnlockKey),
+    clusterBackup: stream(clusterBackup),
   };
 }

@@ -66,13 +66,14 @@ export class KeyStore {
   }
 
   /**
-   * Keeps the keys as the cluster wants it; idempotent. The records to come are under a new key: who has an old copy of
+   * Keeps the keys as the cluster wants it; idempotent. Returns whether there was something to do. The records to come are under a new key: who has an old copy of
    * keys.json and the old unlock key reads nothing new. Old records stay readable until they are compacted.
    */
-  follow(lock: ClusterLock): void {
-    if (lock.version <= this.#state.lock.version) return;
+  follow(lock: ClusterLock): boolean {
+    if (lock.version <= this.#state.lock.version) return false;
     const kek = lock.unlockKey ?? this.#state.random(KEY_BYTES);
     this.#sealer.use(this.#addKey({ ...this.#state, lock, kek }));
+    return true;
   }
 
   /** Call when all that the log keeps has been unsealed once: keys that weren't needed for it go. */

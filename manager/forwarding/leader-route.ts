@@ -1,5 +1,5 @@
 /** Where calls are answered: here while this manager leads, else at the leader, over one connection that is kept. */
-import { Client } from '@grpc/grpc-js';
+import type { Client } from '@grpc/grpc-js';
 import { GantryError } from '../../proto/errors.ts';
 import type { LeadershipRunner } from '../leadership.ts';
 import type { ReplicatedLog } from '../replication/replicated-log.ts';

@@ -1,42 +1,49 @@
 /** Campaigning and voting: sections 5.2 and 5.4.1 of the paper, 9.6 of the thesis. */
 import { type Message, NO_PEER, type VoteRequest, type VoteResponse } from './message.ts';
 import type { Raft } from './raft.ts';
-import { broadcastAppend } from './replication.ts';
+import { broadcastAppend } from './sending.ts';
 
 /** The election timeout has passed, or somebody wants this node to lead. */
 export function startElection(raft: Raft): void {
-  if (raft.role === 'leader' || !raft.promotable) return;
+  if (!mayCampaign(raft)) return;
   if (raft.config.preVote) askForPreVotes(raft);
-  else askForVotes(raft);
+  else askForVotes(raft, false);
+}
+
+/** The leader hands over to this node: nobody needs to be asked first. */
+export function handleTimeoutNow(raft: Raft): void {
+  if (raft.role === 'follower' && mayCampaign(raft)) askForVotes(raft, true);
+}
+
+/** Not while a change of the configuration is committed and not applied: this node might ask the wrong ones. */
+function mayCampaign(raft: Raft): boolean {
+  return raft.role !== 'leader' && raft.promotable && !raft.log.hasUnapplied('config-change');
 }
 
 function askForPreVotes(raft: Raft): void {
   raft.becomePreCandidate();
   // The term that it would campaign in; its own stays as it is.
-  ask(raft, 'pre-vote-request', raft.term + 1);
+  ask(raft, 'pre-vote-request', raft.term + 1, false);
 }
 
-function askForVotes(raft: Raft): void {
+function askForVotes(raft: Raft, transfer: boolean): void {
   raft.becomeCandidate();
-  ask(raft, 'vote-request', raft.term);
+  ask(raft, 'vote-request', raft.term, transfer);
 }
 
-function ask(raft: Raft, type: VoteRequest['type'], term: number): void {
+function ask(raft: Raft, type: VoteRequest['type'], term: number, transfer: boolean): void {
+  const request: VoteRequest = { type, lastIndex: raft.log.lastIndex(), lastTerm: raft.log.lastTerm(), transfer };
   for (const peer of raft.tracker.voters) {
     // Its own vote, too, counts only once it is on disk.
     if (peer === raft.id) raft.sendAfterAppend(peer, { type: responseType(type), granted: true }, term);
-    else
-      raft.send(peer, { type, lastIndex: raft.log.lastIndex(), lastTerm: raft.log.lastTerm(), transfer: false }, term);
+    else raft.send(peer, request, term);
   }
 }
 
-/** Whether this node hears from a leader and so lets nobody disturb it: section 6.2 of the thesis. */
-export function inLease(raft: Raft): boolean {
-  const { checkQuorum, electionTicks } = raft.config;
-  return checkQuorum && raft.leader !== NO_PEER && raft.electionElapsed < electionTicks;
-}
-
-/** Answers a request whose term is this node's own, or for a pre-vote a later one. */
+/**
+ * Answers a request whose term is this node's own, or for a pre-vote a later one. Who takes itself for a learner votes too:
+ * the candidate's configuration may be newer.
+ */
 export function handleVoteRequest(raft: Raft, request: Message<VoteRequest>): void {
   const { from, type, term, lastIndex, lastTerm } = request;
   const free = raft.vote === NO_PEER && raft.leader === NO_PEER;
@@ -58,7 +65,7 @@ export function handleVoteResponse(raft: Raft, { from, type, granted }: Message<
   if (raft.role !== (type === 'pre-vote-response' ? 'pre-candidate' : 'candidate')) return;
   const result = raft.tracker.recordVote(from, granted);
   if (result === 'lost') raft.becomeFollower(raft.term, NO_PEER);
-  if (result === 'won' && raft.role === 'pre-candidate') askForVotes(raft);
+  if (result === 'won' && raft.role === 'pre-candidate') askForVotes(raft, false);
   else if (result === 'won') {
     raft.becomeLeader();
     broadcastAppend(raft);

@@ -1,5 +1,6 @@
 /** What a node does with what its leader sends: sections 5.3 and 7 of the paper. */
-import type { Append, Heartbeat, InstallSnapshot, Message, Snapshot } from './message.ts';
+import { restoreConfiguration, takesPart } from './membership.ts';
+import { type Append, type Heartbeat, type InstallSnapshot, type Message, NO_PEER, type Snapshot } from './message.ts';
 import type { Raft } from './raft.ts';
 
 export function handleAppend(raft: Raft, message: Message<Append>): void {
@@ -30,17 +31,21 @@ export function handleSnapshot(raft: Raft, { from, snapshot }: Message<InstallSn
   raft.sendAfterAppend(from, { type: 'append-accepted', index });
 }
 
-/** False when this node has all of it anyway. */
+/** From elsewhere it is known that the leader is gone: this node may vote without waiting for its lease to end. */
+export function forgetLeader(raft: Raft): void {
+  if (raft.role === 'follower' && raft.config.readOnly === 'safe') raft.leader = NO_PEER;
+}
+
+/** False when this node has all of it anyway, or isn't meant to have it. */
 function restore(raft: Raft, snapshot: Snapshot): boolean {
   const { index, term, configuration } = snapshot;
-  if (index <= raft.log.committed) return false;
+  if (index <= raft.log.committed || !takesPart(configuration, raft.id)) return false;
   if (raft.log.matches(index, term)) {
     // The log has the entry: the snapshot only says that it is committed.
     raft.log.commitTo(index);
     return false;
   }
   raft.log.restore(snapshot);
-  raft.tracker.setVoters(configuration.voters);
-  raft.tracker.resetProgress(raft.id, index);
+  restoreConfiguration(raft, snapshot);
   return true;
 }

@@ -31,12 +31,14 @@ export interface Status {
   readonly commit: number;
   readonly applied: number;
   readonly configuration: Configuration;
+  /** Whom a leader is handing over to; empty when to nobody. */
+  readonly transferee: PeerId;
   /** Of all in the configuration, in the order of their ids; empty unless this node leads. */
   readonly progress: readonly PeerStatus[];
 }
 
 export function statusOf(raft: Raft): Status {
-  const { id, role, term, leader, log, tracker } = raft;
+  const { id, role, term, leader, log, tracker, transferee } = raft;
   return {
     id,
     role,
@@ -44,15 +46,13 @@ export function statusOf(raft: Raft): Status {
     leader,
     commit: log.committed,
     applied: log.applied,
-    configuration: raft.configuration,
-    progress: role === 'leader' ? tracker.voters.flatMap((peer) => peerStatus(peer, tracker.progressOf(peer))) : [],
+    configuration: tracker.configuration,
+    transferee,
+    progress: role === 'leader' ? [...tracker.progress].map(([peer, progress]) => peerStatus(peer, progress)) : [],
   };
 }
 
-function peerStatus(id: PeerId, progress: Progress | undefined): PeerStatus[] {
-  if (progress === undefined) return [];
-  const { match, next, state, paused, pendingSnapshot, recentlyActive, inflight, full } = progress;
-  return [
-    { id, learner: false, match, next, state, paused, pendingSnapshot, recentlyActive, inflight, inflightFull: full },
-  ];
+function peerStatus(id: PeerId, progress: Progress): PeerStatus {
+  const { learner, match, next, state, paused, pendingSnapshot, recentlyActive, inflight, inflightFull } = progress;
+  return { id, learner, match, next, state, paused, pendingSnapshot, recentlyActive, inflight, inflightFull };
 }

@@ -1,20 +1,23 @@
 /** What happens with a message: first by its term, then by its kind and this node's role. */
-import assert from 'node:assert/strict';
-import { handleVoteRequest, handleVoteResponse, inLease, startElection } from './election.ts';
+import { handleTimeoutNow, handleVoteRequest, handleVoteResponse } from './election.ts';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.ts';
-import { type Message, NO_PEER, type Proposal, type ProposalResult } from './message.ts';
+import { type Message, NO_PEER } from './message.ts';
+import { handlePropose } from './proposal.ts';
 import type { Raft } from './raft.ts';
-import {
-  broadcastAppend,
-  broadcastHeartbeat,
-  handleAppendAccepted,
-  handleAppendRejected,
-  handleHeartbeatResponse,
-} from './replication.ts';
+import { handleReadIndex, handleReadIndexResponse } from './read-index.ts';
+import { handleAppendAccepted, handleAppendRejected, handleHeartbeatResponse } from './replication.ts';
+import { transferLeadership } from './transfer.ts';
 
-export function step(raft: Raft, message: Message): void {
-  if (message.term < raft.term) answerEarlierTerm(raft, message);
+/** `dropped`: a proposal that this node can't take. `unknown-peer`: an answer of somebody who takes no part, ignored. */
+export type StepResult = 'stepped' | 'dropped' | 'unknown-peer';
+
+export function step(raft: Raft, message: Message): StepResult {
+  // Wishes belong to no term.
+  if (message.type === 'propose') return handlePropose(raft, message) === 'dropped' ? 'dropped' : 'stepped';
+  if (message.type === 'read-index') handleReadIndex(raft, message);
+  else if (message.term < raft.term) answerEarlierTerm(raft, message);
   else if (message.term === raft.term || enterLaterTerm(raft, message)) dispatch(raft, message);
+  return 'stepped';
 }
 
 /** Adopts the later term where the message calls for it; false when the message is to be ignored. */
@@ -22,11 +25,11 @@ function enterLaterTerm(raft: Raft, message: Message): boolean {
   const { type, term, from } = message;
   switch (type) {
     case 'vote-request':
-      if (inLease(raft)) return false;
+      if (raft.inLease && !message.transfer) return false;
       break;
     case 'pre-vote-request':
       // Answered without the term being taken over: nobody leads or campaigns in it yet.
-      return !inLease(raft);
+      return !raft.inLease;
     case 'pre-vote-response':
       // In the term of the campaign to come, when it was granted.
       if (message.granted) return true;
@@ -76,8 +79,18 @@ function dispatch(raft: Raft, message: Message): void {
     case 'heartbeat-response':
       if (raft.role === 'leader') fromFollower(raft, message);
       break;
-    default:
-      assert.fail(`${message.type} is yet to come`);
+    case 'read-index-response':
+      handleReadIndexResponse(raft, message);
+      break;
+    case 'timeout-now':
+      handleTimeoutNow(raft);
+      break;
+    case 'transfer-leadership':
+      transferLeadership(raft, message.target);
+      break;
+    case 'propose':
+    case 'read-index':
+      break;
   }
 }
 
@@ -85,7 +98,8 @@ type LeaderMessage = Extract<Message, { type: 'append' | 'heartbeat' | 'install-
 type FollowerMessage = Extract<Message, { type: 'append-accepted' | 'append-rejected' | 'heartbeat-response' }>;
 
 function fromLeader(raft: Raft, message: LeaderMessage): void {
-  // There is one leader to a term: a candidate has lost.
+  // There is one leader to a term: a leader can't hear of another, and a candidate has lost.
+  if (raft.role === 'leader') return;
   if (raft.role !== 'follower') raft.becomeFollower(message.term, message.from);
   raft.electionElapsed = 0;
   raft.leader = message.from;
@@ -98,37 +112,4 @@ function fromFollower(raft: Raft, message: FollowerMessage): void {
   if (message.type === 'append-accepted') handleAppendAccepted(raft, message);
   else if (message.type === 'append-rejected') handleAppendRejected(raft, message);
   else handleHeartbeatResponse(raft, message);
-}
-
-/** One unit of logical time has passed. */
-export function tick(raft: Raft): void {
-  raft.electionElapsed += 1;
-  if (raft.role === 'leader') tickLeader(raft);
-  else if (raft.promotable && raft.electionElapsed >= raft.electionTimeout) {
-    raft.electionElapsed = 0;
-    startElection(raft);
-  }
-}
-
-function tickLeader(raft: Raft): void {
-  const { electionTicks, heartbeatTicks, checkQuorum } = raft.config;
-  raft.heartbeatElapsed += 1;
-  if (raft.electionElapsed >= electionTicks) {
-    raft.electionElapsed = 0;
-    if (checkQuorum && !raft.tracker.takeQuorumActive(raft.id)) {
-      raft.becomeFollower(raft.term, NO_PEER);
-      return;
-    }
-  }
-  if (raft.heartbeatElapsed >= heartbeatTicks) {
-    raft.heartbeatElapsed = 0;
-    broadcastHeartbeat(raft);
-  }
-}
-
-export function propose(raft: Raft, proposals: readonly Proposal[]): ProposalResult {
-  if (raft.role !== 'leader') return 'dropped';
-  raft.appendOwn(proposals);
-  broadcastAppend(raft);
-  return 'accepted';
 }

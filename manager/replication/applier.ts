@@ -71,6 +71,10 @@ export class Applier {
     return this.#checkpoints.proposal();
   }
 
+  checkpointLost(): void {
+    this.#checkpointUnderWay = false;
+  }
+
   /** A leader's snapshot has taken the place of the log. */
   installed(peers: readonly PeerAddress[]): void {
     this.#peers = peers;
@@ -101,7 +105,8 @@ export class Applier {
     proposals.applied(entry.index, entry.term);
   }
 
-  async close(): Promise<void> {
+  /** Resolves when the snapshots of all checkpoints that are applied are on disk. */
+  async snapshotTaken(): Promise<void> {
     await this.#snapshotting;
   }
 

@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openLmdb } from 'lmdb';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { aloneOptions } from './alone.testing.ts';
 import { openReplicatedLog } from './open.ts';
 import { checksumSealer } from './record.ts';
 import { RecordingState } from './recording-state.testing.ts';
@@ -52,7 +52,7 @@ function entry(term: number, text: string): Buffer {
 
 async function reopen(): Promise<RecordingState> {
   const state = new RecordingState();
-  const log = await openReplicatedLog({ dir, nodeId: 'node1', stateMachine: state, logger: pino({ level: 'silent' }) });
+  const log = await openReplicatedLog(aloneOptions(dir, state), new AbortController().signal);
   await log.propose(Buffer.from('more'));
   await log.close();
   return state;

@@ -5,8 +5,8 @@ import { type Database, open } from 'lmdb';
 import { GantryError } from '../../proto/errors.ts';
 import { syncDirectory } from '../encryption/key-file.ts';
 import type { Entry, HardState, PeerId } from '../raft/message.ts';
-import { encodeLogEntry } from './log-entry.ts';
 import { DurableLog, LOG_FILE, type LogContent } from './durable-log.ts';
+import { encodeLogEntry } from './log-entry.ts';
 import { checksumSealer } from './record.ts';
 import type { Sealer } from './sealer.ts';
 

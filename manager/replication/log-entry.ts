@@ -39,9 +39,13 @@ export function decodeLogEntry(index: number, bytes: Uint8Array): LogEntry {
   const [kind] = bytes;
   if (kind === CHANGE) return { kind: 'change', data: bytes.subarray(1) };
   if (kind !== CHECKPOINT) {
-    throw new GantryError('UNSUPPORTED', `entry ${index} of the log is of kind ${kind}, which this version does not know`, {
-      hint: 'run the newer version of gantryd that the other managers have',
-    });
+    throw new GantryError(
+      'UNSUPPORTED',
+      `entry ${index} of the log is of kind ${kind}, which this version does not know`,
+      {
+        hint: 'run the newer version of gantryd that the other managers have',
+      },
+    );
   }
   if (bytes.byteLength < 1 + INDEX_BYTES + HASH_BYTES) return { kind: 'checkpoint', previous: undefined };
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

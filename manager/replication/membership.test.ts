@@ -62,10 +62,18 @@ describe('removalProblem', () => {
 
   it.each([
     ['the only one', 'a+', 'a', /only manager/],
-    ['one that is needed because another is down', 'a+ b+ c-', 'b', /2 managers left 2 are needed, and c can't be reached/],
+    [
+      'one that is needed because another is down',
+      'a+ b+ c-',
+      'b',
+      /2 managers left 2 are needed, and c can't be reached/,
+    ],
     ['one of five when two are down', 'a+ b+ c+ d- e-', 'c', /4 managers left 3 are needed, and d, e/],
   ])('keeps %s', (_what, text, id, message) => {
-    expect(removalProblem(members(text), id)).toMatchObject({ code: 'WRONG_STATE', message: expect.stringMatching(message) });
+    expect(removalProblem(members(text), id)).toMatchObject({
+      code: 'WRONG_STATE',
+      message: expect.stringMatching(message),
+    });
   });
 });
 

@@ -31,7 +31,9 @@ export function peersAfter(
 }
 
 export function isMember(configuration: Configuration, id: PeerId): boolean {
-  return isVoter(configuration, id) || [configuration.learners, configuration.learnersNext].some((ids) => ids.includes(id));
+  return (
+    isVoter(configuration, id) || [configuration.learners, configuration.learnersNext].some((ids) => ids.includes(id))
+  );
 }
 
 export function isVoter({ voters, votersOutgoing }: Configuration, id: PeerId): boolean {
@@ -49,8 +51,9 @@ export interface LearnerProgress {
 
 /** The learner that has caught up and may vote now; one at a time. */
 export function learnerToPromote(learners: readonly LearnerProgress[], lastIndex: number): PeerId | undefined {
-  return learners.find(({ match, recentlyActive }) => recentlyActive && match > 0 && match + CAUGHT_UP_ENTRIES >= lastIndex)
-    ?.id;
+  return learners.find(
+    ({ match, recentlyActive }) => recentlyActive && match > 0 && match + CAUGHT_UP_ENTRIES >= lastIndex,
+  )?.id;
 }
 
 /** Why the log can't do without this member; undefined when it can. */

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openLmdb } from 'lmdb';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { GantryError } from '../../proto/errors.ts';
+import { aloneOptions } from './alone.testing.ts';
 import { type OpenOptions, openReplicatedLog } from './open.ts';
 import { RecordingState } from './recording-state.testing.ts';
 import { replicatedLogSuite } from './replicated-log.suite.ts';
@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 function open(stateMachine: StateMachine, options: Partial<OpenOptions> = {}) {
-  return openReplicatedLog({ dir, nodeId: 'node1', stateMachine, logger: pino({ level: 'silent' }), ...options });
+  return openReplicatedLog(aloneOptions(dir, stateMachine, options), new AbortController().signal);
 }
 
 async function propose(texts: readonly string[], options: Partial<OpenOptions> = {}): Promise<void> {

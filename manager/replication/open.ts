@@ -6,9 +6,9 @@ import { GantryError } from '../../proto/errors.ts';
 import type { RaftClient } from '../../proto/generated/gantry/v1/raft.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type KeyStore, openKeys } from '../encryption/key-store.ts';
-import { type Configuration, NO_PEER } from '../raft/message.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { DurableLog, type LoadedLog, type LogContent } from './durable-log.ts';
+import { aloneContent, FIRST_ENTRY, joinedContent } from './first-content.ts';
 import { migrateFormat1 } from './format-1.ts';
 import { askToJoin } from './join.ts';
 import { GrpcTransport } from './peers/grpc-transport.ts';
@@ -75,7 +75,10 @@ async function openDriver(options: OpenOptions, release: () => void, signal: Abo
     keys.forgetUnused();
     const driver = new RaftDriver({
       ...{ nodeId, stateMachine, storage, durable, logger, release, peers: members },
-      policy: new SnapshotPolicy(options.snapshotLimits ?? DEFAULT_SNAPSHOT_LIMITS, storage.snapshot()?.data.byteLength ?? 0),
+      policy: new SnapshotPolicy(
+        options.snapshotLimits ?? DEFAULT_SNAPSHOT_LIMITS,
+        storage.snapshot()?.data.byteLength ?? 0,
+      ),
       transport: options.transport ?? new GrpcTransport({ connect, logger }),
       clock: options.clock ?? systemClock,
       random: options.random ?? Math.random,
@@ -102,7 +105,8 @@ async function loadOrBegin(durable: DurableLog, options: OpenOptions, signal: Ab
   if (found !== undefined) return found;
   await durable.reset(await firstContent(options, signal));
   const begun = durable.load();
-  if (begun === undefined) throw new GantryError('HOST', `cannot make a log in ${options.dir}: what was written is not there`);
+  if (begun === undefined)
+    throw new GantryError('HOST', `cannot make a log in ${options.dir}: what was written is not there`);
   return begun;
 }
 
@@ -111,7 +115,7 @@ async function firstContent(options: OpenOptions, signal: AbortSignal): Promise<
   const { begin, nodeId, address, stateMachine, connect, logger, clock = systemClock } = options;
   switch (begin.kind) {
     case 'alone':
-      return aloneContent({ id: nodeId, address }, await stateMachine.snapshot());
+      return aloneContent({ id: nodeId, address }, FIRST_ENTRY, await stateMachine.snapshot());
     case 'joined':
       return joinedContent(begin.members);
     case 'join': {
@@ -121,26 +125,6 @@ async function firstContent(options: OpenOptions, signal: AbortSignal): Promise<
       return joinedContent(members);
     }
   }
-}
-
-/**
- * The first log of a cluster. It begins with a snapshot of an empty state, as if its entry had been compacted: whoever
- * joins needs one to learn who the first voter was.
- */
-function aloneContent(member: PeerAddress, data: Uint8Array): LogContent {
-  const hardState = { term: 1, vote: NO_PEER, commit: 1 };
-  const snapshot = { index: 1, term: 1, configuration: configurationOf([member.id]), data, members: [member] };
-  return { hardState, snapshot, entries: [] };
-}
-
-function joinedContent(members: readonly PeerAddress[]): LogContent {
-  const hardState = { term: 0, vote: NO_PEER, commit: 0 };
-  const snapshot = { index: 0, term: 0, configuration: configurationOf([]), data: new Uint8Array(), members };
-  return { hardState, snapshot, entries: [] };
-}
-
-function configurationOf(voters: readonly string[]): Configuration {
-  return { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 }
 
 function throwUncaught(error: GantryError): void {

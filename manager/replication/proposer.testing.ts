@@ -3,19 +3,14 @@
  * standard output once it is acknowledged.
  */
 import { writeSync } from 'node:fs';
-import { pino } from 'pino';
+import { aloneOptions } from './alone.testing.ts';
 import { openReplicatedLog } from './open.ts';
 import { RecordingState } from './recording-state.testing.ts';
 
 const [, , dir = '', concurrency = '1'] = process.argv;
 const state = new RecordingState();
-const log = await openReplicatedLog({
-  dir,
-  nodeId: 'node1',
-  stateMachine: state,
-  logger: pino({ level: 'silent' }),
-  snapshotLimits: { maxEntries: 50, maxBytes: 1_000_000 },
-});
+const options = aloneOptions(dir, state, { snapshotLimits: { maxEntries: 50, maxBytes: 1_000_000 } });
+const log = await openReplicatedLog(options, new AbortController().signal);
 let next = state.entries.length;
 
 async function proposeForEver(): Promise<never> {

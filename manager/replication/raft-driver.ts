@@ -13,7 +13,15 @@ import { Applier } from './applier.ts';
 import type { DurableLog } from './durable-log.ts';
 import { entrySizeProblem } from './entry-size.ts';
 import { encodeLogEntry } from './log-entry.ts';
-import { additionOf, isMember, isVoter, learnerToPromote, promotionOf, removalOf, removalProblem } from './membership.ts';
+import {
+  additionOf,
+  isMember,
+  isVoter,
+  learnerToPromote,
+  promotionOf,
+  removalOf,
+  removalProblem,
+} from './membership.ts';
 import { Peers } from './peers/peers.ts';
 import type { PeerAddress, SnapshotTransfer, Transport } from './peers/transport.ts';
 import { notLeader, Proposals } from './proposals.ts';
@@ -70,6 +78,8 @@ export class RaftDriver implements ReplicatedLog {
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #ticking: Promise<void> = Promise.resolve();
+  /** Called when the Ready that is taken next has been dealt with. */
+  readonly #afterNext: (() => void)[] = [];
   /** Of the last Ready's messages: what came with a snapshot beside it. */
   #incoming: SnapshotTransfer | undefined;
 
@@ -112,11 +122,11 @@ export class RaftDriver implements ReplicatedLog {
     });
     this.#peers.connect();
     this.#ticking = this.#tick();
+    // Who votes is known once what is committed is applied.
+    await this.#atRest();
     if (!this.#isOnlyVoter()) return;
     this.#raw.campaign();
-    this.#wake();
-    while (this.#running !== undefined) await this.#running;
-    if (this.#ended !== undefined) throw this.#ended;
+    await this.#atRest();
     assert(this.#leadership.isLeader, 'the only voter has not become the leader');
   }
 
@@ -152,7 +162,7 @@ export class RaftDriver implements ReplicatedLog {
   }
 
   async addMember(id: string, address: string): Promise<void> {
-    // A log that has never been compacted doesn't say who its first voter was: the new member has to get that with a snapshot.
+    // A log that has never been compacted doesn't say who its first voter was: a new member learns that from a snapshot.
     if (this.#options.storage.snapshot()?.index === 0) await this.#proposeEntry(this.#applier.checkpoint());
     await this.#changeUntil(() => {
       const { configuration, peers } = this.#applier;
@@ -160,6 +170,11 @@ export class RaftDriver implements ReplicatedLog {
       if (member && peers.some((peer) => peer.id === id && peer.address === address)) return undefined;
       return additionOf({ id, address }, member);
     });
+    // A snapshot that doesn't know the new member is none that it could begin with.
+    const snapshot = this.#options.storage.snapshot();
+    if (snapshot === undefined || !isMember(snapshot.configuration, id)) {
+      await this.#proposeEntry(this.#applier.checkpoint());
+    }
   }
 
   async removeMember(id: string, { force }: Removal): Promise<void> {
@@ -180,7 +195,10 @@ export class RaftDriver implements ReplicatedLog {
     const target = to ?? this.#furthestVoter();
     if (target === this.#options.nodeId) return;
     if (target === undefined || !isVoter(this.#applier.configuration, target)) {
-      throw new GantryError('WRONG_STATE', `leadership cannot go to ${target ?? 'another manager'}: it has no vote, or can't be reached`);
+      throw new GantryError(
+        'WRONG_STATE',
+        `leadership cannot go to ${target ?? 'another manager'}: it has no vote, or can't be reached`,
+      );
     }
     this.#do(() => this.#raw.transferLeadership(target));
     await this.#whenLeads(target);
@@ -197,7 +215,7 @@ export class RaftDriver implements ReplicatedLog {
     const { from, to, term, snapshot } = transfer;
     this.#incoming = transfer;
     this.receive({ type: 'install-snapshot', from, to, term, snapshot });
-    await this.#running;
+    await new Promise<void>((resolve) => this.#afterNext.push(resolve));
     if (this.#ended !== undefined) throw this.#ended;
   }
 
@@ -213,10 +231,17 @@ export class RaftDriver implements ReplicatedLog {
     this.#end(new GantryError('UNAVAILABLE', 'the replicated log is closed'));
     await this.#running;
     await this.#ticking;
-    await this.#applier.close();
+    await this.#applier.snapshotTaken();
     await this.#options.transport.close();
     await this.#options.durable.close();
     this.#options.release();
+  }
+
+  /** Resolves when there is nothing to do. */
+  async #atRest(): Promise<void> {
+    this.#wake();
+    while (this.#running !== undefined) await this.#running;
+    if (this.#ended !== undefined) throw this.#ended;
   }
 
   // ---- the loop ----
@@ -247,9 +272,16 @@ export class RaftDriver implements ReplicatedLog {
     // Not at once: what comes in the same turn goes into the same batch.
     await undefined;
     while (this.#ended === undefined) {
-      this.#proposals.submit((data) => this.#raw.propose(data) === 'accepted', this.#raw.lastIndex, this.#raw.hardState.term);
-      if (!this.#raw.hasReady()) return;
-      await this.#process(this.#raw.ready());
+      this.#proposals.submit(
+        (data) => this.#raw.propose(data) === 'accepted',
+        this.#raw.lastIndex,
+        this.#raw.hardState.term,
+      );
+      const waiting = this.#afterNext.splice(0);
+      const hasReady = this.#raw.hasReady();
+      if (hasReady) await this.#process(this.#raw.ready());
+      for (const resolve of waiting) resolve();
+      if (!hasReady) return;
     }
   }
 
@@ -259,16 +291,21 @@ export class RaftDriver implements ReplicatedLog {
     await this.#persist(ready);
     this.#send(ready.messages.filter(({ type }) => !EARLY.has(type)));
     if (ready.snapshot !== undefined) await this.#applier.restore();
-    for (const entry of ready.committedEntries) this.#applier.apply(entry, (change) => this.#raw.applyConfigChange(change));
+    for (const entry of ready.committedEntries)
+      this.#applier.apply(entry, (change) => this.#raw.applyConfigChange(change));
     this.#peers.set(this.#applier.peers);
     for (const { context, index } of ready.readStates) this.#reads.answered(Buffer.from(context).toString(), index);
     this.#raw.advance();
     this.#reads.applied(this.appliedIndex);
     this.#noteLeadership();
+    this.#checkpointWhenDue();
   }
 
-  /** A commit index that changes alone isn't worth an fsync: it follows from the entries, which are on disk. */
-  async #persist({ entries, hardState, snapshot, mustSync }: Ready): Promise<void> {
+  /**
+   * A commit index that changes alone isn't worth an fsync: it follows from the entries, which are on disk. Unless it
+   * commits a change of membership: a member that has forgotten that could elect itself with those of before.
+   */
+  async #persist({ entries, hardState, snapshot, mustSync, committedEntries }: Ready): Promise<void> {
     const { durable, storage } = this.#options;
     const state = hardState ?? this.#raw.hardState;
     if (snapshot !== undefined) {
@@ -278,7 +315,8 @@ export class RaftDriver implements ReplicatedLog {
       storage.applySnapshot(snapshot);
       this.#applier.installed(members);
     }
-    if (mustSync) await durable.append({ entries, hardState: state }, storage.lastIndex());
+    const sync = mustSync || committedEntries.some(({ kind }) => kind === 'config-change');
+    if (sync) await durable.append({ entries, hardState: state }, storage.lastIndex());
     storage.append(entries);
     if (hardState !== undefined) storage.setHardState(hardState);
   }
@@ -290,15 +328,29 @@ export class RaftDriver implements ReplicatedLog {
     for (const message of messages) if (message.type === 'install-snapshot') void this.#sendSnapshot(message);
   }
 
+  /** Nobody takes a snapshot that doesn't name him: there has to be a newer one, which the core then sends. */
+  async #tooOldFor(id: PeerId): Promise<GantryError> {
+    await this.#proposeEntry(this.#applier.checkpoint());
+    await this.#applier.snapshotTaken();
+    return new GantryError('UNAVAILABLE', `the snapshot that there was is older than the membership of ${id}`);
+  }
+
+  /** Whoever leads when the proposal is lost makes the next one. */
+  #checkpointWhenDue(): void {
+    if (!this.#leadership.isLeader || !this.#applier.checkpointDue) return;
+    this.#proposeEntry(this.#applier.checkpoint()).catch(() => this.#applier.checkpointLost());
+  }
+
   async #sendSnapshot({ from, to, term, snapshot }: Extract<Message, { type: 'install-snapshot' }>): Promise<void> {
     const { transport, logger } = this.#options;
     const about = { peer: to, index: snapshot.index, bytes: snapshot.data.byteLength };
     try {
+      if (!isMember(snapshot.configuration, to)) throw await this.#tooOldFor(to);
       await transport.sendSnapshot({ from, to, term, snapshot, members: this.#applier.snapshotPeers });
       logger.info(about, 'snapshot sent');
       this.#do(() => this.#raw.reportSnapshot(to, true));
     } catch (error) {
-      logger.warn({ ...about, err: error }, 'snapshot not sent');
+      logger.info({ ...about, err: error }, 'snapshot not sent');
       this.#do(() => this.#raw.reportSnapshot(to, false));
     }
   }
@@ -310,13 +362,11 @@ export class RaftDriver implements ReplicatedLog {
       this.#peers.tick();
       this.#reads.tick();
       this.#do(() => this.#raw.tick());
-      if (this.#leadership.isLeader) this.#leadersDuties();
+      if (this.#leadership.isLeader) this.#promoteWhoHasCaughtUp();
     }
   }
 
-  /** What only a leader proposes by itself. */
-  #leadersDuties(): void {
-    if (this.#applier.checkpointDue) this.#proposeEntry(this.#applier.checkpoint()).catch(() => undefined);
+  #promoteWhoHasCaughtUp(): void {
     const id = learnerToPromote(this.#learners(), this.#raw.lastIndex);
     if (id !== undefined) this.#do(() => this.#raw.proposeConfigChange(promotionOf(id)));
   }
@@ -435,5 +485,6 @@ export class RaftDriver implements ReplicatedLog {
     this.#tellLeadership({ isLeader: false, leaderId: undefined, term: this.#leadership.term });
     this.#proposals.rejectAll(error);
     this.#reads.rejectAll(error);
+    for (const resolve of this.#afterNext.splice(0)) resolve();
   }
 }

@@ -3,7 +3,7 @@
  * (ReadIndex, section 6.4 of the thesis); then the reader waits until that much is applied here. Readers that come while
  * one question is under way share the next.
  */
-import { GantryError } from '../../proto/errors.ts';
+import type { GantryError } from '../../proto/errors.ts';
 
 interface Reader {
   readonly resolve: () => void;
@@ -88,7 +88,11 @@ export class ReadBarriers {
   }
 
   rejectAll(error: GantryError): void {
-    const readers = [...this.#next, ...(this.#round?.readers ?? []), ...this.#answered.flatMap((answer) => answer.readers)];
+    const readers = [
+      ...this.#next,
+      ...(this.#round?.readers ?? []),
+      ...this.#answered.flatMap((answer) => answer.readers),
+    ];
     this.#next = [];
     this.#round = undefined;
     this.#answered = [];

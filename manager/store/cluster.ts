@@ -1,13 +1,17 @@
 /** The cluster itself: one object, made when the first manager first leads. */
-import type { Annotations, Cluster, ClusterSpec, Meta } from '../../proto/generated/gantry/v1/types.ts';
+import type { Annotations, Cluster, ClusterSpec, ManagerLock, Meta } from '../../proto/generated/gantry/v1/types.ts';
 import { completeAnnotations, completeMeta, type ObjectType } from './object-type.ts';
+import { OLDEST_STATE_FORMAT } from './state-format.ts';
 
-export interface ClusterObject extends Readonly<Omit<Cluster, 'meta' | 'spec'>> {
+export interface ClusterObject extends Readonly<Omit<Cluster, 'meta' | 'spec' | 'managerLock'>> {
   readonly meta: Meta;
   readonly spec: ClusterSpec & { annotations: Annotations };
+  readonly managerLock: ManagerLock;
 }
 
 export const DEFAULT_TASK_HISTORY_LIMIT = 5;
+
+const UNLOCKED: ManagerLock = { autolock: false, unlockKey: Buffer.alloc(0), version: 0 };
 
 export const clusterType: ObjectType<Cluster, ClusterObject, never> = {
   complete: (raw) => ({
@@ -18,6 +22,8 @@ export const clusterType: ObjectType<Cluster, ClusterObject, never> = {
       ...raw.spec,
       annotations: completeAnnotations(raw.spec?.annotations),
     },
+    managerLock: raw.managerLock ?? UNLOCKED,
+    stateFormat: raw.stateFormat || OLDEST_STATE_FORMAT,
   }),
   nameOf: (cluster) => cluster.spec.annotations.name,
   indexes: {},

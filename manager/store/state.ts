@@ -5,7 +5,6 @@
  * more the whole transaction changes nothing. Every node decides that alike, from the entry and the state alone.
  */
 import type { Logger } from 'pino';
-import { GantryError } from '../../proto/errors.ts';
 import {
   type StoreAction,
   StoreActionKind,
@@ -14,11 +13,9 @@ import {
 } from '../../proto/generated/gantry/v1/store.ts';
 import type { StateMachine } from '../replication/replicated-log.ts';
 import { type AnyObject, deepFreeze, fromWire, OBJECT_KINDS, type ObjectKind, toWire } from './objects.ts';
+import { checkStateFormat, OLDEST_STATE_FORMAT } from './state-format.ts';
 import { type ReadTransaction, Tables } from './tables.ts';
 import { type Change, type StoreEvent, Watch, type WatchFilter } from './watch.ts';
-
-/** Raised when an older program could misread what a newer one wrote. */
-export const SNAPSHOT_FORMAT_VERSION = 1;
 
 /** Rejections are asked for right after the entry was applied; older ones interest nobody. */
 const REJECTIONS_KEPT = 1024;
@@ -38,11 +35,15 @@ export class StoreState implements StateMachine {
     return this.#tables;
   }
 
+  /** Throws UNSUPPORTED at the entry from which on only newer versions know what entries mean. */
   apply(index: number, data: Uint8Array): void {
     const outcome = this.#applyTransaction(index, data);
     if (typeof outcome === 'string') {
       this.#reject(index, outcome);
       return;
+    }
+    for (const { kind, object } of outcome) {
+      if (kind === 'cluster') checkStateFormat(`from entry ${index} on the cluster's state has`, object.stateFormat);
     }
     this.#tables.keep();
     for (const watch of this.#watches) watch.publish(outcome);
@@ -53,20 +54,15 @@ export class StoreState implements StateMachine {
     return this.#rejections.get(index);
   }
 
-  snapshot(): Uint8Array {
+  async snapshot(): Promise<Uint8Array> {
     const objects = OBJECT_KINDS.flatMap((kind) => this.#ofKind(kind).map(toWire));
-    return StoreSnapshot.encode({ formatVersion: SNAPSHOT_FORMAT_VERSION, objects }).finish();
+    const [cluster] = this.#tables.find('cluster', { by: 'all' });
+    return StoreSnapshot.encode({ formatVersion: cluster?.stateFormat ?? OLDEST_STATE_FORMAT, objects }).finish();
   }
 
-  restore(index: number, data: Uint8Array): void {
+  async restore(index: number, data: Uint8Array): Promise<void> {
     const snapshot = StoreSnapshot.decode(data);
-    if (snapshot.formatVersion !== SNAPSHOT_FORMAT_VERSION) {
-      throw new GantryError(
-        'CORRUPT',
-        `restore the store at index ${index}: snapshot format ${snapshot.formatVersion}, this version reads ${SNAPSHOT_FORMAT_VERSION}`,
-        { hint: 'run the version of gantry that wrote it' },
-      );
-    }
+    checkStateFormat(`restore the store at index ${index}: snapshot`, snapshot.formatVersion);
     const tables = new Tables();
     for (const wire of snapshot.objects) {
       const target = fromWire(wire);

@@ -199,15 +199,15 @@ describe('StoreState', () => {
     await store.update((tx) => tx.remove('network', 'b'));
     const replayed = open(entries).state;
     const restored = new StoreState(logger);
-    restored.restore(2, state.snapshot());
-    expect(Buffer.from(replayed.snapshot())).toEqual(Buffer.from(state.snapshot()));
+    await restored.restore(2, await state.snapshot());
+    expect(Buffer.from(await replayed.snapshot())).toEqual(Buffer.from(await state.snapshot()));
     expect(restored.committed.find('network', { by: 'all' })).toEqual(state.committed.find('network', { by: 'all' }));
   });
 
-  it('refuses a snapshot of a format it does not know', () => {
+  it('refuses a snapshot of a format it does not know', async () => {
     const { state } = open();
     const data = StoreSnapshot.encode({ formatVersion: 99, objects: [] }).finish();
-    expect(() => state.restore(1, data)).toThrow('snapshot format 99');
+    await expect(state.restore(1, data)).rejects.toThrow('snapshot format 99');
   });
 
   it('keeps objects from being changed', async () => {
@@ -247,7 +247,7 @@ describe('Watch', () => {
     });
     expect(watch.take()).toBe('lagged');
     expect(watch.take()).toEqual([]);
-    state.restore(1, state.snapshot());
+    await state.restore(1, await state.snapshot());
     expect(watch.take()).toBe('lagged');
   });
 

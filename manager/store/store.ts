@@ -9,8 +9,10 @@ import { GantryError } from '../../proto/errors.ts';
 import { StoreTransaction } from '../../proto/generated/gantry/v1/store.ts';
 import type { Clock } from '../clock.ts';
 import type { ReplicatedLog } from '../replication/replicated-log.ts';
+import type { ClusterObject } from './cluster.ts';
 import type { StoreState } from './state.ts';
 import type { ReadTransaction } from './tables.ts';
+import { theCluster } from './the-cluster.ts';
 import { TransactionBatch, type WriteTransaction } from './transaction.ts';
 import type { Watch, WatchFilter } from './watch.ts';
 
@@ -25,6 +27,15 @@ interface PendingUpdate {
   run(batch: TransactionBatch): void;
   settle(): void;
   fail(error: unknown): void;
+}
+
+/** The whole state at one index of the log. */
+export interface StoreCopy {
+  readonly index: number;
+  readonly term: number;
+  readonly cluster: ClusterObject;
+  /** For StateMachine.restore. */
+  readonly data: Uint8Array;
 }
 
 export class Store {
@@ -74,6 +85,15 @@ export class Store {
         queueMicrotask(() => void this.#commitAll());
       }
     });
+  }
+
+  /** All that was acknowledged before the call, as a snapshot. UNAVAILABLE when no majority of the managers answers. */
+  async copy(): Promise<StoreCopy> {
+    await this.#log.readBarrier();
+    // Of one moment: from here to the snapshot's begin nothing is awaited.
+    const [index, { term }] = [this.#log.appliedIndex, this.#log.leadership()];
+    const cluster = theCluster(this.#state.committed);
+    return { index, term, cluster, data: await this.#state.snapshot() };
   }
 
   /** Events from now on; what was before, `view` shows when called without an await in between. */

@@ -1,7 +1,9 @@
 /** What the core reads of the log that its driver has persisted. Synchronous: the core waits for nothing. */
 import type { Configuration, Entry, HardState, Snapshot } from '../message.ts';
+import { entryBytes } from './entry-size.ts';
 
 export interface LogStorage {
+  /** As the node was left: the configuration is the one that holds after the entry that the state machine was at. */
   initialState(): { readonly hardState: HardState; readonly configuration: Configuration };
   /** Index of the first entry that is still there: that of the last compaction plus one. */
   firstIndex(): number;
@@ -14,17 +16,14 @@ export interface LogStorage {
   snapshot(): Snapshot | undefined;
 }
 
-/** As many of the entries as fit in `maxBytes` of data, but at least one. */
-export function limitBytes(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
+/** Entries from position `from` to below `to`, as many as fit in `maxBytes`, but at least one. Looks at no others. */
+export function sliceWithin(entries: readonly Entry[], from: number, to: number, maxBytes: number): readonly Entry[] {
   let bytes = 0;
-  for (const [position, entry] of entries.entries()) {
+  for (let position = from; position < to; position += 1) {
+    const entry = entries[position];
+    if (entry === undefined) return entries.slice(from, position);
     bytes += entryBytes(entry);
-    if (bytes > maxBytes && position > 0) return entries.slice(0, position);
+    if (bytes > maxBytes && position > from) return entries.slice(from, position);
   }
-  return entries;
-}
-
-/** Bytes that a program put into the entry. */
-export function entryBytes(entry: Entry): number {
-  return entry.kind === 'normal' ? entry.data.byteLength : entry.change.context.byteLength;
+  return entries.slice(from, to);
 }

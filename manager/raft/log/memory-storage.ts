@@ -7,7 +7,7 @@ import {
   NO_PEER,
   type Snapshot,
 } from '../message.ts';
-import { type LogStorage, limitBytes } from './log-storage.ts';
+import { type LogStorage, sliceWithin } from './log-storage.ts';
 
 export class MemoryStorage implements LogStorage {
   #hardState: HardState = { term: 0, vote: NO_PEER, commit: 0 };
@@ -34,7 +34,7 @@ export class MemoryStorage implements LogStorage {
   }
 
   entries(low: number, high: number, maxBytes: number): readonly Entry[] {
-    return limitBytes(this.#entries.slice(low - this.firstIndex(), high - this.firstIndex()), maxBytes);
+    return sliceWithin(this.#entries, low - this.firstIndex(), high - this.firstIndex(), maxBytes);
   }
 
   snapshot(): Snapshot | undefined {

@@ -1,22 +1,34 @@
 /** The log as Raft sees it: what is on disk, what isn't yet, how far it is committed, and how far applied. */
 import assert from 'node:assert/strict';
 import type { Entry, Snapshot } from '../message.ts';
-import { type LogStorage, limitBytes } from './log-storage.ts';
+import { totalEntryBytes } from './entry-size.ts';
+import { type LogStorage, sliceWithin } from './log-storage.ts';
 import { Unstable } from './unstable.ts';
 
 export class RaftLog {
   readonly #storage: LogStorage;
   readonly #unstable: Unstable;
+  readonly #maxBytesApplying: number;
   #committed: number;
+  /** Handed out to be applied up to here; at least `applied`, at most `committed`. */
+  #applying: number;
   #applied: number;
+  /** Of what is handed out and not applied. */
+  #bytesApplying = 0;
+  /** Nothing more is handed out before some of it is applied. */
+  #applyingPaused: boolean = false;
 
   /** `applied`: index of the last entry that the state machine has; what is committed after it is handed out again. */
-  constructor(storage: LogStorage, committed: number, applied: number) {
-    assert(committed <= storage.lastIndex(), `committed index ${committed} is beyond the log's end`);
+  constructor(storage: LogStorage, committed: number, applied: number, maxBytesApplying: number) {
+    const compacted = storage.firstIndex() - 1;
     this.#storage = storage;
     this.#unstable = new Unstable(storage.lastIndex() + 1);
-    this.#committed = Math.max(committed, applied);
-    this.#applied = applied;
+    this.#maxBytesApplying = maxBytesApplying;
+    this.#applied = Math.max(applied, compacted);
+    this.#applying = this.#applied;
+    // A commit index that moved alone need not have reached the disk; what was applied was committed.
+    this.#committed = Math.max(committed, this.#applied);
+    assert(this.#committed <= storage.lastIndex(), `committed index ${this.#committed} is beyond the log's end`);
   }
 
   get committed(): number {
@@ -27,13 +39,26 @@ export class RaftLog {
     return this.#applied;
   }
 
-  get unstableEntries(): readonly Entry[] {
-    return this.#unstable.entries;
-  }
-
   /** A snapshot that came from the leader and isn't on disk yet. */
   get pendingSnapshot(): Snapshot | undefined {
     return this.#unstable.snapshot;
+  }
+
+  get snapshotToWrite(): Snapshot | undefined {
+    return this.#unstable.snapshotToWrite;
+  }
+
+  get hasEntriesToWrite(): boolean {
+    return this.#unstable.hasEntriesToWrite;
+  }
+
+  /** Whether any entry isn't on disk yet, being written or not. */
+  get hasUnstableEntries(): boolean {
+    return this.#unstable.size > 0;
+  }
+
+  entriesToWrite(): readonly Entry[] {
+    return this.#unstable.entriesToWrite();
   }
 
   firstIndex(): number {
@@ -53,8 +78,10 @@ export class RaftLog {
 
   /** Undefined for an entry that was compacted or doesn't exist. */
   term(index: number): number | undefined {
+    const unstable = this.#unstable.term(index);
+    if (unstable !== undefined) return unstable;
     if (index < this.firstIndex() - 1 || index > this.lastIndex()) return undefined;
-    return this.#unstable.term(index) ?? this.#storage.term(index);
+    return this.#storage.term(index);
   }
 
   matches(index: number, term: number): boolean {
@@ -67,10 +94,39 @@ export class RaftLog {
     return this.#slice(low, this.lastIndex() + 1, maxBytes);
   }
 
+  /** Whether there is anything that the state machine may have now. `unstableToo`: also what isn't on disk here. */
+  hasNextCommitted(unstableToo: boolean): boolean {
+    if (this.#applyingPaused || this.pendingSnapshot !== undefined) return false;
+    return this.#applying < this.#appliableTo(unstableToo);
+  }
+
   /** Entries that the state machine may have now. None while a snapshot waits that replaces them. */
-  nextCommitted(maxBytes: number): readonly Entry[] {
-    if (this.pendingSnapshot !== undefined) return [];
-    return this.#slice(this.#applied + 1, this.#committed + 1, maxBytes);
+  nextCommitted(unstableToo: boolean): readonly Entry[] {
+    if (!this.hasNextCommitted(unstableToo)) return [];
+    const maxBytes = this.#maxBytesApplying - this.#bytesApplying;
+    return this.#slice(this.#applying + 1, this.#appliableTo(unstableToo) + 1, maxBytes);
+  }
+
+  /** Whether an entry that is committed and not applied is of this kind. Reads them a part at a time. */
+  hasUnapplied(kind: Entry['kind']): boolean {
+    for (let low = this.#applied + 1; low <= this.#committed; ) {
+      const entries = this.#slice(low, this.#committed + 1, this.#maxBytesApplying);
+      if (entries.some((entry) => entry.kind === kind)) return true;
+      low += entries.length;
+    }
+    return false;
+  }
+
+  /** What entriesToWrite, snapshotToWrite and nextCommitted gave is being written and applied. */
+  handOut(committed: readonly Entry[], unstableToo: boolean): void {
+    this.#unstable.handOut();
+    const last = committed.at(-1);
+    if (last === undefined) return;
+    this.#applying = last.index;
+    this.#bytesApplying += totalEntryBytes(committed);
+    // Also when less was handed out than there is: the next entry doesn't fit.
+    this.#applyingPaused =
+      this.#bytesApplying >= this.#maxBytesApplying || this.#applying < this.#appliableTo(unstableToo);
   }
 
   /** The snapshot to send to a follower that is too far behind. */
@@ -97,7 +153,7 @@ export class RaftLog {
     if (!this.matches(previousIndex, previousTerm)) return undefined;
     const conflict = entries.findIndex(({ index, term }) => !this.matches(index, term));
     if (conflict >= 0) {
-      const added = entries.slice(conflict);
+      const added = conflict === 0 ? entries : entries.slice(conflict);
       assert((added[0]?.index ?? 0) > this.#committed, 'a leader wants to replace a committed entry');
       this.#unstable.append(added);
     }
@@ -124,9 +180,13 @@ export class RaftLog {
     this.#committed = index;
   }
 
-  appliedTo(index: number): void {
+  /** `entries` are the last ones that were applied; none after a snapshot. */
+  appliedTo(index: number, entries: readonly Entry[]): void {
     assert(index >= this.#applied && index <= this.#committed, `applied index ${index} is out of range`);
     this.#applied = index;
+    this.#applying = Math.max(this.#applying, index);
+    this.#bytesApplying = Math.max(0, this.#bytesApplying - totalEntryBytes(entries));
+    this.#applyingPaused = this.#bytesApplying >= this.#maxBytesApplying;
   }
 
   stableTo(index: number, term: number): void {
@@ -143,14 +203,25 @@ export class RaftLog {
     this.#unstable.restore(snapshot);
   }
 
+  #appliableTo(unstableToo: boolean): number {
+    return unstableToo ? this.#committed : Math.min(this.#committed, this.#unstable.offset - 1);
+  }
+
   #slice(low: number, high: number, maxBytes: number): readonly Entry[] {
     if (low >= high) return [];
-    const { offset } = this.#unstable;
+    const { offset, entries } = this.#unstable;
+    if (low >= offset) return sliceWithin(entries, low - offset, high - offset, maxBytes);
     const stableHigh = Math.min(high, offset);
-    const stable = low < offset ? this.#storage.entries(low, stableHigh, maxBytes) : [];
+    const stable = this.#storage.entries(low, stableHigh, maxBytes);
     // Cut short by the limit: what follows doesn't follow directly.
-    if (low < offset && stable.length < stableHigh - low) return stable;
-    const unstable = high > offset ? this.#unstable.slice(Math.max(low, offset), high) : [];
-    return limitBytes([...stable, ...unstable], maxBytes);
+    if (high <= offset || stable.length < stableHigh - low) return stable;
+    const left = maxBytes - totalEntryBytes(stable);
+    if (left <= 0) return stable;
+    return [...stable, ...withinOrNone(sliceWithin(entries, 0, high - offset, left), left)];
   }
+}
+
+/** Without the one entry that is allowed to be larger where it would be the first. */
+function withinOrNone(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
+  return entries.length === 1 && totalEntryBytes(entries) > maxBytes ? [] : entries;
 }

@@ -2,8 +2,14 @@
  * What a leader knows of one follower's log, and how it sends to it: probing (one message at a time, until it is known
  * where the logs agree), replicating (many at a time, on trust), or waiting for a snapshot to be installed.
  */
+import { Inflights } from './inflights.ts';
 
 export type ProgressState = 'probe' | 'replicate' | 'snapshot';
+
+export interface InflightLimits {
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+}
 
 export class Progress {
   #state: ProgressState = 'probe';
@@ -12,20 +18,20 @@ export class Progress {
   /** Index of the next entry to send. */
   #next: number;
   /** No more entries until the follower answers or a heartbeat comes back. */
-  #paused = false;
+  #paused: boolean = false;
   #pendingSnapshot = 0;
   /** The commit index that the follower has been told of, as far as it can use it. */
   #sentCommit = 0;
-  /** Last index of each message on its way. */
-  #inflight: number[] = [];
-  readonly #maxInflight: number;
+  readonly #inflights: Inflights;
   /** Has answered since the leader last asked who is still there. */
   recentlyActive: boolean = false;
+  /** Gets the log, but doesn't count. */
+  learner: boolean = false;
 
-  constructor(match: number, next: number, maxInflight: number) {
+  constructor(match: number, next: number, { maxMessages, maxBytes }: InflightLimits) {
     this.#match = match;
     this.#next = next;
-    this.#maxInflight = maxInflight;
+    this.#inflights = new Inflights(maxMessages, maxBytes);
   }
 
   get state(): ProgressState {
@@ -44,23 +50,29 @@ export class Progress {
     return this.#pendingSnapshot;
   }
 
+  /** Messages with entries on their way. */
   get inflight(): number {
-    return this.#inflight.length;
+    return this.#inflights.count;
+  }
+
+  get inflightFull(): boolean {
+    return this.#inflights.full;
   }
 
   get paused(): boolean {
     return this.#state === 'snapshot' || this.#paused;
   }
 
-  /** As many messages are on their way as may be. */
+  /** No more entries on trust until some arrive. */
   get full(): boolean {
-    return this.#state === 'replicate' && this.#inflight.length >= this.#maxInflight;
+    return this.#state === 'replicate' && this.#inflights.full;
   }
 
   becomeProbe(): void {
     // After a snapshot the follower has at least that.
     const known = this.#state === 'snapshot' ? Math.max(this.#match, this.#pendingSnapshot) : this.#match;
     this.#enter('probe', known + 1);
+    this.#sentCommit = Math.min(this.#sentCommit, known);
   }
 
   becomeReplicate(): void {
@@ -74,14 +86,14 @@ export class Progress {
   }
 
   /** A message with so many entries was sent. */
-  sent(entries: number): void {
+  sent(entries: number, bytes: number): void {
     if (this.#state === 'probe') {
       if (entries > 0) this.#paused = true;
       return;
     }
     if (entries > 0) {
       this.#next += entries;
-      this.#inflight.push(this.#next - 1);
+      this.#inflights.add(this.#next - 1, bytes);
     }
     this.#paused = this.full;
   }
@@ -123,7 +135,7 @@ export class Progress {
 
   /** The messages up to `index` have arrived. */
   freeInflight(index: number): void {
-    this.#inflight = this.#inflight.filter((last) => last > index);
+    this.#inflights.freeTo(index);
   }
 
   resume(): void {
@@ -144,7 +156,6 @@ export class Progress {
     this.#next = next;
     this.#paused = false;
     this.#pendingSnapshot = 0;
-    this.#inflight = [];
-    this.#sentCommit = Math.min(this.#sentCommit, next - 1);
+    this.#inflights.reset();
   }
 }

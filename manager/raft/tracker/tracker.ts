@@ -1,29 +1,57 @@
-/** What a node knows of its peers: their progress while it leads, their votes while it campaigns. */
-import type { PeerId } from '../message.ts';
-import { Progress } from './progress.ts';
-import { committedIndex, type VoteResult, voteResult } from './quorum.ts';
+/** What a node knows of its peers: who takes part, their progress while it leads, their votes while it campaigns. */
+import { type Configuration, NO_CONFIGURATION, type PeerId } from '../message.ts';
+import { committedIndex, type VoteResult, type Voters, voteResult } from '../quorum/quorum.ts';
+import { type InflightLimits, Progress } from './progress.ts';
 
 export class Tracker {
-  readonly #maxInflight: number;
+  readonly #self: PeerId;
+  readonly #limits: InflightLimits;
+  #configuration: Configuration = NO_CONFIGURATION;
+  #voterSets: Voters = { incoming: [], outgoing: [] };
   #voters: readonly PeerId[] = [];
+  #others: readonly PeerId[] = [];
+  /** In the order in which they are sent to. */
   #progress = new Map<PeerId, Progress>();
   #votes = new Map<PeerId, boolean>();
 
-  constructor(maxInflight: number) {
-    this.#maxInflight = maxInflight;
+  constructor(self: PeerId, limits: InflightLimits) {
+    this.#self = self;
+    this.#limits = limits;
   }
 
-  /** In the order in which they are sent to. */
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  /** Those of both halves of a joint configuration, in order. */
   get voters(): readonly PeerId[] {
     return this.#voters;
   }
 
-  get votes(): ReadonlyMap<PeerId, boolean> {
-    return this.#votes;
+  /** Everybody but this node, learners too, in the order in which they are sent to. */
+  get others(): readonly PeerId[] {
+    return this.#others;
   }
 
-  setVoters(voters: readonly PeerId[]): void {
-    this.#voters = [...voters].sort((one, other) => (one < other ? -1 : 1));
+  get progress(): ReadonlyMap<PeerId, Progress> {
+    return this.#progress;
+  }
+
+  get own(): Progress | undefined {
+    return this.#progress.get(this.#self);
+  }
+
+  /** Keeps what is known of those that stay. Of those that come it is only assumed that they may have the log. */
+  configure(configuration: Configuration, lastIndex: number): void {
+    const { voters, votersOutgoing, learners } = configuration;
+    this.#configuration = configuration;
+    this.#voterSets = { incoming: voters, outgoing: votersOutgoing };
+    this.#voters = [...new Set([...voters, ...votersOutgoing])].sort();
+    const ids = [...new Set([...this.#voters, ...learners])].sort();
+    this.#others = ids.filter((id) => id !== this.#self);
+    const known = this.#progress;
+    this.#progress = new Map(ids.map((id) => [id, known.get(id) ?? this.#newcomer(lastIndex)]));
+    for (const [id, progress] of this.#progress) progress.learner = learners.includes(id);
   }
 
   isVoter(id: PeerId): boolean {
@@ -34,22 +62,32 @@ export class Tracker {
     return this.#progress.get(id);
   }
 
-  /** Nothing is known of the others, but that they may have what this node, `self`, has. */
-  resetProgress(self: PeerId, lastIndex: number): void {
-    this.#progress = new Map(
-      this.#voters.map((id) => [id, new Progress(id === self ? lastIndex : 0, lastIndex + 1, this.#maxInflight)]),
-    );
+  /** Nothing is known of the others, but that they may have what this node has. */
+  resetProgress(lastIndex: number): void {
+    for (const [id, { learner }] of this.#progress) {
+      const progress = new Progress(id === this.#self ? lastIndex : 0, lastIndex + 1, this.#limits);
+      progress.learner = learner;
+      this.#progress.set(id, progress);
+    }
   }
 
   committedIndex(): number {
-    return committedIndex(this.#voters, (id) => this.#progress.get(id)?.match ?? 0);
+    return committedIndex(this.#voterSets, (id) => this.#progress.get(id)?.match ?? 0);
   }
 
-  /** Whether a majority, `self` included, has answered since the last call. */
-  takeQuorumActive(self: PeerId): boolean {
-    const active = new Map([...this.#progress].map(([id, progress]) => [id, id === self || progress.recentlyActive]));
-    for (const [id, progress] of this.#progress) if (id !== self) progress.recentlyActive = false;
-    return voteResult(this.#voters, active) === 'won';
+  /** The highest of the numbers that a majority has reached; 0 for who is missing from the map. */
+  reachedByMajority(numbers: ReadonlyMap<PeerId, number>): number {
+    return committedIndex(this.#voterSets, (id) => numbers.get(id) ?? 0);
+  }
+
+  /** Whether a majority, this node included, has answered since the last call. */
+  takeQuorumActive(): boolean {
+    const active = new Map<PeerId, boolean>();
+    for (const [id, progress] of this.#progress) {
+      if (!progress.learner) active.set(id, id === this.#self || progress.recentlyActive);
+      if (id !== this.#self) progress.recentlyActive = false;
+    }
+    return voteResult(this.#voterSets, active) === 'won';
   }
 
   resetVotes(): void {
@@ -59,6 +97,13 @@ export class Tracker {
   /** The first vote of a peer counts. */
   recordVote(id: PeerId, granted: boolean): VoteResult {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
-    return voteResult(this.#voters, this.#votes);
+    return voteResult(this.#voterSets, this.#votes);
+  }
+
+  #newcomer(lastIndex: number): Progress {
+    const progress = new Progress(0, Math.max(lastIndex, 1), this.#limits);
+    // Else the leader might count it as gone before it has had the time to answer.
+    progress.recentlyActive = true;
+    return progress;
   }
 }

@@ -54,7 +54,8 @@ export class PeerLink {
 
   /** False when the message is lost. `bytes`: about what it takes. */
   send(message: RaftMessage, bytes: number): boolean {
-    if (!this.#connected || this.#queue.length >= MAX_QUEUED || this.#queuedBytes + bytes > MAX_QUEUED_BYTES) return false;
+    if (!this.#connected || this.#queue.length >= MAX_QUEUED || this.#queuedBytes + bytes > MAX_QUEUED_BYTES)
+      return false;
     this.#queue.push({ message, bytes });
     this.#queuedBytes += bytes;
     this.#wake();
@@ -108,14 +109,18 @@ export class PeerLink {
     const call = client.messages((error) => {
       over = true;
       this.#wake();
-      if (error !== null && !this.#ended.signal.aborted) logger.info({ peer: id, error: error.message }, 'stream to peer ended');
+      if (error !== null && !this.#ended.signal.aborted)
+        logger.info({ peer: id, error: error.message }, 'stream to peer ended');
     });
     // A stream that ends early says so through the callback.
     call.on('error', () => undefined);
     this.#connected = true;
     logger.info({ peer: id, address: this.#options.address }, 'connected to peer');
     while (!over && !this.#ended.signal.aborted) {
-      if (this.#queue.length === 0) await new Promise<void>((wake) => { this.#wake = wake; });
+      if (this.#queue.length === 0)
+        await new Promise<void>((wake) => {
+          this.#wake = wake;
+        });
       else await this.#flush(call);
     }
     if (this.#ended.signal.aborted) call.cancel();

@@ -7,14 +7,26 @@ import { snapshotHeader } from './wire.ts';
 
 const data = Buffer.from('the whole state of a cluster');
 const configuration = { voters: ['a'], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
-const transfer: SnapshotTransfer = { from: 'a', to: 'b', term: 1, snapshot: { index: 3, term: 1, configuration, data }, members: [] };
+const transfer: SnapshotTransfer = {
+  from: 'a',
+  to: 'b',
+  term: 1,
+  snapshot: { index: 3, term: 1, configuration, data },
+  members: [],
+};
 const header = (state = data): SnapshotChunk => ({
   part: {
     $case: 'header',
-    value: { message: snapshotHeader(transfer), size: state.byteLength, sha256: createHash('sha256').update(state).digest() },
+    value: {
+      message: snapshotHeader(transfer),
+      size: state.byteLength,
+      sha256: createHash('sha256').update(state).digest(),
+    },
   },
 });
-const piece = (from: number, to?: number): SnapshotChunk => ({ part: { $case: 'data', value: data.subarray(from, to) } });
+const piece = (from: number, to?: number): SnapshotChunk => ({
+  part: { $case: 'data', value: data.subarray(from, to) },
+});
 
 async function* chunks(...all: SnapshotChunk[]): AsyncGenerator<SnapshotChunk> {
   yield* all;
@@ -25,7 +37,8 @@ async function receive(receiver: SnapshotReceiver, ...all: SnapshotChunk[]) {
   const progress: SnapshotProgress[] = [];
   let error: unknown;
   try {
-    for await (const each of receiver.receive(chunks(...all), async (received) => void installed.push(received))) progress.push(each);
+    for await (const each of receiver.receive(chunks(...all), async (received) => void installed.push(received)))
+      progress.push(each);
   } catch (thrown) {
     error = thrown;
   }
@@ -36,7 +49,10 @@ describe('SnapshotReceiver', () => {
   it('puts the pieces together', async () => {
     const { installed, progress } = await receive(new SnapshotReceiver(), header(), piece(0, 5), piece(5));
     expect(installed).toEqual([transfer]);
-    expect(progress).toEqual([{ received: 0, complete: false }, { received: data.byteLength, complete: true }]);
+    expect(progress).toEqual([
+      { received: 0, complete: false },
+      { received: data.byteLength, complete: true },
+    ]);
   });
 
   it('keeps what has come when the connection breaks, of this snapshot', async () => {

@@ -61,7 +61,8 @@ async function fill(partial: Partial, chunks: AsyncIterator<SnapshotChunk>): Pro
 }
 
 function complete({ data }: Partial, { sha256 }: SnapshotHeader): Buffer {
-  if (Buffer.compare(createHash('sha256').update(data).digest(), sha256) !== 0) throw malformed('its checksum is wrong');
+  if (Buffer.compare(createHash('sha256').update(data).digest(), sha256) !== 0)
+    throw malformed('its checksum is wrong');
   return data;
 }
 

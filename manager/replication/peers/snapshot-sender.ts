@@ -28,7 +28,9 @@ export async function sendSnapshot(client: RaftClient, transfer: SnapshotTransfe
       if (!(error instanceof GantryError) || !error.temporary) break;
     }
   }
-  throw new GantryError('UNAVAILABLE', `the snapshot at entry ${snapshot.index} did not reach manager ${to}`, { cause });
+  throw new GantryError('UNAVAILABLE', `the snapshot at entry ${snapshot.index} did not reach manager ${to}`, {
+    cause,
+  });
 }
 
 type Header = Extract<NonNullable<SnapshotChunk['part']>, { $case: 'header' }>['value'];
@@ -36,16 +38,19 @@ type Header = Extract<NonNullable<SnapshotChunk['part']>, { $case: 'header' }>['
 async function trySending(call: Call, header: Header, data: Uint8Array, signal: AbortSignal): Promise<void> {
   const cancel = () => call.cancel();
   signal.addEventListener('abort', cancel, { once: true });
+  let sending = Promise.resolve();
   try {
     await write(call, { $case: 'header', value: header });
-    let sending: Promise<void> | undefined;
-    for await (const { received, complete } of responses(call as unknown as ClientDuplexStream<never, SnapshotProgress>)) {
+    for await (const { received, complete } of responses(
+      call as unknown as ClientDuplexStream<never, SnapshotProgress>,
+    )) {
       if (complete) return;
-      sending ??= sendFrom(call, data, received);
+      sending = sendFrom(call, data, received);
     }
     throw new GantryError('UNAVAILABLE', 'the peer ended the transfer');
   } finally {
     signal.removeEventListener('abort', cancel);
+    await sending;
   }
 }
 

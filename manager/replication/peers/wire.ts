@@ -38,12 +38,18 @@ export function entryBytes(entry: Entry): number {
 
 export function snapshotHeader({ snapshot, members, to, term, from }: SnapshotTransfer): RaftMessage {
   const { index, configuration } = snapshot;
-  const value = { index, term: snapshot.term, configuration: toWireConfiguration(configuration), members: [...members] };
+  const value = {
+    index,
+    term: snapshot.term,
+    configuration: toWireConfiguration(configuration),
+    members: [...members],
+  };
   return { from, to, term, body: { $case: 'installSnapshot', value } };
 }
 
 export function fromSnapshotHeader({ message }: SnapshotHeader, data: Uint8Array): SnapshotTransfer {
-  if (message?.body?.$case !== 'installSnapshot') throw new GantryError('CORRUPT', 'a snapshot came without its header');
+  if (message?.body?.$case !== 'installSnapshot')
+    throw new GantryError('CORRUPT', 'a snapshot came without its header');
   const { index, term, configuration, members } = message.body.value;
   const snapshot = { index, term, configuration: fromWireConfiguration(configuration), data };
   return { from: message.from, to: message.to, term: message.term, snapshot, members };
@@ -183,7 +189,8 @@ function fromWireChange({ transition, changes, context }: RaftConfigChange): Con
 
 function keyOf<Name extends string>(names: Readonly<Record<Name, number>>, value: number): Name {
   const found = (Object.keys(names) as Name[]).find((name) => names[name] === value);
-  if (found === undefined) throw new GantryError('UNSUPPORTED', `a change of membership of kind ${value} is unknown here`);
+  if (found === undefined)
+    throw new GantryError('UNSUPPORTED', `a change of membership of kind ${value} is unknown here`);
   return found;
 }
 

@@ -1,0 +1,52 @@
+/** ClusterUpdate, ClusterUnlockKey. */
+import { GantryError } from '../../proto/errors.ts';
+import type {
+  ClusterUnlockKeyRequest,
+  ClusterUnlockKeyResponse,
+  ClusterUpdateRequest,
+  ClusterUpdateResponse,
+} from '../../proto/generated/gantry/v1/control.ts';
+import type { ManagerLock } from '../../proto/generated/gantry/v1/types.ts';
+import type { RandomBytes } from '../../proto/ids.ts';
+import { formatUnlockKey, newUnlockKey } from '../encryption/unlock-key.ts';
+import { theCluster } from '../store/the-cluster.ts';
+import type { ApiContext } from './context.ts';
+
+export async function clusterUpdate(
+  { store, random }: ApiContext,
+  { autolock, taskHistoryLimit }: ClusterUpdateRequest,
+): Promise<ClusterUpdateResponse> {
+  const { before, after } = await store.update((tx) => {
+    const cluster = theCluster(tx);
+    const managerLock = withAutolock(cluster.managerLock, autolock ?? cluster.managerLock.autolock, random);
+    const spec = { ...cluster.spec, taskHistoryLimit: taskHistoryLimit ?? cluster.spec.taskHistoryLimit };
+    return { before: cluster.managerLock, after: tx.update('cluster', { ...cluster, spec, managerLock }).managerLock };
+  });
+  return { unlockKey: after.autolock && !before.autolock ? formatUnlockKey(after.unlockKey) : '' };
+}
+
+/** The key as it is, or a new one; empty without autolock. WRONG_STATE when there is none that could be rotated. */
+export async function clusterUnlockKey(
+  { store, random }: ApiContext,
+  { rotate }: ClusterUnlockKeyRequest,
+): Promise<ClusterUnlockKeyResponse> {
+  if (rotate) await store.update((tx) => void tx.update('cluster', withNewKey(theCluster(tx), random)));
+  const { autolock, unlockKey } = store.view(theCluster).managerLock;
+  return { unlockKey: autolock ? formatUnlockKey(unlockKey) : '' };
+}
+
+function withNewKey<C extends { readonly managerLock: ManagerLock }>(cluster: C, random: RandomBytes): C {
+  const { autolock, version } = cluster.managerLock;
+  if (!autolock) {
+    throw new GantryError('WRONG_STATE', 'cannot rotate the unlock key: autolock is off, and there is none', {
+      hint: '"gantry cluster update --autolock" turns it on',
+    });
+  }
+  return { ...cluster, managerLock: { autolock, unlockKey: newUnlockKey(random), version: version + 1 } };
+}
+
+/** The same lock when nothing changes: what is on stays on with the key that users have. */
+function withAutolock(lock: ManagerLock, autolock: boolean, random: RandomBytes): ManagerLock {
+  if (lock.autolock === autolock) return lock;
+  return { autolock, unlockKey: autolock ? newUnlockKey(random) : Buffer.alloc(0), version: lock.version + 1 };
+}
