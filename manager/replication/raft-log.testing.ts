@@ -5,18 +5,20 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { openReplicatedLog } from './open.ts';
 import { MemoryNetwork } from './peers/memory-network.testing.ts';
+import type { PeerAddress } from './peers/transport.ts';
 import type { RaftDriver } from './raft-driver.ts';
 import type { LogFixture, MemberOptions } from './replicated-log.suite.ts';
 
 export class RaftFixture implements LogFixture {
   readonly #dir = mkdtempSync(join(tmpdir(), 'gantry-raft-log-'));
   readonly #network = new MemoryNetwork();
-  #isBegun: boolean = false;
+  /** As whoever takes a member in tells it. */
+  readonly #members = new Map<string, PeerAddress>();
 
   async open(id: string, { state, ...options }: MemberOptions): Promise<RaftDriver> {
     const member = { id, address: this.addressOf(id) };
-    const begin = this.#isBegun ? ({ kind: 'joined', members: [member] } as const) : ({ kind: 'alone' } as const);
-    this.#isBegun = true;
+    const isFirst = this.#members.size === 0;
+    this.#members.set(id, member);
     const log = await openReplicatedLog(
       {
         dir: join(this.#dir, id),
@@ -26,7 +28,7 @@ export class RaftFixture implements LogFixture {
         connect: () => {
           throw new Error('not over gRPC');
         },
-        begin,
+        begin: isFirst ? { kind: 'alone' } : { kind: 'joined', members: [...this.#members.values()] },
         transport: this.#network.transport(id),
         logger: pino({ level: 'silent' }),
         onFailure: () => undefined,

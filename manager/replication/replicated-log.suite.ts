@@ -467,9 +467,9 @@ export function replicatedLogClusterSuite(name: string, newFixture: () => Promis
       withCluster(async (cluster) => {
         const [next = ''] = await cluster.others();
         const before = await cluster.leader();
-        const proposed = numbered(100).map((text) => before.propose(bytes(text)));
+        const proposed = Promise.allSettled(numbered(100).map((text) => before.propose(bytes(text))));
         await before.transferLeadership(next);
-        const outcomes = await Promise.allSettled(proposed);
+        const outcomes = await proposed;
         await vi.waitFor(() => expect(cluster.log(next).leadership().isLeader).toBe(true), SOON);
         expect(before.leadership()).toMatchObject({ isLeader: false });
         await cluster.propose(['after'], [next]);
