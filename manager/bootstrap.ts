@@ -3,7 +3,7 @@ import type { JoinTokens, RootCa } from '../proto/generated/gantry/v1/types.ts';
 import { NodeAvailability, NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../proto/ids.ts';
 import { newJoinToken } from '../proto/join-token.ts';
-import { clusterType, DEFAULT_TASK_HISTORY_LIMIT } from './store/cluster.ts';
+import { clusterType, DEFAULT_TASK_HISTORY_LIMIT, FIRST_INCARNATION } from './store/cluster.ts';
 import { nodeType } from './store/node.ts';
 import { STATE_FORMAT } from './store/state-format.ts';
 import type { Store } from './store/store.ts';
@@ -36,6 +36,7 @@ function createFirstObjects(tx: WriteTransaction, clusterId: string, nodeId: str
       removedNodes: [],
       managerLock: undefined,
       stateFormat: STATE_FORMAT,
+      incarnation: FIRST_INCARNATION,
     }),
   );
   tx.create(

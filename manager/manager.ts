@@ -5,12 +5,14 @@ import type { Logger } from 'pino';
 import { parseNodeAddress } from '../proto/address.ts';
 import { connectClient } from '../proto/client.ts';
 import { GantryError, toGantryError } from '../proto/errors.ts';
+import { ManagerPeerClient } from '../proto/generated/gantry/v1/manager.ts';
 import { RaftClient, RaftService } from '../proto/generated/gantry/v1/raft.ts';
 import { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
 import type { RandomBytes } from '../proto/ids.ts';
 import { RenewableChannelCredentials } from '../proto/tls.ts';
 import type { Clock } from './clock.ts';
+import { incarnationService, watchIncarnation } from './disaster/incarnation.ts';
 import type { KeyStore } from './encryption/key-store.ts';
 import { followClusterLock } from './encryption/lock-follower.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
@@ -23,6 +25,7 @@ import { LeadershipRunner } from './leadership.ts';
 import { openKeysOrWait } from './locked.ts';
 import { listenForNodes } from './remote-listener.ts';
 import { announceAddress, takeIn } from './replication/join.ts';
+import { removeLog } from './replication/log-file.ts';
 import { openReplicatedLog } from './replication/open.ts';
 import { raftServer } from './replication/peers/raft-service.ts';
 import type { RaftDriver } from './replication/raft-driver.ts';
@@ -71,7 +74,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
 }
 
 async function openLog(stateMachine: StoreState, identity: LiveIdentity, options: ManagerOptions, signal: AbortSignal) {
-  const { dataRoot, join: addresses, socketPath, logger, onLocked } = options;
+  const { join: addresses, socketPath, logger, onLocked } = options;
   const opened = Promise.withResolvers<KeyStore>();
   const openKeys = async (dir: string) => {
     await onLocked();
@@ -83,7 +86,7 @@ async function openLog(stateMachine: StoreState, identity: LiveIdentity, options
     {
       ...options,
       ...{ stateMachine, openKeys },
-      dir: join(dataRoot, 'manager'),
+      dir: logDir(options),
       begin: addresses.length === 0 ? { kind: 'alone' } : { kind: 'join', addresses },
       connect: (address) => connectManager(RaftClient, address, identity),
       logger: logger.child({ component: 'replication' }),
@@ -116,7 +119,7 @@ async function runOn(
   ]);
   try {
     logger.info({ node: nodeId, index: log.appliedIndex }, 'serving');
-    const services = [...leaderServices(leadership, find, remoteCaller), raft(log, store)];
+    const services = [...leaderServices(leadership, find, remoteCaller), raft(log, store), incarnationService(store)];
     const known = knownNodes(store, identity);
     const listener = { identity, services, known, clock, logger: logger.child({ component: 'listener' }) };
     // Keys that can't be kept as the cluster wants them are a disk that can't be written.
@@ -128,6 +131,7 @@ async function runOn(
       parts.push(
         listenForNodes({ ...listener, advertiseAddr: address }, signal),
         announce(log, identity, options, signal),
+        watchOthers({ log, store, identity }, options, signal),
       );
     }
     await Promise.all(parts);
@@ -156,6 +160,25 @@ function announce(
   const { nodeId, address, join: addresses, clock, logger } = options;
   const connect = (manager: string) => connectManager(RaftClient, manager, identity);
   return announceAddress(log, { member: { id: nodeId, address }, addresses, connect, clock, logger }, signal);
+}
+
+/** A manager that the cluster has left behind begins anew, if it is still to be one: the others take it in. */
+async function watchOthers(
+  { log, store, identity }: Pick<Parts, 'log' | 'store' | 'identity'>,
+  options: ManagerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const connect = (manager: string) => connectManager(ManagerPeerClient, manager, identity);
+  try {
+    await watchIncarnation({ ...options, log, store, connect }, signal);
+  } catch (error) {
+    if (options.join.length > 0) removeLog(logDir(options));
+    options.onFailure(toGantryError(error));
+  }
+}
+
+function logDir({ dataRoot }: ManagerOptions): string {
+  return join(dataRoot, 'manager');
 }
 
 function connectManager<C>(

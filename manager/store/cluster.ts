@@ -11,6 +11,8 @@ export interface ClusterObject extends Readonly<Omit<Cluster, 'meta' | 'spec' | 
 
 export const DEFAULT_TASK_HISTORY_LIMIT = 5;
 
+export const FIRST_INCARNATION = 1;
+
 const UNLOCKED: ManagerLock = { autolock: false, unlockKey: Buffer.alloc(0), version: 0 };
 
 export const clusterType: ObjectType<Cluster, ClusterObject, never> = {
@@ -23,6 +25,7 @@ export const clusterType: ObjectType<Cluster, ClusterObject, never> = {
       annotations: completeAnnotations(raw.spec?.annotations),
     },
     managerLock: raw.managerLock ?? UNLOCKED,
+    incarnation: raw.incarnation || FIRST_INCARNATION,
     stateFormat: raw.stateFormat || OLDEST_STATE_FORMAT,
   }),
   nameOf: (cluster) => cluster.spec.annotations.name,
