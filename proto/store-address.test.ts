@@ -48,7 +48,7 @@ describe('checkStoreFiles', () => {
     [tls, none, 'needs --store-ca'],
     [tls, { ...none, ca: '/ca', cert: '/cert' }, 'need each other'],
     [tls, { ...none, ca: '/ca', key: '/key' }, 'need each other'],
-    [tls, { ...none, ca: 'ca' }, 'no absolute path'],
+    [undefined, { ...none, ca: '/ca' }, 'need a store etcds://'],
   ])('refuses what does not: %j %j', (address, files, message) => {
     expect(() => checkStoreFiles(address, files)).toThrow(message);
   });

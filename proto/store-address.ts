@@ -1,5 +1,4 @@
 /** Where a cluster's desired state is kept, as `--store` of gantryd and of gantry-manager says it. */
-import { posix } from 'node:path';
 import { GantryError } from './errors.ts';
 
 /** An etcd cluster. */
@@ -42,12 +41,9 @@ export function parseStoreAddress(text: string): StoreAddress {
   return { endpoints: authority.split(',').map((one) => endpoint(text, one)), prefix, tls: scheme === 'etcds' };
 }
 
-/** The files that go with the address. Throws INVALID_ARGUMENT when they don't fit it or each other. */
-export function checkStoreFiles({ tls }: StoreAddress, files: StoreFiles): void {
-  const { ca, cert, key } = files;
-  for (const [flag, path] of Object.entries(files)) {
-    if (path !== '' && !posix.isAbsolute(path)) throw misfit(`--store-${flag} ${path} is no absolute path`);
-  }
+/** The files that go with the address, if there is one. Throws INVALID_ARGUMENT when they don't fit it or each other. */
+export function checkStoreFiles(address: StoreAddress | undefined, { ca, cert, key }: StoreFiles): void {
+  const tls = address?.tls ?? false;
   if (!tls && ca + cert + key !== '') throw misfit('--store-ca, --store-cert and --store-key need a store etcds://');
   if (tls && ca === '')
     throw misfit('a store etcds:// needs --store-ca, the file with the certificate of its authority');

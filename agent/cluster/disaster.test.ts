@@ -26,6 +26,7 @@ import {
   NodeAgentClient,
 } from '../../proto/generated/gantry/v1/node.ts';
 import { NodeAvailability, NodeRole, NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import { NO_STORE } from '../config/options.ts';
 import type { EngineHandlers } from '../engine/api.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
@@ -47,7 +48,7 @@ afterEach(async () => {
 type TestNode = Awaited<ReturnType<typeof startNode>>;
 
 /** A gantryd with nothing but its cluster part. */
-async function startNode(name: string, advertiseAddr?: string) {
+async function startNode(name: string, advertiseAddr?: string, store = '') {
   const containers = memoryContainers();
   const dir = join(root, name);
   mkdirSync(dir, { recursive: true });
@@ -56,6 +57,7 @@ async function startNode(name: string, advertiseAddr?: string) {
     execRoot: dir,
     nodeName: name,
     advertiseAddr: advertiseAddr ?? `127.0.0.1:${await freePort()}`,
+    store: { ...NO_STORE, address: store },
     containers,
     images: { resolve: async () => ({}) } as unknown as Images,
     networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined } as unknown as Networks,

@@ -16,4 +16,6 @@ export interface ApiContext {
   /** The node that this manager runs on. */
   readonly nodeId: string;
   leaderNodeId(): string;
+  /** Whether the managers seal their logs with keys of their own: only then is there something to lock. */
+  readonly hasKeys: boolean;
 }

@@ -11,7 +11,9 @@ describe.skipIf(ETCD_PROGRAM === undefined)('the log in etcd', () => {
   });
   afterAll(() => etcd.stop());
 
-  replicatedLogSuite('openEtcdLog', (state) => openEtcdLog({ ...testOptions(etcd.store(), 'node1', state), leaseSeconds: 10 }));
+  replicatedLogSuite('openEtcdLog', (state) =>
+    openEtcdLog({ ...testOptions(etcd.store(), 'node1', state), leaseSeconds: 10 }),
+  );
   replicatedLogClusterSuite('openEtcdLog', () => Promise.resolve(new EtcdFixture(etcd)));
 });
 

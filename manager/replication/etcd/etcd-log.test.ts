@@ -78,13 +78,39 @@ describe.skipIf(ETCD_PROGRAM === undefined)('a log in an etcd of one', () => {
     expect(await refused(open('b', new RecordingState()))).toMatchObject({
       code: 'WRONG_STATE',
       message: expect.stringContaining('node b is no manager'),
-      hint: expect.stringContaining('prefix of its own'),
+      hint: expect.stringContaining('another prefix'),
     });
   });
 
   it('of a newer version is refused', async () => {
-    await client.put(keys.format).value('2');
+    await client.put(keys.format).value('{"version":2,"id":"x"}');
     expect(await refused(open('a', new RecordingState()))).toMatchObject({ code: 'UNSUPPORTED' });
+  });
+
+  it('is not made anew by a manager that knows one, nor by one that is to join', async () => {
+    const gone = { code: 'WRONG_STATE', message: expect.stringContaining('no longer in') };
+    expect(await refused(open('a', new RecordingState(), { knownId: 'lost' }))).toMatchObject(gone);
+    const askToJoin = vi.fn(async () => undefined);
+    expect(await refused(open('a', new RecordingState(), { begin: { kind: 'join', askToJoin } }))).toMatchObject({
+      code: 'WRONG_STATE',
+      hint: expect.stringContaining('same --store'),
+    });
+    expect(askToJoin).not.toHaveBeenCalled();
+    let id = '';
+    const onKnown = async (known: string) => {
+      id = known;
+    };
+    await (await open('a', new RecordingState(), { onKnown })).close();
+    await (await open('a', new RecordingState(), { knownId: id })).close();
+    expect(await refused(open('a', new RecordingState(), { knownId: 'lost' }))).toMatchObject(gone);
+  });
+
+  it('takes in who asks for it', async () => {
+    const log = await open('a', new RecordingState());
+    await leads(log);
+    const askToJoin = () => log.addMember('b', '127.0.0.1:2');
+    await open('b', new RecordingState(), { begin: { kind: 'join', askToJoin } });
+    await vi.waitFor(() => expect(log.members()).toMatchObject([{ id: 'a' }, { id: 'b', reachable: true }]), SOON);
   });
 
   it('goes on at once after its manager was killed and started again', async () => {

@@ -1,20 +1,25 @@
 /** Logs in a real etcd for the conformance suite: each member reaches it by a way of its own, which can be cut. */
+import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
+import { parseStoreAddress } from '../../../proto/store-address.ts';
 import { CuttableProxy } from '../network-cut.testing.ts';
 import type { LogFixture, MemberOptions } from '../replicated-log.suite.ts';
 import type { ReplicatedLog, StateMachine } from '../replicated-log.ts';
 import type { EtcdServers } from './etcd-server.testing.ts';
 import { type EtcdOpenOptions, openEtcdLog } from './open.ts';
 
-/** Small, so that tests see all that happens. */
-export function testOptions(store: string, nodeId: string, stateMachine: StateMachine): EtcdOpenOptions {
+/** With small limits, so that tests see all that happens. `id` makes the log, or has been made a member. */
+export function testOptions(store: string, id: string, stateMachine: StateMachine): EtcdOpenOptions {
   return {
-    store,
-    storeFiles: { ca: '', cert: '', key: '' },
-    nodeId,
-    address: '127.0.0.1:1',
+    address: parseStoreAddress(store),
+    files: { ca: '', cert: '', key: '' },
+    member: { id, address: '127.0.0.1:1' },
+    begin: { kind: 'alone' },
+    knownId: undefined,
+    onKnown: async () => undefined,
     stateMachine,
-    logger: pino({ level: process.env.DBG ?? 'silent' }),
+    random: randomBytes,
+    logger: pino({ level: 'silent' }),
     tailLimits: { maxRecords: 10, maxBytes: 1024 * 1024 },
     leaseSeconds: 2,
     onFailure: () => undefined,
@@ -37,7 +42,8 @@ export class EtcdFixture implements LogFixture {
   ): Promise<ReplicatedLog> {
     const way = await this.way(id);
     const store = `etcd://${way.address}/${this.prefix}`;
-    return openEtcdLog({ ...testOptions(store, id, state), address: this.addressOf(id), ...options });
+    const member = { id, address: this.addressOf(id) };
+    return openEtcdLog({ ...testOptions(store, id, state), member, ...options });
   }
 
   addressOf(id: string): string {

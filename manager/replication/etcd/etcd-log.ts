@@ -34,6 +34,8 @@ export interface EtcdLogOptions {
   readonly leaseSeconds: number;
   readonly monotonicMs: () => number;
   readonly logger: Logger;
+  /** Called when everything is closed: lets go of the directory. */
+  readonly release: () => void;
   /** Once, when the log can't go on: it is damaged, or the state machine has thrown. The process should end. */
   readonly onFailure: (error: GantryError) => void;
 }
@@ -134,6 +136,10 @@ export class EtcdLog implements ReplicatedLog {
     return { isLeader, leaderId, term: view.leader?.term ?? this.#told.term };
   }
 
+  problem(): GantryError | undefined {
+    return this.#lease.problem;
+  }
+
   onLeadership(listener: (leadership: Leadership) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -186,6 +192,7 @@ export class EtcdLog implements ReplicatedLog {
     await this.#lease.revoke();
     connection.close();
     await this.#running;
+    this.#options.release();
   }
 
   async #changeMembers(operations: IRequestOp[]): Promise<void> {

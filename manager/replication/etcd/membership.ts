@@ -54,6 +54,6 @@ export function successor(members: readonly Member[], self: string, to: string |
 
 export function notMember(id: string, log: string): GantryError {
   return new GantryError('WRONG_STATE', `node ${id} is no manager of the cluster whose log is in ${log}`, {
-    hint: 'join it with "gantry cluster join", or give this cluster a prefix of its own: etcd://HOST/PREFIX',
+    hint: 'join it with "gantry cluster join"; for another cluster choose another prefix, etcd://HOST/PREFIX, or delete what is under this one',
   });
 }
