@@ -148,7 +148,8 @@ export class LeadershipRunner {
     ];
     const leaderNodeId = () => log.leadership().leaderId ?? '';
     const { hasKeys } = this.#options;
-    const api = { store, log, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId, hasKeys };
+    const engines = dispatcher;
+    const api = { store, log, engines, clock, random, logger, nodeId, leaderNodeId, hasKeys, termOver: signal };
     this.#term = { dispatcher, api, authority };
     for (const settle of [...this.#waiting]) settle();
     logger.info({ term: log.leadership().term }, 'leading');

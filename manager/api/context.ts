@@ -18,4 +18,6 @@ export interface ApiContext {
   leaderNodeId(): string;
   /** Whether the managers seal their logs with keys of their own: only then is there something to lock. */
   readonly hasKeys: boolean;
+  /** Aborts when this manager doesn't lead any more. */
+  readonly termOver: AbortSignal;
 }
