@@ -145,7 +145,7 @@ export class LeadershipRunner {
       runRoleLoop({ store, log, clock, nodeId, logger: logger.child({ component: 'roles' }) }, signal),
     ];
     const leaderNodeId = () => log.leadership().leaderId ?? '';
-    const api = { store, log, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId };
+    const api = { store, log, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId, termOver: signal };
     this.#term = { dispatcher, api, authority };
     for (const settle of [...this.#waiting]) settle();
     logger.info({ term: log.leadership().term }, 'leading');

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@grpc/grpc-js';
 import { parseNodeAddress } from '../../proto/address.ts';
-import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { GantryError } from '../../proto/errors.ts';
 import {
   type ClusterInitRequest,
   type ClusterInitResponse,
@@ -28,6 +28,7 @@ import type { ClusterService, ClusterServiceOptions, MountedService } from '../e
 import { VERSION } from '../engine/system-facts.ts';
 import { requestAdmission } from './admission.ts';
 import { addressTowards, checkPortFree, defaultAdvertiseAddress, parseAdvertiseAddress } from './advertise-address.ts';
+import { goesOnTrying, managerStays, notAManager, notInCluster } from './cluster-errors.ts';
 import { ClusterMember, workerDir } from './cluster-member.ts';
 import { controlProxy, managerProxy } from './control-proxy.ts';
 import { demote } from './demotion.ts';
@@ -283,41 +284,4 @@ async function healthIfKnown(execRoot: string) {
   } catch {
     return undefined;
   }
-}
-
-function notInCluster(): GantryError {
-  return new GantryError('NOT_IN_CLUSTER', 'this node is not in a cluster', {
-    hint: 'make one with "gantry cluster init", or join one with "gantry cluster join"',
-  });
-}
-
-function notAManager({ managers }: Membership): GantryError {
-  const where = managers.map(({ address }) => address.replace(/:\d+$/, '')).join(', ');
-  return new GantryError(
-    'NOT_A_MANAGER',
-    'this node is a worker: it knows its own containers, and nothing of the cluster',
-    {
-      hint: `run the command on a manager (${where}), or make this node one there with "gantry node promote"`,
-    },
-  );
-}
-
-function managerStays({ nodeId, managers }: Membership): GantryError {
-  if (managers.every((manager) => manager.nodeId === nodeId)) {
-    return new GantryError('WRONG_STATE', "cannot leave: this node is the cluster's only manager", {
-      hint: 'all of its services, secrets and networks go with it; to do so, use --force',
-    });
-  }
-  return new GantryError('WRONG_STATE', 'cannot leave: this node is a manager', {
-    hint: 'demote it first with "gantry node demote", or use --force',
-  });
-}
-
-/** The node has its certificate and doesn't give up: neither need the user. */
-function goesOnTrying(error: unknown): never {
-  const { message } = toGantryError(error);
-  throw new GantryError('UNAVAILABLE', `this node is in the cluster now, but ${message}`, {
-    hint: 'it goes on trying; see "gantry info", and undo it with "gantry cluster leave --force"',
-    cause: error,
-  });
 }

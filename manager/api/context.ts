@@ -16,4 +16,6 @@ export interface ApiContext {
   /** The node that this manager runs on. */
   readonly nodeId: string;
   leaderNodeId(): string;
+  /** Aborts when this manager doesn't lead any more. */
+  readonly termOver: AbortSignal;
 }

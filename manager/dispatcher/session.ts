@@ -23,6 +23,7 @@ export class Session {
   #membershipStale: boolean = true;
   /** As it was last told, encoded. */
   #membership = Buffer.alloc(0);
+  #heartbeatDue: boolean = false;
   #strays: string[] = [];
   #streams: OpenStream[] = [];
   #wake: (() => void) | undefined;
@@ -35,6 +36,12 @@ export class Session {
   /** What the node must run may have changed. */
   touch(): void {
     this.#stale = true;
+    this.#wake?.();
+  }
+
+  /** The node wants to know whether it is heard. */
+  answerHeartbeat(): void {
+    this.#heartbeatDue = true;
     this.#wake?.();
   }
 
@@ -68,6 +75,10 @@ export class Session {
   async *responses(view: NodeView): AsyncGenerator<SessionResponse, void, undefined> {
     while (!this.ended.aborted) {
       for (const open of this.#streams.splice(0)) yield { message: { $case: 'openStream', value: open } };
+      if (this.#heartbeatDue) {
+        this.#heartbeatDue = false;
+        yield { message: { $case: 'heartbeat', value: {} } };
+      }
       if (this.#membershipStale) {
         const membership = this.#nextMembership(view);
         if (membership !== undefined) yield membership;
@@ -103,7 +114,7 @@ export class Session {
 
   async #somethingToSay(): Promise<void> {
     if (this.#stale || this.#membershipStale || this.#strays.length > 0 || this.#streams.length > 0) return;
-    if (this.ended.aborted) return;
+    if (this.#heartbeatDue || this.ended.aborted) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });

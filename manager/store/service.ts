@@ -53,11 +53,18 @@ export function completeServiceSpec(spec: ServiceSpec | undefined): CompleteServ
   };
 }
 
+/** Of specs that can't change any more: many tasks have the same. */
+const usedBySpec = new WeakMap<CompleteTaskSpec, readonly string[]>();
+
 /** Ids of the networks, secrets and configs that a task of this spec needs. */
 export function usedIds(spec: CompleteTaskSpec): readonly string[] {
-  return [
+  const known = usedBySpec.get(spec);
+  if (known !== undefined) return known;
+  const used = [
     ...spec.networks.map((network) => network.target),
     ...spec.container.secrets.map((secret) => secret.id),
     ...spec.container.configs.map((config) => config.id),
   ];
+  if (Object.isFrozen(spec)) usedBySpec.set(spec, used);
+  return used;
 }

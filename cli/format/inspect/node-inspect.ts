@@ -38,12 +38,22 @@ export function inspectNode({ node, manager }: InspectedNode): Fields {
   };
 }
 
-function managerFields({ leader, reachable, address }: ManagerStatus): Fields {
+function managerFields({ leader, address, ...manager }: ManagerStatus): Fields {
   return {
     ...(leader ? { Leader: true } : {}),
-    Reachability: reachable ? 'reachable' : 'unreachable',
+    Reachability: reachability(manager),
     Addr: address,
   };
+}
+
+/** Of one that is still catching up Docker's word for what counts for nothing. */
+function reachability({ voter, reachable }: Pick<ManagerStatus, 'voter' | 'reachable'>): string {
+  if (!voter) return 'unknown';
+  return reachable ? 'reachable' : 'unreachable';
+}
+
+function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 /** Lines of "Name: value", only those that say something. */
@@ -66,7 +76,7 @@ export function prettyNode({ node, manager }: InspectedNode): string {
   if (manager !== undefined) {
     lines.push('Manager Status:');
     line('Address', manager.address, 1);
-    line('Raft Status', manager.reachable ? 'Reachable' : 'Unreachable', 1);
+    line('Raft Status', capitalized(reachability(manager)), 1);
     line('Leader', manager.leader ? 'Yes' : 'No', 1);
   }
   lines.push('Platform:');

@@ -39,9 +39,9 @@ export function nodeRow(node: Node, { managers, selfId }: NodeContext): Fields {
   };
 }
 
-/** Of a node that isn't a manager, or not yet, nothing. */
+/** Of a node that isn't a manager nothing, nor of one that is still catching up: it doesn't count yet. */
 function managerStatus(manager: ManagerStatus | undefined): string {
-  if (manager === undefined) return '';
+  if (manager === undefined || !manager.voter) return '';
   if (manager.leader) return 'Leader';
   return manager.reachable ? 'Reachable' : 'Unreachable';
 }
