@@ -12,7 +12,7 @@ import type { RandomBytes } from '../proto/ids.ts';
 import type { StoreFiles } from '../proto/store-address.ts';
 import { RenewableChannelCredentials } from '../proto/tls.ts';
 import type { Clock } from './clock.ts';
-import { incarnationService, watchIncarnation } from './disaster/incarnation.ts';
+import { type IncarnationOptions, watchIncarnation } from './disaster/incarnation.ts';
 import { followClusterLock } from './encryption/lock-follower.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
 import { LeaderRoute } from './forwarding/leader-route.ts';
@@ -22,6 +22,7 @@ import { knownNodes } from './known-nodes.ts';
 import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
 import { logDir, type OpenedLog, openLog } from './open-log.ts';
+import { peerStatusService, peersOf } from './peer-status.ts';
 import { listenForNodes } from './remote-listener.ts';
 import { announceAddress, takeIn } from './replication/join.ts';
 import { removeLog } from './replication/log-file.ts';
@@ -30,6 +31,7 @@ import type { ReplicatedLog } from './replication/replicated-log.ts';
 import { serveSocket } from './server.ts';
 import type { ManagerService } from './service.ts';
 import { StoreState } from './store/state.ts';
+import { upgradeStateFormat } from './store/state-format-upgrade.ts';
 import { Store } from './store/store.ts';
 
 export interface ManagerOptions {
@@ -98,11 +100,16 @@ async function runOn(
     const services = [
       ...leaderServices(leadership, find, remoteCaller),
       raft(log, receiver, store),
-      incarnationService(store),
+      peerStatusService(store),
     ];
     const known = knownNodes(store, identity);
     const listener = { identity, services, known, clock, logger: logger.child({ component: 'listener' }) };
-    const parts = [leadership.run(signal)];
+    const askPeers = peersOf({ ...options, log, connect: (peer) => connectManager(ManagerPeerClient, peer, identity) });
+    const parts = [
+      leadership.run(signal),
+      upgradeStateFormat({ ...options, store, log, askPeers }, signal),
+      watchOthers({ ...options, store, askPeers }, options, signal),
+    ];
     if (keys !== undefined) {
       // Keys that can't be kept as the cluster wants them are a disk that can't be written.
       const following = followClusterLock({ store, keys, logger }, signal);
@@ -112,7 +119,6 @@ async function runOn(
       parts.push(
         listenForNodes({ ...listener, advertiseAddr: address }, signal),
         announce(log, identity, options, signal),
-        watchOthers({ log, store, identity }, options, signal),
       );
     }
     await Promise.all(parts);
@@ -144,14 +150,9 @@ function announce(
 }
 
 /** A manager that the cluster has left behind begins anew, if it is still to be one: the others take it in. */
-async function watchOthers(
-  { log, store, identity }: Pick<Parts, 'log' | 'store' | 'identity'>,
-  options: ManagerOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const connect = (manager: string) => connectManager(ManagerPeerClient, manager, identity);
+async function watchOthers(watched: IncarnationOptions, options: ManagerOptions, signal: AbortSignal): Promise<void> {
   try {
-    await watchIncarnation({ ...options, log, store, connect }, signal);
+    await watchIncarnation(watched, signal);
   } catch (error) {
     if (options.join.length > 0) removeLog(logDir(options));
     options.onFailure(toGantryError(error));

@@ -36,12 +36,15 @@ import { type NodeInDisaster, recoverCluster, restoreCluster } from './disaster.
 import { connectManager, managerSocket, whenReady } from './manager-client.ts';
 import { managerDir } from './manager-role.ts';
 import { type Membership, MembershipFile } from './membership.ts';
+import { managerHealth } from './recovery.ts';
 import { finishRestoration } from './restoration.ts';
 
 /** A manager of one elects itself at once; most of this is a slow disk's. */
 const JOIN_TIMEOUT_MS = 30_000;
 /** For the other managers to let one go. */
 const DEMOTION_TIMEOUT_MS = 10_000;
+/** Nobody waits for long to see how a node does. */
+const HEALTH_TIMEOUT_MS = 1000;
 /** Longer than any reasonable stop grace period. */
 const LEAVE_TIMEOUT_MS = 120_000;
 
@@ -150,12 +153,16 @@ export class ClusterNode implements ClusterService {
   async status(): Promise<ClusterStatusResponse> {
     const state = this.#member?.sessionState;
     const membership = this.#file.current;
+    const health = membership?.manager === true ? await healthIfKnown(this.#options.execRoot) : undefined;
+    const sessionError = state === undefined || state.connected ? '' : state.error;
     return {
       nodeId: membership?.nodeId ?? '',
       manager: membership?.manager ?? false,
       connected: state?.connected ?? false,
       managers: (membership?.managers ?? []).map(({ address }) => address),
-      error: state === undefined || state.connected ? '' : state.error,
+      locked: health?.locked ?? false,
+      // What its own manager says of the cluster says more than that no other answers.
+      error: health?.problem || sessionError,
     };
   }
 
@@ -268,5 +275,14 @@ export class ClusterNode implements ClusterService {
     // A failure is its caller's; the next operation has its turn all the same.
     this.#queue = result.catch(() => undefined);
     return result;
+  }
+}
+
+/** Undefined while the manager doesn't answer: the session's error says so. */
+async function healthIfKnown(execRoot: string) {
+  try {
+    return await managerHealth(execRoot, HEALTH_TIMEOUT_MS);
+  } catch {
+    return undefined;
   }
 }
