@@ -27,7 +27,8 @@ export function assignmentsFor(
 ): AssignmentSet {
   const tasks = read.find('task', { by: 'node', value: nodeId }).filter((task) => isDispatchable(read, task));
   const live = tasks.filter((task) => !hasEnded(task));
-  const networks = new Set(live.flatMap((task) => task.spec.networks.map((network) => network.target)));
+  const used = live.flatMap((task) => task.spec.networks.map((network) => network.target));
+  const networks = new Set(used.filter((id) => read.get('network', id) !== undefined));
   const items: AssignmentItem[] = [
     ...fileItems(read, live),
     ...networkItems(read, nodeId, networks),

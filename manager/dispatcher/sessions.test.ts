@@ -13,7 +13,7 @@ import { MemoryLog } from '../store/memory-log.testing.ts';
 import { networkType } from '../store/network.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
-import type { WriteTransaction } from '../store/transaction.ts';
+import type { NewObject, WriteTransaction } from '../store/transaction.ts';
 import { type AssignmentSet, assignmentsFor } from './assignments.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EndpointTable } from './endpoints.ts';
@@ -27,72 +27,76 @@ const taskId = fc.constantFrom('t1', 't2', 't3');
 const networkId = fc.constantFrom('front', 'back');
 const serviceId = fc.constantFrom('web', 'db');
 
-type Change = (tx: WriteTransaction) => void;
+type Change =
+  | {
+      readonly change: 'assign';
+      readonly id: string;
+      readonly on: string;
+      readonly of: string;
+      readonly network: string;
+    }
+  | { readonly change: 'report'; readonly id: string; readonly state: TaskState }
+  | { readonly change: 'stop' | 'forget'; readonly id: string }
+  | { readonly change: 'block'; readonly id: string; readonly on: string }
+  | { readonly change: 'remove network' | 'remove service' | 'change config'; readonly id: string }
+  | { readonly change: 'publish'; readonly id: string; readonly isPublished: boolean };
 
 const changes: fc.Arbitrary<Change> = fc.oneof(
-  fc.tuple(taskId, nodeId, serviceId, networkId).map(([id, on, of, network]): Change => {
-    return (tx) => {
-      if (tx.get('task', id) !== undefined) return;
-      const made = task(id, { state: ASSIGNED, nodeId: on, serviceId: of });
-      const configs = [{ name: 'motd', id: 'motd', target: '/motd', uid: 0, gid: 0, mode: 0 }];
-      const container = { ...made.spec.container, configs };
-      tx.create('task', { ...made, spec: { ...made.spec, container, networks: [{ target: network, aliases: [] }] } });
-    };
-  }),
-  fc.tuple(taskId, fc.constantFrom(STARTING, RUNNING, FAILED)).map(([id, state]): Change => {
-    return (tx) => {
-      const found = tx.get('task', id);
-      if (found === undefined || found.status.state >= state) return;
-      const addresses = found.spec.networks.map(({ target }) => ({ networkId: target, address: '192.0.2.7' }));
-      tx.update('task', { ...found, status: { ...found.status, state, addresses } });
-    };
-  }),
-  taskId.map(
-    (id): Change =>
-      (tx) => {
-        const found = tx.get('task', id);
-        if (found !== undefined) tx.update('task', { ...found, desiredState: SHUTDOWN });
-      },
-  ),
-  taskId.map(
-    (id): Change =>
-      (tx) =>
-        tx.remove('task', id),
-  ),
-  fc.tuple(networkId, nodeId).map(([id, on]): Change => {
-    return (tx) => {
-      const found = tx.get('network', id);
-      if (found === undefined) return;
-      const others = found.blocks.filter((block) => block.nodeId !== on);
-      const more = others.length === found.blocks.length ? [{ nodeId: on, cidr: '10.0.0.0/26' }] : [];
-      tx.update('network', { ...found, blocks: [...others, ...more] });
-    };
-  }),
-  networkId.map(
-    (id): Change =>
-      (tx) =>
-        tx.remove('network', id),
-  ),
-  fc.tuple(serviceId, fc.boolean()).map(([id, isPublished]): Change => {
-    return (tx) => {
-      const found = tx.get('service', id);
-      if (found === undefined) return;
-      const port = { protocol: 0, targetPort: 80, publishedPort: 8080, hostIp: '', mode: PublishMode.INGRESS } as const;
-      tx.update('service', { ...found, ports: isPublished ? [port] : [] });
-    };
-  }),
-  serviceId.map(
-    (id): Change =>
-      (tx) => {
-        const found = tx.get('service', id);
-        if (found !== undefined) tx.update('service', { ...found, pendingDelete: true });
-      },
-  ),
-  fc.constant<Change>((tx) => {
-    const found = tx.get('config', 'motd');
-    if (found !== undefined) tx.update('config', { ...found, pendingDelete: !found.pendingDelete });
-  }),
+  {
+    weight: 3,
+    arbitrary: fc.record({ change: fc.constant('assign'), id: taskId, on: nodeId, of: serviceId, network: networkId }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      change: fc.constant('report'),
+      id: taskId,
+      state: fc.constantFrom(STARTING, RUNNING, FAILED),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ change: fc.constantFrom('stop', 'forget'), id: taskId }) },
+  { weight: 2, arbitrary: fc.record({ change: fc.constant('block'), id: networkId, on: nodeId }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constant('publish'), id: serviceId, isPublished: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constant('remove network'), id: networkId }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constant('remove service'), id: serviceId }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constant('change config'), id: fc.constant('motd') }) },
 );
+
+function perform(tx: WriteTransaction, step: Change): void {
+  const { id } = step;
+  const [found, network, owner, config] = [
+    tx.get('task', id),
+    tx.get('network', id),
+    tx.get('service', id),
+    tx.get('config', id),
+  ];
+  if (step.change === 'assign' && found === undefined) tx.create('task', assignedTask(step));
+  if (step.change === 'report' && found !== undefined && found.status.state < step.state) {
+    const addresses = found.spec.networks.map(({ target }) => ({ networkId: target, address: '192.0.2.7' }));
+    tx.update('task', { ...found, status: { ...found.status, state: step.state, addresses } });
+  }
+  if (step.change === 'stop' && found !== undefined) tx.update('task', { ...found, desiredState: SHUTDOWN });
+  if (step.change === 'forget') tx.remove('task', id);
+  if (step.change === 'block' && network !== undefined) {
+    const others = network.blocks.filter((block) => block.nodeId !== step.on);
+    const more = others.length === network.blocks.length ? [{ nodeId: step.on, cidr: '10.0.0.0/26' }] : [];
+    tx.update('network', { ...network, blocks: [...others, ...more] });
+  }
+  if (step.change === 'remove network') tx.remove('network', id);
+  if (step.change === 'publish' && owner !== undefined) {
+    const port = { protocol: 0, targetPort: 80, publishedPort: 8080, hostIp: '', mode: PublishMode.INGRESS } as const;
+    tx.update('service', { ...owner, ports: step.isPublished ? [port] : [] });
+  }
+  if (step.change === 'remove service' && owner !== undefined) tx.update('service', { ...owner, pendingDelete: true });
+  if (config !== undefined) tx.update('config', { ...config, pendingDelete: !config.pendingDelete });
+}
+
+function assignedTask({ id, on, of, network }: Change & { readonly change: 'assign' }): NewObject<'task'> {
+  const made = task(id, { state: ASSIGNED, nodeId: on, serviceId: of });
+  const configs = [{ name: 'motd', id: 'motd', target: '/motd', uid: 0, gid: 0, mode: 0 }];
+  const container = { ...made.spec.container, configs };
+  return { ...made, spec: { ...made.spec, container, networks: [{ target: network, aliases: [] }] } };
+}
 
 async function open(): Promise<{ store: Store; dispatcher: Dispatcher }> {
   const state = new StoreState(logger);
@@ -171,7 +175,7 @@ it('agents know after any changes what they have to', async () => {
       try {
         await untilTold();
         for (const transaction of transactions) {
-          await store.update((tx) => transaction.forEach((change) => void change(tx)));
+          await store.update((tx) => transaction.forEach((change) => void perform(tx, change)));
           await untilTold();
         }
         const table = await EndpointTable.of(store);
