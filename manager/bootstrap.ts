@@ -3,8 +3,9 @@ import type { JoinTokens, RootCa } from '../proto/generated/gantry/v1/types.ts';
 import { NodeAvailability, NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../proto/ids.ts';
 import { newJoinToken } from '../proto/join-token.ts';
-import { clusterType, DEFAULT_TASK_HISTORY_LIMIT } from './store/cluster.ts';
+import { clusterType, DEFAULT_TASK_HISTORY_LIMIT, FIRST_INCARNATION } from './store/cluster.ts';
 import { nodeType } from './store/node.ts';
+import { STATE_FORMAT } from './store/state-format.ts';
 import type { Store } from './store/store.ts';
 import type { WriteTransaction } from './store/transaction.ts';
 
@@ -34,6 +35,8 @@ function createFirstObjects(tx: WriteTransaction, clusterId: string, nodeId: str
       joinTokens: undefined,
       removedNodes: [],
       managerLock: undefined,
+      stateFormat: STATE_FORMAT,
+      incarnation: FIRST_INCARNATION,
     }),
   );
   tx.create(

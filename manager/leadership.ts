@@ -16,7 +16,7 @@ import { reaperLoop } from './orchestrator/reaper/reaper.ts';
 import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
 import { updateLoop } from './orchestrator/update/update.ts';
-import { quorumLoss } from './replication/quorum-loss.ts';
+import { noLeader } from './replication/quorum-loss.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
 import { runRoleLoop } from './roles/role-loop.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
@@ -33,6 +33,8 @@ export interface LeadershipOptions {
   readonly heartbeatPeriodMs: number;
   /** How long a node may be down before its tasks are replaced elsewhere. */
   readonly nodeDownGraceMs: number;
+  /** Whether the managers seal their logs with keys of their own. */
+  readonly hasKeys: boolean;
 }
 
 /** The parts that work during one term of leadership. */
@@ -77,7 +79,7 @@ export class LeadershipRunner {
       if (leaderId !== undefined && leaderId !== this.#options.nodeId) return { kind: 'elsewhere', nodeId: leaderId };
       await this.#changed(limit);
     }
-    throw quorumLoss(this.#options.log.members());
+    throw this.#options.log.problem() ?? noLeader();
   }
 
   /** Resolves when this manager's term begins, when leadership goes elsewhere, or when the signal aborts. */
@@ -145,7 +147,9 @@ export class LeadershipRunner {
       runRoleLoop({ store, log, clock, nodeId, logger: logger.child({ component: 'roles' }) }, signal),
     ];
     const leaderNodeId = () => log.leadership().leaderId ?? '';
-    const api = { store, log, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId, termOver: signal };
+    const { hasKeys } = this.#options;
+    const engines = dispatcher;
+    const api = { store, log, engines, clock, random, logger, nodeId, leaderNodeId, hasKeys, termOver: signal };
     this.#term = { dispatcher, api, authority };
     for (const settle of [...this.#waiting]) settle();
     logger.info({ term: log.leadership().term }, 'leading');

@@ -1,7 +1,6 @@
 /** Keeps the cluster's port open to other nodes, from when this manager has an identity on. */
-import { isIP } from 'node:net';
 import type { Logger } from 'pino';
-import { parseNodeAddress } from '../proto/address.ts';
+import { listenAddress } from '../proto/address.ts';
 import { toGantryError } from '../proto/errors.ts';
 import { type NodeIdentity, NodeServerCredentials } from '../proto/tls.ts';
 import type { Clock } from './clock.ts';
@@ -53,16 +52,6 @@ async function serveUntilServed(
     }
   }
   return undefined;
-}
-
-/**
- * The port on all of this host's addresses: the advertised one may be that of a router before it. One that is only
- * advertised to this host itself isn't opened to others.
- */
-export function listenAddress(advertiseAddr: string): { readonly host: string; readonly port: number } {
-  const { host, port } = parseNodeAddress(advertiseAddr);
-  if (host.startsWith('127.') || host === '::1') return { host, port };
-  return { host: isIP(host) === 6 ? '::' : '0.0.0.0', port };
 }
 
 function firstIdentity(identity: LiveIdentity, signal: AbortSignal): Promise<NodeIdentity | undefined> {

@@ -35,6 +35,16 @@ export function parseNodeAddress(text: string): { readonly kind: 'tcp'; readonly
   throw new GantryError('INVALID_ARGUMENT', `invalid address "${text}"`, { hint: 'write IP or IP:PORT' });
 }
 
+/**
+ * The port on all of this host's addresses: the advertised one may be that of a router before it. One that is only
+ * advertised to this host itself isn't opened to others.
+ */
+export function listenAddress(advertiseAddr: string): { readonly host: string; readonly port: number } {
+  const { host, port } = parseNodeAddress(advertiseAddr);
+  if (host.startsWith('127.') || host === '::1') return { host, port };
+  return { host: isIP(host) === 6 ? '::' : '0.0.0.0', port };
+}
+
 /** The address as gRPC names a target. */
 export function grpcTarget(address: Address): string {
   if (address.kind === 'unix') return `unix:${address.path}`;

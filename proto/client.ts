@@ -27,6 +27,9 @@ const CHANNEL_OPTIONS = {
   'grpc.ssl_target_name_override': 'gantry',
 } as const;
 
+/** A peer whose host is off answers nothing, and the kernel waits for it for minutes. */
+const REMOTE_OPTIONS = { 'grpc.keepalive_time_ms': 5000, 'grpc.keepalive_timeout_ms': 5000 } as const;
+
 type ClientConstructor<C> = new (target: string, creds: ChannelCredentials, options: object) => C;
 
 /** A client of one service at an address; the caller closes it. Credentials for TCP are made by tls.ts. */
@@ -35,7 +38,8 @@ export function connectClient<C>(
   address: Address,
   creds: ChannelCredentials = credentials.createInsecure(),
 ): C {
-  return new Client(grpcTarget(address), creds, CHANNEL_OPTIONS);
+  const remote = address.kind === 'tcp' ? REMOTE_OPTIONS : {};
+  return new Client(grpcTarget(address), creds, { ...CHANNEL_OPTIONS, ...remote });
 }
 
 /** One request, one answer. Rejects with a GantryError. */

@@ -1,5 +1,5 @@
 import { type ChannelCredentials, Server, type ServerUnaryCall, status } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectClient, unary } from './client.ts';
 import { NodeAgentClient, NodeAgentService } from './generated/gantry/v1/node.ts';
 import { TestAuthority } from './identity.testing.ts';
@@ -10,6 +10,7 @@ import {
   ownPeer,
   peerOf,
   pinnedChannelCredentials,
+  RenewableChannelCredentials,
   unverifiedChannelCredentials,
 } from './tls.ts';
 
@@ -22,18 +23,26 @@ let credentials: NodeServerCredentials;
 let port: number;
 
 /** A server that answers with who is calling. */
-async function listen(identity: NodeIdentity): Promise<void> {
+async function listen(identity: NodeIdentity, wanted = 0): Promise<void> {
   server = new Server();
   const whoCalls = (call: ServerUnaryCall<unknown, unknown>, done: (error: unknown, answer: unknown) => void) => {
     const peer = peerOf(call);
-    done(null, { nodeId: peer?.nodeId ?? 'nobody', manager: peer?.role === 'manager', connected: false, error: '' });
+    done(null, {
+      nodeId: peer?.nodeId ?? 'nobody',
+      manager: peer?.role === 'manager',
+      connected: false,
+      error: '',
+      managers: [],
+    });
   };
   const refuse = (_call: unknown, done: (error: unknown) => void) => done({ code: status.UNIMPLEMENTED });
   const methods = Object.keys(NodeAgentService).map((name) => [name, name === 'clusterStatus' ? whoCalls : refuse]);
   server.addService(NodeAgentService, Object.fromEntries(methods));
   credentials = new NodeServerCredentials(identity);
   port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    server.bindAsync(`127.0.0.1:${wanted}`, credentials, (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
   });
 }
 
@@ -91,6 +100,23 @@ describe('a client of managers', () => {
     await expect(whoAmI(managerChannelCredentials(await foreign.issue(WORKER)))).rejects.toThrow(/certificate/);
     await expect(whoAmI(pinnedChannelCredentials(foreign.caPem))).rejects.toThrow(/certificate/);
     expect(await whoAmI(unverifiedChannelCredentials())).toEqual({ nodeId: 'nobody', manager: false });
+  });
+
+  it('that is kept shows its new certificate with its next connection', async () => {
+    let identity = await ca.issue(WORKER);
+    const creds = new RenewableChannelCredentials(() => identity);
+    const client = connectClient(NodeAgentClient, { kind: 'tcp', host: '127.0.0.1', port }, creds);
+    const ask = () => unary<{ nodeId: string }>((done) => client.clusterStatus({}, done));
+    try {
+      expect((await ask()).nodeId).toBe('w1');
+      identity = await ca.issue({ ...WORKER, nodeId: 'w2' });
+      expect((await ask()).nodeId).toBe('w1');
+      server.forceShutdown();
+      await listen(await ca.issue(MANAGER), port);
+      await vi.waitFor(async () => expect((await ask()).nodeId).toBe('w2'), { timeout: 5000 });
+    } finally {
+      client.close();
+    }
   });
 
   it('talks to no worker, and to no manager of another cluster', async () => {

@@ -79,6 +79,38 @@ export function managerChannelCredentials(identity: NodeIdentity): ChannelCreden
   return channelCredentials(contextOptions(identity), clusterId);
 }
 
+/** As `managerChannelCredentials`, of a client that is kept for long: each new connection shows what `current` gives then. */
+export class RenewableChannelCredentials extends ChannelCredentials {
+  readonly #current: () => NodeIdentity;
+
+  constructor(current: () => NodeIdentity) {
+    super();
+    this.#current = current;
+  }
+
+  override _createSecureConnector(...parameters: ConnectorParameters): Connector {
+    const fresh = () => managerChannelCredentials(this.#current())._createSecureConnector(...parameters);
+    const first = fresh();
+    return {
+      connect: (socket) => fresh().connect(socket),
+      waitForReady: () => first.waitForReady(),
+      getCallCredentials: () => first.getCallCredentials(),
+      destroy: () => first.destroy(),
+    };
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return this === other;
+  }
+}
+
+type ConnectorParameters = Parameters<ChannelCredentials['_createSecureConnector']>;
+type Connector = ReturnType<ChannelCredentials['_createSecureConnector']>;
+
 /** Of a client that has no certificate yet, and knows whose it must be that it talks to: for joining. */
 export function pinnedChannelCredentials(caPem: string): ChannelCredentials {
   return channelCredentials({ ca: caPem, ...TLS_VERSION }, undefined);

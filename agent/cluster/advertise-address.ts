@@ -1,17 +1,52 @@
 /** The address that other nodes reach this one at. */
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
-import { parseAddress } from '../../proto/address.ts';
+import { listenAddress, parseNodeAddress } from '../../proto/address.ts';
 import { GantryError } from '../../proto/errors.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Checks IP[:PORT] and returns it as it is; throws INVALID_ARGUMENT. */
 export function parseAdvertiseAddress(text: string): string {
-  const address = isIP(text) === 6 ? parseAddress(`tcp://[${text}]`) : parseAddress(`tcp://${text}`);
-  if (address.kind !== 'tcp' || isIP(address.host) === 0) {
-    throw new GantryError('INVALID_ARGUMENT', `invalid advertise address "${text}"`, { hint: 'write IP or IP:PORT' });
-  }
+  parseNodeAddress(text);
   return text;
+}
+
+/** The address of this host that `peer` sees. UNAVAILABLE when it can't be reached. */
+export function addressTowards(peer: { readonly host: string; readonly port: number }): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ ...peer, timeout: CONNECT_TIMEOUT_MS });
+    const fail = (reason: string) => {
+      socket.destroy();
+      const where = `${peer.host}, port ${peer.port}`;
+      const hint = 'is that the address of a manager, and can this host reach it?';
+      reject(new GantryError('UNAVAILABLE', `cannot reach ${where}: ${reason}`, { hint }));
+    };
+    socket.once('connect', () => {
+      resolve(socket.localAddress ?? '');
+      socket.destroy();
+    });
+    socket.once('timeout', () => fail('it does not answer'));
+    socket.on('error', (error) => fail(error.message));
+  });
+}
+
+/** PORT_IN_USE when something else on this host holds the port that a manager at this address listens on. */
+export function checkPortFree(advertiseAddr: string): Promise<void> {
+  const { host, port } = listenAddress(advertiseAddr);
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (cause) => {
+      reject(
+        new GantryError('PORT_IN_USE', `port ${port} of this host, for the cluster's other nodes, is in use`, {
+          hint: 'stop what holds it, or choose another one with --advertise-addr IP:PORT',
+          cause,
+        }),
+      );
+    });
+    server.listen(port, host, () => server.close(() => resolve()));
+  });
 }
 
 /** The address of the default route's interface; on a host without one its first, and loopback on a host without any. */

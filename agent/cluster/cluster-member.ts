@@ -1,9 +1,12 @@
-/** What runs on a node while it is in a cluster: the manager's process, the worker, and the session between them. */
+/** What runs on a node while it is in a cluster: the worker, its session with a manager, and on some nodes a manager. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { grpcTarget, parseNodeAddress } from '../../proto/address.ts';
 import { connectClient, unary } from '../../proto/client.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type ClusterInspectResponse, ControlClient } from '../../proto/generated/gantry/v1/control.ts';
+import { identityDir, loadIdentity, saveIdentity } from '../../proto/identity-files.ts';
+import type { NodeIdentity } from '../../proto/tls.ts';
 import type { ClusterServiceOptions } from '../engine/cluster-service.ts';
 import { describeNode } from '../session/node-description.ts';
 import { Session, type SessionState } from '../session/session.ts';
@@ -12,8 +15,12 @@ import { AssignmentApplier } from '../worker/assignment-applier.ts';
 import { AssignmentFile } from '../worker/assignment-file.ts';
 import { Worker } from '../worker/worker.ts';
 import { managerSocket } from './manager-client.ts';
+import { authorityEndpoints, sessionEndpoints } from './manager-endpoints.ts';
+import { ManagerRole } from './manager-role.ts';
 import { ManagerSupervisor } from './manager-supervisor.ts';
-import type { Membership } from './membership.ts';
+import type { Membership, MembershipFile } from './membership.ts';
+import { renewedIdentity } from './renewal.ts';
+import { Upkeep } from './upkeep.ts';
 
 const INSPECT_RETRY_MS = 50;
 /** A manager that ends this often while it is waited for won't come up. */
@@ -21,40 +28,31 @@ const MAX_EXITS = 3;
 
 export class ClusterMember {
   readonly #options: ClusterServiceOptions;
+  readonly #file: MembershipFile;
+  /** As the node was when it started; what may change is in the file. */
+  readonly #membership: Membership;
   readonly #worker: Worker;
   readonly #applier: AssignmentApplier;
   readonly #session: Session;
-  readonly #manager: ManagerSupervisor;
+  readonly #manager: ManagerRole;
+  readonly #upkeep: Upkeep;
   readonly #endSession = new AbortController();
-  readonly #endManager = new AbortController();
-  #running: { readonly session: Promise<void>; readonly manager: Promise<void> } | undefined;
+  readonly #endUpkeep = new AbortController();
+  #running: { readonly session: Promise<void>; readonly upkeep: Promise<void> } | undefined;
 
-  constructor(options: ClusterServiceOptions, membership: Membership, version: string) {
-    const { dataRoot, execRoot, containers, images, networks, logger } = options;
-    const { nodeId, advertiseAddr } = membership;
+  constructor(options: ClusterServiceOptions, file: MembershipFile, membership: Membership, version: string) {
+    const { dataRoot, containers, images, networks, logger } = options;
     const dir = workerDir(dataRoot);
     const workerLogger = logger.child({ component: 'worker' });
     this.#options = options;
+    this.#file = file;
+    this.#membership = membership;
     this.#worker = new Worker({ dir, containers, images, logger: workerLogger, now: Date.now });
-    const file = new AssignmentFile(join(dir, 'networks.json'), workerLogger);
-    this.#applier = new AssignmentApplier({ worker: this.#worker, networks, file, logger: workerLogger });
-    this.#session = new Session({
-      nodeId,
-      description: describeNode(options.nodeName, version),
-      address: advertiseAddr,
-      socket: managerSocket(execRoot),
-      worker: this.#worker,
-      applier: this.#applier,
-      methods: tunnelMethods(options.handlers),
-      logger: logger.child({ component: 'session' }),
-      random: Math.random,
-    });
-    this.#manager = new ManagerSupervisor({
-      command: { dataRoot, execRoot, nodeId, logLevel: logger.level },
-      logger: logger.child({ component: 'supervisor' }),
-      random: Math.random,
-      now: Date.now,
-    });
+    const networksFile = new AssignmentFile(join(dir, 'networks.json'), workerLogger);
+    this.#applier = new AssignmentApplier({ worker: this.#worker, networks, file: networksFile, logger: workerLogger });
+    this.#manager = new ManagerRole({ dataRoot, makeSupervisor: () => this.#makeSupervisor() });
+    this.#upkeep = this.#makeUpkeep();
+    this.#session = this.#makeSession(version);
   }
 
   get sessionState(): SessionState {
@@ -64,37 +62,69 @@ export class ClusterMember {
   /** Picks up this node's tasks, and starts manager and session without waiting for either. */
   async start(): Promise<void> {
     await this.#applier.start();
+    if (this.#current.manager) this.#manager.start();
+    // Of a demotion that was cut off.
+    else await this.#manager.forget();
     this.#running = {
-      manager: this.#manager.run(this.#endManager.signal),
       session: this.#session.run(this.#endSession.signal),
+      upkeep: this.#upkeep.run(this.#endUpkeep.signal),
     };
   }
 
   /**
-   * Resolves once the manager answers and has taken this node in. UNAVAILABLE after `timeoutMs`, when `signal` aborts, or
-   * when the manager ends time and again.
+   * Resolves once this node's manager, if it has one, answers, and a manager has taken the node in. UNAVAILABLE after
+   * `timeoutMs`, when `signal` aborts, or when the manager ends time and again.
    */
-  async whenJoined(timeoutMs: number, signal: AbortSignal): Promise<ClusterInspectResponse> {
+  async whenJoined(timeoutMs: number, signal: AbortSignal): Promise<void> {
     const over = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     for (;;) {
-      const answer = await this.#inspect();
-      if (!(answer instanceof GantryError) && this.#session.state.connected) return answer;
-      if (over.aborted || this.#manager.exits >= MAX_EXITS) throw this.#notJoined(answer);
+      const answer = this.#current.manager ? await this.inspect() : undefined;
+      if (!(answer instanceof GantryError) && this.#session.state.connected) return;
+      if (over.aborted || this.#manager.failures.exits >= MAX_EXITS) throw this.#notJoined(answer);
       await sleep(INSPECT_RETRY_MS);
     }
   }
 
-  /** Ends session, worker and manager, in this order; containers go on. Idempotent. */
-  async stop(): Promise<void> {
-    await this.#stopSession();
-    await this.#worker.close();
-    this.#endManager.abort();
-    await this.#running?.manager;
+  /** What this node's own manager says of the cluster. */
+  async inspect(): Promise<ClusterInspectResponse | GantryError> {
+    const client = connectClient(ControlClient, { kind: 'unix', path: managerSocket(this.#options.execRoot) });
+    try {
+      return await unary<ClusterInspectResponse>((done) => client.clusterInspect({}, done));
+    } catch (error) {
+      return toGantryError(error);
+    } finally {
+      client.close();
+    }
   }
 
-  /** Removes all that the cluster has put on this node: tasks, networks, names. For leaving, before `stop`. */
+  /** Runs `action` while this node's manager is down; however that ends, the manager comes up again. */
+  async withoutManager(action: () => Promise<void>): Promise<void> {
+    await this.#manager.stop();
+    try {
+      await action();
+    } finally {
+      this.#manager.start();
+    }
+  }
+
+  /** Ends upkeep, session, worker and manager, in this order; containers go on. Idempotent. */
+  async stop(): Promise<void> {
+    await this.stopUpkeep();
+    await this.#stopSession();
+    await this.#worker.close();
+    await this.#manager.stop();
+  }
+
+  /** The node stays what it is from now on. For leaving, first of all. */
+  async stopUpkeep(): Promise<void> {
+    this.#endUpkeep.abort();
+    await this.#running?.upkeep;
+  }
+
+  /** Says that the node leaves, and removes all that the cluster has put on it: tasks, networks, names. */
   async removeTasks(signal: AbortSignal): Promise<void> {
     const { networks } = this.#options;
+    await this.#session.leave();
     await this.#stopSession();
     await this.#worker.removeAll(signal);
     await networks.applyEndpoints([]);
@@ -107,20 +137,79 @@ export class ClusterMember {
     await this.#applier.close();
   }
 
-  async #inspect(): Promise<ClusterInspectResponse | GantryError> {
-    const client = connectClient(ControlClient, { kind: 'unix', path: managerSocket(this.#options.execRoot) });
-    try {
-      return await unary<ClusterInspectResponse>((done) => client.clusterInspect({}, done));
-    } catch (error) {
-      return toGantryError(error);
-    } finally {
-      client.close();
-    }
+  get #current(): Membership {
+    return this.#file.current ?? this.#membership;
   }
 
-  #notJoined(answer: ClusterInspectResponse | GantryError): GantryError {
-    const exit = this.#manager.lastExit;
-    const reason = exit === '' ? 'it does not answer' : `it ended: ${exit}`;
+  #identity(): NodeIdentity | undefined {
+    return loadIdentity(identityDir(this.#options.dataRoot));
+  }
+
+  #makeSession(version: string): Session {
+    const { execRoot, nodeName, handlers, logger } = this.#options;
+    return new Session({
+      nodeId: this.#membership.nodeId,
+      description: describeNode(nodeName, version),
+      address: this.#membership.advertiseAddr,
+      endpoints: () => sessionEndpoints(this.#current, execRoot, this.#identity()),
+      onMembership: (told) => this.#upkeep.receive(told),
+      worker: this.#worker,
+      applier: this.#applier,
+      methods: tunnelMethods(handlers),
+      logger: logger.child({ component: 'session' }),
+      random: Math.random,
+    });
+  }
+
+  #makeSupervisor(): ManagerSupervisor {
+    const { dataRoot, execRoot, store, logger } = this.#options;
+    const { nodeId } = this.#membership;
+    const command = () => {
+      const advertiseAddr = grpcTarget(parseNodeAddress(this.#membership.advertiseAddr));
+      const others = this.#current.managers.filter((manager) => manager.nodeId !== nodeId);
+      const join = others.map(({ address }) => address);
+      return { dataRoot, execRoot, nodeId, logLevel: logger.level, advertiseAddr, join, store };
+    };
+    const supervisorLogger = logger.child({ component: 'supervisor' });
+    return new ManagerSupervisor({ command, logger: supervisorLogger, random: Math.random, now: Date.now });
+  }
+
+  #makeUpkeep(): Upkeep {
+    const { dataRoot, logger } = this.#options;
+    const actions = {
+      identity: () => this.#identity(),
+      renew: async () => {
+        const identity = this.#identity();
+        if (identity === undefined) throw new GantryError('CORRUPT', 'this node has no identity to renew');
+        await saveIdentity(identityDir(dataRoot), await renewedIdentity(authorityEndpoints(this.#current, identity)));
+      },
+      // On disk first: from then on the next agent does the rest.
+      startManager: async () => {
+        await this.#file.update({ manager: true });
+        this.#manager.start();
+      },
+      stopManager: async () => {
+        await this.#file.update({ manager: false });
+        await this.#manager.stop();
+        await this.#manager.forget();
+      },
+    };
+    return new Upkeep({
+      file: this.#file,
+      actions,
+      logger: logger.child({ component: 'upkeep' }),
+      random: Math.random,
+      now: Date.now,
+    });
+  }
+
+  #notJoined(answer: ClusterInspectResponse | GantryError | undefined): GantryError {
+    if (!this.#current.manager) {
+      const { state } = this.#session;
+      return new GantryError('UNAVAILABLE', `no manager has taken this node in: ${state.connected ? '' : state.error}`);
+    }
+    const { lastExit } = this.#manager.failures;
+    const reason = lastExit === '' ? 'it does not answer' : `it ended: ${lastExit}`;
     return new GantryError('UNAVAILABLE', `the manager of this node did not come up: ${reason}`, {
       hint: 'its own words are in the log of gantryd',
       cause: answer,

@@ -4,15 +4,24 @@
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { StoreOptions } from '../config/options.ts';
 
-export interface ManagerCommand {
+export interface ManagerRoots {
   readonly dataRoot: string;
   readonly execRoot: string;
+}
+
+export interface ManagerCommand extends ManagerRoots {
   readonly nodeId: string;
   readonly logLevel: string;
+  /** IP[:PORT] that other nodes reach it at. */
+  readonly advertiseAddr: string;
+  /** IP:PORT of the other managers, one of which takes it in if it isn't a member yet. */
+  readonly join: readonly string[];
+  readonly store: StoreOptions;
 }
 
 export interface ManagerProcess {
@@ -32,8 +41,11 @@ export const MANAGER_PROGRAM = fileURLToPath(
 );
 
 export function spawnManager(command: ManagerCommand, program = MANAGER_PROGRAM): ManagerProcess {
-  const { dataRoot, execRoot, nodeId, logLevel } = command;
+  const { dataRoot, execRoot, nodeId, logLevel, advertiseAddr, join, store } = command;
   const flags = ['--data-root', dataRoot, '--exec-root', execRoot, '--node-id', nodeId, '--log-level', logLevel];
+  flags.push('--advertise-addr', advertiseAddr);
+  if (join.length > 0) flags.push('--join', join.join(','));
+  flags.push(...storeFlags(store));
   // What keeps this daemon small keeps the manager small too.
   const memoryFlags = process.execArgv.filter((flag) => /^--(max-semi-space-size|v8-pool-size)=/.test(flag));
   const child = spawn(process.execPath, [...memoryFlags, program, ...flags], {
@@ -50,13 +62,18 @@ export function spawnManager(command: ManagerCommand, program = MANAGER_PROGRAM)
   return { pid: child.pid ?? 0, exited };
 }
 
+function storeFlags({ address, files }: StoreOptions): string[] {
+  const given = { store: address, 'store-ca': files.ca, 'store-cert': files.cert, 'store-key': files.key };
+  return Object.entries(given).flatMap(([name, value]) => (value === '' ? [] : [`--${name}`, value]));
+}
+
 /** The running manager of these roots, or undefined. The pid file says where to look; it may be stale, or not yet written. */
-export function findManager(command: ManagerCommand): ManagerProcess | undefined {
+export function findManager(command: ManagerRoots): ManagerProcess | undefined {
   const pid = [readPidFile(command.execRoot), ...allPids()].find((candidate) => isManager(candidate, command));
   return pid === undefined ? undefined : { pid, exited: polledExit(pid) };
 }
 
-function isManager(pid: number, { dataRoot, execRoot }: ManagerCommand): boolean {
+function isManager(pid: number, { dataRoot, execRoot }: ManagerRoots): boolean {
   const [, ...words] = readProc(pid, 'cmdline').split('\0');
   const at = words.findIndex((word) => /^gantry-manager\.[jt]s$/.test(basename(word)));
   const flags = words.slice(at + 1);
@@ -95,7 +112,7 @@ function allPids(): number[] {
 }
 
 function pidFile(execRoot: string): string {
-  return join(execRoot, 'manager.pid');
+  return joinPath(execRoot, 'manager.pid');
 }
 
 function readPidFile(execRoot: string): number {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NO_STORE } from '../config/options.ts';
 import { findManager, type ManagerCommand, spawnManager } from './manager-process.ts';
 import { ManagerSupervisor } from './manager-supervisor.ts';
 
@@ -25,7 +26,8 @@ beforeEach(() => {
   program = join(dir, 'gantry-manager.js');
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   writeFileSync(program, PROGRAM);
-  command = { dataRoot: dir, execRoot: dir, nodeId: 'n1', logLevel: 'info' };
+  const roots = { dataRoot: dir, execRoot: dir };
+  command = { ...roots, nodeId: 'n1', logLevel: 'info', advertiseAddr: '192.0.2.1', join: [], store: NO_STORE };
 });
 afterEach(async () => {
   for (const { end } of supervisors) end.abort();
@@ -37,7 +39,7 @@ afterEach(async () => {
 function supervise() {
   const end = new AbortController();
   const logger = pino({ level: 'silent' });
-  const supervisor = new ManagerSupervisor({ command, program, logger, random: () => 0, now: Date.now });
+  const supervisor = new ManagerSupervisor({ command: () => command, program, logger, random: () => 0, now: Date.now });
   const run = supervisor.run(end.signal);
   supervisors.push({ end, run });
   return { supervisor, end, run };

@@ -5,7 +5,8 @@ import { Backoff } from '../session/backoff.ts';
 import { findManager, type ManagerCommand, type ManagerProcess, spawnManager } from './manager-process.ts';
 
 export interface SupervisorOptions {
-  readonly command: ManagerCommand;
+  /** As the manager is to be started now. */
+  readonly command: () => ManagerCommand;
   readonly logger: Logger;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -58,7 +59,8 @@ export class ManagerSupervisor {
   }
 
   #findOrSpawn(): ManagerProcess {
-    const { command, logger, program } = this.#options;
+    const { logger, program } = this.#options;
+    const command = this.#options.command();
     const found = findManager(command);
     if (found !== undefined) {
       logger.info({ pid: found.pid }, 'found the manager running');

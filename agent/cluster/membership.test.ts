@@ -17,6 +17,7 @@ describe('MembershipFile', () => {
     clusterId: 'c1',
     manager: true,
     advertiseAddr: '192.0.2.1',
+    managers: [{ nodeId: 'n1', address: '192.0.2.1:2377' }],
     leaving: false,
   } as const;
 
@@ -26,8 +27,14 @@ describe('MembershipFile', () => {
     await file.save(membership);
     expect(file.load()).toEqual(membership);
     expect(readFileSync(join(dir, 'sub', 'cluster.json'), 'utf8')).toContain('"nodeId": "n1"');
-    file.remove();
-    file.remove();
+    await file.update({ manager: false });
+    expect(file.current).toEqual({ ...membership, manager: false });
+    expect(new MembershipFile(join(dir, 'sub', 'cluster.json')).load()).toEqual(file.current);
+    await file.remove();
+    await file.remove();
+    expect(file.load()).toBeUndefined();
+    // Of a change that came too late nothing is left.
+    await file.update({ manager: true });
     expect(file.load()).toBeUndefined();
   });
 

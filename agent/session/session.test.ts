@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GantryError } from '../../proto/errors.ts';
-import { Assignments, type SessionRequest, type TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import {
+  Assignments,
+  Membership,
+  type SessionRequest,
+  type TaskStatusUpdate,
+} from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
@@ -13,24 +18,32 @@ import { AssignmentFile } from '../worker/assignment-file.ts';
 import { memoryContainers } from '../worker/memory-containers.testing.ts';
 import { Worker } from '../worker/worker.ts';
 import { serveDispatcher, type TestDispatcher } from './dispatcher-server.testing.ts';
-import { Session } from './session.ts';
+import { type ManagerEndpoint, Session } from './session.ts';
 
 const logger = pino({ level: 'silent' });
 const images = { resolve: async () => ({}) } as unknown as Images;
 
 let dir: string;
 let dispatcher: TestDispatcher;
+let endpoints: ManagerEndpoint[];
+let memberships: Membership[];
 const running: { stop(): Promise<void> }[] = [];
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'gantry-session-'));
   dispatcher = await serveDispatcher(join(dir, 'manager.sock'));
+  endpoints = [endpoint('manager.sock')];
+  memberships = [];
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((agent) => agent.stop()));
   dispatcher.close();
   rmSync(dir, { recursive: true, force: true });
 });
+
+function endpoint(socket: string): ManagerEndpoint {
+  return { address: { kind: 'unix', path: join(dir, socket) }, credentials: undefined };
+}
 
 /** Networks that remember what was applied; `fail` makes applyNetworks fail that many times. */
 function recordingNetworks(fail = 0) {
@@ -57,7 +70,8 @@ async function startAgent(networks: Networks = recordingNetworks().networks) {
     nodeId: 'node1',
     description: NodeDescription.fromPartial({ hostname: 'host1' }),
     address: '192.0.2.1',
-    socket: join(dir, 'manager.sock'),
+    endpoints: () => endpoints,
+    onMembership: (membership) => memberships.push(membership),
     worker,
     applier,
     methods: new Map(),
@@ -170,6 +184,45 @@ describe('when the manager goes away', () => {
     dispatcher = await serveDispatcher(join(dir, 'manager.sock'));
     await vi.waitFor(() => expect(latestStatus()?.status).toMatchObject({ state: TaskState.FAILED, exitCode: 3 }));
     expect(containers.calls).toEqual(['create t1', 'start t1']);
+  });
+});
+
+describe('with several managers', () => {
+  it('goes on with another one at once, also past one that is down', async () => {
+    endpoints = [endpoint('manager.sock'), endpoint('down.sock'), endpoint('second.sock')];
+    const second = await serveDispatcher(join(dir, 'second.sock'));
+    const { session } = await startAgent();
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    dispatcher.close();
+    await vi.waitFor(() => expect(second.received).toMatchObject([{ $case: 'hello' }]));
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    second.close();
+  });
+});
+
+describe('a manager that falls silent', () => {
+  it('is given up for another one', async () => {
+    const second = await serveDispatcher(join(dir, 'second.sock'));
+    endpoints = [endpoint('manager.sock'), endpoint('second.sock')];
+    const { session } = await startAgent();
+    await vi.waitFor(() => expect(received('heartbeat').length).toBeGreaterThan(4));
+    expect(dispatcher.sessions).toHaveLength(1);
+    dispatcher.deaf = true;
+    await vi.waitFor(() => expect(second.sessions).toHaveLength(1));
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    second.close();
+  });
+});
+
+describe('a node’s place in the cluster', () => {
+  it('is passed on as the manager tells it, and given up by telling it', async () => {
+    const { session } = await startAgent();
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    const membership = Membership.fromPartial({ managers: [{ nodeId: 'm1', address: '192.0.2.1:2377' }] });
+    dispatcher.send({ $case: 'membership', value: membership });
+    await vi.waitFor(() => expect(memberships).toEqual([membership]));
+    await session.leave();
+    expect(received('leaving')).toHaveLength(1);
   });
 });
 

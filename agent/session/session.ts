@@ -1,14 +1,16 @@
 /**
  * The node's end of the stream between it and a manager: says who it is, takes assignments, reports statuses, and
- * begins anew, with all it knows, whenever the stream breaks.
+ * begins anew, with all it knows, whenever the stream breaks: with another manager at once, where there is one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { Address } from '../../proto/address.ts';
 import { connectClient, send } from '../../proto/client.ts';
 import { fromServiceError, GantryError, toGantryError } from '../../proto/errors.ts';
 import {
   DispatcherClient,
+  type Membership,
   type OpenStream,
   type SessionRequest,
   type SessionResponse,
@@ -17,18 +19,28 @@ import {
 import type { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
 import type { AssignmentApplier } from '../worker/assignment-applier.ts';
 import type { Worker } from '../worker/worker.ts';
-import { Backoff } from './backoff.ts';
+import { ManagerTurns } from './manager-turns.ts';
+import { Silence } from './silence.ts';
 import { delayOrSocket } from './socket-watch.ts';
 import { StatusBatch } from './status-batch.ts';
 import { serveTunnel, type TunnelMethods } from './tunnel.ts';
+
+/** Where a manager is, and as whom to call it. */
+export interface ManagerEndpoint {
+  readonly address: Address;
+  /** Undefined on a unix socket. */
+  readonly credentials: ChannelCredentials | undefined;
+}
 
 export interface SessionOptions {
   readonly nodeId: string;
   readonly description: NodeDescription;
   /** The address that other nodes reach this one at. */
   readonly address: string;
-  /** Path of the manager's socket. */
-  readonly socket: string;
+  /** The managers as they are known now, the one to try first at the front. */
+  readonly endpoints: () => readonly ManagerEndpoint[];
+  /** The node's place in the cluster has changed. */
+  readonly onMembership: (membership: Membership) => void;
   readonly worker: Worker;
   readonly applier: AssignmentApplier;
   readonly methods: TunnelMethods;
@@ -40,6 +52,20 @@ export interface SessionOptions {
 /** Statuses that change together travel together; the delay is lost on no user. */
 const BATCH_DELAY_MS = 20;
 const DEFAULT_HEARTBEAT_MS = 5000;
+/** A manager answers each heartbeat: after so many unanswered ones it doesn't hear this node, or isn't heard. */
+const SILENT_HEARTBEATS = 3;
+/** A manager that can't be reached, or has no leader to ask, is given up for the next one after this. */
+const WELCOME_TIMEOUT_MS = 5000;
+/** A manager ends the session as soon as it hears that the node leaves. */
+const LEAVE_TIMEOUT_MS = 2000;
+
+interface Connection {
+  readonly client: DispatcherClient;
+  readonly call: SessionCall;
+  readonly silence: Silence;
+  readonly onWelcome: () => void;
+  readonly ended: AbortSignal;
+}
 
 type SessionCall = ClientDuplexStream<SessionRequest, SessionResponse>;
 
@@ -49,6 +75,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #tunnels = new Set<Promise<void>>();
   #state: SessionState = { connected: false, error: '' };
+  #current: { readonly call: SessionCall; readonly ended: AbortSignal } | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -60,42 +87,73 @@ export class Session {
 
   /** Keeps a session until `signal` aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { socket, logger, random } = this.#options;
-    const backoff = new Backoff({ firstMs: 100, lastMs: 2000, random });
+    const { endpoints, logger, random } = this.#options;
+    const turns = new ManagerTurns(random);
     while (!signal.aborted) {
-      const error = await this.#connect(signal, () => backoff.reset());
+      const known = endpoints();
+      const error = await this.#connect(turns.next(known), signal, () => turns.welcomed());
       this.#state = { connected: false, error: error.message };
       if (signal.aborted) break;
-      const delayMs = backoff.nextMs();
+      const delayMs = turns.delayMs(known.length);
       logger.info({ error: error.message, delayMs }, 'session with the manager ended');
-      await delayOrSocket(socket, delayMs, signal);
+      if (delayMs > 0) await delayOrSocket(localSocket(known), delayMs, signal);
     }
     await Promise.all(this.#tunnels);
   }
 
+  /** Tells the manager that this node leaves, if there is one to tell. */
+  async leave(): Promise<void> {
+    const current = this.#current;
+    if (current === undefined || !(await write(current.call, { $case: 'leaving', value: {} }))) return;
+    await elapsed(LEAVE_TIMEOUT_MS, current.ended);
+  }
+
   /** One session from hello to its end; resolves to why it ended. */
-  async #connect(signal: AbortSignal, onWelcome: () => void): Promise<GantryError> {
-    const client = connectClient(DispatcherClient, { kind: 'unix', path: this.#options.socket });
+  async #connect(
+    endpoint: ManagerEndpoint | undefined,
+    signal: AbortSignal,
+    onWelcome: () => void,
+  ): Promise<GantryError> {
+    if (endpoint === undefined) return new GantryError('UNAVAILABLE', 'no manager of the cluster is known');
+    const client = connectClient(DispatcherClient, endpoint.address, endpoint.credentials);
     const ended = new AbortController();
+    const silence = new Silence(WELCOME_TIMEOUT_MS);
     const call = client.session();
     const cancel = () => call.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {
+      const reading = this.#read({ client, call, silence, onWelcome, ended: ended.signal }, signal);
+      // Not only the call's own end: one that hangs would keep the node from its managers for ever.
+      return await Promise.race([reading, silence.fallen]);
+    } finally {
+      this.#current = undefined;
+      silence.stop();
+      ended.abort();
+      signal.removeEventListener('abort', cancel);
+      call.cancel();
+      client.close();
+    }
+  }
+
+  /** What the manager says, until it says no more; resolves to why. */
+  async #read({ client, call, silence, onWelcome, ended }: Connection, signal: AbortSignal): Promise<GantryError> {
+    try {
       await this.#hello(call);
       for await (const { message } of call as AsyncIterable<SessionResponse>) {
+        if (ended.aborted) break;
+        silence.broken();
         if (message?.$case === 'welcome') {
           onWelcome();
-          this.#begin(call, message.value, ended.signal);
-        } else if (message?.$case === 'assignments') this.#options.applier.receive(message.value);
+          this.#current = { call, ended };
+          silence.allow(SILENT_HEARTBEATS * periodOf(message.value));
+          this.#begin(call, message.value, ended);
+        } else if (message?.$case === 'membership') this.#options.onMembership(message.value);
+        else if (message?.$case === 'assignments') this.#options.applier.receive(message.value);
         else if (message?.$case === 'openStream') this.#openTunnel(client, message.value, signal);
       }
       return new GantryError('UNAVAILABLE', 'the manager ended the session');
     } catch (error) {
       return fromServiceError(error);
-    } finally {
-      ended.abort();
-      signal.removeEventListener('abort', cancel);
-      client.close();
     }
   }
 
@@ -105,11 +163,11 @@ export class Session {
   }
 
   /** The manager knows this node now: everything goes to it that it may have missed, and from now on what changes. */
-  #begin(call: SessionCall, { heartbeatPeriodMs, sessionId }: SessionWelcome, ended: AbortSignal): void {
+  #begin(call: SessionCall, welcome: SessionWelcome, ended: AbortSignal): void {
     this.#state = { connected: true };
-    this.#options.logger.info({ sessionId }, 'session with the manager begins');
+    this.#options.logger.info({ sessionId: welcome.sessionId }, 'session with the manager begins');
     this.#options.applier.beginSession((version) => void write(call, { $case: 'applied', value: { version } }));
-    void this.#heartbeats(call, heartbeatPeriodMs || DEFAULT_HEARTBEAT_MS, ended);
+    void this.#heartbeats(call, periodOf(welcome), ended);
     this.#reportStatuses(call, ended);
   }
 
@@ -157,6 +215,15 @@ export class Session {
 
 function write(call: SessionCall, message: SessionRequest['message']): Promise<boolean> {
   return send(call as unknown as ClientDuplexStream<SessionRequest, never>, { message });
+}
+
+function periodOf({ heartbeatPeriodMs }: SessionWelcome): number {
+  return heartbeatPeriodMs || DEFAULT_HEARTBEAT_MS;
+}
+
+/** The one that shows by itself when its manager is there again. */
+function localSocket(endpoints: readonly ManagerEndpoint[]): string | undefined {
+  return endpoints.map(({ address }) => (address.kind === 'unix' ? address.path : '')).find((path) => path !== '');
 }
 
 /** False when `signal` has aborted first. */

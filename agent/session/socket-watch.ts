@@ -2,8 +2,8 @@
 import { watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
-/** Resolves after `delayMs`, or as soon as something happens to the socket's file, or when `signal` aborts. */
-export function delayOrSocket(path: string, delayMs: number, signal: AbortSignal): Promise<void> {
+/** Resolves after `delayMs`, or as soon as something happens to the socket's file, if any, or when `signal` aborts. */
+export function delayOrSocket(path: string | undefined, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {
       clearTimeout(timer);
@@ -12,7 +12,7 @@ export function delayOrSocket(path: string, delayMs: number, signal: AbortSignal
       resolve();
     };
     const timer = setTimeout(settle, delayMs);
-    const watcher = watchDirectory(path, settle);
+    const watcher = path === undefined ? undefined : watchDirectory(path, settle);
     signal.addEventListener('abort', settle, { once: true });
     if (signal.aborted) settle();
   });

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { openKeys } from '../encryption/key-store.ts';
 import { newUnlockKey } from '../encryption/unlock-key.ts';
+import { node } from '../objects.testing.ts';
 import { lockDirectory } from '../replication/directory-lock.ts';
 import type { Store } from '../store/store.ts';
 import { addVoters, fill, logger, openStore } from './disaster.testing.ts';
@@ -60,7 +61,10 @@ describe('recoverLog', () => {
   });
 
   it('makes the manager the only one, with all state it had', async () => {
-    await expect(openStore(dir)).rejects.toMatchObject({ code: 'WRONG_STATE' });
+    await withStore(dir, async (store) => {
+      const change = store.update((tx) => tx.create('node', node('node9')));
+      await expect(change).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    });
     await recoverLog(options());
     await expectTakenOver(dir);
   });

@@ -102,6 +102,8 @@ export class Dispatcher implements EngineCalls {
       yield { message: { $case: 'welcome', value: { sessionId: session.id, heartbeatPeriodMs, node } } };
       await this.#ready.promise;
       yield* session.responses(this.#viewOf(node.id), this.#turns);
+      // Never a good end: the agent is to look for a manager at once.
+      throw new GantryError('UNAVAILABLE', 'this manager has ended the session');
     } finally {
       session.end();
       if (this.#sessions.get(node.id) === session) this.#sessions.delete(node.id);
@@ -158,6 +160,7 @@ export class Dispatcher implements EngineCalls {
     if (message?.$case === 'applied') {
       logger.debug({ node: session.nodeId, version: message.value.version }, 'assignments applied');
     }
+    if (message?.$case === 'heartbeat') session.answerHeartbeat();
     if (message?.$case === 'leaving') this.#nodeLeaves(session);
     if (message?.$case !== 'statuses') return;
     // Not awaited, so that the next batch can join the same log entry; the store keeps their order.

@@ -36,6 +36,7 @@ export class Session {
   #membershipStale: boolean = true;
   /** As it was last told, encoded. */
   #membership = Buffer.alloc(0);
+  #heartbeatDue: boolean = false;
   #strays: string[] = [];
   #streams: OpenStream[] = [];
   #wake: (() => void) | undefined;
@@ -60,6 +61,12 @@ export class Session {
   /** What the node was told, by kind and id. */
   get told(): ReadonlyMap<string, ToldItem> {
     return this.#told;
+  }
+
+  /** The node wants to know whether it is heard. */
+  answerHeartbeat(): void {
+    this.#heartbeatDue = true;
+    this.#wake?.();
   }
 
   /** The node's role, or the managers, may have changed. */
@@ -95,6 +102,10 @@ export class Session {
   async *responses(view: NodeView, turns: Turns): AsyncGenerator<SessionResponse, void, undefined> {
     while (!this.ended.aborted) {
       for (const open of this.#streams.splice(0)) yield { message: { $case: 'openStream', value: open } };
+      if (this.#heartbeatDue) {
+        this.#heartbeatDue = false;
+        yield { message: { $case: 'heartbeat', value: {} } };
+      }
       if (this.#membershipStale) {
         const membership = this.#nextMembership(view);
         if (membership !== undefined) yield membership;
@@ -144,7 +155,7 @@ export class Session {
 
   async #somethingToSay(): Promise<void> {
     if (this.#areAssignmentsStale() || this.#membershipStale || this.#streams.length > 0) return;
-    if (this.ended.aborted) return;
+    if (this.#heartbeatDue || this.ended.aborted) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });

@@ -13,11 +13,15 @@ import type {
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { responses, send, unary } from '../../proto/client.ts';
+import { GantryError } from '../../proto/errors.ts';
 import { bidiMethod, serverStreamMethod, unaryMethod } from '../../proto/server.ts';
 import { type Caller, type CallerOf, forwardedMetadata } from './caller.ts';
 
 /** Where a call is to be answered. */
-export type Route = { readonly kind: 'here' } | { readonly kind: 'leader'; readonly client: Client };
+export type Route =
+  | { readonly kind: 'here' }
+  /** `lost` aborts when that leader doesn't lead any more: it may never answer. */
+  | { readonly kind: 'leader'; readonly client: Client; readonly lost: AbortSignal };
 
 /**
  * Waits for there to be a leader; rejects with UNAVAILABLE when there is none in time. A call that another manager has
@@ -71,13 +75,16 @@ function unaryCall(
         return method.responseSerialize(await handler(method.requestDeserialize(bytes) as never, signal, caller));
       }
       const metadata = forwardedMetadata(caller);
-      return unary<Buffer>(
+      const answer = unary<Buffer>(
         (done) =>
           where.client.makeUnaryRequest<Buffer, Buffer>(method.path, asIs, asIs, bytes, metadata, (error, response) =>
             done(error, response as Buffer),
           ),
-        signal,
+        AbortSignal.any([signal, where.lost]),
       );
+      return answer.catch((error: unknown) => {
+        throw where.lost.aborted ? leaderLost() : error;
+      });
     })(call, callback);
   };
 }
@@ -104,7 +111,7 @@ function serverStream(
         bytes,
         forwardedMetadata(caller),
       );
-      yield* cancelledBy(signal, upstream, responses(upstream));
+      yield* untilLost(where.lost, signal, upstream, responses(upstream));
     })(call);
   };
 }
@@ -131,7 +138,8 @@ function bidi(
         forwardedMetadata(caller),
       );
       const sending = sendAll(upstream, requests);
-      yield* cancelledBy(signal, upstream, responses(upstream as unknown as ClientDuplexStream<never, Buffer>));
+      const answers = responses(upstream as unknown as ClientDuplexStream<never, Buffer>);
+      yield* untilLost(where.lost, signal, upstream, answers);
       await sending;
     })(call);
   };
@@ -153,18 +161,28 @@ async function sendAll(call: ClientDuplexStream<Buffer, Buffer>, requests: Async
   }
 }
 
-async function* cancelledBy(
+async function* untilLost(
+  lost: AbortSignal,
   signal: AbortSignal,
   call: { cancel(): void },
   answers: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer> {
+  const either = AbortSignal.any([signal, lost]);
   const cancel = () => call.cancel();
-  signal.addEventListener('abort', cancel, { once: true });
+  either.addEventListener('abort', cancel, { once: true });
   try {
     yield* answers;
+  } catch (error) {
+    throw lost.aborted ? leaderLost() : error;
   } finally {
-    signal.removeEventListener('abort', cancel);
+    either.removeEventListener('abort', cancel);
   }
+}
+
+function leaderLost(): GantryError {
+  return new GantryError('UNAVAILABLE', "the cluster's leader changed before it had answered", {
+    hint: 'what was asked for may have been done or not; look, or try again',
+  });
 }
 
 function asBytes({ path, requestStream, responseStream }: AnyMethod): MethodDefinition<Buffer, Buffer> {

@@ -13,9 +13,17 @@ export interface LeaderRouteOptions {
   readonly connect: (address: string) => Client;
 }
 
+interface Connection {
+  readonly nodeId: string;
+  readonly address: string;
+  readonly client: Client;
+  readonly lost: AbortController;
+  readonly unsubscribe: () => void;
+}
+
 export class LeaderRoute {
   readonly #options: LeaderRouteOptions;
-  #connection: { readonly address: string; readonly client: Client } | undefined;
+  #connection: Connection | undefined;
 
   constructor(options: LeaderRouteOptions) {
     this.#options = options;
@@ -30,25 +38,33 @@ export class LeaderRoute {
         hint: 'try again',
       });
     }
-    return { kind: 'leader', client: this.#clientOf(leader.nodeId) };
+    const { client, lost } = this.#connectionTo(leader.nodeId);
+    return { kind: 'leader', client, lost: lost.signal };
   }
 
+  /** Calls that are under way end. */
   close(): void {
-    this.#connection?.client.close();
+    const connection = this.#connection;
     this.#connection = undefined;
+    connection?.unsubscribe();
+    connection?.lost.abort();
+    connection?.client.close();
   }
 
-  #clientOf(nodeId: string): Client {
-    const address = this.#options.log.members().find(({ id }) => id === nodeId)?.address;
+  #connectionTo(nodeId: string): Connection {
+    const { log, connect } = this.#options;
+    const address = log.members().find(({ id }) => id === nodeId)?.address;
     if (address === undefined) {
       throw new GantryError('UNAVAILABLE', `no address is known of node ${nodeId}, which leads the cluster`, {
         hint: 'try again in a few seconds',
       });
     }
-    if (this.#connection?.address !== address) {
-      this.close();
-      this.#connection = { address, client: this.#options.connect(address) };
-    }
-    return this.#connection.client;
+    if (this.#connection?.nodeId === nodeId && this.#connection.address === address) return this.#connection;
+    this.close();
+    const unsubscribe = log.onLeadership(({ leaderId }) => {
+      if (leaderId !== nodeId) this.close();
+    });
+    this.#connection = { nodeId, address, client: connect(address), lost: new AbortController(), unsubscribe };
+    return this.#connection;
   }
 }

@@ -105,7 +105,8 @@ export class Applier {
     proposals.applied(entry.index, entry.term);
   }
 
-  async close(): Promise<void> {
+  /** Resolves when the snapshots of all checkpoints that are applied are on disk. */
+  async snapshotTaken(): Promise<void> {
     await this.#snapshotting;
   }
 

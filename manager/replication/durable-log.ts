@@ -8,14 +8,13 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { GantryError } from '../../proto/errors.ts';
 import { MemoryStorage } from '../raft/log/memory-storage.ts';
 import type { Entry, HardState, Snapshot } from '../raft/message.ts';
+import { LOG_FILE } from './log-file.ts';
 import type { PeerAddress } from './peers/transport.ts';
 import { checksumSealer, decodeEntry, encodeEntry } from './record.ts';
 import type { Sealer } from './sealer.ts';
 
 /** Of what this manager alone reads; docs/decisions/0003-format-versions.md tells it from what managers send each other. */
 const FORMAT_VERSION = 2;
-
-export const LOG_FILE = 'raft.lmdb';
 
 type RecordName = 'format' | 'owner' | 'hard-state' | 'compacted' | 'snapshot' | 'snapshot-data';
 

@@ -1,12 +1,13 @@
 /** Logs of format 1, which were not sealed: what they look like, and how they become the present format. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open } from 'lmdb';
 import { GantryError } from '../../proto/errors.ts';
 import { syncDirectory } from '../encryption/key-file.ts';
 import type { Entry, HardState, PeerId } from '../raft/message.ts';
-import { DurableLog, LOG_FILE, type LogContent } from './durable-log.ts';
+import { DurableLog, type LogContent } from './durable-log.ts';
 import { encodeLogEntry } from './log-entry.ts';
+import { LOG_FILE, removeLog } from './log-file.ts';
 import { checksumSealer } from './record.ts';
 import type { Sealer } from './sealer.ts';
 
@@ -82,8 +83,4 @@ function checked(name: string, record: Buffer | undefined): Buffer {
   throw new GantryError('CORRUPT', `the replicated log is damaged: the checksum of its ${name} does not fit`, {
     hint: 'restore the directory from a backup; without one, "gantry cluster leave --force" and begin a new cluster',
   });
-}
-
-function removeLog(dir: string, file: string): void {
-  for (const name of [file, `${file}-lock`]) rmSync(join(dir, name), { force: true });
 }

@@ -1,7 +1,7 @@
 /** How a manager becomes a member of the log: it asks those that it knows until the leader has taken it in. */
 import type { Logger } from 'pino';
 import { unary } from '../../proto/client.ts';
-import { toGantryError } from '../../proto/errors.ts';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { RaftClient, RaftJoinResponse, RaftMember } from '../../proto/generated/gantry/v1/raft.ts';
 import type { Clock } from '../clock.ts';
 import type { ReplicatedLog } from './replicated-log.ts';
@@ -53,10 +53,18 @@ async function ask({ member, connect }: JoinOptions, address: string, signal: Ab
   }
 }
 
-/** The other end: what a manager answers. */
-export async function takeIn(log: ReplicatedLog, { id, address }: RaftMember): Promise<RaftJoinResponse> {
+/**
+ * The other end: what a manager answers. `mayJoin`: its node has the role, as far as the leader knows. PERMISSION_DENIED
+ * when it hasn't.
+ */
+export async function takeIn(
+  log: ReplicatedLog,
+  { id, address }: RaftMember,
+  mayJoin: boolean,
+): Promise<RaftJoinResponse> {
   const leaderAddress = log.members().find(({ leader }) => leader)?.address ?? '';
   if (!log.leadership().isLeader) return { members: [], leaderAddress };
+  if (!mayJoin) throw new GantryError('PERMISSION_DENIED', `node ${id} is not to be a manager`);
   await log.addMember(id, address);
   return { members: log.members().map((member) => ({ id: member.id, address: member.address })), leaderAddress };
 }

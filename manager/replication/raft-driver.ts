@@ -11,6 +11,7 @@ import type { ConfigChange, Message, PeerId } from '../raft/message.ts';
 import { RawNode, type Ready } from '../raft/raw-node.ts';
 import { Applier } from './applier.ts';
 import type { DurableLog } from './durable-log.ts';
+import { entrySizeProblem } from './entry-size.ts';
 import { encodeLogEntry } from './log-entry.ts';
 import {
   additionOf,
@@ -24,7 +25,7 @@ import {
 import { Peers } from './peers/peers.ts';
 import type { PeerAddress, SnapshotTransfer, Transport } from './peers/transport.ts';
 import { notLeader, Proposals } from './proposals.ts';
-import { quorumLoss } from './quorum-loss.ts';
+import { lostQuorum, noLeader } from './quorum-loss.ts';
 import { ReadBarriers } from './read-barriers.ts';
 import type { Leadership, Member, Removal, ReplicatedLog, StateMachine } from './replicated-log.ts';
 import type { SnapshotPolicy } from './snapshot-policy.ts';
@@ -77,6 +78,8 @@ export class RaftDriver implements ReplicatedLog {
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #ticking: Promise<void> = Promise.resolve();
+  /** Called when the Ready that is taken next has been dealt with. */
+  readonly #afterNext: (() => void)[] = [];
   /** Of the last Ready's messages: what came with a snapshot beside it. */
   #incoming: SnapshotTransfer | undefined;
 
@@ -101,7 +104,7 @@ export class RaftDriver implements ReplicatedLog {
     this.#reads = new ReadBarriers({
       prefix: `${nodeId}-${Math.floor(random() * 2 ** 48).toString(36)}`,
       ask: (context) => this.#do(() => this.#raw.readIndex(Buffer.from(context))),
-      explain: () => quorumLoss(this.members()),
+      explain: () => lostQuorum(this.members()) ?? noLeader(),
     });
     this.#leadership = this.#currentLeadership();
   }
@@ -119,15 +122,17 @@ export class RaftDriver implements ReplicatedLog {
     });
     this.#peers.connect();
     this.#ticking = this.#tick();
+    // Who votes is known once what is committed is applied.
+    await this.#atRest();
     if (!this.#isOnlyVoter()) return;
     this.#raw.campaign();
-    this.#wake();
-    while (this.#running !== undefined) await this.#running;
-    if (this.#ended !== undefined) throw this.#ended;
+    await this.#atRest();
     assert(this.#leadership.isLeader, 'the only voter has not become the leader');
   }
 
   propose(data: Uint8Array): Promise<number> {
+    const problem = entrySizeProblem(data);
+    if (problem !== undefined) return Promise.reject(problem);
     return this.#proposeEntry(encodeLogEntry({ kind: 'change', data }));
   }
 
@@ -137,6 +142,11 @@ export class RaftDriver implements ReplicatedLog {
 
   leadership(): Leadership {
     return this.#leadership;
+  }
+
+  problem(): GantryError | undefined {
+    // While there is a leader, this one need not reach the others.
+    return this.#leadership.leaderId === undefined ? lostQuorum(this.members()) : undefined;
   }
 
   onLeadership(listener: (leadership: Leadership) => void): () => void {
@@ -157,7 +167,7 @@ export class RaftDriver implements ReplicatedLog {
   }
 
   async addMember(id: string, address: string): Promise<void> {
-    // A log that has never been compacted doesn't say who its first voter was: the new member has to get that with a snapshot.
+    // A log that has never been compacted doesn't say who its first voter was: a new member learns that from a snapshot.
     if (this.#options.storage.snapshot()?.index === 0) await this.#proposeEntry(this.#applier.checkpoint());
     await this.#changeUntil(() => {
       const { configuration, peers } = this.#applier;
@@ -165,6 +175,11 @@ export class RaftDriver implements ReplicatedLog {
       if (member && peers.some((peer) => peer.id === id && peer.address === address)) return undefined;
       return additionOf({ id, address }, member);
     });
+    // A snapshot that doesn't know the new member is none that it could begin with.
+    const snapshot = this.#options.storage.snapshot();
+    if (snapshot === undefined || !isMember(snapshot.configuration, id)) {
+      await this.#proposeEntry(this.#applier.checkpoint());
+    }
   }
 
   async removeMember(id: string, { force }: Removal): Promise<void> {
@@ -205,7 +220,7 @@ export class RaftDriver implements ReplicatedLog {
     const { from, to, term, snapshot } = transfer;
     this.#incoming = transfer;
     this.receive({ type: 'install-snapshot', from, to, term, snapshot });
-    await this.#running;
+    await new Promise<void>((resolve) => this.#afterNext.push(resolve));
     if (this.#ended !== undefined) throw this.#ended;
   }
 
@@ -221,10 +236,17 @@ export class RaftDriver implements ReplicatedLog {
     this.#end(new GantryError('UNAVAILABLE', 'the replicated log is closed'));
     await this.#running;
     await this.#ticking;
-    await this.#applier.close();
+    await this.#applier.snapshotTaken();
     await this.#options.transport.close();
     await this.#options.durable.close();
     this.#options.release();
+  }
+
+  /** Resolves when there is nothing to do. */
+  async #atRest(): Promise<void> {
+    this.#wake();
+    while (this.#running !== undefined) await this.#running;
+    if (this.#ended !== undefined) throw this.#ended;
   }
 
   // ---- the loop ----
@@ -260,8 +282,11 @@ export class RaftDriver implements ReplicatedLog {
         this.#raw.lastIndex,
         this.#raw.hardState.term,
       );
-      if (!this.#raw.hasReady()) return;
-      await this.#process(this.#raw.ready());
+      const waiting = this.#afterNext.splice(0);
+      const hasReady = this.#raw.hasReady();
+      if (hasReady) await this.#process(this.#raw.ready());
+      for (const resolve of waiting) resolve();
+      if (!hasReady) return;
     }
   }
 
@@ -281,8 +306,11 @@ export class RaftDriver implements ReplicatedLog {
     this.#checkpointWhenDue();
   }
 
-  /** A commit index that changes alone isn't worth an fsync: it follows from the entries, which are on disk. */
-  async #persist({ entries, hardState, snapshot, mustSync }: Ready): Promise<void> {
+  /**
+   * A commit index that changes alone isn't worth an fsync: it follows from the entries, which are on disk. Unless it
+   * commits a change of membership: a member that has forgotten that could elect itself with those of before.
+   */
+  async #persist({ entries, hardState, snapshot, mustSync, committedEntries }: Ready): Promise<void> {
     const { durable, storage } = this.#options;
     const state = hardState ?? this.#raw.hardState;
     if (snapshot !== undefined) {
@@ -292,7 +320,8 @@ export class RaftDriver implements ReplicatedLog {
       storage.applySnapshot(snapshot);
       this.#applier.installed(members);
     }
-    if (mustSync) await durable.append({ entries, hardState: state }, storage.lastIndex());
+    const sync = mustSync || committedEntries.some(({ kind }) => kind === 'config-change');
+    if (sync) await durable.append({ entries, hardState: state }, storage.lastIndex());
     storage.append(entries);
     if (hardState !== undefined) storage.setHardState(hardState);
   }
@@ -302,6 +331,13 @@ export class RaftDriver implements ReplicatedLog {
     if (messages.length === 0) return;
     transport.send(messages.filter(({ type }) => type !== 'install-snapshot'));
     for (const message of messages) if (message.type === 'install-snapshot') void this.#sendSnapshot(message);
+  }
+
+  /** Nobody takes a snapshot that doesn't name him: there has to be a newer one, which the core then sends. */
+  async #tooOldFor(id: PeerId): Promise<GantryError> {
+    await this.#proposeEntry(this.#applier.checkpoint());
+    await this.#applier.snapshotTaken();
+    return new GantryError('UNAVAILABLE', `the snapshot that there was is older than the membership of ${id}`);
   }
 
   /** Whoever leads when the proposal is lost makes the next one. */
@@ -314,11 +350,12 @@ export class RaftDriver implements ReplicatedLog {
     const { transport, logger } = this.#options;
     const about = { peer: to, index: snapshot.index, bytes: snapshot.data.byteLength };
     try {
+      if (!isMember(snapshot.configuration, to)) throw await this.#tooOldFor(to);
       await transport.sendSnapshot({ from, to, term, snapshot, members: this.#applier.snapshotPeers });
       logger.info(about, 'snapshot sent');
       this.#do(() => this.#raw.reportSnapshot(to, true));
     } catch (error) {
-      logger.warn({ ...about, err: error }, 'snapshot not sent');
+      logger.info({ ...about, err: error }, 'snapshot not sent');
       this.#do(() => this.#raw.reportSnapshot(to, false));
     }
   }
@@ -453,5 +490,6 @@ export class RaftDriver implements ReplicatedLog {
     this.#tellLeadership({ isLeader: false, leaderId: undefined, term: this.#leadership.term });
     this.#proposals.rejectAll(error);
     this.#reads.rejectAll(error);
+    for (const resolve of this.#afterNext.splice(0)) resolve();
   }
 }

@@ -1,6 +1,7 @@
 /** The cluster itself: one object, made when the first manager first leads. */
 import type { Annotations, Cluster, ClusterSpec, ManagerLock, Meta } from '../../proto/generated/gantry/v1/types.ts';
 import { completeAnnotations, completeMeta, type ObjectType } from './object-type.ts';
+import { OLDEST_STATE_FORMAT } from './state-format.ts';
 
 export interface ClusterObject extends Readonly<Omit<Cluster, 'meta' | 'spec' | 'managerLock'>> {
   readonly meta: Meta;
@@ -9,6 +10,8 @@ export interface ClusterObject extends Readonly<Omit<Cluster, 'meta' | 'spec' | 
 }
 
 export const DEFAULT_TASK_HISTORY_LIMIT = 5;
+
+export const FIRST_INCARNATION = 1;
 
 const UNLOCKED: ManagerLock = { autolock: false, unlockKey: Buffer.alloc(0), version: 0 };
 
@@ -22,6 +25,8 @@ export const clusterType: ObjectType<Cluster, ClusterObject, never> = {
       annotations: completeAnnotations(raw.spec?.annotations),
     },
     managerLock: raw.managerLock ?? UNLOCKED,
+    incarnation: raw.incarnation || FIRST_INCARNATION,
+    stateFormat: raw.stateFormat || OLDEST_STATE_FORMAT,
   }),
   nameOf: (cluster) => cluster.spec.annotations.name,
   indexes: {},

@@ -8,10 +8,8 @@ import { StoreObject } from '../../proto/generated/gantry/v1/store.ts';
 import { type AnyObject, fromWire, type ObjectKind, toWire } from './objects.ts';
 import type { SharedParts } from './shared-parts.ts';
 import { Slices } from './slices.ts';
+import { checkStateFormat } from './state-format.ts';
 import { type CutOfKind, Tables } from './tables.ts';
-
-/** Raised when an older program could misread what a newer one wrote. */
-export const SNAPSHOT_FORMAT_VERSION = 1;
 
 /** Of StoreSnapshot's fields: number and wire type, as protobuf writes them. */
 const FORMAT_VERSION_TAG = 8;
@@ -21,9 +19,9 @@ const OBJECT_TAG = 18;
 const OBJECTS_PER_PART = 64;
 const LARGE_KINDS: ReadonlySet<ObjectKind> = new Set(['secret', 'config']);
 
-/** Of the cut as it is at the moment of the call. */
-export async function encodeSnapshot(cut: readonly CutOfKind[]): Promise<Uint8Array> {
-  const writer = new BinaryWriter().uint32(FORMAT_VERSION_TAG).uint32(SNAPSHOT_FORMAT_VERSION);
+/** Of the cut as it is at the moment of the call. `format`: see state-format.ts. */
+export async function encodeSnapshot(format: number, cut: readonly CutOfKind[]): Promise<Uint8Array> {
+  const writer = new BinaryWriter().uint32(FORMAT_VERSION_TAG).uint32(format);
   const parts: Uint8Array[] = [writer.finish()];
   const slices = new Slices();
   for (const { kind, objects } of cut) {
@@ -85,8 +83,7 @@ async function decode(attempt: string, data: Uint8Array, shared: SharedParts): P
 /** The version comes first. */
 function checkFormat(attempt: string, reader: BinaryReader): void {
   const version = reader.pos < reader.len && reader.uint32() === FORMAT_VERSION_TAG ? reader.uint32() : 0;
-  if (version === SNAPSHOT_FORMAT_VERSION) return;
-  throw unsupported(attempt, `snapshot format ${version}, this version reads ${SNAPSHOT_FORMAT_VERSION}`);
+  checkStateFormat(`${attempt}: snapshot`, version);
 }
 
 function unsupported(attempt: string, why: string): GantryError {

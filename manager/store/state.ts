@@ -11,6 +11,7 @@ import { DEFAULT_HISTORY_LIMITS, History, type HistoryLimits } from './history.t
 import { type AnyObject, fromWire } from './objects.ts';
 import { SharedParts } from './shared-parts.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
+import { checkStateFormat, OLDEST_STATE_FORMAT } from './state-format.ts';
 import { type ReadTransaction, Tables } from './tables.ts';
 import { type Change, type StoreEvent, Watch, type WatchFilter } from './watch.ts';
 
@@ -35,11 +36,15 @@ export class StoreState implements StateMachine {
     return this.#tables;
   }
 
+  /** Throws UNSUPPORTED at the entry from which on only newer versions know what entries mean. */
   apply(index: number, data: Uint8Array): void {
     const outcome = this.#applyTransaction(index, data);
     if (typeof outcome === 'string') {
       this.#reject(index, outcome);
       return;
+    }
+    for (const { kind, object } of outcome) {
+      if (kind === 'cluster') checkStateFormat(`from entry ${index} on the cluster's state has`, object.stateFormat);
     }
     this.#tables.keep();
     this.#history.add(index, outcome, data.byteLength);
@@ -52,7 +57,8 @@ export class StoreState implements StateMachine {
   }
 
   snapshot(): Promise<Uint8Array> {
-    return encodeSnapshot(this.#tables.cut());
+    const [cluster] = this.#tables.find('cluster', { by: 'all' });
+    return encodeSnapshot(cluster?.stateFormat ?? OLDEST_STATE_FORMAT, this.#tables.cut());
   }
 
   async restore(index: number, data: Uint8Array): Promise<void> {

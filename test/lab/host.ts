@@ -1,6 +1,6 @@
 /**
- * A host for tests: a network namespace with a gantryd of its own, and a second namespace on the same wire from
- * which the host is seen as others see it. Nothing in it has a way out of the machine.
+ * A host for tests: a network namespace with a gantryd of its own, and either a second namespace on the same wire from
+ * which the host is seen as others see it, or a LAN with other hosts. Nothing in it has a way out of the machine.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
@@ -20,9 +20,13 @@ export class Host {
   readonly directory: string;
   #daemon: ChildProcess | undefined;
 
-  private constructor(name: string, directory: string) {
-    this.name = name;
-    this.directory = directory;
+  /** As other hosts reach it. */
+  readonly address: string;
+
+  private constructor(name: string, address: string) {
+    this.name = `gl-${name}-${process.pid}`;
+    this.directory = mkdtempSync(join(tmpdir(), `gantry-${name}-`));
+    this.address = address;
   }
 
   get dataRoot(): string {
@@ -47,34 +51,31 @@ export class Host {
 
   /** Makes the namespaces and the wire between them. */
   static async create(name: string): Promise<Host> {
-    const host = new Host(`gl-${name}-${process.pid}`, mkdtempSync(join(tmpdir(), `gantry-${name}-`)));
-    await output(['ip', 'netns', 'add', host.name]);
+    const host = new Host(name, HOST_ADDRESS);
     await output(['ip', 'netns', 'add', host.#neighbour]);
-    const inside = ['ip', '-n', host.name];
+    await host.#connect(host.#neighbour, 'eth0');
     const outside = ['ip', '-n', host.#neighbour];
-    await output([
-      ...inside,
-      'link',
-      'add',
-      'uplink',
-      'type',
-      'veth',
-      'peer',
-      'name',
-      'eth0',
-      'netns',
-      host.#neighbour,
-    ]);
-    await output([...inside, 'addr', 'add', `${HOST_ADDRESS}/24`, 'dev', 'uplink']);
     await output([...outside, 'addr', 'add', `${NEIGHBOUR_ADDRESS}/24`, 'dev', 'eth0']);
-    for (const [ip, links] of [
-      [inside, ['lo', 'uplink']],
-      [outside, ['lo', 'eth0']],
-    ] as const) {
-      for (const link of links) await output([...ip, 'link', 'set', link, 'up']);
-    }
-    await output([...inside, 'route', 'add', 'default', 'via', NEIGHBOUR_ADDRESS]);
+    for (const link of ['lo', 'eth0']) await output([...outside, 'link', 'set', link, 'up']);
+    await output(['ip', '-n', host.name, 'route', 'add', 'default', 'via', NEIGHBOUR_ADDRESS]);
     return host;
+  }
+
+  /** Makes a host on a LAN: its wire ends in the LAN's namespace as the link `port`. */
+  static async createOn(lan: string, port: string, name: string, address: string): Promise<Host> {
+    const host = new Host(name, address);
+    await host.#connect(lan, port);
+    return host;
+  }
+
+  /** Makes the host's namespace, with a wire to a link in another one. */
+  async #connect(namespace: string, link: string): Promise<void> {
+    await output(['ip', 'netns', 'add', this.name]);
+    const inside = ['ip', '-n', this.name];
+    const peer = ['peer', 'name', link, 'netns', namespace];
+    await output([...inside, 'link', 'add', 'uplink', 'type', 'veth', ...peer]);
+    await output([...inside, 'addr', 'add', `${this.address}/24`, 'dev', 'uplink']);
+    for (const own of ['lo', 'uplink']) await output([...inside, 'link', 'set', own, 'up']);
   }
 
   /** A command line as it runs on the host. nsenter, unlike `ip netns exec`, keeps the mount namespace. */
@@ -87,11 +88,11 @@ export class Host {
     return ['nsenter', `--net=/run/netns/${this.#neighbour}`, ...argv];
   }
 
-  /** Starts gantryd and waits until it answers. */
-  async start(): Promise<void> {
+  /** Starts gantryd, with flags beside those that every host has, and waits until it answers. */
+  async start(flags: readonly string[] = []): Promise<void> {
     const log = openSync(this.logPath, 'a');
     const argv = this.inside([join(ROOT, 'agent/bin/gantryd'), '--data-root', this.dataRoot]);
-    argv.push('--exec-root', this.execRoot, '--host', this.#address, '--name', this.name);
+    argv.push('--exec-root', this.execRoot, '--host', this.#address, '--name', this.name, ...flags);
     const [program = '', ...args] = argv;
     const daemon = spawn(program, args, { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
@@ -123,6 +124,13 @@ export class Host {
     await ended;
   }
 
+  /** Ends gantryd and its manager at once, as if both had crashed; containers go on. */
+  async kill(): Promise<void> {
+    const manager = this.pid('manager');
+    await this.stop('SIGKILL');
+    process.kill(manager, 'SIGKILL');
+  }
+
   /** The command line of the CLI on this host. */
   command(args: readonly string[]): string[] {
     return this.inside([join(ROOT, 'cli/bin/gantry'), '--host', this.#address, ...args]);
@@ -145,6 +153,7 @@ export class Host {
     await this.gantry(['system', 'stop', '--force'], { timeoutMs: 60_000 });
     await this.stop('SIGKILL');
     await runCommand(['ip', 'netns', 'del', this.name]);
+    // A host on a LAN has none.
     await runCommand(['ip', 'netns', 'del', this.#neighbour]);
     await rm(this.directory, { recursive: true, force: true });
   }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GantryError } from '../../../proto/errors.ts';
-import { serverStreamMethod, unaryMethod } from '../../../proto/server.ts';
+import type { ClusterRestoreRequest } from '../../../proto/generated/gantry/v1/node.ts';
+import { clientStreamMethod, serverStreamMethod, unaryMethod } from '../../../proto/server.ts';
 import { FakeDaemon, runCli } from '../../fake-daemon.testing.ts';
 
 const KEY = `GNTKEY-1-${'k'.repeat(43)}`;
@@ -152,5 +153,55 @@ describe('cluster backup', () => {
     expect(stderr).toContain('the leader went away');
     expect(readdirSync(directory)).toEqual(['b.gantry']);
     expect(readFileSync(join(directory, 'b.gantry'), 'utf8')).toBe('of yesterday');
+  });
+});
+
+describe('cluster restore', () => {
+  const restored = clientStreamMethod(async (parts: AsyncIterable<ClusterRestoreRequest>) => {
+    for await (const { message } of parts) requests.push(message?.value);
+    return { nodeId: 'n1', clusterId: 'c1' };
+  });
+  const plain = '{"gantryBackup":1,"sealed":null} 00\nstate';
+  const sealed = '{"gantryBackup":1,"sealed":{"salt":"AA=="}} 00\nstate';
+
+  it('sends the file', async () => {
+    writeFileSync(join(directory, 'b.gantry'), plain);
+    const { stdout } = await gantry({ clusterRestore: restored }, ['cluster', 'restore', 'b.gantry', '--force']);
+    expect(stdout).toBe('Cluster restored: this node (n1) is its only manager.\n');
+    expect(requests).toEqual([{ force: true, unlockKey: '', advertiseAddr: '' }, Buffer.from(plain)]);
+  });
+
+  it('asks for the key of a sealed one', async () => {
+    writeFileSync(join(directory, 'b.gantry'), sealed);
+    await gantry({ clusterRestore: restored }, ['cluster', 'restore', 'b.gantry'], `${KEY}\n`);
+    expect(requests[0]).toMatchObject({ force: false, unlockKey: KEY });
+  });
+
+  it('takes the key of a sealed one that is piped in from a file', async () => {
+    writeFileSync(join(directory, 'key'), `${KEY}\n`);
+    const refused = await gantry({ clusterRestore: restored }, ['cluster', 'restore', '-'], sealed);
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('--unlock-key-file') });
+    await runCli(daemon.host, ['cluster', 'restore', '-', '--unlock-key-file', 'key'], {
+      cwd: directory,
+      input: Buffer.from(sealed),
+    });
+    expect(requests[0]).toMatchObject({ unlockKey: KEY });
+  });
+});
+
+describe('cluster recover', () => {
+  const health = (autolock: boolean) =>
+    unaryMethod(async () => ({ locked: false, leaderNodeId: '', problem: 'lost', autolock }));
+
+  it('asks for the unlock key only where there is one', async () => {
+    const { stdout } = await gantry({ health: health(false), clusterRecover: answering({}) }, ['cluster', 'recover']);
+    expect(stdout).toContain('this node is its only manager');
+    expect(requests).toEqual([{ force: false, unlockKey: '' }]);
+  });
+
+  it('sends the key of a cluster with autolock', async () => {
+    const methods = { health: health(true), clusterRecover: answering({}) };
+    expect((await gantry(methods, ['cluster', 'recover', '-f'], `${KEY}\n`)).exitCode).toBe(0);
+    expect(requests).toEqual([{ force: true, unlockKey: KEY }]);
   });
 });

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import { NodeAgentClient } from '../../../proto/generated/gantry/v1/node.ts';
+import { NodeRole } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, print, printLine } from '../../cli.ts';
 import { refuse } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
+import { askJoinToken, joinInstructions } from './join-command.ts';
 import { unlockInstructions } from './unlock-instructions.ts';
 
 interface InitOptions {
@@ -23,12 +25,15 @@ export function define(command: Command, cli: Cli): void {
       const { nodeId } = await withClient(NodeAgentClient, cli, (agent) =>
         ask(agent, agent.clusterInit, { advertiseAddr }),
       );
-      await printLine(cli, `Cluster initialized: this node (${nodeId}) is now a manager.`);
+      await printLine(cli, `Cluster initialized: this node (${nodeId}) is now a manager.\n`);
+      const token = await withClient(ControlClient, cli, (control) => askJoinToken(control, NodeRole.WORKER, false));
+      await printLine(cli, joinInstructions('worker', token));
+      await printLine(cli, "To add a manager, run 'gantry cluster join-token manager' and follow the instructions.");
       if (autolock) await print(cli, unlockInstructions(await turnAutolockOn(cli)));
     });
-  const later = 'a cluster has one node for now';
+  const later = 'it has its default for now';
   refuse(command, '--listen-addr <address>', 'use --advertise-addr');
-  refuse(command, '--availability <availability>', later);
+  refuse(command, '--availability <availability>', "use 'gantry node update --availability' afterwards");
   refuse(command, '--cert-expiry <duration>', later);
   refuse(command, '--data-path-addr <address>', later);
   refuse(command, '--data-path-port <port>', later);

@@ -9,7 +9,7 @@ interface LeaveOptions {
 
 export function define(command: Command, cli: Cli): void {
   command
-    .option('-f, --force', "leave although this node is a manager: the cluster's state goes with its last one")
+    .option('-f, --force', "leave although this node is a manager; the cluster's state goes with its last one")
     .action(async ({ force }: LeaveOptions) => {
       await withClient(NodeAgentClient, cli, (agent) => ask(agent, agent.clusterLeave, { force: force ?? false }));
       await printLine(cli, 'Node left the cluster.');

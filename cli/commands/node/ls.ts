@@ -11,13 +11,13 @@ import {
   matchesFilters,
   parseFilters,
 } from '../../options/listing-options.ts';
+import { ownNodeId } from './own-node.ts';
 
 export function define(command: Command, cli: Cli): void {
   declareFilter(declareListOptions(command, 'node ids')).action(async (options: ListOptions) => {
     const filters = parseFilters(options.filter, ['id', 'name']);
-    const [{ nodes, leaderNodeId }, { nodeId }] = await withClient(ControlClient, cli, (control) =>
-      Promise.all([ask(control, control.nodeList, {}), ask(control, control.clusterInspect, {})]),
-    );
+    const { nodes, managers } = await withClient(ControlClient, cli, (control) => ask(control, control.nodeList, {}));
+    const selfId = await ownNodeId(cli);
     const rows = nodes
       .filter((node) =>
         matchesFilters(filters, ({ key, value }) =>
@@ -25,7 +25,7 @@ export function define(command: Command, cli: Cli): void {
         ),
       )
       .sort((a, b) => (a.description?.hostname ?? '').localeCompare(b.description?.hostname ?? ''))
-      .map((node) => nodeRow(node, { leaderId: leaderNodeId, selfId: nodeId }));
+      .map((node) => nodeRow(node, { managers, selfId }));
     await print(cli, renderListing(NODE_LISTING, rows, { format: options.format, quiet: options.quiet ?? false }));
   });
 }

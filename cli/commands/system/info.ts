@@ -22,6 +22,7 @@ export function define(command: Command, cli: Cli): void {
 
 function clusterState(cluster: ClusterStatusResponse): string {
   if (cluster.nodeId === '') return 'inactive';
+  if (cluster.locked) return 'locked';
   return cluster.connected ? 'active' : 'pending';
 }
 
@@ -51,9 +52,14 @@ function infoFields(info: InfoResponse, cluster: ClusterStatusResponse): Fields 
       LocalNodeState: clusterState(cluster),
       ControlAvailable: cluster.manager,
       Error: cluster.error,
+      RemoteManagers: cluster.managers.map((address) => ({ Addr: address })),
     },
     ClientInfo: { Version: clientVersion(), Context: 'default' },
   };
+}
+
+function managerLines(managers: readonly string[]): string[] {
+  return managers.length === 0 ? [] : ['  Manager Addresses:', ...managers.map((address) => `   ${address}`)];
 }
 
 function infoText(info: InfoResponse, cluster: ClusterStatusResponse): string {
@@ -73,6 +79,7 @@ function infoText(info: InfoResponse, cluster: ClusterStatusResponse): string {
     ` Cluster: ${clusterState(cluster)}`,
     ...(cluster.nodeId === '' ? [] : [`  NodeID: ${cluster.nodeId}`, `  Is Manager: ${cluster.manager}`]),
     ...(cluster.error === '' ? [] : [`  Error: ${cluster.error}`]),
+    ...managerLines(cluster.managers),
     ' Security Options:',
     ...info.securityOptions.map((option) => `  ${option}`),
     ` Kernel Version: ${info.kernelVersion}`,

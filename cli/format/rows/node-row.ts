@@ -1,5 +1,6 @@
 /** Nodes as `node ls` lists them. */
-import { type Node, NodeAvailability, NodeRole, NodeState } from '../../../proto/generated/gantry/v1/types.ts';
+import type { ManagerStatus } from '../../../proto/generated/gantry/v1/control.ts';
+import { type Node, NodeAvailability, NodeState } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Listing } from '../listing.ts';
 import type { Fields } from '../template/values.ts';
 
@@ -20,36 +21,37 @@ export const NODE_LISTING: Listing = {
 };
 
 export interface NodeContext {
-  readonly leaderId: string;
-  /** The node that answered. */
+  readonly managers: readonly ManagerStatus[];
+  /** The node that the command line talks to. */
   readonly selfId: string;
 }
 
-export function nodeRow(node: Node, { leaderId, selfId }: NodeContext): Fields {
+export function nodeRow(node: Node, { managers, selfId }: NodeContext): Fields {
   return {
     Availability: availabilityName(node.spec?.availability ?? NodeAvailability.ACTIVE),
     EngineVersion: node.description?.engineVersion ?? '',
     Hostname: node.description?.hostname ?? node.spec?.annotations?.name ?? '',
     ID: node.id,
-    ManagerStatus: managerStatus(node, leaderId),
+    ManagerStatus: managerStatus(managers.find(({ nodeId }) => nodeId === node.id)),
     Self: node.id === selfId,
     Status: stateName(node.status?.state ?? NodeState.UNKNOWN),
     TLSStatus: '',
   };
 }
 
-function managerStatus(node: Node, leaderId: string): string {
-  if (node.id === leaderId) return 'Leader';
-  if (node.spec?.role !== NodeRole.MANAGER) return '';
-  return node.status?.state === NodeState.READY ? 'Reachable' : 'Unreachable';
+/** Of a node that isn't a manager nothing, nor of one that is still catching up: it doesn't count yet. */
+function managerStatus(manager: ManagerStatus | undefined): string {
+  if (manager === undefined || !manager.voter) return '';
+  if (manager.leader) return 'Leader';
+  return manager.reachable ? 'Reachable' : 'Unreachable';
 }
 
-function stateName(state: NodeState): string {
+export function stateName(state: NodeState): string {
   if (state === NodeState.READY) return 'Ready';
   return state === NodeState.DOWN ? 'Down' : 'Unknown';
 }
 
-function availabilityName(availability: NodeAvailability): string {
+export function availabilityName(availability: NodeAvailability): string {
   if (availability === NodeAvailability.PAUSE) return 'Pause';
   return availability === NodeAvailability.DRAIN ? 'Drain' : 'Active';
 }

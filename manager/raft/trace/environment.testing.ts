@@ -1,171 +1,158 @@
-/** A few nodes and the messages between them, driven by the commands of etcd's interaction traces. */
-import { MemoryStorage } from '../log/memory-storage.ts';
-import { type Configuration, type Message, NO_CONFIGURATION, type PeerId, type Snapshot } from '../message.ts';
-import { RawNode } from '../raw-node.ts';
-import { describeEntry, describeMessage, describeProgress, describeReady } from './describe.testing.ts';
+/** A few nodes, the messages between them, and what happens with both: what the commands of a trace are made of. */
+import type { PeerId } from '../message.ts';
+import {
+  type AnyMessage,
+  describeEntry,
+  describeMessage,
+  describeReady,
+  describeWrite,
+  nameOf,
+} from './describe.testing.ts';
+import { TraceNode } from './node.testing.ts';
+import { idOf, numberOf } from './node-id.testing.ts';
+import { type NodeOptions, TraceError } from './options.testing.ts';
+import { Output } from './output.testing.ts';
 
-export interface Command {
-  readonly name: string;
-  /** Without "=": node ids, data. */
-  readonly plain: readonly string[];
-  /** key=value and key=(value,value) */
-  readonly named: ReadonlyMap<string, readonly string[]>;
-}
-
-interface Node {
+export interface Recipient {
   readonly id: PeerId;
-  readonly raw: RawNode;
-  readonly storage: MemoryStorage;
-  configuration: Configuration;
+  /** Its messages get lost. */
+  readonly drop: boolean;
 }
-
-const ELECTION_TICKS = 3;
-const HEARTBEAT_TICKS = 1;
 
 export class TraceEnvironment {
-  readonly #nodes: Node[] = [];
-  #messages: Message[] = [];
-  #quiet: boolean = false;
+  readonly output: Output = new Output();
+  readonly #nodes: TraceNode[] = [];
+  #messages: AnyMessage[] = [];
 
-  /** Runs one command; what it shows, in the trace's words. */
-  run(command: Command): string[] {
-    const output = this.#execute(command);
-    return this.#quiet ? [] : output;
+  get nodes(): readonly TraceNode[] {
+    return this.#nodes;
   }
 
-  #execute({ name, plain, named }: Command): string[] {
-    const [first = ''] = plain;
-    switch (name) {
-      case 'log-level':
-        this.#quiet = first === 'none';
-        return [];
-      case 'add-nodes':
-        for (let count = Number(first); count > 0; count -= 1) this.#add(named);
-        return [];
-      case 'campaign':
-        this.#node(first).raw.campaign();
-        return [];
-      case 'propose':
-        this.#node(first).raw.propose([Buffer.from(plain[1] ?? '')]);
-        return [];
-      case 'tick-heartbeat':
-        return this.#tick(first, HEARTBEAT_TICKS);
-      case 'tick-election':
-        return this.#tick(first, ELECTION_TICKS);
-      case 'compact':
-        this.#node(first).storage.compact(Number(plain[1]));
-        return [];
-      case 'process-ready':
-        return this.#processReady(this.#node(first));
-      case 'deliver-msgs':
-        return [
-          ...plain.flatMap((id) => this.#deliver(id)),
-          ...(named.get('drop') ?? [])
-            .flatMap((id) => this.#take(id).flatMap(describeMessage))
-            .map((line) => `dropped: ${line}`),
-        ];
-      case 'stabilize':
-        return this.#stabilize(plain.length === 0 ? this.#nodes : plain.map((id) => this.#node(id)));
-      case 'status':
-        return this.#status(this.#node(first));
-      case 'raft-log':
-        return this.#log(this.#node(first));
-      default:
-        throw new Error(`unknown command ${name}`);
-    }
-  }
-
-  #node(id: PeerId): Node {
-    const node = this.#nodes[Number(id) - 1];
-    if (node === undefined) throw new Error(`no node ${id}`);
+  /** Nodes have the numbers 1, 2, … in the order in which they were added. */
+  node(number: number): TraceNode {
+    const node = this.#nodes[number - 1];
+    if (node === undefined) throw new TraceError(`node index ${number - 1} out of range [0, ${this.#nodes.length})`);
     return node;
   }
 
-  #add(options: Command['named']): void {
-    const id = String(this.#nodes.length + 1);
-    const configuration = { ...NO_CONFIGURATION, voters: options.get('voters') ?? [] };
-    const index = Number(options.get('index')?.[0] ?? 0);
-    const storage = new MemoryStorage();
-    if (index > 0) storage.applySnapshot({ index, term: 1, configuration, data: new Uint8Array() });
-    const raw = new RawNode({
-      id,
-      storage,
-      applied: index,
-      electionTicks: ELECTION_TICKS,
-      heartbeatTicks: HEARTBEAT_TICKS,
-      preVote: options.get('prevote')?.[0] === 'true',
-      checkQuorum: options.get('checkquorum')?.[0] === 'true',
-      maxBytesPerMessage: Number.MAX_SAFE_INTEGER,
-      maxInflightMessages: Number(options.get('inflight')?.[0] ?? Number.MAX_SAFE_INTEGER),
-      random: () => 0,
-    });
-    this.#nodes.push({ id, raw, storage, configuration });
+  add({ config, bootstrap }: NodeOptions): void {
+    this.#nodes.push(new TraceNode({ ...config, id: idOf(this.#nodes.length + 1) }, bootstrap));
   }
 
-  #tick(id: PeerId, ticks: number): string[] {
-    for (let count = ticks; count > 0; count -= 1) this.#node(id).raw.tick();
-    return [];
+  post(message: AnyMessage): void {
+    this.#messages.push(message);
   }
 
-  #processReady(node: Node): string[] {
+  processReady(node: TraceNode): void {
     const ready = node.raw.ready();
-    if (ready.hardState !== undefined) node.storage.setHardState(ready.hardState);
-    if (ready.snapshot !== undefined) this.#install(node, ready.snapshot);
-    node.storage.append(ready.entries);
-    // The state machine's snapshot is always that after the last entry applied.
-    const last = ready.committedEntries.at(-1);
-    if (last !== undefined) {
-      node.storage.setSnapshot({
-        index: last.index,
-        term: last.term,
-        configuration: node.configuration,
-        data: new Uint8Array(),
-      });
-    }
+    this.output.write(...describeReady(node.id, ready));
     this.#messages.push(...ready.messages);
-    node.raw.advance();
-    return describeReady(ready);
+    node.process(ready);
   }
 
-  #install(node: Node, snapshot: Snapshot): void {
-    node.configuration = snapshot.configuration;
-    node.storage.applySnapshot(snapshot);
+  processAppend(node: TraceNode): void {
+    const write = node.appends.shift();
+    if (write === undefined) {
+      this.output.write('no append work to perform');
+      return;
+    }
+    this.output.write('Processing:', ...describeWrite(node.id, write, false));
+    node.append(write);
+    this.#respond(write.responses);
   }
 
-  /** The messages to a node, taken off the wire. */
-  #take(id: PeerId): Message[] {
-    const taken = this.#messages.filter(({ to }) => to === id);
-    this.#messages = this.#messages.filter(({ to }) => to !== id);
-    return taken;
+  processApply(node: TraceNode): void {
+    const write = node.applies.shift();
+    if (write === undefined) {
+      this.output.write('no apply work to perform');
+      return;
+    }
+    this.output.write('Processing:', ...describeWrite(node.id, write, false));
+    node.apply(write.entries);
+    this.#respond(write.responses);
   }
 
-  #deliver(id: PeerId): string[] {
-    const messages = this.#take(id);
-    for (const message of messages) this.#node(id).raw.step(message);
-    return messages.flatMap(describeMessage);
-  }
-
-  #stabilize(nodes: readonly Node[]): string[] {
-    const output: string[] = [];
-    const note = (head: string, lines: string[]) => output.push(head, ...lines.map((line) => `  ${line}`));
-    for (let before = -1; before !== output.length; ) {
-      before = output.length;
-      for (const node of nodes) {
-        if (node.raw.hasReady()) note(`> ${node.id} handling Ready`, this.#processReady(node));
-      }
-      for (const { id } of nodes) {
-        if (this.#messages.some(({ to }) => to === id)) note(`> ${id} receiving messages`, this.#deliver(id));
+  /** Returns how many messages were delivered or lost. `type`: only messages of this name. */
+  deliver(recipients: readonly Recipient[], type?: string): number {
+    let count = 0;
+    for (const { id, drop } of recipients) {
+      const taken = this.#messages.filter((message) => isFor(message, id, drop, type));
+      this.#messages = this.#messages.filter((message) => !isFor(message, id, drop, type));
+      count += taken.length;
+      for (const message of taken) {
+        const [first = '', ...others] = describeMessage(message);
+        this.output.write(drop ? `dropped: ${first}` : first, ...others);
+        if (!drop) this.#step(this.node(numberOf(id)), message);
       }
     }
-    return output;
+    return count;
   }
 
-  #status({ raw }: Node): string[] {
-    return raw.status().progress.map((progress) => `${progress.id}: ${describeProgress(progress)}`);
+  /** Goes on with these nodes until there is nothing to do for them. */
+  stabilize(nodes: readonly TraceNode[]): void {
+    while (this.#round(nodes));
   }
 
-  #log({ storage }: Node): string[] {
-    const entries = storage.entries(storage.firstIndex(), storage.lastIndex() + 1, Number.MAX_SAFE_INTEGER);
-    return entries.map(describeEntry);
+  raftLog({ storage }: TraceNode): void {
+    const [first, last] = [storage.firstIndex(), storage.lastIndex()];
+    if (last < first) this.output.write(`log is empty: first index=${first}, last index=${last}`);
+    else this.output.write(...storage.entries(first, last + 1, Number.POSITIVE_INFINITY).map(describeEntry));
   }
+
+  /** False when there was nothing to do. */
+  #round(nodes: readonly TraceNode[]): boolean {
+    const { output } = this;
+    let busy = false;
+    const each = (due: (node: TraceNode) => boolean, what: string, handle: (node: TraceNode) => void) => {
+      for (const node of nodes) {
+        if (!due(node)) continue;
+        busy = true;
+        output.section(`> ${numberOf(node.id)} ${what}`, () => handle(node));
+      }
+    };
+    each(
+      ({ raw }) => raw.hasReady(),
+      'handling Ready',
+      (node) => this.processReady(node),
+    );
+    each(
+      ({ id }) => this.#messages.some(({ to }) => to === id),
+      'receiving messages',
+      ({ id }) => {
+        this.deliver([{ id, drop: false }]);
+      },
+    );
+    each(
+      ({ appends }) => appends.length > 0,
+      'processing append thread',
+      (node) => {
+        while (node.appends.length > 0) this.processAppend(node);
+      },
+    );
+    each(
+      ({ applies }) => applies.length > 0,
+      'processing apply thread',
+      (node) => {
+        while (node.applies.length > 0) this.processApply(node);
+      },
+    );
+    return busy;
+  }
+
+  #step({ raw }: TraceNode, message: AnyMessage): void {
+    const result = raw.step(message);
+    if (result === 'unknown-peer') this.output.write('raft: cannot step as peer not found');
+    if (result === 'dropped') this.output.write('raft proposal dropped');
+  }
+
+  #respond(responses: readonly AnyMessage[]): void {
+    this.output.write('Responses:', ...responses.flatMap(describeMessage));
+    this.#messages.push(...responses);
+  }
+}
+
+/** What a node tells itself, and its storage tells it, doesn't get lost. */
+function isFor(message: AnyMessage, id: PeerId, drop: boolean, type: string | undefined): boolean {
+  if (message.to !== id || (type !== undefined && nameOf(message) !== type)) return false;
+  return !(drop && (!('from' in message) || message.from === message.to));
 }

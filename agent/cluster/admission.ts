@@ -1,0 +1,99 @@
+/** How a node is taken into a cluster: it makes sure whom it talks to, and gets a certificate for its token. */
+import type { ChannelCredentials } from '@grpc/grpc-js';
+import { type Address, grpcTarget } from '../../proto/address.ts';
+import { newCertificateRequest } from '../../proto/certificate-request.ts';
+import { connectClient, unary } from '../../proto/client.ts';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import {
+  CaClient,
+  type GetRootCertificateResponse,
+  type IssueCertificateResponse,
+} from '../../proto/generated/gantry/v1/ca.ts';
+import { type NodeAvailability, NodeRole } from '../../proto/generated/gantry/v1/types.ts';
+import { checkTokenForm, isTokenOf } from '../../proto/join-token.ts';
+import { type NodeIdentity, pinnedChannelCredentials, unverifiedChannelCredentials } from '../../proto/tls.ts';
+import type { KnownManager } from './membership.ts';
+
+/** The leader may have to be elected first. */
+const CALL_TIMEOUT_MS = 15_000;
+
+export interface AdmissionRequest {
+  readonly token: string;
+  readonly manager: Address;
+  readonly nodeId: string;
+  readonly availability: NodeAvailability;
+}
+
+export interface Admission {
+  readonly identity: NodeIdentity;
+  readonly clusterId: string;
+  readonly manager: boolean;
+  readonly managers: readonly KnownManager[];
+}
+
+/** Throws INVALID_ARGUMENT, UNAVAILABLE, PERMISSION_DENIED. Nothing is kept here; the cluster has the node from then on. */
+export async function requestAdmission({ token, manager, nodeId, availability }: AdmissionRequest): Promise<Admission> {
+  checkTokenForm(token);
+  const caPem = await trustedRoot(manager, token);
+  const { keyPem, requestPem } = await newCertificateRequest();
+  const answer = await call(manager, pinnedChannelCredentials(caPem), (ca, signal) =>
+    unary<IssueCertificateResponse>(
+      (done) => ca.issueCertificate({ request: requestPem, token, nodeId, availability }, done),
+      signal,
+    ),
+  );
+  return {
+    identity: { caPem, certPem: answer.certificate, keyPem },
+    clusterId: answer.clusterId,
+    manager: answer.role === NodeRole.MANAGER,
+    managers: answer.managers,
+  };
+}
+
+/** The CA's certificate as the manager shows it, once it is known to be that of the token. */
+async function trustedRoot(manager: Address, token: string): Promise<string> {
+  const { certificate } = await call(manager, unverifiedChannelCredentials(), (ca, signal) =>
+    unary<GetRootCertificateResponse>((done) => ca.getRootCertificate({}, done), signal),
+  );
+  if (isCertificateOf(token, certificate)) return certificate;
+  throw new GantryError(
+    'PERMISSION_DENIED',
+    `${grpcTarget(manager)} is no manager of the cluster that the token is of`,
+    {
+      hint: 'take token and address from what "gantry cluster join-token" prints on one of its managers',
+    },
+  );
+}
+
+function isCertificateOf(token: string, certificate: string): boolean {
+  try {
+    return isTokenOf(token, certificate);
+  } catch {
+    // Whatever it sent is no certificate.
+    return false;
+  }
+}
+
+async function call<Result>(
+  manager: Address,
+  credentials: ChannelCredentials,
+  action: (ca: CaClient, signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const ca = connectClient(CaClient, manager, credentials);
+  try {
+    return await action(ca, AbortSignal.timeout(CALL_TIMEOUT_MS));
+  } catch (thrown) {
+    throw explained(manager, toGantryError(thrown));
+  } finally {
+    ca.close();
+  }
+}
+
+/** What the manager answers is said as it is; what comes of the connection says where it went to. */
+function explained(manager: Address, error: GantryError): GantryError {
+  if (error.cause === undefined) return error;
+  return new GantryError('UNAVAILABLE', `cannot join through ${grpcTarget(manager)}: ${error.message}`, {
+    hint: 'is that the address of a manager, and can this host reach it?',
+    cause: error,
+  });
+}

@@ -1,0 +1,48 @@
+/** This node's certificate: when it is to be renewed, and the asking for it. */
+import { newCertificateRequest } from '../../proto/certificate-request.ts';
+import { connectClient, unary } from '../../proto/client.ts';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { CaClient, type IssueCertificateResponse } from '../../proto/generated/gantry/v1/ca.ts';
+import { NodeAvailability } from '../../proto/generated/gantry/v1/types.ts';
+import { validity } from '../../proto/identity-files.ts';
+import type { NodeIdentity } from '../../proto/tls.ts';
+import type { ManagerEndpoint } from '../session/session.ts';
+
+const CALL_TIMEOUT_MS = 15_000;
+
+/**
+ * At 60 to 70 percent of its life: a month is left for managers that can't be reached. `jitter` in [0, 1) spreads nodes
+ * that joined together.
+ */
+export function renewalTimeMs(identity: NodeIdentity, jitter: number): number {
+  const { fromMs, untilMs } = validity(identity);
+  return fromMs + (untilMs - fromMs) * (0.6 + 0.1 * jitter);
+}
+
+/** A new certificate of a new key, from the first manager that answers. Throws what the last one said. */
+export async function renewedIdentity(endpoints: readonly ManagerEndpoint[]): Promise<NodeIdentity> {
+  const { keyPem, requestPem } = await newCertificateRequest();
+  let error = new GantryError('UNAVAILABLE', 'no manager of the cluster is known');
+  for (const endpoint of endpoints) {
+    try {
+      const { certificate, rootCertificate } = await ask(endpoint, requestPem);
+      return { caPem: rootCertificate, certPem: certificate, keyPem };
+    } catch (thrown) {
+      error = toGantryError(thrown);
+    }
+  }
+  throw error;
+}
+
+async function ask({ address, credentials }: ManagerEndpoint, request: string): Promise<IssueCertificateResponse> {
+  const ca = connectClient(CaClient, address, credentials);
+  const asked = { request, token: '', nodeId: '', availability: NodeAvailability.ACTIVE };
+  try {
+    return await unary<IssueCertificateResponse>(
+      (done) => ca.issueCertificate(asked, done),
+      AbortSignal.timeout(CALL_TIMEOUT_MS),
+    );
+  } finally {
+    ca.close();
+  }
+}

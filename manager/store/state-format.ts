@@ -1,0 +1,27 @@
+/**
+ * The format of the replicated state: of the log's entries, and of snapshots. Which one is in force is part of the state
+ * (Cluster.stateFormat), so that managers of different versions, given the same log, have the same state and take the
+ * same snapshots. See docs/decisions/0003-format-versions.md.
+ *
+ * 1: clusters of one, of version 0.1.
+ * 2: several managers; the cluster object has a CA, join tokens, and the managers' lock.
+ */
+import { GantryError } from '../../proto/errors.ts';
+
+/** The newest that this version reads, and writes once all managers read it. Raised with whatever an older one would lose or misread. */
+export const STATE_FORMAT = 2;
+export const OLDEST_STATE_FORMAT = 1;
+
+/** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
+export function checkStateFormat(what: string, format: number): void {
+  if (format >= OLDEST_STATE_FORMAT && format <= STATE_FORMAT) return;
+  throw new GantryError('UNSUPPORTED', `${what} format ${format}; this version of gantry reads up to ${STATE_FORMAT}`, {
+    hint: 'install the version on this node that the other managers have, or that wrote the backup',
+  });
+}
+
+/** The format to go to; undefined while some manager doesn't read a newer one. `readable`: the newest that each manager reads. */
+export function nextStateFormat(inForce: number, readable: readonly number[]): number | undefined {
+  const common = Math.min(...readable);
+  return Number.isFinite(common) && common > inForce ? common : undefined;
+}
