@@ -16,7 +16,7 @@ import { reaperLoop } from './orchestrator/reaper/reaper.ts';
 import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
 import { updateLoop } from './orchestrator/update/update.ts';
-import { quorumLoss } from './replication/quorum-loss.ts';
+import { noLeader } from './replication/quorum-loss.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
 import { runRoleLoop } from './roles/role-loop.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
@@ -33,6 +33,8 @@ export interface LeadershipOptions {
   readonly heartbeatPeriodMs: number;
   /** How long a node may be down before its tasks are replaced elsewhere. */
   readonly nodeDownGraceMs: number;
+  /** Whether the managers seal their logs with keys of their own. */
+  readonly hasKeys: boolean;
 }
 
 /** The parts that work during one term of leadership. */
@@ -47,8 +49,10 @@ export type Leader =
   | { readonly kind: 'here'; readonly term: Term }
   | { readonly kind: 'elsewhere'; readonly nodeId: string };
 
-/** A request that comes before there is a leader waits this long for one. */
+/** A request that comes before there is a leader waits this long for one, */
 const PATIENCE_MS = 10_000;
+/** but only so long while as many managers as are needed can't even be reached. */
+const PATIENCE_WITHOUT_QUORUM_MS = 3000;
 
 export class LeadershipRunner {
   readonly #options: LeadershipOptions;
@@ -70,14 +74,25 @@ export class LeadershipRunner {
 
   /** Who answers calls now; waits until somebody does. UNAVAILABLE, with why, when nobody does in time. */
   async leader(signal: AbortSignal): Promise<Leader> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    while (!limit.aborted) {
+    const { log } = this.#options;
+    const early = await this.#leaderWithin(PATIENCE_WITHOUT_QUORUM_MS, signal);
+    if (early !== undefined) return early;
+    const problem = log.problem();
+    if (problem !== undefined) throw problem;
+    const late = await this.#leaderWithin(PATIENCE_MS - PATIENCE_WITHOUT_QUORUM_MS, signal);
+    if (late !== undefined) return late;
+    throw log.problem() ?? noLeader();
+  }
+
+  async #leaderWithin(patienceMs: number, signal: AbortSignal): Promise<Leader | undefined> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+    for (;;) {
       if (this.#term !== undefined) return { kind: 'here', term: this.#term };
       const { leaderId } = this.#options.log.leadership();
       if (leaderId !== undefined && leaderId !== this.#options.nodeId) return { kind: 'elsewhere', nodeId: leaderId };
+      if (limit.aborted) return undefined;
       await this.#changed(limit);
     }
-    throw quorumLoss(this.#options.log.members());
   }
 
   /** Resolves when this manager's term begins, when leadership goes elsewhere, or when the signal aborts. */
@@ -145,7 +160,9 @@ export class LeadershipRunner {
       runRoleLoop({ store, log, clock, nodeId, logger: logger.child({ component: 'roles' }) }, signal),
     ];
     const leaderNodeId = () => log.leadership().leaderId ?? '';
-    const api = { store, log, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId };
+    const { hasKeys } = this.#options;
+    const engines = dispatcher;
+    const api = { store, log, engines, clock, random, logger, nodeId, leaderNodeId, hasKeys, termOver: signal };
     this.#term = { dispatcher, api, authority };
     for (const settle of [...this.#waiting]) settle();
     logger.info({ term: log.leadership().term }, 'leading');

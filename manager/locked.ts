@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ServiceDefinition, sendUnaryData } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { GantryError, toServiceError } from '../proto/errors.ts';
+import { errorLine, GantryError, toServiceError } from '../proto/errors.ts';
 import { CaService } from '../proto/generated/gantry/v1/ca.ts';
 import { ControlService } from '../proto/generated/gantry/v1/control.ts';
 import { DispatcherService } from '../proto/generated/gantry/v1/dispatcher.ts';
@@ -48,7 +48,7 @@ async function waitForUnlock(socketPath: string, locked: LockedKeys, signal: Abo
 }
 
 function lockedServices({ unlock }: LockedKeys, onUnlocked: (keys: KeyStore) => void): ManagerService[] {
-  const health: HealthResponse = { locked: true, leaderNodeId: '', problem: '', autolock: true };
+  const health: HealthResponse = { locked: true, leaderNodeId: '', problem: errorLine(lockedError()), autolock: true };
   const implementation = {
     health: unaryMethod(async () => health),
     unlock: unaryMethod(async ({ unlockKey }: UnlockRequest): Promise<UnlockResponse> => {

@@ -436,7 +436,7 @@ describe('streams', () => {
   it('watch: the present state, then changes', async () => {
     await deploy(shop());
     const events: WatchEvent[] = [];
-    const call = manager.client.watch({ kinds: [], stack: 'shop' });
+    const call = manager.client.watch({ fromRevision: 0, kinds: [], stack: 'shop' });
     const reading = (async () => {
       for await (const event of responses(call)) {
         events.push(event);

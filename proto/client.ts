@@ -32,12 +32,6 @@ const REMOTE_OPTIONS = { 'grpc.keepalive_time_ms': 5000, 'grpc.keepalive_timeout
 
 type ClientConstructor<C> = new (target: string, creds: ChannelCredentials, options: object) => C;
 
-/** A host that is cut off says nothing of it: who doesn't answer a ping in time is gone, and so are the calls to it. */
-const KEEPALIVE_OPTIONS = {
-  'grpc.keepalive_time_ms': 5000,
-  'grpc.keepalive_timeout_ms': 5000,
-} as const;
-
 /** A client of one service at an address; the caller closes it. Credentials for TCP are made by tls.ts. */
 export function connectClient<C>(
   Client: ClientConstructor<C>,

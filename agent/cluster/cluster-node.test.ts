@@ -23,7 +23,14 @@ async function runningTasks(count: number): Promise<string[]> {
 describe('a node', { timeout: 60_000 }, () => {
   it('in no cluster says so, with what to do', async () => {
     const node = await host.start();
-    expect(await node.status()).toEqual({ nodeId: '', manager: false, connected: false, error: '', managers: [] });
+    expect(await node.status()).toEqual({
+      nodeId: '',
+      manager: false,
+      connected: false,
+      error: '',
+      managers: [],
+      locked: false,
+    });
     await expect(node.inspect()).rejects.toMatchObject({
       code: 'NOT_IN_CLUSTER',
       hint: expect.stringContaining('gantry cluster init'),

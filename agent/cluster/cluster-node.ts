@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@grpc/grpc-js';
 import { parseNodeAddress } from '../../proto/address.ts';
-import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { GantryError } from '../../proto/errors.ts';
 import {
   type ClusterInitRequest,
   type ClusterInitResponse,
@@ -28,6 +28,7 @@ import type { ClusterService, ClusterServiceOptions, MountedService } from '../e
 import { VERSION } from '../engine/system-facts.ts';
 import { requestAdmission } from './admission.ts';
 import { addressTowards, checkPortFree, defaultAdvertiseAddress, parseAdvertiseAddress } from './advertise-address.ts';
+import { goesOnTrying, managerStays, notAManager, notInCluster } from './cluster-errors.ts';
 import { ClusterMember, workerDir } from './cluster-member.ts';
 import { controlProxy, managerProxy } from './control-proxy.ts';
 import { demote } from './demotion.ts';
@@ -35,12 +36,15 @@ import { type NodeInDisaster, recoverCluster, restoreCluster } from './disaster.
 import { connectManager, managerSocket, whenReady } from './manager-client.ts';
 import { managerDir } from './manager-role.ts';
 import { type Membership, MembershipFile } from './membership.ts';
+import { managerHealth } from './recovery.ts';
 import { finishRestoration } from './restoration.ts';
 
 /** A manager of one elects itself at once; most of this is a slow disk's. */
 const JOIN_TIMEOUT_MS = 30_000;
 /** For the other managers to let one go. */
 const DEMOTION_TIMEOUT_MS = 10_000;
+/** Nobody waits for long to see how a node does. */
+const HEALTH_TIMEOUT_MS = 1000;
 /** Longer than any reasonable stop grace period. */
 const LEAVE_TIMEOUT_MS = 120_000;
 
@@ -149,12 +153,16 @@ export class ClusterNode implements ClusterService {
   async status(): Promise<ClusterStatusResponse> {
     const state = this.#member?.sessionState;
     const membership = this.#file.current;
+    const health = membership?.manager === true ? await healthIfKnown(this.#options.execRoot) : undefined;
+    const sessionError = state === undefined || state.connected ? '' : state.error;
     return {
       nodeId: membership?.nodeId ?? '',
       manager: membership?.manager ?? false,
       connected: state?.connected ?? false,
       managers: (membership?.managers ?? []).map(({ address }) => address),
-      error: state === undefined || state.connected ? '' : state.error,
+      locked: health?.locked ?? false,
+      // What its own manager says of the cluster says more than that no other answers.
+      error: health?.problem || sessionError,
     };
   }
 
@@ -174,11 +182,12 @@ export class ClusterNode implements ClusterService {
   }
 
   #inDisaster(): NodeInDisaster {
-    const { dataRoot, execRoot, advertiseAddr } = this.#options;
+    const { dataRoot, execRoot, advertiseAddr, store } = this.#options;
     return {
       dataRoot,
       execRoot,
       advertiseAddr,
+      store: store.address,
       file: this.#file,
       member: () => this.#joined(),
       removeTasks: () => this.#removeTasks(),
@@ -269,39 +278,11 @@ export class ClusterNode implements ClusterService {
   }
 }
 
-function notInCluster(): GantryError {
-  return new GantryError('NOT_IN_CLUSTER', 'this node is not in a cluster', {
-    hint: 'make one with "gantry cluster init", or join one with "gantry cluster join"',
-  });
-}
-
-function notAManager({ managers }: Membership): GantryError {
-  const where = managers.map(({ address }) => address.replace(/:\d+$/, '')).join(', ');
-  return new GantryError(
-    'NOT_A_MANAGER',
-    'this node is a worker: it knows its own containers, and nothing of the cluster',
-    {
-      hint: `run the command on a manager (${where}), or make this node one there with "gantry node promote"`,
-    },
-  );
-}
-
-function managerStays({ nodeId, managers }: Membership): GantryError {
-  if (managers.every((manager) => manager.nodeId === nodeId)) {
-    return new GantryError('WRONG_STATE', "cannot leave: this node is the cluster's only manager", {
-      hint: 'all of its services, secrets and networks go with it; to do so, use --force',
-    });
+/** Undefined while the manager doesn't answer: the session's error says so. */
+async function healthIfKnown(execRoot: string) {
+  try {
+    return await managerHealth(execRoot, HEALTH_TIMEOUT_MS);
+  } catch {
+    return undefined;
   }
-  return new GantryError('WRONG_STATE', 'cannot leave: this node is a manager', {
-    hint: 'demote it first with "gantry node demote", or use --force',
-  });
-}
-
-/** The node has its certificate and doesn't give up: neither need the user. */
-function goesOnTrying(error: unknown): never {
-  const { message } = toGantryError(error);
-  throw new GantryError('UNAVAILABLE', `this node is in the cluster now, but ${message}`, {
-    hint: 'it goes on trying; see "gantry info", and undo it with "gantry cluster leave --force"',
-    cause: error,
-  });
 }

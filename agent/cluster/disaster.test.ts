@@ -1,268 +1,211 @@
-/** Backup, restore and recovery as gantryd does them, with the real manager as its child and an engine in memory. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** Backup, restore and recovery as gantryd does them, with real managers as its children and an engine in memory. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectClient, responses, unary } from '../../proto/client.ts';
-import { freePort } from '../../proto/free-port.testing.ts';
-import {
-  type ClusterInspectResponse,
-  type ClusterJoinTokenResponse,
-  type ClusterUpdateResponse,
-  ControlClient,
-  type NodeListResponse,
-  StackDeployRequest,
-  type StackDeployResponse,
-  type TaskListResponse,
-} from '../../proto/generated/gantry/v1/control.ts';
-import { type HealthResponse, LocalManagerClient } from '../../proto/generated/gantry/v1/manager.ts';
-import {
-  type ClusterInitResponse,
-  type ClusterJoinResponse,
-  type ClusterRecoverResponse,
-  type ClusterRestoreResponse,
-  NodeAgentClient,
-} from '../../proto/generated/gantry/v1/node.ts';
-import { NodeAvailability, NodeRole, NodeState } from '../../proto/generated/gantry/v1/types.ts';
-import type { EngineHandlers } from '../engine/api.ts';
-import type { Images } from '../image/images.ts';
-import type { Networks } from '../network/networks.ts';
-import { type MemoryContainers, memoryContainers } from '../worker/memory-containers.testing.ts';
-import { ClusterNode } from './cluster-node.ts';
-import { findManager } from './manager-process.ts';
+import type { NodeListResponse } from '../../proto/generated/gantry/v1/control.ts';
+import { NodeRole, NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import { TestHost } from './test-host.testing.ts';
 
-let root: string;
-const open: (() => Promise<void>)[] = [];
+type Running = Awaited<ReturnType<TestHost['start']>>;
 
+let hosts: TestHost[];
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'gantry-disaster-'));
+  hosts = [];
 });
 afterEach(async () => {
-  for (const close of open.splice(0)) await close();
-  rmSync(root, { recursive: true, force: true });
+  for (const host of hosts) await host.remove();
 });
 
-type TestNode = Awaited<ReturnType<typeof startNode>>;
-
-/** A gantryd with nothing but its cluster part. */
-async function startNode(name: string, advertiseAddr?: string) {
-  const containers = memoryContainers();
-  const dir = join(root, name);
-  mkdirSync(dir, { recursive: true });
-  const node = new ClusterNode({
-    dataRoot: dir,
-    execRoot: dir,
-    nodeName: name,
-    advertiseAddr: advertiseAddr ?? `127.0.0.1:${await freePort()}`,
-    containers,
-    images: { resolve: async () => ({}) } as unknown as Images,
-    networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined } as unknown as Networks,
-    handlers: {} as EngineHandlers,
-    logger: pino({ level: 'fatal' }),
-    onSystemStop: async () => undefined,
-  });
-  await node.start();
-  const server = new Server();
-  for (const { definition, implementation } of node.services()) server.addService(definition, implementation);
-  const address = { kind: 'unix', path: join(dir, 'gantry.sock') } as const;
-  rmSync(address.path, { force: true });
-  await new Promise<void>((resolve) => {
-    server.bindAsync(`unix:${address.path}`, ServerCredentials.createInsecure(), () => resolve());
-  });
-  const agent = connectClient(NodeAgentClient, address);
-  const control = connectClient(ControlClient, address);
-  const manager = connectClient(LocalManagerClient, address);
-  const close = async () => {
-    for (const client of [agent, control, manager]) client.close();
-    server.forceShutdown();
-    await node.close();
-  };
-  open.push(close);
-  return { dir, containers, agent, control, manager, close };
+async function newHost(address?: string): Promise<TestHost> {
+  const host = await TestHost.create(address);
+  hosts.push(host);
+  return host;
 }
 
-const init = ({ agent }: TestNode) =>
-  unary<ClusterInitResponse>((done) => agent.clusterInit({ advertiseAddr: '' }, done));
-const inspect = ({ control }: TestNode) => unary<ClusterInspectResponse>((done) => control.clusterInspect({}, done));
-const nodes = async ({ control }: TestNode) =>
-  (await unary<NodeListResponse>((done) => control.nodeList({}, done))).nodes;
-const nodeIds = async (node: TestNode) => (await nodes(node)).map(({ id }) => id);
-const workerToken = async ({ control }: TestNode) => {
-  const request = { role: NodeRole.WORKER, rotate: false };
-  return (await unary<ClusterJoinTokenResponse>((done) => control.clusterJoinToken(request, done))).token;
-};
-const joinCluster = ({ agent }: TestNode, token: string, manager: string) => {
-  const request = { token, manager, advertiseAddr: '', availability: NodeAvailability.ACTIVE };
-  return unary<ClusterJoinResponse>((done) => agent.clusterJoin(request, done));
-};
-const tasks = async ({ control }: TestNode) => {
-  const request = { stack: 'shop', services: [], nodes: [] };
-  return (await unary<TaskListResponse>((done) => control.taskList(request, done))).tasks;
-};
-const recover = ({ agent }: TestNode, force: boolean, unlockKey = '') =>
-  unary<ClusterRecoverResponse>((done) => agent.clusterRecover({ force, unlockKey }, done));
-const health = ({ manager }: TestNode) => unary<HealthResponse>((done) => manager.health({}, done));
+const soon = <T>(check: () => T) => vi.waitFor(check, { timeout: 30_000, interval: 50 });
 
-async function turnAutolockOn({ control }: TestNode): Promise<string> {
-  const request = { autolock: true, taskHistoryLimit: undefined };
-  return (await unary<ClusterUpdateResponse>((done) => control.clusterUpdate(request, done))).unlockKey;
+/** A cluster of one, with its services running. */
+async function cluster(): Promise<{ host: TestHost; node: Running; nodeId: string; clusterId: string }> {
+  const host = await newHost();
+  const node = await host.start();
+  const { nodeId, clusterId } = await node.init();
+  await node.deploy(2);
+  await soon(() => expect(host.started).toBe(2));
+  return { host, node, nodeId, clusterId };
 }
 
-async function backup({ control }: TestNode): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const { data } of responses(control.clusterBackup({}))) parts.push(data);
-  return Buffer.concat(parts);
-}
+const nodeIds = async (node: Running) => (await node.nodes()).nodes.map(({ id }) => id);
 
-function restore({ agent }: TestNode, file: Buffer, options: { force?: boolean; unlockKey?: string } = {}) {
-  const { force = false, unlockKey = '' } = options;
-  return new Promise<ClusterRestoreResponse>((resolve, reject) => {
-    const call = agent.clusterRestore((error, response) => {
-      if (error === null) resolve(response);
-      else reject(error);
-    });
-    call.write({ message: { $case: 'options', value: { force, unlockKey, advertiseAddr: '' } } });
-    for (let begin = 0; begin < file.byteLength; begin += 1000) {
-      call.write({ message: { $case: 'data', value: file.subarray(begin, begin + 1000) } });
-    }
-    call.end();
-  });
-}
-
-async function deploy({ control, containers }: TestNode, replicas: number): Promise<void> {
-  const annotations = { name: 'shop_web', labels: { 'com.docker.stack.namespace': 'shop' } };
-  const mode = { $case: 'replicated', value: { replicas } } as const;
-  const services = [{ annotations, task: { container: { image: 'web' } }, mode }];
-  const request = StackDeployRequest.fromPartial({ stack: { name: 'shop', services } });
-  await unary<StackDeployResponse>((done) => control.stackDeploy(request, done));
-  await vi.waitFor(() => expect(startsOf(containers).length).toBeGreaterThan(0), { timeout: 10_000 });
-}
-
-const startsOf = ({ calls }: MemoryContainers) => calls.filter((call) => call.startsWith('start '));
-const stopsOf = ({ calls }: MemoryContainers) => calls.filter((call) => call.startsWith('stop '));
-
-describe('restore', { timeout: 60_000 }, () => {
+describe('restore', { timeout: 90_000 }, () => {
   it('makes a cluster of one out of a backup, on a node that was in none', async () => {
-    const origin = await startNode('origin');
-    const { clusterId, nodeId } = await init(origin);
-    await deploy(origin, 2);
-    const file = await backup(origin);
-    await origin.close();
-
-    const heir = await startNode('heir');
-    const restored = await restore(heir, file);
+    const { node, nodeId, clusterId } = await cluster();
+    const file = await node.backup();
+    await node.close();
+    const heir = await (await newHost()).start();
+    const restored = await heir.restore(file);
     expect(restored.clusterId).toBe(clusterId);
-    expect(restored.nodeId).not.toBe(nodeId);
-    expect((await inspect(heir)).cluster?.id).toBe(clusterId);
+    expect((await heir.inspect()).cluster?.id).toBe(clusterId);
     expect(new Set(await nodeIds(heir))).toEqual(new Set([nodeId, restored.nodeId]));
-    expect((await tasks(heir)).map(({ serviceName }) => serviceName)).toEqual(['shop_web', 'shop_web']);
+    expect((await heir.tasks()).tasks.map(({ serviceName }) => serviceName)).toEqual(['shop_web', 'shop_web']);
   });
 
   it('takes the place of what a node has only by force, and keeps what runs there', async () => {
-    const node = await startNode('node');
-    const { nodeId, clusterId } = await init(node);
-    await deploy(node, 2);
-    await vi.waitFor(() => expect(startsOf(node.containers)).toHaveLength(2), { timeout: 10_000 });
-    const file = await backup(node);
-    await expect(restore(node, file)).rejects.toMatchObject({ details: expect.stringContaining('is in a cluster') });
-    expect(await restore(node, file, { force: true })).toEqual({ nodeId, clusterId });
+    const { host, node, nodeId, clusterId } = await cluster();
+    const file = await node.backup();
+    await expect(node.restore(file)).rejects.toMatchObject({ code: 'WRONG_STATE' });
+    expect(await node.restore(file, { force: true })).toEqual({ nodeId, clusterId });
     expect(await nodeIds(node)).toEqual([nodeId]);
-    expect(stopsOf(node.containers)).toEqual([]);
-    expect(startsOf(node.containers)).toHaveLength(2);
+    expect([host.started, host.stoppedContainers]).toEqual([2, 0]);
   });
 
   it('is found by the workers of before, where it has the address of their manager', async () => {
-    const address = `127.0.0.1:${await freePort()}`;
-    const origin = await startNode('origin', address);
-    await init(origin);
-    const worker = await startNode('worker');
-    await joinCluster(worker, await workerToken(origin), address);
-    await deploy(origin, 4);
-    await vi.waitFor(() => expect(startsOf(worker.containers)).toHaveLength(2), { timeout: 10_000 });
-    const file = await backup(origin);
-    await origin.close();
-    rmSync(origin.dir, { recursive: true });
-
-    const heir = await startNode('heir', address);
-    await restore(heir, file);
-    const state = async () => (await nodes(heir)).find(({ description }) => description?.hostname === 'worker')?.status;
-    await vi.waitFor(async () => expect(await state()).toMatchObject({ state: NodeState.READY }), { timeout: 20_000 });
-    expect(stopsOf(worker.containers)).toEqual([]);
-    expect(startsOf(worker.containers)).toHaveLength(2);
+    const { host, node } = await cluster();
+    const workerHost = await newHost();
+    const worker = await workerHost.start();
+    const { token } = await node.token(NodeRole.WORKER);
+    const { nodeId } = await worker.join(host.address, token);
+    await node.deploy(4);
+    await soon(() => expect(workerHost.started).toBe(2));
+    const file = await node.backup();
+    await host.remove();
+    const heir = await (await newHost(host.address)).start();
+    await heir.restore(file);
+    await soon(async () => expect((await heir.node(nodeId)).node?.status?.state).toBe(NodeState.READY));
+    expect([workerHost.started, workerHost.stoppedContainers]).toEqual([2, 0]);
   });
 
   it('leaves a node as it was when the file is no good', async () => {
-    const node = await startNode('node');
-    const { clusterId } = await init(node);
-    const file = await backup(node);
+    const { host, node, clusterId } = await cluster();
+    const file = await node.backup();
     const cut = file.subarray(0, file.byteLength - 10);
-    await expect(restore(node, cut, { force: true })).rejects.toMatchObject({
-      details: expect.stringContaining('damaged'),
-    });
-    expect((await inspect(node)).cluster?.id).toBe(clusterId);
-    expect(existsSync(join(node.dir, 'restored.partial'))).toBe(false);
+    await expect(node.restore(cut, { force: true })).rejects.toMatchObject({ code: 'CORRUPT' });
+    expect((await node.inspect()).cluster?.id).toBe(clusterId);
+    expect(existsSync(join(host.dir, 'restored.partial'))).toBe(false);
   });
 
   it('opens the backup of a cluster with autolock with its key, and locks the new manager with it', async () => {
-    const origin = await startNode('origin');
-    await init(origin);
-    const unlockKey = await turnAutolockOn(origin);
-    const file = await backup(origin);
-    await origin.close();
-    const heir = await startNode('heir');
-    await expect(restore(heir, file)).rejects.toMatchObject({ details: expect.stringContaining('sealed') });
-    await restore(heir, file, { unlockKey });
-    const keys = join(heir.dir, 'manager/keys.json');
-    await vi.waitFor(() => expect(JSON.parse(readFileSync(keys, 'utf8'))).toMatchObject({ keyEncryptionKey: null }));
+    const { node } = await cluster();
+    const { unlockKey } = await node.autolock();
+    const file = await node.backup();
+    await node.close();
+    const host = await newHost();
+    const heir = await host.start();
+    await expect(heir.restore(file)).rejects.toThrow(/sealed/);
+    await heir.restore(file, { unlockKey });
+    const keys = () => JSON.parse(readFileSync(join(host.dir, 'manager/keys.json'), 'utf8'));
+    await soon(() => expect(keys()).toMatchObject({ keyEncryptionKey: null }));
   });
 
   it('goes on at the next start when it was cut off', async () => {
-    const origin = await startNode('origin');
-    const { nodeId, clusterId } = await init(origin);
-    await origin.close();
+    const { host, node, nodeId, clusterId } = await cluster();
+    await node.close();
     // As it is when what was made ready counts, and nothing is in its place yet.
-    const heir = join(root, 'heir');
-    mkdirSync(join(heir, 'restored'), { recursive: true });
-    for (const name of ['manager', 'cluster.json']) renameSync(join(origin.dir, name), join(heir, 'restored', name));
-    mkdirSync(join(heir, 'manager'));
-    writeFileSync(join(heir, 'manager', 'of before'), '');
-    const node = await startNode('heir');
-    await vi.waitFor(async () => expect((await inspect(node)).cluster?.id).toBe(clusterId), { timeout: 10_000 });
-    expect(await nodeIds(node)).toEqual([nodeId]);
-    for (const name of ['restored', 'manager/of before']) expect(existsSync(join(heir, name))).toBe(false);
+    const heirHost = await newHost();
+    mkdirSync(join(heirHost.dir, 'restored'));
+    for (const name of ['manager', 'cluster.json'])
+      renameSync(join(host.dir, name), join(heirHost.dir, 'restored', name));
+    mkdirSync(join(heirHost.dir, 'manager'));
+    writeFileSync(join(heirHost.dir, 'manager', 'of before'), '');
+    const heir = await heirHost.start();
+    await soon(async () => expect((await heir.inspect()).cluster?.id).toBe(clusterId));
+    expect(await nodeIds(heir)).toEqual([nodeId]);
+    for (const name of ['restored', 'manager/of before']) expect(existsSync(join(heirHost.dir, name))).toBe(false);
   });
 });
 
-describe('recover', { timeout: 60_000 }, () => {
+describe('recover', { timeout: 90_000 }, () => {
   it('is refused while there is quorum, and by force keeps all that there is', async () => {
-    const node = await startNode('node');
-    await expect(recover(node, true)).rejects.toThrow(/not in a cluster/);
-    const { clusterId } = await init(node);
-    await deploy(node, 2);
-    await vi.waitFor(() => expect(startsOf(node.containers)).toHaveLength(2), { timeout: 10_000 });
-    const before = findManager({ dataRoot: node.dir, execRoot: node.dir })?.pid;
-    await expect(recover(node, false)).rejects.toThrow(/have quorum/);
-    await recover(node, true);
-    const after = findManager({ dataRoot: node.dir, execRoot: node.dir })?.pid;
-    expect(after).not.toBe(before);
-    expect((await inspect(node)).cluster?.id).toBe(clusterId);
-    expect(stopsOf(node.containers)).toEqual([]);
-    expect(startsOf(node.containers)).toHaveLength(2);
+    const { host, node, clusterId } = await cluster();
+    const before = host.manager()?.pid;
+    await expect(node.recover(false)).rejects.toThrow(/have quorum/);
+    await node.recover(true);
+    expect(host.manager()?.pid).not.toBe(before);
+    expect((await node.inspect()).cluster?.id).toBe(clusterId);
+    expect([host.started, host.stoppedContainers]).toEqual([2, 0]);
+  });
+
+  it('is refused where there is no state of a cluster', async () => {
+    const { host, node } = await cluster();
+    const worker = await (await newHost()).start();
+    await expect(worker.recover(true)).rejects.toMatchObject({ code: 'NOT_IN_CLUSTER' });
+    await worker.join(host.address, (await node.token(NodeRole.WORKER)).token);
+    await expect(worker.recover(true)).rejects.toMatchObject({ code: 'NOT_A_MANAGER' });
   });
 
   it('wants the unlock key of a cluster with autolock, and unlocks the manager with it', async () => {
-    const node = await startNode('node');
-    const { clusterId } = await init(node);
-    const unlockKey = await turnAutolockOn(node);
-    await expect(recover(node, true)).rejects.toThrow(/unlock key/);
+    const { node, clusterId } = await cluster();
+    const { unlockKey } = await node.autolock();
+    await soon(async () => expect((await node.health()).autolock).toBe(true));
+    await expect(node.recover(true)).rejects.toThrow(/unlock key/);
     // Nothing was stopped for it.
-    expect(await health(node)).toMatchObject({ locked: false, autolock: true });
-    await expect(recover(node, true, `GNTKEY-1-${'A'.repeat(43)}`)).rejects.toThrow(/not the one/);
-    await vi.waitFor(async () => expect(await health(node)).toMatchObject({ locked: true }), { timeout: 10_000 });
-    await expect(recover(node, false, unlockKey)).rejects.toThrow(/this manager is locked/);
-    await recover(node, true, unlockKey);
-    expect((await inspect(node)).cluster?.id).toBe(clusterId);
+    expect(await node.health()).toMatchObject({ locked: false });
+    await expect(node.recover(true, `GNTKEY-1-${'A'.repeat(43)}`)).rejects.toThrow(/not the one/);
+    await soon(async () => expect(await node.health()).toMatchObject({ locked: true }));
+    await expect(node.recover(false, unlockKey)).rejects.toThrow(/this manager is locked/);
+    await node.recover(true, unlockKey);
+    expect((await node.inspect()).cluster?.id).toBe(clusterId);
+  });
+});
+
+describe('a cluster that has lost two of three managers', { timeout: 180_000 }, () => {
+  const { MANAGER, WORKER } = NodeRole;
+  const voters = ({ managers }: NodeListResponse) => managers.filter(({ voter }) => voter);
+  const roleOf = async (node: Running, id: string) => (await node.node(id)).node?.spec?.role;
+
+  async function joinManager(first: Running, address: string) {
+    const host = await newHost();
+    const node = await host.start();
+    const { nodeId } = await node.join(address, (await first.token(NodeRole.MANAGER)).token);
+    return { host, node, nodeId };
+  }
+
+  it('goes on with the third after one command, and has the others back as what it knows them to be', async () => {
+    const first = await cluster();
+    const second = await joinManager(first.node, first.host.address);
+    const third = await joinManager(first.node, first.host.address);
+    await soon(async () => expect(voters(await first.node.nodes())).toHaveLength(3));
+    await first.node.deploy(6);
+    await soon(() => expect([first.host.started, second.host.started, third.host.started]).toEqual([2, 2, 2]));
+
+    await third.node.close();
+    await second.node.close();
+    await soon(() =>
+      expect(first.node.nodes()).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        message: expect.stringMatching(/lost its quorum: 2 of its 3 managers are needed/),
+        hint: expect.stringContaining('gantry cluster recover'),
+      }),
+    );
+    for (const { nodeId } of [second, third]) {
+      await expect(first.node.nodes()).rejects.toThrow(nodeId);
+      expect((await first.node.health()).problem).toContain(nodeId);
+    }
+
+    await first.node.recover(false);
+    expect(await roleOf(first.node, first.nodeId)).toBe(MANAGER);
+    for (const { nodeId } of [second, third]) expect(await roleOf(first.node, nodeId)).toBe(WORKER);
+    expect((await first.node.nodes()).managers.map(({ nodeId }) => nodeId)).toEqual([first.nodeId]);
+    expect([first.host.started, first.host.stoppedContainers]).toEqual([2, 0]);
+
+    // One of them is to be a manager again. Until they are told, they are a majority of what they know, and go on as such.
+    await first.node.setRole(third.nodeId, MANAGER);
+    await first.node.close();
+    const back = await Promise.all([second.host.start(), third.host.start()]);
+    await soon(async () => {
+      expect(await Promise.all(back.map((node) => roleOf(node, second.nodeId)))).toEqual([MANAGER, MANAGER]);
+    });
+    const again = await first.host.start();
+    const [worker, manager] = back;
+    await soon(async () => expect(await worker?.status()).toMatchObject({ connected: true, manager: false }));
+    await soon(() => expect(existsSync(join(second.host.dir, 'manager'))).toBe(false));
+    await soon(async () => expect(voters(await again.nodes())).toHaveLength(2));
+    expect(await manager?.status()).toMatchObject({ manager: true });
+    const { nodes, managers } = await again.nodes();
+    expect(new Set(managers.map(({ nodeId }) => nodeId))).toEqual(new Set([first.nodeId, third.nodeId]));
+    await soon(async () => {
+      const states = (await again.nodes()).nodes.map(({ status }) => status?.state);
+      expect(states).toEqual([NodeState.READY, NodeState.READY, NodeState.READY]);
+    });
+    expect(nodes).toHaveLength(3);
   });
 });

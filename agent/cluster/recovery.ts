@@ -7,10 +7,10 @@ import { connectManager, managerSocket, whenReady } from './manager-client.ts';
 
 const ANSWER_TIMEOUT_MS = 5000;
 
-/** Of this node's manager. UNAVAILABLE when it doesn't answer. */
-export async function managerHealth(execRoot: string): Promise<HealthResponse> {
+/** Of this node's manager. UNAVAILABLE or CANCELLED when it doesn't answer. */
+export async function managerHealth(execRoot: string, timeoutMs = ANSWER_TIMEOUT_MS): Promise<HealthResponse> {
   return withManager(execRoot, (manager) =>
-    unary<HealthResponse>((done) => manager.health({}, done), AbortSignal.timeout(ANSWER_TIMEOUT_MS)),
+    unary<HealthResponse>((done) => manager.health({}, done), AbortSignal.timeout(timeoutMs)),
   );
 }
 

@@ -2,28 +2,40 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { type ClientWritableStream, Server, ServerCredentials } from '@grpc/grpc-js';
 import { pino } from 'pino';
-import { connectClient, unary } from '../../proto/client.ts';
+import { connectClient, responses, unary } from '../../proto/client.ts';
 import { freePort } from '../../proto/free-port.testing.ts';
 import {
   type ClusterInspectResponse,
   type ClusterJoinTokenResponse,
+  type ClusterUpdateResponse,
   ControlClient,
   type NodeInspectResponse,
   type NodeListResponse,
   StackDeployRequest,
   type StackDeployResponse,
+  type TaskListResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
+import {
+  type HealthResponse,
+  LocalManagerClient,
+  type UnlockResponse,
+} from '../../proto/generated/gantry/v1/manager.ts';
 import {
   type ClusterInitResponse,
   type ClusterJoinResponse,
   type ClusterLeaveResponse,
+  type ClusterRecoverResponse,
+  type ClusterRestoreOptions,
+  type ClusterRestoreRequest,
+  type ClusterRestoreResponse,
   type ClusterStatusResponse,
   NodeAgentClient,
   type SystemStopResponse,
 } from '../../proto/generated/gantry/v1/node.ts';
 import { NodeAvailability, type NodeRole } from '../../proto/generated/gantry/v1/types.ts';
+import { NO_STORE } from '../config/options.ts';
 import type { EngineHandlers } from '../engine/api.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
@@ -44,8 +56,22 @@ export class TestHost {
     this.address = address;
   }
 
-  static async create(): Promise<TestHost> {
-    return new TestHost(`127.0.0.1:${await freePort()}`);
+  /** `address`: of a host that is no more. */
+  static async create(address?: string): Promise<TestHost> {
+    return new TestHost(address ?? `127.0.0.1:${await freePort()}`);
+  }
+
+  /** How often a container was started. */
+  get started(): number {
+    return this.#count('start');
+  }
+
+  get stoppedContainers(): number {
+    return this.#count('stop');
+  }
+
+  #count(call: string): number {
+    return this.containers.calls.filter((text) => text.startsWith(`${call} `)).length;
   }
 
   async start() {
@@ -54,6 +80,7 @@ export class TestHost {
       execRoot: this.dir,
       nodeName: 'host1',
       advertiseAddr: this.address,
+      store: NO_STORE,
       containers: this.containers,
       images: { resolve: async () => ({}) } as unknown as Images,
       networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined } as unknown as Networks,
@@ -73,9 +100,9 @@ export class TestHost {
     });
     const agent = connectClient(NodeAgentClient, { kind: 'unix', path: socket });
     const control = connectClient(ControlClient, { kind: 'unix', path: socket });
+    const local = connectClient(LocalManagerClient, { kind: 'unix', path: socket });
     const close = async () => {
-      agent.close();
-      control.close();
+      for (const client of [agent, control, local]) client.close();
       server.forceShutdown();
       await node.close();
     };
@@ -101,6 +128,19 @@ export class TestHost {
       removeNode: (reference: string, force: boolean) =>
         unary((done) => control.nodeRemove({ reference, force }, done)),
       deploy: (replicas: number) => unary<StackDeployResponse>((done) => control.stackDeploy(stack(replicas), done)),
+      tasks: () =>
+        unary<TaskListResponse>((done) => control.taskList({ stack: 'shop', services: [], nodes: [] }, done)),
+      autolock: () =>
+        unary<ClusterUpdateResponse>((done) =>
+          control.clusterUpdate({ autolock: true, taskHistoryLimit: undefined }, done),
+        ),
+      health: () => unary<HealthResponse>((done) => local.health({}, done)),
+      unlock: (unlockKey: string) => unary<UnlockResponse>((done) => local.unlock({ unlockKey }, done)),
+      backup: () => collect(responses(control.clusterBackup({}))),
+      restore: (file: Buffer, options: Partial<ClusterRestoreOptions> = {}) =>
+        unary<ClusterRestoreResponse>((done) => uploadBackup(agent.clusterRestore(done), file, options)),
+      recover: (force: boolean, unlockKey = '') =>
+        unary<ClusterRecoverResponse>((done) => agent.clusterRecover({ force, unlockKey }, done)),
     };
   }
 
@@ -115,6 +155,26 @@ export class TestHost {
     rmSync(this.dir, { recursive: true, force: true });
     if (left !== undefined) throw new Error(`a manager was left running: ${left.pid}`);
   }
+}
+
+async function collect(chunks: AsyncIterable<{ readonly data: Uint8Array }>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const { data } of chunks) parts.push(data);
+  return Buffer.concat(parts);
+}
+
+function uploadBackup(
+  call: ClientWritableStream<ClusterRestoreRequest>,
+  file: Buffer,
+  options: Partial<ClusterRestoreOptions>,
+) {
+  const value = { force: false, unlockKey: '', advertiseAddr: '', ...options };
+  call.write({ message: { $case: 'options', value } });
+  for (let begin = 0; begin < file.byteLength; begin += 1000) {
+    call.write({ message: { $case: 'data', value: file.subarray(begin, begin + 1000) } });
+  }
+  call.end();
+  return call;
 }
 
 function stack(replicas: number): StackDeployRequest {

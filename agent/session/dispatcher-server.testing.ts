@@ -16,6 +16,8 @@ export interface TestDispatcher {
   readonly received: NonNullable<SessionRequest['message']>[];
   readonly sessions: SessionCall[];
   readonly tunnels: TunnelServerCall[];
+  /** Answers no heartbeats. */
+  deaf: boolean;
   /** To the latest session. */
   send(message: SessionResponse['message']): void;
   close(): void;
@@ -28,6 +30,7 @@ export async function serveDispatcher(socket: string): Promise<TestDispatcher> {
     received: [],
     sessions: [],
     tunnels: [],
+    deaf: false,
     send: (message) => dispatcher.sessions.at(-1)?.write(SessionResponse.fromPartial({ message })),
     close: () => server.forceShutdown(),
   };
@@ -39,6 +42,7 @@ export async function serveDispatcher(socket: string): Promise<TestDispatcher> {
         if (message === undefined) return;
         dispatcher.received.push(message);
         if (message.$case === 'hello') welcome(call);
+        if (message.$case === 'heartbeat' && !dispatcher.deaf) call.write({ message });
         if (message.$case === 'leaving') call.end();
       });
       call.on('end', () => call.end());

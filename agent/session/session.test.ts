@@ -200,6 +200,20 @@ describe('with several managers', () => {
   });
 });
 
+describe('a manager that falls silent', () => {
+  it('is given up for another one', async () => {
+    const second = await serveDispatcher(join(dir, 'second.sock'));
+    endpoints = [endpoint('manager.sock'), endpoint('second.sock')];
+    const { session } = await startAgent();
+    await vi.waitFor(() => expect(received('heartbeat').length).toBeGreaterThan(4));
+    expect(dispatcher.sessions).toHaveLength(1);
+    dispatcher.deaf = true;
+    await vi.waitFor(() => expect(second.sessions).toHaveLength(1));
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    second.close();
+  });
+});
+
 describe('a node’s place in the cluster', () => {
   it('is passed on as the manager tells it, and given up by telling it', async () => {
     const { session } = await startAgent();

@@ -20,6 +20,7 @@ import type { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
 import type { AssignmentApplier } from '../worker/assignment-applier.ts';
 import type { Worker } from '../worker/worker.ts';
 import { ManagerTurns } from './manager-turns.ts';
+import { Silence } from './silence.ts';
 import { delayOrSocket } from './socket-watch.ts';
 import { StatusBatch } from './status-batch.ts';
 import { serveTunnel, type TunnelMethods } from './tunnel.ts';
@@ -51,10 +52,20 @@ export interface SessionOptions {
 /** Statuses that change together travel together; the delay is lost on no user. */
 const BATCH_DELAY_MS = 20;
 const DEFAULT_HEARTBEAT_MS = 5000;
+/** A manager answers each heartbeat: after so many unanswered ones it doesn't hear this node, or isn't heard. */
+const SILENT_HEARTBEATS = 3;
 /** A manager that can't be reached, or has no leader to ask, is given up for the next one after this. */
 const WELCOME_TIMEOUT_MS = 5000;
 /** A manager ends the session as soon as it hears that the node leaves. */
 const LEAVE_TIMEOUT_MS = 2000;
+
+interface Connection {
+  readonly client: DispatcherClient;
+  readonly call: SessionCall;
+  readonly silence: Silence;
+  readonly onWelcome: () => void;
+  readonly ended: AbortSignal;
+}
 
 type SessionCall = ClientDuplexStream<SessionRequest, SessionResponse>;
 
@@ -106,18 +117,36 @@ export class Session {
     if (endpoint === undefined) return new GantryError('UNAVAILABLE', 'no manager of the cluster is known');
     const client = connectClient(DispatcherClient, endpoint.address, endpoint.credentials);
     const ended = new AbortController();
+    const silence = new Silence(WELCOME_TIMEOUT_MS);
     const call = client.session();
     const cancel = () => call.cancel();
-    const giveUp = setTimeout(cancel, WELCOME_TIMEOUT_MS);
     signal.addEventListener('abort', cancel, { once: true });
+    try {
+      const reading = this.#read({ client, call, silence, onWelcome, ended: ended.signal }, signal);
+      // Not only the call's own end: one that hangs would keep the node from its managers for ever.
+      return await Promise.race([reading, silence.fallen]);
+    } finally {
+      this.#current = undefined;
+      silence.stop();
+      ended.abort();
+      signal.removeEventListener('abort', cancel);
+      call.cancel();
+      client.close();
+    }
+  }
+
+  /** What the manager says, until it says no more; resolves to why. */
+  async #read({ client, call, silence, onWelcome, ended }: Connection, signal: AbortSignal): Promise<GantryError> {
     try {
       await this.#hello(call);
       for await (const { message } of call as AsyncIterable<SessionResponse>) {
+        if (ended.aborted) break;
+        silence.broken();
         if (message?.$case === 'welcome') {
-          clearTimeout(giveUp);
           onWelcome();
-          this.#current = { call, ended: ended.signal };
-          this.#begin(call, message.value, ended.signal);
+          this.#current = { call, ended };
+          silence.allow(SILENT_HEARTBEATS * periodOf(message.value));
+          this.#begin(call, message.value, ended);
         } else if (message?.$case === 'membership') this.#options.onMembership(message.value);
         else if (message?.$case === 'assignments') this.#options.applier.receive(message.value);
         else if (message?.$case === 'openStream') this.#openTunnel(client, message.value, signal);
@@ -125,12 +154,6 @@ export class Session {
       return new GantryError('UNAVAILABLE', 'the manager ended the session');
     } catch (error) {
       return fromServiceError(error);
-    } finally {
-      clearTimeout(giveUp);
-      this.#current = undefined;
-      ended.abort();
-      signal.removeEventListener('abort', cancel);
-      client.close();
     }
   }
 
@@ -140,11 +163,11 @@ export class Session {
   }
 
   /** The manager knows this node now: everything goes to it that it may have missed, and from now on what changes. */
-  #begin(call: SessionCall, { heartbeatPeriodMs, sessionId }: SessionWelcome, ended: AbortSignal): void {
+  #begin(call: SessionCall, welcome: SessionWelcome, ended: AbortSignal): void {
     this.#state = { connected: true };
-    this.#options.logger.info({ sessionId }, 'session with the manager begins');
+    this.#options.logger.info({ sessionId: welcome.sessionId }, 'session with the manager begins');
     this.#options.applier.beginSession((version) => void write(call, { $case: 'applied', value: { version } }));
-    void this.#heartbeats(call, heartbeatPeriodMs || DEFAULT_HEARTBEAT_MS, ended);
+    void this.#heartbeats(call, periodOf(welcome), ended);
     this.#reportStatuses(call, ended);
   }
 
@@ -192,6 +215,10 @@ export class Session {
 
 function write(call: SessionCall, message: SessionRequest['message']): Promise<boolean> {
   return send(call as unknown as ClientDuplexStream<SessionRequest, never>, { message });
+}
+
+function periodOf({ heartbeatPeriodMs }: SessionWelcome): number {
+  return heartbeatPeriodMs || DEFAULT_HEARTBEAT_MS;
 }
 
 /** The one that shows by itself when its manager is there again. */

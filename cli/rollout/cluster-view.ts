@@ -13,10 +13,17 @@ export class ClusterView implements Observed {
     this.usableNodes = usableNodes;
   }
 
-  apply({ object, removed }: WatchEvent): void {
-    if (object?.$case === 'service') set(this.services, object.value, removed);
+  apply({ object, removed, reset }: WatchEvent): void {
+    if (reset) this.#forget();
+    else if (object?.$case === 'service') set(this.services, object.value, removed);
     // A task that goes from the history has failed all the same.
     else if (object?.$case === 'task' && !(removed && hasFailed(object.value))) set(this.tasks, object.value, removed);
+  }
+
+  /** All but what has failed, and may have gone from the history since. */
+  #forget(): void {
+    this.services.clear();
+    for (const task of [...this.tasks.values()]) if (!hasFailed(task)) this.tasks.delete(task.id);
   }
 
   /** What has failed up to now is no verdict on services whose tasks aren't new. */

@@ -11,6 +11,7 @@ import {
   ServiceLogLine,
   StackDeployResponse,
   WatchEvent,
+  type WatchRequest,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { ImageInspectResponse } from '../../proto/generated/gantry/v1/engine.ts';
 import { NodeState, Service, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
@@ -68,14 +69,24 @@ function taskEvent(id: string, state: TaskState, error = ''): WatchEvent {
 }
 
 const SYNCED = WatchEvent.fromPartial({ synced: true });
+const RESET = WatchEvent.fromPartial({ reset: true });
+
+function synced(revision: number): WatchEvent {
+  return { ...SYNCED, revision };
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
 
 /** Sends the events and then stays open, as a watch does. */
 function watching(...events: WatchEvent[]) {
   return serverStreamMethod(async function* (_request: unknown, signal: AbortSignal) {
     yield* events;
-    await new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    await aborted(signal);
   });
 }
 
@@ -118,6 +129,47 @@ describe('stack deploy', () => {
       'shop_web: 1/1 running',
       '',
     ]);
+  });
+
+  it('goes on where it was when its manager goes away and another one answers', async () => {
+    const asked: number[] = [];
+    const watch = serverStreamMethod(async function* ({ fromRevision }: WatchRequest, signal: AbortSignal) {
+      asked.push(fromRevision);
+      if (asked.length === 1) {
+        yield* [RESET, serviceEvent(), synced(7), { ...taskEvent('t1', TaskState.PREPARING), revision: 8 }];
+        throw new GantryError('UNAVAILABLE', 'this manager does not lead any more');
+      }
+      if (asked.length === 2) throw new GantryError('UNAVAILABLE', 'nobody leads');
+      yield* [{ ...taskEvent('t1', TaskState.RUNNING), revision: 9 }, synced(9)];
+      await aborted(signal);
+    });
+    const { exitCode, stdout, stderr } = await gantry({ ...ALL, watch }, DEPLOY);
+    expect({ exitCode, stderr, asked }).toEqual({ exitCode: 0, stderr: '', asked: [0, 8, 8] });
+    expect(stdout).toContain('watch: interrupted, trying again: nobody leads\nshop_web: 1/1 running\n');
+  });
+
+  it('forgets what it was told when its manager cannot go on from there', async () => {
+    let asked = 0;
+    const watch = serverStreamMethod(async function* (_request: WatchRequest, signal: AbortSignal) {
+      asked += 1;
+      yield* [RESET, serviceEvent(), taskEvent(`t${asked}`, asked === 1 ? TaskState.STARTING : TaskState.RUNNING)];
+      if (asked === 1) yield* [synced(7), taskEvent('t1', TaskState.STARTING)];
+      if (asked === 1) throw new GantryError('UNAVAILABLE', 'this manager does not lead any more');
+      yield synced(9);
+      await aborted(signal);
+    });
+    const { exitCode, stdout } = await gantry({ ...ALL, watch }, DEPLOY);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('shop_web: 1/1 running\n');
+  });
+
+  it('does not wait for a manager when there is none at the beginning', async () => {
+    const watch = serverStreamMethod<unknown, WatchEvent>(() => {
+      throw new GantryError('UNAVAILABLE', 'nobody leads');
+    });
+    const { exitCode, stderr } = await gantry({ ...ALL, watch }, DEPLOY);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('nobody leads');
   });
 
   it('prints nothing with --quiet, and does not wait with --detach', async () => {

@@ -1,9 +1,10 @@
 /** Waits until services are what was asked for, showing how far they are; fails with the reason when they can't be. */
-import { responses } from '../../proto/client.ts';
 import { type ControlClient, ObjectKind, type WatchEvent } from '../../proto/generated/gantry/v1/control.ts';
 import { NodeAvailability, NodeState, type Service } from '../../proto/generated/gantry/v1/types.ts';
 import type { Cli } from '../cli.ts';
+import { watchCluster } from '../cluster-watch.ts';
 import { ask } from '../connection.ts';
+import { failureText } from '../failure.ts';
 import { goDuration } from '../format/duration.ts';
 import { serviceName } from '../format/rows/service-row.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
@@ -69,10 +70,15 @@ class Rollout {
 
   async run(view: ClusterView): Promise<void> {
     const { stack = '', timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
-    const call = this.#control.watch({ kinds: [ObjectKind.SERVICE, ObjectKind.TASK], stack });
+    const over = new AbortController();
     const ending = Promise.withResolvers<Outcome>();
     const timeout = setTimeout(() => ending.resolve('timeout'), timeoutMs);
-    const watching = this.#follow(view, responses(call), () => ending.resolve('stable'));
+    const events = watchCluster(
+      this.#control,
+      { kinds: [ObjectKind.SERVICE, ObjectKind.TASK], stack },
+      { signal: over.signal, onLost: (error) => this.#lost(error) },
+    );
+    const watching = this.#follow(view, events, () => ending.resolve('stable'));
     try {
       const outcome = await Promise.race([watching, ending.promise]);
       if (outcome === 'timeout') throw await this.#timeoutFailure(view, timeoutMs);
@@ -80,24 +86,32 @@ class Rollout {
       clearTimeout(timeout);
       clearTimeout(this.#stable);
       this.#progress.end();
-      // Nobody waits for the watch any more; cancelling ends it with an error.
+      // Nobody waits for the watch any more; its end is an error.
       watching.catch(() => undefined);
-      call.cancel();
+      over.abort();
     }
   }
 
   /** Ends only by an error: the watch itself has no end. */
   async #follow(view: ClusterView, events: AsyncIterable<WatchEvent>, settled: () => void): Promise<never> {
     let synced = false;
+    let first = true;
     for await (const event of events) {
+      if (event.reset) synced = false;
       view.apply(event);
-      if (event.synced) {
-        synced = true;
-        view.ignoreFailuresOf(this.#unchanged(view));
-      }
-      if (synced) await this.#judge(view, event.synced, settled);
+      synced ||= event.synced;
+      if (!synced) continue;
+      if (first) view.ignoreFailuresOf(this.#unchanged(view));
+      await this.#judge(view, first, settled);
+      first = false;
     }
     throw new Error('the watch of the cluster ended');
+  }
+
+  /** What was so is unknown until the watch goes on. */
+  #lost(error: unknown): void {
+    clearTimeout(this.#stable);
+    this.#progress.show([{ name: 'watch', text: `interrupted, trying again: ${failureText(error)}` }]);
   }
 
   #services(view: ClusterView): Service[] {

@@ -1,5 +1,5 @@
 /** Campaigning and voting: sections 5.2 and 5.4.1 of the paper, 9.6 of the thesis. */
-import { type Message, NO_PEER, type VoteRequest, type VoteResponse } from './message.ts';
+import { type Message, NO_PEER, type PeerId, type VoteRequest, type VoteResponse } from './message.ts';
 import type { Raft } from './raft.ts';
 import { broadcastAppend } from './sending.ts';
 
@@ -17,7 +17,8 @@ export function handleTimeoutNow(raft: Raft): void {
 
 /** Not while a change of the configuration is committed and not applied: this node might ask the wrong ones. */
 function mayCampaign(raft: Raft): boolean {
-  return raft.role !== 'leader' && raft.promotable && !raft.log.hasUnapplied('config-change');
+  const { role, promotable, log } = raft;
+  return role !== 'leader' && promotable && !log.contains('config-change', log.applied, log.committed);
 }
 
 function askForPreVotes(raft: Raft): void {
@@ -35,7 +36,7 @@ function ask(raft: Raft, type: VoteRequest['type'], term: number, transfer: bool
   const request: VoteRequest = { type, lastIndex: raft.log.lastIndex(), lastTerm: raft.log.lastTerm(), transfer };
   for (const peer of raft.tracker.voters) {
     // Its own vote, too, counts only once it is on disk.
-    if (peer === raft.id) raft.sendAfterAppend(peer, { type: responseType(type), granted: true }, term);
+    if (peer === raft.id) answer(raft, peer, type, true, term);
     else raft.send(peer, request, term);
   }
 }
@@ -49,11 +50,11 @@ export function handleVoteRequest(raft: Raft, request: Message<VoteRequest>): vo
   const free = raft.vote === NO_PEER && raft.leader === NO_PEER;
   const canVote = raft.vote === from || free || (type === 'pre-vote-request' && term > raft.term);
   if (!canVote || !raft.log.isUpToDate(lastIndex, lastTerm)) {
-    raft.sendAfterAppend(from, { type: responseType(type), granted: false });
+    answer(raft, from, type, false, raft.term);
     return;
   }
   // In the term of the request: that of a pre-vote isn't this node's, and the asker would ignore an earlier one.
-  raft.sendAfterAppend(from, { type: responseType(type), granted: true }, term);
+  answer(raft, from, type, true, term);
   if (type === 'vote-request') {
     raft.electionElapsed = 0;
     raft.vote = from;
@@ -70,6 +71,31 @@ export function handleVoteResponse(raft: Raft, { from, type, granted }: Message<
     raft.becomeLeader();
     broadcastAppend(raft);
   }
+}
+
+/** Who asks in an earlier term is told no, so that it isn't left waiting: it may have been away while others campaigned. */
+export function rejectPreVote(raft: Raft, from: PeerId): void {
+  answer(raft, from, 'pre-vote-request', false, raft.term);
+}
+
+/**
+ * A voter that says no tells what it knows to be committed. That matters where it has been removed, has a longer log, and is
+ * needed for a majority only because the candidate doesn't know of the removal: nobody could ever be elected. What is
+ * committed is so in every term.
+ */
+export function learnCommit(raft: Raft, { granted, commitIndex, commitTerm }: VoteResponse): void {
+  const { log } = raft;
+  if (granted || commitIndex <= log.committed || !log.matches(commitIndex, commitTerm)) return;
+  if (!log.contains('config-change', log.committed, commitIndex)) return;
+  log.commitTo(commitIndex);
+  // It campaigns again when it has applied the change.
+  if (raft.role !== 'leader') raft.becomeFollower(raft.term, NO_PEER);
+}
+
+function answer(raft: Raft, to: PeerId, type: VoteRequest['type'], granted: boolean, term: number): void {
+  const { committed: commitIndex } = raft.log;
+  const commitTerm = raft.log.committedTerm();
+  raft.sendAfterAppend(to, { type: responseType(type), granted, commitIndex, commitTerm }, term);
 }
 
 function responseType(type: VoteRequest['type']): VoteResponse['type'] {

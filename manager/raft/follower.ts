@@ -1,5 +1,5 @@
 /** What a node does with what its leader sends: sections 5.3 and 7 of the paper. */
-import { restoreConfiguration, takesPart } from './membership.ts';
+import { restoreConfiguration } from './membership.ts';
 import { type Append, type Heartbeat, type InstallSnapshot, type Message, NO_PEER, type Snapshot } from './message.ts';
 import type { Raft } from './raft.ts';
 
@@ -36,10 +36,13 @@ export function forgetLeader(raft: Raft): void {
   if (raft.role === 'follower' && raft.config.readOnly === 'safe') raft.leader = NO_PEER;
 }
 
-/** False when this node has all of it anyway, or isn't meant to have it. */
+/**
+ * False when this node has all of it anyway. It need not take part in the snapshot's configuration: whoever is added after
+ * the last snapshot finds that in the entries that follow it.
+ */
 function restore(raft: Raft, snapshot: Snapshot): boolean {
-  const { index, term, configuration } = snapshot;
-  if (index <= raft.log.committed || !takesPart(configuration, raft.id)) return false;
+  const { index, term } = snapshot;
+  if (index <= raft.log.committed) return false;
   if (raft.log.matches(index, term)) {
     // The log has the entry: the snapshot only says that it is committed.
     raft.log.commitTo(index);

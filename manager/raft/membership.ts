@@ -1,7 +1,7 @@
 /** The configuration that a node goes by changes when it applies the entry, or the snapshot, that says so. */
 import { nextConfiguration } from './confchange/confchange.ts';
 import { checkInvariants } from './confchange/invariants.ts';
-import { type ConfigChange, type Configuration, NO_PEER, type PeerId, type Snapshot } from './message.ts';
+import { type ConfigChange, type Configuration, NO_PEER, type Snapshot } from './message.ts';
 import { propose } from './proposal.ts';
 import type { Raft } from './raft.ts';
 import { answerConfirmed } from './read-index.ts';
@@ -10,9 +10,15 @@ import { broadcastAppend, sendEntries } from './sending.ts';
 
 const LEAVE_JOINT: ConfigChange = { transition: 'auto', changes: [], context: new Uint8Array() };
 
-/** Throws a ConfigChangeError when the change can't be made, which the leader sees to when it is proposed. */
+/**
+ * Returns the configuration that goes with the state after the change. Throws a ConfigChangeError when the change can't
+ * be made, which the leader sees to when it is proposed.
+ */
 export function applyConfigChange(raft: Raft, change: ConfigChange): Configuration {
-  const configuration = nextConfiguration(raft.tracker.configuration, change);
+  const configuration = nextConfiguration(raft.appliedConfiguration, change);
+  raft.appliedConfiguration = configuration;
+  // A snapshot has come while the change was on its way to the state machine: this node goes by its configuration already.
+  if (raft.log.pendingSnapshot !== undefined) return configuration;
   raft.tracker.configure(configuration, raft.log.lastIndex());
   if (raft.role === 'leader') goOnLeading(raft);
   return configuration;
@@ -23,10 +29,6 @@ export function restoreConfiguration(raft: Raft, { index, configuration }: Snaps
   checkInvariants(configuration);
   raft.tracker.configure(configuration, index);
   raft.tracker.resetProgress(index);
-}
-
-export function takesPart({ voters, votersOutgoing, learners }: Configuration, id: PeerId): boolean {
-  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
 }
 
 /** Leaves the joint configuration by itself, where that was asked for, once nothing else is pending. */

@@ -128,6 +128,9 @@ export interface VoteRequest {
 export interface VoteResponse {
   readonly type: 'vote-response' | 'pre-vote-response';
   readonly granted: boolean;
+  /** What the voter knows to be committed: see learnCommit. */
+  readonly commitIndex: number;
+  readonly commitTerm: number;
 }
 
 export interface Heartbeat {

@@ -7,6 +7,7 @@ import { totalPayloadBytes } from './log/entry-size.ts';
 import { RaftLog } from './log/raft-log.ts';
 import {
   type Body,
+  type Configuration,
   type Entry,
   type HardState,
   type Message,
@@ -23,6 +24,8 @@ export class Raft {
   readonly config: Settings;
   readonly log: RaftLog;
   readonly tracker: Tracker;
+  /** Of the state machine; the tracker's is later while a snapshot is being installed. */
+  appliedConfiguration: Configuration;
   term: number;
   vote: PeerId;
   leader: PeerId = NO_PEER;
@@ -59,6 +62,7 @@ export class Raft {
     const { maxInflightMessages: maxMessages, maxInflightBytes: maxBytes } = this.config;
     this.tracker = new Tracker(config.id, { maxMessages, maxBytes });
     this.tracker.configure(configuration, this.log.lastIndex());
+    this.appliedConfiguration = configuration;
     this.term = hardState.term;
     this.vote = hardState.vote;
     this.#mayHaveLease = this.config.readOnly === 'lease' && hardState.term > 0;

@@ -7,6 +7,10 @@
  *    the configuration;
  * 4. advance: after that the next Ready may be taken.
  *
+ * A hard state without `mustSync` may be lost in a crash, but never while something that was persisted after it is kept: so
+ * whatever is synced takes the latest hard state with it. Else a node could forget that a change of the configuration is
+ * committed which it needs to know of before it campaigns.
+ *
  * `step`, `tick` and `propose` may come at any time, also while a Ready is being persisted. For each `install-snapshot`
  * that it sends, the driver owes a `reportSnapshot`: until then nothing else is sent to that peer. With asyncStorageWrites
  * the contract is that of storage-writes.ts.

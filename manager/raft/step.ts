@@ -1,5 +1,5 @@
 /** What happens with a message: first by its term, then by its kind and this node's role. */
-import { handleTimeoutNow, handleVoteRequest, handleVoteResponse } from './election.ts';
+import { handleTimeoutNow, handleVoteRequest, handleVoteResponse, learnCommit, rejectPreVote } from './election.ts';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.ts';
 import { type Message, NO_PEER } from './message.ts';
 import { handlePropose } from './proposal.ts';
@@ -14,6 +14,7 @@ export type StepResult = 'stepped' | 'dropped' | 'unknown-peer';
 export function step(raft: Raft, message: Message): StepResult {
   // Wishes belong to no term.
   if (message.type === 'propose') return handlePropose(raft, message) === 'dropped' ? 'dropped' : 'stepped';
+  if (message.type === 'vote-response' || message.type === 'pre-vote-response') learnCommit(raft, message);
   if (message.type === 'read-index') handleReadIndex(raft, message);
   else if (message.term < raft.term) answerEarlierTerm(raft, message);
   else if (message.term === raft.term || enterLaterTerm(raft, message)) dispatch(raft, message);
@@ -55,7 +56,7 @@ function answerEarlierTerm(raft: Raft, { type, from }: Message): void {
   if ((checkQuorum || preVote) && (type === 'heartbeat' || type === 'append')) {
     raft.sendAfterAppend(from, { type: 'append-accepted', index: 0 });
   } else if (type === 'pre-vote-request') {
-    raft.sendAfterAppend(from, { type: 'pre-vote-response', granted: false });
+    rejectPreVote(raft, from);
   }
 }
 

@@ -4,8 +4,10 @@
  * others. The driver owes:
  *
  * - appends are done in the order in which they came, and so are applies; the two don't wait for each other;
- * - an append is on disk before its responses are delivered, unless it has none;
- * - responses are delivered in their order, and none is lost.
+ * - an append is on disk before its responses are delivered; one without responses no later than the next one;
+ * - responses are delivered in their order, and none is lost;
+ * - a snapshot may overtake entries that wait to be applied: those that the state machine has with it are skipped, and so
+ *   are the changes of the configuration among them.
  *
  * Without the option the core uses the same responses by itself, in `advance`.
  */
@@ -77,6 +79,8 @@ function handleAppendDone(raft: Raft, { term, last, snapshot }: AppendDone): voi
   if (last !== undefined && term === raft.term) raft.log.stableTo(last.index, last.term);
   if (snapshot === undefined) return;
   raft.log.snapshotStable(snapshot.index);
+  if (snapshot.index < raft.log.applied) return;
+  raft.appliedConfiguration = snapshot.configuration;
   applied(raft, snapshot.index, []);
 }
 

@@ -1,11 +1,14 @@
 /** All kinds of objects, and the way between them and their form on the wire. */
 import { StoreObject } from '../../proto/generated/gantry/v1/store.ts';
+import { canonical } from './canonical.ts';
 import { type ClusterObject, clusterType } from './cluster.ts';
 import { type ConfigObject, configType } from './config.ts';
 import { type NetworkObject, networkType } from './network.ts';
 import { type NodeObject, nodeType } from './node.ts';
 import { type SecretObject, secretType } from './secret.ts';
 import { type ServiceObject, serviceType } from './service.ts';
+import type { SharedParts } from './shared-parts.ts';
+import { fromStoredTask, toStoredTask } from './stored-task.ts';
 import { type TaskObject, taskType } from './task.ts';
 
 export interface ObjectTypes {
@@ -52,6 +55,7 @@ export interface AnyQuery {
 }
 
 export function toWire(target: AnyObject): StoreObject {
+  if (target.kind === 'task') return { object: { $case: 'task', value: toStoredTask(target.object) } };
   // The union of kinds and that of wire cases are the same, which TypeScript can't see through the pair.
   return { object: { $case: target.kind, value: target.object } as StoreObject['object'] };
 }
@@ -62,17 +66,16 @@ export function tombstone(kind: ObjectKind, object: Pick<AnyObject['object'], 'i
   return StoreObject.fromPartial({ object: { $case: kind, value: { id, meta } } });
 }
 
-/** Undefined for an empty object, or one of a kind that this version doesn't know. */
-export function fromWire(wire: StoreObject | undefined): AnyObject | undefined {
+/**
+ * The object in its canonical form; of it only itself can still be changed. Undefined for an empty one, or one of a
+ * kind that this version doesn't know. Works on the message itself.
+ */
+export function fromWire(wire: StoreObject | undefined, shared: SharedParts): AnyObject | undefined {
   const object = wire?.object;
   if (object === undefined) return undefined;
+  if (object.$case === 'task') return { kind: 'task', object: fromStoredTask(object.value, shared) };
   const complete = OBJECT_TYPES[object.$case].complete as (raw: unknown) => AnyObject['object'];
-  return { kind: object.$case, object: complete(object.value) } as AnyObject;
-}
-
-/** Makes an object and all in it unchangeable; bytes excepted, which can't be frozen. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
-  for (const member of Object.values(value)) deepFreeze(member);
-  return Object.freeze(value);
+  const completed = complete(object.value);
+  canonical(completed);
+  return { kind: object.$case, object: completed } as AnyObject;
 }

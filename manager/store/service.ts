@@ -19,7 +19,7 @@ export interface ServiceObject extends Readonly<Omit<Service, 'meta' | 'spec'>> 
   readonly spec: CompleteServiceSpec;
 }
 
-export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses'> = {
+export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses' | 'awaits'> = {
   complete: (raw) => ({
     ...raw,
     meta: completeMeta(raw.meta),
@@ -30,11 +30,18 @@ export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses'> =
   indexes: {
     stack: (service) => stackKeys(service.spec.annotations.labels),
     uses: (service) => usedIds(service.spec.task),
+    awaits: awaitedServices,
   },
 };
 
 export function serviceName(service: ServiceObject): string {
   return service.spec.annotations.name;
+}
+
+/** Names of the services that this one waits for before it starts. */
+function awaitedServices(service: ServiceObject): readonly string[] {
+  if (service.dependenciesMet || service.pendingDelete) return [];
+  return service.spec.dependencies.map((dependency) => dependency.service);
 }
 
 export function completeTaskSpec(spec: TaskSpec | undefined): CompleteTaskSpec {
@@ -53,11 +60,18 @@ export function completeServiceSpec(spec: ServiceSpec | undefined): CompleteServ
   };
 }
 
+/** Of specs that can't change any more: many tasks have the same. */
+const usedBySpec = new WeakMap<CompleteTaskSpec, readonly string[]>();
+
 /** Ids of the networks, secrets and configs that a task of this spec needs. */
 export function usedIds(spec: CompleteTaskSpec): readonly string[] {
-  return [
+  const known = usedBySpec.get(spec);
+  if (known !== undefined) return known;
+  const used = [
     ...spec.networks.map((network) => network.target),
     ...spec.container.secrets.map((secret) => secret.id),
     ...spec.container.configs.map((config) => config.id),
   ];
+  if (Object.isFrozen(spec)) usedBySpec.set(spec, used);
+  return used;
 }

@@ -5,14 +5,12 @@
  * more the whole transaction changes nothing. Every node decides that alike, from the entry and the state alone.
  */
 import type { Logger } from 'pino';
-import {
-  type StoreAction,
-  StoreActionKind,
-  StoreSnapshot,
-  StoreTransaction,
-} from '../../proto/generated/gantry/v1/store.ts';
+import { type StoreAction, StoreActionKind, StoreTransaction } from '../../proto/generated/gantry/v1/store.ts';
 import type { StateMachine } from '../replication/replicated-log.ts';
-import { type AnyObject, deepFreeze, fromWire, OBJECT_KINDS, type ObjectKind, toWire } from './objects.ts';
+import { DEFAULT_HISTORY_LIMITS, History, type HistoryLimits } from './history.ts';
+import { type AnyObject, fromWire } from './objects.ts';
+import { SharedParts } from './shared-parts.ts';
+import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import { checkStateFormat, OLDEST_STATE_FORMAT } from './state-format.ts';
 import { type ReadTransaction, Tables } from './tables.ts';
 import { type Change, type StoreEvent, Watch, type WatchFilter } from './watch.ts';
@@ -24,10 +22,13 @@ export class StoreState implements StateMachine {
   readonly #logger: Logger;
   readonly #watches = new Set<Watch>();
   readonly #rejections = new Map<number, string>();
+  readonly #shared = new SharedParts();
+  readonly #history: History;
   #tables = new Tables();
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, historyLimits: HistoryLimits = DEFAULT_HISTORY_LIMITS) {
     this.#logger = logger;
+    this.#history = new History(historyLimits);
   }
 
   /** The state as committed. Valid until the caller awaits. */
@@ -46,6 +47,7 @@ export class StoreState implements StateMachine {
       if (kind === 'cluster') checkStateFormat(`from entry ${index} on the cluster's state has`, object.stateFormat);
     }
     this.#tables.keep();
+    this.#history.add(index, outcome, data.byteLength);
     for (const watch of this.#watches) watch.publish(outcome);
   }
 
@@ -54,28 +56,24 @@ export class StoreState implements StateMachine {
     return this.#rejections.get(index);
   }
 
-  async snapshot(): Promise<Uint8Array> {
-    const objects = OBJECT_KINDS.flatMap((kind) => this.#ofKind(kind).map(toWire));
+  snapshot(): Promise<Uint8Array> {
     const [cluster] = this.#tables.find('cluster', { by: 'all' });
-    return StoreSnapshot.encode({ formatVersion: cluster?.stateFormat ?? OLDEST_STATE_FORMAT, objects }).finish();
+    return encodeSnapshot(cluster?.stateFormat ?? OLDEST_STATE_FORMAT, this.#tables.cut());
   }
 
   async restore(index: number, data: Uint8Array): Promise<void> {
-    const snapshot = StoreSnapshot.decode(data);
-    checkStateFormat(`restore the store at index ${index}: snapshot`, snapshot.formatVersion);
-    const tables = new Tables();
-    for (const wire of snapshot.objects) {
-      const target = fromWire(wire);
-      if (target !== undefined) tables.put(target.kind, deepFreeze(target.object));
-    }
-    tables.keep();
-    this.#tables = tables;
+    this.#tables = await decodeSnapshot(index, data, this.#shared);
+    this.#history.begin(index);
     for (const watch of this.#watches) watch.lose();
   }
 
   watch(filter: WatchFilter): Watch {
     const watch = new Watch(filter, (closed) => this.#watches.delete(closed));
     this.#watches.add(watch);
+    if (filter.fromRevision === undefined) return watch;
+    const missed = this.#history.after(filter.fromRevision);
+    if (missed === undefined) watch.lose();
+    else watch.publish(missed);
     return watch;
   }
 
@@ -112,7 +110,7 @@ export class StoreState implements StateMachine {
   }
 
   #applyAction(index: number, action: StoreAction | undefined): StoreEvent | string {
-    const target = fromWire(action?.target);
+    const target = fromWire(action?.target, this.#shared);
     if (action === undefined || target === undefined) return 'the entry is no transaction that this version knows';
     const { kind } = target;
     const existing = this.#tables.get(kind, target.object.id);
@@ -122,24 +120,18 @@ export class StoreState implements StateMachine {
     if (action.kind === StoreActionKind.REMOVE) {
       const removed = this.#tables.remove(kind, target.object.id);
       if (removed === undefined) return `${kind} ${target.object.id} does not exist`;
-      return { kind, change: 'remove', object: removed, previous: removed } as StoreEvent;
+      return { revision: index, kind, change: 'remove', object: removed, previous: removed } as StoreEvent;
     }
     const createdVersion = existing?.meta.createdVersion ?? index;
-    const object = deepFreeze({ ...target.object, meta: { ...target.object.meta, version: index, createdVersion } });
+    const meta = Object.freeze({ ...target.object.meta, version: index, createdVersion });
+    const object = Object.freeze({ ...target.object, id: existing?.id ?? target.object.id, meta });
     const previous = this.#tables.put(kind, object as never);
     const change: Change = previous === undefined ? 'create' : 'update';
-    return { kind, change, object, previous } as StoreEvent;
+    return { revision: index, kind, change, object, previous } as StoreEvent;
   }
 
   #hasUniqueName(target: AnyObject): boolean {
     return this.#tables.hasUniqueName(target.kind, target.object as never);
-  }
-
-  #ofKind(kind: ObjectKind): AnyObject[] {
-    const objects = this.#tables.find(kind, { by: 'all' });
-    // By id, so that equal states make equal snapshots.
-    objects.sort((a, b) => (a.id < b.id ? -1 : 1));
-    return objects.map((object) => ({ kind, object }) as AnyObject);
   }
 
   #reject(index: number, reason: string): void {

@@ -127,6 +127,49 @@ describe('Store', () => {
     expect(store.view((tx) => tx.get('network', 'a')?.subnet)).toBe('10.0.0.0/24');
   });
 
+  it('lets an object take the place of one of the same id', async () => {
+    const { store } = open();
+    await store.update((tx) => tx.create('network', network('a', 'front')));
+    await store.update((tx) => {
+      tx.remove('network', 'a');
+      const made = tx.create('network', network('a', 'back'));
+      tx.update('network', { ...made, subnet: '10.0.0.0/24' });
+    });
+    const [found] = store.view((tx) => tx.find('network', { by: 'name', value: 'back' }));
+    expect(found).toMatchObject({ id: 'a', subnet: '10.0.0.0/24', meta: { version: 2, createdVersion: 2 } });
+    await store.update((tx) => {
+      tx.remove('network', 'a');
+      tx.create('network', network('a', 'front'));
+      tx.remove('network', 'a');
+    });
+    expect(store.view((tx) => tx.find('network', { by: 'all' }))).toEqual([]);
+  });
+
+  it('takes back what an update that throws did to changes of its neighbours', async () => {
+    const { store } = open();
+    const good = store.update((tx) => tx.create('network', network('a', 'front')));
+    const bad = store.update((tx) => {
+      const seen = tx.get('network', 'a');
+      if (seen !== undefined) tx.update('network', { ...seen, subnet: 'bad' });
+      tx.remove('network', 'a');
+      throw new Error('changed my mind');
+    });
+    await expect(bad).rejects.toThrow('changed my mind');
+    await good;
+    expect(store.view((tx) => tx.get('network', 'a'))).toMatchObject({ subnet: '', spec: { driver: 'bridge' } });
+  });
+
+  it('begins another entry when one has grown large', async () => {
+    const { store, entries } = open();
+    const many = (from: number) =>
+      store.update((tx) => {
+        for (let id = from; id < from + 1000; id += 1) tx.create('network', network(`${id}`, `n${id}`));
+      });
+    await Promise.all([many(0), many(1000), many(2000)]);
+    expect(entries).toHaveLength(3);
+    expect(store.view((tx) => tx.find('network', { by: 'all' }))).toHaveLength(3000);
+  });
+
   it('tries again when another leader was faster, and then sees its change', async () => {
     const { store, log } = open();
     await store.update((tx) => tx.create('network', network('a', 'front')));
@@ -208,6 +251,38 @@ describe('StoreState', () => {
     const { state } = open();
     const data = StoreSnapshot.encode({ formatVersion: 99, objects: [] }).finish();
     await expect(state.restore(1, data)).rejects.toThrow('snapshot format 99');
+  });
+
+  it('keeps its state when a snapshot is damaged, or has what it does not know', async () => {
+    const { store, state } = open();
+    await store.update((tx) => tx.create('network', network('a', 'front')));
+    const data = await state.snapshot();
+    await expect(state.restore(2, data.subarray(0, -1))).rejects.toMatchObject({ code: 'CORRUPT' });
+    const unknown = StoreSnapshot.encode({ formatVersion: 1, objects: [{ object: undefined }] }).finish();
+    await expect(state.restore(2, unknown)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    await expect(state.restore(2, new Uint8Array())).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    expect(store.view((tx) => tx.get('network', 'a'))).toBeDefined();
+  });
+
+  it('gives others their turn while a snapshot is made, and while one is read', async () => {
+    const { store, state } = open();
+    await store.update((tx) => {
+      for (let id = 0; id < 5000; id += 1) tx.create('network', network(`${id}`, `n${id}`));
+    });
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      counting = setImmediate(count);
+    };
+    let counting = setImmediate(count);
+    const data = await state.snapshot();
+    const whileMade = turns;
+    const reading = state.restore(2, data);
+    expect(store.view((tx) => tx.find('network', { by: 'all' }))).toHaveLength(5000);
+    await reading;
+    clearImmediate(counting);
+    expect(whileMade).toBeGreaterThan(3);
+    expect(turns - whileMade).toBeGreaterThan(3);
   });
 
   it('keeps objects from being changed', async () => {

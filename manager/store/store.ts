@@ -6,7 +6,7 @@
  * happen one after another; an entry can only be refused when another leader came in between.
  */
 import { GantryError } from '../../proto/errors.ts';
-import { StoreTransaction } from '../../proto/generated/gantry/v1/store.ts';
+import { type StoreAction, StoreTransaction } from '../../proto/generated/gantry/v1/store.ts';
 import type { Clock } from '../clock.ts';
 import type { ReplicatedLog } from '../replication/replicated-log.ts';
 import type { ClusterObject } from './cluster.ts';
@@ -20,6 +20,8 @@ import type { Watch, WatchFilter } from './watch.ts';
 const MAX_ATTEMPTS = 5;
 /** Updates in one log entry: bounds its size, and how long the first waits for the last. */
 const MAX_GROUP = 256;
+/** An entry that changes as many objects as this takes no more updates. */
+const MAX_OBJECTS = 1000;
 
 interface PendingUpdate {
   attempts: number;
@@ -96,16 +98,24 @@ export class Store {
     return { index, term, cluster, data: await this.#state.snapshot() };
   }
 
-  /** Events from now on; what was before, `view` shows when called without an await in between. */
+  /** Index of the last log entry that is in what `view` shows. The same on every manager. */
+  get revision(): number {
+    return this.#log.appliedIndex;
+  }
+
+  /** Events from now on, or from a revision; what was before, `view` shows when called without an await in between. */
   watch(filter: WatchFilter): Watch {
-    return this.#state.watch(filter);
+    const watch = this.#state.watch(filter);
+    // Of another history than this one: that of a cluster which was restored from a backup since.
+    if ((filter.fromRevision ?? 0) > this.revision) watch.lose();
+    return watch;
   }
 
   async #commitAll(): Promise<void> {
     while (this.#pending.length > 0) {
-      const group = this.#pending.splice(0, MAX_GROUP);
+      const { group, actions } = this.#takeGroup();
       try {
-        await this.#commit(group);
+        await this.#commit(group, actions);
       } catch (error) {
         for (const update of group) update.fail(error);
       }
@@ -113,17 +123,26 @@ export class Store {
     this.#committing = false;
   }
 
-  async #commit(group: readonly PendingUpdate[]): Promise<void> {
-    const actions = this.#state.tentatively((tables) => {
+  /** Runs as many of the pending updates as go into one entry. */
+  #takeGroup(): { readonly group: readonly PendingUpdate[]; readonly actions: StoreAction[] } {
+    return this.#state.tentatively((tables) => {
       const batch = new TransactionBatch(tables, this.#clock.now());
-      for (const update of group) update.run(batch);
-      return batch.actions;
+      let taken = 0;
+      for (const update of this.#pending.slice(0, MAX_GROUP)) {
+        if (batch.size >= MAX_OBJECTS) break;
+        update.run(batch);
+        taken += 1;
+      }
+      return { group: this.#pending.splice(0, taken), actions: batch.actions };
     });
+  }
+
+  async #commit(group: readonly PendingUpdate[], actions: StoreAction[]): Promise<void> {
     if (actions.length === 0) {
       for (const update of group) update.settle();
       return;
     }
-    const index = await this.#log.propose(StoreTransaction.encode({ actions: [...actions] }).finish());
+    const index = await this.#log.propose(StoreTransaction.encode({ actions }).finish());
     const rejection = this.#state.rejection(index);
     if (rejection === undefined) for (const update of group) update.settle();
     else this.#tryAgain(group, rejection);

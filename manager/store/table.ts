@@ -1,5 +1,6 @@
 /** Objects of one kind, by id, by name and by index. */
 import type { Stored } from './object-type.ts';
+import { SortedObjects } from './sorted-objects.ts';
 
 export interface TableShape<T> {
   nameOf(object: T): string | undefined;
@@ -9,6 +10,7 @@ export interface TableShape<T> {
 export class Table<T extends Stored> {
   readonly #shape: TableShape<T>;
   readonly #objects = new Map<string, T>();
+  readonly #sorted = new SortedObjects<T>();
   readonly #names = new Map<string, Set<string>>();
   readonly #indexes: ReadonlyMap<string, Map<string, Set<string>>>;
 
@@ -21,8 +23,9 @@ export class Table<T extends Stored> {
     return this.#objects.get(id);
   }
 
+  /** By id. */
   all(): T[] {
-    return [...this.#objects.values()];
+    return this.#sorted.all();
   }
 
   byName(name: string): T[] {
@@ -32,7 +35,7 @@ export class Table<T extends Stored> {
   byIdPrefix(prefix: string): T[] {
     const exact = this.#objects.get(prefix);
     if (exact !== undefined) return [exact];
-    return this.all().filter((object) => object.id.startsWith(prefix));
+    return this.#sorted.startingWith(prefix);
   }
 
   byIndex(index: string, key: string): T[] {
@@ -49,13 +52,10 @@ export class Table<T extends Stored> {
 
   /** Returns what was there before. */
   put(object: T): T | undefined {
-    const previous = this.delete(object.id);
+    const previous = this.#objects.get(object.id);
     this.#objects.set(object.id, object);
-    const name = this.#shape.nameOf(object);
-    if (name !== undefined) add(this.#names, name, object.id);
-    for (const [index, keys] of this.#indexes) {
-      for (const key of this.#shape.indexes[index]?.(object) ?? []) add(keys, key, object.id);
-    }
+    this.#sorted.set(object);
+    this.#reindex(object.id, previous, object);
     return previous;
   }
 
@@ -63,15 +63,25 @@ export class Table<T extends Stored> {
     const object = this.#objects.get(id);
     if (object === undefined) return undefined;
     this.#objects.delete(id);
-    const name = this.#shape.nameOf(object);
-    if (name !== undefined) drop(this.#names, name, id);
-    for (const [index, keys] of this.#indexes) {
-      for (const key of this.#shape.indexes[index]?.(object) ?? []) drop(keys, key, id);
-    }
+    this.#sorted.delete(id);
+    this.#reindex(id, object, undefined);
     return object;
   }
 
-  #resolve(ids: ReadonlySet<string> | undefined): T[] {
+  #reindex(id: string, before: T | undefined, after: T | undefined): void {
+    move(this.#names, id, before && this.#namesOf(before), after && this.#namesOf(after));
+    for (const [index, ids] of this.#indexes) {
+      const keysOf = this.#shape.indexes[index];
+      move(ids, id, before && keysOf?.(before), after && keysOf?.(after));
+    }
+  }
+
+  #namesOf(object: T): readonly string[] {
+    const name = this.#shape.nameOf(object);
+    return name === undefined ? [] : [name];
+  }
+
+  #resolve(ids: Iterable<string> | undefined): T[] {
     const found: T[] = [];
     for (const id of ids ?? []) {
       const object = this.#objects.get(id);
@@ -79,6 +89,18 @@ export class Table<T extends Stored> {
     }
     return found;
   }
+}
+
+/** Takes the id from under the keys that it had to those that it has: most changes of an object change none of them. */
+function move(
+  index: Map<string, Set<string>>,
+  id: string,
+  before: readonly string[] = [],
+  after: readonly string[] = [],
+): void {
+  if (before === after) return;
+  for (const key of before) if (!after.includes(key)) drop(index, key, id);
+  for (const key of after) if (!before.includes(key)) add(index, key, id);
 }
 
 function add(keys: Map<string, Set<string>>, key: string, id: string): void {

@@ -13,9 +13,14 @@ import { Table, type TableShape } from './table.ts';
 /** What a reader sees: one state, as long as it doesn't await. */
 export interface ReadTransaction {
   get<K extends ObjectKind>(kind: K, id: string): ObjectTypes[K] | undefined;
-  /** In no particular order. */
+  /** `all` and `idPrefix`: by id; others in no particular order. */
   find<K extends ObjectKind>(kind: K, query: Query<K>): ObjectTypes[K][];
 }
+
+/** The objects of one kind at one moment; what is stored later doesn't show in it. */
+export type CutOfKind = {
+  [K in ObjectKind]: { readonly kind: K; readonly objects: readonly ObjectTypes[K][] };
+}[ObjectKind];
 
 /** A point in the history of changes that `Tables.undoTo` returns to. */
 export type UndoMark = number;
@@ -47,6 +52,16 @@ export class Tables implements ReadTransaction {
       default:
         return table.byIndex(by, value);
     }
+  }
+
+  /** All there is, as it is now: kinds in the order of references, objects by their ids. */
+  cut(): readonly CutOfKind[] {
+    return OBJECT_KINDS.map((kind) => ({ kind, objects: this.#table(kind).all() }) as CutOfKind);
+  }
+
+  /** As `put`, but not to be taken back. */
+  load<K extends ObjectKind>(kind: K, object: ObjectTypes[K]): void {
+    this.#table(kind).put(object);
   }
 
   put<K extends ObjectKind>(kind: K, object: ObjectTypes[K]): ObjectTypes[K] | undefined {

@@ -1,5 +1,6 @@
 /** One container's worth of a service, on one node: made once, moves forward, is replaced and never revived. */
 import { type Meta, type Task, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import { canonical } from './canonical.ts';
 import { completeMeta, type ObjectType, STACK_LABEL, stackKeys } from './object-type.ts';
 import { type CompleteTaskSpec, completeTaskSpec, usedIds } from './service.ts';
 
@@ -9,7 +10,7 @@ export interface TaskObject extends Readonly<Omit<Task, 'meta' | 'spec' | 'statu
   readonly status: TaskStatus;
 }
 
-export const NO_TASK_STATUS: TaskStatus = {
+export const NO_TASK_STATUS: TaskStatus = canonical({
   state: TaskState.NEW,
   timestampMs: 0,
   message: '',
@@ -19,9 +20,9 @@ export const NO_TASK_STATUS: TaskStatus = {
   exitCode: 0,
   oomKilled: false,
   addresses: [],
-};
+});
 
-export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'slot' | 'stack' | 'uses'> = {
+export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'stack' | 'uses'> = {
   complete: (raw) => ({
     ...raw,
     meta: completeMeta(raw.meta),
@@ -32,7 +33,6 @@ export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'slot' 
   indexes: {
     service: (task) => [task.serviceId],
     node: (task) => (task.nodeId === '' ? [] : [task.nodeId]),
-    slot: (task) => [slotKey(task)],
     stack: (task) => stackKeys(task.serviceLabels),
     uses: (task) => usedIds(task.spec),
   },

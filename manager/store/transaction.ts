@@ -14,33 +14,47 @@ export interface WriteTransaction extends ReadTransaction {
   /** `object`: a changed copy of what this transaction read. Throws ALREADY_EXISTS when it takes another's name. */
   update<K extends ObjectKind>(kind: K, object: ObjectTypes[K]): ObjectTypes[K];
   remove(kind: ObjectKind, id: string): void;
+  /** How many objects are changed so far, also by updates that go into the same log entry. */
+  readonly size: number;
 }
 
-/** The actions of several updates that are proposed together; later ones see what earlier ones did. */
+/** All that a batch does to the object of one id. */
+type Net =
+  | { readonly change: 'update' | 'remove'; readonly object: AnyObject }
+  /** `removed`: one of the same id that had to go first. */
+  | { readonly change: 'create'; readonly object: AnyObject; readonly removed: AnyObject | undefined };
+
+/** The changes of several updates that are proposed together; later ones see what earlier ones did. */
 export class TransactionBatch implements WriteTransaction {
   readonly #tables: Tables;
   readonly #now: number;
-  /** By kind and id: each object is changed by one action at most, so that its base version can be checked. */
-  #actions = new Map<string, StoreAction>();
+  /** By kind and id. */
+  readonly #nets = new Map<string, Net>();
+  /** What the running update took the place of. */
+  #replaced: { readonly key: string; readonly net: Net | undefined }[] = [];
 
   constructor(tables: Tables, nowMs: number) {
     this.#tables = tables;
     this.#now = nowMs;
   }
 
-  get actions(): readonly StoreAction[] {
-    return [...this.#actions.values()];
+  get size(): number {
+    return this.#nets.size;
+  }
+
+  get actions(): StoreAction[] {
+    return [...this.#nets.values()].flatMap(actionsOf);
   }
 
   /** Runs one update; what it did is taken back when it throws. */
   run<R>(change: (tx: WriteTransaction) => R): R {
     const mark: UndoMark = this.#tables.mark();
-    const actions = new Map(this.#actions);
+    this.#replaced = [];
     try {
       return change(this);
     } catch (error) {
       this.#tables.undoTo(mark);
-      this.#actions = actions;
+      for (const { key, net } of this.#replaced.reverse()) this.#restore(key, net);
       throw error;
     }
   }
@@ -59,7 +73,9 @@ export class TransactionBatch implements WriteTransaction {
     if (this.#tables.get(kind, created.id) !== undefined) {
       throw new GantryError('ALREADY_EXISTS', `create ${kind} ${created.id}: the id exists`);
     }
-    this.#put(StoreActionKind.CREATE, kind, created);
+    const before = this.#nets.get(keyOf(kind, created.id));
+    const removed = before?.change === 'remove' ? before.object : undefined;
+    this.#put(kind, created, { change: 'create', object: { kind, object: created } as AnyObject, removed });
     return created;
   }
 
@@ -73,29 +89,57 @@ export class TransactionBatch implements WriteTransaction {
       ...object,
       meta: { ...current.meta, updatedAtMs: this.#now },
     };
-    const created = this.#actions.get(`${kind} ${object.id}`)?.kind === StoreActionKind.CREATE;
-    this.#put(created ? StoreActionKind.CREATE : StoreActionKind.UPDATE, kind, updated);
+    const target = { kind, object: updated } as AnyObject;
+    const before = this.#nets.get(keyOf(kind, object.id));
+    const net: Net = before?.change === 'create' ? { ...before, object: target } : { change: 'update', object: target };
+    this.#put(kind, updated, net);
     return updated;
   }
 
   remove(kind: ObjectKind, id: string): void {
-    const removed = this.#tables.remove(kind, id);
-    if (removed === undefined) return;
-    const key = `${kind} ${id}`;
-    const created = this.#actions.get(key)?.kind === StoreActionKind.CREATE;
-    this.#actions.delete(key);
-    if (created) return;
-    const target = tombstone(kind, removed);
-    this.#actions.set(key, { kind: StoreActionKind.REMOVE, target });
+    const object = this.#tables.remove(kind, id);
+    if (object === undefined) return;
+    const before = this.#nets.get(keyOf(kind, id));
+    // One that nobody else has seen leaves nothing behind.
+    const removed = before?.change === 'create' ? before.removed : ({ kind, object } as AnyObject);
+    this.#set(keyOf(kind, id), removed && { change: 'remove', object: removed });
   }
 
-  #put<K extends ObjectKind>(action: StoreActionKind, kind: K, object: ObjectTypes[K]): void {
+  #put<K extends ObjectKind>(kind: K, object: ObjectTypes[K], net: Net): void {
     if (!this.#tables.hasUniqueName(kind, object)) {
       throw new GantryError('ALREADY_EXISTS', `${kind} "${nameIn(object)}" already exists`);
     }
     this.#tables.put(kind, object);
-    this.#actions.set(`${kind} ${object.id}`, { kind: action, target: toWire({ kind, object } as AnyObject) });
+    this.#set(keyOf(kind, object.id), net);
   }
+
+  #set(key: string, net: Net | undefined): void {
+    this.#replaced.push({ key, net: this.#nets.get(key) });
+    this.#restore(key, net);
+  }
+
+  #restore(key: string, net: Net | undefined): void {
+    if (net === undefined) this.#nets.delete(key);
+    else this.#nets.set(key, net);
+  }
+}
+
+function actionsOf(net: Net): StoreAction[] {
+  const { kind, object } = net.object;
+  switch (net.change) {
+    case 'remove':
+      return [{ kind: StoreActionKind.REMOVE, target: tombstone(kind, object) }];
+    case 'update':
+      return [{ kind: StoreActionKind.UPDATE, target: toWire(net.object) }];
+    case 'create': {
+      const first = net.removed === undefined ? [] : actionsOf({ change: 'remove', object: net.removed });
+      return [...first, { kind: StoreActionKind.CREATE, target: toWire(net.object) }];
+    }
+  }
+}
+
+function keyOf(kind: ObjectKind, id: string): string {
+  return `${kind} ${id}`;
 }
 
 function nameIn(object: ObjectTypes[ObjectKind]): string {

@@ -3,9 +3,13 @@ import type { ObjectKind, ObjectTypes } from './objects.ts';
 
 export type Change = 'create' | 'update' | 'remove';
 
-/** `object` of a removed one is as it was last; `previous` is undefined for a new one. */
+/**
+ * `object` of a removed one is as it was last; `previous` is undefined for a new one. `revision`: index of the log entry
+ * that made the change; what one entry changed is told together.
+ */
 export type StoreEvent = {
   [K in ObjectKind]: {
+    readonly revision: number;
     readonly kind: K;
     readonly change: Change;
     readonly object: ObjectTypes[K];
@@ -19,6 +23,8 @@ export interface WatchFilter {
   readonly matches?: (event: StoreEvent) => boolean;
   /** Events kept for a reader that is behind; 65536 when absent. */
   readonly capacity?: number;
+  /** Begins with what has changed since then, or with 'lagged' when that isn't known any more. From now on when absent. */
+  readonly fromRevision?: number;
 }
 
 const DEFAULT_CAPACITY = 65_536;
@@ -40,8 +46,8 @@ export class Watch {
   }
 
   /**
-   * All events since the last call. 'lagged': some were lost, because the reader was too far behind or the
-   * state was replaced by a snapshot; the reader starts again from a view of the store.
+   * All events since the last call. 'lagged': some were lost, because the reader was too far behind, or the state was
+   * replaced by a snapshot, or the watch was to begin too long ago; the reader starts again from a view of the store.
    */
   take(): readonly StoreEvent[] | 'lagged' {
     const events = this.#queue;
@@ -65,7 +71,7 @@ export class Watch {
     });
   }
 
-  /** Called by the store on each commit. */
+  /** Called by the store on each commit, with all that it changed. */
   publish(events: readonly StoreEvent[]): void {
     for (const event of events) {
       if (this.#kinds.has(event.kind) && this.#matches(event)) this.#queue.push(event);

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { responses } from '../../../proto/client.ts';
 import { ControlClient, ObjectKind } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Cli, printLine } from '../../cli.ts';
+import { watchCluster } from '../../cluster-watch.ts';
 import { ask, withClient } from '../../connection.ts';
 import { forEach } from '../../each.ts';
+import { failureText } from '../../failure.ts';
 import { createProgress } from '../../terminal/progress.ts';
 import { changeLines } from './deploy.ts';
 
@@ -42,7 +43,17 @@ async function waitUntilGone(cli: Cli, control: ControlClient, stack: string, qu
   const present = new Map<string, string>();
   let synced = false;
   const kinds = [ObjectKind.SERVICE, ObjectKind.TASK, ObjectKind.NETWORK];
-  for await (const { object, removed, synced: complete } of responses(control.watch({ kinds, stack }))) {
+  const onLost = (error: unknown) =>
+    progress.show([{ name: stack, text: `waiting for a manager: ${failureText(error)}` }]);
+  for await (const { object, removed, reset, synced: complete } of watchCluster(
+    control,
+    { kinds, stack },
+    { onLost },
+  )) {
+    if (reset) {
+      present.clear();
+      synced = false;
+    }
     if (object !== undefined && removed) present.delete(object.value.id);
     else if (object !== undefined) present.set(object.value.id, object.$case);
     synced ||= complete;

@@ -22,6 +22,7 @@ export function define(command: Command, cli: Cli): void {
 
 function clusterState(cluster: ClusterStatusResponse): string {
   if (cluster.nodeId === '') return 'inactive';
+  if (cluster.locked) return 'locked';
   return cluster.connected ? 'active' : 'pending';
 }
 

@@ -3,7 +3,11 @@ import type { Configuration, Entry, HardState, Snapshot } from '../message.ts';
 import { entryBytes } from './entry-size.ts';
 
 export interface LogStorage {
-  /** As the node was left: the configuration is the one that holds after the entry that the state machine was at. */
+  /**
+   * As the node was left: the configuration is the one that holds after the entry that the state machine was at. The log's
+   * entries don't say who takes part from the beginning. So a cluster that is to take in others begins with a snapshot at
+   * index 1 or later: they get that.
+   */
   initialState(): { readonly hardState: HardState; readonly configuration: Configuration };
   /** Index of the first entry that is still there: that of the last compaction plus one. */
   firstIndex(): number;

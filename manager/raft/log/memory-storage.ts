@@ -1,4 +1,5 @@
 /** A log in memory: what the core reads, beside the durable one that is only read at start; in simulations all there is. */
+import assert from 'node:assert/strict';
 import {
   type Configuration,
   type Entry,
@@ -45,12 +46,14 @@ export class MemoryStorage implements LogStorage {
     this.#hardState = hardState;
   }
 
-  /** Puts the entries in, over whatever was there from the first one's index on. */
+  /** Puts the entries in, over whatever was there from the first one's index on. What is compacted already is left out. */
   append(entries: readonly Entry[]): void {
-    const [first] = entries;
+    const added = entries.filter(({ index }) => index > this.#compacted.index);
+    const [first] = added;
     if (first === undefined) return;
+    assert(first.index <= this.lastIndex() + 1, `entries are missing between ${this.lastIndex()} and ${first.index}`);
     this.#entries.length = first.index - this.firstIndex();
-    for (const entry of entries) this.#entries.push(entry);
+    for (const entry of added) this.#entries.push(entry);
   }
 
   /** Makes the snapshot the one to be sent; the log stays as it is. */

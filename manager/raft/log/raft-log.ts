@@ -84,6 +84,11 @@ export class RaftLog {
     return this.#storage.term(index);
   }
 
+  /** 0 where the last committed entry is older than anything that is known of. */
+  committedTerm(): number {
+    return this.term(this.#committed) ?? 0;
+  }
+
   matches(index: number, term: number): boolean {
     return this.term(index) === term;
   }
@@ -107,10 +112,10 @@ export class RaftLog {
     return this.#slice(this.#applying + 1, this.#appliableTo(unstableToo) + 1, maxBytes);
   }
 
-  /** Whether an entry that is committed and not applied is of this kind. Reads them a part at a time. */
-  hasUnapplied(kind: Entry['kind']): boolean {
-    for (let low = this.#applied + 1; low <= this.#committed; ) {
-      const entries = this.#slice(low, this.#committed + 1, this.#maxBytesApplying);
+  /** Whether any of the entries after `after` up to `last` is of this kind. Reads them a part at a time. */
+  contains(kind: Entry['kind'], after: number, last: number): boolean {
+    for (let low = after + 1; low <= last; ) {
+      const entries = this.#slice(low, last + 1, this.#maxBytesApplying);
       if (entries.some((entry) => entry.kind === kind)) return true;
       low += entries.length;
     }

@@ -104,7 +104,7 @@ describe('GrpcTransport', () => {
         ],
       },
       { type: 'pre-vote-request', from: 'a', to: 'b', term: 4, lastIndex: 7, lastTerm: 3, transfer: false },
-      { type: 'vote-response', from: 'a', to: 'b', term: 4, granted: true },
+      { type: 'vote-response', from: 'a', to: 'b', term: 4, granted: true, commitIndex: 3, commitTerm: 2 },
       { type: 'timeout-now', from: 'a', to: 'b', term: 4 },
     ];
     transport.send(sent);

@@ -108,8 +108,9 @@ function toWireBody(message: Message): WireBody {
     }
     case 'vote-response':
     case 'pre-vote-response': {
-      const { granted, type } = message;
-      return { $case: 'voteResponse', value: { preVote: type === 'pre-vote-response', granted } };
+      const { granted, commitIndex, commitTerm } = message;
+      const preVote = message.type === 'pre-vote-response';
+      return { $case: 'voteResponse', value: { preVote, granted, commitIndex, commitTerm } };
     }
     case 'heartbeat':
       return { $case: 'heartbeat', value: { commit: message.commit, context: asBuffer(message.context) } };
@@ -140,8 +141,10 @@ function fromWireBody(body: WireBody): Body {
       const { preVote, ...request } = body.value;
       return { type: preVote ? 'pre-vote-request' : 'vote-request', ...request };
     }
-    case 'voteResponse':
-      return { type: body.value.preVote ? 'pre-vote-response' : 'vote-response', granted: body.value.granted };
+    case 'voteResponse': {
+      const { preVote, ...response } = body.value;
+      return { type: preVote ? 'pre-vote-response' : 'vote-response', ...response };
+    }
     case 'heartbeat':
       return { type: 'heartbeat', ...body.value };
     case 'heartbeatResponse':
