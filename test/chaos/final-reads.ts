@@ -15,7 +15,7 @@ export async function readFinally(managers: readonly ManagerClient[], registers:
     'all managers to say the same of all registers',
     async () => {
       const invokedMs = performance.now();
-      const [first = new Map(), ...others] = await Promise.all(managers.map(valuesThrough));
+      const [first = new Map(), ...others] = await Promise.all(managers.map((manager) => manager.readAll()));
       if (!others.every((values) => areSame(first, values))) return false;
       const returnedMs = performance.now();
       for (const { label, history } of registers) {
@@ -25,11 +25,6 @@ export async function readFinally(managers: readonly ManagerClient[], registers:
     },
     SETTLED_MS,
   );
-}
-
-async function valuesThrough(manager: ManagerClient): Promise<Values> {
-  const { nodes } = await manager.nodes();
-  return new Map(nodes.flatMap(({ spec }) => Object.entries(spec?.annotations?.labels ?? {})));
 }
 
 function areSame(one: Values, other: Values): boolean {
