@@ -49,8 +49,10 @@ export type Leader =
   | { readonly kind: 'here'; readonly term: Term }
   | { readonly kind: 'elsewhere'; readonly nodeId: string };
 
-/** A request that comes before there is a leader waits this long for one. */
+/** A request that comes before there is a leader waits this long for one, */
 const PATIENCE_MS = 10_000;
+/** but only so long while as many managers as are needed can't even be reached. */
+const PATIENCE_WITHOUT_QUORUM_MS = 3000;
 
 export class LeadershipRunner {
   readonly #options: LeadershipOptions;
@@ -72,14 +74,25 @@ export class LeadershipRunner {
 
   /** Who answers calls now; waits until somebody does. UNAVAILABLE, with why, when nobody does in time. */
   async leader(signal: AbortSignal): Promise<Leader> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-    while (!limit.aborted) {
+    const { log } = this.#options;
+    const early = await this.#leaderWithin(PATIENCE_WITHOUT_QUORUM_MS, signal);
+    if (early !== undefined) return early;
+    const problem = log.problem();
+    if (problem !== undefined) throw problem;
+    const late = await this.#leaderWithin(PATIENCE_MS - PATIENCE_WITHOUT_QUORUM_MS, signal);
+    if (late !== undefined) return late;
+    throw log.problem() ?? noLeader();
+  }
+
+  async #leaderWithin(patienceMs: number, signal: AbortSignal): Promise<Leader | undefined> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+    for (;;) {
       if (this.#term !== undefined) return { kind: 'here', term: this.#term };
       const { leaderId } = this.#options.log.leadership();
       if (leaderId !== undefined && leaderId !== this.#options.nodeId) return { kind: 'elsewhere', nodeId: leaderId };
+      if (limit.aborted) return undefined;
       await this.#changed(limit);
     }
-    throw this.#options.log.problem() ?? noLeader();
   }
 
   /** Resolves when this manager's term begins, when leadership goes elsewhere, or when the signal aborts. */
