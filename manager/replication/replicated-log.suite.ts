@@ -158,7 +158,15 @@ class Cluster {
     const leader = await this.leader();
     await leader.addMember(id, this.fixture.addressOf(id));
     await this.open(id);
-    await vi.waitFor(() => expect(this.members(leader)).toContainEqual([id, true, true]), SOON);
+    await vi.waitFor(() => {
+      expect(this.members(leader)).toContainEqual([id, true, true]);
+      // It can't lead before it knows so itself.
+      expect(
+        this.log(id)
+          .members()
+          .find((member) => member.id === id)?.voter,
+      ).toBe(true);
+    }, SOON);
   }
 
   /** As one member sees them: id, voter, reachable. */
