@@ -3,6 +3,7 @@
  * per turn. Loops are level-triggered: a key is brought in line with what the store says now, whatever happened
  * before, so that a manager that was killed at any point goes on where it was.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { toGantryError } from '../proto/errors.ts';
 import type { Clock } from './clock.ts';
@@ -20,8 +21,8 @@ export interface ControlLoop {
   /** The keys that a change concerns. */
   keysOf(event: StoreEvent, read: ReadTransaction): Iterable<string>;
   /**
-   * Brings one key in line. Returns the time (milliseconds since the epoch) at which to look again although
-   * nothing has changed by then, or undefined.
+   * Brings one key in line, or a step nearer to it: everybody else waits meanwhile. Returns the time (milliseconds since
+   * the epoch) at which to look again although nothing has changed by then, or undefined.
    */
   reconcile(tx: WriteTransaction, key: string, nowMs: number): number | undefined;
 }
@@ -32,8 +33,9 @@ export interface LoopContext {
   readonly logger: Logger;
 }
 
-/** Keys in one transaction: bounds the log entry. */
+/** Keys in one transaction, and objects that it changes before it takes no more keys: bounds the log entry. */
 const MAX_KEYS = 100;
+const MAX_OBJECTS = 500;
 const RETRY_MS = 100;
 const RETRY_AFTER_DEFECT_MS = 5000;
 
@@ -45,7 +47,9 @@ export async function runControlLoop(loop: ControlLoop, context: LoopContext, si
   try {
     while (!signal.aborted) {
       await reconcileSome(loop, context, dirty, due);
-      if (dirty.size === 0) await changedOrDue(watch.changed.bind(watch), clock, due, signal);
+      // Turns that change nothing take no time on the disk, in which others could do their work.
+      if (dirty.size > 0) await nextTurn();
+      else await changedOrDue(watch.changed.bind(watch), clock, due, signal);
       const events = watch.take();
       store.view((read) => {
         const keys =
@@ -59,22 +63,23 @@ export async function runControlLoop(loop: ControlLoop, context: LoopContext, si
   }
 }
 
-/** Reconciles up to MAX_KEYS of the dirty keys; those it couldn't come back later. */
+/** Reconciles some of the dirty keys; those it couldn't come back later. */
 async function reconcileSome(
   loop: ControlLoop,
   { store, clock, logger }: LoopContext,
   dirty: Set<string>,
   due: Map<string, number>,
 ): Promise<void> {
-  const keys = [...dirty].slice(0, MAX_KEYS);
+  const keys = [...dirty.values().take(MAX_KEYS)];
   if (keys.length === 0) return;
   for (const key of keys) {
     dirty.delete(key);
     due.delete(key);
   }
   try {
-    const times = await store.update((tx) => keys.map((key) => [key, loop.reconcile(tx, key, clock.now())] as const));
+    const times = await store.update((tx) => reconcileUntilFull(loop, tx, keys, clock.now()));
     for (const [key, timeMs] of times) if (timeMs !== undefined) due.set(key, timeMs);
+    for (const key of keys.slice(times.length)) dirty.add(key);
   } catch (thrown) {
     const error = toGantryError(thrown);
     logger[error.temporary ? 'debug' : 'error']({ err: thrown, loop: loop.name, keys }, 'loop could not reconcile');
@@ -85,6 +90,22 @@ async function reconcileSome(
   }
 }
 
+/** When to look again at each key that had its turn: the first ones. */
+function reconcileUntilFull(
+  loop: ControlLoop,
+  tx: WriteTransaction,
+  keys: readonly string[],
+  nowMs: number,
+): (readonly [key: string, timeMs: number | undefined])[] {
+  const times: (readonly [string, number | undefined])[] = [];
+  const before = tx.size;
+  for (const key of keys) {
+    if (tx.size - before >= MAX_OBJECTS) break;
+    times.push([key, loop.reconcile(tx, key, nowMs)]);
+  }
+  return times;
+}
+
 async function changedOrDue(
   changed: (signal: AbortSignal) => Promise<void>,
   clock: Clock,
@@ -93,7 +114,7 @@ async function changedOrDue(
 ): Promise<void> {
   const turn = new AbortController();
   const either = AbortSignal.any([signal, turn.signal]);
-  const next = Math.min(...due.values());
+  const next = due.values().reduce((earliest, timeMs) => Math.min(earliest, timeMs), Number.POSITIVE_INFINITY);
   const waits = [changed(either)];
   if (next !== Number.POSITIVE_INFINITY) waits.push(clock.sleep(next - clock.now(), either));
   await Promise.race(waits);

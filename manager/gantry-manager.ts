@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import pino from 'pino';
 import { grpcTarget, parseNodeAddress } from '../proto/address.ts';
 import { errorLine, GantryError, toGantryError } from '../proto/errors.ts';
+import { checkStoreFiles, parseStoreAddress } from '../proto/store-address.ts';
 import { systemClock } from './clock.ts';
 import { isOffline, runOffline } from './disaster/offline.ts';
 import { runManager } from './manager.ts';
@@ -18,6 +19,10 @@ interface Flags {
   /** IP[:PORT], or empty: then this manager is no other node's. */
   readonly advertiseAddr: string;
   readonly join: readonly string[];
+  readonly store: string;
+  readonly storeCa: string;
+  readonly storeCert: string;
+  readonly storeKey: string;
   readonly logLevel: string;
   readonly heartbeatPeriodMs: number;
   readonly nodeDownGraceMs: number;
@@ -39,6 +44,10 @@ function parseFlags(argv: readonly string[]): Flags {
     .requiredOption('--node-id <id>', 'the id of this node')
     .option('--advertise-addr <ip[:port]>', 'where other nodes reach this one; none do if left out', '')
     .option('--join <ip:port,...>', 'managers that take this one in, if it has no log yet', addresses, [])
+    .option('--store <etcd://host:port,.../prefix>', 'the etcd cluster that keeps the log, instead of the managers', '')
+    .option('--store-ca <file>', 'authority of its certificates, for etcds://', '')
+    .option('--store-cert <file>', "the managers' certificate there", '')
+    .option('--store-key <file>', 'and its key', '')
     .addOption(new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'))
     .option('--heartbeat-period-ms <ms>', 'how often agents report; three missed: down', milliseconds, 5000)
     .option('--node-down-grace-ms <ms>', 'until tasks of a down node are replaced', milliseconds, 15_000)
@@ -53,6 +62,7 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
   const { advertiseAddr } = flags;
   const options = {
     ...flags,
+    ...storeOptions(flags),
     address: advertiseAddr === '' ? '' : grpcTarget(parseNodeAddress(advertiseAddr)),
     socketPath: join(flags.execRoot, 'manager.sock'),
     clock: systemClock,
@@ -66,6 +76,12 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
   } finally {
     await pidFile.remove();
   }
+}
+
+function storeOptions({ store, storeCa: ca, storeCert: cert, storeKey: key }: Flags) {
+  const storeFiles = { ca, cert, key };
+  checkStoreFiles(store === '' ? undefined : parseStoreAddress(store), storeFiles);
+  return { storeAddress: store, storeFiles };
 }
 
 /** What isn't on disk has been acknowledged to nobody, and the next start reads what is. */

@@ -7,12 +7,11 @@ import {
 } from '../proto/generated/gantry/v1/manager.ts';
 import { unaryMethod } from '../proto/server.ts';
 import type { KeyStore } from './encryption/key-store.ts';
-import { lostQuorum } from './replication/quorum-loss.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
 import type { ManagerService } from './service.ts';
 
 /** For the manager's own socket. */
-export function healthService(log: ReplicatedLog, keys: Pick<KeyStore, 'lock'>): ManagerService {
+export function healthService(log: ReplicatedLog, keys: Pick<KeyStore, 'lock'> | undefined): ManagerService {
   const implementation: LocalManagerServer = {
     health: unaryMethod(async () => healthOf(log, keys)),
     unlock: unaryMethod(async () => {
@@ -22,14 +21,13 @@ export function healthService(log: ReplicatedLog, keys: Pick<KeyStore, 'lock'>):
   return { definition: LocalManagerService, implementation, access: 'manager' };
 }
 
-function healthOf(log: ReplicatedLog, { lock }: Pick<KeyStore, 'lock'>): HealthResponse {
+function healthOf(log: ReplicatedLog, keys: Pick<KeyStore, 'lock'> | undefined): HealthResponse {
   const { leaderId } = log.leadership();
-  // While there is a leader, this one need not reach the others.
-  const problem = leaderId === undefined ? lostQuorum(log.members()) : undefined;
+  const problem = log.problem();
   return {
     locked: false,
     leaderNodeId: leaderId ?? '',
     problem: problem === undefined ? '' : errorLine(problem),
-    autolock: lock.unlockKey !== undefined,
+    autolock: keys?.lock.unlockKey !== undefined,
   };
 }

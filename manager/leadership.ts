@@ -16,7 +16,7 @@ import { reaperLoop } from './orchestrator/reaper/reaper.ts';
 import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
 import { updateLoop } from './orchestrator/update/update.ts';
-import { lostQuorum, quorumLoss } from './replication/quorum-loss.ts';
+import { noLeader } from './replication/quorum-loss.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
 import { runRoleLoop } from './roles/role-loop.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
@@ -33,6 +33,8 @@ export interface LeadershipOptions {
   readonly heartbeatPeriodMs: number;
   /** How long a node may be down before its tasks are replaced elsewhere. */
   readonly nodeDownGraceMs: number;
+  /** Whether the managers seal their logs with keys of their own. */
+  readonly hasKeys: boolean;
 }
 
 /** The parts that work during one term of leadership. */
@@ -75,11 +77,11 @@ export class LeadershipRunner {
     const { log } = this.#options;
     const early = await this.#leaderWithin(PATIENCE_WITHOUT_QUORUM_MS, signal);
     if (early !== undefined) return early;
-    const lost = lostQuorum(log.members());
-    if (lost !== undefined) throw lost;
+    const problem = log.problem();
+    if (problem !== undefined) throw problem;
     const late = await this.#leaderWithin(PATIENCE_MS - PATIENCE_WITHOUT_QUORUM_MS, signal);
     if (late !== undefined) return late;
-    throw quorumLoss(log.members());
+    throw log.problem() ?? noLeader();
   }
 
   async #leaderWithin(patienceMs: number, signal: AbortSignal): Promise<Leader | undefined> {
@@ -158,7 +160,9 @@ export class LeadershipRunner {
       runRoleLoop({ store, log, clock, nodeId, logger: logger.child({ component: 'roles' }) }, signal),
     ];
     const leaderNodeId = () => log.leadership().leaderId ?? '';
-    const api = { store, log, engines: dispatcher, clock, random, logger, nodeId, leaderNodeId, termOver: signal };
+    const { hasKeys } = this.#options;
+    const engines = dispatcher;
+    const api = { store, log, engines, clock, random, logger, nodeId, leaderNodeId, hasKeys, termOver: signal };
     this.#term = { dispatcher, api, authority };
     for (const settle of [...this.#waiting]) settle();
     logger.info({ term: log.leadership().term }, 'leading');

@@ -66,6 +66,7 @@ export class ManagerHost {
       identity,
       clock: systemClock,
       random: randomBytes,
+      hasKeys: true,
     });
     const here: Router = () => Promise.resolve({ kind: 'here' });
     const server = await serveSocket(this.socketPath, leaderServices(leadership, here, localCaller));

@@ -1,5 +1,4 @@
 /** One manager, put together: the log, the store on it, what it does while it leads, and the servers. */
-import { join } from 'node:path';
 import { Client } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { parseNodeAddress } from '../proto/address.ts';
@@ -10,10 +9,10 @@ import { RaftClient, RaftService } from '../proto/generated/gantry/v1/raft.ts';
 import { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
 import type { RandomBytes } from '../proto/ids.ts';
+import type { StoreFiles } from '../proto/store-address.ts';
 import { RenewableChannelCredentials } from '../proto/tls.ts';
 import type { Clock } from './clock.ts';
 import { type IncarnationOptions, watchIncarnation } from './disaster/incarnation.ts';
-import type { KeyStore } from './encryption/key-store.ts';
 import { followClusterLock } from './encryption/lock-follower.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
 import { LeaderRoute } from './forwarding/leader-route.ts';
@@ -22,14 +21,13 @@ import { LiveIdentity } from './identity.ts';
 import { knownNodes } from './known-nodes.ts';
 import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
-import { openKeysOrWait } from './locked.ts';
+import { logDir, type OpenedLog, openLog } from './open-log.ts';
 import { peerStatusService, peersOf } from './peer-status.ts';
 import { listenForNodes } from './remote-listener.ts';
 import { announceAddress, takeIn } from './replication/join.ts';
 import { removeLog } from './replication/log-file.ts';
-import { openReplicatedLog } from './replication/open.ts';
-import { raftServer } from './replication/peers/raft-service.ts';
-import type { RaftDriver } from './replication/raft-driver.ts';
+import { type RaftReceiver, raftServer } from './replication/peers/raft-service.ts';
+import type { ReplicatedLog } from './replication/replicated-log.ts';
 import { serveSocket } from './server.ts';
 import type { ManagerService } from './service.ts';
 import { StoreState } from './store/state.ts';
@@ -43,6 +41,9 @@ export interface ManagerOptions {
   readonly address: string;
   /** IP:PORT of managers that take this one in, if it has no log yet; none: it begins a cluster. */
   readonly join: readonly string[];
+  /** Of the etcd cluster that has the log, see parseStoreAddress; empty: the managers have it themselves. */
+  readonly storeAddress: string;
+  readonly storeFiles: StoreFiles;
   /** Of the unix socket for this host's root. */
   readonly socketPath: string;
   readonly heartbeatPeriodMs: number;
@@ -64,55 +65,30 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const state = new StoreState(logger.child({ component: 'store' }));
   identity.watch();
   try {
-    const { log, keys } = await openLog(state, identity, options, signal);
+    const connect = (address: string) => connectManager(RaftClient, address, identity);
+    const opened = await openLog(state, connect, options, signal);
     try {
-      await runOn({ log, keys, identity, store: new Store(state, log, clock) }, options, signal);
+      await runOn({ ...opened, identity, store: new Store(state, opened.log, clock) }, options, signal);
     } finally {
-      await log.close();
+      await opened.log.close();
     }
   } finally {
     identity.close();
   }
 }
 
-async function openLog(stateMachine: StoreState, identity: LiveIdentity, options: ManagerOptions, signal: AbortSignal) {
-  const { join: addresses, socketPath, logger, onLocked } = options;
-  const opened = Promise.withResolvers<KeyStore>();
-  const openKeys = async (dir: string) => {
-    await onLocked();
-    const keys = await openKeysOrWait(dir, socketPath, logger, signal);
-    opened.resolve(keys);
-    return keys;
-  };
-  const log = await openReplicatedLog(
-    {
-      ...options,
-      ...{ stateMachine, openKeys },
-      dir: logDir(options),
-      begin: addresses.length === 0 ? { kind: 'alone' } : { kind: 'join', addresses },
-      connect: (address) => connectManager(RaftClient, address, identity),
-      logger: logger.child({ component: 'replication' }),
-      random: Math.random,
-    },
-    signal,
-  );
-  return { log, keys: await opened.promise };
-}
-
-interface Parts {
-  readonly log: RaftDriver;
-  readonly keys: KeyStore;
+interface Parts extends OpenedLog {
   readonly store: Store;
   readonly identity: LiveIdentity;
 }
 
 async function runOn(
-  { log, keys, store, identity }: Parts,
+  { log, receiver, keys, store, identity }: Parts,
   options: ManagerOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const { logger, clock, nodeId, address, socketPath, onFailure } = options;
-  const leadership = new LeadershipRunner({ ...options, store, log, identity });
+  const leadership = new LeadershipRunner({ ...options, store, log, identity, hasKeys: keys !== undefined });
   const route = new LeaderRoute({ leadership, log, connect: (leader) => connectManager(Client, leader, identity) });
   const find = route.find.bind(route);
   const server = await serveSocket(socketPath, [
@@ -121,20 +97,24 @@ async function runOn(
   ]);
   try {
     logger.info({ node: nodeId, index: log.appliedIndex }, 'serving');
-    const services = [...leaderServices(leadership, find, remoteCaller), raft(log, store), peerStatusService(store)];
+    const services = [
+      ...leaderServices(leadership, find, remoteCaller),
+      raft(log, receiver, store),
+      peerStatusService(store),
+    ];
     const known = knownNodes(store, identity);
     const listener = { identity, services, known, clock, logger: logger.child({ component: 'listener' }) };
-    // Keys that can't be kept as the cluster wants them are a disk that can't be written.
-    const following = followClusterLock({ store, keys, logger }, signal).catch((error: unknown) =>
-      onFailure(toGantryError(error)),
-    );
     const askPeers = peersOf({ ...options, log, connect: (peer) => connectManager(ManagerPeerClient, peer, identity) });
     const parts = [
       leadership.run(signal),
-      following,
       upgradeStateFormat({ ...options, store, log, askPeers }, signal),
       watchOthers({ ...options, store, askPeers }, options, signal),
     ];
+    if (keys !== undefined) {
+      // Keys that can't be kept as the cluster wants them are a disk that can't be written.
+      const following = followClusterLock({ store, keys, logger }, signal);
+      parts.push(following.catch((error: unknown) => onFailure(toGantryError(error))));
+    }
     if (address !== '') {
       parts.push(
         listenForNodes({ ...listener, advertiseAddr: address }, signal),
@@ -148,8 +128,8 @@ async function runOn(
   }
 }
 
-function raft(log: RaftDriver, store: Store): ManagerService {
-  const implementation = { ...raftServer(log, (member) => takeIn(log, member, isManager(store, member.id))) };
+function raft(log: ReplicatedLog, receiver: RaftReceiver, store: Store): ManagerService {
+  const implementation = { ...raftServer(receiver, (member) => takeIn(log, member, isManager(store, member.id))) };
   return { definition: RaftService, implementation, access: 'manager' };
 }
 
@@ -159,7 +139,7 @@ function isManager(store: Store, nodeId: string): boolean {
 }
 
 function announce(
-  log: RaftDriver,
+  log: ReplicatedLog,
   identity: LiveIdentity,
   options: ManagerOptions,
   signal: AbortSignal,
@@ -177,10 +157,6 @@ async function watchOthers(watched: IncarnationOptions, options: ManagerOptions,
     if (options.join.length > 0) removeLog(logDir(options));
     options.onFailure(toGantryError(error));
   }
-}
-
-function logDir({ dataRoot }: ManagerOptions): string {
-  return join(dataRoot, 'manager');
 }
 
 function connectManager<C>(

@@ -162,13 +162,13 @@ export class ClusterMember {
   }
 
   #makeSupervisor(): ManagerSupervisor {
-    const { dataRoot, execRoot, logger } = this.#options;
+    const { dataRoot, execRoot, store, logger } = this.#options;
     const { nodeId } = this.#membership;
     const command = () => {
       const advertiseAddr = grpcTarget(parseNodeAddress(this.#membership.advertiseAddr));
       const others = this.#current.managers.filter((manager) => manager.nodeId !== nodeId);
       const join = others.map(({ address }) => address);
-      return { dataRoot, execRoot, nodeId, logLevel: logger.level, advertiseAddr, join };
+      return { dataRoot, execRoot, nodeId, logLevel: logger.level, advertiseAddr, join, store };
     };
     const supervisorLogger = logger.child({ component: 'supervisor' });
     return new ManagerSupervisor({ command, logger: supervisorLogger, random: Math.random, now: Date.now });

@@ -182,11 +182,12 @@ export class ClusterNode implements ClusterService {
   }
 
   #inDisaster(): NodeInDisaster {
-    const { dataRoot, execRoot, advertiseAddr } = this.#options;
+    const { dataRoot, execRoot, advertiseAddr, store } = this.#options;
     return {
       dataRoot,
       execRoot,
       advertiseAddr,
+      store: store.address,
       file: this.#file,
       member: () => this.#joined(),
       removeTasks: () => this.#removeTasks(),

@@ -22,6 +22,8 @@ export interface NodeInDisaster {
   readonly execRoot: string;
   /** Of a node that is told no other one; may be empty. */
   readonly advertiseAddr: string;
+  /** Address of the etcd cluster that has the log; empty: the managers have it themselves. */
+  readonly store: string;
   readonly file: MembershipFile;
   /** Throws NOT_IN_CLUSTER. */
   member(): ClusterMember;
@@ -46,6 +48,7 @@ export async function restoreCluster(
   requests: AsyncIterable<ClusterRestoreRequest>,
 ): Promise<ClusterRestoreResponse> {
   const { dataRoot, file } = node;
+  checkOwnLog(node, 'restore');
   const { options, backup } = await splitRestoreRequests(requests);
   const before = file.current;
   if (before !== undefined && !options.force) {
@@ -87,6 +90,7 @@ export async function recoverCluster(
   request: ClusterRecoverRequest,
 ): Promise<ClusterRecoverResponse> {
   const { dataRoot, execRoot, file, closing } = node;
+  checkOwnLog(node, 'recover');
   const member = node.member();
   const { nodeId, manager } = file.current ?? { nodeId: '', manager: false };
   if (!manager) {
@@ -100,4 +104,11 @@ export async function recoverCluster(
   if (request.unlockKey !== '') await unlockWhenLocked(execRoot, request.unlockKey);
   await member.whenJoined(JOIN_TIMEOUT_MS, closing);
   return {};
+}
+
+function checkOwnLog({ store }: NodeInDisaster, what: string): void {
+  if (store === '') return;
+  throw new GantryError('UNSUPPORTED', `cannot ${what}: the cluster's log is in ${store}, not with its managers`, {
+    hint: 'restore etcd from a snapshot of its own, as its manual says; the managers then go on with what it has',
+  });
 }

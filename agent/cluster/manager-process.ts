@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { StoreOptions } from '../config/options.ts';
 
 export interface ManagerRoots {
   readonly dataRoot: string;
@@ -20,6 +21,7 @@ export interface ManagerCommand extends ManagerRoots {
   readonly advertiseAddr: string;
   /** IP:PORT of the other managers, one of which takes it in if it isn't a member yet. */
   readonly join: readonly string[];
+  readonly store: StoreOptions;
 }
 
 export interface ManagerProcess {
@@ -39,10 +41,11 @@ export const MANAGER_PROGRAM = fileURLToPath(
 );
 
 export function spawnManager(command: ManagerCommand, program = MANAGER_PROGRAM): ManagerProcess {
-  const { dataRoot, execRoot, nodeId, logLevel, advertiseAddr, join } = command;
+  const { dataRoot, execRoot, nodeId, logLevel, advertiseAddr, join, store } = command;
   const flags = ['--data-root', dataRoot, '--exec-root', execRoot, '--node-id', nodeId, '--log-level', logLevel];
   flags.push('--advertise-addr', advertiseAddr);
   if (join.length > 0) flags.push('--join', join.join(','));
+  flags.push(...storeFlags(store));
   // What keeps this daemon small keeps the manager small too.
   const memoryFlags = process.execArgv.filter((flag) => /^--(max-semi-space-size|v8-pool-size)=/.test(flag));
   const child = spawn(process.execPath, [...memoryFlags, program, ...flags], {
@@ -57,6 +60,11 @@ export function spawnManager(command: ManagerCommand, program = MANAGER_PROGRAM)
   });
   if (child.pid !== undefined) writePidFile(execRoot, child.pid);
   return { pid: child.pid ?? 0, exited };
+}
+
+function storeFlags({ address, files }: StoreOptions): string[] {
+  const given = { store: address, 'store-ca': files.ca, 'store-cert': files.cert, 'store-key': files.key };
+  return Object.entries(given).flatMap(([name, value]) => (value === '' ? [] : [`--${name}`, value]));
 }
 
 /** The running manager of these roots, or undefined. The pid file says where to look; it may be stale, or not yet written. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NO_STORE } from '../config/options.ts';
 import { findManager, type ManagerCommand, spawnManager } from './manager-process.ts';
 import { ManagerSupervisor } from './manager-supervisor.ts';
 
@@ -26,7 +27,7 @@ beforeEach(() => {
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   writeFileSync(program, PROGRAM);
   const roots = { dataRoot: dir, execRoot: dir };
-  command = { ...roots, nodeId: 'n1', logLevel: 'info', advertiseAddr: '192.0.2.1', join: [] };
+  command = { ...roots, nodeId: 'n1', logLevel: 'info', advertiseAddr: '192.0.2.1', join: [], store: NO_STORE };
 });
 afterEach(async () => {
   for (const { end } of supervisors) end.abort();

@@ -24,6 +24,7 @@ describe('gantryd’s options', () => {
       advertiseAddr: '',
       name: 'machine',
       logLevel: 'info',
+      store: { address: '', files: { ca: '', cert: '', key: '' } },
     });
   });
 
@@ -44,6 +45,14 @@ describe('gantryd’s options', () => {
     expect(load([], {}, '{"host": "unix:///a"}').sockets).toEqual(['/a']);
   });
 
+  it('say where the log is kept', () => {
+    const files = { ca: '/ca', cert: '/cert', key: '/key' };
+    const text = '{"store": "etcds://h1,h2/p", "store-ca": "/ca", "store-cert": "/cert", "store-key": "/key"}';
+    expect(load([], {}, text).store).toEqual({ address: 'etcds://h1,h2/p', files });
+    expect(load(['--store', 'etcds://h3'], {}, text).store).toEqual({ address: 'etcds://h3', files });
+    expect(load([], { GANTRY_STORE: 'etcd://h' }).store.address).toBe('etcd://h');
+  });
+
   it('ignore empty variables', () => {
     expect(settingsFromEnvironment({ GANTRY_NAME: '', OTHER: 'x' })).toEqual({});
   });
@@ -56,6 +65,10 @@ describe('gantryd’s options', () => {
     [['--advertise-addr', 'eth0'], '--advertise-addr: invalid value "eth0"'],
     [['--name', 'a b'], '--name: invalid value "a b"'],
     [['--log-level', 'loud'], '--log-level: invalid value "loud"'],
+    [['--store', 'redis://h'], '--store: invalid store "redis://h"'],
+    [['--store', 'etcds://h'], '--store: a store etcds:// needs --store-ca'],
+    [['--store-ca', '/ca'], 'need a store etcds://'],
+    [['--store', 'etcds://h', '--store-ca', 'ca'], '--store-ca: invalid value "ca"'],
   ])('refuse %j', (argv, message) => {
     expect(() => load(argv)).toThrow(message);
   });

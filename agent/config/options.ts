@@ -4,7 +4,8 @@
  */
 import { posix } from 'node:path';
 import { DEFAULT_HOST, parseAddress } from '../../proto/address.ts';
-import { GantryError } from '../../proto/errors.ts';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { checkStoreFiles, parseStoreAddress, type StoreFiles } from '../../proto/store-address.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -18,7 +19,17 @@ export interface DaemonOptions {
   readonly advertiseAddr: string;
   readonly name: string;
   readonly logLevel: LogLevel;
+  readonly store: StoreOptions;
 }
+
+/** Where the cluster's managers keep their log. */
+export interface StoreOptions {
+  /** Of an etcd cluster, see parseStoreAddress; empty: with the managers themselves. */
+  readonly address: string;
+  readonly files: StoreFiles;
+}
+
+export const NO_STORE: StoreOptions = { address: '', files: { ca: '', cert: '', key: '' } };
 
 /** A value with where it was given, for messages: "--host", "GANTRY_HOST", "/etc/gantry/gantryd.json:3: host". */
 export interface Given {
@@ -29,7 +40,18 @@ export interface Given {
 /** One source's settings, by option; only `host` is ever more than one. */
 export type Settings = Partial<Record<OptionName, readonly Given[]>>;
 
-export const OPTION_NAMES = ['data-root', 'exec-root', 'host', 'advertise-addr', 'name', 'log-level'] as const;
+export const OPTION_NAMES = [
+  'data-root',
+  'exec-root',
+  'host',
+  'advertise-addr',
+  'name',
+  'log-level',
+  'store',
+  'store-ca',
+  'store-cert',
+  'store-key',
+] as const;
 export type OptionName = (typeof OPTION_NAMES)[number];
 
 /** `sources`: the strongest first. Throws INVALID_ARGUMENT, UNSUPPORTED. */
@@ -47,6 +69,11 @@ export function resolveOptions(sources: readonly Settings[], hostname: string): 
     advertiseAddr: advertiseAddress(one('advertise-addr', '')),
     name: nodeName(one('name', hostname)),
     logLevel: logLevel(one('log-level', 'info')),
+    store: storeOptions(one('store', ''), {
+      ca: optionalPath(one('store-ca', '')),
+      cert: optionalPath(one('store-cert', '')),
+      key: optionalPath(one('store-key', '')),
+    }),
   };
 }
 
@@ -112,6 +139,20 @@ function logLevel({ value, origin }: Given): LogLevel {
   const level = LOG_LEVELS.find((known) => known === value);
   if (level === undefined) throw invalid(origin, value, `one of ${LOG_LEVELS.join(', ')}`);
   return level;
+}
+
+function optionalPath(given: Given): string {
+  return given.value === '' ? '' : absolutePath(given);
+}
+
+function storeOptions({ value: address, origin }: Given, files: StoreFiles): StoreOptions {
+  try {
+    checkStoreFiles(address === '' ? undefined : parseStoreAddress(address), files);
+  } catch (cause) {
+    const { code, message, hint } = toGantryError(cause);
+    throw new GantryError(code, `${origin}: ${message}`, { hint, cause });
+  }
+  return { address, files };
 }
 
 function invalid(origin: string, value: string, hint: string, cause?: unknown): GantryError {

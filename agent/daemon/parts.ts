@@ -41,7 +41,7 @@ export interface PartsOptions {
 }
 
 export function makeParts({ options, logger, onSystemStop }: PartsOptions): DaemonParts {
-  const { dataRoot, execRoot, name, advertiseAddr } = options;
+  const { dataRoot, execRoot, name, advertiseAddr, store } = options;
   const roots: Roots = { dataRoot, execRoot, runtime: runtimeBinaryPath() };
   const shared = { clock: Date.now, random: randomBytes, logger, native };
   const host = readHostFacts();
@@ -64,7 +64,18 @@ export function makeParts({ options, logger, onSystemStop }: PartsOptions): Daem
   const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host });
   const handlers = createEngineHandlers({ containers, images, networks, volumes, builder, facts });
   const cluster = new ClusterNode({
-    ...{ dataRoot, execRoot, nodeName: name, advertiseAddr, containers, images, networks, handlers, onSystemStop },
+    ...{
+      dataRoot,
+      execRoot,
+      nodeName: name,
+      advertiseAddr,
+      store,
+      containers,
+      images,
+      networks,
+      handlers,
+      onSystemStop,
+    },
     logger: logger.child({ component: 'cluster' }),
   });
   return { images, snapshots, networks, containers, builder, handlers, cluster };

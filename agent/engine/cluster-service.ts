@@ -1,6 +1,7 @@
 /** What gantryd and the node's part in a cluster ask of each other. */
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { StoreOptions } from '../config/options.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
@@ -18,6 +19,8 @@ export interface ClusterServiceOptions {
   readonly nodeName: string;
   /** IP[:PORT], or empty: the address of the default route's interface. */
   readonly advertiseAddr: string;
+  /** Of the log of this node's manager. */
+  readonly store: StoreOptions;
   readonly containers: Containers;
   readonly images: Images;
   readonly networks: Networks;

@@ -5,12 +5,12 @@
 import type { Logger } from 'pino';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../control-loop.ts';
-import type { NetworkObject } from '../store/network.ts';
+import { usedIds } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { planBlocks } from './blocks.ts';
 
-/** Keys are ids of networks. */
+/** Keys are ids of networks, for all nodes that use them, or ids of a network and of one node. */
 export function allocatorLoop(logger: Logger): ControlLoop {
   return {
     name: 'allocator',
@@ -20,13 +20,14 @@ export function allocatorLoop(logger: Logger): ControlLoop {
       if (event.kind === 'network') return event.change === 'create' ? [event.object.id] : [];
       if (event.kind === 'node') return event.change === 'update' ? [] : networkIds(read);
       if (event.kind !== 'task' || event.object.status.state !== TaskState.ASSIGNED) return [];
-      return event.object.spec.networks.map((network) => network.target);
+      return event.object.spec.networks.map((network) => `${network.target} ${event.object.nodeId}`);
     },
-    reconcile: (tx, networkId) => {
+    reconcile: (tx, key) => {
+      const [networkId = '', nodeId] = key.split(' ');
       const network = tx.get('network', networkId);
       if (network === undefined) return undefined;
       const present = new Set(tx.find('node', { by: 'all' }).map((node) => node.id));
-      const { blocks, exhausted } = planBlocks(network, demandOf(tx, network), present);
+      const { blocks, exhausted } = planBlocks(network, demandOf(tx, networkId, nodeId), present);
       if (blocks.length !== network.blocks.length) tx.update('network', { ...network, blocks: [...blocks] });
       if (exhausted.length > 0) logger.warn({ network: networkId, nodes: exhausted }, 'network has no addresses left');
       return undefined;
@@ -38,9 +39,14 @@ function networkIds(read: ReadTransaction): string[] {
   return read.find('network', { by: 'all' }).map((network) => network.id);
 }
 
-function demandOf(read: ReadTransaction, network: NetworkObject): Map<string, number> {
+/** Tasks per node that need an address of the network; of one node alone when that is given. */
+function demandOf(read: ReadTransaction, networkId: string, nodeId: string | undefined): Map<string, number> {
+  const tasks =
+    nodeId === undefined
+      ? read.find('task', { by: 'uses', value: networkId })
+      : read.find('task', { by: 'node', value: nodeId }).filter((task) => usedIds(task.spec).includes(networkId));
   const demand = new Map<string, number>();
-  for (const task of read.find('task', { by: 'uses', value: network.id })) {
+  for (const task of tasks) {
     if (task.status.state < TaskState.ASSIGNED || hasEnded(task)) continue;
     demand.set(task.nodeId, (demand.get(task.nodeId) ?? 0) + 1);
   }

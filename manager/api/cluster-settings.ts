@@ -12,10 +12,20 @@ import { formatUnlockKey, newUnlockKey } from '../encryption/unlock-key.ts';
 import { theCluster } from '../store/the-cluster.ts';
 import type { ApiContext } from './context.ts';
 
+/** UNSUPPORTED: autolock for a log that is in etcd. */
 export async function clusterUpdate(
-  { store, random }: ApiContext,
+  { store, random, hasKeys }: ApiContext,
   { autolock, taskHistoryLimit }: ClusterUpdateRequest,
 ): Promise<ClusterUpdateResponse> {
+  if (autolock === true && !hasKeys) {
+    throw new GantryError(
+      'UNSUPPORTED',
+      'autolock is not for a cluster whose log is in etcd: its managers keep nothing that could be locked',
+      {
+        hint: 'encrypt the disks of etcd, and reach it by etcds://',
+      },
+    );
+  }
   const { before, after } = await store.update((tx) => {
     const cluster = theCluster(tx);
     const managerLock = withAutolock(cluster.managerLock, autolock ?? cluster.managerLock.autolock, random);

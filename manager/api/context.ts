@@ -16,6 +16,8 @@ export interface ApiContext {
   /** The node that this manager runs on. */
   readonly nodeId: string;
   leaderNodeId(): string;
+  /** Whether the managers seal their logs with keys of their own: only then is there something to lock. */
+  readonly hasKeys: boolean;
   /** Aborts when this manager doesn't lead any more. */
   readonly termOver: AbortSignal;
 }

@@ -15,7 +15,7 @@ import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { eligibleNodes } from '../orchestrator/global/placement.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import type { TaskObject } from '../store/task.ts';
+import { stackOf, type TaskObject } from '../store/task.ts';
 import type { ApiContext } from './context.ts';
 import { resolve, resolveNode } from './references.ts';
 import { checkReplicas } from './stack-validation.ts';
@@ -90,17 +90,27 @@ export function taskList({ store }: ApiContext, request: TaskListRequest): TaskL
   return store.view((read) => {
     const services = new Set(request.services.map((reference) => resolve(read, 'service', reference).id));
     const nodes = new Set(request.nodes.map((reference) => resolveNode(read, reference).id));
-    const tasks =
-      request.stack === ''
-        ? read.find('task', { by: 'all' })
-        : read.find('task', { by: 'stack', value: request.stack });
     return {
-      tasks: tasks
+      tasks: candidates(read, services, nodes, request.stack)
+        .filter((task) => request.stack === '' || stackOf(task) === request.stack)
         .filter((task) => services.size === 0 || services.has(task.serviceId))
         .filter((task) => nodes.size === 0 || nodes.has(task.nodeId))
         .sort(byServiceAndSlot),
     };
   });
+}
+
+/** All that the filters can let pass, by whichever of them is the narrowest. */
+function candidates(
+  read: ReadTransaction,
+  services: ReadonlySet<string>,
+  nodes: ReadonlySet<string>,
+  stack: string,
+): TaskObject[] {
+  if (services.size > 0) return [...services].flatMap((value) => read.find('task', { by: 'service', value }));
+  if (stack !== '') return read.find('task', { by: 'stack', value: stack });
+  if (nodes.size > 0) return [...nodes].flatMap((value) => read.find('task', { by: 'node', value }));
+  return read.find('task', { by: 'all' });
 }
 
 /** In a slot, the newest first. */

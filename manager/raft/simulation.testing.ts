@@ -100,6 +100,7 @@ export class Simulation {
       for (const node of this.#nodes) node.raw.tick();
       this.#settle();
       for (const node of this.#nodes) this.#propose(node);
+      this.#read(this.#pick(this.#nodes));
     }
     for (let quiet = 0; quiet < 50; quiet += 1) {
       for (const node of this.#nodes) node.raw.tick();

@@ -2,9 +2,8 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { Member } from './replicated-log.ts';
 
-export function quorumLoss(members: readonly Member[]): GantryError {
-  const lost = lostQuorum(members);
-  if (lost !== undefined) return lost;
+/** Which may be so for a moment without anything being wrong. */
+export function noLeader(): GantryError {
   return new GantryError('UNAVAILABLE', "the cluster's managers have no leader at the moment", {
     hint: 'try again in a few seconds',
   });

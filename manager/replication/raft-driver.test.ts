@@ -128,8 +128,10 @@ describe('managers with a log in common', () => {
 
   it('hand leadership over, on request and at the end', async () => {
     await startThree();
-    await leader().log.transferLeadership('b');
-    await until(() => expect(leader().id).toBe('b'));
+    await until(async () => {
+      await leader().log.transferLeadership('b');
+      expect(leader().id).toBe('b');
+    });
     const { log } = leader();
     const heard = vi.fn();
     running.get('c')?.log.onLeadership(heard);

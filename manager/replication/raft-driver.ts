@@ -11,6 +11,7 @@ import type { ConfigChange, Message, PeerId } from '../raft/message.ts';
 import { RawNode, type Ready } from '../raft/raw-node.ts';
 import { Applier } from './applier.ts';
 import type { DurableLog } from './durable-log.ts';
+import { entrySizeProblem } from './entry-size.ts';
 import { encodeLogEntry } from './log-entry.ts';
 import {
   additionOf,
@@ -24,7 +25,7 @@ import {
 import { Peers } from './peers/peers.ts';
 import type { PeerAddress, SnapshotTransfer, Transport } from './peers/transport.ts';
 import { notLeader, Proposals } from './proposals.ts';
-import { quorumLoss } from './quorum-loss.ts';
+import { lostQuorum, noLeader } from './quorum-loss.ts';
 import { ReadBarriers } from './read-barriers.ts';
 import type { Leadership, Member, Removal, ReplicatedLog, StateMachine } from './replicated-log.ts';
 import type { SnapshotPolicy } from './snapshot-policy.ts';
@@ -103,7 +104,7 @@ export class RaftDriver implements ReplicatedLog {
     this.#reads = new ReadBarriers({
       prefix: `${nodeId}-${Math.floor(random() * 2 ** 48).toString(36)}`,
       ask: (context) => this.#do(() => this.#raw.readIndex(Buffer.from(context))),
-      explain: () => quorumLoss(this.members()),
+      explain: () => lostQuorum(this.members()) ?? noLeader(),
     });
     this.#leadership = this.#currentLeadership();
   }
@@ -130,6 +131,8 @@ export class RaftDriver implements ReplicatedLog {
   }
 
   propose(data: Uint8Array): Promise<number> {
+    const problem = entrySizeProblem(data);
+    if (problem !== undefined) return Promise.reject(problem);
     return this.#proposeEntry(encodeLogEntry({ kind: 'change', data }));
   }
 
@@ -139,6 +142,11 @@ export class RaftDriver implements ReplicatedLog {
 
   leadership(): Leadership {
     return this.#leadership;
+  }
+
+  problem(): GantryError | undefined {
+    // While there is a leader, this one need not reach the others.
+    return this.#leadership.leaderId === undefined ? lostQuorum(this.members()) : undefined;
   }
 
   onLeadership(listener: (leadership: Leadership) => void): () => void {

@@ -4,6 +4,7 @@ import type { StateMachine } from './replicated-log.ts';
 export class RecordingState implements StateMachine {
   readonly entries: { readonly index: number; readonly text: string }[] = [];
   restoredFrom: number | undefined;
+  snapshotsTaken = 0;
 
   get texts(): string[] {
     return this.entries.map(({ text }) => text);
@@ -16,6 +17,7 @@ export class RecordingState implements StateMachine {
   }
 
   async snapshot(): Promise<Uint8Array> {
+    this.snapshotsTaken += 1;
     return Buffer.from(JSON.stringify(this.entries));
   }
 

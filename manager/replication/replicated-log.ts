@@ -1,5 +1,7 @@
 /** What the store needs of replication. One conformance suite tests every implementation. */
 
+import type { GantryError } from '../../proto/errors.ts';
+
 /** The deterministic state that the log is applied to. */
 export interface StateMachine {
   /** Applies a committed entry. Called in index order, once per index; must not throw for any data that was proposed. */
@@ -49,6 +51,8 @@ export interface ReplicatedLog {
    */
   readBarrier(): Promise<void>;
   leadership(): Leadership;
+  /** Why nothing can be decided any more; undefined while that isn't known to be so. */
+  problem(): GantryError | undefined;
   /** Returns the unsubscribe function. */
   onLeadership(listener: (leadership: Leadership) => void): () => void;
   members(): readonly Member[];

@@ -7,32 +7,46 @@ import type { ReadTransaction } from '../store/tables.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import { NodeInfo } from './node-info.ts';
+import { PendingTasks } from './pending-tasks.ts';
 
 export class ClusterView {
   readonly nodes = new Map<string, NodeInfo>();
-  /** Ids of tasks that have no node yet. */
-  readonly pending = new Set<string>();
+  readonly queue = new PendingTasks();
   /** The node that each task is counted on. */
   readonly #homes = new Map<string, string>();
+  /** Of the state that the view begins with: what isn't in it yet, and what has changed since. */
+  #unloaded: TaskObject[];
+  readonly #changed = new Set<string>();
 
+  /** Knows the nodes; the tasks come with `load`. */
   constructor(read: ReadTransaction) {
     for (const node of read.find('node', { by: 'all' })) this.nodes.set(node.id, new NodeInfo(node));
-    for (const task of read.find('task', { by: 'all' })) this.setTask(task);
+    this.#unloaded = read.find('task', { by: 'all' });
+  }
+
+  /** Takes in some more of the tasks there were. Returns whether that is all: before, nothing can be placed. */
+  load(count: number): boolean {
+    for (const task of this.#unloaded.splice(-count, count)) if (!this.#changed.has(task.id)) this.#setTask(task);
+    if (this.#unloaded.length > 0) return false;
+    this.#changed.clear();
+    return true;
   }
 
   apply(event: StoreEvent, read: ReadTransaction): void {
     if (event.kind === 'node') this.#applyNode(event, read);
-    else if (event.kind === 'task' && event.change === 'remove') this.#forget(event.object);
-    else if (event.kind === 'task') this.setTask(event.object);
+    if (event.kind !== 'task') return;
+    if (this.#unloaded.length > 0) this.#changed.add(event.object.id);
+    if (event.change === 'remove') this.#forget(event.object);
+    else this.#setTask(event.object);
   }
 
-  setTask(task: TaskObject): void {
+  #setTask(task: TaskObject): void {
     if (task.status.state < TaskState.ASSIGNED) {
-      if (isWanted(task)) this.pending.add(task.id);
-      else this.pending.delete(task.id);
+      if (isWanted(task)) this.queue.add(task.id);
+      else this.queue.delete(task.id);
       return;
     }
-    this.pending.delete(task.id);
+    this.queue.delete(task.id);
     this.place(task);
   }
 
@@ -66,7 +80,7 @@ export class ClusterView {
   }
 
   #forget(task: TaskObject): void {
-    this.pending.delete(task.id);
+    this.queue.delete(task.id);
     this.release(task.id);
   }
 }

@@ -10,6 +10,10 @@ import { place } from './placement.ts';
 /** One key: tasks compete for the same nodes. */
 const ALL = ['all'];
 
+/** Tasks of one turn: to place, and to count when the loop begins. */
+const PLACED_AT_ONCE = 200;
+const LOADED_AT_ONCE = 5000;
+
 export function schedulerLoop(): ControlLoop {
   let view: ClusterView | undefined;
   return {
@@ -21,34 +25,41 @@ export function schedulerLoop(): ControlLoop {
     },
     keysOf: (event, read) => {
       view?.apply(event, read);
-      return concerns(event) ? ALL : [];
+      if (givesRoom(event)) view?.queue.lookAgain();
+      return givesRoom(event) || isPending(event) ? ALL : [];
     },
-    reconcile: (tx, _key, nowMs) => (view === undefined ? undefined : placeAll(tx, view, nowMs)),
+    reconcile: (tx, _key, nowMs) => (view === undefined ? undefined : placeSome(tx, view, nowMs)),
   };
 }
 
-/** A task to place, or room for one. */
-function concerns(event: StoreEvent): boolean {
-  if (event.kind === 'node') return true;
-  if (event.kind === 'service') return event.object.dependenciesMet !== event.previous?.dependenciesMet;
-  if (event.kind !== 'task') return false;
-  return event.object.status.state < TaskState.ASSIGNED || event.object.status.state > TaskState.RUNNING;
+function isPending(event: StoreEvent): boolean {
+  return event.kind === 'task' && event.object.status.state < TaskState.ASSIGNED;
 }
 
-/** When the first of the tasks that wait for their restart may go. */
-function placeAll(tx: WriteTransaction, view: ClusterView, nowMs: number): number | undefined {
-  let next = Number.POSITIVE_INFINITY;
-  for (const id of view.pending) {
+/** Tasks that couldn't be placed before may be so now. */
+function givesRoom(event: StoreEvent): boolean {
+  if (event.kind === 'node') return true;
+  if (event.kind === 'service') return event.object.dependenciesMet !== event.previous?.dependenciesMet;
+  return event.kind === 'task' && (event.object.status.state > TaskState.RUNNING || event.change === 'remove');
+}
+
+/** When to go on. */
+function placeSome(tx: WriteTransaction, view: ClusterView, nowMs: number): number | undefined {
+  if (!view.load(LOADED_AT_ONCE)) return nowMs;
+  for (const id of view.queue.due(PLACED_AT_ONCE, nowMs)) {
     const task = tx.get('task', id);
     if (task === undefined) continue;
     // A turn whose transaction failed may have left it on a node.
     view.release(id);
     const placement = place(task, tx.get('service', task.serviceId), view.nodes, nowMs);
-    if (placement.outcome === 'not-before') next = Math.min(next, placement.timeMs);
+    if (placement.outcome === 'not-before') view.queue.seen(id, placement.timeMs);
+    else if (placement.outcome === 'held') view.queue.seen(id);
+    // What changes stays due: only its commit says that it was done.
     else if (placement.outcome === 'assigned') assign(tx, view, task, placement.nodeId, nowMs);
-    else if (placement.outcome === 'unplaceable') explain(tx, task, placement.reason, nowMs);
+    else if (task.status.message === placement.reason) view.queue.seen(id);
+    else explain(tx, task, placement.reason, nowMs);
   }
-  return next === Number.POSITIVE_INFINITY ? undefined : next;
+  return view.queue.nextMs(nowMs);
 }
 
 function assign(tx: WriteTransaction, view: ClusterView, task: TaskObject, nodeId: string, nowMs: number): void {
@@ -59,6 +70,5 @@ function assign(tx: WriteTransaction, view: ClusterView, task: TaskObject, nodeI
 }
 
 function explain(tx: WriteTransaction, task: TaskObject, reason: string, nowMs: number): void {
-  if (task.status.message === reason) return;
   tx.update('task', { ...task, status: { ...task.status, timestampMs: nowMs, message: reason } });
 }

@@ -43,6 +43,10 @@ export class MemoryLog implements ReplicatedLog {
     return { isLeader: this.#leading, leaderId: this.#leading ? this.#nodeId : undefined, term: this.#term };
   }
 
+  problem(): undefined {
+    return undefined;
+  }
+
   onLeadership(listener: (leadership: Leadership) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -19,7 +19,7 @@ export interface ServiceObject extends Readonly<Omit<Service, 'meta' | 'spec'>> 
   readonly spec: CompleteServiceSpec;
 }
 
-export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses'> = {
+export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses' | 'awaits'> = {
   complete: (raw) => ({
     ...raw,
     meta: completeMeta(raw.meta),
@@ -30,11 +30,18 @@ export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses'> =
   indexes: {
     stack: (service) => stackKeys(service.spec.annotations.labels),
     uses: (service) => usedIds(service.spec.task),
+    awaits: awaitedServices,
   },
 };
 
 export function serviceName(service: ServiceObject): string {
   return service.spec.annotations.name;
+}
+
+/** Names of the services that this one waits for before it starts. */
+function awaitedServices(service: ServiceObject): readonly string[] {
+  if (service.dependenciesMet || service.pendingDelete) return [];
+  return service.spec.dependencies.map((dependency) => dependency.service);
 }
 
 export function completeTaskSpec(spec: TaskSpec | undefined): CompleteTaskSpec {

@@ -1,6 +1,6 @@
 /** Objects of one kind, by id, by name and by index. */
 import type { Stored } from './object-type.ts';
-import { SortedIds } from './sorted-ids.ts';
+import { SortedObjects } from './sorted-objects.ts';
 
 export interface TableShape<T> {
   nameOf(object: T): string | undefined;
@@ -10,7 +10,7 @@ export interface TableShape<T> {
 export class Table<T extends Stored> {
   readonly #shape: TableShape<T>;
   readonly #objects = new Map<string, T>();
-  readonly #ids = new SortedIds();
+  readonly #sorted = new SortedObjects<T>();
   readonly #names = new Map<string, Set<string>>();
   readonly #indexes: ReadonlyMap<string, Map<string, Set<string>>>;
 
@@ -23,14 +23,9 @@ export class Table<T extends Stored> {
     return this.#objects.get(id);
   }
 
-  /** In no particular order. */
-  all(): T[] {
-    return [...this.#objects.values()];
-  }
-
   /** By id. */
-  inOrder(): T[] {
-    return this.#resolve(this.#ids.all());
+  all(): T[] {
+    return this.#sorted.all();
   }
 
   byName(name: string): T[] {
@@ -40,7 +35,7 @@ export class Table<T extends Stored> {
   byIdPrefix(prefix: string): T[] {
     const exact = this.#objects.get(prefix);
     if (exact !== undefined) return [exact];
-    return this.#resolve(this.#ids.startingWith(prefix));
+    return this.#sorted.startingWith(prefix);
   }
 
   byIndex(index: string, key: string): T[] {
@@ -58,8 +53,8 @@ export class Table<T extends Stored> {
   /** Returns what was there before. */
   put(object: T): T | undefined {
     const previous = this.#objects.get(object.id);
-    if (previous === undefined) this.#ids.add(object.id);
     this.#objects.set(object.id, object);
+    this.#sorted.set(object);
     this.#reindex(object.id, previous, object);
     return previous;
   }
@@ -68,7 +63,7 @@ export class Table<T extends Stored> {
     const object = this.#objects.get(id);
     if (object === undefined) return undefined;
     this.#objects.delete(id);
-    this.#ids.delete(id);
+    this.#sorted.delete(id);
     this.#reindex(id, object, undefined);
     return object;
   }

@@ -13,7 +13,7 @@ import { Table, type TableShape } from './table.ts';
 /** What a reader sees: one state, as long as it doesn't await. */
 export interface ReadTransaction {
   get<K extends ObjectKind>(kind: K, id: string): ObjectTypes[K] | undefined;
-  /** In no particular order. */
+  /** `all` and `idPrefix`: by id; others in no particular order. */
   find<K extends ObjectKind>(kind: K, query: Query<K>): ObjectTypes[K][];
 }
 
@@ -56,7 +56,7 @@ export class Tables implements ReadTransaction {
 
   /** All there is, as it is now: kinds in the order of references, objects by their ids. */
   cut(): readonly CutOfKind[] {
-    return OBJECT_KINDS.map((kind) => ({ kind, objects: this.#table(kind).inOrder() }) as CutOfKind);
+    return OBJECT_KINDS.map((kind) => ({ kind, objects: this.#table(kind).all() }) as CutOfKind);
   }
 
   /** As `put`, but not to be taken back. */

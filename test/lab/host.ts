@@ -88,11 +88,11 @@ export class Host {
     return ['nsenter', `--net=/run/netns/${this.#neighbour}`, ...argv];
   }
 
-  /** Starts gantryd and waits until it answers. */
-  async start(): Promise<void> {
+  /** Starts gantryd, with flags beside those that every host has, and waits until it answers. */
+  async start(flags: readonly string[] = []): Promise<void> {
     const log = openSync(this.logPath, 'a');
     const argv = this.inside([join(ROOT, 'agent/bin/gantryd'), '--data-root', this.dataRoot]);
-    argv.push('--exec-root', this.execRoot, '--host', this.#address, '--name', this.name);
+    argv.push('--exec-root', this.execRoot, '--host', this.#address, '--name', this.name, ...flags);
     const [program = '', ...args] = argv;
     const daemon = spawn(program, args, { stdio: ['ignore', log, log], detached: true });
     closeSync(log);

@@ -1,7 +1,7 @@
 /** Hosts that join to a cluster: three managers and a worker, roles that change, and a leader that dies. */
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { takeCensus } from '../lab/census.ts';
+import { type Census, takeCensus } from '../lab/census.ts';
 import type { Host } from '../lab/host.ts';
 import { importBusybox } from '../lab/image.ts';
 import { Lan } from '../lab/lan.ts';
@@ -23,11 +23,14 @@ let first: Host;
 let second: Host;
 let third: Host;
 let worker: Host;
+/** Of the third and the fourth host, before anything of Gantry was there. */
+let empty: readonly Census[];
 
 beforeAll(async () => {
   lan = await Lan.create('join', 4);
   hosts = lan.hosts;
   [first, second, third, worker] = hosts as [Host, Host, Host, Host];
+  empty = await Promise.all([third, worker].map(takeCensus));
   await Promise.all(hosts.map((host) => host.start()));
   await Promise.all(hosts.map((host) => importBusybox(host)));
 });
@@ -200,8 +203,15 @@ describe('a cluster of several hosts', () => {
       expect(await host.ok(['ps', '-aq'])).toBe('');
       expect(readdirSync(host.dataRoot)).toEqual(expect.not.arrayContaining(['manager', 'identity', 'cluster.json']));
     }
-    const { processes } = await takeCensus(third);
-    expect(processes.filter((command) => command.includes('gantry-manager'))).toEqual([]);
+    for (const host of [third, worker]) {
+      await host.ok(['system', 'stop', '--force']);
+      await host.stop('SIGTERM');
+    }
+    const left = await Promise.all([third, worker].map(takeCensus));
+    // Those of the other hosts are still there.
+    expect(left.map((census) => ({ ...census, cgroups: [] }))).toEqual(
+      empty.map((census) => ({ ...census, cgroups: [] })),
+    );
   });
 });
 

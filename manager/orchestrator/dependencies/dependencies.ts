@@ -2,28 +2,34 @@
 
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../../control-loop.ts';
-import type { ServiceObject } from '../../store/service.ts';
+import { type ServiceObject, serviceName } from '../../store/service.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import { isWanted } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import { unmetDependency } from './conditions.ts';
 
-/** One key for all: a change of one service's tasks may concern any service. */
-const ALL = ['all'];
-
+/** Keys are ids of services. */
 export function dependenciesLoop(): ControlLoop {
   return {
     name: 'dependencies',
     kinds: ['service', 'task'],
-    allKeys: () => ALL,
-    keysOf: () => ALL,
-    reconcile: (tx, _key, nowMs) => {
-      for (const service of tx.find('service', { by: 'all' })) {
-        if (!service.dependenciesMet && !service.pendingDelete) reconcileService(tx, service, nowMs);
+    allKeys: (read) => read.find('service', { by: 'all' }).map((service) => service.id),
+    keysOf: (event, read) => {
+      if (event.kind === 'service') return [event.object.id, ...dependents(read, serviceName(event.object))];
+      return event.kind === 'task' ? [event.object.serviceId, ...dependents(read, event.object.serviceName)] : [];
+    },
+    reconcile: (tx, serviceId, nowMs) => {
+      const service = tx.get('service', serviceId);
+      if (service !== undefined && !service.dependenciesMet && !service.pendingDelete) {
+        reconcileService(tx, service, nowMs);
       }
       return undefined;
     },
   };
+}
+
+function dependents(read: ReadTransaction, name: string): string[] {
+  return read.find('service', { by: 'awaits', value: name }).map((service) => service.id);
 }
 
 function reconcileService(tx: WriteTransaction, service: ServiceObject, nowMs: number): void {

@@ -5,6 +5,7 @@ import { DEFAULT_TASK_HISTORY_LIMIT } from '../../store/cluster.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
+import type { StoreEvent } from '../../store/watch.ts';
 import { order } from '../tasks.ts';
 import { forgettable } from './history.ts';
 
@@ -12,16 +13,28 @@ import { forgettable } from './history.ts';
 const RESOURCES = 'resources';
 const RESOURCE_KINDS = ['network', 'secret', 'config'] as const;
 
+/** Tasks that one turn takes out; what that changes brings the service back for the next ones. */
+const TASKS_AT_ONCE = 200;
+
 export function reaperLoop(): ControlLoop {
   return {
     name: 'reaper',
     kinds: ['service', 'task', 'node', 'cluster', ...RESOURCE_KINDS],
     allKeys: servicesAndResources,
     keysOf: (event, read) => {
-      if (event.kind === 'service') return [event.object.id, RESOURCES];
-      if (event.kind === 'task') return [event.object.serviceId, RESOURCES];
-      if (event.kind === 'node' || event.kind === 'cluster') return servicesAndResources(read);
-      return [RESOURCES];
+      switch (event.kind) {
+        case 'service':
+          return [event.object.id, RESOURCES];
+        case 'task':
+          return concerns(event) ? [event.object.serviceId, RESOURCES] : [];
+        case 'node':
+          // Whether its tasks have stopped may depend on it.
+          return read.find('task', { by: 'node', value: event.object.id }).map((task) => task.serviceId);
+        case 'cluster':
+          return isNewLimit(event) ? servicesAndResources(read) : [];
+        default:
+          return [RESOURCES];
+      }
     },
     reconcile: (tx, key, nowMs) => {
       if (key === RESOURCES) removeUnused(tx);
@@ -29,6 +42,15 @@ export function reaperLoop(): ControlLoop {
       return undefined;
     },
   };
+}
+
+/** Most of what agents report is that a task makes progress, which is nothing to react to. */
+function concerns({ change, object, previous }: StoreEvent & { readonly kind: 'task' }): boolean {
+  return change !== 'update' || hasEnded(object) || object.desiredState !== previous?.desiredState;
+}
+
+function isNewLimit({ object, previous }: StoreEvent & { readonly kind: 'cluster' }): boolean {
+  return object.spec.taskHistoryLimit !== previous?.spec.taskHistoryLimit;
 }
 
 /** Also services of which only tasks are left. */
@@ -41,13 +63,16 @@ function servicesAndResources(read: ReadTransaction): Set<string> {
 function reapService(tx: WriteTransaction, serviceId: string, nowMs: number): void {
   const service = tx.get('service', serviceId);
   const removing = service === undefined || service.pendingDelete;
-  for (const task of removing ? tx.find('task', { by: 'service', value: serviceId }) : []) {
-    if (task.desiredState < TaskState.REMOVE) tx.update('task', order(task, TaskState.REMOVE, nowMs));
-  }
-  const tasks = tx.find('task', { by: 'service', value: serviceId });
-  const gone = forgettable(tasks, historyLimit(tx), (task) => tx.get('node', task.nodeId));
+  const unordered = removing ? tasksOf(tx, serviceId).filter((task) => task.desiredState < TaskState.REMOVE) : [];
+  for (const task of unordered.slice(0, TASKS_AT_ONCE)) tx.update('task', order(task, TaskState.REMOVE, nowMs));
+  const tasks = tasksOf(tx, serviceId);
+  const gone = forgettable(tasks, historyLimit(tx), (task) => tx.get('node', task.nodeId)).slice(0, TASKS_AT_ONCE);
   for (const task of gone) tx.remove('task', task.id);
   if (service?.pendingDelete === true && gone.length === tasks.length) tx.remove('service', serviceId);
+}
+
+function tasksOf(read: ReadTransaction, serviceId: string): TaskObject[] {
+  return read.find('task', { by: 'service', value: serviceId });
 }
 
 function historyLimit(read: ReadTransaction): number {

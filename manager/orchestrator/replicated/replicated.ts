@@ -8,6 +8,9 @@ import { slotsOf } from '../slots.ts';
 import { newTask, order } from '../tasks.ts';
 import { planReplicas } from './replicas.ts';
 
+/** Slots that one turn fills or clears; what that changes brings the service back for the next ones. */
+const SLOTS_AT_ONCE = 200;
+
 export function replicatedLoop(random: RandomBytes): ControlLoop {
   return {
     name: 'replicated',
@@ -28,10 +31,10 @@ function reconcile(tx: WriteTransaction, serviceId: string, nowMs: number, rando
   if (service?.spec.mode?.$case !== 'replicated' || service.pendingDelete) return;
   const slots = slotsOf(tx.find('task', { by: 'service', value: serviceId }));
   const plan = planReplicas(service.spec.mode.value.replicas, slots);
-  for (const slot of plan.create) {
+  for (const slot of plan.create.slice(0, SLOTS_AT_ONCE)) {
     tx.create('task', newTask(service, { slot, nodeId: '' }, newObjectId(random), nowMs));
   }
-  for (const slot of plan.remove) {
+  for (const slot of plan.remove.slice(0, SLOTS_AT_ONCE)) {
     for (const task of [slot.current, ...slot.history]) tx.update('task', order(task, TaskState.REMOVE, nowMs));
   }
 }

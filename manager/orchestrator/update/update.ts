@@ -9,6 +9,9 @@ import { slotsOf } from '../slots.ts';
 import { newTask, order } from '../tasks.ts';
 import { nextStep, type RolloutStep } from './rollout.ts';
 
+/** Steps of one turn: each looks at all slots of its service. */
+const STEPS_AT_ONCE = 20;
+
 /** Keys are ids of services. */
 export function updateLoop(random: RandomBytes): ControlLoop {
   return {
@@ -23,10 +26,12 @@ export function updateLoop(random: RandomBytes): ControlLoop {
     },
     reconcile: (tx, serviceId, nowMs) => {
       // A slot whose task never ran goes from stop to start at once.
-      for (let step = planned(tx, serviceId); step !== undefined; step = planned(tx, serviceId)) {
+      for (let count = 0; count < STEPS_AT_ONCE; count += 1) {
+        const step = planned(tx, serviceId);
+        if (step === undefined) return undefined;
         run(tx, serviceId, step, nowMs, random);
       }
-      return undefined;
+      return nowMs;
     },
   };
 }

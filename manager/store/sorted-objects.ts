@@ -1,22 +1,28 @@
-/** Ids in order, for what begins with a prefix, and for snapshots that don't depend on who came first. */
+/** Objects in the order of their ids, for what begins with a prefix, and for snapshots that don't depend on who came first. */
+
+interface Identified {
+  readonly id: string;
+}
 
 /** Beyond this a run is halved: short enough that an insertion in its middle costs little. */
 const LONGEST_RUN = 512;
 
-/** Sorted by UTF-16 code units. Adding and deleting cost the logarithm of how many there are. */
-export class SortedIds {
+/** Sorted by the ids' UTF-16 code units. A change costs the logarithm of how many there are. */
+export class SortedObjects<T extends Identified> {
   /** None is empty; each is sorted, and comes before the next. */
-  readonly #runs: string[][] = [];
+  readonly #runs: T[][] = [];
 
-  /** `id` isn't in there. */
-  add(id: string): void {
-    const at = Math.min(this.#runAt(id), Math.max(this.#runs.length - 1, 0));
+  /** In the place of the one of the same id, if there is one. */
+  set(object: T): void {
+    const at = Math.min(this.#runAt(object.id), Math.max(this.#runs.length - 1, 0));
     const run = this.#runs[at];
     if (run === undefined) {
-      this.#runs.push([id]);
+      this.#runs.push([object]);
       return;
     }
-    run.splice(lowerBound(run, id), 0, id);
+    const position = lowerBound(run, object.id);
+    if (run[position]?.id === object.id) run[position] = object;
+    else run.splice(position, 0, object);
     if (run.length > LONGEST_RUN) this.#runs.splice(at + 1, 0, run.splice(LONGEST_RUN / 2));
   }
 
@@ -26,22 +32,22 @@ export class SortedIds {
     const run = this.#runs[at];
     if (run === undefined) return;
     const position = lowerBound(run, id);
-    if (run[position] !== id) return;
+    if (run[position]?.id !== id) return;
     run.splice(position, 1);
     if (run.length === 0) this.#runs.splice(at, 1);
   }
 
-  all(): string[] {
+  all(): T[] {
     return this.#runs.flat();
   }
 
-  startingWith(prefix: string): string[] {
-    const found: string[] = [];
+  startingWith(prefix: string): T[] {
+    const found: T[] = [];
     for (let at = this.#runAt(prefix); at < this.#runs.length; at += 1) {
       const run = this.#runs[at] ?? [];
       const begin = lowerBound(run, prefix);
       let end = begin;
-      while (run[end]?.startsWith(prefix) === true) end += 1;
+      while (run[end]?.id.startsWith(prefix) === true) end += 1;
       found.push(...run.slice(begin, end));
       if (end < run.length) break;
     }
@@ -54,7 +60,7 @@ export class SortedIds {
     let high = this.#runs.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#runs[middle]?.at(-1) ?? '') < id) low = middle + 1;
+      if ((this.#runs[middle]?.at(-1)?.id ?? '') < id) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -62,12 +68,12 @@ export class SortedIds {
 }
 
 /** Of the first that isn't less than `id`. */
-function lowerBound(run: readonly string[], id: string): number {
+function lowerBound(run: readonly Identified[], id: string): number {
   let low = 0;
   let high = run.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((run[middle] ?? '') < id) low = middle + 1;
+    if ((run[middle]?.id ?? '') < id) low = middle + 1;
     else high = middle;
   }
   return low;

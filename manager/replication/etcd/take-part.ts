@@ -1,0 +1,62 @@
+/** Before a log in etcd is opened: that there is one, that it is the right one, and that this manager is a member. */
+import { GantryError } from '../../../proto/errors.ts';
+import { newObjectId } from '../../../proto/ids.ts';
+import type { EtcdConnection } from './connection.ts';
+import type { Keys } from './keys.ts';
+import { notMember } from './membership.ts';
+import type { EtcdOpenOptions } from './open.ts';
+import { isMissing, put } from './operations.ts';
+
+const FORMAT_VERSION = 1;
+
+interface Format {
+  readonly version: number;
+  /** Of this log, and no other that was or will be under the prefix. */
+  readonly id: string;
+}
+
+type Options = Pick<EtcdOpenOptions, 'member' | 'begin' | 'knownId' | 'onKnown' | 'random'>;
+
+/** Idempotent. Crash points: the log is made in one transaction; a manager that was taken in before is a member already. */
+export async function takePart(connection: EtcdConnection, keys: Keys, options: Options): Promise<void> {
+  const { member, begin, knownId, onKnown } = options;
+  const { version, id } = (await read(connection, keys)) ?? (await make(connection, keys, options));
+  if (version !== FORMAT_VERSION) {
+    const what = `the log in ${connection.name} has format ${version}, which this version does not know`;
+    throw new GantryError('UNSUPPORTED', what, { hint: 'run the newer version of gantryd that wrote it' });
+  }
+  if (knownId !== undefined && id !== knownId) throw gone(connection);
+  const isMember = async () => (await connection.get(keys.member(member.id))) !== undefined;
+  if (!(await isMember()) && begin.kind === 'join') await begin.askToJoin();
+  if (!(await isMember())) throw notMember(member.id, connection.name);
+  await onKnown(id);
+}
+
+async function read(connection: EtcdConnection, keys: Keys): Promise<Format | undefined> {
+  const found = await connection.get(keys.format);
+  return found === undefined ? undefined : (JSON.parse(found.value.toString()) as Format);
+}
+
+async function make(connection: EtcdConnection, keys: Keys, options: Options): Promise<Format> {
+  const { member, begin, knownId, random } = options;
+  if (knownId !== undefined) throw gone(connection);
+  if (begin.kind === 'join') {
+    throw new GantryError('WRONG_STATE', `there is no log in ${connection.name}, where this manager was told to look`, {
+      hint: 'give all managers of a cluster the same --store, with the same prefix',
+    });
+  }
+  const format: Format = { version: FORMAT_VERSION, id: newObjectId(random) };
+  const { id, address } = member;
+  await connection.txn({
+    compare: [isMissing(keys.format)],
+    success: [put(keys.format, JSON.stringify(format)), put(keys.end, '0'), put(keys.member(id), address)],
+  });
+  // Another may have been faster.
+  return (await read(connection, keys)) ?? format;
+}
+
+function gone(connection: EtcdConnection): GantryError {
+  return new GantryError('WRONG_STATE', `the log of this manager's cluster is no longer in ${connection.name}`, {
+    hint: 'see that --store names the right etcd and prefix, or restore etcd from a backup; "gantry cluster leave --force" gives the cluster up',
+  });
+}
