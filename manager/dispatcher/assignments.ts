@@ -1,13 +1,6 @@
 /** What a node must run and know, and how that differs from what it was told. Pure. */
 import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import {
-  Network,
-  type NetworkAttachmentConfig,
-  PublishMode,
-  type ServiceEndpoints,
-  Task,
-  TaskState,
-} from '../../proto/generated/gantry/v1/types.ts';
+import { Network, PublishMode, type ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
 
@@ -15,6 +8,13 @@ export type AssignmentItem = NonNullable<AssignmentChange['item']>;
 
 /** Items by kind and id. */
 export type AssignmentSet = ReadonlyMap<string, AssignmentItem>;
+
+/** What is remembered of an item that the node was told: of a task no more than is needed to tell what comes next. */
+export type ToldItem =
+  | (AssignmentItem & { readonly $case: 'secret' | 'config' | 'network' | 'endpoints' })
+  | { readonly $case: 'task'; readonly value: Pick<Task, 'id' | 'desiredState'> };
+
+export type ToldSet = Map<string, ToldItem>;
 
 /**
  * The node's tasks, also those that have ended (their logs are kept until the task is forgotten), and what the
@@ -27,7 +27,8 @@ export function assignmentsFor(
 ): AssignmentSet {
   const tasks = read.find('task', { by: 'node', value: nodeId }).filter((task) => isDispatchable(read, task));
   const live = tasks.filter((task) => !hasEnded(task));
-  const networks = new Set(live.flatMap((task) => task.spec.networks.map((network) => network.target)));
+  const used = live.flatMap((task) => task.spec.networks.map((network) => network.target));
+  const networks = new Set(used.filter((id) => read.get('network', id) !== undefined));
   const items: AssignmentItem[] = [
     ...fileItems(read, live),
     ...networkItems(read, nodeId, networks),
@@ -38,18 +39,52 @@ export function assignmentsFor(
   return new Map(items.map((item) => [keyOf(item), item]));
 }
 
-/** What to send to a node that knows `known` so that it knows `wanted`: what is new or changed, then what is gone. */
-export function changesBetween(known: AssignmentSet, wanted: AssignmentSet): AssignmentChange[] {
+/** What to send to a node that knows `told` so that it knows `wanted`: what is new or changed, then what is gone. */
+export function changesBetween(told: ReadonlyMap<string, ToldItem>, wanted: AssignmentSet): AssignmentChange[] {
   const changes: AssignmentChange[] = [];
   for (const [key, item] of wanted) {
-    const before = known.get(key);
+    const before = told.get(key);
     if (before === undefined || !same(before, item)) changes.push({ removed: false, item });
   }
   // In reverse: a task goes before the networks and files that it used.
-  for (const [key, item] of [...known].reverse()) {
-    if (!wanted.has(key)) changes.push({ removed: true, item: idOnly(item) });
+  for (const [key, item] of [...told].reverse()) {
+    if (!wanted.has(key)) changes.push({ removed: true, item: idOnly(item.$case, idOf(item)) });
   }
   return changes;
+}
+
+export function toldSet(items: AssignmentSet): ToldSet {
+  return new Map([...items].map(([key, item]) => [key, toTold(item)]));
+}
+
+function toTold(item: AssignmentItem): ToldItem {
+  if (item.$case !== 'task') return item;
+  return { $case: 'task', value: { id: item.value.id, desiredState: item.value.desiredState } };
+}
+
+/** The endpoints of one service as they are now; undefined: it has none any more. */
+export type EndpointsNow = readonly [serviceId: string, endpoints: ServiceEndpoints | undefined];
+
+/** What to send to a node for which nothing else has changed; `told` is brought up to date. */
+export function endpointChanges(told: ToldSet, services: Iterable<EndpointsNow>): AssignmentChange[] {
+  const changes: AssignmentChange[] = [];
+  for (const [serviceId, endpoints] of services) {
+    const key = `endpoints ${serviceId}`;
+    const before = told.get(key);
+    if (endpoints !== undefined && concernsNode(endpoints, (network) => knowsNetwork(told, network))) {
+      const item: AssignmentItem = { $case: 'endpoints', value: endpoints };
+      if (before?.value !== endpoints) changes.push({ removed: false, item });
+      told.set(key, item);
+    } else if (before !== undefined) {
+      changes.push({ removed: true, item: idOnly('endpoints', serviceId) });
+      told.delete(key);
+    }
+  }
+  return changes;
+}
+
+export function knowsNetwork(told: ReadonlyMap<string, ToldItem>, networkId: string): boolean {
+  return told.has(`network ${networkId}`);
 }
 
 /** The order to forget a task that this node shouldn't have. */
@@ -94,18 +129,21 @@ function networkItems(read: ReadTransaction, nodeId: string, ids: ReadonlySet<st
 function endpointItems(services: Iterable<ServiceEndpoints>, networks: ReadonlySet<string>): AssignmentItem[] {
   const items: AssignmentItem[] = [];
   for (const value of services) {
-    const reachable = value.networks.some((network: NetworkAttachmentConfig) => networks.has(network.target));
-    const published = value.ports.some((port) => port.mode === PublishMode.INGRESS);
-    if (reachable || published) items.push({ $case: 'endpoints', value });
+    if (concernsNode(value, (network) => networks.has(network))) items.push({ $case: 'endpoints', value });
   }
   return items;
+}
+
+/** Whether a node's tasks can reach the service over one of their networks, or anybody can at the node itself. */
+function concernsNode({ networks, ports }: ServiceEndpoints, uses: (networkId: string) => boolean): boolean {
+  return networks.some(({ target }) => uses(target)) || ports.some((port) => port.mode === PublishMode.INGRESS);
 }
 
 function keyOf(item: AssignmentItem): string {
   return `${item.$case} ${idOf(item)}`;
 }
 
-function idOf(item: AssignmentItem): string {
+function idOf(item: ToldItem | AssignmentItem): string {
   switch (item.$case) {
     case 'endpoints':
       return item.value.serviceId;
@@ -117,7 +155,7 @@ function idOf(item: AssignmentItem): string {
 }
 
 /** Only as far as the node has to know: what it reports itself isn't sent back to it. */
-function same(a: AssignmentItem, b: AssignmentItem): boolean {
+function same(a: ToldItem, b: AssignmentItem): boolean {
   if (a.value === b.value) return true;
   if (a.$case === 'task' && b.$case === 'task') return a.value.desiredState === b.value.desiredState;
   if (a.$case !== 'network' || b.$case !== 'network') return false;
@@ -131,9 +169,8 @@ function sameNetwork(a: Network | undefined, b: Network | undefined): boolean {
   return Buffer.compare(bytes(a), bytes(b)) === 0;
 }
 
-function idOnly(item: AssignmentItem): AssignmentItem {
-  const id = idOf(item);
-  switch (item.$case) {
+function idOnly($case: AssignmentItem['$case'], id: string): AssignmentItem {
+  switch ($case) {
     case 'task':
       return { $case: 'task', value: Task.create({ id }) };
     case 'secret':

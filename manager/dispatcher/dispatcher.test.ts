@@ -8,7 +8,7 @@ import { secretType } from '../store/secret.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
 import { NO_TASK_STATUS, type TaskObject } from '../store/task.ts';
-import { assignmentsFor, changesBetween } from './assignments.ts';
+import { type AssignmentSet, assignmentsFor, changesBetween, toldSet } from './assignments.ts';
 import { EndpointTable, endpointsOf } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
 import { judge } from './statuses.ts';
@@ -95,36 +95,40 @@ describe('assignments', () => {
     return { ...made, spec: { ...made.spec, networks, container: { ...made.spec.container, secrets: [key] } } };
   }
 
-  const assigned = (store: Store, nodeId: string, table = store.view((read) => new EndpointTable(read))) =>
-    store.view((read) => assignmentsFor(read, nodeId, table.all()));
+  async function assigned(store: Store, nodeId: string, table?: EndpointTable): Promise<AssignmentSet> {
+    const endpoints = table ?? (await EndpointTable.of(store));
+    return store.view((read) => assignmentsFor(read, nodeId, endpoints.all()));
+  }
 
   it('give a node its own tasks and what they need, needs first; another node nothing', async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
-    expect([...assigned(store, 'n1').keys()]).toEqual(['secret key', 'network net', 'endpoints web', 'task t']);
-    expect([...assigned(store, 'n2').keys()]).toEqual([]);
+    expect([...(await assigned(store, 'n1')).keys()]).toEqual(['secret key', 'network net', 'endpoints web', 'task t']);
+    expect([...(await assigned(store, 'n2')).keys()]).toEqual([]);
   });
 
   it('hold a task back until its node has addresses for it, unless it is to stop', async () => {
     const held = user('held', { state: ASSIGNED });
     const stopped = user('stopped', { state: ASSIGNED, desiredState: SHUTDOWN, slot: 2 });
     const store = await open([], [held, stopped]);
-    expect([...assigned(store, 'n1').keys()].filter((item) => item.startsWith('task'))).toEqual(['task stopped']);
+    expect([...(await assigned(store, 'n1')).keys()].filter((item) => item.startsWith('task'))).toEqual([
+      'task stopped',
+    ]);
   });
 
   it('keep an ended task, but not what it needed', async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: FAILED })]);
-    expect([...assigned(store, 'n1').keys()]).toEqual(['task t']);
+    expect([...(await assigned(store, 'n1')).keys()]).toEqual(['task t']);
   });
 
   it("don't echo what the node itself reported", async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
-    const table = store.view((read) => new EndpointTable(read));
-    const before = assigned(store, 'n1', table);
+    const table = await EndpointTable.of(store);
+    const before = toldSet(await assigned(store, 'n1', table));
     await store.update((tx) => {
       const known = tx.get('task', 't');
       if (known !== undefined) tx.update('task', { ...known, status: { ...known.status, state: PREPARING } });
     });
-    expect(changesBetween(before, assigned(store, 'n1', table))).toEqual([]);
+    expect(changesBetween(before, await assigned(store, 'n1', table))).toEqual([]);
     await store.update((tx) => {
       const known = tx.get('task', 't');
       if (known !== undefined) tx.update('task', { ...known, desiredState: SHUTDOWN });
@@ -135,7 +139,7 @@ describe('assignments', () => {
       ];
       if (network !== undefined) tx.update('network', { ...network, blocks: [...network.blocks, ...more] });
     });
-    const changes = changesBetween(before, assigned(store, 'n1', table));
+    const changes = changesBetween(before, await assigned(store, 'n1', table));
     expect(changes.map((change) => [change.removed, change.item?.$case])).toEqual([
       [false, 'network'],
       [false, 'task'],
@@ -144,7 +148,7 @@ describe('assignments', () => {
 
   it('take away the task before what it used', async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
-    const changes = changesBetween(assigned(store, 'n1'), new Map());
+    const changes = changesBetween(toldSet(await assigned(store, 'n1')), new Map());
     expect(changes.map((change) => change.item?.$case)).toEqual(['task', 'endpoints', 'network', 'secret']);
     expect(changes.every((change) => change.removed)).toBe(true);
   });

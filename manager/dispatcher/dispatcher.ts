@@ -16,12 +16,14 @@ import type { Caller } from '../forwarding/caller.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import { assignmentsFor } from './assignments.ts';
+import { sessionsConcerned } from './concerns.ts';
 import { EndpointTable } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
 import { markDown, registerNode } from './nodes.ts';
-import { Session } from './session.ts';
+import { type NodeView, Session } from './session.ts';
 import { writeStatuses } from './statuses.ts';
 import { Tunnels } from './tunnels.ts';
+import { Turns } from './turns.ts';
 
 export interface DispatcherOptions {
   readonly store: Store;
@@ -51,13 +53,15 @@ export class Dispatcher implements EngineCalls {
   readonly #sessions = new Map<string, Session>();
   readonly #liveness: Liveness;
   readonly #tunnels: Tunnels;
-  #endpoints: EndpointTable;
+  readonly #turns = new Turns();
+  /** The endpoints of all services; resolves once `run` has put them together. */
+  readonly #ready = Promise.withResolvers<void>();
+  #endpoints = new EndpointTable();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#liveness = new Liveness(options.heartbeatPeriodMs);
     this.#tunnels = new Tunnels(options.random);
-    this.#endpoints = options.store.view((read) => new EndpointTable(read));
   }
 
   /** Until the signal aborts; then all sessions have ended. */
@@ -66,6 +70,7 @@ export class Dispatcher implements EngineCalls {
       await Promise.all([this.#followStore(signal), this.#watchLiveness(signal), this.#watchManagers(signal)]);
     } finally {
       for (const session of this.#sessions.values()) session.end();
+      this.#ready.resolve();
     }
   }
 
@@ -95,10 +100,8 @@ export class Dispatcher implements EngineCalls {
     logger.info({ node: node.id, session: session.id }, 'session opened');
     try {
       yield { message: { $case: 'welcome', value: { sessionId: session.id, heartbeatPeriodMs, node } } };
-      yield* session.responses({
-        membership: () => this.#membership(node.id),
-        assignments: () => store.view((read) => assignmentsFor(read, node.id, this.#endpoints.all())),
-      });
+      await this.#ready.promise;
+      yield* session.responses(this.#viewOf(node.id), this.#turns);
       // Never a good end: the agent is to look for a manager at once.
       throw new GantryError('UNAVAILABLE', 'this manager has ended the session');
     } finally {
@@ -106,6 +109,15 @@ export class Dispatcher implements EngineCalls {
       if (this.#sessions.get(node.id) === session) this.#sessions.delete(node.id);
       logger.info({ node: node.id, session: session.id }, 'session ended');
     }
+  }
+
+  #viewOf(nodeId: string): NodeView {
+    const { store } = this.#options;
+    return {
+      membership: () => this.#membership(nodeId),
+      assignments: () => store.view((read) => assignmentsFor(read, nodeId, this.#endpoints.all())),
+      endpoints: (serviceIds) => this.#endpoints.now(serviceIds),
+    };
   }
 
   /** The Tunnel call of an agent. */
@@ -167,25 +179,32 @@ export class Dispatcher implements EngineCalls {
   async #followStore(signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
     const watch = store.watch({ kinds: ['node', 'task', 'service', 'network', 'secret', 'config'] });
-    this.#endpoints = store.view((read) => new EndpointTable(read));
-    this.#touchAll();
     try {
+      await this.#beginAnew();
       while (!signal.aborted) {
         await watch.changed(signal);
         const events = watch.take();
-        if (events === 'lagged') this.#endpoints = store.view((read) => new EndpointTable(read));
-        if (events === 'lagged' || store.view((read) => this.#endpoints.apply(events, read))) this.#touchAll();
-        else for (const event of events) this.#touchConcerned(event);
+        if (events === 'lagged') await this.#beginAnew();
+        else this.#follow(events);
       }
     } finally {
       watch.close();
     }
   }
 
-  #touchConcerned(event: StoreEvent): void {
-    if (event.kind === 'task') this.#sessions.get(event.object.nodeId)?.touch();
-    else if (event.kind === 'node') this.#nodeChanged(event);
-    else if (event.kind !== 'service') this.#touchAll();
+  async #beginAnew(): Promise<void> {
+    this.#endpoints = await EndpointTable.of(this.#options.store);
+    this.#ready.resolve();
+    for (const session of this.#sessions.values()) session.touch();
+  }
+
+  #follow(events: readonly StoreEvent[]): void {
+    const changed = this.#options.store.view((read) => this.#endpoints.apply(events, read));
+    if (changed.length > 0) for (const session of this.#sessions.values()) session.touchEndpoints(changed);
+    for (const event of events) {
+      if (event.kind === 'node') this.#nodeChanged(event);
+      else for (const session of sessionsConcerned(event, this.#sessions)) session.touch();
+    }
   }
 
   /** One that was removed isn't told anything any more. */
@@ -219,10 +238,6 @@ export class Dispatcher implements EngineCalls {
       logger.warn({ err: error, node: session.nodeId }, 'node could not be marked down');
       this.#liveness.heard(session.nodeId, clock.now());
     });
-  }
-
-  #touchAll(): void {
-    for (const session of this.#sessions.values()) session.touch();
   }
 
   async #watchLiveness(signal: AbortSignal): Promise<void> {

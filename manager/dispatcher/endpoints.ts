@@ -1,9 +1,12 @@
 /** Services as every node's name server and load balancer must know them. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
+import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { containerName, type TaskObject } from '../store/task.ts';
 import type { StoreEvent } from '../store/watch.ts';
+import type { EndpointsNow } from './assignments.ts';
 
 /** Undefined for a service that nobody can reach, or that is being removed. Pure. */
 export function endpointsOf(service: ServiceObject, tasks: readonly TaskObject[]): ServiceEndpoints | undefined {
@@ -35,26 +38,41 @@ function takesTraffic(task: TaskObject): boolean {
   );
 }
 
+/** Services of which the endpoints are put together at once. */
+const SERVICES_AT_ONCE = 50;
+
 /** The endpoints of all services, kept up to date with events; an entry is replaced only when it differs. */
 export class EndpointTable {
   readonly #byService = new Map<string, ServiceEndpoints>();
 
-  constructor(read: ReadTransaction) {
-    for (const service of read.find('service', { by: 'all' })) this.#refresh(service.id, read);
+  /** Of the services that there are now; what changes meanwhile must be applied later, even if it is in there already. */
+  static async of(store: Pick<Store, 'view'>): Promise<EndpointTable> {
+    const table = new EndpointTable();
+    const ids = store.view((read) => read.find('service', { by: 'all' }).map((service) => service.id));
+    for (let begin = 0; begin < ids.length; begin += SERVICES_AT_ONCE) {
+      const some = ids.slice(begin, begin + SERVICES_AT_ONCE);
+      store.view((read) => some.forEach((id) => void table.#refresh(id, read)));
+      await nextTurn();
+    }
+    return table;
   }
 
   all(): Iterable<ServiceEndpoints> {
     return this.#byService.values();
   }
 
-  /** Returns whether anything is different now. */
-  apply(events: readonly StoreEvent[], read: ReadTransaction): boolean {
+  now(serviceIds: Iterable<string>): EndpointsNow[] {
+    return [...serviceIds].map((id) => [id, this.#byService.get(id)]);
+  }
+
+  /** Returns the services of which anything is different now. */
+  apply(events: readonly StoreEvent[], read: ReadTransaction): string[] {
     const services = new Set<string>();
     for (const event of events) {
       if (event.kind === 'service') services.add(event.object.id);
       else if (event.kind === 'task') services.add(event.object.serviceId);
     }
-    return [...services].filter((id) => this.#refresh(id, read)).length > 0;
+    return [...services].filter((id) => this.#refresh(id, read));
   }
 
   #refresh(serviceId: string, read: ReadTransaction): boolean {

@@ -5,21 +5,34 @@ import {
   type OpenStream,
   type SessionResponse,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import { type AssignmentSet, changesBetween, strayTask } from './assignments.ts';
+import {
+  type AssignmentSet,
+  changesBetween,
+  type EndpointsNow,
+  endpointChanges,
+  strayTask,
+  type ToldItem,
+  type ToldSet,
+  toldSet,
+} from './assignments.ts';
+import type { Turns } from './turns.ts';
 
 /** What a node is told, as it is now. */
 export interface NodeView {
   membership(): Membership;
   assignments(): AssignmentSet;
+  endpoints(serviceIds: Iterable<string>): Iterable<EndpointsNow>;
 }
 
 export class Session {
   readonly id: string;
   readonly nodeId: string;
   readonly #over = new AbortController();
-  #known: AssignmentSet = new Map();
+  #told: ToldSet = new Map();
   #version = 0;
   #stale: boolean = true;
+  /** When nothing else is stale. */
+  readonly #staleEndpoints = new Set<string>();
   #membershipStale: boolean = true;
   /** As it was last told, encoded. */
   #membership = Buffer.alloc(0);
@@ -37,6 +50,17 @@ export class Session {
   touch(): void {
     this.#stale = true;
     this.#wake?.();
+  }
+
+  /** The endpoints of these services have changed. */
+  touchEndpoints(serviceIds: Iterable<string>): void {
+    for (const id of serviceIds) this.#staleEndpoints.add(id);
+    this.#wake?.();
+  }
+
+  /** What the node was told, by kind and id. */
+  get told(): ReadonlyMap<string, ToldItem> {
+    return this.#told;
   }
 
   /** The node wants to know whether it is heard. */
@@ -71,8 +95,11 @@ export class Session {
     return this.#over.signal;
   }
 
-  /** What goes to the agent, until the session ends. Changes that pile up while it is slow go as one message. */
-  async *responses(view: NodeView): AsyncGenerator<SessionResponse, void, undefined> {
+  /**
+   * What goes to the agent, until the session ends. Changes that pile up while it is slow go as one message. `turns`: to
+   * look for them takes a while, and all sessions may have to at once.
+   */
+  async *responses(view: NodeView, turns: Turns): AsyncGenerator<SessionResponse, void, undefined> {
     while (!this.ended.aborted) {
       for (const open of this.#streams.splice(0)) yield { message: { $case: 'openStream', value: open } };
       if (this.#heartbeatDue) {
@@ -83,7 +110,8 @@ export class Session {
         const membership = this.#nextMembership(view);
         if (membership !== undefined) yield membership;
       }
-      if (this.#stale || this.#strays.length > 0) {
+      if (this.#areAssignmentsStale()) {
+        await turns.next();
         const assignments = this.#nextAssignments(view);
         if (assignments !== undefined) yield assignments;
       }
@@ -100,20 +128,33 @@ export class Session {
     return { message: { $case: 'membership', value } };
   }
 
+  #areAssignmentsStale(): boolean {
+    return this.#stale || this.#staleEndpoints.size > 0 || this.#strays.length > 0;
+  }
+
   #nextAssignments(view: NodeView): SessionResponse | undefined {
-    this.#stale = false;
-    const next = view.assignments();
     const strays = this.#strays.splice(0).map(strayTask);
-    const changes: AssignmentChange[] = [...changesBetween(this.#known, next), ...strays];
+    const changes: AssignmentChange[] = [...this.#changes(view), ...strays];
     const complete = this.#version === 0;
-    this.#known = next;
     if (changes.length === 0 && !complete) return undefined;
     this.#version += 1;
     return { message: { $case: 'assignments', value: { version: this.#version, complete, changes } } };
   }
 
+  /** Of what the node was told; from here on it counts as told. */
+  #changes(view: NodeView): AssignmentChange[] {
+    const services = [...this.#staleEndpoints];
+    this.#staleEndpoints.clear();
+    if (!this.#stale) return endpointChanges(this.#told, view.endpoints(services));
+    this.#stale = false;
+    const next = view.assignments();
+    const changes = changesBetween(this.#told, next);
+    this.#told = toldSet(next);
+    return changes;
+  }
+
   async #somethingToSay(): Promise<void> {
-    if (this.#stale || this.#membershipStale || this.#strays.length > 0 || this.#streams.length > 0) return;
+    if (this.#areAssignmentsStale() || this.#membershipStale || this.#streams.length > 0) return;
     if (this.#heartbeatDue || this.ended.aborted) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;

@@ -137,10 +137,10 @@ function bidi(
         asIs,
         forwardedMetadata(caller),
       );
-      const sending = sendAll(upstream, requests);
+      // Ends by itself with the call, which is over when the leader has answered: nobody waits for more requests then.
+      void sendAll(upstream, requests);
       const answers = responses(upstream as unknown as ClientDuplexStream<never, Buffer>);
       yield* untilLost(where.lost, signal, upstream, answers);
-      await sending;
     })(call);
   };
 }

@@ -1,6 +1,6 @@
 /** What an etcd cluster can do to the log, and what the log must not do to it. */
 import type { Etcd3 } from 'etcd3';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { GantryError } from '../../../proto/errors.ts';
 import { RecordingState } from '../recording-state.testing.ts';
 import type { ReplicatedLog } from '../replicated-log.ts';
@@ -191,24 +191,33 @@ describe.skipIf(ETCD_PROGRAM === undefined)('a log in an etcd of one', () => {
     });
   });
 
-  it('that has lost entries which a manager has seen is not gone on with', async () => {
+  it.each([
+    ['entries', (log: ReplicatedLog) => propose(log, ['lost'])],
+    ['a change of the members', (log: ReplicatedLog) => log.addMember('b', '127.0.0.1:2')],
+  ])('that has lost %s which a manager has seen is not gone on with', async (_name, change) => {
+    const own = await EtcdServers.start();
+    onTestFinished(() => own.stop());
     const failed: GantryError[] = [];
-    const fixture = new EtcdFixture(etcd);
-    const log = await fixture.open('a', {
-      state: new RecordingState(),
-      onFailure: (error) => failed.push(error as GantryError),
-    });
-    await leads(log);
-    await propose(log, numbered(5));
-    // As after the restoration of a backup.
-    await client.put(new Keys(fixture.prefix).end).value('2');
-    (await fixture.way('a')).reset();
-    await vi.waitFor(
-      () => expect(failed).toMatchObject([{ code: 'CORRUPT', hint: expect.stringContaining('start again') }]),
-      SOON,
-    );
-    await log.close();
-    await fixture.close();
+    const state = new RecordingState();
+    const store = own.store();
+    const log = await openEtcdLog({ ...testOptions(store, 'a', state), onFailure: (error) => failed.push(error) });
+    try {
+      await leads(log);
+      await propose(log, numbered(5));
+      await own.goBack(async () => {
+        await leads(log);
+        await change(log);
+      });
+      await vi.waitFor(
+        () => expect(failed).toMatchObject([{ code: 'CORRUPT', hint: expect.stringContaining('start again') }]),
+        SOON,
+      );
+    } finally {
+      await log.close();
+    }
+    const again = new RecordingState();
+    await (await openEtcdLog(testOptions(store, 'a', again))).close();
+    expect(again.texts).toEqual(numbered(5));
   });
 
   describe('reached by a bad way', () => {

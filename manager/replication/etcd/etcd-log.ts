@@ -4,7 +4,7 @@
  */
 import type { IRequestOp } from 'etcd3';
 import type { Logger } from 'pino';
-import { GantryError } from '../../../proto/errors.ts';
+import { GantryError, toGantryError } from '../../../proto/errors.ts';
 import { entrySizeProblem } from '../entry-size.ts';
 import { notLeader } from '../proposals.ts';
 import type { Leadership, Member, Removal, ReplicatedLog, StateMachine } from '../replicated-log.ts';
@@ -93,6 +93,7 @@ export class EtcdLog implements ReplicatedLog {
       snapshots: this.#snapshots,
       end: this.#end,
       logger,
+      knownRevision: () => this.#election.view.revision,
       onCluster: (view) => this.#election.observe(view),
       onFailure,
     });
@@ -245,6 +246,8 @@ export class EtcdLog implements ReplicatedLog {
       });
       this.#tell();
     } catch (error) {
+      const failure = toGantryError(error);
+      if (failure.code === 'CORRUPT') return this.#fail(failure);
       logger.debug({ err: error }, 'a term could not begin');
       this.#election.lose(number);
     }

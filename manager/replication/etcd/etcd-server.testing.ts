@@ -1,7 +1,7 @@
 /** Real etcd servers on loopback, for tests. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,6 +106,22 @@ export class EtcdServers {
         await sleep(50);
       }
     }
+  }
+
+  /** As an administrator who puts a backup of a cluster of one in place: what came after it is gone. */
+  async goBack(write: () => Promise<void>): Promise<void> {
+    const { name } = this.#server(0);
+    const [dir, backup] = [join(this.#dir, name), join(this.#dir, 'backup')];
+    await this.kill(0);
+    cpSync(dir, backup, { recursive: true });
+    this.spawn(0);
+    await this.ready();
+    await write();
+    await this.kill(0);
+    rmSync(dir, { recursive: true });
+    renameSync(backup, dir);
+    this.spawn(0);
+    await this.ready();
   }
 
   signal(number: number, signal: NodeJS.Signals): void {

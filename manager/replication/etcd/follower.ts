@@ -18,6 +18,8 @@ export interface FollowerOptions {
   readonly snapshots: Snapshots;
   readonly end: LogEnd;
   readonly logger: Logger;
+  /** Of the cluster's view. */
+  readonly knownRevision: () => number;
   readonly onCluster: (view: ClusterView) => void;
   /** The log is damaged, or the state machine has thrown. */
   readonly onFailure: (error: GantryError) => void;
@@ -56,8 +58,13 @@ export class Follower {
   }
 
   async #followCluster(signal: AbortSignal): Promise<void> {
-    const { connection, keys, onCluster } = this.#options;
-    for await (const view of readCluster(connection, keys, signal)) onCluster(view);
+    const { connection, keys, knownRevision, onCluster } = this.#options;
+    const known = knownRevision();
+    for await (const view of readCluster(connection, keys, signal)) {
+      if (view.revision < known)
+        throw this.#damaged(`etcd is at revision ${view.revision}, and was at ${known} before`);
+      onCluster(view);
+    }
   }
 
   async #followLog(signal: AbortSignal): Promise<void> {
@@ -92,7 +99,7 @@ export class Follower {
 
   #damaged(how: string, cause?: unknown): GantryError {
     const { connection } = this.#options;
-    return new GantryError('CORRUPT', `the replicated log in ${connection.name} has lost entries: ${how}`, {
+    return new GantryError('CORRUPT', `the replicated log in ${connection.name} has lost something: ${how}`, {
       hint: 'if etcd was restored from a backup on purpose, let all managers start again: they begin from what it has',
       cause,
     });

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { GantryError } from '../../../proto/errors.ts';
+import type { TakenSnapshot } from '../checkpoints.ts';
 import type { EtcdConnection } from './connection.ts';
 import type { Fence } from './fence.ts';
 import type { Keys } from './keys.ts';
@@ -62,7 +63,7 @@ export class Snapshots {
    * `firstKept`: first of the records that stay; those up to the snapshot's index needn't. Undefined when the term is over,
    * else the revision of the snapshot before, 0 without one: what was before that nobody needs any more.
    */
-  async write({ index, data }: StoredSnapshot, firstKept: number, fence: Fence): Promise<number | undefined> {
+  async write({ index, data, hash }: TakenSnapshot, firstKept: number, fence: Fence): Promise<number | undefined> {
     const before = await this.#pointer();
     const chunks = Math.ceil(data.byteLength / CHUNK_BYTES);
     for (let number = 0; number < chunks; number += 1) {
@@ -70,7 +71,13 @@ export class Snapshots {
       const written = await fence.write([put(this.#keys.chunk(index, fence.term, number), Buffer.from(chunk))]);
       if (written === undefined) return undefined;
     }
-    const pointer: Pointer = { version: VERSION, index, term: fence.term, chunks, sha256: sha256(data) };
+    const pointer: Pointer = {
+      version: VERSION,
+      index,
+      term: fence.term,
+      chunks,
+      sha256: Buffer.from(hash).toString('hex'),
+    };
     return (await this.#commit(pointer, firstKept, fence)) ? (before?.revision ?? 0) : undefined;
   }
 

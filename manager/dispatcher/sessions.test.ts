@@ -1,0 +1,192 @@
+/** Agents are told only what changes concern them; after whatever has happened they know what they would know if told all. */
+import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import fc from 'fast-check';
+import pino from 'pino';
+import { expect, it, vi } from 'vitest';
+import { type AssignmentChange, SessionRequest } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { PublishMode, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { systemClock } from '../clock.ts';
+import { node, service, task } from '../objects.testing.ts';
+import { configType } from '../store/config.ts';
+import { MemoryLog } from '../store/memory-log.testing.ts';
+import { networkType } from '../store/network.ts';
+import { StoreState } from '../store/state.ts';
+import { Store } from '../store/store.ts';
+import type { NewObject, WriteTransaction } from '../store/transaction.ts';
+import { type AssignmentSet, assignmentsFor } from './assignments.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { EndpointTable } from './endpoints.ts';
+
+const NODES = ['n1', 'n2'] as const;
+const { ASSIGNED, STARTING, RUNNING, FAILED, SHUTDOWN } = TaskState;
+const logger = pino({ level: 'silent' });
+
+const nodeId = fc.constantFrom(...NODES);
+const taskId = fc.constantFrom('t1', 't2', 't3');
+const networkId = fc.constantFrom('front', 'back');
+const serviceId = fc.constantFrom('web', 'db');
+
+type Change =
+  | {
+      readonly change: 'assign';
+      readonly id: string;
+      readonly on: string;
+      readonly of: string;
+      readonly network: string;
+    }
+  | { readonly change: 'report'; readonly id: string; readonly state: TaskState }
+  | { readonly change: 'stop' | 'forget'; readonly id: string }
+  | { readonly change: 'block'; readonly id: string; readonly on: string }
+  | { readonly change: 'remove network' | 'remove service' | 'change config'; readonly id: string }
+  | { readonly change: 'publish'; readonly id: string; readonly isPublished: boolean };
+
+const changes: fc.Arbitrary<Change> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({ change: fc.constant('assign'), id: taskId, on: nodeId, of: serviceId, network: networkId }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      change: fc.constant('report'),
+      id: taskId,
+      state: fc.constantFrom(STARTING, RUNNING, FAILED),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ change: fc.constantFrom('stop', 'forget'), id: taskId }) },
+  { weight: 2, arbitrary: fc.record({ change: fc.constant('block'), id: networkId, on: nodeId }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constant('publish'), id: serviceId, isPublished: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constant('remove network'), id: networkId }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constant('remove service'), id: serviceId }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constant('change config'), id: fc.constant('motd') }) },
+);
+
+function perform(tx: WriteTransaction, step: Change): void {
+  const { id } = step;
+  const [found, network, owner, config] = [
+    tx.get('task', id),
+    tx.get('network', id),
+    tx.get('service', id),
+    tx.get('config', id),
+  ];
+  if (step.change === 'assign' && found === undefined) tx.create('task', assignedTask(step));
+  if (step.change === 'report' && found !== undefined && found.status.state < step.state) {
+    const addresses = found.spec.networks.map(({ target }) => ({ networkId: target, address: '192.0.2.7' }));
+    tx.update('task', { ...found, status: { ...found.status, state: step.state, addresses } });
+  }
+  if (step.change === 'stop' && found !== undefined) tx.update('task', { ...found, desiredState: SHUTDOWN });
+  if (step.change === 'forget') tx.remove('task', id);
+  if (step.change === 'block' && network !== undefined) {
+    const others = network.blocks.filter((block) => block.nodeId !== step.on);
+    const more = others.length === network.blocks.length ? [{ nodeId: step.on, cidr: '10.0.0.0/26' }] : [];
+    tx.update('network', { ...network, blocks: [...others, ...more] });
+  }
+  if (step.change === 'remove network') tx.remove('network', id);
+  if (step.change === 'publish' && owner !== undefined) {
+    const port = { protocol: 0, targetPort: 80, publishedPort: 8080, hostIp: '', mode: PublishMode.INGRESS } as const;
+    tx.update('service', { ...owner, ports: step.isPublished ? [port] : [] });
+  }
+  if (step.change === 'remove service' && owner !== undefined) tx.update('service', { ...owner, pendingDelete: true });
+  if (config !== undefined) tx.update('config', { ...config, pendingDelete: !config.pendingDelete });
+}
+
+function assignedTask({ id, on, of, network }: Change & { readonly change: 'assign' }): NewObject<'task'> {
+  const made = task(id, { state: ASSIGNED, nodeId: on, serviceId: of });
+  const configs = [{ name: 'motd', id: 'motd', target: '/motd', uid: 0, gid: 0, mode: 0 }];
+  const container = { ...made.spec.container, configs };
+  return { ...made, spec: { ...made.spec, container, networks: [{ target: network, aliases: [] }] } };
+}
+
+async function open(): Promise<{ store: Store; dispatcher: Dispatcher }> {
+  const state = new StoreState(logger);
+  const store = new Store(state, new MemoryLog('n1', state), systemClock);
+  await store.update((tx) => {
+    for (const id of NODES) tx.create('node', node(id));
+    for (const id of ['front', 'back']) {
+      const absent = { meta: undefined, spec: undefined, blocks: [], pendingDelete: false };
+      const made = networkType.complete({ id, subnet: '', gateway: '', ...absent });
+      tx.create('network', { ...made, spec: { ...made.spec, annotations: { name: id, labels: {} } } });
+    }
+    tx.create('config', configType.complete({ id: 'motd', meta: undefined, spec: undefined, pendingDelete: false }));
+    tx.create('service', service('web', { networks: ['front'] }));
+    tx.create('service', service('db', { networks: ['back'] }));
+  });
+  const common = { store, clock: systemClock, random: randomBytes, logger };
+  return { store, dispatcher: new Dispatcher({ ...common, heartbeatPeriodMs: 60_000, managers: () => [] }) };
+}
+
+/** What an agent knows that believes all it is told. */
+async function follow(dispatcher: Dispatcher, on: string, known: Map<string, unknown>, signal: AbortSignal) {
+  const caller = { kind: 'administrator', forwarded: false } as const;
+  for await (const { message } of dispatcher.session(helloFrom(on, signal), signal, caller)) {
+    for (const change of message?.$case === 'assignments' ? message.value.changes : []) learn(known, change);
+  }
+}
+
+async function* helloFrom(on: string, signal: AbortSignal): AsyncGenerator<SessionRequest> {
+  const hello = { $case: 'hello', value: { nodeId: on, address: '192.0.2.1' } } as const;
+  yield SessionRequest.fromPartial({ message: hello });
+  await new Promise((resolve) => {
+    signal.addEventListener('abort', resolve, { once: true });
+  });
+}
+
+function learn(known: Map<string, unknown>, { removed, item }: AssignmentChange): void {
+  const [key, value] = describeItem(item);
+  if (removed) known.delete(key);
+  else known.set(key, value);
+}
+
+/** As far as an agent has to know it. */
+function describeItem(item: AssignmentChange['item']): [key: string, value: unknown] {
+  switch (item?.$case) {
+    case 'task':
+      return [`task ${item.value.id}`, item.value.desiredState];
+    case 'network':
+      return [`network ${item.value.network?.id}`, item.value.blocks];
+    case 'endpoints':
+      return [`endpoints ${item.value.serviceId}`, item.value];
+    default:
+      return [`${item?.$case} ${item?.value.id}`, item?.value];
+  }
+}
+
+function described(items: AssignmentSet): Map<string, unknown> {
+  return new Map([...items.values()].map(describeItem));
+}
+
+/** As many turns as a change needs to reach the agents; else all would be told in their first message. */
+async function untilTold(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+}
+
+it('agents know after any changes what they have to', async () => {
+  const runs = fc.array(fc.array(changes, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 20 });
+  await fc.assert(
+    fc.asyncProperty(runs, async (transactions) => {
+      const { store, dispatcher } = await open();
+      const over = new AbortController();
+      const known = NODES.map(() => new Map<string, unknown>());
+      const running = [
+        dispatcher.run(over.signal),
+        ...NODES.map((on, position) => follow(dispatcher, on, known[position] ?? new Map(), over.signal)),
+      ];
+      try {
+        await untilTold();
+        for (const transaction of transactions) {
+          await store.update((tx) => transaction.forEach((change) => void perform(tx, change)));
+          await untilTold();
+        }
+        const table = await EndpointTable.of(store);
+        const expected = NODES.map((on) => described(store.view((read) => assignmentsFor(read, on, table.all()))));
+        await vi.waitFor(() => expect(known).toEqual(expected), { interval: 2 });
+      } finally {
+        over.abort();
+        // Sessions end with an error, so that agents look for another manager.
+        await Promise.allSettled(running);
+      }
+    }),
+    { numRuns: 200 },
+  );
+}, 60_000);
