@@ -14,10 +14,21 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/simulation/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Each makes hosts of its own and measures them against time: one after the other.
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 900_000,
+          // Uses all processors, and so comes after what measures time.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

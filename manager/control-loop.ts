@@ -33,9 +33,10 @@ export interface LoopContext {
   readonly logger: Logger;
 }
 
-/** Keys in one transaction, and objects that it changes before it takes no more keys: bounds the log entry. */
+/** Keys in one transaction; what it changes, and how long it computes, before it takes no more of them. */
 const MAX_KEYS = 100;
 const MAX_OBJECTS = 500;
+const MAX_TURN_MS = 10;
 const RETRY_MS = 100;
 const RETRY_AFTER_DEFECT_MS = 5000;
 
@@ -77,7 +78,7 @@ async function reconcileSome(
     due.delete(key);
   }
   try {
-    const times = await store.update((tx) => reconcileUntilFull(loop, tx, keys, clock.now()));
+    const times = await store.update((tx) => reconcileUntilFull(loop, tx, keys, clock));
     for (const [key, timeMs] of times) if (timeMs !== undefined) due.set(key, timeMs);
     for (const key of keys.slice(times.length)) dirty.add(key);
   } catch (thrown) {
@@ -95,13 +96,14 @@ function reconcileUntilFull(
   loop: ControlLoop,
   tx: WriteTransaction,
   keys: readonly string[],
-  nowMs: number,
+  clock: Clock,
 ): (readonly [key: string, timeMs: number | undefined])[] {
   const times: (readonly [string, number | undefined])[] = [];
   const before = tx.size;
+  const nowMs = clock.now();
   for (const key of keys) {
-    if (tx.size - before >= MAX_OBJECTS) break;
     times.push([key, loop.reconcile(tx, key, nowMs)]);
+    if (tx.size - before >= MAX_OBJECTS || clock.now() - nowMs >= MAX_TURN_MS) break;
   }
   return times;
 }

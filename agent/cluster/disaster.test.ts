@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { NodeListResponse } from '../../proto/generated/gantry/v1/control.ts';
 import { NodeRole, NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import { NO_STORE } from '../config/options.ts';
 import { TestHost } from './test-host.testing.ts';
 
 type Running = Awaited<ReturnType<TestHost['start']>>;
@@ -144,6 +145,20 @@ describe('recover', { timeout: 90_000 }, () => {
     await expect(node.recover(false, unlockKey)).rejects.toThrow(/this manager is locked/);
     await node.recover(true, unlockKey);
     expect((await node.inspect()).cluster?.id).toBe(clusterId);
+  });
+});
+
+describe('a node whose cluster has its log in etcd', () => {
+  it('refuses both, and says whose they are', async () => {
+    const store = { ...NO_STORE, address: 'etcd://192.0.2.1/gantry' };
+    const node = await (await newHost()).start(store);
+    const refusal = {
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining(store.address),
+      hint: expect.stringContaining('etcd'),
+    };
+    await expect(node.restore(Buffer.from('anything'))).rejects.toMatchObject(refusal);
+    await expect(node.recover(true)).rejects.toMatchObject(refusal);
   });
 });
 

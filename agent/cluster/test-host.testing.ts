@@ -35,7 +35,7 @@ import {
   type SystemStopResponse,
 } from '../../proto/generated/gantry/v1/node.ts';
 import { NodeAvailability, type NodeRole } from '../../proto/generated/gantry/v1/types.ts';
-import { NO_STORE } from '../config/options.ts';
+import { NO_STORE, type StoreOptions } from '../config/options.ts';
 import type { EngineHandlers } from '../engine/api.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
@@ -74,13 +74,13 @@ export class TestHost {
     return this.containers.calls.filter((text) => text.startsWith(`${call} `)).length;
   }
 
-  async start() {
+  async start(store: StoreOptions = NO_STORE) {
     const node = new ClusterNode({
       dataRoot: this.dir,
       execRoot: this.dir,
       nodeName: 'host1',
       advertiseAddr: this.address,
-      store: NO_STORE,
+      store,
       containers: this.containers,
       images: { resolve: async () => ({}) } as unknown as Images,
       networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined } as unknown as Networks,

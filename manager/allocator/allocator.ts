@@ -7,7 +7,7 @@ import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../control-loop.ts';
 import { usedIds } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import { hasEnded } from '../store/task.ts';
+import { hasEnded, type TaskObject } from '../store/task.ts';
 import { planBlocks } from './blocks.ts';
 
 /** Keys are ids of networks, for all nodes that use them, or ids of a network and of one node. */
@@ -42,13 +42,18 @@ function networkIds(read: ReadTransaction): string[] {
 /** Tasks per node that need an address of the network; of one node alone when that is given. */
 function demandOf(read: ReadTransaction, networkId: string, nodeId: string | undefined): Map<string, number> {
   const tasks =
-    nodeId === undefined
-      ? read.find('task', { by: 'uses', value: networkId })
-      : read.find('task', { by: 'node', value: nodeId }).filter((task) => usedIds(task.spec).includes(networkId));
+    nodeId === undefined ? read.find('task', { by: 'uses', value: networkId }) : tasksOn(read, networkId, nodeId);
   const demand = new Map<string, number>();
   for (const task of tasks) {
     if (task.status.state < TaskState.ASSIGNED || hasEnded(task)) continue;
     demand.set(task.nodeId, (demand.get(task.nodeId) ?? 0) + 1);
   }
   return demand;
+}
+
+/** From whichever has fewer: the network or the node. */
+function tasksOn(read: ReadTransaction, networkId: string, nodeId: string): TaskObject[] {
+  return read.count('task', 'uses', networkId) < read.count('task', 'node', nodeId)
+    ? read.find('task', { by: 'uses', value: networkId }).filter((task) => task.nodeId === nodeId)
+    : read.find('task', { by: 'node', value: nodeId }).filter((task) => usedIds(task.spec).includes(networkId));
 }

@@ -28,15 +28,20 @@ export function planBlocks(
   const exhausted: string[] = [];
   const subnet = parseCidr(network.subnet);
   if (subnet === undefined) return { blocks, exhausted };
-  const gateway = parseAddress(network.gateway);
+  const reserved = [subnet.base, subnet.base + size(subnet) - 1, parseAddress(network.gateway)];
+  const room = new Map<string, number>();
+  const add = ({ nodeId, cidr }: AddressBlock) => room.set(nodeId, (room.get(nodeId) ?? 0) + available(cidr, reserved));
+  blocks.forEach(add);
   for (const [nodeId, tasks] of demand) {
     if (!present.has(nodeId)) continue;
-    while (available(blocks, nodeId, subnet, gateway) < tasks + SPARE_ADDRESSES) {
+    while ((room.get(nodeId) ?? 0) < tasks + SPARE_ADDRESSES) {
       const block = nextBlock(subnet, blocks);
       if (block === undefined) break;
-      blocks.push({ nodeId, cidr: formatCidr(block) });
+      const given = { nodeId, cidr: formatCidr(block) };
+      blocks.push(given);
+      add(given);
     }
-    if (available(blocks, nodeId, subnet, gateway) < tasks) exhausted.push(nodeId);
+    if ((room.get(nodeId) ?? 0) < tasks) exhausted.push(nodeId);
   }
   return { blocks, exhausted };
 }
@@ -50,14 +55,9 @@ function nextBlock(subnet: Cidr, blocks: readonly AddressBlock[]): Cidr | undefi
   );
 }
 
-/** Addresses a node can give to containers: not the subnet's first and last, nor the gateway. */
-function available(blocks: readonly AddressBlock[], nodeId: string, subnet: Cidr, gateway: number | undefined): number {
-  const reserved = [subnet.base, subnet.base + size(subnet) - 1, gateway];
-  let count = 0;
-  for (const block of blocks) {
-    const cidr = block.nodeId === nodeId ? parseCidr(block.cidr) : undefined;
-    if (cidr === undefined) continue;
-    count += size(cidr) - reserved.filter((address) => address !== undefined && contains(cidr, address)).length;
-  }
-  return count;
+/** Addresses of a block that a node can give to containers: not the subnet's first and last, nor the gateway. */
+function available(block: string, reserved: readonly (number | undefined)[]): number {
+  const cidr = parseCidr(block);
+  if (cidr === undefined) return 0;
+  return size(cidr) - reserved.filter((address) => address !== undefined && contains(cidr, address)).length;
 }

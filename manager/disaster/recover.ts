@@ -11,9 +11,8 @@ import type { MemoryStorage } from '../raft/log/memory-storage.ts';
 import { lockDirectory } from '../replication/directory-lock.ts';
 import { DurableLog } from '../replication/durable-log.ts';
 import { migrateFormat1 } from '../replication/format-1.ts';
-import { decodeLogEntry } from '../replication/log-entry.ts';
-import { StoreState } from '../store/state.ts';
 import { type StateToTakeOver, soleManagerLog } from './sole-manager-log.ts';
+import { stateAt } from './state-at.ts';
 
 export interface RecoverOptions {
   /** Of the manager's log; no manager may run on it. */
@@ -59,19 +58,11 @@ async function recovered(durable: DurableLog, { dir, nodeId, nowMs, logger }: Re
       hint: 'recover on a node that was a manager, or restore a backup',
     });
   }
-  return soleManagerLog(await stateOf(loaded.storage, logger), nodeId, nowMs);
+  return soleManagerLog(await stateToTakeOver(loaded.storage, logger), nodeId, nowMs);
 }
 
-async function stateOf(storage: MemoryStorage, logger: Logger): Promise<StateToTakeOver> {
-  const state = new StoreState(logger);
-  const snapshot = storage.snapshot();
-  if (snapshot !== undefined && snapshot.index > 0) await state.restore(snapshot.index, snapshot.data);
+async function stateToTakeOver(storage: MemoryStorage, logger: Logger): Promise<StateToTakeOver> {
   const index = storage.lastIndex();
-  const after = Math.max(storage.firstIndex(), (snapshot?.index ?? 0) + 1);
-  for (const entry of storage.entries(after, index + 1, Number.POSITIVE_INFINITY)) {
-    if (entry.kind !== 'normal' || entry.data.byteLength === 0) continue;
-    const content = decodeLogEntry(entry.index, entry.data);
-    if (content.kind === 'change') state.apply(entry.index, content.data);
-  }
+  const state = await stateAt(storage, index, logger);
   return { state, index, term: storage.initialState().hardState.term };
 }

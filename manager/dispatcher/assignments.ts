@@ -164,9 +164,19 @@ function same(a: ToldItem, b: AssignmentItem): boolean {
 
 /** Whatever other nodes' blocks are. */
 function sameNetwork(a: Network | undefined, b: Network | undefined): boolean {
-  const bytes = (network: Network | undefined) =>
-    Network.encode({ ...Network.create(network), meta: undefined, blocks: [] }).finish();
-  return Buffer.compare(bytes(a), bytes(b)) === 0;
+  if (a === undefined || b === undefined || a === b) return a === b;
+  return encodedNetwork(a).equals(encodedNetwork(b));
+}
+
+/** Many nodes are told of the same network. */
+const encodedNetworks = new WeakMap<Network, Buffer>();
+
+function encodedNetwork(network: Network): Buffer {
+  const known = encodedNetworks.get(network);
+  if (known !== undefined) return known;
+  const encoded = Buffer.from(Network.encode({ ...network, meta: undefined, blocks: [] }).finish());
+  encodedNetworks.set(network, encoded);
+  return encoded;
 }
 
 function idOnly($case: AssignmentItem['$case'], id: string): AssignmentItem {

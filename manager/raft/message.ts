@@ -62,6 +62,11 @@ export const NO_CONFIGURATION: Configuration = {
   autoLeave: false,
 };
 
+/** One that nothing is changing in. */
+export function configurationOf(voters: readonly PeerId[]): Configuration {
+  return { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+}
+
 /** The state after the entry at `index`, and who takes part from there on. */
 export interface Snapshot {
   readonly index: number;

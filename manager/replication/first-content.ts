@@ -1,5 +1,5 @@
 /** What a log has at its beginning. */
-import { type Configuration, NO_PEER } from '../raft/message.ts';
+import { configurationOf, NO_PEER } from '../raft/message.ts';
 import type { Compacted, LogContent } from './durable-log.ts';
 import type { PeerAddress } from './peers/transport.ts';
 
@@ -18,8 +18,4 @@ export function joinedContent(members: readonly PeerAddress[]): LogContent {
   const hardState = { term: 0, vote: NO_PEER, commit: 0 };
   const snapshot = { index: 0, term: 0, configuration: configurationOf([]), data: new Uint8Array(), members };
   return { hardState, snapshot, entries: [] };
-}
-
-function configurationOf(voters: readonly string[]): Configuration {
-  return { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 }

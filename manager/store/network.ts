@@ -1,14 +1,14 @@
 /** A network of the cluster. */
 import type { Annotations, Meta, Network, NetworkSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { NetworkSpec as NetworkSpecMessage } from '../../proto/generated/gantry/v1/types.ts';
-import { completeAnnotations, completeMeta, type ObjectType, stackKeys } from './object-type.ts';
+import { completeAnnotations, completeMeta, type ObjectType, pendingDeleteKeys, stackKeys } from './object-type.ts';
 
 export interface NetworkObject extends Readonly<Omit<Network, 'meta' | 'spec'>> {
   readonly meta: Meta;
   readonly spec: NetworkSpec & { annotations: Annotations };
 }
 
-export const networkType: ObjectType<Network, NetworkObject, 'stack'> = {
+export const networkType: ObjectType<Network, NetworkObject, 'stack' | 'pendingDelete'> = {
   complete: (raw) => {
     const spec = raw.spec ?? NetworkSpecMessage.create();
     return {
@@ -18,5 +18,8 @@ export const networkType: ObjectType<Network, NetworkObject, 'stack'> = {
     };
   },
   nameOf: (network) => (network.pendingDelete ? undefined : network.spec.annotations.name),
-  indexes: { stack: (network) => stackKeys(network.spec.annotations.labels) },
+  indexes: {
+    stack: (network) => stackKeys(network.spec.annotations.labels),
+    pendingDelete: pendingDeleteKeys,
+  },
 };

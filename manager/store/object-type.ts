@@ -34,3 +34,10 @@ export function stackKeys(labels: Readonly<Record<string, string>>): readonly st
   const stack = labels[STACK_LABEL];
   return stack ? [stack] : [];
 }
+
+/** The index of objects that are to go once nothing uses them any more: by PENDING_DELETE. */
+export const PENDING_DELETE = 'yes';
+
+export function pendingDeleteKeys(object: { readonly pendingDelete: boolean }): readonly string[] {
+  return object.pendingDelete ? [PENDING_DELETE] : [];
+}

@@ -1,8 +1,8 @@
 /** Long work in slices, between which the event loop gets its turn. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** What a slice may cost: it takes some milliseconds. */
-const SLICE_COST = 512 * 1024;
+/** What a slice may cost: it takes a millisecond, or several when the garbage collector works along. */
+const SLICE_COST = 128 * 1024;
 /** Beside its bytes, what an object costs. */
 const OBJECT_COST = 2048;
 

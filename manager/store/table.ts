@@ -38,6 +38,16 @@ export class Table<T extends Stored> {
     return this.#sorted.startingWith(prefix);
   }
 
+  /** All keys by which there are objects. */
+  keys(index: string): string[] {
+    return [...(this.#indexes.get(index)?.keys() ?? [])];
+  }
+
+  /** How many `byIndex` gives. */
+  count(index: string, key: string): number {
+    return this.#indexes.get(index)?.get(key)?.size ?? 0;
+  }
+
   byIndex(index: string, key: string): T[] {
     return this.#resolve(this.#indexes.get(index)?.get(key));
   }

@@ -2,6 +2,7 @@
 import {
   type AnyObject,
   type AnyQuery,
+  type IndexName,
   OBJECT_KINDS,
   OBJECT_TYPES,
   type ObjectKind,
@@ -15,6 +16,10 @@ export interface ReadTransaction {
   get<K extends ObjectKind>(kind: K, id: string): ObjectTypes[K] | undefined;
   /** `all` and `idPrefix`: by id; others in no particular order. */
   find<K extends ObjectKind>(kind: K, query: Query<K>): ObjectTypes[K][];
+  /** The values for which `find` by this index has objects. */
+  keys<K extends ObjectKind>(kind: K, index: IndexName<K>): string[];
+  /** How many `find` has. Costs nothing. */
+  count<K extends ObjectKind>(kind: K, index: IndexName<K>, value: string): number;
 }
 
 /** The objects of one kind at one moment; what is stored later doesn't show in it. */
@@ -52,6 +57,14 @@ export class Tables implements ReadTransaction {
       default:
         return table.byIndex(by, value);
     }
+  }
+
+  keys<K extends ObjectKind>(kind: K, index: IndexName<K>): string[] {
+    return this.#table(kind).keys(index);
+  }
+
+  count<K extends ObjectKind>(kind: K, index: IndexName<K>, value: string): number {
+    return this.#table(kind).count(index, value);
   }
 
   /** All there is, as it is now: kinds in the order of references, objects by their ids. */

@@ -2,7 +2,15 @@
 import { GantryError } from '../../proto/errors.ts';
 import { type StoreAction, StoreActionKind } from '../../proto/generated/gantry/v1/store.ts';
 import { NO_META } from './object-type.ts';
-import { type AnyObject, type ObjectKind, type ObjectTypes, type Query, tombstone, toWire } from './objects.ts';
+import {
+  type AnyObject,
+  type IndexName,
+  type ObjectKind,
+  type ObjectTypes,
+  type Query,
+  tombstone,
+  toWire,
+} from './objects.ts';
 import type { ReadTransaction, Tables, UndoMark } from './tables.ts';
 
 /** An object that has no place in the store yet. */
@@ -65,6 +73,14 @@ export class TransactionBatch implements WriteTransaction {
 
   find<K extends ObjectKind>(kind: K, query: Query<K>): ObjectTypes[K][] {
     return this.#tables.find(kind, query);
+  }
+
+  keys<K extends ObjectKind>(kind: K, index: IndexName<K>): string[] {
+    return this.#tables.keys(kind, index);
+  }
+
+  count<K extends ObjectKind>(kind: K, index: IndexName<K>, value: string): number {
+    return this.#tables.count(kind, index, value);
   }
 
   create<K extends ObjectKind>(kind: K, object: NewObject<K>): ObjectTypes[K] {

@@ -17,16 +17,23 @@ export interface Census {
 /** All that belongs to the host: found by its directory, its namespaces, and the cgroups of Gantry. */
 export async function takeCensus(host: Host): Promise<Census> {
   return {
+    ...(await takeCensusOutside(host)),
+    links: (await output(['ip', '-n', host.name, '-o', 'link'])).split('\n').map((line) => line.split(':')[1] ?? ''),
+    rules: await output(host.inside(['nft', 'list', 'ruleset'])),
+    cgroups: gantryCgroups(),
+    execFiles: filesBelow(host.execRoot),
+  };
+}
+
+/** What of a host can be seen from the machine: also once the host itself has been removed. */
+export async function takeCensusOutside(host: Host): Promise<Pick<Census, 'processes' | 'mounts' | 'namespaces'>> {
+  return {
     processes: processesOf(host),
     mounts: readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')
       .filter((line) => line.includes(host.directory))
       .map((line) => line.split(' ')[4] ?? ''),
     namespaces: (await output(['ip', 'netns', 'list'])).split('\n').filter((line) => line.startsWith(host.name)),
-    links: (await output(['ip', '-n', host.name, '-o', 'link'])).split('\n').map((line) => line.split(':')[1] ?? ''),
-    rules: await output(host.inside(['nft', 'list', 'ruleset'])),
-    cgroups: gantryCgroups(),
-    execFiles: filesBelow(host.execRoot),
   };
 }
 

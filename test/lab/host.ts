@@ -3,7 +3,7 @@
  * which the host is seen as others see it, or a LAN with other hosts. Nothing in it has a way out of the machine.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -76,6 +76,12 @@ export class Host {
     await output([...inside, 'link', 'add', 'uplink', 'type', 'veth', ...peer]);
     await output([...inside, 'addr', 'add', `${this.address}/24`, 'dev', 'uplink']);
     for (const own of ['lo', 'uplink']) await output([...inside, 'link', 'set', own, 'up']);
+  }
+
+  /** Gives it a small disk of its own for what it keeps; before it is started. */
+  async limitDisk(megabytes: number): Promise<void> {
+    mkdirSync(this.dataRoot, { recursive: true });
+    await output(['mount', '-t', 'tmpfs', '-o', `size=${megabytes}m`, this.name, this.dataRoot]);
   }
 
   /** A command line as it runs on the host. nsenter, unlike `ip netns exec`, keeps the mount namespace. */
@@ -155,6 +161,8 @@ export class Host {
     await runCommand(['ip', 'netns', 'del', this.name]);
     // A host on a LAN has none.
     await runCommand(['ip', 'netns', 'del', this.#neighbour]);
+    // One whose disk isn't limited has none.
+    await runCommand(['umount', this.dataRoot]);
     await rm(this.directory, { recursive: true, force: true });
   }
 }

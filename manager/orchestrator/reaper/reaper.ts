@@ -2,6 +2,7 @@
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../../control-loop.ts';
 import { DEFAULT_TASK_HISTORY_LIMIT } from '../../store/cluster.ts';
+import { PENDING_DELETE } from '../../store/object-type.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
@@ -56,8 +57,7 @@ function isNewLimit({ object, previous }: StoreEvent & { readonly kind: 'cluster
 /** Also services of which only tasks are left. */
 function servicesAndResources(read: ReadTransaction): Set<string> {
   const services = read.find('service', { by: 'all' }).map((service) => service.id);
-  const owners = read.find('task', { by: 'all' }).map((task) => task.serviceId);
-  return new Set([...services, ...owners, RESOURCES]);
+  return new Set([...services, ...read.keys('task', 'service'), RESOURCES]);
 }
 
 function reapService(tx: WriteTransaction, serviceId: string, nowMs: number): void {
@@ -81,8 +81,8 @@ function historyLimit(read: ReadTransaction): number {
 
 function removeUnused(tx: WriteTransaction): void {
   for (const kind of RESOURCE_KINDS) {
-    for (const resource of tx.find(kind, { by: 'all' })) {
-      if (resource.pendingDelete && !isUsed(tx, resource.id)) tx.remove(kind, resource.id);
+    for (const resource of tx.find(kind, { by: 'pendingDelete', value: PENDING_DELETE })) {
+      if (!isUsed(tx, resource.id)) tx.remove(kind, resource.id);
     }
   }
 }
@@ -91,5 +91,5 @@ function isUsed(read: ReadTransaction, id: string): boolean {
   const query = { by: 'uses', value: id } as const;
   // A task that has ended and is still wanted is about to be restarted as it was.
   const needs = (task: TaskObject) => !hasEnded(task) || isWanted(task);
-  return read.find('service', query).length > 0 || read.find('task', query).some(needs);
+  return read.count('service', 'uses', id) > 0 || read.find('task', query).some(needs);
 }

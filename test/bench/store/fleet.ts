@@ -31,15 +31,15 @@ export function* fleet(size: FleetSize): Generator<AnyObject, void, undefined> {
   const nodeIds = Array.from({ length: size.nodes }, id);
   for (const [number, nodeId] of nodeIds.entries()) yield nodeObject(nodeId, number);
   for (let number = 0; number < size.services; number += 1) {
-    const network = networkObject(number);
     const replicas =
       Math.floor(((number + 1) * size.tasks) / size.services) - Math.floor((number * size.tasks) / size.services);
+    const nodeOf = (slot: number) => nodeIds[(number * 7 + slot) % nodeIds.length] ?? '';
+    const network = networkObject(number, new Set(Array.from({ length: replicas }, (_, at) => nodeOf(at + 1))));
     const service = serviceObject(number, replicas, network.object.id, size.kind);
     yield network;
     yield { kind: 'service', object: service };
     for (let slot = 1; slot <= replicas; slot += 1) {
-      const nodeId = nodeIds[(number * 7 + slot) % nodeIds.length] ?? '';
-      const object = taskObject(service, slot, nodeId);
+      const object = taskObject(service, slot, nodeOf(slot));
       yield { kind: 'task', object: size.kind === 'small' ? smallTask(object) : object };
     }
   }
@@ -64,8 +64,13 @@ function nodeObject(nodeId: string, number: number): AnyObject {
   return { kind: 'node', object };
 }
 
-function networkObject(number: number): AnyObject & { readonly kind: 'network' } {
-  const subnet = `10.${192 + (number >> 12)}.${(number >> 4) & 255}.${(number & 15) * 16}`;
+/** With a block of addresses for each of these nodes; the first network has room for blocks on all nodes. */
+function networkObject(number: number, nodeIds: ReadonlySet<string>): AnyObject & { readonly kind: 'network' } {
+  const [first, second, third] = number === 0 ? [172, 16, 0] : [10, number >> 4, (number & 15) * 16];
+  const subnet = `${first}.${second}.${third}.0/${number === 0 ? 12 : 20}`;
+  const blocks = [...nodeIds].map((nodeId, at) => {
+    return { nodeId, cidr: `${first}.${second}.${third + (at >> 2)}.${(at & 3) * 64}/26` };
+  });
   const object = networkType.complete({
     id: id(),
     meta: undefined,
@@ -78,9 +83,9 @@ function networkObject(number: number): AnyObject & { readonly kind: 'network' }
       subnet: '',
       gateway: '',
     },
-    subnet: `${subnet}/20`,
+    subnet,
     gateway: '',
-    blocks: [],
+    blocks,
     pendingDelete: false,
   });
   return { kind: 'network', object };
