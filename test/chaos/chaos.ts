@@ -50,7 +50,7 @@ export async function runChaos(options: ChaosOptions, signal: AbortSignal): Prom
   return report;
 }
 
-type Trouble = Pick<ChaosReport, 'registers' | 'faults' | 'leaderChanges' | 'longestSilenceMs'>;
+type Trouble = Omit<ChaosReport, 'index'>;
 
 /** Clients and faults, until the time is over and all is healed. */
 async function trouble(cluster: ChaosCluster, options: ChaosOptions, signal: AbortSignal): Promise<Trouble> {
@@ -61,6 +61,7 @@ async function trouble(cluster: ChaosCluster, options: ChaosOptions, signal: Abo
   const leader = () => managers.find(({ nodeId }) => nodeId === watch.leaderId)?.host;
   const nemesis = new Nemesis({ lan, plan: planFaults(new Random(seed, PLAN), lan.hosts.length), leader, print });
   const clients = new AbortController();
+  const failures: string[] = [];
   const beginMs = performance.now();
   const asking = startClients(cluster, registers, seed, clients.signal);
   const watching = watch.run(
@@ -69,7 +70,7 @@ async function trouble(cluster: ChaosCluster, options: ChaosOptions, signal: Abo
   );
   try {
     await nemesis.run(AbortSignal.any([signal, AbortSignal.timeout(durationMs)]));
-    await cluster.untilHealed();
+    await cluster.untilHealed().catch((error: unknown) => failures.push(String(error)));
     // Some more, so that something is written after the last fault, too.
     await sleep(1000);
   } finally {
@@ -80,6 +81,7 @@ async function trouble(cluster: ChaosCluster, options: ChaosOptions, signal: Abo
   return {
     ...{ registers: registers.all, faults: nemesis.counts, leaderChanges: watch.changes },
     longestSilenceMs: silenceMs,
+    failures,
   };
 }
 
@@ -94,7 +96,7 @@ function startClients(cluster: ChaosCluster, registers: Registers, seed: number,
 }
 
 async function judge(cluster: ChaosCluster, trouble: Trouble): Promise<ChaosReport> {
-  const failures: string[] = [];
+  const failures = [...trouble.failures];
   const clients = cluster.lan.hosts.map((host) => cluster.client(host));
   await readFinally(clients, trouble.registers).catch((error: unknown) => failures.push(String(error)));
   failures.push(...findings(trouble.registers));

@@ -66,9 +66,12 @@ class Search {
       .map((operation, place) => ({ operation, bit: 1n << BigInt(place) }))
       .filter(({ bit }) => (done & bit) === 0n);
     const firstEnd = Math.min(...open.map(({ operation }) => operation.returnedMs));
-    return open
-      .filter(({ operation }) => operation.invokedMs <= firstEnd)
-      .filter(({ operation }) => operation.kind === 'write' || operation.value === value)
-      .map(({ operation, bit }) => ({ done: done | bit, value: operation.kind === 'write' ? operation.value : value }));
+    const enabled = open.filter(({ operation }) => operation.invokedMs <= firstEnd);
+    // A read that fits may always come now: it changes nothing, and whatever could follow still can.
+    const read = enabled.find(({ operation }) => operation.kind === 'read' && operation.value === value);
+    if (read !== undefined) return [{ done: done | read.bit, value }];
+    return enabled
+      .filter(({ operation }) => operation.kind === 'write')
+      .map(({ operation, bit }) => ({ done: done | bit, value: operation.value }));
   }
 }
