@@ -1,6 +1,6 @@
 /** The stream of messages to one peer: kept open, opened again when it breaks, with a bounded queue before it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClientWritableStream } from '@grpc/grpc-js';
+import { type ClientWritableStream, connectivityState } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { send } from '../../../proto/client.ts';
 import type { RaftBatch, RaftClient, RaftMessage } from '../../../proto/generated/gantry/v1/raft.ts';
@@ -23,6 +23,10 @@ const MAX_BATCH = 256;
 const CONNECT_TIMEOUT_MS = 1000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1000;
+const REFUSED: ReadonlySet<connectivityState> = new Set([
+  connectivityState.TRANSIENT_FAILURE,
+  connectivityState.SHUTDOWN,
+]);
 
 interface Queued {
   readonly message: RaftMessage;
@@ -139,8 +143,17 @@ export class PeerLink {
   }
 }
 
+/** False as soon as the connection is refused: whoever waits for the leader of before shouldn't wait for a deadline. */
 function ready(client: RaftClient): Promise<boolean> {
+  const channel = client.getChannel();
+  const deadline = Date.now() + CONNECT_TIMEOUT_MS;
   return new Promise((resolve) => {
-    client.waitForReady(Date.now() + CONNECT_TIMEOUT_MS, (error) => resolve(error === undefined));
+    const look = (error?: Error): void => {
+      const state = channel.getConnectivityState(true);
+      if (state === connectivityState.READY) resolve(true);
+      else if (error !== undefined || REFUSED.has(state)) resolve(false);
+      else channel.watchConnectivityState(state, deadline, look);
+    };
+    look();
   });
 }
