@@ -23,6 +23,11 @@ export interface FleetSize {
   readonly kind: 'typical' | 'small';
 }
 
+export type FleetKind = FleetSize['kind'];
+
+/** What a manager is to be fit for. */
+export const SIZE = { tasks: 100_000, services: 3000, nodes: 100 } as const;
+
 const id = () => newObjectId(randomBytes);
 const STACK = 'com.docker.stack.namespace';
 

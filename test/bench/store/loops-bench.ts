@@ -22,10 +22,10 @@ import type { SessionRequest, SessionResponse } from '../../../proto/generated/g
 import { type Task, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../../../proto/identity-files.ts';
 import { until } from '../../lab/until.ts';
+import { SIZE } from './fleet.ts';
 import { makeLog } from './make-log.ts';
 import { measured, pausesText } from './pause-meter.ts';
 
-const SIZE = { tasks: 100_000, services: 3000, nodes: 100, kind: 'typical' } as const;
 const logger = pino({ level: process.env.GANTRY_TEST_LOG ?? 'warn' }, pino.destination(2));
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -108,7 +108,7 @@ async function beginCluster(dir: string): Promise<void> {
 
 async function run(dir: string): Promise<void> {
   await beginCluster(dir);
-  await makeLog(join(dir, 'manager'), SIZE);
+  await makeLog(join(dir, 'manager'), { ...SIZE, kind: 'typical' });
   const over = new AbortController();
   const opened = await measured(() => openManager(dir));
   print(`  open       ${opened.ms.toFixed(0)} ms from the log to a state; ${pausesText(opened.pauses)}`);

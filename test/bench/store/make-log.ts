@@ -8,7 +8,7 @@ import type { AnyObject, ObjectKind } from '../../../manager/store/objects.ts';
 import { StoreState } from '../../../manager/store/state.ts';
 import { Store } from '../../../manager/store/store.ts';
 import type { NewObject, WriteTransaction } from '../../../manager/store/transaction.ts';
-import { type FleetSize, fleet } from './fleet.ts';
+import { type FleetSize, fleet, SIZE } from './fleet.ts';
 
 const OBJECTS_AT_ONCE = 500;
 
@@ -37,4 +37,10 @@ function* inGroups<T>(items: Iterable<T>, size: number): Generator<readonly T[],
 
 function create(tx: WriteTransaction, { kind, object }: AnyObject): void {
   tx.create(kind, object as unknown as NewObject<ObjectKind>);
+}
+
+// As a program: DIR KIND. The memory that it takes is gone when what is measured begins.
+if (process.argv[1] === import.meta.filename) {
+  const [, , dir = '', kind] = process.argv;
+  await makeLog(dir, { ...SIZE, kind: kind === 'small' ? 'small' : 'typical' });
 }

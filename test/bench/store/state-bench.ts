@@ -7,7 +7,7 @@ import { type AnyObject, toWire } from '../../../manager/store/objects.ts';
 import { StoreState } from '../../../manager/store/state.ts';
 import type { TaskObject } from '../../../manager/store/task.ts';
 import { type StoreAction, StoreActionKind, StoreTransaction } from '../../../proto/generated/gantry/v1/store.ts';
-import { type FleetSize, fleet } from './fleet.ts';
+import { type FleetSize, fleet, SIZE } from './fleet.ts';
 import { measured, pausesText } from './pause-meter.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -112,5 +112,4 @@ async function run(size: FleetSize): Promise<void> {
   print(`  the restored state has ${again ? 'the same' : 'ANOTHER'} snapshot`);
 }
 
-const sizes = { tasks: 100_000, services: 3000, nodes: 100 };
-await run({ ...sizes, kind: (process.argv[2] as FleetSize['kind'] | undefined) ?? 'typical' });
+await run({ ...SIZE, kind: process.argv[2] === 'small' ? 'small' : 'typical' });
