@@ -1,6 +1,5 @@
 /** One manager, put together: the log, the store on it, what it does while it leads, and the servers. */
 import { Client } from '@grpc/grpc-js';
-import type { Logger } from 'pino';
 import { parseNodeAddress } from '../proto/address.ts';
 import { connectClient } from '../proto/client.ts';
 import { GantryError, toGantryError } from '../proto/errors.ts';
@@ -8,10 +7,7 @@ import { ManagerPeerClient } from '../proto/generated/gantry/v1/manager.ts';
 import { RaftClient, RaftService } from '../proto/generated/gantry/v1/raft.ts';
 import { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
-import type { RandomBytes } from '../proto/ids.ts';
-import type { StoreFiles } from '../proto/store-address.ts';
 import { RenewableChannelCredentials } from '../proto/tls.ts';
-import type { Clock } from './clock.ts';
 import { type IncarnationOptions, watchIncarnation } from './disaster/incarnation.ts';
 import { followClusterLock } from './encryption/lock-follower.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
@@ -21,6 +17,7 @@ import { LiveIdentity } from './identity.ts';
 import { knownNodes } from './known-nodes.ts';
 import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
+import type { ManagerOptions } from './manager-options.ts';
 import { logDir, type OpenedLog, openLog } from './open-log.ts';
 import { peerStatusService, peersOf } from './peer-status.ts';
 import { listenForNodes } from './remote-listener.ts';
@@ -33,30 +30,6 @@ import type { ManagerService } from './service.ts';
 import { StoreState } from './store/state.ts';
 import { upgradeStateFormat } from './store/state-format-upgrade.ts';
 import { Store } from './store/store.ts';
-
-export interface ManagerOptions {
-  readonly dataRoot: string;
-  readonly nodeId: string;
-  /** IP:PORT that other nodes reach this one at; empty: none do. */
-  readonly address: string;
-  /** IP:PORT of managers that take this one in, if it has no log yet; none: it begins a cluster. */
-  readonly join: readonly string[];
-  /** Of the etcd cluster that has the log, see parseStoreAddress; empty: the managers have it themselves. */
-  readonly storeAddress: string;
-  readonly storeFiles: StoreFiles;
-  /** Of the unix socket for this host's root. */
-  readonly socketPath: string;
-  readonly heartbeatPeriodMs: number;
-  /** How long a node may be down before its tasks are replaced elsewhere. */
-  readonly nodeDownGraceMs: number;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  readonly logger: Logger;
-  /** The log can't go on: the process should end. */
-  readonly onFailure: (error: GantryError) => void;
-  /** Once it is known that no other manager runs on this data root. */
-  readonly onLocked: () => Promise<void>;
-}
 
 /** Until the signal aborts. Rejects when the log can't be opened, or the socket can't be listened on. */
 export async function runManager(options: ManagerOptions, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import type { RaftClient } from '../proto/generated/gantry/v1/raft.ts';
 import { parseStoreAddress, type StoreAddress } from '../proto/store-address.ts';
 import type { KeyStore } from './encryption/key-store.ts';
 import { openKeysOrWait } from './locked.ts';
-import type { ManagerOptions } from './manager.ts';
+import type { ManagerOptions } from './manager-options.ts';
 import { lockDirectory } from './replication/directory-lock.ts';
 import { readKnownLog, rememberLog } from './replication/etcd/known-log.ts';
 import { askToJoin } from './replication/join.ts';
