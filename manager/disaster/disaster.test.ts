@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -93,17 +93,20 @@ describe('recoverLog', () => {
   });
 
   it('can be killed at any instant and done again', { timeout: 120_000 }, async () => {
+    // How long it takes shows on a copy: the first ones that are killed find a log of three.
+    const copy = join(root, 'copy');
+    cpSync(dir, copy, { recursive: true });
     const begin = performance.now();
-    await recoverProgram();
+    await recoverProgram(copy);
     const wholeMs = performance.now() - begin;
-    for (let step = 1; step <= 8; step += 1) await recoverProgram((wholeMs * step) / 8);
-    expect(await recoverProgram()).toEqual({ code: 0, output: '{}\n' });
+    for (let step = 1; step <= 8; step += 1) await recoverProgram(dir, (wholeMs * step) / 8);
+    expect(await recoverProgram(dir)).toEqual({ code: 0, output: '{}\n' });
     await expectTakenOver(dir);
   });
 
-  async function recoverProgram(killAfterMs?: number): Promise<{ code: number | null; output: string }> {
+  async function recoverProgram(where: string, killAfterMs?: number): Promise<{ code: number | null; output: string }> {
     const program = join(import.meta.dirname, '../gantry-manager.ts');
-    const child = spawn(process.execPath, [program, 'recover', '--dir', dir, '--node-id', 'node1'], {
+    const child = spawn(process.execPath, [program, 'recover', '--dir', where, '--node-id', 'node1'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     let output = '';
