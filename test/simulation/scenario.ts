@@ -72,7 +72,13 @@ export function drawScenario(random: Random, nodes: number | undefined): Scenari
 function withLease(scenario: Scenario): Scenario {
   return {
     ...scenario,
-    tuning: { ...scenario.tuning, readOnly: 'lease', checkQuorum: true },
+    // The lease is a few ticks shorter than the election timeout: with a short one there would be none.
+    tuning: {
+      ...scenario.tuning,
+      readOnly: 'lease',
+      checkQuorum: true,
+      electionTicks: 3 * scenario.tuning.electionTicks,
+    },
     clockSkew: Math.min(scenario.clockSkew, LEASE_CLOCK_SKEW),
     faults: scenario.faults.filter((name) => name !== 'stop'),
   };
