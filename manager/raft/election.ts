@@ -73,9 +73,13 @@ export function handleVoteResponse(raft: Raft, { from, type, granted }: Message<
   }
 }
 
-/** Who asks in an earlier term is told no, so that it isn't left waiting: it may have been away while others campaigned. */
-export function rejectPreVote(raft: Raft, from: PeerId): void {
-  answer(raft, from, 'pre-vote-request', false, raft.term);
+/**
+ * Who asks in an earlier term is told no, so that it isn't left waiting: it may have been away while others campaigned. A
+ * vote is only refused to who isn't known here: others hear of the later term when this node campaigns itself.
+ */
+export function rejectEarlierTerm(raft: Raft, from: PeerId, type: VoteRequest['type']): void {
+  const heardOtherwise = type === 'vote-request' && raft.tracker.progressOf(from) !== undefined;
+  if (!heardOtherwise) answer(raft, from, type, false, raft.term);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What happens with a message: first by its term, then by its kind and this node's role. */
-import { handleTimeoutNow, handleVoteRequest, handleVoteResponse, learnCommit, rejectPreVote } from './election.ts';
+import { handleTimeoutNow, handleVoteRequest, handleVoteResponse, learnCommit, rejectEarlierTerm } from './election.ts';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.ts';
 import { type Message, NO_PEER } from './message.ts';
 import { handlePropose } from './proposal.ts';
@@ -48,15 +48,15 @@ function enterLaterTerm(raft: Raft, message: Message): boolean {
 }
 
 /**
- * Whoever still believes in an earlier term is ignored, with two exceptions, so that nobody gets stuck: a leader that
- * this node's own campaign has left behind, and one who asks for a pre-vote.
+ * Whoever still believes in an earlier term is ignored, with exceptions, so that nobody gets stuck: a leader that this
+ * node's own campaign has left behind, one who asks for a pre-vote, and one who asks for a vote and isn't known here.
  */
 function answerEarlierTerm(raft: Raft, { type, from }: Message): void {
   const { checkQuorum, preVote } = raft.config;
   if ((checkQuorum || preVote) && (type === 'heartbeat' || type === 'append')) {
     raft.sendAfterAppend(from, { type: 'append-accepted', index: 0 });
-  } else if (type === 'pre-vote-request') {
-    rejectPreVote(raft, from);
+  } else if (type === 'pre-vote-request' || type === 'vote-request') {
+    rejectEarlierTerm(raft, from, type);
   }
 }
 

@@ -5,6 +5,8 @@ import type { Process } from './process.ts';
 import { count } from './tally.ts';
 
 const TRANSFER_SHARE = 0.2;
+/** Of the changes that are asked of any node, where they may be. */
+const FORWARDED_SHARE = 0.3;
 
 export class Administrator {
   readonly #cluster: Cluster;
@@ -30,27 +32,30 @@ export class Administrator {
   }
 
   #next(): void {
-    const { random, leaders, running } = this.#cluster;
+    const { random, scenario, leaders, running } = this.#cluster;
+    const any = random.pick(running);
     const leader = random.pick(leaders);
-    if (random.chance(TRANSFER_SHARE))
-      random.pick(running)?.withProcess((process) => this.#transferLeadership(process));
-    else if (leader !== undefined) this.#changeMembership(leader);
+    if (random.chance(TRANSFER_SHARE)) any?.withProcess((process) => this.#transferLeadership(process));
+    // Whether a majority stays is sure only where the configuration is the leader's.
+    else if (scenario.removesMajorities && random.chance(FORWARDED_SHARE)) {
+      any?.withProcess((process) => this.#changeMembership(process));
+    } else if (leader !== undefined) this.#changeMembership(leader);
   }
 
-  #changeMembership(leader: Process): void {
+  #changeMembership(by: Process): void {
     const { random, scenario, nodes, tally, trace } = this.#cluster;
     const ids = nodes.map(({ id }) => id);
-    const change = drawChange(random, leader.configuration, ids);
+    const change = drawChange(random, by.configuration, ids);
     if (change === undefined) return;
-    if (!keepsMajority(leader.configuration, change)) {
+    if (by.raw.softState.role !== 'leader' || !keepsMajority(by.configuration, change)) {
       if (!scenario.removesMajorities) return;
       this.#cluster.majorityRemoved = true;
     }
     const words = change.changes.map(({ type, node }) => `${type} ${node}`);
-    trace?.(`${leader.id} is to change: ${change.transition} ${words.join(', ') || 'leave'}`);
+    trace?.(`${by.id} is to change: ${change.transition} ${words.join(', ') || 'leave'}`);
     count(tally, 'changes asked for');
     for (const { node } of change.changes) this.#cluster.node(node)?.start();
-    leader.do((raw) => raw.proposeConfigChange(change));
+    by.do((raw) => raw.proposeConfigChange(change));
   }
 
   /** Any node can be asked: who doesn't lead asks the leader. */

@@ -63,7 +63,9 @@ export class Faults {
   #ambush(leader: Node): void {
     const { random, scenario, tally, trace } = this.#cluster;
     if (!random.chance(scenario.ambushProbability)) return;
-    const fall = random.pick([() => this.#crash(leader), () => this.#isolate(leader), () => this.#stop(leader)]);
+    const falls = [() => this.#crash(leader), () => this.#isolate(leader)];
+    if (scenario.faults.includes('stop')) falls.push(() => this.#stop(leader));
+    const fall = random.pick(falls);
     this.#later(random.below(scenario.ambushMs), () => {
       count(tally, 'fault: ambush');
       trace?.(`fault: ambush on ${leader.id}`);

@@ -27,6 +27,7 @@ export interface PoolOptions extends WorkerOptions {
   readonly firstSeed: number;
   /** Seeds to run at most. */
   readonly seeds: number;
+  readonly onFinding?: (finding: Finding) => void;
   /** Asked before each batch. */
   readonly goOn: (soFar: BatchResult) => boolean;
 }
@@ -84,13 +85,24 @@ class Pool {
     this.#seeds += seeds;
     this.#steps += steps;
     this.#findings = [...this.#findings, ...findings];
+    for (const finding of findings) this.#options.onFinding?.(finding);
     addTally(this.#tally, tally);
   }
 }
 
+/** Rejects when the thread fails or ends. */
 async function runOn(worker: Worker, batch: Batch): Promise<BatchResult> {
-  worker.postMessage(batch);
-  // Rejects when the worker fails.
-  const [result] = (await once(worker, 'message')) as [BatchResult];
-  return result;
+  const over = new AbortController();
+  const { signal } = over;
+  const ended = once(worker, 'exit', { signal }).then(([code]) => {
+    throw new Error(`a thread of the simulation ended with ${code} in seeds ${batch.first} to ${batch.last}`);
+  });
+  const answered = once(worker, 'message', { signal }) as Promise<[BatchResult]>;
+  try {
+    worker.postMessage(batch);
+    const [result] = await Promise.race([answered, ended]);
+    return result;
+  } finally {
+    over.abort();
+  }
 }

@@ -28,11 +28,12 @@ export function describeFinding(finding: Finding, commit: string, defect: string
   ].join('\n');
 }
 
-export function describeTotal({ seeds, steps, findings, tally }: BatchResult, seconds: number): string {
+export function describeProgress({ seeds, steps, findings }: BatchResult, seconds: number): string {
   const perSecond = Math.round(steps / seconds);
-  const met = [...tally].sort(([one], [other]) => (one < other ? -1 : 1)).map(([name, times]) => `  ${name}: ${times}`);
-  return [
-    `${seeds} seeds, ${steps} steps in ${seconds.toFixed(1)} s (${perSecond} steps/s), ${findings.length} findings; met:`,
-    ...met,
-  ].join('\n');
+  return `${seeds} seeds, ${steps} steps in ${seconds.toFixed(1)} s (${perSecond} steps/s), ${findings.length} findings`;
+}
+
+export function describeTotal(total: BatchResult, seconds: number): string {
+  const met = [...total.tally].sort(([one], [other]) => (one < other ? -1 : 1));
+  return [`${describeProgress(total, seconds)}; met:`, ...met.map(([name, times]) => `  ${name}: ${times}`)].join('\n');
 }

@@ -57,11 +57,36 @@ export interface Scenario {
 
 export const SIZES = [1, 3, 3, 5, 5, 7] as const;
 
+const LEASE_SHARE = 0.15;
+/** Then no clock is more than a tenth faster than another, which is what a lease relies on. */
+const LEASE_CLOCK_SKEW = Math.sqrt(1.1);
+
 /** `nodes`: instead of what the seed says. */
 export function drawScenario(random: Random, nodes: number | undefined): Scenario {
-  const drawn = random.pick(SIZES) ?? 3;
+  const scenario = drawSafe(random);
+  const drawn = random.chance(LEASE_SHARE) ? withLease(scenario) : scenario;
+  return { ...drawn, nodes: nodes ?? drawn.nodes };
+}
+
+/** Reads by lease, and without what they don't bear: see read-index.ts in the core. */
+function withLease(scenario: Scenario): Scenario {
   return {
-    nodes: nodes ?? drawn,
+    ...scenario,
+    // The lease is a few ticks shorter than the election timeout: with a short one there would be none.
+    tuning: {
+      ...scenario.tuning,
+      readOnly: 'lease',
+      checkQuorum: true,
+      electionTicks: 3 * scenario.tuning.electionTicks,
+    },
+    clockSkew: Math.min(scenario.clockSkew, LEASE_CLOCK_SKEW),
+    faults: scenario.faults.filter((name) => name !== 'stop'),
+  };
+}
+
+function drawSafe(random: Random): Scenario {
+  return {
+    nodes: random.pick(SIZES) ?? 3,
     spares: random.below(4),
     clients: random.between(1, 4),
     troubleMs: drawTroubleTicks(random) * TICK_MS,

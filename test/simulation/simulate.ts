@@ -6,9 +6,9 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { defectNamed, install } from './defects.ts';
 import { type BatchResult, runPool } from './pool.ts';
-import { currentCommit, describeFinding, describeTotal } from './report.ts';
+import { currentCommit, describeFinding, describeProgress, describeTotal } from './report.ts';
 
-const print = (line: string) => process.stdout.write(`${line}\n`);
+const PROGRESS_MS = 60_000;
 
 const { values } = parseArgs({
   options: {
@@ -24,12 +24,10 @@ const { values } = parseArgs({
 const nodes = values.nodes === undefined ? undefined : integer('nodes', values.nodes);
 const { defect } = values;
 if (defect !== undefined) defectNamed(defect);
-const commit = currentCommit();
 
 const begin = performance.now();
 const result = values.seed === undefined ? await runMany() : await runOne(integer('seed', values.seed));
-for (const finding of result.findings) print(describeFinding(finding, commit, defect));
-print(describeTotal(result, (performance.now() - begin) / 1000));
+print(describeTotal(result, seconds()));
 process.exitCode = result.findings.length === 0 ? 0 : 1;
 
 /** In this thread, so that a debugger can follow. */
@@ -38,14 +36,35 @@ async function runOne(seed: number): Promise<BatchResult> {
   // Loads the core, and so comes after that.
   const { run } = await import('./run.ts');
   const { steps, tally, finding } = run({ seed, nodes, trace: values.trace ? print : undefined });
-  return { seeds: 1, steps, tally, findings: finding === undefined ? [] : [finding] };
+  const findings = finding === undefined ? [] : [finding];
+  for (const found of findings) print(describeFinding(found, currentCommit(), defect));
+  return { seeds: 1, steps, tally, findings };
 }
 
-function runMany(): Promise<BatchResult> {
+/** What is found is printed at once: a run may be long, and be ended at any time. */
+async function runMany(): Promise<BatchResult> {
   const workers = values.workers === undefined ? availableParallelism() : integer('workers', values.workers);
   const [firstSeed, seeds] = seedRange();
   const end = begin + Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
-  return runPool({ workers, nodes, defect, firstSeed, seeds, goOn: () => performance.now() < end });
+  const commit = currentCommit();
+  print(`from seed ${firstSeed}, at commit ${commit}`);
+  let nextProgress = begin + PROGRESS_MS;
+  return runPool({
+    workers,
+    nodes,
+    defect,
+    firstSeed,
+    seeds,
+    onFinding: (finding) => print(describeFinding(finding, commit, defect)),
+    goOn: (soFar) => {
+      const now = performance.now();
+      if (now >= nextProgress) {
+        nextProgress += PROGRESS_MS;
+        print(describeProgress(soFar, seconds()));
+      }
+      return now < end;
+    },
+  });
 }
 
 /** The first seed, and how many. With --minutes alone: other ones each time. */
@@ -62,4 +81,12 @@ function integer(name: string, text: string): number {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < 0) throw new Error(`--${name} takes a whole number, not "${text}"`);
   return number;
+}
+
+function seconds(): number {
+  return (performance.now() - begin) / 1000;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
