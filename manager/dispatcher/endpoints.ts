@@ -6,7 +6,6 @@ import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { containerName, type TaskObject } from '../store/task.ts';
 import type { StoreEvent } from '../store/watch.ts';
-import type { EndpointsNow } from './assignments.ts';
 
 /** Undefined for a service that nobody can reach, or that is being removed. Pure. */
 export function endpointsOf(service: ServiceObject, tasks: readonly TaskObject[]): ServiceEndpoints | undefined {
@@ -61,8 +60,8 @@ export class EndpointTable {
     return this.#byService.values();
   }
 
-  now(serviceIds: Iterable<string>): EndpointsNow[] {
-    return [...serviceIds].map((id) => [id, this.#byService.get(id)]);
+  get(serviceId: string): ServiceEndpoints | undefined {
+    return this.#byService.get(serviceId);
   }
 
   /** Returns the services of which anything is different now. */
