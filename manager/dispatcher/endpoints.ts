@@ -1,6 +1,6 @@
 /** Services as every node's name server and load balancer must know them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type Endpoint, ServiceEndpoints, type TaskAddress, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
@@ -86,5 +86,27 @@ export class EndpointTable {
 }
 
 function same(a: ServiceEndpoints, b: ServiceEndpoints): boolean {
-  return Buffer.compare(ServiceEndpoints.encode(a).finish(), ServiceEndpoints.encode(b).finish()) === 0;
+  return (
+    a.endpoints.length === b.endpoints.length &&
+    a.endpoints.every((endpoint, position) => sameEndpoint(endpoint, b.endpoints[position])) &&
+    encodedHead(a).equals(encodedHead(b))
+  );
+}
+
+/** All but the endpoints, which may be many. */
+function encodedHead(service: ServiceEndpoints): Buffer {
+  return Buffer.from(ServiceEndpoints.encode({ ...service, endpoints: [] }).finish());
+}
+
+function sameEndpoint(a: Endpoint, b: Endpoint | undefined): boolean {
+  if (a.taskId !== b?.taskId || a.nodeId !== b.nodeId || a.slot !== b.slot) return false;
+  return a.containerName === b.containerName && sameAddresses(a.addresses, b.addresses);
+}
+
+function sameAddresses(a: readonly TaskAddress[], b: readonly TaskAddress[]): boolean {
+  if (a === b) return true;
+  return (
+    a.length === b.length &&
+    a.every(({ networkId, address }, at) => networkId === b[at]?.networkId && address === b[at]?.address)
+  );
 }

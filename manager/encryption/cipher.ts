@@ -2,7 +2,7 @@
  * AES-256-GCM (NIST SP 800-38D) over named contents. The name is authenticated but not part of the record, so that a
  * record which lies in another's place is found out like a changed one.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomFillSync, subtle } from 'node:crypto';
 
 export const KEY_BYTES = 32;
 const ALGORITHM = 'aes-256-gcm';
@@ -29,6 +29,20 @@ export function encrypt(key: KeyObject, name: string, content: Uint8Array, heade
   const body = cipher.update(content);
   cipher.final();
   return Buffer.concat([header, nonce, body, cipher.getAuthTag()], header.byteLength + SEAL_BYTES + body.byteLength);
+}
+
+/** As `encrypt`, on another thread. The content must not change meanwhile. */
+export async function encryptLarge(
+  key: KeyObject,
+  name: string,
+  content: Uint8Array,
+  header: Buffer = NO_HEADER,
+): Promise<Buffer> {
+  // Its own copy: the pool of nonces may be filled anew meanwhile.
+  const iv = Uint8Array.from(nextNonce());
+  const algorithm = { name: 'AES-GCM', iv, additionalData: Buffer.from(name), tagLength: TAG_BYTES * 8 };
+  const body = await subtle.encrypt(algorithm, key.toCryptoKey('AES-GCM', false, ['encrypt']), content);
+  return Buffer.concat([header, iv, new Uint8Array(body)]);
 }
 
 /** Of a record without its header. Undefined when key, name and record don't belong together. */
