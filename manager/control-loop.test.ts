@@ -6,6 +6,7 @@ import { service } from './objects.testing.ts';
 import { MemoryLog } from './store/memory-log.testing.ts';
 import { StoreState } from './store/state.ts';
 import { Store } from './store/store.ts';
+import { Turns } from './turns.ts';
 
 const logger = pino({ level: 'silent' });
 
@@ -22,7 +23,7 @@ function start(loop: Partial<ControlLoop>) {
     ...loop,
   };
   const over = new AbortController();
-  const run = () => runControlLoop(whole, { store, logger, clock: systemClock }, over.signal);
+  const run = () => runControlLoop(whole, { store, logger, clock: systemClock, turns: new Turns() }, over.signal);
   return { store, log, run, stop: () => over.abort() };
 }
 

@@ -3,7 +3,6 @@
  * per turn. Loops are level-triggered: a key is brought in line with what the store says now, whatever happened
  * before, so that a manager that was killed at any point goes on where it was.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { toGantryError } from '../proto/errors.ts';
 import type { Clock } from './clock.ts';
@@ -12,6 +11,7 @@ import type { Store } from './store/store.ts';
 import type { ReadTransaction } from './store/tables.ts';
 import type { WriteTransaction } from './store/transaction.ts';
 import type { StoreEvent } from './store/watch.ts';
+import type { Turns } from './turns.ts';
 
 export interface ControlLoop {
   readonly name: string;
@@ -30,6 +30,8 @@ export interface ControlLoop {
 export interface LoopContext {
   readonly store: Store;
   readonly clock: Clock;
+  /** Shared by all that take a while when there is much to do. */
+  readonly turns: Turns;
   readonly logger: Logger;
 }
 
@@ -41,7 +43,7 @@ const RETRY_MS = 100;
 const RETRY_AFTER_DEFECT_MS = 5000;
 
 export async function runControlLoop(loop: ControlLoop, context: LoopContext, signal: AbortSignal): Promise<void> {
-  const { store, clock } = context;
+  const { store, clock, turns } = context;
   const watch = store.watch({ kinds: loop.kinds });
   const dirty = new Set(store.view((read) => [...loop.allKeys(read)]));
   const due = new Map<string, number>();
@@ -49,14 +51,9 @@ export async function runControlLoop(loop: ControlLoop, context: LoopContext, si
     while (!signal.aborted) {
       await reconcileSome(loop, context, dirty, due);
       // Turns that change nothing take no time on the disk, in which others could do their work.
-      if (dirty.size > 0) await nextTurn();
+      if (dirty.size > 0) await turns.next();
       else await changedOrDue(watch.changed.bind(watch), clock, due, signal);
-      const events = watch.take();
-      store.view((read) => {
-        const keys =
-          events === 'lagged' ? loop.allKeys(read) : events.flatMap((event) => [...loop.keysOf(event, read)]);
-        for (const key of keys) dirty.add(key);
-      });
+      await noteChanges(loop, context, watch.take(), dirty);
       for (const [key, timeMs] of due) if (timeMs <= clock.now()) dirty.add(key);
     }
   } finally {
@@ -64,13 +61,34 @@ export async function runControlLoop(loop: ControlLoop, context: LoopContext, si
   }
 }
 
+/** Marks the keys that the events concern; many events, or one of a large node, may concern very many. */
+async function noteChanges(
+  loop: ControlLoop,
+  { store, clock, turns }: LoopContext,
+  events: readonly StoreEvent[] | 'lagged',
+  dirty: Set<string>,
+): Promise<void> {
+  const mark = (keys: Iterable<string>) => {
+    for (const key of keys) dirty.add(key);
+  };
+  if (events === 'lagged') return store.view((read) => mark(loop.allKeys(read)));
+  let beginMs = clock.now();
+  for (const event of events) {
+    store.view((read) => mark(loop.keysOf(event, read)));
+    if (clock.now() - beginMs < MAX_TURN_MS) continue;
+    await turns.next();
+    beginMs = clock.now();
+  }
+}
+
 /** Reconciles some of the dirty keys; those it couldn't come back later. */
 async function reconcileSome(
   loop: ControlLoop,
-  { store, clock, logger }: LoopContext,
+  context: LoopContext,
   dirty: Set<string>,
   due: Map<string, number>,
 ): Promise<void> {
+  const { store, clock, logger } = context;
   const keys = [...dirty.values().take(MAX_KEYS)];
   if (keys.length === 0) return;
   for (const key of keys) {
@@ -87,7 +105,7 @@ async function reconcileSome(
     // One bad key must not hold up the others: from now on each goes alone until it succeeds.
     const again = clock.now() + (error.temporary ? RETRY_MS : RETRY_AFTER_DEFECT_MS);
     if (keys.length === 1 || error.temporary) for (const key of keys) due.set(key, again);
-    else for (const key of keys) await reconcileSome(loop, { store, clock, logger }, new Set([key]), due);
+    else for (const key of keys) await reconcileSome(loop, context, new Set([key]), due);
   }
 }
 

@@ -21,6 +21,7 @@ import type { ReplicatedLog } from './replication/replicated-log.ts';
 import { runRoleLoop } from './roles/role-loop.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
 import type { Store } from './store/store.ts';
+import { Turns } from './turns.ts';
 
 export interface LeadershipOptions {
   readonly store: Store;
@@ -143,7 +144,11 @@ export class LeadershipRunner {
     const authority = new CertificateAuthority({ store, clock, managers, logger: logger.child({ component: 'ca' }) });
     if (identity.current === undefined) await identity.replace(await authority.issueOwn(nodeId));
     const dispatcherLogger = logger.child({ component: 'dispatcher' });
-    const dispatcher = new Dispatcher({ store, clock, random, managers, heartbeatPeriodMs, logger: dispatcherLogger });
+    const turns = new Turns();
+    const dispatcher = new Dispatcher({
+      ...{ store, clock, random, managers, heartbeatPeriodMs, turns },
+      logger: dispatcherLogger,
+    });
     const loops: ControlLoop[] = [
       replicatedLoop(random),
       globalLoop(random),
@@ -155,7 +160,7 @@ export class LeadershipRunner {
       schedulerLoop(),
     ];
     const parts = [
-      ...loops.map((loop) => runControlLoop(loop, { store, clock, logger }, signal)),
+      ...loops.map((loop) => runControlLoop(loop, { store, clock, turns, logger }, signal)),
       dispatcher.run(signal),
       runRoleLoop({ store, log, clock, nodeId, logger: logger.child({ component: 'roles' }) }, signal),
     ];

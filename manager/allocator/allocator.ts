@@ -5,9 +5,9 @@
 import type { Logger } from 'pino';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../control-loop.ts';
-import { usedIds } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import { hasEnded, type TaskObject } from '../store/task.ts';
+import { hasEnded } from '../store/task.ts';
+import { tasksOn } from '../store/tasks-on.ts';
 import { planBlocks } from './blocks.ts';
 
 /** Keys are ids of networks, for all nodes that use them, or ids of a network and of one node. */
@@ -49,11 +49,4 @@ function demandOf(read: ReadTransaction, networkId: string, nodeId: string | und
     demand.set(task.nodeId, (demand.get(task.nodeId) ?? 0) + 1);
   }
   return demand;
-}
-
-/** From whichever has fewer: the network or the node. */
-function tasksOn(read: ReadTransaction, networkId: string, nodeId: string): TaskObject[] {
-  return read.count('task', 'uses', networkId) < read.count('task', 'node', nodeId)
-    ? read.find('task', { by: 'uses', value: networkId }).filter((task) => task.nodeId === nodeId)
-    : read.find('task', { by: 'node', value: nodeId }).filter((task) => usedIds(task.spec).includes(networkId));
 }

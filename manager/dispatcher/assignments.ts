@@ -1,169 +1,105 @@
-/** What a node must run and know, and how that differs from what it was told. Pure. */
+/** The items that a node is told of: when it must know one, and whether one differs from what it knows. Pure. */
 import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { Network, PublishMode, type ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import type { NetworkObject } from '../store/network.ts';
+import type { CompleteTaskSpec } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
 
 export type AssignmentItem = NonNullable<AssignmentChange['item']>;
+export type ItemKind = AssignmentItem['$case'];
 
-/** Items by kind and id. */
-export type AssignmentSet = ReadonlyMap<string, AssignmentItem>;
+/** In the order in which a node is told: what a task needs comes before it, and goes after it. */
+export const ITEM_KINDS = ['secret', 'config', 'network', 'endpoints', 'task'] as const satisfies readonly ItemKind[];
 
 /** What is remembered of an item that the node was told: of a task no more than is needed to tell what comes next. */
 export type ToldItem =
   | (AssignmentItem & { readonly $case: 'secret' | 'config' | 'network' | 'endpoints' })
-  | { readonly $case: 'task'; readonly value: Pick<Task, 'id' | 'desiredState'> };
+  | { readonly $case: 'task'; readonly value: Pick<Task, 'desiredState'> };
 
-export type ToldSet = Map<string, ToldItem>;
+export function toTold(item: AssignmentItem): ToldItem {
+  return item.$case === 'task' ? { $case: 'task', value: { desiredState: item.value.desiredState } } : item;
+}
 
-/**
- * The node's tasks, also those that have ended (their logs are kept until the task is forgotten), and what the
- * live ones need: their networks, secrets and configs, the services on their networks, and all published ports.
- */
-export function assignmentsFor(
-  read: ReadTransaction,
-  nodeId: string,
-  services: Iterable<ServiceEndpoints>,
-): AssignmentSet {
-  const tasks = read.find('task', { by: 'node', value: nodeId }).filter((task) => isDispatchable(read, task));
-  const live = tasks.filter((task) => !hasEnded(task));
-  const used = live.flatMap((task) => task.spec.networks.map((network) => network.target));
-  const networks = new Set(used.filter((id) => read.get('network', id) !== undefined));
-  const items: AssignmentItem[] = [
-    ...fileItems(read, live),
-    ...networkItems(read, nodeId, networks),
-    ...endpointItems(services, networks),
-    // Last: what a task needs comes before it.
-    ...tasks.map((task): AssignmentItem => ({ $case: 'task', value: task })),
+/** What a task needs on its node as long as it isn't over. */
+export interface Need {
+  readonly kind: 'secret' | 'config' | 'network';
+  readonly id: string;
+}
+
+const NOTHING: readonly Need[] = [];
+/** Of specs that can't change any more: many tasks have the same. */
+const needsBySpec = new WeakMap<CompleteTaskSpec, readonly Need[]>();
+
+export function needsOf(task: TaskObject): readonly Need[] {
+  if (hasEnded(task)) return NOTHING;
+  const known = needsBySpec.get(task.spec);
+  if (known !== undefined) return known;
+  const { container, networks } = task.spec;
+  const needs: readonly Need[] = [
+    ...container.secrets.map(({ id }) => ({ kind: 'secret', id }) as const),
+    ...container.configs.map(({ id }) => ({ kind: 'config', id }) as const),
+    ...networks.map(({ target }) => ({ kind: 'network', id: target }) as const),
   ];
-  return new Map(items.map((item) => [keyOf(item), item]));
-}
-
-/** What to send to a node that knows `told` so that it knows `wanted`: what is new or changed, then what is gone. */
-export function changesBetween(told: ReadonlyMap<string, ToldItem>, wanted: AssignmentSet): AssignmentChange[] {
-  const changes: AssignmentChange[] = [];
-  for (const [key, item] of wanted) {
-    const before = told.get(key);
-    if (before === undefined || !same(before, item)) changes.push({ removed: false, item });
-  }
-  // In reverse: a task goes before the networks and files that it used.
-  for (const [key, item] of [...told].reverse()) {
-    if (!wanted.has(key)) changes.push({ removed: true, item: idOnly(item.$case, idOf(item)) });
-  }
-  return changes;
-}
-
-export function toldSet(items: AssignmentSet): ToldSet {
-  return new Map([...items].map(([key, item]) => [key, toTold(item)]));
-}
-
-function toTold(item: AssignmentItem): ToldItem {
-  if (item.$case !== 'task') return item;
-  return { $case: 'task', value: { id: item.value.id, desiredState: item.value.desiredState } };
-}
-
-/** The endpoints of one service as they are now; undefined: it has none any more. */
-export type EndpointsNow = readonly [serviceId: string, endpoints: ServiceEndpoints | undefined];
-
-/** What to send to a node for which nothing else has changed; `told` is brought up to date. */
-export function endpointChanges(told: ToldSet, services: Iterable<EndpointsNow>): AssignmentChange[] {
-  const changes: AssignmentChange[] = [];
-  for (const [serviceId, endpoints] of services) {
-    const key = `endpoints ${serviceId}`;
-    const before = told.get(key);
-    if (endpoints !== undefined && concernsNode(endpoints, (network) => knowsNetwork(told, network))) {
-      const item: AssignmentItem = { $case: 'endpoints', value: endpoints };
-      if (before?.value !== endpoints) changes.push({ removed: false, item });
-      told.set(key, item);
-    } else if (before !== undefined) {
-      changes.push({ removed: true, item: idOnly('endpoints', serviceId) });
-      told.delete(key);
-    }
-  }
-  return changes;
-}
-
-export function knowsNetwork(told: ReadonlyMap<string, ToldItem>, networkId: string): boolean {
-  return told.has(`network ${networkId}`);
-}
-
-/** The order to forget a task that this node shouldn't have. */
-export function strayTask(taskId: string): AssignmentChange {
-  return { removed: true, item: { $case: 'task', value: Task.create({ id: taskId }) } };
+  if (Object.isFrozen(task.spec)) needsBySpec.set(task.spec, needs);
+  return needs;
 }
 
 /** A task that is yet to start waits until its node has addresses on all its networks. */
-function isDispatchable(read: ReadTransaction, task: TaskObject): boolean {
+export function isDispatchable(read: ReadTransaction, task: TaskObject): boolean {
   if (task.status.state < TaskState.ASSIGNED) return false;
   if (task.status.state > TaskState.ASSIGNED || !isWanted(task)) return true;
   return task.spec.networks.every(({ target }) => {
     const network = read.get('network', target);
-    return network === undefined || network.blocks.some((block) => block.nodeId === task.nodeId);
+    return network === undefined || hasBlock(network, task.nodeId);
   });
 }
 
-function fileItems(read: ReadTransaction, tasks: readonly TaskObject[]): AssignmentItem[] {
-  const secrets = new Set(tasks.flatMap((task) => task.spec.container.secrets.map((secret) => secret.id)));
-  const configs = new Set(tasks.flatMap((task) => task.spec.container.configs.map((config) => config.id)));
-  const items: AssignmentItem[] = [];
-  for (const id of secrets) {
-    const value = read.get('secret', id);
-    if (value !== undefined) items.push({ $case: 'secret', value });
-  }
-  for (const id of configs) {
-    const value = read.get('config', id);
-    if (value !== undefined) items.push({ $case: 'config', value });
-  }
-  return items;
+export function hasBlock(network: NetworkObject | undefined, nodeId: string): boolean {
+  return network?.blocks.some((block) => block.nodeId === nodeId) ?? false;
 }
 
-function networkItems(read: ReadTransaction, nodeId: string, ids: ReadonlySet<string>): AssignmentItem[] {
-  return [...ids].flatMap((id): AssignmentItem[] => {
-    const network = read.get('network', id);
-    if (network === undefined) return [];
-    const blocks = network.blocks.filter((block) => block.nodeId === nodeId).map((block) => block.cidr);
-    return [{ $case: 'network', value: { network, blocks } }];
-  });
+export function networkItem(network: NetworkObject, nodeId: string): AssignmentItem {
+  const blocks = network.blocks.filter((block) => block.nodeId === nodeId).map((block) => block.cidr);
+  return { $case: 'network', value: { network, blocks } };
 }
 
-function endpointItems(services: Iterable<ServiceEndpoints>, networks: ReadonlySet<string>): AssignmentItem[] {
-  const items: AssignmentItem[] = [];
-  for (const value of services) {
-    if (concernsNode(value, (network) => networks.has(network))) items.push({ $case: 'endpoints', value });
-  }
-  return items;
+/** Everybody can reach it, on every node. */
+export function isPublished({ ports }: ServiceEndpoints): boolean {
+  return ports.some((port) => port.mode === PublishMode.INGRESS);
 }
 
-/** Whether a node's tasks can reach the service over one of their networks, or anybody can at the node itself. */
-function concernsNode({ networks, ports }: ServiceEndpoints, uses: (networkId: string) => boolean): boolean {
-  return networks.some(({ target }) => uses(target)) || ports.some((port) => port.mode === PublishMode.INGRESS);
+/** The order to forget a task that this node shouldn't have. */
+export function strayTask(taskId: string): AssignmentChange {
+  return { removed: true, item: itemOfId('task', taskId) };
 }
 
-function keyOf(item: AssignmentItem): string {
-  return `${item.$case} ${idOf(item)}`;
-}
-
-function idOf(item: ToldItem | AssignmentItem): string {
-  switch (item.$case) {
-    case 'endpoints':
-      return item.value.serviceId;
+/** All that is said of an item that goes. */
+export function itemOfId(kind: ItemKind, id: string): AssignmentItem {
+  switch (kind) {
+    case 'task':
+      return { $case: 'task', value: Task.create({ id }) };
+    case 'secret':
+      return { $case: 'secret', value: { id, meta: undefined, spec: undefined, pendingDelete: false } };
+    case 'config':
+      return { $case: 'config', value: { id, meta: undefined, spec: undefined, pendingDelete: false } };
     case 'network':
-      return item.value.network?.id ?? '';
-    default:
-      return item.value.id;
+      return { $case: 'network', value: { network: Network.create({ id }), blocks: [] } };
+    case 'endpoints':
+      return { $case: 'endpoints', value: { serviceId: id, serviceName: '', networks: [], ports: [], endpoints: [] } };
   }
 }
 
 /** Only as far as the node has to know: what it reports itself isn't sent back to it. */
-function same(a: ToldItem, b: AssignmentItem): boolean {
+export function isSame(a: ToldItem, b: AssignmentItem): boolean {
   if (a.value === b.value) return true;
   if (a.$case === 'task' && b.$case === 'task') return a.value.desiredState === b.value.desiredState;
   if (a.$case !== 'network' || b.$case !== 'network') return false;
-  return a.value.blocks.join() === b.value.blocks.join() && sameNetwork(a.value.network, b.value.network);
+  return a.value.blocks.join() === b.value.blocks.join() && isSameNetwork(a.value.network, b.value.network);
 }
 
 /** Whatever other nodes' blocks are. */
-function sameNetwork(a: Network | undefined, b: Network | undefined): boolean {
+function isSameNetwork(a: Network | undefined, b: Network | undefined): boolean {
   if (a === undefined || b === undefined || a === b) return a === b;
   return encodedNetwork(a).equals(encodedNetwork(b));
 }
@@ -177,19 +113,4 @@ function encodedNetwork(network: Network): Buffer {
   const encoded = Buffer.from(Network.encode({ ...network, meta: undefined, blocks: [] }).finish());
   encodedNetworks.set(network, encoded);
   return encoded;
-}
-
-function idOnly($case: AssignmentItem['$case'], id: string): AssignmentItem {
-  switch ($case) {
-    case 'task':
-      return { $case: 'task', value: Task.create({ id }) };
-    case 'secret':
-      return { $case: 'secret', value: { id, meta: undefined, spec: undefined, pendingDelete: false } };
-    case 'config':
-      return { $case: 'config', value: { id, meta: undefined, spec: undefined, pendingDelete: false } };
-    case 'network':
-      return { $case: 'network', value: { network: Network.create({ id }), blocks: [] } };
-    case 'endpoints':
-      return { $case: 'endpoints', value: { serviceId: id, serviceName: '', networks: [], ports: [], endpoints: [] } };
-  }
 }

@@ -1,29 +1,32 @@
-/** Whose node must run or know something else after a change. Endpoints of services aside, which change most often. Pure. */
+/** Whose node may have to know something else after a change. Endpoints of services aside, which come from their table. */
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
-import type { NetworkObject } from '../store/network.ts';
+import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
+import { tasksOn } from '../store/tasks-on.ts';
 import type { StoreEvent } from '../store/watch.ts';
-import { knowsNetwork } from './assignments.ts';
+import { hasBlock } from './assignments.ts';
 import type { Session } from './session.ts';
 
-type Concerned = Pick<Session, 'nodeId' | 'told' | 'touch'>;
 type Of<K extends StoreEvent['kind']> = StoreEvent & { readonly kind: K };
 
 /** `sessions`: by node. */
-export function sessionsConcerned<S extends Concerned>(event: StoreEvent, sessions: ReadonlyMap<string, S>): S[] {
+export function touchConcerned(event: StoreEvent, sessions: ReadonlyMap<string, Session>, read: ReadTransaction): void {
   switch (event.kind) {
-    case 'task': {
-      const session = sessions.get(event.object.nodeId);
-      return session !== undefined && isNews(event) ? [session] : [];
-    }
+    case 'task':
+      if (isNews(event)) sessions.get(event.object.nodeId)?.touch('task', event.object.id);
+      return;
     case 'network':
-      return [...sessions.values()].filter((session) => concernsNode(event, session));
+      for (const session of sessions.values()) touchNetwork(event, session, read);
+      return;
     case 'secret':
     case 'config':
       // One that is new comes before the tasks that use it.
-      return [...sessions.values()].filter((session) => session.told.has(`${event.kind} ${event.object.id}`));
+      for (const session of sessions.values()) {
+        if (session.isTold(event.kind, event.object.id)) session.touch(event.kind, event.object.id);
+      }
+      return;
     default:
-      return [];
+      return;
   }
 }
 
@@ -34,10 +37,10 @@ function isNews({ change, object, previous }: Of<'task'>): boolean {
   return hasEnded(object) !== hasEnded(previous) || previous.status.state <= TaskState.ASSIGNED;
 }
 
-/** It knows the network, or may get tasks that have waited for addresses of it. */
-function concernsNode({ change, object, previous }: Of<'network'>, { nodeId, told }: Concerned): boolean {
-  const hasBlock = (network: NetworkObject | undefined) => network?.blocks.some((block) => block.nodeId === nodeId);
-  return (
-    change === 'remove' || knowsNetwork(told, object.id) || hasBlock(object) === true || hasBlock(previous) === true
-  );
+function touchNetwork({ change, object, previous }: Of<'network'>, session: Session, read: ReadTransaction): void {
+  const { nodeId } = session;
+  if (session.isTold('network', object.id)) session.touch('network', object.id);
+  // Tasks that have waited for addresses of it.
+  if (change !== 'remove' && hasBlock(object, nodeId) === hasBlock(previous, nodeId)) return;
+  for (const { id } of tasksOn(read, object.id, nodeId)) session.touch('task', id);
 }

@@ -1,5 +1,6 @@
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
+import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { service, type TaskOptions, task } from '../objects.testing.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
@@ -8,9 +9,10 @@ import { secretType } from '../store/secret.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
 import { NO_TASK_STATUS, type TaskObject } from '../store/task.ts';
-import { type AssignmentSet, assignmentsFor, changesBetween, toldSet } from './assignments.ts';
+import type { AssignmentItem } from './assignments.ts';
 import { EndpointTable, endpointsOf } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
+import { NodeAssignments } from './node-assignments.ts';
 import { judge } from './statuses.ts';
 
 const { NEW, ASSIGNED, PREPARING, STARTING, RUNNING, COMPLETE, SHUTDOWN, FAILED, REMOVE, ORPHANED } = TaskState;
@@ -95,40 +97,52 @@ describe('assignments', () => {
     return { ...made, spec: { ...made.spec, networks, container: { ...made.spec.container, secrets: [key] } } };
   }
 
-  async function assigned(store: Store, nodeId: string, table?: EndpointTable): Promise<AssignmentSet> {
+  /** What a node that knows this much is told next. */
+  async function told(store: Store, node: NodeAssignments, table?: EndpointTable): Promise<AssignmentChange[]> {
     const endpoints = table ?? (await EndpointTable.of(store));
-    return store.view((read) => assignmentsFor(read, nodeId, endpoints.all()));
+    return store.view((read) => node.take(read, endpoints));
+  }
+
+  async function assigned(store: Store, nodeId: string): Promise<string[]> {
+    const changes = await told(store, new NodeAssignments(nodeId));
+    expect(changes.filter((change) => change.removed)).toEqual([]);
+    return changes.map(({ item }) => `${item?.$case} ${item === undefined ? '' : idOf(item)}`);
+  }
+
+  function idOf({ $case, value }: AssignmentItem): string | undefined {
+    if ($case === 'network') return value.network?.id;
+    return $case === 'endpoints' ? value.serviceId : value.id;
   }
 
   it('give a node its own tasks and what they need, needs first; another node nothing', async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
-    expect([...(await assigned(store, 'n1')).keys()]).toEqual(['secret key', 'network net', 'endpoints web', 'task t']);
-    expect([...(await assigned(store, 'n2')).keys()]).toEqual([]);
+    expect(await assigned(store, 'n1')).toEqual(['secret key', 'network net', 'endpoints web', 'task t']);
+    expect(await assigned(store, 'n2')).toEqual([]);
   });
 
   it('hold a task back until its node has addresses for it, unless it is to stop', async () => {
     const held = user('held', { state: ASSIGNED });
     const stopped = user('stopped', { state: ASSIGNED, desiredState: SHUTDOWN, slot: 2 });
     const store = await open([], [held, stopped]);
-    expect([...(await assigned(store, 'n1')).keys()].filter((item) => item.startsWith('task'))).toEqual([
-      'task stopped',
-    ]);
+    expect((await assigned(store, 'n1')).filter((item) => item.startsWith('task'))).toEqual(['task stopped']);
   });
 
   it('keep an ended task, but not what it needed', async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: FAILED })]);
-    expect([...(await assigned(store, 'n1')).keys()]).toEqual(['task t']);
+    expect(await assigned(store, 'n1')).toEqual(['task t']);
   });
 
   it("don't echo what the node itself reported", async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
+    const node = new NodeAssignments('n1');
     const table = await EndpointTable.of(store);
-    const before = toldSet(await assigned(store, 'n1', table));
+    await told(store, node, table);
     await store.update((tx) => {
       const known = tx.get('task', 't');
       if (known !== undefined) tx.update('task', { ...known, status: { ...known.status, state: PREPARING } });
     });
-    expect(changesBetween(before, await assigned(store, 'n1', table))).toEqual([]);
+    node.touchAll();
+    expect(await told(store, node, table)).toEqual([]);
     await store.update((tx) => {
       const known = tx.get('task', 't');
       if (known !== undefined) tx.update('task', { ...known, desiredState: SHUTDOWN });
@@ -139,7 +153,8 @@ describe('assignments', () => {
       ];
       if (network !== undefined) tx.update('network', { ...network, blocks: [...network.blocks, ...more] });
     });
-    const changes = changesBetween(before, await assigned(store, 'n1', table));
+    node.touchAll();
+    const changes = await told(store, node, table);
     expect(changes.map((change) => [change.removed, change.item?.$case])).toEqual([
       [false, 'network'],
       [false, 'task'],
@@ -148,7 +163,11 @@ describe('assignments', () => {
 
   it('take away the task before what it used', async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
-    const changes = changesBetween(toldSet(await assigned(store, 'n1')), new Map());
+    const node = new NodeAssignments('n1');
+    await told(store, node);
+    await store.update((tx) => tx.remove('task', 't'));
+    node.touch('task', 't');
+    const changes = await told(store, node);
     expect(changes.map((change) => change.item?.$case)).toEqual(['task', 'endpoints', 'network', 'secret']);
     expect(changes.every((change) => change.removed)).toBe(true);
   });

@@ -15,15 +15,14 @@ import type { Clock } from '../clock.ts';
 import type { Caller } from '../forwarding/caller.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
-import { assignmentsFor } from './assignments.ts';
-import { sessionsConcerned } from './concerns.ts';
+import type { Turns } from '../turns.ts';
+import { touchConcerned } from './concerns.ts';
 import { EndpointTable } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
 import { markDown, registerNode } from './nodes.ts';
 import { type NodeView, Session } from './session.ts';
 import { writeStatuses } from './statuses.ts';
 import { Tunnels } from './tunnels.ts';
-import { Turns } from './turns.ts';
 
 export interface DispatcherOptions {
   readonly store: Store;
@@ -31,6 +30,7 @@ export interface DispatcherOptions {
   readonly random: RandomBytes;
   readonly logger: Logger;
   readonly heartbeatPeriodMs: number;
+  readonly turns: Turns;
   /** Where the cluster's managers are. */
   managers(): readonly ManagerAddress[];
 }
@@ -53,7 +53,6 @@ export class Dispatcher implements EngineCalls {
   readonly #sessions = new Map<string, Session>();
   readonly #liveness: Liveness;
   readonly #tunnels: Tunnels;
-  readonly #turns = new Turns();
   /** The endpoints of all services; resolves once `run` has put them together. */
   readonly #ready = Promise.withResolvers<void>();
   #endpoints = new EndpointTable();
@@ -101,7 +100,7 @@ export class Dispatcher implements EngineCalls {
     try {
       yield { message: { $case: 'welcome', value: { sessionId: session.id, heartbeatPeriodMs, node } } };
       await this.#ready.promise;
-      yield* session.responses(this.#viewOf(node.id), this.#turns);
+      yield* session.responses(this.#viewOf(node.id), this.#options.turns);
       // Never a good end: the agent is to look for a manager at once.
       throw new GantryError('UNAVAILABLE', 'this manager has ended the session');
     } finally {
@@ -115,8 +114,7 @@ export class Dispatcher implements EngineCalls {
     const { store } = this.#options;
     return {
       membership: () => this.#membership(nodeId),
-      assignments: () => store.view((read) => assignmentsFor(read, nodeId, this.#endpoints.all())),
-      endpoints: (serviceIds) => this.#endpoints.now(serviceIds),
+      take: (assignments) => store.view((read) => assignments.take(read, this.#endpoints)),
     };
   }
 
@@ -195,16 +193,18 @@ export class Dispatcher implements EngineCalls {
   async #beginAnew(): Promise<void> {
     this.#endpoints = await EndpointTable.of(this.#options.store);
     this.#ready.resolve();
-    for (const session of this.#sessions.values()) session.touch();
+    for (const session of this.#sessions.values()) session.touchAll();
   }
 
   #follow(events: readonly StoreEvent[]): void {
-    const changed = this.#options.store.view((read) => this.#endpoints.apply(events, read));
-    if (changed.length > 0) for (const session of this.#sessions.values()) session.touchEndpoints(changed);
-    for (const event of events) {
-      if (event.kind === 'node') this.#nodeChanged(event);
-      else for (const session of sessionsConcerned(event, this.#sessions)) session.touch();
-    }
+    this.#options.store.view((read) => {
+      const changed = this.#endpoints.apply(events, read);
+      for (const session of this.#sessions.values()) for (const id of changed) session.touch('endpoints', id);
+      for (const event of events) {
+        if (event.kind === 'node') this.#nodeChanged(event);
+        else touchConcerned(event, this.#sessions, read);
+      }
+    });
   }
 
   /** One that was removed isn't told anything any more. */

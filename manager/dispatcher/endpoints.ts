@@ -1,12 +1,11 @@
 /** Services as every node's name server and load balancer must know them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type Endpoint, ServiceEndpoints, type TaskAddress, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { containerName, type TaskObject } from '../store/task.ts';
 import type { StoreEvent } from '../store/watch.ts';
-import type { EndpointsNow } from './assignments.ts';
 
 /** Undefined for a service that nobody can reach, or that is being removed. Pure. */
 export function endpointsOf(service: ServiceObject, tasks: readonly TaskObject[]): ServiceEndpoints | undefined {
@@ -61,8 +60,8 @@ export class EndpointTable {
     return this.#byService.values();
   }
 
-  now(serviceIds: Iterable<string>): EndpointsNow[] {
-    return [...serviceIds].map((id) => [id, this.#byService.get(id)]);
+  get(serviceId: string): ServiceEndpoints | undefined {
+    return this.#byService.get(serviceId);
   }
 
   /** Returns the services of which anything is different now. */
@@ -87,5 +86,27 @@ export class EndpointTable {
 }
 
 function same(a: ServiceEndpoints, b: ServiceEndpoints): boolean {
-  return Buffer.compare(ServiceEndpoints.encode(a).finish(), ServiceEndpoints.encode(b).finish()) === 0;
+  return (
+    a.endpoints.length === b.endpoints.length &&
+    a.endpoints.every((endpoint, position) => sameEndpoint(endpoint, b.endpoints[position])) &&
+    encodedHead(a).equals(encodedHead(b))
+  );
+}
+
+/** All but the endpoints, which may be many. */
+function encodedHead(service: ServiceEndpoints): Buffer {
+  return Buffer.from(ServiceEndpoints.encode({ ...service, endpoints: [] }).finish());
+}
+
+function sameEndpoint(a: Endpoint, b: Endpoint | undefined): boolean {
+  if (a.taskId !== b?.taskId || a.nodeId !== b.nodeId || a.slot !== b.slot) return false;
+  return a.containerName === b.containerName && sameAddresses(a.addresses, b.addresses);
+}
+
+function sameAddresses(a: readonly TaskAddress[], b: readonly TaskAddress[]): boolean {
+  if (a === b) return true;
+  return (
+    a.length === b.length &&
+    a.every(({ networkId, address }, at) => networkId === b[at]?.networkId && address === b[at]?.address)
+  );
 }

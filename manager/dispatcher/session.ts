@@ -5,34 +5,23 @@ import {
   type OpenStream,
   type SessionResponse,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import {
-  type AssignmentSet,
-  changesBetween,
-  type EndpointsNow,
-  endpointChanges,
-  strayTask,
-  type ToldItem,
-  type ToldSet,
-  toldSet,
-} from './assignments.ts';
-import type { Turns } from './turns.ts';
+import type { Turns } from '../turns.ts';
+import { type ItemKind, strayTask } from './assignments.ts';
+import { NodeAssignments } from './node-assignments.ts';
 
 /** What a node is told, as it is now. */
 export interface NodeView {
   membership(): Membership;
-  assignments(): AssignmentSet;
-  endpoints(serviceIds: Iterable<string>): Iterable<EndpointsNow>;
+  /** What has changed of its assignments. */
+  take(assignments: NodeAssignments): AssignmentChange[];
 }
 
 export class Session {
   readonly id: string;
   readonly nodeId: string;
   readonly #over = new AbortController();
-  #told: ToldSet = new Map();
+  readonly #assignments: NodeAssignments;
   #version = 0;
-  #stale: boolean = true;
-  /** When nothing else is stale. */
-  readonly #staleEndpoints = new Set<string>();
   #membershipStale: boolean = true;
   /** As it was last told, encoded. */
   #membership = Buffer.alloc(0);
@@ -44,23 +33,23 @@ export class Session {
   constructor(id: string, nodeId: string) {
     this.id = id;
     this.nodeId = nodeId;
+    this.#assignments = new NodeAssignments(nodeId);
   }
 
-  /** What the node must run may have changed. */
-  touch(): void {
-    this.#stale = true;
+  /** What the node must know of this may have changed. */
+  touch(kind: ItemKind, id: string): void {
+    this.#assignments.touch(kind, id);
     this.#wake?.();
   }
 
-  /** The endpoints of these services have changed. */
-  touchEndpoints(serviceIds: Iterable<string>): void {
-    for (const id of serviceIds) this.#staleEndpoints.add(id);
+  /** Anything may have changed. */
+  touchAll(): void {
+    this.#assignments.touchAll();
     this.#wake?.();
   }
 
-  /** What the node was told, by kind and id. */
-  get told(): ReadonlyMap<string, ToldItem> {
-    return this.#told;
+  isTold(kind: ItemKind, id: string): boolean {
+    return this.#assignments.isTold(kind, id);
   }
 
   /** The node wants to know whether it is heard. */
@@ -129,28 +118,16 @@ export class Session {
   }
 
   #areAssignmentsStale(): boolean {
-    return this.#stale || this.#staleEndpoints.size > 0 || this.#strays.length > 0;
+    return this.#assignments.isStale || this.#strays.length > 0;
   }
 
   #nextAssignments(view: NodeView): SessionResponse | undefined {
     const strays = this.#strays.splice(0).map(strayTask);
-    const changes: AssignmentChange[] = [...this.#changes(view), ...strays];
+    const changes = [...view.take(this.#assignments), ...strays];
     const complete = this.#version === 0;
     if (changes.length === 0 && !complete) return undefined;
     this.#version += 1;
     return { message: { $case: 'assignments', value: { version: this.#version, complete, changes } } };
-  }
-
-  /** Of what the node was told; from here on it counts as told. */
-  #changes(view: NodeView): AssignmentChange[] {
-    const services = [...this.#staleEndpoints];
-    this.#staleEndpoints.clear();
-    if (!this.#stale) return endpointChanges(this.#told, view.endpoints(services));
-    this.#stale = false;
-    const next = view.assignments();
-    const changes = changesBetween(this.#told, next);
-    this.#told = toldSet(next);
-    return changes;
   }
 
   async #somethingToSay(): Promise<void> {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import pino from 'pino';
 import { expect, it, vi } from 'vitest';
 import { type AssignmentChange, SessionRequest } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import { PublishMode, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { PublishMode, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { systemClock } from '../clock.ts';
 import { node, service, task } from '../objects.testing.ts';
 import { configType } from '../store/config.ts';
@@ -13,8 +13,11 @@ import { MemoryLog } from '../store/memory-log.testing.ts';
 import { networkType } from '../store/network.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import type { TaskObject } from '../store/task.ts';
 import type { NewObject, WriteTransaction } from '../store/transaction.ts';
-import { type AssignmentSet, assignmentsFor } from './assignments.ts';
+import { Turns } from '../turns.ts';
+import { type AssignmentItem, hasBlock, networkItem } from './assignments.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EndpointTable } from './endpoints.ts';
 
@@ -113,7 +116,10 @@ async function open(): Promise<{ store: Store; dispatcher: Dispatcher }> {
     tx.create('service', service('db', { networks: ['back'] }));
   });
   const common = { store, clock: systemClock, random: randomBytes, logger };
-  return { store, dispatcher: new Dispatcher({ ...common, heartbeatPeriodMs: 60_000, managers: () => [] }) };
+  return {
+    store,
+    dispatcher: new Dispatcher({ ...common, heartbeatPeriodMs: 60_000, turns: new Turns(), managers: () => [] }),
+  };
 }
 
 /** What an agent knows that believes all it is told. */
@@ -152,8 +158,30 @@ function describeItem(item: AssignmentChange['item']): [key: string, value: unkn
   }
 }
 
-function described(items: AssignmentSet): Map<string, unknown> {
-  return new Map([...items.values()].map(describeItem));
+/** What a node must know, found by looking at everything. */
+function expectedOn(read: ReadTransaction, on: string, services: Iterable<ServiceEndpoints>): Map<string, unknown> {
+  const waits = ({ status, desiredState, spec }: TaskObject) =>
+    status.state === ASSIGNED &&
+    desiredState <= RUNNING &&
+    spec.networks.some(({ target }) => {
+      const network = read.get('network', target);
+      return network !== undefined && !hasBlock(network, on);
+    });
+  const tasks = read.find('task', { by: 'node', value: on }).filter((one) => !waits(one));
+  const live = tasks.filter(({ status }) => status.state <= RUNNING);
+  const configs = live.length > 0 ? [read.get('config', 'motd')] : [];
+  const used = new Set(live.flatMap(({ spec }) => spec.networks.map(({ target }) => target)));
+  const networks = [...used].flatMap((id) => read.get('network', id) ?? []);
+  const known = (id: string) => networks.some((network) => network.id === id);
+  const items: AssignmentItem[] = [
+    ...configs.flatMap((value) => (value === undefined ? [] : [{ $case: 'config', value } as const])),
+    ...networks.map((network) => networkItem(network, on)),
+    ...[...services]
+      .filter(({ networks: on, ports }) => ports.length > 0 || on.some(({ target }) => known(target)))
+      .map((value) => ({ $case: 'endpoints', value }) as const),
+    ...tasks.map((value) => ({ $case: 'task', value }) as const),
+  ];
+  return new Map(items.map(describeItem));
 }
 
 /** As many turns as a change needs to reach the agents; else all would be told in their first message. */
@@ -179,7 +207,7 @@ it('agents know after any changes what they have to', async () => {
           await untilTold();
         }
         const table = await EndpointTable.of(store);
-        const expected = NODES.map((on) => described(store.view((read) => assignmentsFor(read, on, table.all()))));
+        const expected = NODES.map((on) => store.view((read) => expectedOn(read, on, table.all())));
         await vi.waitFor(() => expect(known).toEqual(expected), { interval: 2 });
       } finally {
         over.abort();

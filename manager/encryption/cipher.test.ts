@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { cipherKey, decrypt, encrypt, KEY_BYTES, SEAL_BYTES } from './cipher.ts';
+import { cipherKey, decrypt, encrypt, encryptLarge, KEY_BYTES, SEAL_BYTES } from './cipher.ts';
 
 const key = cipherKey(randomBytes(KEY_BYTES));
 const content = Buffer.from('the desired state');
@@ -26,6 +26,27 @@ describe('encrypt', () => {
     const record = encrypt(key, 'entry 1', content, Buffer.from('head'));
     expect(record.subarray(0, 4).toString()).toBe('head');
     expect(decrypt(key, 'entry 1', record.subarray(4))).toEqual(content);
+  });
+});
+
+describe('encryptLarge', () => {
+  it('gives what decrypt takes back, after a header', async () => {
+    for (const size of [0, 1, 3_000_000]) {
+      const bytes = randomBytes(size);
+      const record = await encryptLarge(key, 'snapshot', bytes, Buffer.from('head'));
+      expect(record.byteLength).toBe(4 + size + SEAL_BYTES);
+      expect(record.subarray(0, 4).toString()).toBe('head');
+      expect(decrypt(key, 'snapshot', record.subarray(4))?.equals(bytes)).toBe(true);
+      expect(decrypt(key, 'another', record.subarray(4))).toBeUndefined();
+    }
+  });
+
+  it('uses no nonce twice, however many records are sealed meanwhile', async () => {
+    const large = Array.from({ length: 50 }, () => encryptLarge(key, 'snapshot', content));
+    const small = Array.from({ length: 1000 }, () => encrypt(key, 'entry 1', content));
+    const records = [...(await Promise.all(large)), ...small];
+    expect(new Set(records.map((record) => record.subarray(0, 12).toString('hex'))).size).toBe(1050);
+    expect(records.slice(0, 50).every((record) => decrypt(key, 'snapshot', record)?.equals(content))).toBe(true);
   });
 });
 

@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { GantryError } from '../../proto/errors.ts';
 import type { Sealer } from '../replication/sealer.ts';
-import { cipherKey, decrypt, encrypt } from './cipher.ts';
+import { cipherKey, decrypt, encrypt, encryptLarge } from './cipher.ts';
 
 export interface DataKey {
   /** 32 bits. */
@@ -45,10 +45,13 @@ export class DataKeys implements Sealer {
   }
 
   seal(name: string, content: Uint8Array): Buffer {
-    if (this.#sealed >= (this.#options.maxRecordsPerKey ?? MAX_RECORDS_PER_KEY)) this.#current = undefined;
-    this.#current ??= this.#begin(this.#options.nextKey());
-    this.#sealed += 1;
-    return encrypt(this.#current.key, name, content, this.#current.header);
+    const { key, header } = this.#nextUse();
+    return encrypt(key, name, content, header);
+  }
+
+  sealLarge(name: string, content: Uint8Array): Promise<Buffer> {
+    const { key, header } = this.#nextUse();
+    return encryptLarge(key, name, content, header);
   }
 
   /** CORRUPT when the record's key isn't among ours. */
@@ -64,6 +67,13 @@ export class DataKeys implements Sealer {
   /** What is sealed from now on is under this key, which is on disk. */
   use(key: DataKey): void {
     this.#current = this.#begin(key);
+  }
+
+  #nextUse(): { readonly header: Buffer; readonly key: KeyObject } {
+    if (this.#sealed >= (this.#options.maxRecordsPerKey ?? MAX_RECORDS_PER_KEY)) this.#current = undefined;
+    this.#current ??= this.#begin(this.#options.nextKey());
+    this.#sealed += 1;
+    return this.#current;
   }
 
   #begin({ id, bytes }: DataKey): { readonly header: Buffer; readonly key: KeyObject } {

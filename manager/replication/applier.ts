@@ -87,8 +87,8 @@ export class Applier {
     const { storage, stateMachine, policy } = this.#options;
     const snapshot = storage.snapshot();
     if (snapshot === undefined || snapshot.index === 0) return;
+    await this.#checkpoints.restored(snapshot.index, snapshot.data);
     await stateMachine.restore(snapshot.index, snapshot.data);
-    this.#checkpoints.restored(snapshot.index, snapshot.data);
     this.#applied = snapshot.index;
     policy.begun();
     policy.taken(snapshot.data.byteLength);

@@ -58,7 +58,7 @@ describe('Checkpoints', () => {
     const leader = new Checkpoints(machine(['one', 'two', 'three']));
     const { data } = await leader.reached(10, undefined);
     const restored = new Checkpoints(machine(['two']));
-    restored.restored(10, data);
+    await restored.restored(10, data);
     await restored.reached(20, previousIn(leader.proposal()));
     const other = new Checkpoints(machine(['x', 'y']));
     await other.reached(5, undefined);

@@ -3,10 +3,10 @@
  * snapshot exactly there. The next checkpoint carries the hash of the leader's last snapshot; a member that has another
  * one for the same entry has diverged, and must not go on.
  */
-import { createHash } from 'node:crypto';
 import { GantryError } from '../../proto/errors.ts';
 import { encodeLogEntry, type SnapshotIdentity } from './log-entry.ts';
 import type { StateMachine } from './replicated-log.ts';
+import { snapshotHash } from './snapshot-hash.ts';
 
 export interface TakenSnapshot extends SnapshotIdentity {
   readonly data: Uint8Array;
@@ -28,8 +28,8 @@ export class Checkpoints {
   }
 
   /** The state was begun from this snapshot. */
-  restored(index: number, data: Uint8Array): void {
-    this.#last = { index, hash: hashOf(data) };
+  async restored(index: number, data: Uint8Array): Promise<void> {
+    this.#last = { index, hash: await snapshotHash(data) };
   }
 
   /**
@@ -40,7 +40,7 @@ export class Checkpoints {
     const data = this.#stateMachine.snapshot();
     const taken = this.#queue.then(async () => {
       this.#compare(previous);
-      const snapshot = { index, data: await data, hash: hashOf(await data) };
+      const snapshot = { index, data: await data, hash: await snapshotHash(await data) };
       this.#last = { index, hash: snapshot.hash };
       return snapshot;
     });
@@ -56,8 +56,4 @@ export class Checkpoints {
       hint: 'take it out with "gantry node demote" and promote it again: it begins anew from the others\' state',
     });
   }
-}
-
-function hashOf(data: Uint8Array): Uint8Array {
-  return createHash('sha256').update(data).digest();
 }

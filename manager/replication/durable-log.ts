@@ -16,7 +16,9 @@ import type { Sealer } from './sealer.ts';
 /** Of what this manager alone reads; docs/decisions/0003-format-versions.md tells it from what managers send each other. */
 const FORMAT_VERSION = 2;
 
-type RecordName = 'format' | 'owner' | 'hard-state' | 'compacted' | 'snapshot' | 'snapshot-data';
+const SNAPSHOT_DATA = 'snapshot-data';
+
+type RecordName = 'format' | 'owner' | 'hard-state' | 'compacted' | 'snapshot' | typeof SNAPSHOT_DATA;
 
 /** A snapshot with the addresses of those who take part from there on. */
 export interface StoredSnapshot extends Snapshot {
@@ -96,10 +98,11 @@ export class DurableLog {
   }
 
   /** Puts this content in the place of all there is, in one transaction. On disk when it resolves. */
-  reset({ hardState, snapshot, entries }: LogContent): Promise<void> {
+  async reset({ hardState, snapshot, entries }: LogContent): Promise<void> {
     this.#snapshotIndex = snapshot.index;
-    return this.#commit(() => {
-      this.#replaceAll(snapshot, hardState);
+    const data = await this.#sealSnapshot(snapshot);
+    await this.#commit(() => {
+      this.#replaceAll(snapshot, data, hardState);
       for (const entry of entries) this.#putEntry(entry);
     });
   }
@@ -121,8 +124,10 @@ export class DurableLog {
   async compact(snapshot: StoredSnapshot, compacted: Compacted, first: number): Promise<void> {
     if (snapshot.index <= this.#snapshotIndex) return;
     this.#snapshotIndex = snapshot.index;
+    const data = await this.#sealSnapshot(snapshot);
+    if (this.#snapshotIndex !== snapshot.index) return;
     await this.#commit(() => {
-      this.#writeSnapshot(snapshot);
+      this.#writeSnapshot(snapshot, data);
       this.#writeJson('compacted', compacted);
       for (let index = first; index <= compacted.index; index += 1) this.#writes.push(this.#entries.remove(index));
     });
@@ -168,7 +173,7 @@ export class DurableLog {
 
   #loadSnapshot(): StoredSnapshot {
     const about = this.#readJson<Omit<StoredSnapshot, 'data'>>('snapshot');
-    const data = this.#read('snapshot-data');
+    const data = this.#read(SNAPSHOT_DATA);
     if (data === undefined) throw this.#damaged('its snapshot is missing');
     return { ...about, data };
   }
@@ -186,18 +191,23 @@ export class DurableLog {
     return entries;
   }
 
-  #replaceAll(snapshot: StoredSnapshot, hardState: HardState): void {
+  #replaceAll(snapshot: StoredSnapshot, data: Buffer, hardState: HardState): void {
     for (const index of this.#entries.getKeys()) this.#writes.push(this.#entries.remove(index));
     this.#write('format', Buffer.from(String(FORMAT_VERSION)));
     this.#write('owner', Buffer.from(this.#owner));
-    this.#writeSnapshot(snapshot);
+    this.#writeSnapshot(snapshot, data);
     this.#writeJson('compacted', { index: snapshot.index, term: snapshot.term });
     this.#writeJson('hard-state', hardState);
   }
 
-  #writeSnapshot({ data, ...about }: StoredSnapshot): void {
+  #sealSnapshot({ data }: StoredSnapshot): Promise<Buffer> {
+    return this.#sealerOf(SNAPSHOT_DATA).sealLarge(SNAPSHOT_DATA, data);
+  }
+
+  /** `sealed`: its data. */
+  #writeSnapshot({ data: _, ...about }: StoredSnapshot, sealed: Buffer): void {
     this.#writeJson('snapshot', about);
-    this.#write('snapshot-data', data);
+    this.#writes.push(this.#records.put(SNAPSHOT_DATA, sealed));
   }
 
   #putEntry(entry: Entry): void {

@@ -3,11 +3,12 @@
  * raft/raw-node.ts. Whatever is proposed while one Ready is written to disk goes into the next: one fsync for all.
  */
 import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { Clock } from '../clock.ts';
 import type { MemoryStorage } from '../raft/log/memory-storage.ts';
-import type { ConfigChange, Message, PeerId } from '../raft/message.ts';
+import type { ConfigChange, Entry, Message, PeerId } from '../raft/message.ts';
 import { RawNode, type Ready } from '../raft/raw-node.ts';
 import { Applier } from './applier.ts';
 import type { DurableLog } from './durable-log.ts';
@@ -24,6 +25,7 @@ import {
 } from './membership.ts';
 import { Peers } from './peers/peers.ts';
 import type { PeerAddress, SnapshotTransfer, Transport } from './peers/transport.ts';
+import { entryBytes } from './peers/wire.ts';
 import { notLeader, Proposals } from './proposals.ts';
 import { lostQuorum, noLeader } from './quorum-loss.ts';
 import { ReadBarriers } from './read-barriers.ts';
@@ -49,6 +51,8 @@ export interface DriverOptions {
   readonly onFailure: (error: GantryError) => void;
 }
 
+/** Of entries that are applied at once: takes some milliseconds. */
+const SLICE_BYTES = 128 * 1024;
 const TICK_MS = 100;
 /** A leader that says nothing for so long is followed by another: once to twice this. */
 const ELECTION_TICKS = 10;
@@ -296,14 +300,25 @@ export class RaftDriver implements ReplicatedLog {
     await this.#persist(ready);
     this.#send(ready.messages.filter(({ type }) => !EARLY.has(type)));
     if (ready.snapshot !== undefined) await this.#applier.restore();
-    for (const entry of ready.committedEntries)
-      this.#applier.apply(entry, (change) => this.#raw.applyConfigChange(change));
+    await this.#apply(ready.committedEntries);
     this.#peers.set(this.#applier.peers);
     for (const { context, index } of ready.readStates) this.#reads.answered(Buffer.from(context).toString(), index);
     this.#raw.advance();
     this.#reads.applied(this.appliedIndex);
     this.#noteLeadership();
     this.#checkpointWhenDue();
+  }
+
+  /** In slices: after a restart there may be as much to apply as a snapshot has. */
+  async #apply(entries: readonly Entry[]): Promise<void> {
+    let bytes = 0;
+    for (const entry of entries) {
+      this.#applier.apply(entry, (change) => this.#raw.applyConfigChange(change));
+      bytes += entryBytes(entry);
+      if (bytes < SLICE_BYTES) continue;
+      bytes = 0;
+      await nextTurn();
+    }
   }
 
   /**

@@ -23,12 +23,9 @@ const CHECKSUM_BYTES = 4;
  * and for the logs of format 1.
  */
 export const checksumSealer: Sealer = {
-  seal: (name, content) => {
-    const record = Buffer.allocUnsafe(CHECKSUM_BYTES + content.byteLength);
-    record.writeUInt32BE(checksum(name, content));
-    record.set(content, CHECKSUM_BYTES);
-    return record;
-  },
+  seal: sealWithChecksum,
+  // Only of what is small.
+  sealLarge: (name, content) => Promise.resolve(sealWithChecksum(name, content)),
   unseal: (name, record) => {
     const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
     if (bytes.byteLength < CHECKSUM_BYTES) return undefined;
@@ -36,6 +33,13 @@ export const checksumSealer: Sealer = {
     return bytes.readUInt32BE() === checksum(name, content) ? content : undefined;
   },
 };
+
+function sealWithChecksum(name: string, content: Uint8Array): Buffer {
+  const record = Buffer.allocUnsafe(CHECKSUM_BYTES + content.byteLength);
+  record.writeUInt32BE(checksum(name, content));
+  record.set(content, CHECKSUM_BYTES);
+  return record;
+}
 
 function checksum(name: string, content: Uint8Array): number {
   return crc32(content, crc32(name));

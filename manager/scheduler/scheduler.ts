@@ -12,7 +12,7 @@ const ALL = ['all'];
 
 /** Tasks of one turn: to place, and to count when the loop begins. */
 const PLACED_AT_ONCE = 200;
-const LOADED_AT_ONCE = 5000;
+const LOADED_AT_ONCE = 1000;
 
 export function schedulerLoop(): ControlLoop {
   let view: ClusterView | undefined;

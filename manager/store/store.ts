@@ -5,6 +5,7 @@
  * together as the next. Within a group each update sees what the ones before it did, so that on one leader updates
  * happen one after another; an entry can only be refused when another leader came in between.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GantryError } from '../../proto/errors.ts';
 import { type StoreAction, StoreTransaction } from '../../proto/generated/gantry/v1/store.ts';
 import type { Clock } from '../clock.ts';
@@ -20,8 +21,9 @@ import type { Watch, WatchFilter } from './watch.ts';
 const MAX_ATTEMPTS = 5;
 /** Updates in one log entry: bounds its size, and how long the first waits for the last. */
 const MAX_GROUP = 256;
-/** An entry that changes as many objects as this takes no more updates. */
+/** An entry that changes so many objects, or took so long to put together, takes no more updates. */
 const MAX_OBJECTS = 1000;
+const MAX_GROUP_MS = 10;
 
 interface PendingUpdate {
   attempts: number;
@@ -119,6 +121,8 @@ export class Store {
       } catch (error) {
         for (const update of group) update.fail(error);
       }
+      // Updates that change nothing would else keep everybody else from their work.
+      if (this.#pending.length > 0) await nextTurn();
     }
     this.#committing = false;
   }
@@ -126,12 +130,13 @@ export class Store {
   /** Runs as many of the pending updates as go into one entry. */
   #takeGroup(): { readonly group: readonly PendingUpdate[]; readonly actions: StoreAction[] } {
     return this.#state.tentatively((tables) => {
-      const batch = new TransactionBatch(tables, this.#clock.now());
+      const beginMs = this.#clock.now();
+      const batch = new TransactionBatch(tables, beginMs);
       let taken = 0;
       for (const update of this.#pending.slice(0, MAX_GROUP)) {
-        if (batch.size >= MAX_OBJECTS) break;
         update.run(batch);
         taken += 1;
+        if (batch.size >= MAX_OBJECTS || this.#clock.now() - beginMs >= MAX_GROUP_MS) break;
       }
       return { group: this.#pending.splice(0, taken), actions: batch.actions };
     });

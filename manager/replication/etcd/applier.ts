@@ -59,8 +59,8 @@ export class Applier {
   restore({ index, data }: StoredSnapshot): Promise<void> {
     return this.#enqueue(async () => {
       if (index <= this.#applied) return;
+      await this.#checkpoints.restored(index, data);
       await this.#options.stateMachine.restore(index, data);
-      this.#checkpoints.restored(index, data);
       this.#options.policy.begun();
       this.#options.policy.taken(data.byteLength);
       this.#assembler = new EntryAssembler();

@@ -2,9 +2,9 @@
  * Snapshots in etcd: chunks under a folder of their own, and then, in one transaction, the pointer that makes them count
  * and the removal of what they replace. A leader that dies before has changed nothing; its chunks go with the next one's.
  */
-import { createHash } from 'node:crypto';
 import { GantryError } from '../../../proto/errors.ts';
 import type { TakenSnapshot } from '../checkpoints.ts';
+import { snapshotHash } from '../snapshot-hash.ts';
 import type { EtcdConnection } from './connection.ts';
 import type { Fence } from './fence.ts';
 import type { Keys } from './keys.ts';
@@ -42,7 +42,8 @@ export class Snapshots {
     let pointer = await this.#pointer();
     while (pointer !== undefined) {
       const data = await this.#chunks(pointer.value);
-      if (sha256(data) === pointer.value.sha256) return { index: pointer.value.index, data };
+      if ((await snapshotHash(data)).toString('hex') === pointer.value.sha256)
+        return { index: pointer.value.index, data };
       const now = await this.#pointer();
       if (now?.revision === pointer.revision) {
         throw new GantryError(
@@ -117,8 +118,4 @@ export class Snapshots {
     }
     return Buffer.concat(parts);
   }
-}
-
-function sha256(data: Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
 }

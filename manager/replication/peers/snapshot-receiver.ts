@@ -1,7 +1,7 @@
 /** Puts together the snapshots that the leader sends. What has come of one is kept when the connection breaks. */
-import { createHash } from 'node:crypto';
 import { GantryError } from '../../../proto/errors.ts';
 import type { SnapshotChunk, SnapshotHeader, SnapshotProgress } from '../../../proto/generated/gantry/v1/raft.ts';
+import { snapshotHash } from '../snapshot-hash.ts';
 import type { SnapshotTransfer } from './transport.ts';
 import { fromSnapshotHeader } from './wire.ts';
 
@@ -35,7 +35,7 @@ export class SnapshotReceiver {
     await fill(partial, iterator);
     // Whole or no good: in either case the next transfer begins anew.
     this.#partial = undefined;
-    const data = complete(partial, part.value);
+    const data = await complete(partial, part.value);
     await install(fromSnapshotHeader(part.value, data));
     yield { received: partial.received, complete: true };
   }
@@ -60,9 +60,8 @@ async function fill(partial: Partial, chunks: AsyncIterator<SnapshotChunk>): Pro
   }
 }
 
-function complete({ data }: Partial, { sha256 }: SnapshotHeader): Buffer {
-  if (Buffer.compare(createHash('sha256').update(data).digest(), sha256) !== 0)
-    throw malformed('its checksum is wrong');
+async function complete({ data }: Partial, { sha256 }: SnapshotHeader): Promise<Buffer> {
+  if (!(await snapshotHash(data)).equals(sha256)) throw malformed('its checksum is wrong');
   return data;
 }
 

@@ -1,9 +1,9 @@
 /** Brings a snapshot to a peer, from where an earlier try broke off. */
-import { createHash } from 'node:crypto';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { responses, send } from '../../../proto/client.ts';
 import { GantryError } from '../../../proto/errors.ts';
 import type { RaftClient, SnapshotChunk, SnapshotProgress } from '../../../proto/generated/gantry/v1/raft.ts';
+import { snapshotHash } from '../snapshot-hash.ts';
 import type { SnapshotTransfer } from './transport.ts';
 import { snapshotHeader } from './wire.ts';
 
@@ -16,7 +16,7 @@ type Call = ClientDuplexStream<SnapshotChunk, SnapshotProgress>;
 /** Resolves when the peer has and takes all of it. UNAVAILABLE when the connection breaks time and again. */
 export async function sendSnapshot(client: RaftClient, transfer: SnapshotTransfer, signal: AbortSignal): Promise<void> {
   const { snapshot, to } = transfer;
-  const sha256 = createHash('sha256').update(snapshot.data).digest();
+  const sha256 = await snapshotHash(snapshot.data);
   const header = { message: snapshotHeader(transfer), size: snapshot.data.byteLength, sha256 };
   let cause: unknown;
   for (let attempt = 0; attempt < MAX_TRIES && !signal.aborted; attempt += 1) {

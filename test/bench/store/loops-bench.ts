@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import pino from 'pino';
 import { serviceScale } from '../../../manager/api/services.ts';
 import { systemClock } from '../../../manager/clock.ts';
@@ -26,7 +27,19 @@ import { SIZE } from './fleet.ts';
 import { makeLog } from './make-log.ts';
 import { measured, pausesText } from './pause-meter.ts';
 
-const logger = pino({ level: process.env.GANTRY_TEST_LOG ?? 'warn' }, pino.destination(2));
+let snapshots = 0;
+/** Shows what is wrong, and counts the snapshots that are said to be on disk. */
+const logger = pino(
+  { level: 'info' },
+  {
+    write: (line: string) => {
+      if (line.includes('"snapshot taken')) snapshots += 1;
+      else if (!line.includes('"level":30')) process.stderr.write(line);
+    },
+  },
+);
+/** More entries than all but the last measurement make. */
+const LIMITS = { maxEntries: 2000, maxBytes: 2 ** 30 };
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 /** An agent that starts and stops tasks as it is told, in no time. */
@@ -84,7 +97,10 @@ class InstantAgent {
 
 async function openManager(dir: string) {
   const state = new StoreState(logger);
-  const log = await openReplicatedLog(aloneOptions(join(dir, 'manager'), state), new AbortController().signal);
+  const log = await openReplicatedLog(
+    aloneOptions(join(dir, 'manager'), state, { logger, snapshotLimits: LIMITS }),
+    new AbortController().signal,
+  );
   const store = new Store(state, log, systemClock);
   const identity = new LiveIdentity(identityDir(dir), logger);
   const leadership = new LeadershipRunner({
@@ -133,6 +149,7 @@ async function run(dir: string): Promise<void> {
   const [large, small] = store.view((read) => read.find('network', { by: 'all' }).sort(bySubnet)).reverse();
   await measureScale(term, store, small, 20);
   await measureScale(term, store, large, 2000);
+  await measureCheckpoint(store, agents);
   over.abort();
   await Promise.allSettled([running, ...sessions]);
   await log.close();
@@ -161,21 +178,38 @@ async function measureStatus(store: Store, agents: ReadonlyMap<string, InstantAg
   const reported = await measured(async () => {
     for (const task of tasks) {
       const { revision } = store;
-      agents.get(task.nodeId)?.report(withError(task), TaskState.RUNNING);
+      agents.get(task.nodeId)?.report(withMessage(task, 'as it should be'), TaskState.RUNNING);
       await until('the status', () => store.revision > revision);
     }
     await quiet(store);
   });
   print(`  status     ${tasks.length} status updates, one at a time; ${pausesText(reported.pauses)}`);
   const failed = await measured(async () => {
-    for (const task of tasks) agents.get(task.nodeId)?.report(withError(task), TaskState.FAILED);
+    for (const task of tasks) agents.get(task.nodeId)?.report(withMessage(task, 'as it should be'), TaskState.FAILED);
     await quiet(store);
   });
   print(`  failures   ${tasks.length} tasks fail at once and are replaced; ${pausesText(failed.pauses)}`);
 }
 
-function withError(task: TaskObject): Task {
-  return { ...task, status: { ...task.status, message: 'as it should be' } };
+/** Statuses are written until the log takes a snapshot, and while it does. */
+async function measureCheckpoint(store: Store, agents: ReadonlyMap<string, InstantAgent>): Promise<void> {
+  const tasks = store.view((read) => read.find('task', { by: 'all' })).filter(runs);
+  const before = snapshots;
+  let written = 0;
+  const taken = await measured(async () => {
+    for (; snapshots === before; written += 1) {
+      const task = tasks[(written * 7919) % tasks.length];
+      const { revision } = store;
+      if (task !== undefined) agents.get(task.nodeId)?.report(withMessage(task, `${written}`), TaskState.RUNNING);
+      while (store.revision === revision) await nextTurn();
+    }
+  });
+  print(`  snapshot   ${written} status updates, until it is on disk; ${pausesText(taken.pauses)}`);
+}
+
+/** What an agent has to say of it. */
+function withMessage(task: TaskObject, message: string): Task {
+  return { ...task, status: { ...task.status, message } };
 }
 
 /** The service on this network. */

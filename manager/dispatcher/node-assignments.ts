@@ -1,0 +1,152 @@
+/**
+ * What one node must run and know, what it was told of that, and what may have changed since. Looking costs as much as has
+ * changed, however much the node runs: its tasks, also those that have ended (their logs are kept until the task is
+ * forgotten), and what the live ones need: their networks, secrets and configs, the services on their networks, and all
+ * published ports.
+ */
+import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import type { TaskObject } from '../store/task.ts';
+import {
+  type AssignmentItem,
+  ITEM_KINDS,
+  type ItemKind,
+  isDispatchable,
+  isPublished,
+  isSame,
+  itemOfId,
+  type Need,
+  needsOf,
+  networkItem,
+  type ToldItem,
+  toTold,
+} from './assignments.ts';
+import type { EndpointTable } from './endpoints.ts';
+
+type ByKind<T> = Readonly<Record<ItemKind, T>>;
+
+const NO_NEEDS: readonly Need[] = [];
+
+export class NodeAssignments {
+  readonly #nodeId: string;
+  readonly #told: ByKind<Map<string, ToldItem>> = byKind(() => new Map());
+  /** Ids of what may differ from what was told. */
+  readonly #stale: ByKind<Set<string>> = byKind(() => new Set());
+  #isAllStale: boolean = true;
+  /** By task, as counted in `#users`. */
+  readonly #needs = new Map<string, readonly Need[]>();
+  /** How many of the node's tasks need a network, secret or config. */
+  readonly #users: Readonly<Record<Need['kind'], Map<string, number>>> = {
+    secret: new Map(),
+    config: new Map(),
+    network: new Map(),
+  };
+
+  constructor(nodeId: string) {
+    this.#nodeId = nodeId;
+  }
+
+  get isStale(): boolean {
+    return this.#isAllStale || ITEM_KINDS.some((kind) => this.#stale[kind].size > 0);
+  }
+
+  touch(kind: ItemKind, id: string): void {
+    this.#stale[kind].add(id);
+  }
+
+  touchAll(): void {
+    this.#isAllStale = true;
+  }
+
+  isTold(kind: ItemKind, id: string): boolean {
+    return this.#told[kind].has(id);
+  }
+
+  /** What to send to the node: what is new or changed, then what is gone. From here on it counts as told. */
+  take(read: ReadTransaction, endpoints: EndpointTable): AssignmentChange[] {
+    if (this.#isAllStale) this.#markAll(read, endpoints);
+    this.#isAllStale = false;
+    for (const id of this.#stale.task) this.#countNeeds(id, this.#taskHere(read, id));
+    const added: AssignmentChange[] = [];
+    const removed: AssignmentChange[] = [];
+    for (const kind of ITEM_KINDS) {
+      for (const id of this.#stale[kind]) {
+        const wanted = this.#wanted(kind, id, read, endpoints);
+        const before = this.#told[kind].get(id);
+        if (kind === 'network' && (before === undefined) !== (wanted === undefined)) this.#markServicesOn(read, id);
+        if (wanted === undefined && before !== undefined) removed.push({ removed: true, item: itemOfId(kind, id) });
+        if (wanted !== undefined && !(before && isSame(before, wanted))) added.push({ removed: false, item: wanted });
+        if (wanted === undefined) this.#told[kind].delete(id);
+        else this.#told[kind].set(id, toTold(wanted));
+      }
+      this.#stale[kind].clear();
+    }
+    // In reverse: a task goes before the networks and files that it used.
+    return [...added, ...removed.reverse()];
+  }
+
+  #markAll(read: ReadTransaction, endpoints: EndpointTable): void {
+    for (const kind of ITEM_KINDS) for (const id of this.#told[kind].keys()) this.touch(kind, id);
+    for (const { id } of read.find('task', { by: 'node', value: this.#nodeId })) this.touch('task', id);
+    // Of the others only those on networks that the node comes to know.
+    for (const service of endpoints.all()) if (isPublished(service)) this.touch('endpoints', service.serviceId);
+  }
+
+  #markServicesOn(read: ReadTransaction, networkId: string): void {
+    for (const { id } of read.find('service', { by: 'uses', value: networkId })) this.touch('endpoints', id);
+  }
+
+  /** Undefined when the node must not know the task, or not yet. */
+  #taskHere(read: ReadTransaction, id: string): TaskObject | undefined {
+    const task = read.get('task', id);
+    return task?.nodeId === this.#nodeId && isDispatchable(read, task) ? task : undefined;
+  }
+
+  #countNeeds(taskId: string, task: TaskObject | undefined): void {
+    const before = this.#needs.get(taskId) ?? NO_NEEDS;
+    const after = task === undefined ? NO_NEEDS : needsOf(task);
+    if (before === after) return;
+    for (const need of after) this.#countNeed(need, 1);
+    for (const need of before) this.#countNeed(need, -1);
+    if (after.length === 0) this.#needs.delete(taskId);
+    else this.#needs.set(taskId, after);
+  }
+
+  #countNeed({ kind, id }: Need, by: 1 | -1): void {
+    const users = this.#users[kind];
+    const before = users.get(id) ?? 0;
+    if (before + by === 0) users.delete(id);
+    else users.set(id, before + by);
+    if (before === 0 || before + by === 0) this.touch(kind, id);
+  }
+
+  #wanted(kind: ItemKind, id: string, read: ReadTransaction, endpoints: EndpointTable): AssignmentItem | undefined {
+    switch (kind) {
+      case 'task': {
+        const task = this.#taskHere(read, id);
+        return task && { $case: kind, value: task };
+      }
+      case 'endpoints': {
+        const value = endpoints.get(id);
+        const isReachable = value?.networks.some(({ target }) => this.isTold('network', target)) ?? false;
+        return value !== undefined && (isReachable || isPublished(value)) ? { $case: kind, value } : undefined;
+      }
+      case 'network': {
+        const network = this.#users.network.has(id) ? read.get('network', id) : undefined;
+        return network && networkItem(network, this.#nodeId);
+      }
+      case 'secret': {
+        const secret = this.#users.secret.has(id) ? read.get('secret', id) : undefined;
+        return secret && { $case: kind, value: secret };
+      }
+      case 'config': {
+        const config = this.#users.config.has(id) ? read.get('config', id) : undefined;
+        return config && { $case: kind, value: config };
+      }
+    }
+  }
+}
+
+function byKind<T>(make: () => T): ByKind<T> {
+  return { secret: make(), config: make(), network: make(), endpoints: make(), task: make() };
+}
