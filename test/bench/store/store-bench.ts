@@ -9,7 +9,8 @@ import { MANAGER_FLAGS } from './manager-flags.ts';
 const PARTS = [
   ['state-bench.ts', 'typical'],
   ['state-bench.ts', 'small'],
-  ['loops-bench.ts'],
+  ['loops-bench.ts', 'typical'],
+  ['loops-bench.ts', 'small'],
   ['start-bench.ts'],
 ] as const;
 
