@@ -70,7 +70,7 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
   async function withRootfs<T>(id: string, look: (root: string) => T): Promise<T> {
     const root = join(stores.dir, 'look');
     await stores.snapshots.prepare('look', stores.images.find(id).id);
-    await stores.snapshots.mount('look', root);
+    await stores.snapshots.mount('look', root, 'durable');
     try {
       return look(root);
     } finally {
@@ -334,7 +334,7 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
   it('clears what a crash has left', async () => {
     await stores.snapshots.prepareLayers('build-left', stores.images.find('busybox').chainIds);
     const mount = join(stores.dir, 'build/mounts/build-left');
-    await stores.snapshots.mount('build-left', mount);
+    await stores.snapshots.mount('build-left', mount, 'durable');
     mkdirSync(join(stores.dir, 'build/contexts/left'));
     await openBuilder();
     expect(readdirSync(join(stores.dir, 'build/mounts'))).toEqual([]);

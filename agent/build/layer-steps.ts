@@ -81,7 +81,7 @@ export class LayerSteps {
     const rootfs = join(this.#mounts, key);
     try {
       await this.#parts.snapshots.prepareLayers(key, chain);
-      await this.#parts.snapshots.mount(key, rootfs);
+      await this.#parts.snapshots.mount(key, rootfs, 'durable');
       return await work(rootfs, key);
     } finally {
       await this.#discard(key);

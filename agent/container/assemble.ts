@@ -32,13 +32,18 @@ export async function assemble(context: ContainerContext, entry: ContainerEntry)
   const [networking, mounts] = await allSettledOrThrow([
     setUpNetworking(context, entry, spec),
     resolveMounts(entry.record, context.volumes),
-    context.snapshots.mount(entry.id, paths.rootfs),
+    context.snapshots.mount(entry.id, paths.rootfs, durabilityOf(entry)),
   ]);
   writeBundle(paths, ociSpec(context, entry, spec, paths, networking, mounts));
   const shim = await context.shims.create(
     shimOptions(context.roots, entry.id, entry.record.config.log, spec.openStdin),
   );
   return { shim, sandbox: networking.sandbox };
+}
+
+/** What goes with its first run has nothing to keep: its end needn't wait for the host's disk. */
+function durabilityOf({ record }: ContainerEntry): 'durable' | 'volatile' {
+  return record.config.autoRemove ? 'volatile' : 'durable';
 }
 
 export function specOf({ record }: Pick<ContainerEntry, 'record'>): ContainerSpec {

@@ -150,7 +150,7 @@ async function fillVolumes(
   volumes: readonly RecordedVolume[],
 ): Promise<void> {
   const { rootfs } = containerPaths(context.roots, entry.id);
-  await context.snapshots.mount(entry.id, rootfs);
+  await context.snapshots.mount(entry.id, rootfs, 'durable');
   try {
     for (const { name, target } of volumes) {
       const from = directoryInRoot(rootfs, target);

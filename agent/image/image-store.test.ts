@@ -85,8 +85,8 @@ describe.runIf(isRoot)('images', () => {
     const target = join(stores.dir, 'mnt');
     await stores.snapshots.prepare('c1', id);
     await stores.snapshots.prepare('c1', id);
-    await stores.snapshots.mount('c1', target);
-    await stores.snapshots.mount('c1', target);
+    await stores.snapshots.mount('c1', target, 'durable');
+    await stores.snapshots.mount('c1', target, 'durable');
     try {
       expect(readdirSync(target).sort()).toEqual(['etc', 'tmp']);
       expect(readFileSync(join(target, 'etc/motd'), 'utf8')).toBe('top');
@@ -98,6 +98,12 @@ describe.runIf(isRoot)('images', () => {
       await stores.snapshots.unmount(target);
     }
     expect(readFileSync(join(stores.snapshots.upper('c1'), 'etc/motd'), 'utf8')).toBe('mine');
+    // overlayfs refuses what was mounted as volatile before, unless it is told that this is meant.
+    for (const durability of ['volatile', 'volatile', 'durable'] as const) {
+      await stores.snapshots.mount('c1', target, durability);
+      expect(/[,=]volatile/.test(mountLine(target))).toBe(durability === 'volatile');
+      await stores.snapshots.unmount(target);
+    }
     await stores.snapshots.remove('c1');
     await stores.snapshots.remove('c1');
     expect(existsSync(stores.snapshots.upper('c1'))).toBe(false);
@@ -250,7 +256,7 @@ describe.runIf(isRoot)('images', () => {
     expect(layerDirectories()).toHaveLength(1);
     await stores.reopen();
     const target = join(stores.dir, 'mnt');
-    await stores.snapshots.mount('c1', target);
+    await stores.snapshots.mount('c1', target, 'durable');
     expect(readFileSync(join(target, 'etc/motd'), 'utf8')).toBe('base');
     await stores.snapshots.unmount(target);
   });
@@ -348,7 +354,7 @@ describe.runIf(isRoot)('images', () => {
     const { id } = await stores.images.resolve('deep:1');
     const target = join(stores.dir, 'mnt');
     await stores.snapshots.prepare('deep', id);
-    await stores.snapshots.mount('deep', target);
+    await stores.snapshots.mount('deep', target, 'durable');
     try {
       expect(readdirSync(target)).toHaveLength(127);
     } finally {
@@ -377,4 +383,10 @@ describe.runIf(isRoot)('images', () => {
 
 function hasProgram(name: string): boolean {
   return ['/usr/bin', '/usr/sbin', '/usr/local/bin'].some((dir) => existsSync(join(dir, name)));
+}
+
+/** With its options. */
+function mountLine(target: string): string {
+  const lines = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  return lines.find((line) => line.split(' ')[1] === target) ?? '';
 }

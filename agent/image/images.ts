@@ -46,8 +46,11 @@ export interface Images {
 export interface Snapshots {
   /** Makes an empty writable layer over the image's layers. Idempotent. */
   prepare(key: string, image: Digest): Promise<void>;
-  /** Mounts it at `target` (made if missing). Idempotent: mounted there already is success. */
-  mount(key: string, target: string): Promise<void>;
+  /**
+   * Mounts it at `target` (made if missing). Idempotent: mounted there already is success. What is written to a
+   * "volatile" one isn't synced, not even when it is unmounted: for what is removed after its use.
+   */
+  mount(key: string, target: string, durability: 'durable' | 'volatile'): Promise<void>;
   /** Unmounts `target`. Idempotent. */
   unmount(target: string): Promise<void>;
   /** Removes the writable layer; the caller has unmounted it. Idempotent. */

@@ -2,7 +2,19 @@
  * Writable file systems over images: DATA_ROOT/snapshots/KEY has fs (overlayfs' upper directory), work, and
  * snapshot.json, which says over what. It appears whole, by a rename, and goes by one.
  */
-import { chmod, chown, mkdir, readdir, readFile, realpath, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
@@ -34,6 +46,11 @@ export interface SnapshotStoreOptions {
 
 const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const MNT_DETACH = 2;
+/**
+ * A volatile mount leaves it behind, and overlayfs then refuses to mount the directories again: after a crash of the host
+ * they may be damaged. One whose host has crashed is removed, not mounted. Source: Documentation/filesystems/overlayfs.rst.
+ */
+const VOLATILE_MARK = 'work/incompat/volatile';
 
 export class SnapshotStore implements Snapshots {
   readonly #dir: string;
@@ -92,7 +109,7 @@ export class SnapshotStore implements Snapshots {
     await work;
   }
 
-  async mount(key: string, target: string): Promise<void> {
+  async mount(key: string, target: string, durability: 'durable' | 'volatile'): Promise<void> {
     const layers = this.#layers.get(key);
     if (layers === undefined) throw new GantryError('NOT_FOUND', `there is no snapshot ${key}`);
     await mkdir(target, { recursive: true });
@@ -101,9 +118,10 @@ export class SnapshotStore implements Snapshots {
     const lower = layers.map((id) => this.#images.layers.directory(id)).reverse();
     // overlayfs wants a lower directory; an image without layers has an empty one.
     if (lower.length === 0) lower.push(join(this.#dir, key, 'empty'));
-    const path = join(this.#dir, key);
+    const work = join(this.#dir, key, 'work');
     try {
-      await this.#native.mountOverlay({ lower, upper: this.upper(key), work: join(path, 'work'), target: real });
+      await rm(join(work, VOLATILE_MARK), { recursive: true, force: true });
+      await this.#native.mountOverlay({ lower, upper: this.upper(key), work, target: real, durability });
     } catch (error) {
       throw new GantryError('HOST', `mounting the file system of ${key} at ${real} failed: ${String(error)}`, {
         cause: error,

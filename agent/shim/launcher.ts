@@ -1,5 +1,5 @@
 /** Starts shims, and finds those again that an earlier agent has started. */
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -36,6 +36,8 @@ export class ShimLauncher implements Shims {
   readonly #runtimeBinary: string;
   readonly #native: Native;
   readonly #logger: Logger;
+  /** Shims of ours that haven't been reaped. */
+  readonly #children = new Set<number>();
 
   constructor({ runtimeBinary, native, logger }: ShimLauncherOptions) {
     this.#runtimeBinary = runtimeBinary;
@@ -94,26 +96,31 @@ export class ShimLauncher implements Shims {
   }
 
   /** Runs the shim until it has reported. It goes on by itself, whatever becomes of us. */
-  #runShim(options: ShimOptions): Promise<string> {
-    const child = spawn(this.#runtimeBinary, shimArguments(options), {
-      detached: true,
-      cwd: '/',
-      env: { PATH: process.env.PATH ?? DEFAULT_PATH },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    child.unref();
-    return new Promise((resolve, reject) => {
-      let report = '';
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        report += text;
-      });
-      child.stdout.once('error', reject);
-      child.stdout.once('close', () => resolve(report.trim()));
-      child.once('error', (cause) => {
-        reject(new GantryError('HOST', `cannot run the shim ${this.#runtimeBinary}: ${cause.message}`, { cause }));
-      });
-    });
+  async #runShim(options: ShimOptions): Promise<string> {
+    const argv = [this.#runtimeBinary, ...shimArguments(options)];
+    try {
+      const { pid, output } = await this.#native.spawnDaemon(argv, [`PATH=${process.env.PATH ?? DEFAULT_PATH}`]);
+      this.#adopt(pid);
+      return output.trim();
+    } catch (cause) {
+      throw new GantryError('HOST', `cannot run the shim ${this.#runtimeBinary}: ${String(cause)}`, { cause });
+    }
   }
+
+  /** Whatever becomes of it, it won't stay behind as a zombie. The shims of an earlier agent are the children of init. */
+  #adopt(pid: number): void {
+    if (this.#children.size === 0) process.on('SIGCHLD', this.#reap);
+    this.#children.add(pid);
+    // It may have ended before we knew it.
+    this.#reap();
+  }
+
+  readonly #reap = (): void => {
+    for (const pid of this.#children) {
+      if (this.#native.reap(pid)) this.#children.delete(pid);
+    }
+    if (this.#children.size === 0) process.off('SIGCHLD', this.#reap);
+  };
 
   /** Does a shim live there? Its lock ends with it, however it ends. */
   #isLocked(stateDir: string): boolean {

@@ -12,6 +12,7 @@ NAPI_MODULE_INIT() {
       METHOD("getXattr", get_xattr),           METHOD("setXattr", set_xattr),
       METHOD("removeXattr", remove_xattr),     METHOD("listXattr", list_xattr),
       METHOD("mknod", make_node),              METHOD("tryLock", try_lock),
+      METHOD("spawnDaemon", spawn_daemon),     METHOD("reap", reap),
   };
   if (napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods) != napi_ok) return NULL;
   return exports;

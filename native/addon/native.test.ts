@@ -16,7 +16,8 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { native } from './native.ts';
+import { until } from '../../test/lab/until.ts';
+import { native, type OverlayMount } from './native.ts';
 
 const isRoot = process.getuid?.() === 0;
 const MNT_DETACH = 2;
@@ -274,7 +275,7 @@ describe.skipIf(!isRoot)('mounts', () => {
     const lower = [make('l1', { same: 'top' }), make('l2', { same: 'bottom', only: 'two' })];
     const target = make('merged');
     const upper = make('upper');
-    await native.mountOverlay({ lower, upper, work: make('work'), target });
+    await native.mountOverlay({ lower, upper, work: make('work'), target, durability: 'durable' });
     mounts.push(target);
     writeFileSync(join(target, 'new'), 'x');
     expect(readFileSync(join(target, 'same'), 'utf8')).toBe('top');
@@ -291,7 +292,7 @@ describe.skipIf(!isRoot)('mounts', () => {
       return path;
     });
     const target = make('merged');
-    await native.mountOverlay({ lower: layers, upper: null, work: null, target });
+    await native.mountOverlay({ lower: layers, upper: null, work: null, target, durability: 'durable' });
     mounts.push(target);
     expect(readdirSync(target)).toHaveLength(200);
     expect(() => writeFileSync(join(target, 'new'), '')).toThrow(/EROFS/);
@@ -299,7 +300,13 @@ describe.skipIf(!isRoot)('mounts', () => {
 
   it('mounts a single layer read-only', async () => {
     const target = make('merged');
-    await native.mountOverlay({ lower: [make('l1', { file: 'x' })], upper: null, work: null, target });
+    await native.mountOverlay({
+      lower: [make('l1', { file: 'x' })],
+      upper: null,
+      work: null,
+      target,
+      durability: 'durable',
+    });
     mounts.push(target);
     expect(readdirSync(target)).toEqual(['file']);
     expect(() => writeFileSync(join(target, 'new'), '')).toThrow(/EROFS/);
@@ -307,9 +314,22 @@ describe.skipIf(!isRoot)('mounts', () => {
 
   it('names a missing layer as an error and refuses bad descriptions', async () => {
     const target = make('merged');
-    const overlay = { lower: [join(directory, 'a'), join(directory, 'b')], upper: null, work: null, target };
+    const overlay: OverlayMount = {
+      lower: [join(directory, 'a'), join(directory, 'b')],
+      upper: null,
+      work: null,
+      target,
+      durability: 'durable',
+    };
     await expect(native.mountOverlay(overlay)).rejects.toMatchObject({ code: 'ENOENT' });
-    for (const bad of [{ lower: [] }, { lower: [1] }, { upper: target }, { target: undefined }]) {
+    for (const bad of [
+      { lower: [] },
+      { lower: [1] },
+      { upper: target },
+      { target: undefined },
+      { durability: 'no' },
+      { durability: 'volatile' },
+    ]) {
       const description = Object.assign({}, overlay, bad);
       await expect(native.mountOverlay(description as typeof overlay)).rejects.toMatchObject({
         code: 'ERR_INVALID_ARG_VALUE',
@@ -385,5 +405,26 @@ describe('arguments', () => {
       }
     }
     expect(existsSync(directory)).toBe(true);
+  });
+});
+
+describe('daemons', () => {
+  const run = (script: string) => native.spawnDaemon(['/bin/sh', '-c', script], ['NAME=x y', 'PATH=/bin:/usr/bin']);
+
+  it('gives what one prints until it is ready, and reaps it after its end', async () => {
+    const { pid, output } = await run('echo "$NAME at $PWD"; exec sleep 60 >/dev/null');
+    expect(output).toBe('x y at /\n');
+    // The thread that starts it has all signals blocked.
+    expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toContain('SigBlk:\t0000000000000000');
+    expect(native.reap(pid)).toBe(false);
+    process.kill(pid, 'SIGKILL');
+    await until('it to end', () => native.reap(pid));
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    expect(native.reap(pid)).toBe(true);
+  });
+
+  it('refuses a program that is not there, and no program', async () => {
+    await expect(native.spawnDaemon(['/no/such'], [])).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(native.spawnDaemon([], [])).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
   });
 });

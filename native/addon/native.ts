@@ -14,6 +14,8 @@ export interface OverlayMount {
   readonly upper: string | null;
   readonly work: string | null;
   readonly target: string;
+  /** "volatile" (Linux 5.10): nothing is synced, not even by fsync(2) or at the end; for what needn't outlive the host. */
+  readonly durability: 'durable' | 'volatile';
 }
 
 export interface NamespaceSocket {
@@ -22,6 +24,11 @@ export interface NamespaceSocket {
   /** IPv4 or IPv6 address to bind to, with SO_REUSEADDR and IP_FREEBIND; tcp sockets also listen. */
   readonly address: string;
   readonly port: number;
+}
+
+export interface Daemon {
+  readonly pid: number;
+  readonly output: string;
 }
 
 /** Bytes for names that aren't UTF-8. */
@@ -58,6 +65,14 @@ export interface Native {
   listXattr(path: Path): string[];
   /** mode with S_IFMT bits; the umask doesn't apply. */
   mknod(path: Path, mode: number, major: number, minor: number): void;
+  /**
+   * Starts a program (argv[0] is its path, environment has "NAME=VALUE") in a session of its own and in /, with nothing
+   * to read. Resolves once it has closed its standard output, to what it has printed, at most 64 KiB. It stays our child:
+   * after its end somebody has to `reap` it. Rejects only when nothing was started.
+   */
+  spawnDaemon(argv: readonly string[], environment: readonly string[]): Promise<Daemon>;
+  /** Takes a child that has ended out of the process table. False while it runs; true also when there is no such child. */
+  reap(pid: number): boolean;
   /** Exclusive, non-blocking flock(2) on an open fd; false when another process has it. */
   tryLock(fd: number): boolean;
 }

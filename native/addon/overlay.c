@@ -34,6 +34,7 @@ struct overlay_call {
   char *upper;
   char *work_dir;
   char *target;
+  bool is_volatile;
 };
 
 /* ---- the way of Linux 6.8 ---- */
@@ -64,6 +65,7 @@ static int configure(int context, const struct overlay_call *call) {
     return -1;
   for (size_t i = 0; i < sizeof FIXED_OPTIONS / sizeof *FIXED_OPTIONS; i++)
     if (fsconfig(context, FSCONFIG_SET_STRING, FIXED_OPTIONS[i][0], FIXED_OPTIONS[i][1], 0) < 0) return -1;
+  if (call->is_volatile && fsconfig(context, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0) return -1;
   fsconfig(context, FSCONFIG_SET_STRING, "source", "overlay", 0);
   return fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
@@ -96,7 +98,7 @@ static int open_directories(const struct overlay_call *call, int *fds, int *uppe
 
 static int mount_options(const struct overlay_call *call, const int *fds, int upper, int work_dir) {
   char options[MAX_OPTIONS];
-  size_t used = (size_t)snprintf(options, sizeof options, "%s,lowerdir=", FIXED_OPTIONS_TEXT);
+  size_t used = (size_t)snprintf(options, sizeof options, "%s%s,lowerdir=", FIXED_OPTIONS_TEXT, call->is_volatile ? ",volatile" : "");
   for (uint32_t i = 0; i < call->lower_count && used < sizeof options; i++)
     used += (size_t)snprintf(options + used, sizeof options - used, i == 0 ? "%d" : ":%d", fds[i]);
   if (call->upper != NULL && used < sizeof options)
@@ -185,6 +187,20 @@ static bool read_layers(napi_env env, napi_value array, struct overlay_call *cal
   return true;
 }
 
+static bool read_durability(napi_env env, napi_value object, struct overlay_call *call) {
+  napi_value value;
+  char *durability = NULL;
+  if (!argument_property(env, object, "durability", &value) || !argument_string(env, value, "durability", &durability))
+    return false;
+  call->is_volatile = strcmp(durability, "volatile") == 0;
+  bool known = call->is_volatile || strcmp(durability, "durable") == 0;
+  free(durability);
+  if (!known) return throw_argument(env, "durability", "durable or volatile") != NULL;
+  if (call->is_volatile && call->upper == NULL)
+    return throw_argument(env, "durability", "volatile only with upper") != NULL;
+  return true;
+}
+
 static bool read_overlay_arguments(napi_env env, napi_callback_info info, struct overlay_call *call) {
   napi_value object[1], lower, upper, work_dir, target;
   bool read = arguments(env, info, 1, object) && argument_property(env, object[0], "lower", &lower) &&
@@ -194,7 +210,7 @@ static bool read_overlay_arguments(napi_env env, napi_callback_info info, struct
               argument_string_or_null(env, work_dir, "work", &call->work_dir) &&
               argument_property(env, object[0], "target", &target) &&
               argument_string(env, target, "target", &call->target);
-  if (!read) return false;
+  if (!read || !read_durability(env, object[0], call)) return false;
   if ((call->upper == NULL) != (call->work_dir == NULL))
     return throw_argument(env, "work", "given with upper, and only then") != NULL;
   return true;
