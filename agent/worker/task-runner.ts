@@ -2,6 +2,7 @@
  * Drives one task: decides on the next step, does it, writes down what came of it, until there is nothing to do
  * but wait. What changes from outside pokes it.
  */
+import { errorLine, toGantryError } from '../../proto/errors.ts';
 import type { Task } from '../../proto/generated/gantry/v1/types.ts';
 import { nextStep, type Step } from './next-step.ts';
 import type { RecordStore } from './record-store.ts';
@@ -45,7 +46,12 @@ export class TaskRunner {
 
   /** Takes over what the manager wants, and writes it down. */
   assign(task: Task): void {
-    this.#change({ task, assigned: true });
+    try {
+      this.#change({ task, assigned: true });
+    } catch (error) {
+      this.#reportWaiting(error);
+      throw error;
+    }
   }
 
   /** The manager names the task no longer: its container goes, and everything about it. */
@@ -136,7 +142,15 @@ export class TaskRunner {
     this.#failures += 1;
     const { logger } = this.#options.context();
     logger.error({ taskId: this.#record.task.id, err: error, delayMs }, 'step of a task failed; trying again');
+    this.#reportWaiting(error);
     this.#wakeIn(delayMs);
+  }
+
+  /** Not written down: a disk that is full is a reason like others. What is reported next takes it back. */
+  #reportWaiting(error: unknown): void {
+    const message = `trying again: ${errorLine(toGantryError(error))}`;
+    this.#unreported = true;
+    this.#options.onStatus({ ...this.#record, status: { ...this.#record.status, message } });
   }
 
   #wakeIn(delayMs: number): void {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -200,6 +200,19 @@ describe('a task', () => {
     await reaches(worker, TaskState.RUNNING);
     await assign(worker, task({ desiredState: TaskState.SHUTDOWN }));
     await vi.waitFor(() => expect(statusOf(worker)?.state).toBe(TaskState.SHUTDOWN), { timeout: 3000 });
+  });
+
+  it('says what is in the way meanwhile, and that it is no longer', async () => {
+    const worker = startWorker(memoryContainers());
+    const messages: (string | undefined)[] = [];
+    worker.onStatus(({ status }) => messages.push(status?.message));
+    rmSync(join(dir, 'tasks'), { recursive: true });
+    await expect(assign(worker, task())).rejects.toThrow('ENOENT');
+    expect(messages[0]).toMatch(/^trying again: .*ENOENT/);
+    mkdirSync(join(dir, 'tasks'));
+    await assign(worker, task());
+    await reaches(worker, TaskState.RUNNING);
+    await vi.waitFor(() => expect(messages.at(-1)).toBe('started'));
   });
 });
 

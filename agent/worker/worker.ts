@@ -47,13 +47,23 @@ export class Worker {
     this.#pokeAll();
   }
 
-  /** All tasks that this node has now, and what they are made of. Resolves when it is written down, long before it is done. */
+  /**
+   * All tasks that this node has now, and what they are made of. Resolves when it is written down, long before it is done.
+   * Rejects when that can't be done of some; the others go on, and those say why they wait.
+   */
   async assign(tasks: ReadonlyMap<string, Task>, material: TaskMaterial): Promise<void> {
     this.#material = material;
     await this.#adoptStrays();
-    for (const [id, runner] of this.#runners) if (!tasks.has(id)) runner.unassign();
-    for (const task of tasks.values()) this.#runner(task).assign(task);
+    const failures: unknown[] = [];
+    for (const [id, runner] of this.#runners) {
+      if (!tasks.has(id)) attempt(failures, () => runner.unassign());
+    }
+    for (const task of tasks.values()) {
+      const runner = this.#runner(task);
+      attempt(failures, () => runner.assign(task));
+    }
     this.#pokeAll();
+    for (const failure of failures) throw failure;
   }
 
   /** Statuses of all assigned tasks. */
@@ -135,6 +145,14 @@ export class Worker {
       this.#forgottenListeners.add(settle);
       signal.addEventListener('abort', settle, { once: true });
     });
+  }
+}
+
+function attempt(failures: unknown[], action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    failures.push(error);
   }
 }
 

@@ -50,6 +50,21 @@ describe('the list of tasks', () => {
     ]);
   });
 
+  it('says what a task waits for', () => {
+    const waiting = (changes: object) =>
+      task({
+        id: 'x',
+        desiredState: TaskState.RUNNING,
+        status: { state: TaskState.PENDING, message: 'no node', ...changes },
+      });
+    const errors = [
+      waiting({}),
+      waiting({ message: 'pending' }),
+      waiting({ state: TaskState.RUNNING, message: 'started' }),
+    ];
+    expect(errors.map((one) => taskRows([one], options)[0]?.Error)).toEqual(['"no node"', '', '']);
+  });
+
   it('names a global task by its node', () => {
     const rows = taskRows([task({ id: 'x', slot: 0, nodeId: 'n7' })], options);
     expect(rows[0]?.Name).toBe('shop_web.n7');

@@ -64,12 +64,19 @@ function byNameAndAge(a: Task, b: Task): number {
   );
 }
 
+/** Of a task that is to run and doesn't yet: where Docker shows it, too. */
+function waitingReason({ status, desiredState }: Task): string {
+  const { state = TaskState.NEW, message = '' } = status ?? {};
+  const isWaiting = state < TaskState.RUNNING && desiredState <= TaskState.RUNNING;
+  return isWaiting && message !== taskStateName(state).toLowerCase() ? message : '';
+}
+
 function taskRow(task: Task, name: string, { truncate, nowMs, nodeNames }: TaskRowOptions): Fields {
-  const { state = TaskState.NEW, timestampMs = 0, error = '' } = task.status ?? {};
+  const { state = TaskState.NEW, timestampMs = 0 } = task.status ?? {};
   return {
     CurrentState: `${taskStateName(state)} ${ago(timestampMs, nowMs).toLowerCase()}`,
     DesiredState: taskStateName(task.desiredState),
-    Error: errorText(error, truncate),
+    Error: errorText(task.status?.error || waitingReason(task), truncate),
     ID: truncate ? shortId(task.id) : task.id,
     Image: task.spec?.container?.image ?? '',
     Name: name,
