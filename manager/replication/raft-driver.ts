@@ -13,16 +13,10 @@ import { RawNode, type Ready } from '../raft/raw-node.ts';
 import { Applier } from './applier.ts';
 import type { DurableLog } from './durable-log.ts';
 import { entrySizeProblem } from './entry-size.ts';
+import { LeadershipTracker } from './leadership-tracker.ts';
 import { encodeLogEntry } from './log-entry.ts';
-import {
-  additionOf,
-  isMember,
-  isVoter,
-  learnerToPromote,
-  promotionOf,
-  removalOf,
-  removalProblem,
-} from './membership.ts';
+import { addMember, type MemberLog, removeMember } from './member-changes.ts';
+import { isMember, isVoter, learnerToPromote, promotionOf, removalProblem } from './membership.ts';
 import { Peers } from './peers/peers.ts';
 import type { PeerAddress, SnapshotTransfer, Transport } from './peers/transport.ts';
 import { entryBytes } from './peers/wire.ts';
@@ -58,9 +52,6 @@ const TICK_MS = 100;
 const ELECTION_TICKS = 10;
 /** When the leader's process has ended, nobody needs to wait for that: only for chance to choose who tries first. */
 const GONE_CAMPAIGN_MS = 150;
-const TRANSFER_TIMEOUT_MS = 1000;
-/** Changes of membership come one at a time: an attempt that meets another's is made again. */
-const MAX_CHANGE_ATTEMPTS = 10;
 
 /** What a leader may send before its own disk has the entries: followers' disks count as much as its own. */
 const EARLY: ReadonlySet<Message['type']> = new Set(['append', 'heartbeat']);
@@ -72,11 +63,8 @@ export class RaftDriver implements ReplicatedLog {
   readonly #peers: Peers;
   readonly #proposals = new Proposals();
   readonly #reads: ReadBarriers;
-  readonly #listeners = new Set<(leadership: Leadership) => void>();
+  readonly #leadership: LeadershipTracker;
   readonly #over = new AbortController();
-  #leadership: Leadership;
-  /** Index of the entry with which this node's leadership begins; undefined while it doesn't lead. */
-  #leadsFrom: number | undefined;
   /** Set once: no more proposals. */
   #ended: GantryError | undefined;
   #running: Promise<void> | undefined;
@@ -110,7 +98,8 @@ export class RaftDriver implements ReplicatedLog {
       ask: (context) => this.#do(() => this.#raw.readIndex(Buffer.from(context))),
       explain: () => lostQuorum(this.members()) ?? noLeader(),
     });
-    this.#leadership = this.#currentLeadership();
+    const appliedIndex = () => this.#applier.applied;
+    this.#leadership = new LeadershipTracker({ ...options, raw: this.#raw, appliedIndex });
   }
 
   get appliedIndex(): number {
@@ -131,7 +120,7 @@ export class RaftDriver implements ReplicatedLog {
     if (!this.#isOnlyVoter()) return;
     this.#raw.campaign();
     await this.#atRest();
-    assert(this.#leadership.isLeader, 'the only voter has not become the leader');
+    assert(this.#leads, 'the only voter has not become the leader');
   }
 
   propose(data: Uint8Array): Promise<number> {
@@ -145,22 +134,21 @@ export class RaftDriver implements ReplicatedLog {
   }
 
   leadership(): Leadership {
-    return this.#leadership;
+    return this.#leadership.current;
   }
 
   problem(): GantryError | undefined {
     // While there is a leader, this one need not reach the others.
-    return this.#leadership.leaderId === undefined ? lostQuorum(this.members()) : undefined;
+    return this.leadership().leaderId === undefined ? lostQuorum(this.members()) : undefined;
   }
 
   onLeadership(listener: (leadership: Leadership) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#leadership.listen(listener);
   }
 
   members(): readonly Member[] {
     const { configuration, peers } = this.#applier;
-    const { leaderId, isLeader } = this.#leadership;
+    const { leaderId, isLeader } = this.leadership();
     return peers.map(({ id, address }) => ({
       id,
       address,
@@ -171,19 +159,8 @@ export class RaftDriver implements ReplicatedLog {
   }
 
   async addMember(id: string, address: string): Promise<void> {
-    // A log that has never been compacted doesn't say who its first voter was: a new member learns that from a snapshot.
-    if (this.#options.storage.snapshot()?.index === 0) await this.#proposeEntry(this.#applier.checkpoint());
-    await this.#changeUntil(() => {
-      const { configuration, peers } = this.#applier;
-      const member = isMember(configuration, id);
-      if (member && peers.some((peer) => peer.id === id && peer.address === address)) return undefined;
-      return additionOf({ id, address }, member);
-    });
-    // A snapshot that doesn't know the new member is none that it could begin with.
-    const snapshot = this.#options.storage.snapshot();
-    if (snapshot === undefined || !isMember(snapshot.configuration, id)) {
-      await this.#proposeEntry(this.#applier.checkpoint());
-    }
+    this.#assertLeads();
+    await addMember(this.#memberLog(), id, address);
   }
 
   async removeMember(id: string, { force }: Removal): Promise<void> {
@@ -195,12 +172,11 @@ export class RaftDriver implements ReplicatedLog {
       await this.transferLeadership();
       throw notLeader();
     }
-    await this.#changeUntil(() => (isMember(this.#applier.configuration, id) ? removalOf(id) : undefined));
+    await removeMember(this.#memberLog(), id);
   }
 
   async transferLeadership(to?: string): Promise<void> {
-    if (this.#ended !== undefined) throw this.#ended;
-    if (!this.#leadership.isLeader) throw notLeader();
+    this.#assertLeads();
     const target = to ?? this.#furthestVoter();
     if (target === this.#options.nodeId) return;
     if (target === undefined || !isVoter(this.#applier.configuration, target)) {
@@ -210,7 +186,7 @@ export class RaftDriver implements ReplicatedLog {
       );
     }
     this.#do(() => this.#raw.transferLeadership(target));
-    await this.#whenLeads(target);
+    await this.#leadership.whenLeads(target, this.#over.signal);
   }
 
   /** A message of a peer. */
@@ -236,7 +212,7 @@ export class RaftDriver implements ReplicatedLog {
 
   async #close(): Promise<void> {
     // Whoever doesn't take over in time finds out by itself.
-    if (this.#leadership.isLeader && !this.#isOnlyVoter()) await this.transferLeadership().catch(() => undefined);
+    if (this.#leads && !this.#isOnlyVoter()) await this.transferLeadership().catch(() => undefined);
     this.#end(new GantryError('UNAVAILABLE', 'the replicated log is closed'));
     await this.#running;
     await this.#ticking;
@@ -305,7 +281,7 @@ export class RaftDriver implements ReplicatedLog {
     for (const { context, index } of ready.readStates) this.#reads.answered(Buffer.from(context).toString(), index);
     this.#raw.advance();
     this.#reads.applied(this.appliedIndex);
-    this.#noteLeadership();
+    this.#leadership.update(() => this.#proposals.rejectAll(notLeader()));
     this.#checkpointWhenDue();
   }
 
@@ -357,7 +333,7 @@ export class RaftDriver implements ReplicatedLog {
 
   /** Whoever leads when the proposal is lost makes the next one. */
   #checkpointWhenDue(): void {
-    if (!this.#leadership.isLeader || !this.#applier.checkpointDue) return;
+    if (!this.#leads || !this.#applier.checkpointDue) return;
     this.#proposeEntry(this.#applier.checkpoint()).catch(() => this.#applier.checkpointLost());
   }
 
@@ -382,7 +358,7 @@ export class RaftDriver implements ReplicatedLog {
       this.#peers.tick();
       this.#reads.tick();
       this.#do(() => this.#raw.tick());
-      if (this.#leadership.isLeader) this.#promoteWhoHasCaughtUp();
+      if (this.#leads) this.#promoteWhoHasCaughtUp();
     }
   }
 
@@ -403,41 +379,8 @@ export class RaftDriver implements ReplicatedLog {
     });
   }
 
-  #noteLeadership(): void {
-    const { role } = this.#raw.softState;
-    if (role !== 'leader') this.#leadsFrom = undefined;
-    else this.#leadsFrom ??= this.#raw.lastIndex;
-    const leadership = this.#currentLeadership();
-    const { isLeader, leaderId, term } = this.#leadership;
-    if (leadership.isLeader === isLeader && leadership.leaderId === leaderId && leadership.term === term) return;
-    if (isLeader && !leadership.isLeader) this.#proposals.rejectAll(notLeader());
-    this.#tellLeadership(leadership);
-  }
-
-  #tellLeadership(leadership: Leadership): void {
-    this.#leadership = leadership;
-    this.#options.logger.info(leadership, 'leadership changed');
-    for (const listener of [...this.#listeners]) listener(leadership);
-  }
-
-  /** Leading counts from the moment on at which everything that earlier leaders committed is applied. */
-  #currentLeadership(): Leadership {
-    const { leader } = this.#raw.softState;
-    const isLeader = this.#leadsFrom !== undefined && this.appliedIndex >= this.#leadsFrom;
-    return { isLeader, leaderId: leader === '' ? undefined : leader, term: this.#raw.hardState.term };
-  }
-
-  #whenLeads(target: PeerId): Promise<void> {
-    const { clock } = this.#options;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const unsubscribe = this.onLeadership(({ leaderId }) => {
-      if (leaderId === target) resolve();
-    });
-    const given = AbortSignal.any([this.#over.signal]);
-    void clock.sleep(TRANSFER_TIMEOUT_MS, given).then(() => {
-      reject(new GantryError('UNAVAILABLE', `manager ${target} did not take over the leadership in time`));
-    });
-    return promise.finally(unsubscribe);
+  get #leads(): boolean {
+    return this.#leadership.current.isLeader;
   }
 
   #furthestVoter(): PeerId | undefined {
@@ -453,32 +396,42 @@ export class RaftDriver implements ReplicatedLog {
 
   // ---- proposals ----
 
-  #proposeEntry(data: Uint8Array): Promise<number> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    if (!this.#leadership.isLeader) return Promise.reject(notLeader());
+  async #proposeEntry(data: Uint8Array): Promise<number> {
+    this.#assertLeads();
     const proposed = this.#proposals.add(data);
     this.#wake();
     return proposed;
   }
 
-  /** Makes the change that `next` asks for until it asks for none. */
-  async #changeUntil(next: () => ConfigChange | undefined): Promise<void> {
-    for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt += 1) {
-      if (this.#ended !== undefined) throw this.#ended;
-      if (!this.#leadership.isLeader) throw notLeader();
-      const change = next();
-      if (change === undefined) return;
-      let applied: Promise<number> | undefined;
-      this.#do(() => {
-        if (this.#raw.proposeConfigChange(change) !== 'accepted') return;
-        applied = this.#proposals.track(this.#raw.lastIndex, this.#raw.hardState.term);
-      });
-      if (applied === undefined) throw notLeader();
-      await applied;
-    }
-    throw new GantryError('CONFLICT', 'the managers of the cluster are being changed by somebody else, too', {
-      hint: 'try again in a few seconds',
+  #assertLeads(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+    if (!this.#leads) throw notLeader();
+  }
+
+  async #change(change: ConfigChange): Promise<void> {
+    this.#assertLeads();
+    let applied: Promise<number> | undefined;
+    this.#do(() => {
+      if (this.#raw.proposeConfigChange(change) !== 'accepted') return;
+      applied = this.#proposals.track(this.#raw.lastIndex, this.#raw.hardState.term);
     });
+    if (applied === undefined) throw notLeader();
+    await applied;
+  }
+
+  #memberLog(): MemberLog {
+    const applier = this.#applier;
+    return {
+      get configuration() {
+        return applier.configuration;
+      },
+      get peers() {
+        return applier.peers;
+      },
+      snapshot: () => this.#options.storage.snapshot(),
+      checkpoint: () => this.#proposeEntry(applier.checkpoint()),
+      change: (change) => this.#change(change),
+    };
   }
 
   #learners() {
@@ -502,7 +455,7 @@ export class RaftDriver implements ReplicatedLog {
     if (this.#ended !== undefined) return;
     this.#ended = error;
     this.#over.abort();
-    this.#tellLeadership({ isLeader: false, leaderId: undefined, term: this.#leadership.term });
+    this.#leadership.end();
     this.#proposals.rejectAll(error);
     this.#reads.rejectAll(error);
     for (const resolve of this.#afterNext.splice(0)) resolve();

@@ -12,6 +12,7 @@ const PARTS = [
   ['loops-bench.ts', 'typical'],
   ['loops-bench.ts', 'small'],
   ['start-bench.ts'],
+  ['log-size-bench.ts'],
 ] as const;
 
 for (const [program, ...words] of PARTS) {
