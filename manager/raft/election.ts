@@ -66,8 +66,11 @@ export function handleVoteResponse(raft: Raft, { from, type, granted }: Message<
   if (raft.role !== (type === 'pre-vote-response' ? 'pre-candidate' : 'candidate')) return;
   const result = raft.tracker.recordVote(from, granted);
   if (result === 'lost') raft.becomeFollower(raft.term, NO_PEER);
-  if (result === 'won' && raft.role === 'pre-candidate') askForVotes(raft, false);
-  else if (result === 'won') {
+  if (result !== 'won') return;
+  if (raft.role === 'pre-candidate') askForVotes(raft, false);
+  // Its own vote has to be on disk, however many others it has: else it could crash, be given the same votes again, and
+  // lead the same term a second time, with another log.
+  else if (raft.tracker.hasVoteOf(raft.id)) {
     raft.becomeLeader();
     broadcastAppend(raft);
   }
@@ -75,10 +78,10 @@ export function handleVoteResponse(raft: Raft, { from, type, granted }: Message<
 
 /**
  * Who asks in an earlier term is told no, so that it isn't left waiting: it may have been away while others campaigned. A
- * vote is only refused to who isn't known here: others hear of the later term when this node campaigns itself.
+ * vote is only refused to whom this node doesn't ask for votes: others hear of the later term when it campaigns itself.
  */
 export function rejectEarlierTerm(raft: Raft, from: PeerId, type: VoteRequest['type']): void {
-  const heardOtherwise = type === 'vote-request' && raft.tracker.progressOf(from) !== undefined;
+  const heardOtherwise = type === 'vote-request' && raft.promotable && raft.tracker.voters.includes(from);
   if (!heardOtherwise) answer(raft, from, type, false, raft.term);
 }
 

@@ -95,6 +95,10 @@ export class Tracker {
   }
 
   /** The first vote of a peer counts. */
+  hasVoteOf(id: PeerId): boolean {
+    return this.#votes.get(id) === true;
+  }
+
   recordVote(id: PeerId, granted: boolean): VoteResult {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
     return voteResult(this.#voterSets, this.#votes);
