@@ -90,6 +90,7 @@ export function send<Request>(
       call.off('drain', onDrain);
       call.off('close', onClose);
       call.off('error', onClose);
+      call.off('status', onClose);
       resolve(open);
     };
     const onDrain = () => settle(true);
@@ -97,5 +98,7 @@ export function send<Request>(
     call.on('drain', onDrain);
     call.on('close', onClose);
     call.on('error', onClose);
+    // A call that only sends has nothing else to say of its end.
+    call.on('status', onClose);
   });
 }

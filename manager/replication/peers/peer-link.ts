@@ -109,25 +109,30 @@ export class PeerLink {
 
   async #stream(client: RaftClient): Promise<void> {
     const { id, logger } = this.#options;
-    let over = false;
+    const over = Promise.withResolvers<void>();
+    let open = true;
     const call = client.messages((error) => {
-      over = true;
+      open = false;
+      over.resolve();
       this.#wake();
       if (error !== null && !this.#ended.signal.aborted)
         logger.info({ peer: id, error: error.message }, 'stream to peer ended');
     });
     // A stream that ends early says so through the callback.
     call.on('error', () => undefined);
+    const cancel = () => call.cancel();
+    this.#ended.signal.addEventListener('abort', cancel, { once: true });
     this.#connected = true;
     logger.info({ peer: id, address: this.#options.address }, 'connected to peer');
-    while (!over && !this.#ended.signal.aborted) {
+    while (open && !this.#ended.signal.aborted) {
       if (this.#queue.length === 0)
         await new Promise<void>((wake) => {
           this.#wake = wake;
         });
-      else await this.#flush(call);
+      // A call that ends may forget who waits to write to it.
+      else await Promise.race([this.#flush(call), over.promise]);
     }
-    if (this.#ended.signal.aborted) call.cancel();
+    this.#ended.signal.removeEventListener('abort', cancel);
   }
 
   async #flush(call: ClientWritableStream<RaftBatch>): Promise<void> {
