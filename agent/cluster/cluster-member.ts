@@ -47,7 +47,8 @@ export class ClusterMember {
     this.#options = options;
     this.#file = file;
     this.#membership = membership;
-    this.#worker = new Worker({ dir, containers, images, logger: workerLogger, now: Date.now });
+    const aloneSinceMs = () => (this.#session.state.connected ? undefined : this.#session.state.sinceMs);
+    this.#worker = new Worker({ dir, containers, images, aloneSinceMs, logger: workerLogger, now: Date.now });
     const networksFile = new AssignmentFile(join(dir, 'networks.json'), workerLogger);
     this.#applier = new AssignmentApplier({ worker: this.#worker, networks, file: networksFile, logger: workerLogger });
     this.#manager = new ManagerRole({ dataRoot, makeSupervisor: () => this.#makeSupervisor() });
@@ -158,6 +159,7 @@ export class ClusterMember {
       methods: tunnelMethods(handlers),
       logger: logger.child({ component: 'session' }),
       random: Math.random,
+      now: Date.now,
     });
   }
 

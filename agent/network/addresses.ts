@@ -19,9 +19,10 @@ export class Addresses {
     for (const [networkId, last] of Object.entries(cursors)) this.#last.set(networkId, last);
   }
 
-  /** Throws EXHAUSTED. */
-  take(network: NetworkRecord): string {
+  /** `preferred` if it is free. Throws EXHAUSTED. */
+  take(network: NetworkRecord, preferred: string | undefined): string {
     const taken = this.#takenOf(network.id);
+    if (preferred !== undefined && this.#takePreferred(network, requireIpv4(preferred))) return preferred;
     const address = nextAddress(addressPool(network), taken, this.#last.get(network.id));
     if (address === undefined) {
       throw new GantryError('EXHAUSTED', `network ${network.name} has no free address on this node`, {
@@ -31,6 +32,14 @@ export class Addresses {
     taken.add(address);
     this.#last.set(network.id, address);
     return formatIpv4(address);
+  }
+
+  /** False when it is taken, or none of the network's on this node (any more). */
+  #takePreferred(network: NetworkRecord, address: number): boolean {
+    const taken = this.#takenOf(network.id);
+    if (nextAddress(addressPool(network), taken, address - 1) !== address) return false;
+    taken.add(address);
+    return true;
   }
 
   free(networkId: string, address: string): void {

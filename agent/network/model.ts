@@ -13,6 +13,9 @@ import type { BridgeRules, PublishedPort } from './ruleset.ts';
 import type { Attachment, SandboxRecord } from './sandbox-record.ts';
 import { parseSubnet } from './subnet.ts';
 
+/** Of containers that were removed nobody says so here. */
+const MAX_LEFT = 1000;
+
 export class NetworkModel {
   readonly #instance: string;
   readonly #networks = new Map<string, NetworkRecord>();
@@ -21,6 +24,8 @@ export class NetworkModel {
   readonly addresses = new Addresses();
   /** Made when first asked for after a change. */
   #nameTable: NameTable | undefined;
+  /** What containers had that are down: one that is started again keeps its addresses, which others know. */
+  readonly #left = new Map<string, readonly Attachment[]>();
 
   constructor(instance: string) {
     this.#instance = instance;
@@ -58,8 +63,15 @@ export class NetworkModel {
   removeSandbox(containerId: string): void {
     const record = this.#sandboxes.get(containerId);
     for (const { networkId, address } of record?.attachments ?? []) this.addresses.free(networkId, address);
+    if (record !== undefined) this.#remember(record);
     this.#sandboxes.delete(containerId);
     this.#nameTable = undefined;
+  }
+
+  #remember({ request, attachments }: SandboxRecord): void {
+    this.#left.set(request.containerId, attachments);
+    const [oldest] = this.#left.keys();
+    if (this.#left.size > MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
   }
 
   setServices(services: readonly ServiceEndpoints[]): void {
@@ -85,9 +97,12 @@ export class NetworkModel {
       throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
     }
     const attachments: Attachment[] = [];
+    const last = this.#left.get(request.containerId) ?? [];
+    this.#left.delete(request.containerId);
     try {
       for (const { network, aliases } of networks) {
-        const address = this.addresses.take(network);
+        const before = last.find(({ networkId }) => networkId === network.id);
+        const address = this.addresses.take(network, before?.address);
         attachments.push({ networkId: network.id, networkName: network.name, address, aliases });
       }
     } catch (error) {

@@ -63,7 +63,7 @@ function recordingNetworks(fail = 0) {
 
 async function startAgent(networks: Networks = recordingNetworks().networks) {
   const containers = memoryContainers();
-  const worker = new Worker({ dir, containers, images, logger, now: () => 1000 });
+  const worker = new Worker({ dir, containers, images, aloneSinceMs: () => undefined, logger, now: () => 1000 });
   const file = new AssignmentFile(join(dir, 'networks.json'), logger);
   const applier = new AssignmentApplier({ worker, networks, file, logger });
   const session = new Session({
@@ -77,6 +77,7 @@ async function startAgent(networks: Networks = recordingNetworks().networks) {
     methods: new Map(),
     logger,
     random: () => 0.5,
+    now: () => 1000,
   });
   const end = new AbortController();
   await applier.start();

@@ -47,6 +47,8 @@ export interface SessionOptions {
   readonly logger: Logger;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 }
 
 /** Statuses that change together travel together; the delay is lost on no user. */
@@ -69,16 +71,20 @@ interface Connection {
 
 type SessionCall = ClientDuplexStream<SessionRequest, SessionResponse>;
 
-export type SessionState = { readonly connected: true } | { readonly connected: false; readonly error: string };
+export type SessionState =
+  | { readonly connected: true }
+  /** `sinceMs`: since the epoch; from when on no manager has taken this node in. */
+  | { readonly connected: false; readonly sinceMs: number; readonly error: string };
 
 export class Session {
   readonly #options: SessionOptions;
   readonly #tunnels = new Set<Promise<void>>();
-  #state: SessionState = { connected: false, error: '' };
+  #state: SessionState;
   #current: { readonly call: SessionCall; readonly ended: AbortSignal } | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#state = { connected: false, sinceMs: options.now(), error: '' };
   }
 
   get state(): SessionState {
@@ -87,12 +93,13 @@ export class Session {
 
   /** Keeps a session until `signal` aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { endpoints, logger, random } = this.#options;
+    const { endpoints, logger, random, now } = this.#options;
     const turns = new ManagerTurns(random);
     while (!signal.aborted) {
       const known = endpoints();
       const error = await this.#connect(turns.next(known), signal, () => turns.welcomed());
-      this.#state = { connected: false, error: error.message };
+      const sinceMs = this.#state.connected ? now() : this.#state.sinceMs;
+      this.#state = { connected: false, sinceMs, error: error.message };
       if (signal.aborted) break;
       const delayMs = turns.delayMs(known.length);
       logger.info({ error: error.message, delayMs }, 'session with the manager ended');

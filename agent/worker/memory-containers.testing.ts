@@ -14,7 +14,8 @@ export interface MemoryContainers extends Containers {
   readonly calls: string[];
   readonly files: Map<string, TaskContainer['files']>;
   /** The process ends by itself. */
-  exit(taskId: string, exitCode: number, oomKilled?: boolean): void;
+  /** `finishedAtMs`: since the epoch; the epoch itself when left out. */
+  exit(taskId: string, exitCode: number, oomKilled?: boolean, finishedAtMs?: number): void;
   setHealth(taskId: string, health: HealthStatus, output?: string): void;
 }
 
@@ -62,9 +63,9 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
   return {
     calls,
     files,
-    exit: (taskId, exitCode, oomKilled = false) => {
+    exit: (taskId, exitCode, oomKilled = false, finishedAtMs = 0) => {
       const id = byTask(taskId)?.id ?? taskId;
-      change(id, 'exit', { status: ContainerStatus.EXITED, pid: 0, exitCode, oomKilled });
+      change(id, 'exit', { status: ContainerStatus.EXITED, pid: 0, exitCode, oomKilled, finishedAtMs });
     },
     setHealth: (taskId, health, healthOutput = '') => {
       change(byTask(taskId)?.id ?? taskId, 'health', { health, healthOutput });

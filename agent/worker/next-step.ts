@@ -4,12 +4,15 @@
  */
 import { type Container, ContainerStatus, HealthStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { localRestartAt } from './local-restart.ts';
 import { isFinal, type TaskRecord } from './task-record.ts';
 
 export interface Observed {
   readonly container: Container | undefined;
   /** What the container is made of that isn't on this node (yet), in words: "network x1". */
   readonly missing: readonly string[];
+  /** Since when this node has no manager; undefined while it has one. */
+  readonly aloneSinceMs: number | undefined;
   readonly nowMs: number;
 }
 
@@ -18,6 +21,8 @@ export type Step =
   | { readonly kind: 'advance'; readonly state: TaskState; readonly message: string; readonly error: string }
   | { readonly kind: 'create' }
   | { readonly kind: 'start' }
+  /** Starts it again, because nobody else would. */
+  | { readonly kind: 'restart' }
   /** Writes down why the task fails, before its container is stopped for it. */
   | { readonly kind: 'condemn'; readonly failure: string }
   | { readonly kind: 'stop' }
@@ -67,18 +72,20 @@ function awaitGo({ task }: TaskRecord, { nowMs }: Observed): Step {
   return advance(TaskState.STARTING, 'starting');
 }
 
-function awaitRunning(record: TaskRecord, { container }: Observed): Step {
+function awaitRunning(record: TaskRecord, observed: Observed): Step {
+  const { container } = observed;
   if (container === undefined) return gone();
   if (container.state?.status === ContainerStatus.CREATED) return { kind: 'start' };
-  if (!isAlive(container)) return finish(record, container);
+  if (!isAlive(container)) return finish(record, container, observed);
   if (isCondemned(record, container)) return endCondemned(record, container);
   if (container.state?.health === HealthStatus.STARTING) return wait('waiting until it is healthy');
   return advance(TaskState.RUNNING, 'started');
 }
 
-function supervise(record: TaskRecord, { container }: Observed): Step {
+function supervise(record: TaskRecord, observed: Observed): Step {
+  const { container } = observed;
   if (container === undefined) return gone();
-  if (!isAlive(container)) return finish(record, container);
+  if (!isAlive(container)) return finish(record, container, observed);
   if (isCondemned(record, container)) return endCondemned(record, container);
   return wait('started');
 }
@@ -112,9 +119,24 @@ function endCondemned(record: TaskRecord, container: Container): Step {
   return { kind: 'condemn', failure: output === '' ? 'unhealthy' : `unhealthy: ${output}` };
 }
 
-function finish(record: TaskRecord, container: Container): Step {
+function finish(record: TaskRecord, container: Container, { aloneSinceMs, nowMs }: Observed): Step {
   const error = record.failure || exitError(container);
+  const restartAtMs = aloneSinceMs === undefined ? undefined : restartAt(record, container, error, aloneSinceMs);
+  if (restartAtMs !== undefined) {
+    return nowMs < restartAtMs ? wait(record.status.message, restartAtMs) : { kind: 'restart' };
+  }
   return error === '' ? advance(TaskState.COMPLETE, 'finished') : advance(TaskState.FAILED, 'failed', error);
+}
+
+function restartAt(
+  { task, restartsMs }: TaskRecord,
+  { state }: Container,
+  error: string,
+  aloneSinceMs: number,
+): number | undefined {
+  const outcome = error === '' ? 'complete' : 'failed';
+  const endedAtMs = state?.finishedAtMs ?? 0;
+  return localRestartAt({ policy: task.spec?.restart, outcome, endedAtMs, restartsMs, aloneSinceMs });
 }
 
 /** Why the container's end is a failure; empty when it isn't one. */

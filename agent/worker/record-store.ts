@@ -63,13 +63,14 @@ export class RecordStore {
 }
 
 function decodeRecord(value: unknown): TaskRecord {
-  const { task, status, failure, assigned } = value as Partial<TaskRecord>;
+  const { task, status, failure, restartsMs, assigned } = value as Partial<TaskRecord>;
   if (task?.id === undefined || status === undefined) throw new Error('not a record of a task');
   // fromPartial: fields that an older agent didn't know get their defaults.
   return {
     task: Task.fromPartial(task),
     status: TaskStatus.fromPartial(status),
     failure: failure ?? '',
+    restartsMs: restartsMs ?? [],
     assigned: assigned ?? true,
   };
 }

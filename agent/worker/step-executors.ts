@@ -5,6 +5,7 @@ import type { Container } from '../../proto/generated/gantry/v1/engine.ts';
 import { type TaskAddress, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
+import { withRestart } from './local-restart.ts';
 import type { Step } from './next-step.ts';
 import { containerConfig, type TaskMaterial, taskFiles } from './task-container.ts';
 import type { RecordChange, TaskRecord } from './task-record.ts';
@@ -13,6 +14,8 @@ export interface ExecutorContext {
   readonly containers: Containers;
   readonly images: Images;
   readonly material: TaskMaterial;
+  /** Since when this node has no manager; undefined while it has one. */
+  readonly aloneSinceMs: () => number | undefined;
   readonly logger: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -42,6 +45,20 @@ const EXECUTORS: Executors = {
     try {
       await context.containers.start(containerOf(record, context).id);
       return {};
+    } catch (error) {
+      return failedStep(record, context, TaskState.FAILED, error);
+    }
+  },
+
+  restart: async (_step, record, context) => {
+    try {
+      await context.containers.start(containerOf(record, context).id);
+      const { state } = record.status;
+      return {
+        failure: '',
+        restartsMs: withRestart(record.restartsMs, context.now()),
+        status: advanced(record, context, { state, message: 'started', error: '' }),
+      };
     } catch (error) {
       return failedStep(record, context, TaskState.FAILED, error);
     }

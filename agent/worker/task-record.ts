@@ -8,15 +8,17 @@ export interface TaskRecord {
   readonly status: TaskStatus;
   /** Why the task has failed although its container still runs; empty otherwise. Written down before the container is stopped. */
   readonly failure: string;
+  /** When this node has started it again by itself, in milliseconds since the epoch; see local-restart.ts. */
+  readonly restartsMs: readonly number[];
   /** False once the manager no longer names the task: all that is left is to clear it away. */
   readonly assigned: boolean;
 }
 
 /** What a step has changed. */
-export type RecordChange = Partial<Pick<TaskRecord, 'status' | 'failure'>>;
+export type RecordChange = Partial<Pick<TaskRecord, 'status' | 'failure' | 'restartsMs'>>;
 
 export function newRecord(task: Task): TaskRecord {
-  return { task, status: TaskStatus.fromPartial(task.status ?? {}), failure: '', assigned: true };
+  return { task, status: TaskStatus.fromPartial(task.status ?? {}), failure: '', restartsMs: [], assigned: true };
 }
 
 /** The record of a container that says it belongs to a task which nobody assigned. */

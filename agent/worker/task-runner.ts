@@ -4,7 +4,7 @@
  */
 import { errorLine, toGantryError } from '../../proto/errors.ts';
 import type { Task } from '../../proto/generated/gantry/v1/types.ts';
-import { nextStep, type Step } from './next-step.ts';
+import { nextStep, type Observed, type Step } from './next-step.ts';
 import type { RecordStore } from './record-store.ts';
 import { type ExecutorContext, executeStep } from './step-executors.ts';
 import { missingMaterial } from './task-container.ts';
@@ -101,9 +101,10 @@ export class TaskRunner {
     }
   }
 
-  #observe({ containers, material, now }: ExecutorContext) {
+  #observe({ containers, material, aloneSinceMs, now }: ExecutorContext): Observed {
     const { task } = this.#record;
-    return { container: containers.findByTask(task.id), missing: missingMaterial(task, material), nowMs: now() };
+    const missing = missingMaterial(task, material);
+    return { container: containers.findByTask(task.id), missing, aloneSinceMs: aloneSinceMs(), nowMs: now() };
   }
 
   #apply(change: RecordChange): void {

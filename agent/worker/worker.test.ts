@@ -36,15 +36,18 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-function newWorker(containers: Containers): Worker {
-  const worker = new Worker({ dir, containers, images, logger: pino({ level: 'silent' }), now: () => 1000 });
+function newWorker(containers: Containers, aloneSinceMs?: number): Worker {
+  const worker = new Worker({
+    ...{ dir, containers, images, logger: pino({ level: 'silent' }), now: () => 1000 },
+    aloneSinceMs: () => aloneSinceMs,
+  });
   worker.start(MATERIAL.networks);
   return worker;
 }
 
 /** One that the test can close; see the crash tests for those that can't be. */
-function startWorker(containers: Containers): Worker {
-  const worker = newWorker(containers);
+function startWorker(containers: Containers, aloneSinceMs?: number): Worker {
+  const worker = newWorker(containers, aloneSinceMs);
   workers.push(worker);
   return worker;
 }
@@ -200,6 +203,20 @@ describe('a task', () => {
     await reaches(worker, TaskState.RUNNING);
     await assign(worker, task({ desiredState: TaskState.SHUTDOWN }));
     await vi.waitFor(() => expect(statusOf(worker)?.state).toBe(TaskState.SHUTDOWN), { timeout: 3000 });
+  });
+
+  it('is started again where no manager could replace it', async () => {
+    const containers = memoryContainers();
+    const worker = startWorker(containers, -60_000);
+    await assign(worker, task());
+    await reaches(worker, TaskState.RUNNING);
+    containers.exit('t1', 1, false, -10_000);
+    await vi.waitFor(() => expect(containers.calls).toEqual(['create t1', 'start t1', 'start t1']));
+    expect(statusOf(worker)).toMatchObject({ state: TaskState.RUNNING, error: '' });
+    // The clock of the test stands still: this end is a moment ago.
+    containers.exit('t1', 1, false, 1000);
+    await vi.waitFor(() => expect(containers.findByTask('t1')?.state?.exitCode).toBe(1));
+    expect(statusOf(worker)?.state).toBe(TaskState.RUNNING);
   });
 
   it('says what is in the way meanwhile, and that it is no longer', async () => {

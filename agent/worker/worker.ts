@@ -16,6 +16,8 @@ export interface WorkerOptions {
   readonly dir: string;
   readonly containers: Containers;
   readonly images: Images;
+  /** Since when this node has no manager, in milliseconds since the epoch; undefined while it has one. */
+  readonly aloneSinceMs: () => number | undefined;
   readonly logger: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -116,8 +118,8 @@ export class Worker {
   }
 
   #context(): ExecutorContext {
-    const { containers, images, logger, now } = this.#options;
-    return { containers, images, logger, now, material: this.#material };
+    const { containers, images, aloneSinceMs, logger, now } = this.#options;
+    return { containers, images, aloneSinceMs, logger, now, material: this.#material };
   }
 
   #pokeAll(): void {

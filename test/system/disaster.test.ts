@@ -63,8 +63,13 @@ async function untilNodes(on: Host, ...expected: string[]): Promise<void> {
   });
 }
 
+/** Later ones may have come to them. */
 async function expectSameContainers(...where: Host[]): Promise<void> {
-  for (const host of where) expect(await host.ok(['ps', '-q', '--no-trunc']), host.name).toBe(containers.get(host));
+  for (const host of where) {
+    const running = (await host.ok(['ps', '-q', '--no-trunc'])).split('\n');
+    const before = containers.get(host)?.split('\n') ?? [];
+    expect(running, host.name).toEqual(expect.arrayContaining(before));
+  }
 }
 
 const localState = (host: Host) => host.ok(['info', '--format', '{{.Swarm.LocalNodeState}}: {{.Swarm.Error}}']);
@@ -97,6 +102,19 @@ describe('a cluster', () => {
       expect(await host.ok(['logs', container])).toBe('hello');
       expect(await host.ok(['exec', container, 'echo', 'still here'])).toBe('still here');
     }
+  });
+
+  it('has its nodes start again what ends meanwhile, where it was', async () => {
+    await until('the worker to know', async () => (await localState(worker)) !== 'active: ');
+    const [container = ''] = (containers.get(worker) ?? '').split('\n');
+    const inspected = (format: string) => worker.ok(['inspect', container, '--format', format]);
+    const address = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+    const [pid, ip] = [await inspected('{{.State.Pid}}'), await inspected(address)];
+    process.kill(Number(pid), 'SIGKILL');
+    await until('it to end', async () => (await inspected('{{.State.Pid}}')) !== pid);
+    await until('it to run again', async () => (await inspected('{{.State.Running}}')) === 'true');
+    expect(await inspected(address)).toBe(ip);
+    await expectSameContainers(worker);
   });
 
   it('goes on with one manager after one command, with all it had, and nobody joins again', async () => {
