@@ -10,6 +10,15 @@ export function startElection(raft: Raft): void {
   else askForVotes(raft, false);
 }
 
+/**
+ * The application wants it, whatever the election timeout. With reads by lease this node keeps what it has promised its
+ * leader, also towards itself: until then the leader answers reads without asking anybody.
+ */
+export function campaignNow(raft: Raft): void {
+  if (raft.config.readOnly === 'lease' && raft.inLease) return;
+  startElection(raft);
+}
+
 /** The leader hands over to this node: nobody needs to be asked first. */
 export function handleTimeoutNow(raft: Raft): void {
   if (raft.role === 'follower' && mayCampaign(raft)) askForVotes(raft, true);

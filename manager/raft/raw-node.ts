@@ -17,7 +17,7 @@
  */
 import assert from 'node:assert/strict';
 import type { RaftConfig } from './config.ts';
-import { startElection } from './election.ts';
+import { campaignNow } from './election.ts';
 import { forgetLeader } from './follower.ts';
 import { applyConfigChange } from './membership.ts';
 import type { ConfigChange, Configuration, HardState, Message, PeerId, ProposalResult, SoftState } from './message.ts';
@@ -122,9 +122,9 @@ export class RawNode {
     forgetLeader(this.#raft);
   }
 
-  /** Doesn't wait for the election timeout. */
+  /** Doesn't wait for the election timeout; but with reads by lease for the leader's lease, till when it does nothing. */
   campaign(): void {
-    startElection(this.#raft);
+    campaignNow(this.#raft);
   }
 
   /** For tests: how long this node waits for a leader before it campaigns, till it is drawn anew. */
