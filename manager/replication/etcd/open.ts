@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { GantryError } from '../../../proto/errors.ts';
-import type { RandomBytes } from '../../../proto/ids.ts';
 import type { StoreAddress, StoreFiles } from '../../../proto/store-address.ts';
 import type { ReplicatedLog, StateMachine } from '../replicated-log.ts';
 import { DEFAULT_SNAPSHOT_LIMITS, type SnapshotLimits } from '../snapshot-policy.ts';
@@ -10,26 +9,12 @@ import { EtcdConnection, type EtcdTls } from './connection.ts';
 import { EtcdLog } from './etcd-log.ts';
 import { Keys } from './keys.ts';
 import { DEFAULT_TAIL_LIMITS, type TailLimits } from './tail.ts';
-import { takePart } from './take-part.ts';
+import { type TakePartOptions, takePart } from './take-part.ts';
 
-export type EtcdBeginning =
-  /** The first of a new cluster makes the log. */
-  | { readonly kind: 'alone' }
-  /** Resolves once another manager has taken this one in. */
-  | { readonly kind: 'join'; readonly askToJoin: () => Promise<void> };
-
-export interface EtcdOpenOptions {
+export interface EtcdOpenOptions extends TakePartOptions {
   readonly address: StoreAddress;
   readonly files: StoreFiles;
-  readonly member: { readonly id: string /** IP:PORT, or empty. */; readonly address: string };
-  /** What to do when this manager is no member yet. */
-  readonly begin: EtcdBeginning;
-  /** The log that this manager was in when it last ran. */
-  readonly knownId: string | undefined;
-  /** Called with the log's id as soon as it is certain. */
-  readonly onKnown: (id: string) => Promise<void>;
   readonly stateMachine: StateMachine;
-  readonly random: RandomBytes;
   readonly logger: Logger;
   readonly onFailure: (error: GantryError) => void;
   /** Called when everything is closed. */

@@ -1,10 +1,9 @@
 /** Before a log in etcd is opened: that there is one, that it is the right one, and that this manager is a member. */
 import { GantryError } from '../../../proto/errors.ts';
-import { newObjectId } from '../../../proto/ids.ts';
+import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
 import type { EtcdConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import { notMember } from './membership.ts';
-import type { EtcdOpenOptions } from './open.ts';
 import { isMissing, put } from './operations.ts';
 
 const FORMAT_VERSION = 1;
@@ -15,10 +14,25 @@ interface Format {
   readonly id: string;
 }
 
-type Options = Pick<EtcdOpenOptions, 'member' | 'begin' | 'knownId' | 'onKnown' | 'random'>;
+export type EtcdBeginning =
+  /** The first of a new cluster makes the log. */
+  | { readonly kind: 'alone' }
+  /** Resolves once another manager has taken this one in. */
+  | { readonly kind: 'join'; readonly askToJoin: () => Promise<void> };
+
+export interface TakePartOptions {
+  readonly member: { readonly id: string /** IP:PORT, or empty. */; readonly address: string };
+  /** What to do when this manager is no member yet. */
+  readonly begin: EtcdBeginning;
+  /** The log that this manager was in when it last ran. */
+  readonly knownId: string | undefined;
+  /** Called with the log's id as soon as it is certain. */
+  readonly onKnown: (id: string) => Promise<void>;
+  readonly random: RandomBytes;
+}
 
 /** Idempotent. Crash points: the log is made in one transaction; a manager that was taken in before is a member already. */
-export async function takePart(connection: EtcdConnection, keys: Keys, options: Options): Promise<void> {
+export async function takePart(connection: EtcdConnection, keys: Keys, options: TakePartOptions): Promise<void> {
   const { member, begin, knownId, onKnown } = options;
   const { version, id } = (await read(connection, keys)) ?? (await make(connection, keys, options));
   if (version !== FORMAT_VERSION) {
@@ -37,7 +51,7 @@ async function read(connection: EtcdConnection, keys: Keys): Promise<Format | un
   return found === undefined ? undefined : (JSON.parse(found.value.toString()) as Format);
 }
 
-async function make(connection: EtcdConnection, keys: Keys, options: Options): Promise<Format> {
+async function make(connection: EtcdConnection, keys: Keys, options: TakePartOptions): Promise<Format> {
   const { member, begin, knownId, random } = options;
   if (knownId !== undefined) throw gone(connection);
   if (begin.kind === 'join') {
