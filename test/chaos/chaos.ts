@@ -101,7 +101,9 @@ async function judge(cluster: ChaosCluster, trouble: Trouble): Promise<ChaosRepo
   await readFinally(clients, trouble.registers).catch((error: unknown) => failures.push(String(error)));
   failures.push(...findings(trouble.registers));
   await cluster.stop();
-  const { index, hashes } = await compareStates(cluster.managers);
+  const comparison = await compareStates(cluster.managers).catch((error: unknown) => String(error));
+  if (typeof comparison === 'string') return { ...trouble, index: 0, failures: [...failures, comparison] };
+  const { index, hashes } = comparison;
   if (new Set(hashes.values()).size !== 1) {
     const lines = [...hashes].map(([name, hash]) => `  ${name} ${hash}`);
     failures.push(`the states after entry ${index} differ:\n${lines.join('\n')}`);
