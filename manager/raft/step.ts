@@ -49,7 +49,7 @@ function enterLaterTerm(raft: Raft, message: Message): boolean {
 
 /**
  * Whoever still believes in an earlier term is ignored, with exceptions, so that nobody gets stuck: a leader that this
- * node's own campaign has left behind, one who asks for a pre-vote, and one who asks for a vote and isn't known here.
+ * node's own campaign has left behind, one who asks for a pre-vote, and one who asks for a vote and isn't asked for his.
  */
 function answerEarlierTerm(raft: Raft, { type, from }: Message): void {
   const { checkQuorum, preVote } = raft.config;

@@ -28,7 +28,7 @@ struct spawn_call {
 };
 
 /* The child's end becomes its standard output; the other two are /dev/null. In a session of its own, in /. */
-static int start(const struct spawn_call *call, int output, pid_t *pid) {
+static int start(struct spawn_call *call, int output) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t none, all;
@@ -43,7 +43,7 @@ static int start(const struct spawn_call *call, int output, pid_t *pid) {
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDERR_FILENO);
   posix_spawn_file_actions_addchdir_np(&actions, "/");
-  int error = posix_spawn(pid, call->argv[0], &actions, &attributes, call->argv, call->envp);
+  int error = posix_spawn(&call->pid, call->argv[0], &actions, &attributes, call->argv, call->envp);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   return error;
@@ -65,13 +65,11 @@ static void spawn_run(struct work *work) {
     fail(&work->failure, "pipe2", call->argv[0]);
     return;
   }
-  pid_t pid;
-  int error = start(call, ends[1], &pid);
+  int error = start(call, ends[1]);
   close(ends[1]);
   if (error != 0) {
     fail_with(&work->failure, error, "posix_spawn", call->argv[0]);
   } else {
-    call->pid = pid;
     read_output(call, ends[0]);
   }
   close(ends[0]);

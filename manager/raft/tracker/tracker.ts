@@ -94,11 +94,11 @@ export class Tracker {
     this.#votes = new Map();
   }
 
-  /** The first vote of a peer counts. */
   hasVoteOf(id: PeerId): boolean {
     return this.#votes.get(id) === true;
   }
 
+  /** The first vote of a peer counts. */
   recordVote(id: PeerId, granted: boolean): VoteResult {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
     return voteResult(this.#voterSets, this.#votes);

@@ -109,11 +109,9 @@ export class PeerLink {
 
   async #stream(client: RaftClient): Promise<void> {
     const { id, logger } = this.#options;
-    const over = Promise.withResolvers<void>();
     let open = true;
     const call = client.messages((error) => {
       open = false;
-      over.resolve();
       this.#wake();
       if (error !== null && !this.#ended.signal.aborted)
         logger.info({ peer: id, error: error.message }, 'stream to peer ended');
@@ -129,8 +127,7 @@ export class PeerLink {
         await new Promise<void>((wake) => {
           this.#wake = wake;
         });
-      // A call that ends may forget who waits to write to it.
-      else await Promise.race([this.#flush(call), over.promise]);
+      else await this.#flush(call);
     }
     this.#ended.signal.removeEventListener('abort', cancel);
   }
