@@ -38,6 +38,10 @@ bool arguments(napi_env env, napi_callback_info info, size_t count, napi_value *
 bool argument_string(napi_env env, napi_value value, const char *name, char **string);
 /* The same, or NULL for JavaScript's null. */
 bool argument_string_or_null(napi_env env, napi_value value, const char *name, char **string);
+/* From minimum to maximum such strings, of an array. Ends with NULL; for free_strings, also after a failure. */
+bool argument_strings(napi_env env, napi_value value, const char *name, uint32_t minimum, uint32_t maximum,
+                      char ***strings);
+void free_strings(char **strings);
 /* A path: such a string, or a Uint8Array of its bytes, as not every file name is UTF-8. To be freed. */
 bool argument_path(napi_env env, napi_value value, char **path);
 /* An integer from minimum to maximum, which are within ±2^53. */

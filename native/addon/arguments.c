@@ -1,6 +1,7 @@
 /* Checks of what JavaScript passes in. A wrong argument is an exception, never a crash. */
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,31 @@ bool argument_string_or_null(napi_env env, napi_value value, const char *name, c
     return true;
   }
   return argument_string(env, value, name, string);
+}
+
+bool argument_strings(napi_env env, napi_value value, const char *name, uint32_t minimum, uint32_t maximum,
+                      char ***strings) {
+  bool is_array = false;
+  uint32_t count = 0;
+  if (napi_is_array(env, value, &is_array) != napi_ok || !is_array ||
+      napi_get_array_length(env, value, &count) != napi_ok || count < minimum || count > maximum) {
+    char expected[64];
+    snprintf(expected, sizeof expected, "an array of %u to %u strings", minimum, maximum);
+    return throw_argument(env, name, expected) != NULL;
+  }
+  *strings = calloc(count + 1, sizeof **strings);
+  if (*strings == NULL) return throw_out_of_memory(env) != NULL;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value item;
+    if (napi_get_element(env, value, i, &item) != napi_ok || !argument_string(env, item, name, &(*strings)[i]))
+      return false;
+  }
+  return true;
+}
+
+void free_strings(char **strings) {
+  for (size_t i = 0; strings != NULL && strings[i] != NULL; i++) free(strings[i]);
+  free(strings);
 }
 
 bool argument_path(napi_env env, napi_value value, char **path) {

@@ -162,29 +162,11 @@ static void overlay_run(struct work *work) {
 
 static void overlay_destroy(struct work *work) {
   struct overlay_call *call = (struct overlay_call *)work;
-  for (uint32_t i = 0; call->lower != NULL && i < call->lower_count; i++) free(call->lower[i]);
-  free(call->lower);
+  free_strings(call->lower);
   free(call->upper);
   free(call->work_dir);
   free(call->target);
   free(call);
-}
-
-static bool read_layers(napi_env env, napi_value array, struct overlay_call *call) {
-  bool is_array = false;
-  uint32_t count = 0;
-  if (napi_is_array(env, array, &is_array) != napi_ok || !is_array ||
-      napi_get_array_length(env, array, &count) != napi_ok || count == 0 || count > MAX_LAYERS)
-    return throw_argument(env, "lower", "an array of 1 to 500 directories") != NULL;
-  call->lower = calloc(count, sizeof *call->lower);
-  if (call->lower == NULL) return throw_out_of_memory(env) != NULL;
-  for (uint32_t i = 0; i < count; i++) {
-    napi_value item;
-    if (napi_get_element(env, array, i, &item) != napi_ok || !argument_string(env, item, "lower", &call->lower[i]))
-      return false;
-    call->lower_count = i + 1;
-  }
-  return true;
 }
 
 static bool read_durability(napi_env env, napi_value object, struct overlay_call *call) {
@@ -204,13 +186,15 @@ static bool read_durability(napi_env env, napi_value object, struct overlay_call
 static bool read_overlay_arguments(napi_env env, napi_callback_info info, struct overlay_call *call) {
   napi_value object[1], lower, upper, work_dir, target;
   bool read = arguments(env, info, 1, object) && argument_property(env, object[0], "lower", &lower) &&
-              read_layers(env, lower, call) && argument_property(env, object[0], "upper", &upper) &&
+              argument_strings(env, lower, "lower", 1, MAX_LAYERS, &call->lower) &&
+              argument_property(env, object[0], "upper", &upper) &&
               argument_string_or_null(env, upper, "upper", &call->upper) &&
               argument_property(env, object[0], "work", &work_dir) &&
               argument_string_or_null(env, work_dir, "work", &call->work_dir) &&
               argument_property(env, object[0], "target", &target) &&
               argument_string(env, target, "target", &call->target);
   if (!read || !read_durability(env, object[0], call)) return false;
+  while (call->lower[call->lower_count] != NULL) call->lower_count++;
   if ((call->upper == NULL) != (call->work_dir == NULL))
     return throw_argument(env, "work", "given with upper, and only then") != NULL;
   return true;

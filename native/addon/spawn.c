@@ -85,32 +85,11 @@ static napi_value spawn_result(napi_env env, struct work *work) {
   return made ? daemon : NULL;
 }
 
-static void free_strings(char **strings) {
-  for (size_t i = 0; strings != NULL && strings[i] != NULL; i++) free(strings[i]);
-  free(strings);
-}
-
 static void spawn_destroy(struct work *work) {
   struct spawn_call *call = (struct spawn_call *)work;
   free_strings(call->argv);
   free_strings(call->envp);
   free(call);
-}
-
-static bool read_strings(napi_env env, napi_value array, const char *name, char ***strings) {
-  bool is_array = false;
-  uint32_t count = 0;
-  if (napi_is_array(env, array, &is_array) != napi_ok || !is_array ||
-      napi_get_array_length(env, array, &count) != napi_ok || count > MAX_ARGUMENTS)
-    return throw_argument(env, name, "an array of at most 64 strings") != NULL;
-  *strings = calloc(count + 1, sizeof **strings);
-  if (*strings == NULL) return throw_out_of_memory(env) != NULL;
-  for (uint32_t i = 0; i < count; i++) {
-    napi_value item;
-    if (napi_get_element(env, array, i, &item) != napi_ok || !argument_string(env, item, name, &(*strings)[i]))
-      return false;
-  }
-  return true;
 }
 
 napi_value spawn_daemon(napi_env env, napi_callback_info info) {
@@ -120,9 +99,9 @@ napi_value spawn_daemon(napi_env env, napi_callback_info info) {
   call->work.result = spawn_result;
   call->work.destroy = spawn_destroy;
   napi_value values[2];
-  bool read = arguments(env, info, 2, values) && read_strings(env, values[0], "argv", &call->argv) &&
-              read_strings(env, values[1], "environment", &call->envp);
-  if (read && call->argv[0] == NULL) read = throw_argument(env, "argv", "with a program") != NULL;
+  bool read = arguments(env, info, 2, values) &&
+              argument_strings(env, values[0], "argv", 1, MAX_ARGUMENTS, &call->argv) &&
+              argument_strings(env, values[1], "environment", 0, MAX_ARGUMENTS, &call->envp);
   return read ? work_start(env, &call->work) : work_reject(env, &call->work);
 }
 

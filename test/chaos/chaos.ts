@@ -29,8 +29,8 @@ export interface ChaosReport {
   readonly faults: ReadonlyMap<FaultKind, number>;
   readonly leaderChanges: number;
   readonly longestSilenceMs: number;
-  /** How far the states were compared. */
-  readonly index: number;
+  /** How far the states were compared; undefined: they could not be. */
+  readonly index: number | undefined;
   /** What is wrong: nothing, if all is well. */
   readonly failures: readonly string[];
 }
@@ -102,7 +102,7 @@ async function judge(cluster: ChaosCluster, trouble: Trouble): Promise<ChaosRepo
   failures.push(...findings(trouble.registers));
   await cluster.stop();
   const comparison = await compareStates(cluster.managers).catch((error: unknown) => String(error));
-  if (typeof comparison === 'string') return { ...trouble, index: 0, failures: [...failures, comparison] };
+  if (typeof comparison === 'string') return { ...trouble, index: undefined, failures: [...failures, comparison] };
   const { index, hashes } = comparison;
   if (new Set(hashes.values()).size !== 1) {
     const lines = [...hashes].map(([name, hash]) => `  ${name} ${hash}`);

@@ -19,7 +19,7 @@ function printReport({ registers, faults, leaderChanges, longestSilenceMs, index
   print(`faults: ${[...faults.values()].reduce((sum, count) => sum + count, 0)} (${kinds.join(', ')})`);
   print(`leader changes: ${leaderChanges}`);
   print(`longest time without an acknowledged write: ${(longestSilenceMs / 1000).toFixed(1)} s`);
-  print(`states compared after entry ${index}`);
+  if (index !== undefined) print(`states compared after entry ${index}`);
   for (const failure of failures) print(`FAILED: ${failure}`);
   if (failures.length === 0) print('all linearizable, nothing acknowledged lost, all states equal');
 }
