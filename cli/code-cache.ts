@@ -32,26 +32,39 @@ interface LoadedMain {
   readonly keepCode: () => void;
 }
 
-/** Made by the build beside the entry, as one CommonJS script: V8 gives bytecode of scripts, not of module graphs. */
+/**
+ * Made by the build beside the entry, as one CommonJS script in a function of (exports, require, module): V8 gives
+ * bytecode of scripts, not of module graphs.
+ */
 const BUNDLE = join(dirname(process.argv[1] ?? ''), 'gantry-main.cjs');
 
 export async function loadMain(argv: readonly string[]): Promise<LoadedMain> {
   if (!existsSync(BUNDLE)) return { main: (await import('./main.ts')).main, keepCode: () => undefined };
   const file = cacheFile(argv);
   const cachedData = file === undefined ? undefined : readOwnFile(file);
-  const source = readFileSync(BUNDLE, 'latin1');
-  const script = new Script(`(function (exports, require, module) {${source}\n})`, {
+  const script = new Script(readFileSync(BUNDLE, 'latin1'), {
     filename: BUNDLE,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   const bundle = { exports: {} as typeof Main };
-  script.runInThisContext()(bundle.exports, createRequire(BUNDLE), bundle);
+  script.runInThisContext()(bundle.exports, requireLazily(createRequire(BUNDLE)), bundle);
   const known = cachedData !== undefined && script.cachedDataRejected !== true;
   return {
     main: bundle.exports.main,
     keepCode: () => {
       if (!known && file !== undefined) keep(file, script.createCachedData());
     },
+  };
+}
+
+/** Of Node's own modules those that few commands use, though all load them: 2 ms. */
+const RARELY_USED = new Set(['zlib', 'dns', 'node:child_process']);
+
+/** Loads these when something of theirs is first read. */
+function requireLazily(require: NodeJS.Require): (name: string) => unknown {
+  return (name) => {
+    if (!RARELY_USED.has(name)) return require(name);
+    return new Proxy({}, { get: (_, property) => Reflect.get(require(name), property) });
   };
 }
 

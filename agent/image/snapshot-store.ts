@@ -2,19 +2,8 @@
  * Writable file systems over images: DATA_ROOT/snapshots/KEY has fs (overlayfs' upper directory), work, and
  * snapshot.json, which says over what. It appears whole, by a rename, and goes by one.
  */
-import {
-  chmod,
-  chown,
-  mkdir,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { chmodSync, chownSync, mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
@@ -61,7 +50,6 @@ export class SnapshotStore implements Snapshots {
   readonly #trash: Trash;
   /** Chain ids of each snapshot's layers, lowest first. */
   readonly #layers = new Map<string, readonly Digest[]>();
-  readonly #preparing = new Map<string, Promise<void>>();
 
   constructor(options: SnapshotStoreOptions) {
     this.#dir = join(options.dir, 'snapshots');
@@ -100,13 +88,13 @@ export class SnapshotStore implements Snapshots {
 
   /** Like {@link prepare}, over layers that needn't be an image's: chain ids, lowest first. */
   async prepareLayers(key: string, layers: readonly Digest[]): Promise<void> {
-    const running = this.#preparing.get(key);
-    if (running !== undefined || this.#layers.has(key)) return await running;
-    // Known before the first await, so that no garbage collection takes the layers meanwhile.
-    this.#layers.set(key, layers);
-    const work = this.#prepare(key, layers).finally(() => this.#preparing.delete(key));
-    this.#preparing.set(key, work);
-    await work;
+    if (this.#layers.has(key)) return;
+    try {
+      this.#create(key, layers);
+      this.#layers.set(key, layers);
+    } catch (error) {
+      throw new GantryError('HOST', `making the writable layer of ${key} failed: ${String(error)}`, { cause: error });
+    }
   }
 
   async mount(key: string, target: string, durability: 'durable' | 'volatile'): Promise<void> {
@@ -155,32 +143,24 @@ export class SnapshotStore implements Snapshots {
     return join(this.#dir, key, 'fs');
   }
 
-  async #prepare(key: string, layers: readonly Digest[]): Promise<void> {
-    try {
-      await this.#create(key, layers);
-    } catch (error) {
-      this.#layers.delete(key);
-      throw new GantryError('HOST', `making the writable layer of ${key} failed: ${String(error)}`, { cause: error });
-    }
-  }
-
-  async #create(key: string, layers: readonly Digest[]): Promise<void> {
+  /** A few inodes: asking the thread pool for each takes longer than making them. */
+  #create(key: string, layers: readonly Digest[]): void {
     const temporary = join(this.#temporaryDirectory(), this.#random(8).toString('hex'));
-    await mkdir(join(temporary, 'fs'), { recursive: true, mode: 0o755 });
-    await mkdir(join(temporary, 'work'));
-    if (layers.length === 0) await mkdir(join(temporary, 'empty'));
-    await this.#copyRootAttributes(join(temporary, 'fs'), layers.at(-1));
-    await writeFile(join(temporary, 'snapshot.json'), JSON.stringify({ layers }));
-    await rename(temporary, join(this.#dir, key));
+    mkdirSync(join(temporary, 'fs'), { recursive: true, mode: 0o755 });
+    mkdirSync(join(temporary, 'work'));
+    if (layers.length === 0) mkdirSync(join(temporary, 'empty'));
+    this.#copyRootAttributes(join(temporary, 'fs'), layers.at(-1));
+    writeFileSync(join(temporary, 'snapshot.json'), JSON.stringify({ layers }));
+    renameSync(temporary, join(this.#dir, key));
   }
 
   /** The merged root directory is the upper one: without this it would lose the image's mode and owner. */
-  async #copyRootAttributes(upper: string, top: Digest | undefined): Promise<void> {
+  #copyRootAttributes(upper: string, top: Digest | undefined): void {
     if (top === undefined) return;
-    const { uid, gid, mode, mtime } = await stat(this.#images.layers.directory(top));
-    await chown(upper, uid, gid);
-    await chmod(upper, mode & 0o7777);
-    await utimes(upper, mtime, mtime);
+    const { uid, gid, mode, mtime } = statSync(this.#images.layers.directory(top));
+    chownSync(upper, uid, gid);
+    chmodSync(upper, mode & 0o7777);
+    utimesSync(upper, mtime, mtime);
   }
 
   /** A damaged one is left alone: what a container has written isn't ours to throw away. */

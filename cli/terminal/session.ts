@@ -103,10 +103,8 @@ class Session {
       if (message?.$case === 'stdout') await write(this.#cli.stdout, message.value);
       else if (message?.$case === 'stderr') await write(this.#cli.stderr, message.value);
       else if (message?.$case === 'started') await this.#options.onStarted?.(message.value);
-      else if (message?.$case === 'exitCode') {
-        exitCode = message.value;
-        break;
-      }
+      // The last message: the call ends by itself, which is quicker than to cancel it.
+      else if (message?.$case === 'exitCode') exitCode = message.value;
     }
     return exitCode;
   }
