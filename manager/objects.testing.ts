@@ -4,6 +4,8 @@ import {
   NodeAvailability,
   NodeRole,
   NodeState,
+  type Placement,
+  type Platform,
   type PortConfig,
   ServiceSpec,
   TaskState,
@@ -21,6 +23,7 @@ export interface ServiceOptions {
   readonly secrets?: readonly string[];
   readonly configs?: readonly string[];
   readonly global?: boolean;
+  readonly placement?: Placement | undefined;
 }
 
 export function serviceSpec(name: string, options: ServiceOptions = {}): ServiceSpec {
@@ -41,6 +44,7 @@ export function serviceSpec(name: string, options: ServiceOptions = {}): Service
         : { $case: 'replicated', value: { replicas: options.replicas ?? 1 } },
     ports: [...(options.ports ?? [])],
     dependencies: [...(options.dependencies ?? [])],
+    ...(options.placement === undefined ? {} : { placement: options.placement }),
   });
 }
 
@@ -94,6 +98,10 @@ export interface NodeOptions {
   readonly stateSinceMs?: number;
   readonly nanoCpus?: number;
   readonly memoryBytes?: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly engineLabels?: Readonly<Record<string, string>>;
+  readonly platform?: Platform;
+  readonly role?: NodeRole;
 }
 
 export function node(id: string, options: NodeOptions = {}): NodeObject {
@@ -101,16 +109,16 @@ export function node(id: string, options: NodeOptions = {}): NodeObject {
     id,
     meta: undefined,
     spec: {
-      annotations: undefined,
-      role: NodeRole.WORKER,
+      annotations: { name: '', labels: { ...options.labels } },
+      role: options.role ?? NodeRole.WORKER,
       availability: options.availability ?? NodeAvailability.ACTIVE,
     },
     description: {
       hostname: id,
-      platform: undefined,
+      platform: options.platform,
       resources: { nanoCpus: options.nanoCpus ?? 4e9, memoryBytes: options.memoryBytes ?? 2 ** 32, pids: 0 },
       engineVersion: '',
-      engineLabels: {},
+      engineLabels: { ...options.engineLabels },
     },
     status: {
       state: options.state ?? NodeState.READY,

@@ -1,5 +1,7 @@
 /** `deploy:` and `restart:` of a service: how many, with what, and what happens when one ends. */
+import { parseConstraint, parseSpread } from '../../proto/constraint.ts';
 import {
+  Placement,
   type ResourceAmounts,
   type Resources,
   RestartCondition,
@@ -7,19 +9,34 @@ import {
   type ServiceSpec,
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { Cursor } from './cursor.ts';
-import { DEPLOY_KEYS, LIMITS_KEYS, RESERVATIONS_KEYS, RESOURCES_KEYS, RESTART_POLICY_KEYS } from './keys.ts';
+import {
+  DEPLOY_KEYS,
+  LIMITS_KEYS,
+  PLACEMENT_KEYS,
+  PREFERENCE_KEYS,
+  RESERVATIONS_KEYS,
+  RESOURCES_KEYS,
+  RESTART_POLICY_KEYS,
+} from './keys.ts';
 
 export interface Deploy {
   readonly mode: NonNullable<ServiceSpec['mode']>;
   readonly resources: Resources | undefined;
   readonly restart: RestartPolicy;
   readonly labels: Readonly<Record<string, string>>;
+  readonly placement: Placement | undefined;
 }
 
 export function readDeploy(service: Cursor): Deploy {
   const deploy = service.child('deploy');
   if (deploy === undefined || deploy.isNull) {
-    return { mode: replicated(1), resources: undefined, restart: readRestart(service), labels: {} };
+    return {
+      mode: replicated(1),
+      resources: undefined,
+      restart: readRestart(service),
+      labels: {},
+      placement: undefined,
+    };
   }
   deploy.checkKeys(DEPLOY_KEYS);
   return {
@@ -27,6 +44,7 @@ export function readDeploy(service: Cursor): Deploy {
     resources: deploy.field('resources', readResources),
     restart: deploy.field('restart_policy', readRestartPolicy) ?? readRestart(service),
     labels: deploy.field('labels', (cursor) => cursor.labels()) ?? {},
+    placement: deploy.field('placement', readPlacement),
   };
 }
 
@@ -48,6 +66,33 @@ function readMode(deploy: Cursor): NonNullable<ServiceSpec['mode']> {
   }
   if (replicas !== undefined) deploy.child('replicas')?.report('does not go with "mode: global"', 'remove it');
   return { $case: 'global', value: {} };
+}
+
+/** Undefined when it says nothing, so that it is the same as one that isn't there. */
+function readPlacement(cursor: Cursor): Placement | undefined {
+  cursor.checkKeys(PLACEMENT_KEYS);
+  const placement = Placement.fromPartial({
+    constraints: cursor.field('constraints', (list) => list.items(readConstraint)) ?? [],
+    spread: cursor.field('preferences', (list) => list.items(readPreference)) ?? [],
+    maxReplicasPerNode: cursor.field('max_replicas_per_node', (child) => child.integer(0, 100_000)) ?? 0,
+  });
+  const says = placement.constraints.length + placement.spread.length + placement.maxReplicasPerNode > 0;
+  return says ? placement : undefined;
+}
+
+function readConstraint(item: Cursor): string {
+  const constraint = parseConstraint(item.string());
+  if ('hint' in constraint) throw item.problem(constraint.message, constraint.hint);
+  return constraint.text;
+}
+
+function readPreference(item: Cursor): string {
+  item.checkKeys(PREFERENCE_KEYS);
+  const spread = item.child('spread');
+  if (spread === undefined) throw item.problem('has no spread', 'write "spread: node.labels.NAME"');
+  const attribute = parseSpread(spread.string());
+  if ('hint' in attribute) throw spread.problem(attribute.message, attribute.hint);
+  return spread.string();
 }
 
 function readResources(cursor: Cursor): Resources {

@@ -74,6 +74,9 @@ export const SERVICE_KEYS = keySet(
   },
 );
 
+/** Of a service's `x-gantry`: what Compose has no word for. */
+export const OWN_KEYS = keySet('strategy');
+
 export const BUILD_KEYS = keySet('context dockerfile dockerfile_inline args target labels no_cache tags', {
   additional_contexts: 'copy what is needed into the context',
   cache_from: 'remove it: the cache is kept on the host',
@@ -93,13 +96,14 @@ export const BUILD_KEYS = keySet('context dockerfile dockerfile_inline args targ
   ulimits: REMOVE,
 });
 
-export const DEPLOY_KEYS = keySet('mode replicas resources restart_policy labels', {
+export const DEPLOY_KEYS = keySet('mode replicas resources restart_policy labels placement', {
   endpoint_mode: 'remove it: a service name resolves to its healthy tasks',
-  placement: REMOVE,
   rollback_config: REMOVE,
   update_config: 'remove it: tasks are replaced one at a time',
 });
 
+export const PLACEMENT_KEYS = keySet('constraints preferences max_replicas_per_node');
+export const PREFERENCE_KEYS = keySet('spread');
 export const RESOURCES_KEYS = keySet('limits reservations');
 export const LIMITS_KEYS = keySet('cpus memory pids');
 export const RESERVATIONS_KEYS = keySet('cpus memory', { devices: REMOVE, generic_resources: REMOVE });

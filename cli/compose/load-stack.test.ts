@@ -3,6 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import {
   DependencyCondition,
   MountType,
+  PlacementStrategy,
   PortProtocol,
   PublishMode,
   RestartCondition,
@@ -122,6 +123,19 @@ describe('a service', () => {
     expect(container.secrets).toMatchObject([{ name: 'demo_key', target: '/run/secrets/key' }]);
     expect(stack.configs.map(({ data }) => data.toString())).toEqual(['c', 'v=$1']);
     expect(stack.secrets.map(({ data }) => data.toString())).toEqual(['k']);
+  });
+
+  it('has a placement from deploy and from x-gantry', () => {
+    const { spec } = service(
+      'x-gantry: {strategy: binpack}\ndeploy:\n  placement:\n    constraints: ["node.role == worker", node.labels.disk!=hdd]\n    preferences: [{spread: node.labels.zone}, {spread: engine.labels.rack}]\n    max_replicas_per_node: 2',
+    );
+    expect(spec.placement).toEqual({
+      constraints: ['node.role==worker', 'node.labels.disk!=hdd'],
+      spread: ['node.labels.zone', 'engine.labels.rack'],
+      maxReplicasPerNode: 2,
+      strategy: PlacementStrategy.BINPACK,
+    });
+    expect(service('deploy: {placement: {constraints: [], max_replicas_per_node: 0}}').spec.placement).toBeUndefined();
   });
 
   it('has resources, restart policy and mode from deploy', () => {
@@ -265,6 +279,16 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('command: echo "a'), 'a quote is not closed'],
     [web('deploy: {replicas: many}'), '"many" is not a whole number from 0 to 100000'],
     [web('deploy: {update_config: {}}'), 'services.web.deploy.update_config: not supported yet'],
+    [
+      web('deploy: {placement: {constraints: [node.role=worker]}}'),
+      'stack.yml:4:40: services.web.deploy.placement.constraints[0]: constraint "node.role=worker" has no operator; write KEY==VALUE',
+    ],
+    [web('deploy: {placement: {constraints: [node.size==big]}}'), 'unknown key "node.size"; write one of node.id'],
+    [web('deploy: {placement: {preferences: [spread=node.labels.zone]}}'), 'preferences[0]'],
+    [web('deploy: {placement: {preferences: [{spread: node.id}]}}'), 'tasks can\'t be spread over "node.id"'],
+    [web('deploy: {placement: {preference: []}}'), 'did you mean "preferences"?'],
+    [web('x-gantry: {strategy: random}'), 'x-gantry.strategy'],
+    [web('x-gantry: {stratgy: spread}'), 'did you mean "strategy"?'],
     [web('deploy: {mode: replicated-job}'), 'mode "replicated-job" is not supported yet'],
     [web('deploy: {resources: {limits: {memory: lots}}}'), '"lots" is not a size'],
     [web('healthcheck: {test: [x]}'), 'invalid test'],

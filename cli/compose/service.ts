@@ -4,6 +4,8 @@ import {
   type FileReference,
   type Mount,
   type NetworkAttachmentConfig,
+  Placement,
+  PlacementStrategy,
   type PortConfig,
   ServiceSpec,
   type Ulimit,
@@ -16,7 +18,7 @@ import type { DependsOn } from './dependencies.ts';
 import { readDeploy } from './deploy.ts';
 import { readEnvironment } from './environment.ts';
 import { readHealthcheck } from './healthcheck.ts';
-import { ATTACHMENT_KEYS, FILE_REFERENCE_KEYS, SERVICE_KEYS, ULIMIT_KEYS } from './keys.ts';
+import { ATTACHMENT_KEYS, FILE_REFERENCE_KEYS, OWN_KEYS, SERVICE_KEYS, ULIMIT_KEYS } from './keys.ts';
 import { readMount, readTmpfs } from './mounts.ts';
 import { readPorts } from './ports.ts';
 import { type Resource, type ResourceContext, STACK_LABEL } from './resources.ts';
@@ -55,6 +57,7 @@ export function readService(
       networks: readAttachments(name, service, context),
     },
     mode: deploy.mode,
+    placement: withStrategy(deploy.placement, service.field('x-gantry', readStrategy)),
     ports: service.field('ports', (cursor) => cursor.items(readPorts).flat()) ?? [],
     dependencies: dependencies.map(({ service: other, condition }) => ({
       service: `${context.stackName}_${other}`,
@@ -63,6 +66,19 @@ export function readService(
   });
   checkPorts(service, spec.ports);
   return { spec, build };
+}
+
+function readStrategy(own: Cursor): PlacementStrategy | undefined {
+  own.checkKeys(OWN_KEYS);
+  const word = own.field('strategy', (cursor) => cursor.oneOf(['spread', 'binpack']));
+  return word === 'binpack' ? PlacementStrategy.BINPACK : undefined;
+}
+
+function withStrategy(
+  placement: Placement | undefined,
+  strategy: PlacementStrategy | undefined,
+): Placement | undefined {
+  return strategy === undefined ? placement : { ...(placement ?? Placement.create()), strategy };
 }
 
 function checkPorts(service: Cursor, ports: readonly PortConfig[]): void {

@@ -13,6 +13,7 @@ import type {
 } from '../../proto/generated/gantry/v1/control.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { eligibleNodes } from '../orchestrator/global/placement.ts';
+import { rulesOf } from '../placement/rules.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { stackOf, type TaskObject } from '../store/task.ts';
@@ -48,7 +49,8 @@ function runs(task: TaskObject): boolean {
 function desiredTasks(read: ReadTransaction, service: ServiceObject): number {
   if (service.pendingDelete) return 0;
   const { mode } = service.spec;
-  return mode?.$case === 'replicated' ? mode.value.replicas : eligibleNodes(read.find('node', { by: 'all' }));
+  if (mode?.$case === 'replicated') return mode.value.replicas;
+  return eligibleNodes(read.find('node', { by: 'all' }), rulesOf(service.spec.placement));
 }
 
 export function serviceScale({ store }: ApiContext, request: ServiceScaleRequest): Promise<ServiceScaleResponse> {

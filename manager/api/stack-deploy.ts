@@ -13,7 +13,9 @@ import {
 import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
 import { describePort } from '../allocator/ports.ts';
+import { FORMAT_OF_PLACEMENTS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
+import { theCluster } from '../store/the-cluster.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { ApiContext } from './context.ts';
 import { checkHostPorts } from './port-probe.ts';
@@ -35,9 +37,21 @@ export async function stackDeploy(
   if (request.dryRun) return { changes: draft.map(describeStep) };
   return context.store.update((tx) => {
     const steps = plan(tx);
+    checkStateFormat(tx, stack);
     for (const step of steps) runStep(tx, step);
     return { changes: steps.map(describeStep) };
   });
+}
+
+/** A manager that doesn't know of placements would lose them. */
+function checkStateFormat(tx: ReadTransaction, stack: StackSpec): void {
+  const placed = stack.services.find((service) => service.placement !== undefined);
+  if (placed === undefined || theCluster(tx).stateFormat >= FORMAT_OF_PLACEMENTS) return;
+  throw new GantryError(
+    'WRONG_STATE',
+    `service ${placed.annotations?.name} has a placement, which not all managers of the cluster know of yet`,
+    { hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs" },
+  );
 }
 
 export function stackRemove(context: ApiContext, request: StackRemoveRequest): Promise<StackRemoveResponse> {

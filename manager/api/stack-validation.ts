@@ -1,7 +1,14 @@
 /** What must be right about a stack by itself, before it is compared with what exists. Pure. */
+
+import { parseConstraint, parseSpread } from '../../proto/constraint.ts';
 import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
-import { type Annotations, PublishMode, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type Annotations,
+  type Placement,
+  PublishMode,
+  type ServiceSpec,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
 import { completeServiceSpec } from '../store/service.ts';
@@ -58,9 +65,20 @@ function validateService(raw: ServiceSpec): ServiceSpec {
   const spec = completeServiceSpec(raw);
   const { name } = spec.annotations;
   if (spec.task.container.image === '') throw new GantryError('INVALID_ARGUMENT', `service ${name} has no image`);
+  checkPlacement(name, spec.placement);
   if (spec.mode === undefined) return { ...spec, mode: { $case: 'replicated', value: { replicas: 1 } } };
   if (spec.mode.$case === 'replicated') checkReplicas(name, spec.mode.value.replicas);
   return spec;
+}
+
+function checkPlacement(service: string, placement: Placement | undefined): void {
+  const parts = [
+    ...(placement?.constraints ?? []).map(parseConstraint),
+    ...(placement?.spread ?? []).map((text) => parseSpread(text)),
+  ];
+  for (const part of parts) {
+    if ('hint' in part) throw new GantryError('INVALID_ARGUMENT', `service ${service}: ${part.message}`, part);
+  }
 }
 
 export function checkReplicas(service: string, replicas: number): void {

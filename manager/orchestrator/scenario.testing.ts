@@ -12,6 +12,8 @@ import {
   DependencyCondition,
   NodeAvailability,
   NodeState,
+  type Placement,
+  PlacementStrategy,
   RestartCondition,
   TaskState,
 } from '../../proto/generated/gantry/v1/types.ts';
@@ -116,7 +118,8 @@ export class Scenario {
     const drained = named.get('availability') === 'drain';
     const availability = drained ? NodeAvailability.DRAIN : NodeAvailability.ACTIVE;
     const memoryBytes = Number(named.get('memory') ?? 1000);
-    const wanted = node(id, { state, availability, memoryBytes, stateSinceMs: this.#nowMs });
+    const labels = pairsOf(named.get('labels'));
+    const wanted = node(id, { state, availability, memoryBytes, labels, stateSinceMs: this.#nowMs });
     return this.#store.update((tx) => {
       const known = tx.get('node', id);
       if (known === undefined) tx.create('node', wanted);
@@ -145,7 +148,13 @@ export class Scenario {
     });
     const replicas = Number(named.get('replicas') ?? 1);
     const spec = completeServiceSpec(
-      serviceSpec(name, { global, replicas, dependencies, image: named.get('image') ?? 'v1' }),
+      serviceSpec(name, {
+        global,
+        replicas,
+        dependencies,
+        image: named.get('image') ?? 'v1',
+        placement: placementOf(named),
+      }),
     );
     const delay = named.get('delay');
     const restart = {
@@ -234,6 +243,26 @@ export class Scenario {
   #taskId(label: string): string {
     return [...this.#labels].find(([, known]) => known === label)?.[0] ?? label;
   }
+}
+
+/** "zone:a,disk:ssd" */
+function pairsOf(text: string | undefined): Record<string, string> {
+  const pairs = (text ?? '').split(',').filter((pair) => pair !== '');
+  return Object.fromEntries(pairs.map((pair) => pair.split(':', 2)));
+}
+
+/** `constraints=KEY==VALUE,... spread=KEY,... per-node=N strategy=binpack` */
+function placementOf(named: ReadonlyMap<string, string>): Placement | undefined {
+  const list = (name: string) => (named.get(name) ?? '').split(',').filter((item) => item !== '');
+  const placement = {
+    constraints: list('constraints'),
+    spread: list('spread'),
+    maxReplicasPerNode: Number(named.get('per-node') ?? 0),
+    strategy: named.get('strategy') === 'binpack' ? PlacementStrategy.BINPACK : PlacementStrategy.SPREAD,
+  };
+  const says =
+    placement.constraints.length + placement.spread.length + placement.maxReplicasPerNode + placement.strategy;
+  return says > 0 ? placement : undefined;
 }
 
 function nameOf(state: TaskState): string {

@@ -38,6 +38,7 @@ export class ClusterView {
     if (this.#unloaded.length > 0) this.#changed.add(event.object.id);
     if (event.change === 'remove') this.#forget(event.object);
     else this.#setTask(event.object);
+    if (hasFailedJustNow(event)) this.nodes.get(event.object.nodeId)?.recordFailure(event.object);
   }
 
   #setTask(task: TaskObject): void {
@@ -83,4 +84,14 @@ export class ClusterView {
     this.queue.delete(task.id);
     this.release(task.id);
   }
+}
+
+function hasFailedJustNow({ change, object, previous }: StoreEvent & { readonly kind: 'task' }): boolean {
+  return change === 'update' && hasFailed(object) && previous !== undefined && !hasFailed(previous);
+}
+
+/** By itself: what was told to stop has not. */
+function hasFailed({ status, desiredState }: TaskObject): boolean {
+  const failed = status.state === TaskState.FAILED || status.state === TaskState.REJECTED;
+  return failed && desiredState <= TaskState.RUNNING;
 }

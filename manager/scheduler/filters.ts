@@ -1,13 +1,20 @@
 /** Why a task can't go to a node. Each filter is pure: undefined, or the reason in words. */
 import { NodeAvailability, NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import { type PlacementRules, unmetConstraint } from '../placement/rules.ts';
 import type { TaskObject } from '../store/task.ts';
 import { hostPortsOf, type NodeInfo, reservationsOf } from './node-info.ts';
 
-export type Filter = (task: TaskObject, info: NodeInfo) => string | undefined;
+/** A task, and where its service says it may be. */
+export interface Wanted {
+  readonly task: TaskObject;
+  readonly rules: PlacementRules;
+}
 
-export const isReady: Filter = (_task, { node }) => (node.status.state === NodeState.READY ? undefined : 'not ready');
+export type Filter = (wanted: Wanted, info: NodeInfo) => string | undefined;
 
-export const isAvailable: Filter = (_task, { node }) => {
+export const isReady: Filter = (_wanted, { node }) => (node.status.state === NodeState.READY ? undefined : 'not ready');
+
+export const isAvailable: Filter = (_wanted, { node }) => {
   switch (node.spec.availability) {
     case NodeAvailability.PAUSE:
       return 'paused';
@@ -18,20 +25,38 @@ export const isAvailable: Filter = (_task, { node }) => {
   }
 };
 
-export const hasCpu: Filter = (task, info) => {
+export const meetsConstraints: Filter = ({ rules }, { node }) => {
+  const unmet = unmetConstraint(rules, node);
+  return unmet === undefined ? undefined : `constraint ${unmet.text} not met`;
+};
+
+export const hasCpu: Filter = ({ task }, info) => {
   const wanted = reservationsOf(task).nanoCpus;
   return wanted > 0 && wanted > info.available.nanoCpus ? 'insufficient cpu' : undefined;
 };
 
-export const hasMemory: Filter = (task, info) => {
+export const hasMemory: Filter = ({ task }, info) => {
   const wanted = reservationsOf(task).memoryBytes;
   return wanted > 0 && wanted > info.available.memoryBytes ? 'insufficient memory' : undefined;
 };
 
-export const hasHostPorts: Filter = (task, info) => {
+export const hasHostPorts: Filter = ({ task }, info) => {
   const taken = hostPortsOf(task).find((port) => info.holdsHostPort(port));
   return taken === undefined ? undefined : `host port ${taken} in use`;
 };
 
+export const isBelowMaxReplicas: Filter = ({ task, rules }, info) =>
+  info.tasksOfService(task.serviceId) < rules.maxReplicasPerNode
+    ? undefined
+    : `has ${rules.maxReplicasPerNode} of the service, the most it may have`;
+
 /** In the order in which a user would want to know. */
-export const FILTERS: readonly Filter[] = [isReady, isAvailable, hasCpu, hasMemory, hasHostPorts];
+export const FILTERS: readonly Filter[] = [
+  isReady,
+  isAvailable,
+  meetsConstraints,
+  hasCpu,
+  hasMemory,
+  hasHostPorts,
+  isBelowMaxReplicas,
+];

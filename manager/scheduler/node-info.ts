@@ -3,6 +3,7 @@ import { PublishMode, type ResourceAmounts } from '../../proto/generated/gantry/
 import { describePort } from '../allocator/ports.ts';
 import type { NodeObject } from '../store/node.ts';
 import { hasEnded, type TaskObject } from '../store/task.ts';
+import { RecentFailures } from './recent-failures.ts';
 
 const NOTHING: ResourceAmounts = { nanoCpus: 0, memoryBytes: 0, pids: 0 };
 
@@ -20,6 +21,7 @@ export class NodeInfo {
   readonly #tasks = new Map<string, TaskObject>();
   readonly #tasksOfService = new Map<string, number>();
   readonly #hostPorts = new Map<string, number>();
+  readonly #failures = new RecentFailures();
   #nanoCpus = 0;
   #memoryBytes = 0;
 
@@ -37,6 +39,20 @@ export class NodeInfo {
 
   holdsHostPort(port: string): boolean {
     return this.#hostPorts.has(port);
+  }
+
+  recentFailures(serviceId: string, specVersion: number, nowMs: number): number {
+    return this.#failures.count(serviceId, specVersion, nowMs);
+  }
+
+  recordFailure({ serviceId, specVersion, status }: TaskObject): void {
+    this.#failures.add(serviceId, specVersion, status.timestampMs);
+  }
+
+  /** What is promised of what it has, of processors or of memory, whichever is more: 0..1, beyond when it has shrunk. */
+  get reservedShare(): number {
+    const total = this.node.description.resources ?? NOTHING;
+    return Math.max(share(this.#nanoCpus, total.nanoCpus), share(this.#memoryBytes, total.memoryBytes));
   }
 
   /** What isn't promised yet. */
@@ -73,6 +89,10 @@ export class NodeInfo {
     bump(this.#tasksOfService, task.serviceId, sign);
     for (const port of hostPortsOf(task)) bump(this.#hostPorts, port, sign);
   }
+}
+
+function share(part: number, whole: number): number {
+  return whole > 0 ? part / whole : 0;
 }
 
 function bump(counts: Map<string, number>, key: string, by: number): void {

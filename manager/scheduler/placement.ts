@@ -1,5 +1,6 @@
 /** What happens to one pending task. Pure. */
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
 import type { NodeInfo } from './node-info.ts';
@@ -22,7 +23,8 @@ export function place(
   if (task.status.state >= TaskState.ASSIGNED || !isWanted(task)) return { outcome: 'held' };
   if (service === undefined || service.pendingDelete || !service.dependenciesMet) return { outcome: 'held' };
   if (nowMs < task.startAfterMs) return { outcome: 'not-before', timeMs: task.startAfterMs };
-  const choice: Choice = chooseNode(task, candidates(task, nodes));
+  const wanted = { task, rules: rulesOf(service.spec.placement) };
+  const choice: Choice = chooseNode(wanted, candidates(task, nodes), nodes.values(), nowMs);
   if ('reason' in choice) return { outcome: 'unplaceable', reason: choice.reason };
   return { outcome: 'assigned', nodeId: choice.info.node.id };
 }

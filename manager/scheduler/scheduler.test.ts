@@ -2,11 +2,14 @@ import { describe, expect, it } from 'vitest';
 import {
   NodeAvailability,
   NodeState,
+  Placement,
+  PlacementStrategy,
   PortProtocol,
   PublishMode,
   TaskState,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { type NodeOptions, node, service, type TaskOptions, task } from '../objects.testing.ts';
+import { rulesOf } from '../placement/rules.ts';
 import type { TaskObject } from '../store/task.ts';
 import { NodeInfo } from './node-info.ts';
 import { chooseNode } from './pipeline.ts';
@@ -20,8 +23,8 @@ function pending(options: TaskOptions = {}, memoryBytes = 0, nanoCpus = 0): Task
   return { ...made, spec: { ...made.spec, resources: { limits: undefined, reservations } } };
 }
 
-const chosen = (wanted: TaskObject, nodes: NodeInfo[]) => {
-  const choice = chooseNode(wanted, nodes);
+const chosen = (wanted: TaskObject, nodes: NodeInfo[], placement?: Placement, nowMs = 0) => {
+  const choice = chooseNode({ task: wanted, rules: rulesOf(placement) }, nodes, nodes, nowMs);
   return 'info' in choice ? choice.info.node.id : choice.reason;
 };
 
@@ -69,6 +72,75 @@ describe('chooseNode', () => {
     a.set(pending({ id: 'first', ports }));
     expect(chosen(pending({ ports }), [a])).toBe('no suitable node (1 node: host port 8080/tcp in use)');
     expect(chosen(pending(), [a])).toBe('a');
+  });
+});
+
+describe('chooseNode by placement', () => {
+  const placed = (fields: Partial<Placement>) => Placement.fromPartial(fields);
+  const zone = (id: string, labels: Record<string, string>, options: NodeOptions = {}) =>
+    info(id, { labels, ...options });
+
+  it('says which constraint keeps a task from which nodes', () => {
+    const nodes = [zone('a', { disk: 'hdd' }), zone('b', {}), zone('c', { disk: 'ssd' }, { memoryBytes: 1 })];
+    expect(chosen(pending({}, 2), nodes, placed({ constraints: ['node.labels.disk==ssd'] }))).toBe(
+      'no suitable node (2 nodes: constraint node.labels.disk==ssd not met; 1 node: insufficient memory)',
+    );
+  });
+
+  it('puts no more of a service on a node than it may have', () => {
+    const nodes = [info('a'), info('b')];
+    nodes[0]?.set(task('1'));
+    const placement = placed({ maxReplicasPerNode: 1 });
+    expect(chosen(pending(), nodes, placement)).toBe('b');
+    nodes[1]?.set(task('2'));
+    expect(chosen(pending(), nodes, placement)).toBe(
+      'no suitable node (2 nodes: has 1 of the service, the most it may have)',
+    );
+  });
+
+  it('gives the values of a label equally many tasks, whatever the number of nodes, and then those of the next', () => {
+    const nodes = [
+      zone('a1', { dc: 'a', rack: '1' }),
+      zone('a2', { dc: 'a', rack: '1' }),
+      zone('a3', { dc: 'a', rack: '2' }),
+      zone('b1', { dc: 'b', rack: '1' }),
+    ];
+    const placement = placed({ spread: ['node.labels.dc', 'node.labels.rack'] });
+    const order = Array.from({ length: 6 }, (_, index) => {
+      const id = chosen(pending(), nodes, placement);
+      nodes.find(({ node: { id: own } }) => own === id)?.set(task(`t${index}`));
+      return id;
+    });
+    expect(order).toEqual(['a1', 'b1', 'a3', 'b1', 'a2', 'b1']);
+  });
+
+  it('counts nodes without the label as one more value', () => {
+    const nodes = [zone('a', { dc: 'a' }), zone('b', {}), zone('c', {})];
+    nodes[0]?.set(task('1'));
+    nodes[1]?.set(task('2'));
+    nodes[1]?.set(task('3'));
+    expect(chosen(pending(), nodes, placed({ spread: ['node.labels.dc'] }))).toBe('a');
+  });
+
+  it('fills the node with the least reserved, or with binpack the one with the most that has room', () => {
+    const nodes = [info('a', { memoryBytes: 100 }), info('b', { memoryBytes: 100 }), info('c', { memoryBytes: 100 })];
+    nodes[1]?.set({ ...pending({ id: '1', serviceId: 'other', state: TaskState.RUNNING }, 40) });
+    nodes[2]?.set({ ...pending({ id: '2', serviceId: 'other', state: TaskState.RUNNING }, 90) });
+    expect(chosen(pending({}, 20), nodes)).toBe('a');
+    expect(chosen(pending({}, 20), nodes, placed({ strategy: PlacementStrategy.BINPACK }))).toBe('b');
+  });
+
+  it('avoids a node where the version has failed five times within five minutes', () => {
+    const nodes = [info('a'), info('b')];
+    nodes[1]?.set(task('1'));
+    const failure = task('f', { state: TaskState.FAILED });
+    for (let count = 0; count < 5; count += 1) {
+      expect(chosen(pending(), nodes, undefined, 60_000)).toBe('a');
+      nodes[0]?.recordFailure({ ...failure, status: { ...failure.status, timestampMs: 60_000 } });
+    }
+    expect(chosen(pending(), nodes, undefined, 60_000)).toBe('b');
+    expect(chosen(pending({ specVersion: 2 }), nodes, undefined, 60_000)).toBe('a');
+    expect(chosen(pending(), nodes, undefined, 360_000)).toBe('a');
   });
 });
 

@@ -39,7 +39,10 @@ function isPending(event: StoreEvent): boolean {
 /** Tasks that couldn't be placed before may be so now. */
 function givesRoom(event: StoreEvent): boolean {
   if (event.kind === 'node') return true;
-  if (event.kind === 'service') return event.object.dependenciesMet !== event.previous?.dependenciesMet;
+  if (event.kind === 'service') {
+    const { object, previous } = event;
+    return object.dependenciesMet !== previous?.dependenciesMet || object.spec.placement !== previous.spec.placement;
+  }
   return event.kind === 'task' && (event.object.status.state > TaskState.RUNNING || event.change === 'remove');
 }
 

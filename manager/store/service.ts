@@ -55,6 +55,7 @@ export function completeServiceSpec(spec: ServiceSpec | undefined): CompleteServ
     mode: spec?.mode,
     ports: spec?.ports ?? [],
     dependencies: spec?.dependencies ?? [],
+    placement: spec?.placement,
     annotations: completeAnnotations(spec?.annotations),
     task: completeTaskSpec(spec?.task),
   };

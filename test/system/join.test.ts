@@ -136,6 +136,26 @@ describe('a cluster of several hosts', () => {
     await until('it to get some', async () => Number((await spread(first))[worker.name]) > 0);
   });
 
+  it('places tasks where the service allows, and moves them one by one when that changes', async () => {
+    const placed = (placement: string) =>
+      first.ok(['stack', 'deploy', '-c', '-', 'shop'], {
+        stdin: `${STACK.replace('REPLICAS', '2')}      placement: ${placement}\n`,
+      });
+    await second.ok(['node', 'update', '--label-add', 'zone=east', second.name]);
+    await placed('{constraints: [node.labels.zone==east]}');
+    await until('both to be there', async () => (await spread(first))[second.name] === 2);
+    await placed('{constraints: [node.role==worker, node.labels.zone!=east]}');
+    await until('both to be on the worker', async () => (await spread(first))[worker.name] === 2);
+    const reason = 'no suitable node (3 nodes: constraint node.role==worker not met; 1 node: has 1 of the service';
+    await placed('{constraints: [node.role==worker], max_replicas_per_node: 1}');
+    await first.ok(['service', 'scale', '--detach', 'shop_web=3']);
+    await until('the third to say why it waits', async () =>
+      (await first.ok(['service', 'ps', 'shop_web', '--no-trunc'])).includes(reason),
+    );
+    await first.ok(['stack', 'rm', 'shop']);
+    await deploy(first, 12);
+  });
+
   it('promotes a worker and demotes it again, and its state goes with the role', async () => {
     const tasks = await tasksOnWorker(second);
     await second.ok(['node', 'promote', worker.name]);

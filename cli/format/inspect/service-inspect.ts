@@ -3,6 +3,8 @@ import {
   DependencyCondition,
   type Mount,
   MountType,
+  type Placement,
+  PlacementStrategy,
   type PortConfig,
   PublishMode,
   RestartCondition,
@@ -26,7 +28,7 @@ export function inspectService(service: Service): Fields {
     Spec: {
       Name: serviceName(service),
       Labels: stringMap(spec?.annotations?.labels),
-      TaskTemplate: taskFields(spec?.task),
+      TaskTemplate: { ...taskFields(spec?.task), Placement: placementFields(spec?.placement) },
       Mode: modeFields(service),
       EndpointSpec: { Mode: 'vip', Ports: (spec?.ports ?? []).map(portFields) },
       Dependencies: (spec?.dependencies ?? []).map(({ service: name, condition }) => ({
@@ -79,6 +81,30 @@ function taskFields(task: TaskSpec | undefined): Fields {
     Networks: (task?.networks ?? []).map(({ target, aliases }) => ({ Target: target, Aliases: aliases })),
     ForceUpdate: task?.forceUpdate ?? 0,
   };
+}
+
+function placementFields(placement: Placement | undefined): Fields {
+  if (placement === undefined) return {};
+  const { constraints, spread, maxReplicasPerNode, strategy } = placement;
+  return {
+    ...(constraints.length === 0 ? {} : { Constraints: constraints }),
+    ...(spread.length === 0
+      ? {}
+      : { Preferences: spread.map((descriptor) => ({ Spread: { SpreadDescriptor: descriptor } })) }),
+    ...(maxReplicasPerNode === 0 ? {} : { MaxReplicas: maxReplicasPerNode }),
+    ...(strategy === PlacementStrategy.BINPACK ? { Strategy: 'binpack' } : {}),
+  };
+}
+
+function placementLines(placement: Placement | undefined): string[] {
+  const lines = ['Placement:'];
+  if (placement === undefined) return lines;
+  if (placement.constraints.length > 0) lines.push(` Constraints:\t[${placement.constraints.join(' ')}]`);
+  if (placement.spread.length > 0)
+    lines.push(` Preferences:\t[${placement.spread.map((by) => `spread=${by}`).join(' ')}]`);
+  if (placement.maxReplicasPerNode > 0) lines.push(` Max Replicas Per Node:\t${placement.maxReplicasPerNode}`);
+  if (placement.strategy === PlacementStrategy.BINPACK) lines.push(' Strategy:\tbinpack');
+  return lines;
 }
 
 function restartName(condition: RestartCondition): string {
@@ -140,7 +166,7 @@ export function prettyService(service: Service): string {
   line('Service Mode', modeName(service) === 'global' ? 'Global' : 'Replicated');
   const mode = service.spec?.mode;
   if (mode?.$case === 'replicated') line('Replicas', mode.value.replicas, 1);
-  lines.push('Placement:', 'ContainerSpec:');
+  lines.push(...placementLines(service.spec?.placement), 'ContainerSpec:');
   line('Image', container?.image, 1);
   line('Args', container?.command?.items.join(' '), 1);
   line('Env', container?.env.join(' '), 1);

@@ -3,6 +3,7 @@
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
 import type { ControlLoop } from '../../control-loop.ts';
+import { rulesOf } from '../../placement/rules.ts';
 import type { ServiceObject } from '../../store/service.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
@@ -40,7 +41,7 @@ function reconcile(tx: WriteTransaction, serviceId: string, nowMs: number, rando
   const service = tx.get('service', serviceId);
   if (service === undefined || !isGlobal(service) || service.pendingDelete) return;
   const slots = slotsOf(tx.find('task', { by: 'service', value: serviceId }));
-  const plan = planPlacement(tx.find('node', { by: 'all' }), slots);
+  const plan = planPlacement(tx.find('node', { by: 'all' }), rulesOf(service.spec.placement), slots);
   for (const nodeId of plan.create) {
     tx.create('task', newTask(service, { slot: 0, nodeId }, newObjectId(random), nowMs));
   }

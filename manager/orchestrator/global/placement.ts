@@ -1,17 +1,23 @@
 /** Which nodes a global service has a task on. Pure. */
 import { NodeAvailability, NodeState } from '../../../proto/generated/gantry/v1/types.ts';
+import { type PlacementRules, unmetConstraint } from '../../placement/rules.ts';
 import type { NodeObject } from '../../store/node.ts';
 import type { Slot } from '../slots.ts';
 
 export interface PlacementPlan {
   /** Nodes that get a task. */
   readonly create: readonly string[];
-  /** Slots on nodes that have left the cluster or are drained. */
+  /** Slots on nodes that have left the cluster, are drained, or don't meet the service's constraints any more. */
   readonly remove: readonly Slot[];
 }
 
 /** A node that is down or paused keeps what it has and gets nothing new. */
-export function planPlacement(nodes: readonly NodeObject[], slots: readonly Slot[]): PlacementPlan {
+export function planPlacement(
+  all: readonly NodeObject[],
+  rules: PlacementRules,
+  slots: readonly Slot[],
+): PlacementPlan {
+  const nodes = all.filter((node) => unmetConstraint(rules, node) === undefined);
   const filled = new Set(slots.map((slot) => slot.nodeId));
   const staying = new Set(nodes.filter((node) => !isDrained(node)).map((node) => node.id));
   return {
@@ -21,8 +27,8 @@ export function planPlacement(nodes: readonly NodeObject[], slots: readonly Slot
 }
 
 /** How many tasks a global service is meant to have. */
-export function eligibleNodes(nodes: readonly NodeObject[]): number {
-  return nodes.filter(accepts).length;
+export function eligibleNodes(nodes: readonly NodeObject[], rules: PlacementRules): number {
+  return nodes.filter((node) => accepts(node) && unmetConstraint(rules, node) === undefined).length;
 }
 
 function accepts(node: NodeObject): boolean {

@@ -3,6 +3,7 @@
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
 import type { ControlLoop } from '../../control-loop.ts';
+import { rulesOf } from '../../placement/rules.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import { slotsOf } from '../slots.ts';
@@ -40,12 +41,13 @@ function planned(read: ReadTransaction, serviceId: string): RolloutStep | undefi
   const service = read.get('service', serviceId);
   if (service === undefined || service.pendingDelete) return undefined;
   const slots = slotsOf(read.find('task', { by: 'service', value: serviceId }));
-  return nextStep(service.specVersion, slots, (task) => read.get('node', task.nodeId));
+  return nextStep(service.specVersion, rulesOf(service.spec.placement), slots, (task) => read.get('node', task.nodeId));
 }
 
 function run(tx: WriteTransaction, serviceId: string, step: RolloutStep, nowMs: number, random: RandomBytes): void {
   const service = tx.get('service', serviceId);
   if (service === undefined) return;
-  if (step.step === 'stop') tx.update('task', order(step.task, TaskState.SHUTDOWN, nowMs));
-  else tx.create('task', newTask(service, step.slot, newObjectId(random), nowMs));
+  const stopped = step.step === 'stop' ? step.task : step.slot.current;
+  if (step.step !== 'start') tx.update('task', order(stopped, TaskState.SHUTDOWN, nowMs));
+  if (step.step !== 'stop') tx.create('task', newTask(service, step.slot, newObjectId(random), nowMs));
 }
