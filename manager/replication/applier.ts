@@ -148,7 +148,7 @@ export class Applier {
     if (before >= snapshot.index) return;
     const compacted = { index: before, term: storage.term(before) ?? 0 };
     assert(before === 0 || compacted.term > 0, 'the entry of the last snapshot has been compacted');
-    await durable.compact({ ...snapshot, members: peers }, compacted, storage.firstIndex());
+    await durable.compact({ ...snapshot, members: peers }, compacted);
     if ((storage.snapshot()?.index ?? 0) > snapshot.index) return;
     storage.setSnapshot(snapshot);
     storage.compact(before);

@@ -18,6 +18,9 @@ const FORMAT_VERSION = 2;
 
 const SNAPSHOT_DATA = 'snapshot-data';
 
+/** Entries that one transaction removes: few enough that nobody is held up. */
+const REMOVED_AT_ONCE = 500;
+
 type RecordName = 'format' | 'owner' | 'hard-state' | 'compacted' | 'snapshot' | typeof SNAPSHOT_DATA;
 
 /** A snapshot with the addresses of those who take part from there on. */
@@ -118,10 +121,10 @@ export class DurableLog {
   }
 
   /**
-   * Writes a snapshot, and forgets the entries from `first` up to `compacted`. On disk when it resolves. Nothing happens
-   * when a later one came first.
+   * Writes a snapshot, and forgets the entries up to `compacted`. On disk when it resolves. Nothing happens when a later
+   * one came first.
    */
-  async compact(snapshot: StoredSnapshot, compacted: Compacted, first: number): Promise<void> {
+  async compact(snapshot: StoredSnapshot, compacted: Compacted): Promise<void> {
     if (snapshot.index <= this.#snapshotIndex) return;
     this.#snapshotIndex = snapshot.index;
     const data = await this.#sealSnapshot(snapshot);
@@ -129,8 +132,19 @@ export class DurableLog {
     await this.#commit(() => {
       this.#writeSnapshot(snapshot, data);
       this.#writeJson('compacted', compacted);
-      for (let index = first; index <= compacted.index; index += 1) this.#writes.push(this.#entries.remove(index));
     });
+    await this.#removeEntries(compacted.index);
+  }
+
+  /** Those that a start doesn't read any more. What a crash leaves of them goes with the next snapshot's. */
+  async #removeEntries(last: number): Promise<void> {
+    for (;;) {
+      const indexes = [...this.#entries.getKeys({ end: last + 1, limit: REMOVED_AT_ONCE })];
+      if (indexes.length === 0) return;
+      await this.#commit(() => {
+        for (const index of indexes) this.#writes.push(this.#entries.remove(index));
+      });
+    }
   }
 
   async close(): Promise<void> {
