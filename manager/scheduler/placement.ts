@@ -1,10 +1,10 @@
-/** What happens to one pending task. Pure. */
+/** What happens to pending tasks. Pure. */
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
+import { NodeChooser } from './node-chooser.ts';
 import type { NodeInfo } from './node-info.ts';
-import { type Choice, chooseNode } from './pipeline.ts';
 
 export type Placement =
   /** Not to be placed: somebody else decides when. */
@@ -13,20 +13,36 @@ export type Placement =
   | { readonly outcome: 'assigned'; readonly nodeId: string }
   | { readonly outcome: 'unplaceable'; readonly reason: string };
 
-/** `service` is undefined when it has been removed. */
-export function place(
-  task: TaskObject,
-  service: ServiceObject | undefined,
-  nodes: ReadonlyMap<string, NodeInfo>,
-  nowMs: number,
-): Placement {
-  if (task.status.state >= TaskState.ASSIGNED || !isWanted(task)) return { outcome: 'held' };
-  if (service === undefined || service.pendingDelete || !service.dependenciesMet) return { outcome: 'held' };
-  if (nowMs < task.startAfterMs) return { outcome: 'not-before', timeMs: task.startAfterMs };
-  const wanted = { task, rules: rulesOf(service.spec.placement) };
-  const choice: Choice = chooseNode(wanted, candidates(task, nodes), nodes.values(), nowMs);
-  if ('reason' in choice) return { outcome: 'unplaceable', reason: choice.reason };
-  return { outcome: 'assigned', nodeId: choice.info.node.id };
+/** Tasks placed at one moment. Between two of them nothing may change on the nodes but that the first is counted there. */
+export class PlacementRound {
+  readonly #nodes: ReadonlyMap<string, NodeInfo>;
+  readonly #nowMs: number;
+  /** Of the last task's service and version: the tasks of a service mostly come together. */
+  #latest: { readonly of: string; readonly chooser: NodeChooser } | undefined;
+
+  constructor(nodes: ReadonlyMap<string, NodeInfo>, nowMs: number) {
+    this.#nodes = nodes;
+    this.#nowMs = nowMs;
+  }
+
+  /** `service` is undefined when it has been removed. */
+  place(task: TaskObject, service: ServiceObject | undefined): Placement {
+    if (task.status.state >= TaskState.ASSIGNED || !isWanted(task)) return { outcome: 'held' };
+    if (service === undefined || service.pendingDelete || !service.dependenciesMet) return { outcome: 'held' };
+    if (this.#nowMs < task.startAfterMs) return { outcome: 'not-before', timeMs: task.startAfterMs };
+    const choice = this.#chooserFor(task, service).next();
+    if ('reason' in choice) return { outcome: 'unplaceable', reason: choice.reason };
+    return { outcome: 'assigned', nodeId: choice.info.node.id };
+  }
+
+  #chooserFor(task: TaskObject, service: ServiceObject): NodeChooser {
+    const of = `${service.id} ${task.specVersion} ${task.nodeId}`;
+    if (this.#latest?.of === of) return this.#latest.chooser;
+    const wanted = { task, rules: rulesOf(service.spec.placement) };
+    const chooser = new NodeChooser(wanted, candidates(task, this.#nodes), this.#nodes.values(), this.#nowMs);
+    this.#latest = { of, chooser };
+    return chooser;
+  }
 }
 
 /** A task of a global service has its node from the start. */

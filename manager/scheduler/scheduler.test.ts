@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   NodeAvailability,
@@ -10,10 +11,12 @@ import {
 } from '../../proto/generated/gantry/v1/types.ts';
 import { type NodeOptions, node, service, type TaskOptions, task } from '../objects.testing.ts';
 import { rulesOf } from '../placement/rules.ts';
+import type { ServiceObject } from '../store/service.ts';
 import type { TaskObject } from '../store/task.ts';
+import { Heap } from './heap.ts';
+import { NodeChooser } from './node-chooser.ts';
 import { NodeInfo } from './node-info.ts';
-import { chooseNode } from './pipeline.ts';
-import { place } from './placement.ts';
+import { PlacementRound } from './placement.ts';
 
 const info = (id: string, options: NodeOptions = {}) => new NodeInfo(node(id, options));
 
@@ -24,11 +27,11 @@ function pending(options: TaskOptions = {}, memoryBytes = 0, nanoCpus = 0): Task
 }
 
 const chosen = (wanted: TaskObject, nodes: NodeInfo[], placement?: Placement, nowMs = 0) => {
-  const choice = chooseNode({ task: wanted, rules: rulesOf(placement) }, nodes, nodes, nowMs);
+  const choice = new NodeChooser({ task: wanted, rules: rulesOf(placement) }, nodes, nodes, nowMs).next();
   return 'info' in choice ? choice.info.node.id : choice.reason;
 };
 
-describe('chooseNode', () => {
+describe('NodeChooser', () => {
   it('takes the node with the fewest tasks of the service, then the fewest at all, then by id', () => {
     const [a, b, c] = [info('a'), info('b'), info('c')];
     expect(chosen(pending(), [c, b, a])).toBe('a');
@@ -75,7 +78,7 @@ describe('chooseNode', () => {
   });
 });
 
-describe('chooseNode by placement', () => {
+describe('NodeChooser by placement', () => {
   const placed = (fields: Partial<Placement>) => Placement.fromPartial(fields);
   const zone = (id: string, labels: Record<string, string>, options: NodeOptions = {}) =>
     info(id, { labels, ...options });
@@ -144,7 +147,69 @@ describe('chooseNode by placement', () => {
   });
 });
 
-describe('place', () => {
+describe('NodeChooser for many tasks', () => {
+  const placements: [string, Partial<Placement>][] = [
+    ['spread', {}],
+    ['binpack', { strategy: PlacementStrategy.BINPACK }],
+    ['at most three per node', { maxReplicasPerNode: 3 }],
+    ['spread over labels', { spread: ['node.labels.dc', 'node.labels.rack'] }],
+  ];
+
+  /** Nodes of several sizes that run something already; some don't take more. */
+  function fleet(): NodeInfo[] {
+    return Array.from({ length: 30 }, (_, number) => {
+      const availability = number % 7 === 0 ? NodeAvailability.PAUSE : NodeAvailability.ACTIVE;
+      const labels = { dc: `${number % 3}`, rack: `${number % 5}` };
+      const made = info(`n${number}`, { memoryBytes: 50 + (number % 4) * 20, availability, labels });
+      for (let count = 0; count < number % 3; count += 1) {
+        const serviceId = count === 0 ? 'web' : 'other';
+        made.set(
+          pending({ id: `old${number}.${count}`, serviceId, nodeId: `n${number}`, state: TaskState.RUNNING }, 7),
+        );
+      }
+      return made;
+    });
+  }
+
+  it.each(placements)('gives each the node that it would have got by itself: %s', (_name, fields) => {
+    const rules = rulesOf(Placement.fromPartial(fields));
+    const [together, alone] = [fleet(), fleet()];
+    const chooser = new NodeChooser({ task: pending({}, 10), rules }, together, together, 0);
+    for (let number = 0; number < 250; number += 1) {
+      const wanted = pending({ id: `t${number}`, state: TaskState.PENDING }, 10);
+      const [one, other] = [chooser.next(), new NodeChooser({ task: wanted, rules }, alone, alone, 0).next()];
+      expect('info' in one ? one.info.node.id : one.reason).toBe('info' in other ? other.info.node.id : other.reason);
+      const put = { ...wanted, status: { ...wanted.status, state: TaskState.RUNNING } };
+      for (const choice of [one, other]) if ('info' in choice) choice.info.set(put);
+    }
+  });
+});
+
+describe('Heap', () => {
+  it('gives back what is in it in order, whatever came when', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer()), fc.array(fc.option(fc.integer())), (first, steps) => {
+        const heap = new Heap(first, (a, b) => a - b);
+        const expected = [...first];
+        for (const step of steps) {
+          expected.sort((a, b) => a - b);
+          if (step === null) expect(heap.pop()).toBe(expected.shift());
+          else {
+            heap.push(step);
+            expected.push(step);
+          }
+        }
+        for (const item of expected.toSorted((a, b) => a - b)) expect(heap.pop()).toBe(item);
+        expect(heap.pop()).toBeUndefined();
+      }),
+    );
+  });
+});
+
+describe('PlacementRound', () => {
+  const place = (task: TaskObject, of: ServiceObject | undefined, all: Map<string, NodeInfo>, nowMs: number) =>
+    new PlacementRound(all, nowMs).place(task, of);
+
   const nodes = new Map([
     ['a', info('a')],
     ['b', info('b')],

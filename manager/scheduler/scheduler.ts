@@ -5,7 +5,7 @@ import type { TaskObject } from '../store/task.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import { ClusterView } from './cluster-view.ts';
-import { place } from './placement.ts';
+import { PlacementRound } from './placement.ts';
 
 /** One key: tasks compete for the same nodes. */
 const ALL = ['all'];
@@ -49,12 +49,14 @@ function givesRoom(event: StoreEvent): boolean {
 /** When to go on. */
 function placeSome(tx: WriteTransaction, view: ClusterView, nowMs: number): number | undefined {
   if (!view.load(LOADED_AT_ONCE)) return nowMs;
-  for (const id of view.queue.due(PLACED_AT_ONCE, nowMs)) {
+  const due = view.queue.due(PLACED_AT_ONCE, nowMs);
+  // A turn whose transaction failed may have left them on nodes.
+  for (const id of due) view.release(id);
+  const round = new PlacementRound(view.nodes, nowMs);
+  for (const id of due) {
     const task = tx.get('task', id);
     if (task === undefined) continue;
-    // A turn whose transaction failed may have left it on a node.
-    view.release(id);
-    const placement = place(task, tx.get('service', task.serviceId), view.nodes, nowMs);
+    const placement = round.place(task, tx.get('service', task.serviceId));
     if (placement.outcome === 'not-before') view.queue.seen(id, placement.timeMs);
     else if (placement.outcome === 'held') view.queue.seen(id);
     // What changes stays due: only its commit says that it was done.
