@@ -6,41 +6,49 @@ import type { NodeAttribute } from '../../proto/constraint.ts';
 import { attributeOf } from '../placement/rules.ts';
 import type { NodeInfo } from './node-info.ts';
 
-interface Branch {
-  tasks: number;
+export class Branch {
+  readonly #parent: Branch | undefined;
+  readonly #children = new Map<string, Branch>();
+  #tasks = 0;
+
+  constructor(parent?: Branch) {
+    this.#parent = parent;
+  }
+
+  child(value: string): Branch {
+    const known = this.#children.get(value);
+    if (known !== undefined) return known;
+    const child = new Branch(this);
+    this.#children.set(value, child);
+    return child;
+  }
+
+  /** Here and in all that it is part of. */
+  add(tasks: number): void {
+    this.#tasks += tasks;
+    this.#parent?.add(tasks);
+  }
+
+  /** Of two of the same depth. Negative: this one has fewer tasks, on the first level where they differ. */
+  compare(other: Branch): number {
+    if (this === other || this.#parent === undefined || other.#parent === undefined) return 0;
+    return this.#parent.compare(other.#parent) || this.#tasks - other.#tasks;
+  }
 }
 
-export class Branches {
-  /** Of each node, one per level. */
-  readonly #ofNode = new Map<NodeInfo, readonly Branch[]>();
-
-  /** `nodes`: all of the cluster, also those that can't take a task: what they run counts. */
-  constructor(serviceId: string, levels: readonly NodeAttribute[], nodes: Iterable<NodeInfo>) {
-    const known = new Map<string, Branch>();
-    for (const info of nodes) {
-      const values = levels.map((level) => attributeOf(info.node, level));
-      const branches = values.map((_, depth) => {
-        const key = JSON.stringify(values.slice(0, depth + 1));
-        const branch = known.get(key) ?? { tasks: 0 };
-        known.set(key, branch);
-        return branch;
-      });
-      this.#ofNode.set(info, branches);
-      this.add(info, info.tasksOfService(serviceId));
-    }
+/** The branch of each node. `nodes`: all of the cluster, also those that can't take a task: what they run counts. */
+export function branchesOf(
+  serviceId: string,
+  levels: readonly NodeAttribute[],
+  nodes: Iterable<NodeInfo>,
+): ReadonlyMap<NodeInfo, Branch> {
+  const root = new Branch();
+  const branches = new Map<NodeInfo, Branch>();
+  for (const info of nodes) {
+    const branch = levels.reduce((parent, level) => parent.child(attributeOf(info.node, level)), root);
+    const tasks = info.tasksOfService(serviceId);
+    if (tasks > 0) branch.add(tasks);
+    branches.set(info, branch);
   }
-
-  add(info: NodeInfo, tasks: number): void {
-    for (const branch of this.#ofNode.get(info) ?? []) branch.tasks += tasks;
-  }
-
-  /** Negative: the first node is in a branch with fewer tasks, on the first level where they differ. */
-  compare(a: NodeInfo, b: NodeInfo): number {
-    const [ofA = [], ofB = []] = [this.#ofNode.get(a), this.#ofNode.get(b)];
-    for (let level = 0; level < ofA.length; level += 1) {
-      const difference = (ofA[level]?.tasks ?? 0) - (ofB[level]?.tasks ?? 0);
-      if (difference !== 0) return difference;
-    }
-    return 0;
-  }
+  return branches;
 }

@@ -32,12 +32,12 @@ export const meetsConstraints: Filter = ({ rules }, { node }) => {
 
 export const hasCpu: Filter = ({ task }, info) => {
   const wanted = reservationsOf(task).nanoCpus;
-  return wanted > 0 && wanted > info.available.nanoCpus ? 'insufficient cpu' : undefined;
+  return wanted > 0 && wanted > info.freeNanoCpus ? 'insufficient cpu' : undefined;
 };
 
 export const hasMemory: Filter = ({ task }, info) => {
   const wanted = reservationsOf(task).memoryBytes;
-  return wanted > 0 && wanted > info.available.memoryBytes ? 'insufficient memory' : undefined;
+  return wanted > 0 && wanted > info.freeMemoryBytes ? 'insufficient memory' : undefined;
 };
 
 export const hasHostPorts: Filter = ({ task }, info) => {

@@ -14,6 +14,11 @@ export class Heap<T> {
     this.#rise(this.#items.length - 1);
   }
 
+  /** The first, which stays. */
+  peek(): T | undefined {
+    return this.#items[0];
+  }
+
   /** Undefined when it is empty. */
   pop(): T | undefined {
     const first = this.#items[0];

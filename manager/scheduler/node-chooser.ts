@@ -2,49 +2,54 @@
  * Chooses nodes for tasks of one service and version, one after another, or says why there is none. All nodes are looked
  * at once; after that a task costs the logarithm of their number, since only the node that got the last one has changed.
  */
-import { Branches } from './branches.ts';
+import { type Branch, branchesOf } from './branches.ts';
 import { FILTERS, type Wanted } from './filters.ts';
 import { Heap } from './heap.ts';
 import type { NodeInfo } from './node-info.ts';
-import { byFailures, byStrategy, type Ranking } from './ranking.ts';
+import { byFailures, byStrategy, type RankedNode, type Ranking, rankNode } from './ranking.ts';
 
 export type Choice = { readonly info: NodeInfo } | { readonly reason: string };
 
 /** Nodes that would do. */
 interface Pool {
-  take(): NodeInfo | undefined;
-  /** Of the node that was taken last: a task may have been put there. */
-  count(info: NodeInfo): void;
-  giveBack(info: NodeInfo): void;
+  take(): RankedNode | undefined;
+  /** So many tasks of the service have come to the node that was taken last. */
+  count(info: NodeInfo, tasks: number): void;
+  giveBack(node: RankedNode): void;
 }
 
 export class NodeChooser {
   readonly #wanted: Wanted;
+  readonly #nowMs: number;
   readonly #pool: Pool;
   /** Why the other nodes don't do, and how many. */
   readonly #reasons = new Map<string, number>();
-  #last: NodeInfo | undefined;
+  #last: RankedNode | undefined;
 
   /** `nodes`: all of the cluster. Valid as long as nothing changes on them but what the tasks placed here bring. */
   constructor(wanted: Wanted, candidates: Iterable<NodeInfo>, nodes: Iterable<NodeInfo>, nowMs: number) {
     this.#wanted = wanted;
-    const suitable = [...candidates].filter((info) => this.#suits(info));
-    const failures = byFailures(wanted.task, nowMs);
+    this.#nowMs = nowMs;
+    const suitable: RankedNode[] = [];
+    for (const info of candidates) if (this.#suits(info)) suitable.push(rankNode(wanted, info, nowMs));
     const strategy = byStrategy(wanted);
     this.#pool =
       wanted.rules.spread.length > 0
-        ? new SpreadPool(wanted, suitable, nodes, failures, strategy)
-        : heapPool(suitable, (a, b) => failures(a, b) || strategy(a, b));
+        ? new SpreadPool(wanted, suitable, nodes, strategy)
+        : heapPool(suitable, (a, b) => byFailures(a, b) || strategy(a, b));
   }
 
   /** The next task's. By then the one before is counted on its node, if it was put there. */
   next(): Choice {
-    if (this.#last !== undefined) {
-      this.#pool.count(this.#last);
-      if (this.#suits(this.#last)) this.#pool.giveBack(this.#last);
-    }
+    if (this.#last !== undefined) this.#settle(this.#last);
     this.#last = this.#pool.take();
-    return this.#last === undefined ? { reason: explain(this.#reasons) } : { info: this.#last };
+    return this.#last === undefined ? { reason: explain(this.#reasons) } : { info: this.#last.info };
+  }
+
+  #settle({ info, tasksOfService }: RankedNode): void {
+    const ranked = rankNode(this.#wanted, info, this.#nowMs);
+    this.#pool.count(info, ranked.tasksOfService - tasksOfService);
+    if (this.#suits(info)) this.#pool.giveBack(ranked);
   }
 
   /** Counts the reason when it doesn't. */
@@ -59,47 +64,52 @@ export class NodeChooser {
   }
 }
 
-function heapPool(nodes: readonly NodeInfo[], compare: Ranking): Pool {
+function heapPool(nodes: readonly RankedNode[], compare: Ranking): Pool {
   const heap = new Heap(nodes, compare);
-  return { take: () => heap.pop(), count: () => undefined, giveBack: (info) => heap.push(info) };
+  return { take: () => heap.pop(), count: () => undefined, giveBack: (node) => heap.push(node) };
 }
 
-/** A task on one node changes the place of all in the same branch: they are compared anew for each. */
+/**
+ * A task on one node changes the place of all in its branch. Among themselves the nodes of a branch keep their order, so
+ * that only the best of each branch are compared anew.
+ */
 class SpreadPool implements Pool {
-  readonly #serviceId: string;
-  readonly #nodes: Set<NodeInfo>;
-  readonly #branches: Branches;
+  readonly #branches: ReadonlyMap<NodeInfo, Branch>;
+  readonly #heaps: ReadonlyMap<Branch | undefined, Heap<RankedNode>>;
   readonly #compare: Ranking;
-  #counted = 0;
 
-  constructor(
-    { task, rules }: Wanted,
-    suitable: readonly NodeInfo[],
-    nodes: Iterable<NodeInfo>,
-    failures: Ranking,
-    strategy: Ranking,
-  ) {
-    this.#serviceId = task.serviceId;
-    this.#nodes = new Set(suitable);
-    this.#branches = new Branches(task.serviceId, rules.spread, nodes);
-    this.#compare = (a, b) => failures(a, b) || this.#branches.compare(a, b) || strategy(a, b);
+  constructor({ task, rules }: Wanted, suitable: readonly RankedNode[], nodes: Iterable<NodeInfo>, strategy: Ranking) {
+    this.#branches = branchesOf(task.serviceId, rules.spread, nodes);
+    const groups = Map.groupBy(suitable, ({ info }) => this.#branches.get(info));
+    const inBranch: Ranking = (a, b) => byFailures(a, b) || strategy(a, b);
+    this.#heaps = new Map([...groups].map(([branch, members]) => [branch, new Heap(members, inBranch)]));
+    this.#compare = (a, b) => byFailures(a, b) || this.#compareBranches(a, b) || strategy(a, b);
   }
 
-  take(): NodeInfo | undefined {
-    let best: NodeInfo | undefined;
-    for (const info of this.#nodes) if (best === undefined || this.#compare(info, best) < 0) best = info;
-    if (best === undefined) return undefined;
-    this.#counted = best.tasksOfService(this.#serviceId);
-    this.#nodes.delete(best);
-    return best;
+  take(): RankedNode | undefined {
+    let best: RankedNode | undefined;
+    for (const heap of this.#heaps.values()) {
+      const first = heap.peek();
+      if (first !== undefined && (best === undefined || this.#compare(first, best) < 0)) best = first;
+    }
+    return best === undefined ? undefined : this.#heapOf(best)?.pop();
   }
 
-  count(info: NodeInfo): void {
-    this.#branches.add(info, info.tasksOfService(this.#serviceId) - this.#counted);
+  count(info: NodeInfo, tasks: number): void {
+    this.#branches.get(info)?.add(tasks);
   }
 
-  giveBack(info: NodeInfo): void {
-    this.#nodes.add(info);
+  giveBack(node: RankedNode): void {
+    this.#heapOf(node)?.push(node);
+  }
+
+  #heapOf({ info }: RankedNode): Heap<RankedNode> | undefined {
+    return this.#heaps.get(this.#branches.get(info));
+  }
+
+  #compareBranches(a: RankedNode, b: RankedNode): number {
+    const [ofA, ofB] = [this.#branches.get(a.info), this.#branches.get(b.info)];
+    return ofA === undefined || ofB === undefined ? 0 : ofA.compare(ofB);
   }
 }
 

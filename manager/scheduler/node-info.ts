@@ -55,14 +55,13 @@ export class NodeInfo {
     return Math.max(share(this.#nanoCpus, total.nanoCpus), share(this.#memoryBytes, total.memoryBytes));
   }
 
-  /** What isn't promised yet. */
-  get available(): ResourceAmounts {
-    const total = this.node.description.resources ?? NOTHING;
-    return {
-      nanoCpus: total.nanoCpus - this.#nanoCpus,
-      memoryBytes: total.memoryBytes - this.#memoryBytes,
-      pids: 0,
-    };
+  /** What isn't promised yet; negative when the node has shrunk. */
+  get freeNanoCpus(): number {
+    return (this.node.description.resources?.nanoCpus ?? 0) - this.#nanoCpus;
+  }
+
+  get freeMemoryBytes(): number {
+    return (this.node.description.resources?.memoryBytes ?? 0) - this.#memoryBytes;
   }
 
   /** Idempotent. A task that has ended takes nothing. */

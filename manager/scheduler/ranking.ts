@@ -1,41 +1,48 @@
 /** Which of two nodes that would both do gets a task, whatever the service is spread over. Pure. */
 import { PlacementStrategy } from '../../proto/generated/gantry/v1/types.ts';
-import type { TaskObject } from '../store/task.ts';
 import type { Wanted } from './filters.ts';
 import type { NodeInfo } from './node-info.ts';
 
+/** A node with what it is compared by, as it was when it was ranked: it is compared many times. */
+export interface RankedNode {
+  readonly info: NodeInfo;
+  /** None as long as there are few: one crash is no reason to leave a node. */
+  readonly failures: number;
+  readonly tasksOfService: number;
+  readonly reservedShare: number;
+  readonly tasks: number;
+}
+
 /** Negative: the first is better. */
-export type Ranking = (a: NodeInfo, b: NodeInfo) => number;
+export type Ranking = (a: RankedNode, b: RankedNode) => number;
 
 /** So many failures of a service's version on a node, and others are tried first. As in Swarm. */
 const FAILURES_TO_AVOID = 5;
 
+export function rankNode({ task: { serviceId, specVersion } }: Wanted, info: NodeInfo, nowMs: number): RankedNode {
+  const failures = info.recentFailures(serviceId, specVersion, nowMs);
+  return {
+    info,
+    failures: failures < FAILURES_TO_AVOID ? 0 : failures,
+    tasksOfService: info.tasksOfService(serviceId),
+    reservedShare: info.reservedShare,
+    tasks: info.tasks,
+  };
+}
+
 /** Nodes where the version doesn't fail come first. */
-export function byFailures(task: TaskObject, nowMs: number): Ranking {
-  return (a, b) => failures(task, a, nowMs) - failures(task, b, nowMs);
-}
+export const byFailures: Ranking = (a, b) => a.failures - b.failures;
 
-/** None as long as there are few: one crash is no reason to leave a node. */
-function failures({ serviceId, specVersion }: TaskObject, info: NodeInfo, nowMs: number): number {
-  const count = info.recentFailures(serviceId, specVersion, nowMs);
-  return count < FAILURES_TO_AVOID ? 0 : count;
-}
-
-export function byStrategy({ task, rules }: Wanted): Ranking {
-  return rules.strategy === PlacementStrategy.BINPACK ? binpack : spread(task.serviceId);
+export function byStrategy({ rules }: Wanted): Ranking {
+  return rules.strategy === PlacementStrategy.BINPACK ? binpack : spread;
 }
 
 /** Where the fewest of the service's tasks are, then the least reserved, then the fewest tasks at all. */
-function spread(serviceId: string): Ranking {
-  return (a, b) =>
-    a.tasksOfService(serviceId) - b.tasksOfService(serviceId) ||
-    a.reservedShare - b.reservedShare ||
-    a.tasks - b.tasks ||
-    byId(a, b);
-}
+const spread: Ranking = (a, b) =>
+  a.tasksOfService - b.tasksOfService || a.reservedShare - b.reservedShare || a.tasks - b.tasks || byId(a, b);
 
 const binpack: Ranking = (a, b) => b.reservedShare - a.reservedShare || b.tasks - a.tasks || byId(a, b);
 
-function byId(a: NodeInfo, b: NodeInfo): number {
-  return a.node.id < b.node.id ? -1 : 1;
+function byId(a: RankedNode, b: RankedNode): number {
+  return a.info.node.id < b.info.node.id ? -1 : 1;
 }
