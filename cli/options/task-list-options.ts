@@ -1,4 +1,4 @@
-/** The options of `service ps` and `stack ps`. */
+/** The options of `service ps`, `stack ps` and `node ps`. */
 import type { Command } from 'commander';
 import { declareFilter, declareListOptions } from './listing-options.ts';
 

@@ -6,9 +6,10 @@ import type {
   ClusterJoinTokenRequest,
   NodeRemoveRequest,
   NodeUpdateRequest,
+  TaskListRequest,
 } from '../../../proto/generated/gantry/v1/control.ts';
 import type { ClusterJoinRequest } from '../../../proto/generated/gantry/v1/node.ts';
-import { Node, NodeAvailability, NodeRole, NodeState } from '../../../proto/generated/gantry/v1/types.ts';
+import { Node, NodeAvailability, NodeRole, NodeState, Task } from '../../../proto/generated/gantry/v1/types.ts';
 import { unaryMethod } from '../../../proto/server.ts';
 import { FakeDaemon, runCli } from '../../fake-daemon.testing.ts';
 
@@ -41,6 +42,8 @@ const member = (nodeId: string, leader: boolean, reachable: boolean) => ({
 const MANAGERS = [member('id-a', true, true), member('id-b', false, false), member('id-d', false, true)];
 
 const updates: NodeUpdateRequest[] = [];
+const lists: TaskListRequest[] = [];
+const TASK = Task.fromPartial({ id: 'task-1', serviceName: 'web', slot: 1, nodeId: 'id-d', spec: {}, status: {} });
 const status = unaryMethod(async () => ({ nodeId: 'id-d', manager: true, connected: true, error: '', managers: [] }));
 const methods: UntypedServiceImplementation = {
   clusterStatus: status,
@@ -49,6 +52,10 @@ const methods: UntypedServiceImplementation = {
     const found = NODES.find(({ id, description }) => id === reference || description?.hostname === reference);
     if (found === undefined) throw new GantryError('NOT_FOUND', `no such node: ${reference}`);
     return { node: found, manager: MANAGERS.find(({ nodeId }) => nodeId === found.id) };
+  }),
+  taskList: unaryMethod(async (request: TaskListRequest) => {
+    lists.push(request);
+    return { tasks: [TASK] };
   }),
   nodeUpdate: unaryMethod(async (request: NodeUpdateRequest) => {
     updates.push(request);
@@ -59,6 +66,7 @@ const methods: UntypedServiceImplementation = {
 async function gantry(...argv: string[]) {
   await daemon.start(methods);
   updates.length = 0;
+  lists.length = 0;
   return await runCli(daemon.host, argv);
 }
 
@@ -95,6 +103,18 @@ describe('node inspect', () => {
     const { stdout } = await gantry('node', 'inspect', 'self', '--pretty');
     expect(stdout).toMatch(/^ID:\s+id-d\n/);
     expect(stdout).toMatch(/ Raft Status:\s+Reachable\n Leader:\s+No\n/);
+  });
+});
+
+describe('node ps', () => {
+  it('lists the tasks of its own node', async () => {
+    expect((await gantry('node', 'ps', '--format', '{{.Name}} {{.Node}}')).stdout).toBe('web.1 delta\n');
+    expect(lists).toEqual([{ stack: '', services: [], nodes: ['id-d'] }]);
+  });
+
+  it('lists those of others', async () => {
+    expect((await gantry('node', 'ps', '-q', 'gamma', 'self')).stdout).toBe('task-1\n');
+    expect(lists).toEqual([{ stack: '', services: [], nodes: ['gamma', 'id-d'] }]);
   });
 });
 

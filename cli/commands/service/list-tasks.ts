@@ -1,4 +1,4 @@
-/** The list of tasks: of a stack, or of services. */
+/** The list of tasks: of a stack, of services, or of nodes. */
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Task, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, print } from '../../cli.ts';
@@ -14,13 +14,16 @@ export interface TaskListOptions extends ListOptions {
 
 export interface TaskSelection {
   readonly stack: string;
+  /** Empty: all. */
   readonly services: readonly string[];
+  /** Empty: all. */
+  readonly nodes: readonly string[];
 }
 
 /** Gives back how many tasks there are before the filters. */
 export async function listTasks(cli: Cli, selection: TaskSelection, options: TaskListOptions): Promise<number> {
   const filters = parseFilters(options.filter, ['id', 'name', 'node', 'desired-state']);
-  const request = { stack: selection.stack, services: [...selection.services], nodes: [] };
+  const request = { stack: selection.stack, services: [...selection.services], nodes: [...selection.nodes] };
   const { tasks, nodes } = await withClient(ControlClient, cli, async (control) => {
     const listed = await ask(control, control.taskList, request);
     const known = options.resolve ? await ask(control, control.nodeList, {}) : { nodes: [] };

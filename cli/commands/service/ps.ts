@@ -6,6 +6,6 @@ import { listTasks, type TaskListOptions } from './list-tasks.ts';
 export function define(command: Command, cli: Cli): void {
   command.argument('<service...>', 'names or ids');
   declareTaskListOptions(command).action(async (services: string[], options: TaskListOptions) => {
-    await listTasks(cli, { stack: '', services }, options);
+    await listTasks(cli, { stack: '', services, nodes: [] }, options);
   });
 }

@@ -7,7 +7,7 @@ import { listTasks, type TaskListOptions } from '../service/list-tasks.ts';
 export function define(command: Command, cli: Cli): void {
   command.argument('<stack>', 'name of the stack');
   declareTaskListOptions(command).action(async (stack: string, options: TaskListOptions) => {
-    const count = await listTasks(cli, { stack, services: [] }, options);
+    const count = await listTasks(cli, { stack, services: [], nodes: [] }, options);
     if (count === 0) throw noSuchStack(stack);
   });
 }
