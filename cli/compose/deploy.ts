@@ -7,6 +7,7 @@ import {
   RestartCondition,
   RestartPolicy,
   type ServiceSpec,
+  type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { Cursor } from './cursor.ts';
 import {
@@ -17,6 +18,7 @@ import {
   RESERVATIONS_KEYS,
   RESOURCES_KEYS,
   RESTART_POLICY_KEYS,
+  UPDATE_KEYS,
 } from './keys.ts';
 
 export interface Deploy {
@@ -25,6 +27,7 @@ export interface Deploy {
   readonly restart: RestartPolicy;
   readonly labels: Readonly<Record<string, string>>;
   readonly placement: Placement | undefined;
+  readonly update: UpdateConfig | undefined;
 }
 
 export function readDeploy(service: Cursor): Deploy {
@@ -36,6 +39,7 @@ export function readDeploy(service: Cursor): Deploy {
       restart: readRestart(service),
       labels: {},
       placement: undefined,
+      update: undefined,
     };
   }
   deploy.checkKeys(DEPLOY_KEYS);
@@ -45,6 +49,7 @@ export function readDeploy(service: Cursor): Deploy {
     restart: deploy.field('restart_policy', readRestartPolicy) ?? readRestart(service),
     labels: deploy.field('labels', (cursor) => cursor.labels()) ?? {},
     placement: deploy.field('placement', readPlacement),
+    update: deploy.field('update_config', readUpdate),
   };
 }
 
@@ -66,6 +71,22 @@ function readMode(deploy: Cursor): NonNullable<ServiceSpec['mode']> {
   }
   if (replicas !== undefined) deploy.child('replicas')?.report('does not go with "mode: global"', 'remove it');
   return { $case: 'global', value: {} };
+}
+
+/** What is done anyway may also be written. Undefined when it says nothing else. */
+function readUpdate(cursor: Cursor): UpdateConfig | undefined {
+  cursor.checkKeys(UPDATE_KEYS);
+  only(cursor.child('order'), 'stop-first', 'start-first');
+  only(cursor.child('failure_action'), 'pause', 'continue', 'rollback');
+  const parallelism = cursor.field('parallelism', (child) => child.integer(0, 100_000)) ?? 1;
+  const delayMs = cursor.field('delay', (child) => child.durationMs()) ?? 0;
+  return parallelism === 1 && delayMs === 0 ? undefined : { parallelism, delayMs };
+}
+
+function only(cursor: Cursor | undefined, supported: string, ...others: readonly string[]): void {
+  if (cursor === undefined || cursor.isNull) return;
+  const word = cursor.attempt(() => cursor.oneOf([supported, ...others]));
+  if (word !== undefined && word !== supported) cursor.report(`"${word}" is not supported yet`, `write ${supported}`);
 }
 
 /** Undefined when it says nothing, so that it is the same as one that isn't there. */

@@ -138,6 +138,14 @@ describe('a service', () => {
     expect(service('deploy: {placement: {constraints: [], max_replicas_per_node: 0}}').spec.placement).toBeUndefined();
   });
 
+  it('has an update config from deploy', () => {
+    const update = (text: string) => service(`deploy: {update_config: ${text}}`).spec.update;
+    expect(update('{parallelism: 2, delay: 1m30s}')).toEqual({ parallelism: 2, delayMs: 90_000 });
+    expect(update('{parallelism: 0}')).toEqual({ parallelism: 0, delayMs: 0 });
+    expect(update('{delay: 5s}')).toEqual({ parallelism: 1, delayMs: 5000 });
+    expect(update('{parallelism: 1, order: stop-first, failure_action: pause}')).toBeUndefined();
+  });
+
   it('has resources, restart policy and mode from deploy', () => {
     const { spec, task } = service(
       'deploy:\n  mode: global\n  labels: {a: b}\n  resources:\n    limits: {cpus: "0.5", memory: 64M, pids: 20}\n    reservations: {memory: 32m}\n  restart_policy: {condition: on-failure, delay: 5s, max_attempts: 3, window: 1m}',
@@ -278,7 +286,11 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('ports: [70000]'), 'invalid port "70000"'],
     [web('command: echo "a'), 'a quote is not closed'],
     [web('deploy: {replicas: many}'), '"many" is not a whole number from 0 to 100000'],
-    [web('deploy: {update_config: {}}'), 'services.web.deploy.update_config: not supported yet'],
+    [web('deploy: {update_config: {monitor: 5s}}'), 'services.web.deploy.update_config.monitor: not supported yet'],
+    [web('deploy: {update_config: {order: start-first}}'), '"start-first" is not supported yet; write stop-first'],
+    [web('deploy: {update_config: {failure_action: rollback}}'), '"rollback" is not supported yet; write pause'],
+    [web('deploy: {update_config: {order: sideways}}'), 'update_config.order'],
+    [web('deploy: {update_config: {parallelism: -1}}'), '"-1" is not a whole number'],
     [
       web('deploy: {placement: {constraints: [node.role=worker]}}'),
       'stack.yml:4:40: services.web.deploy.placement.constraints[0]: constraint "node.role=worker" has no operator; write KEY==VALUE',

@@ -58,6 +58,7 @@ export function readService(
     },
     mode: deploy.mode,
     placement: withStrategy(deploy.placement, service.field('x-gantry', readStrategy)),
+    update: deploy.update,
     ports: service.field('ports', (cursor) => cursor.items(readPorts).flat()) ?? [],
     dependencies: dependencies.map(({ service: other, condition }) => ({
       service: `${context.stackName}_${other}`,

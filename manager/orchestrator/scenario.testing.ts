@@ -16,6 +16,7 @@ import {
   PlacementStrategy,
   RestartCondition,
   TaskState,
+  type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { ControlLoop } from '../control-loop.ts';
@@ -164,7 +165,8 @@ export class Scenario {
       ...(delay === undefined ? {} : { delayMs: Number(delay) }),
     };
     const reservations = { nanoCpus: 0, memoryBytes: Number(named.get('memory') ?? 0), pids: 0 };
-    return { ...spec, task: { ...spec.task, restart, resources: { limits: undefined, reservations } } };
+    const update = updateOf(named);
+    return { ...spec, update, task: { ...spec.task, restart, resources: { limits: undefined, reservations } } };
   }
 
   #removeService(name: string): Promise<void> {
@@ -188,7 +190,10 @@ export class Scenario {
   /** Agents of all nodes, or of some, do at once what they are told. */
   async #reportAll(nodes: readonly string[]): Promise<void> {
     for (const task of this.#tasks()) {
-      const assigned = task.status.state >= TaskState.ASSIGNED && task.status.state <= TaskState.RUNNING;
+      const { state } = task.status;
+      // Said before.
+      if (state === TaskState.RUNNING && isWanted(task)) continue;
+      const assigned = state >= TaskState.ASSIGNED && state <= TaskState.RUNNING;
       if (!assigned || (nodes.length > 0 && !nodes.includes(task.nodeId))) continue;
       await this.#report(task.id, isWanted(task) ? 'RUNNING' : 'SHUTDOWN', new Map());
     }
@@ -243,6 +248,13 @@ export class Scenario {
   #taskId(label: string): string {
     return [...this.#labels].find(([, known]) => known === label)?.[0] ?? label;
   }
+}
+
+/** `parallelism=N update-delay=MS` */
+function updateOf(named: ReadonlyMap<string, string>): UpdateConfig | undefined {
+  const [parallelism, delayMs] = [named.get('parallelism'), named.get('update-delay')];
+  if (parallelism === undefined && delayMs === undefined) return undefined;
+  return { parallelism: Number(parallelism ?? 1), delayMs: Number(delayMs ?? 0) };
 }
 
 /** "zone:a,disk:ssd" */

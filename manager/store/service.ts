@@ -56,6 +56,7 @@ export function completeServiceSpec(spec: ServiceSpec | undefined): CompleteServ
     ports: spec?.ports ?? [],
     dependencies: spec?.dependencies ?? [],
     placement: spec?.placement,
+    update: spec?.update,
     annotations: completeAnnotations(spec?.annotations),
     task: completeTaskSpec(spec?.task),
   };

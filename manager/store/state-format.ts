@@ -5,7 +5,7 @@
  *
  * 1: clusters of one, of version 0.1.
  * 2: several managers; the cluster object has a CA, join tokens, and the managers' lock.
- * 3: services have a placement.
+ * 3: services have a placement and an update config.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -13,6 +13,7 @@ import { GantryError } from '../../proto/errors.ts';
 export const STATE_FORMAT = 3;
 export const OLDEST_STATE_FORMAT = 1;
 export const FORMAT_OF_PLACEMENTS = 3;
+export const FORMAT_OF_UPDATE_CONFIGS = 3;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

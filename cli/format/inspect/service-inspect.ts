@@ -10,6 +10,7 @@ import {
   RestartCondition,
   type Service,
   type TaskSpec,
+  type UpdateConfig,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
@@ -30,6 +31,7 @@ export function inspectService(service: Service): Fields {
       Labels: stringMap(spec?.annotations?.labels),
       TaskTemplate: { ...taskFields(spec?.task), Placement: placementFields(spec?.placement) },
       Mode: modeFields(service),
+      UpdateConfig: updateFields(spec?.update),
       EndpointSpec: { Mode: 'vip', Ports: (spec?.ports ?? []).map(portFields) },
       Dependencies: (spec?.dependencies ?? []).map(({ service: name, condition }) => ({
         Service: name,
@@ -81,6 +83,26 @@ function taskFields(task: TaskSpec | undefined): Fields {
     Networks: (task?.networks ?? []).map(({ target, aliases }) => ({ Target: target, Aliases: aliases })),
     ForceUpdate: task?.forceUpdate ?? 0,
   };
+}
+
+function updateFields(update: UpdateConfig | undefined): Fields {
+  return {
+    Parallelism: update?.parallelism ?? 1,
+    Delay: nanoseconds(update?.delayMs ?? 0),
+    FailureAction: 'pause',
+    Order: 'stop-first',
+  };
+}
+
+function updateLines(update: UpdateConfig | undefined): string[] {
+  const { Parallelism, Order } = updateFields(update);
+  return [
+    'UpdateConfig:',
+    ` Parallelism:\t${Parallelism}`,
+    ...(update?.delayMs ? [` Delay:\t${goDuration(update.delayMs)}`] : []),
+    ' On failure:\tpause',
+    ` Update order:\t${Order}`,
+  ];
 }
 
 function placementFields(placement: Placement | undefined): Fields {
@@ -166,7 +188,7 @@ export function prettyService(service: Service): string {
   line('Service Mode', modeName(service) === 'global' ? 'Global' : 'Replicated');
   const mode = service.spec?.mode;
   if (mode?.$case === 'replicated') line('Replicas', mode.value.replicas, 1);
-  lines.push(...placementLines(service.spec?.placement), 'ContainerSpec:');
+  lines.push(...placementLines(service.spec?.placement), ...updateLines(service.spec?.update), 'ContainerSpec:');
   line('Image', container?.image, 1);
   line('Args', container?.command?.items.join(' '), 1);
   line('Env', container?.env.join(' '), 1);

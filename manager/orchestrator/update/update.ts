@@ -10,6 +10,8 @@ import { slotsOf } from '../slots.ts';
 import { newTask, order } from '../tasks.ts';
 import { nextStep, type RolloutStep } from './rollout.ts';
 
+type ActiveStep = Exclude<RolloutStep, { readonly step: 'wait' }>;
+
 /** Steps of one turn: each looks at all slots of its service. */
 const STEPS_AT_ONCE = 20;
 
@@ -28,8 +30,9 @@ export function updateLoop(random: RandomBytes): ControlLoop {
     reconcile: (tx, serviceId, nowMs) => {
       // A slot whose task never ran goes from stop to start at once.
       for (let count = 0; count < STEPS_AT_ONCE; count += 1) {
-        const step = planned(tx, serviceId);
+        const step = planned(tx, serviceId, nowMs);
         if (step === undefined) return undefined;
+        if (step.step === 'wait') return step.untilMs;
         run(tx, serviceId, step, nowMs, random);
       }
       return nowMs;
@@ -37,14 +40,16 @@ export function updateLoop(random: RandomBytes): ControlLoop {
   };
 }
 
-function planned(read: ReadTransaction, serviceId: string): RolloutStep | undefined {
+function planned(read: ReadTransaction, serviceId: string, nowMs: number): RolloutStep | undefined {
   const service = read.get('service', serviceId);
   if (service === undefined || service.pendingDelete) return undefined;
   const slots = slotsOf(read.find('task', { by: 'service', value: serviceId }));
-  return nextStep(service.specVersion, rulesOf(service.spec.placement), slots, (task) => read.get('node', task.nodeId));
+  const { specVersion, spec } = service;
+  const plan = { specVersion, rules: rulesOf(spec.placement), update: spec.update };
+  return nextStep(plan, slots, (task) => read.get('node', task.nodeId), nowMs);
 }
 
-function run(tx: WriteTransaction, serviceId: string, step: RolloutStep, nowMs: number, random: RandomBytes): void {
+function run(tx: WriteTransaction, serviceId: string, step: ActiveStep, nowMs: number, random: RandomBytes): void {
   const service = tx.get('service', serviceId);
   if (service === undefined) return;
   const stopped = step.step === 'stop' ? step.task : step.slot.current;
