@@ -31,6 +31,8 @@ export class Applier {
   readonly #conditions = new Conditions();
   #assembler = new EntryAssembler();
   #applied = 0;
+  /** The last record that was applied; undefined after a snapshot. */
+  #latest: LogRecord | undefined;
   /** What is applied comes one after the other. */
   #last: Promise<void> = Promise.resolve();
   #ended: GantryError | undefined;
@@ -50,7 +52,10 @@ export class Applier {
     return this.#checkpoints.proposal();
   }
 
-  /** Those that have been applied already are passed over. Throws LogGap when one is missing. */
+  /**
+   * Those that have been applied already are passed over. Throws LogGap when one is missing, and CORRUPT when there is
+   * another in the place of the last one that was applied: an etcd that has gone back, and on from there.
+   */
   apply(records: readonly LogRecord[]): Promise<void> {
     return this.#enqueue(() => this.#apply(records));
   }
@@ -64,6 +69,7 @@ export class Applier {
       this.#options.policy.begun();
       this.#options.policy.taken(data.byteLength);
       this.#assembler = new EntryAssembler();
+      this.#latest = undefined;
       this.#reached(index);
     });
   }
@@ -119,12 +125,25 @@ export class Applier {
 
   #applyRecord(record: LogRecord): void {
     const { index, data } = record;
-    if (index <= this.#applied) return;
+    if (index <= this.#applied) {
+      this.#compare(record);
+      return;
+    }
     if (index !== this.#applied + 1) throw new LogGap(`record ${this.#applied + 1} is missing`);
     const entry = this.#assembler.add(record);
     if (entry !== undefined) this.#applyEntry(entry);
     this.#options.tail.add(index, data.byteLength);
+    this.#latest = record;
     this.#reached(index);
+  }
+
+  #compare({ index, term, data }: LogRecord): void {
+    const own = this.#latest;
+    if (own === undefined || own.index !== index) return;
+    if (own.term === term && Buffer.compare(own.data, data) === 0) return;
+    throw new GantryError('CORRUPT', `entry ${index} of the replicated log is another than this manager has seen`, {
+      hint: 'if etcd was restored from a backup on purpose, let all managers start again: they begin from what it has',
+    });
   }
 
   #applyEntry({ index, data }: LogEntry): void {

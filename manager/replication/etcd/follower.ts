@@ -9,6 +9,7 @@ import type { EtcdConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { LogEnd } from './log-end.ts';
 import { LogGap, readLog } from './log-reader.ts';
+import { decodeLogRecord } from './record.ts';
 import type { Snapshots } from './snapshots.ts';
 
 export interface FollowerOptions {
@@ -70,6 +71,7 @@ export class Follower {
   async #followLog(signal: AbortSignal): Promise<void> {
     const { connection, keys, applier } = this.#options;
     await this.#checkEnd();
+    await this.#checkLatest();
     if (applier.applied === 0) await this.#restore();
     try {
       for await (const records of readLog(connection, keys, applier.applied + 1, signal)) await applier.apply(records);
@@ -95,6 +97,15 @@ export class Follower {
     const { applied } = applier;
     const index = await end.read();
     if (index < applied) throw this.#damaged(`it ends at ${index}, and this manager has seen entry ${applied} already`);
+  }
+
+  /** Since then others may have written over what was lost. */
+  async #checkLatest(): Promise<void> {
+    const { applier, connection, keys } = this.#options;
+    const index = applier.applied;
+    const found = await connection.get(keys.record(index));
+    // Else a snapshot has taken its place; the managers compare those.
+    if (found !== undefined) await applier.apply([decodeLogRecord(index, found.value)]);
   }
 
   #damaged(how: string, cause?: unknown): GantryError {
