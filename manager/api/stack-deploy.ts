@@ -13,7 +13,7 @@ import {
 import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
 import { describePort } from '../allocator/ports.ts';
-import { FORMAT_OF_PLACEMENTS, FORMAT_OF_UPDATE_CONFIGS } from '../store/state-format.ts';
+import { FORMAT_OF_PLACEMENTS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { theCluster } from '../store/the-cluster.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
@@ -45,21 +45,14 @@ export async function stackDeploy(
 
 /** A manager that doesn't know of them would lose them. */
 function checkStateFormat(tx: ReadTransaction, stack: StackSpec): void {
-  const { stateFormat } = theCluster(tx);
-  for (const { annotations, placement, update } of stack.services) {
-    const what =
-      placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS
-        ? 'a placement'
-        : update !== undefined && stateFormat < FORMAT_OF_UPDATE_CONFIGS
-          ? 'an update config'
-          : undefined;
-    if (what === undefined) continue;
-    throw new GantryError(
-      'WRONG_STATE',
-      `service ${annotations?.name} has ${what}, which not all managers of the cluster know of yet`,
-      { hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs" },
-    );
-  }
+  const service = stack.services.find(({ placement, update }) => placement !== undefined || update !== undefined);
+  if (service === undefined || theCluster(tx).stateFormat >= FORMAT_OF_PLACEMENTS) return;
+  const what = service.placement === undefined ? 'an update config' : 'a placement';
+  throw new GantryError(
+    'WRONG_STATE',
+    `service ${service.annotations?.name} has ${what}, which not all managers of the cluster know of yet`,
+    { hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs" },
+  );
 }
 
 export function stackRemove(context: ApiContext, request: StackRemoveRequest): Promise<StackRemoveResponse> {

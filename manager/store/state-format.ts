@@ -12,8 +12,8 @@ import { GantryError } from '../../proto/errors.ts';
 /** The newest that this version reads, and writes once all managers read it. Raised with whatever an older one would lose or misread. */
 export const STATE_FORMAT = 3;
 export const OLDEST_STATE_FORMAT = 1;
+/** And of update configs. */
 export const FORMAT_OF_PLACEMENTS = 3;
-export const FORMAT_OF_UPDATE_CONFIGS = 3;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

@@ -41,13 +41,13 @@ export function nextStep(
   const stopped = (slot: Slot) => hasStopped(slot.current, nodeOf(slot.current));
   const stale = slots.filter((slot) => slot.current.specVersion !== specVersion);
   const fresh = slots.filter((slot) => slot.current.specVersion === specVersion);
-  const stopping = stale.filter((slot) => !isWanted(slot.current) && !stopped(slot));
-  const waiting = stale.filter((slot) => !stopping.includes(slot));
-  const [next] = waiting.sort((a, b) => rank(a, stopped(a)) - rank(b, stopped(b)));
+  const isStopping = (slot: Slot) => !isWanted(slot.current) && !stopped(slot);
+  const waiting = stale.filter((slot) => !isStopping(slot));
+  const [next] = waiting.toSorted((a, b) => rank(a, stopped(a)) - rank(b, stopped(b)));
   const misplaced = fresh.find(({ current }) => isMisplaced(current, rules, nodeOf(current)));
   if (next === undefined && misplaced === undefined) return undefined;
   const most = parallelism || Number.POSITIVE_INFINITY;
-  const changing = stopping.length + fresh.filter(isUnsettled).length;
+  const changing = stale.length - waiting.length + fresh.filter(isUnsettled).length;
   if (changing >= most) return undefined;
   if (next !== undefined && !isWanted(next.current)) return { step: 'start', slot: next };
   // From here on a task that runs would be stopped.
