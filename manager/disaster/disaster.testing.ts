@@ -46,7 +46,7 @@ export async function addVoters(dir: string): Promise<void> {
   const opened = openKeys(dir, randomBytes);
   if (opened.state === 'locked') throw new Error('locked');
   const durable = new DurableLog(dir, opened.keys.sealer, 'node1');
-  const loaded = durable.load();
+  const loaded = await durable.load();
   const snapshot = loaded?.storage.snapshot();
   if (loaded === undefined || snapshot === undefined) throw new Error('no log');
   const { storage, members } = loaded;

@@ -52,7 +52,7 @@ function openWith({ dir, unlockKey }: RecoverOptions): KeyStore {
 }
 
 async function recovered(durable: DurableLog, { dir, nodeId, nowMs, logger }: RecoverOptions) {
-  const loaded = durable.load();
+  const loaded = await durable.load();
   if (loaded === undefined) {
     throw new GantryError('NOT_FOUND', `there is no log in ${dir} that could be recovered`, {
       hint: 'recover on a node that was a manager, or restore a backup',

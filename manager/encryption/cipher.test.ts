@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { cipherKey, decrypt, encrypt, encryptLarge, KEY_BYTES, SEAL_BYTES } from './cipher.ts';
+import { cipherKey, decrypt, decryptLarge, encrypt, encryptLarge, KEY_BYTES, SEAL_BYTES } from './cipher.ts';
 
 const key = cipherKey(randomBytes(KEY_BYTES));
 const content = Buffer.from('the desired state');
@@ -67,5 +67,26 @@ describe('decrypt', () => {
     }
     expect(decrypt(key, 'entry 2', record)).toBeUndefined();
     expect(decrypt(cipherKey(randomBytes(KEY_BYTES)), 'entry 1', record)).toBeUndefined();
+  });
+});
+
+describe('decryptLarge', () => {
+  it('takes back what both made, of any size', async () => {
+    for (const size of [0, 1, 512 * 1024, 3_000_000]) {
+      const bytes = randomBytes(size);
+      for (const record of [encrypt(key, 'snapshot', bytes), await encryptLarge(key, 'snapshot', bytes)]) {
+        expect((await decryptLarge(key, 'snapshot', record))?.equals(bytes)).toBe(true);
+      }
+    }
+  });
+
+  it('refuses what is changed, cut short, or of another name', async () => {
+    const record = encrypt(key, 'snapshot', randomBytes(1_000_000));
+    const changed = Buffer.from(record);
+    changed.writeUInt8(changed.readUInt8(900_000) ^ 1, 900_000);
+    expect(await decryptLarge(key, 'snapshot', changed)).toBeUndefined();
+    expect(await decryptLarge(key, 'snapshot', record.subarray(0, -1))).toBeUndefined();
+    expect(await decryptLarge(key, 'snapshot', record.subarray(0, 20))).toBeUndefined();
+    expect(await decryptLarge(key, 'another', record)).toBeUndefined();
   });
 });

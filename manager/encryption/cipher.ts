@@ -2,7 +2,14 @@
  * AES-256-GCM (NIST SP 800-38D) over named contents. The name is authenticated but not part of the record, so that a
  * record which lies in another's place is found out like a changed one.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  type DecipherGCM,
+  type KeyObject,
+  randomFillSync,
+} from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 export const KEY_BYTES = 32;
@@ -59,19 +66,42 @@ export async function encryptLarge(
 
 /** Of a record without its header. Undefined when key, name and record don't belong together. */
 export function decrypt(key: KeyObject, name: string, record: Uint8Array): Buffer | undefined {
+  const opened = beginDecrypting(key, name, record);
+  if (opened === undefined) return undefined;
+  const content = opened.decipher.update(opened.body);
+  return isAuthentic(opened.decipher) ? content : undefined;
+}
+
+/** As `decrypt`, in slices. The record must not change meanwhile. */
+export async function decryptLarge(key: KeyObject, name: string, record: Uint8Array): Promise<Buffer | undefined> {
+  const opened = beginDecrypting(key, name, record);
+  if (opened === undefined) return undefined;
+  const { decipher, body } = opened;
+  const content = Buffer.allocUnsafeSlow(body.byteLength);
+  for (let begin = 0; begin < body.byteLength; begin += SLICE_BYTES) {
+    if (begin > 0) await nextTurn();
+    decipher.update(body.subarray(begin, begin + SLICE_BYTES)).copy(content, begin);
+  }
+  return isAuthentic(decipher) ? content : undefined;
+}
+
+function beginDecrypting(key: KeyObject, name: string, record: Uint8Array) {
   const end = record.byteLength - TAG_BYTES;
   if (end < NONCE_BYTES) return undefined;
   const decipher = createDecipheriv(ALGORITHM, key, record.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
   decipher.setAAD(Buffer.from(name));
   decipher.setAuthTag(record.subarray(end));
-  const content = decipher.update(record.subarray(NONCE_BYTES, end));
+  return { decipher, body: record.subarray(NONCE_BYTES, end) };
+}
+
+function isAuthentic(decipher: DecipherGCM): boolean {
   try {
     decipher.final();
+    return true;
   } catch {
     // All that final() can find wrong is the tag.
-    return undefined;
+    return false;
   }
-  return content;
 }
 
 /** Random bytes by the page: a system call for each nonce would cost as much as the encryption. */

@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { GantryError } from '../../proto/errors.ts';
 import type { Sealer } from '../replication/sealer.ts';
-import { cipherKey, decrypt, encrypt, encryptLarge } from './cipher.ts';
+import { cipherKey, decrypt, decryptLarge, encrypt, encryptLarge } from './cipher.ts';
 
 export interface DataKey {
   /** 32 bits. */
@@ -57,11 +57,13 @@ export class DataKeys implements Sealer {
   /** CORRUPT when the record's key isn't among ours. */
   unseal(name: string, record: Uint8Array): Buffer | undefined {
     if (record.byteLength < ID_BYTES) return undefined;
-    const id = new DataView(record.buffer, record.byteOffset).getUint32(0);
-    const key = this.#keys.get(id);
-    if (key === undefined) throw unknownKey(name);
-    this.#used.add(id);
-    return decrypt(key, name, record.subarray(ID_BYTES));
+    return decrypt(this.#keyOf(name, record), name, record.subarray(ID_BYTES));
+  }
+
+  /** As `unseal`, but in slices. The record must not change meanwhile. */
+  async unsealLarge(name: string, record: Uint8Array): Promise<Buffer | undefined> {
+    if (record.byteLength < ID_BYTES) return undefined;
+    return await decryptLarge(this.#keyOf(name, record), name, record.subarray(ID_BYTES));
   }
 
   /** What is sealed from now on is under this key, which is on disk. */
@@ -74,6 +76,14 @@ export class DataKeys implements Sealer {
     this.#current ??= this.#begin(this.#options.nextKey());
     this.#sealed += 1;
     return this.#current;
+  }
+
+  #keyOf(name: string, record: Uint8Array): KeyObject {
+    const id = new DataView(record.buffer, record.byteOffset).getUint32(0);
+    const key = this.#keys.get(id);
+    if (key === undefined) throw unknownKey(name);
+    this.#used.add(id);
+    return key;
   }
 
   #begin({ id, bytes }: DataKey): { readonly header: Buffer; readonly key: KeyObject } {

@@ -8,6 +8,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { GantryError } from '../../proto/errors.ts';
 import { MemoryStorage } from '../raft/log/memory-storage.ts';
 import type { Entry, HardState, Snapshot } from '../raft/message.ts';
+import { Slices } from '../slices.ts';
 import { LOG_FILE } from './log-file.ts';
 import type { PeerAddress } from './peers/transport.ts';
 import { checksumSealer, decodeEntry, encodeEntry } from './record.ts';
@@ -82,17 +83,20 @@ export class DurableLog {
     }
   }
 
-  /** Everything there is, checked. Undefined when the log is new. CORRUPT, UNSUPPORTED; WRONG_STATE for another node's. */
-  load(): LoadedLog | undefined {
+  /**
+   * Everything there is, checked, read in slices: others in the process get their turns. Nothing may be written meanwhile.
+   * Undefined when the log is new. CORRUPT, UNSUPPORTED; WRONG_STATE for another node's.
+   */
+  async load(): Promise<LoadedLog | undefined> {
     const format = this.#read('format');
     if (format === undefined) return undefined;
     this.#checkFormat(Number(format));
     this.#checkOwner();
-    const { members, ...snapshot } = this.#loadSnapshot();
+    const { members, ...snapshot } = await this.#loadSnapshot();
     this.#snapshotIndex = snapshot.index;
     const compacted = this.#readJson<Compacted>('compacted');
     const storage = new MemoryStorage();
-    storage.load(snapshot, compacted, this.#loadEntries(compacted.index));
+    storage.load(snapshot, compacted, await this.#loadEntries(compacted.index));
     const hardState = this.#readJson<HardState>('hard-state');
     const end = storage.lastIndex();
     if (hardState.commit > end || snapshot.index > end) throw this.#damaged('committed entries are missing at its end');
@@ -185,24 +189,34 @@ export class DurableLog {
     });
   }
 
-  #loadSnapshot(): StoredSnapshot {
+  async #loadSnapshot(): Promise<StoredSnapshot> {
     const about = this.#readJson<Omit<StoredSnapshot, 'data'>>('snapshot');
-    const data = this.#read(SNAPSHOT_DATA);
-    if (data === undefined) throw this.#damaged('its snapshot is missing');
+    const record = this.#records.get(SNAPSHOT_DATA);
+    if (record === undefined) throw this.#damaged('its snapshot is missing');
+    const data = await this.#sealerOf(SNAPSHOT_DATA).unsealLarge(SNAPSHOT_DATA, Buffer.from(record));
+    if (data === undefined) throw this.#damaged(`the checksum of its ${SNAPSHOT_DATA} does not fit`);
     return { ...about, data };
   }
 
-  #loadEntries(after: number): Entry[] {
+  async #loadEntries(after: number): Promise<Entry[]> {
     const entries: Entry[] = [];
-    for (const { key, value } of this.#entries.getRange({ start: after + 1 })) {
+    const slices = new Slices();
+    while (this.#loadSlice(after, entries, slices) === 'more') await slices.pause();
+    return entries;
+  }
+
+  /** Adds entries until it is time for others. A cursor of its own for each slice: LMDB's don't outlive a turn. */
+  #loadSlice(after: number, entries: Entry[], slices: Slices): 'more' | 'all' {
+    for (const { key, value } of this.#entries.getRange({ start: after + entries.length + 1 })) {
       const index = after + entries.length + 1;
       if (key !== index) throw this.#damaged(`entry ${index} is missing`);
       // Copied: LMDB's own memory is only valid until the next read.
       const entry = decodeEntry(this.#sealer, index, Buffer.from(value));
       if (entry === undefined) throw this.#damaged(`the checksum of entry ${index} does not fit`);
       entries.push(entry);
+      if (slices.spend(value.byteLength, 1)) return 'more';
     }
-    return entries;
+    return 'all';
   }
 
   #replaceAll(snapshot: StoredSnapshot, data: Buffer, hardState: HardState): void {

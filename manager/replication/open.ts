@@ -101,10 +101,10 @@ async function openUnlocked(dir: string): Promise<KeyStore> {
 }
 
 async function loadOrBegin(durable: DurableLog, options: OpenOptions, signal: AbortSignal): Promise<LoadedLog> {
-  const found = durable.load();
+  const found = await durable.load();
   if (found !== undefined) return found;
   await durable.reset(await firstContent(options, signal));
-  const begun = durable.load();
+  const begun = await durable.load();
   if (begun === undefined)
     throw new GantryError('HOST', `cannot make a log in ${options.dir}: what was written is not there`);
   return begun;

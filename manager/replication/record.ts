@@ -24,14 +24,10 @@ const CHECKSUM_BYTES = 4;
  */
 export const checksumSealer: Sealer = {
   seal: sealWithChecksum,
+  unseal: unsealChecked,
   // Only of what is small.
   sealLarge: (name, content) => Promise.resolve(sealWithChecksum(name, content)),
-  unseal: (name, record) => {
-    const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
-    if (bytes.byteLength < CHECKSUM_BYTES) return undefined;
-    const content = bytes.subarray(CHECKSUM_BYTES);
-    return bytes.readUInt32BE() === checksum(name, content) ? content : undefined;
-  },
+  unsealLarge: (name, record) => Promise.resolve(unsealChecked(name, record)),
 };
 
 function sealWithChecksum(name: string, content: Uint8Array): Buffer {
@@ -39,6 +35,13 @@ function sealWithChecksum(name: string, content: Uint8Array): Buffer {
   record.writeUInt32BE(checksum(name, content));
   record.set(content, CHECKSUM_BYTES);
   return record;
+}
+
+function unsealChecked(name: string, record: Uint8Array): Buffer | undefined {
+  const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+  if (bytes.byteLength < CHECKSUM_BYTES) return undefined;
+  const content = bytes.subarray(CHECKSUM_BYTES);
+  return bytes.readUInt32BE() === checksum(name, content) ? content : undefined;
 }
 
 function checksum(name: string, content: Uint8Array): number {

@@ -6,4 +6,6 @@ export interface Sealer {
   sealLarge(name: string, content: Uint8Array): Promise<Buffer>;
   /** Undefined when this isn't what was sealed under this name: a flipped bit, or another record in its place. */
   unseal(name: string, record: Uint8Array): Buffer | undefined;
+  /** As `unseal`, but in slices. The record must not change meanwhile. */
+  unsealLarge(name: string, record: Uint8Array): Promise<Buffer | undefined>;
 }

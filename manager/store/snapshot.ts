@@ -5,9 +5,9 @@
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { GantryError } from '../../proto/errors.ts';
 import { StoreObject } from '../../proto/generated/gantry/v1/store.ts';
+import { Slices } from '../slices.ts';
 import { type AnyObject, fromWire, type ObjectKind, toWire } from './objects.ts';
 import type { SharedParts } from './shared-parts.ts';
-import { Slices } from './slices.ts';
 import { checkStateFormat } from './state-format.ts';
 import { type CutOfKind, Tables } from './tables.ts';
 

@@ -36,7 +36,7 @@ async function readLog({ host, nodeId }: ManagerHost): Promise<MemoryStorage> {
     if (opened.state === 'locked') throw new Error(`the log in ${dir} is locked`);
     const durable = new DurableLog(dir, opened.keys.sealer, nodeId);
     try {
-      const loaded = durable.load();
+      const loaded = await durable.load();
       if (loaded === undefined) throw new Error(`there is no log in ${dir}`);
       return loaded.storage;
     } finally {

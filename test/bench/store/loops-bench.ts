@@ -17,7 +17,7 @@ import { aloneOptions } from '../../../manager/replication/alone.testing.ts';
 import { openReplicatedLog } from '../../../manager/replication/open.ts';
 import { StoreState } from '../../../manager/store/state.ts';
 import { Store } from '../../../manager/store/store.ts';
-import { isWanted, type TaskObject } from '../../../manager/store/task.ts';
+import { hasEnded, isWanted, type TaskObject } from '../../../manager/store/task.ts';
 import type { SessionRequest, SessionResponse } from '../../../proto/generated/gantry/v1/dispatcher.ts';
 import { type Task, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../../../proto/identity-files.ts';
@@ -214,6 +214,10 @@ async function measureScale(term: Term, store: Store, stack: string, by: number)
   const replicas = service.spec.mode.value.replicas + by;
   const running = () =>
     store.view((read) => read.find('task', { by: 'service', value: service.id })).filter(runs).length === replicas;
+  // Those that failed before stay as history.
+  const left = () =>
+    store.view((read) => read.find('task', { by: 'service', value: service.id })).filter((task) => !hasEnded(task))
+      .length;
   const scaled = await measured(async () => {
     await serviceScale(term.api, { replicas: { [service.id]: replicas } });
     await until('all tasks to run', running, 120_000);
@@ -221,11 +225,7 @@ async function measureScale(term: Term, store: Store, stack: string, by: number)
   print(`  scale      by ${by} tasks: all run after ${scaled.ms.toFixed(0)} ms; ${pausesText(scaled.pauses)}`);
   const back = await measured(async () => {
     await serviceScale(term.api, { replicas: { [service.id]: replicas - by } });
-    await until(
-      'the others to be gone',
-      () => store.view((read) => read.find('task', { by: 'service', value: service.id })).length === replicas - by,
-      120_000,
-    );
+    await until('the others to be gone', () => left() === replicas - by, 120_000);
   });
   print(`    and back ${back.ms.toFixed(0)} ms; ${pausesText(back.pauses)}`);
 }
