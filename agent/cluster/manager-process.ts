@@ -8,6 +8,7 @@ import { basename, join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { StoreOptions } from '../config/options.ts';
+import { MANAGER_FLAGS } from './manager-flags.ts';
 
 export interface ManagerRoots {
   readonly dataRoot: string;
@@ -46,9 +47,7 @@ export function spawnManager(command: ManagerCommand, program = MANAGER_PROGRAM)
   flags.push('--advertise-addr', advertiseAddr);
   if (join.length > 0) flags.push('--join', join.join(','));
   flags.push(...storeFlags(store));
-  // What keeps this daemon small keeps the manager small too.
-  const memoryFlags = process.execArgv.filter((flag) => /^--(max-semi-space-size|v8-pool-size)=/.test(flag));
-  const child = spawn(process.execPath, [...memoryFlags, program, ...flags], {
+  const child = spawn(process.execPath, [...MANAGER_FLAGS, program, ...flags], {
     // A session of its own: signals to the agent's terminal or process group don't reach it.
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],

@@ -5,11 +5,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { MANAGER_FLAGS } from '../../../agent/cluster/manager-flags.ts';
 import { connectClient, unary } from '../../../proto/client.ts';
 import { ControlClient, type ServiceListResponse } from '../../../proto/generated/gantry/v1/control.ts';
 import { median } from '../statistics.ts';
 import { SIZE } from './fleet.ts';
-import { MANAGER_FLAGS } from './manager-flags.ts';
 
 const ROUNDS = 5;
 const PROGRAM = join(import.meta.dirname, '../../../dist/gantry-manager.js');

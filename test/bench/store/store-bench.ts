@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { MANAGER_FLAGS } from './manager-flags.ts';
+import { MANAGER_FLAGS } from '../../../agent/cluster/manager-flags.ts';
 
 const PARTS = [
   ['state-bench.ts', 'typical'],
