@@ -58,6 +58,9 @@ export function service(id: string, options: ServiceOptions & Partial<ServiceObj
       specVersion: options.specVersion ?? 1,
       dependenciesMet: options.dependenciesMet ?? true,
       pendingDelete: options.pendingDelete ?? false,
+      previousSpec: options.previousSpec,
+      previousSpecVersion: options.previousSpecVersion ?? 0,
+      updateStatus: options.updateStatus,
     }),
     ...(options.spec === undefined ? {} : { spec: options.spec }),
   };

@@ -168,6 +168,14 @@ export class Cursor {
     return value;
   }
 
+  /** From 0 to 1. */
+  ratio(): number {
+    const text = this.string();
+    const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= 0 && value <= 1)) throw this.problem(`"${text}" is not a number from 0 to 1`, 'write it as 0.25');
+    return value;
+  }
+
   /** Permission bits: octal when written with a leading 0 or 0o, or quoted; else decimal, as YAML says. */
   fileMode(): number {
     const text = this.string();

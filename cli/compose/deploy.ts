@@ -18,8 +18,8 @@ import {
   RESERVATIONS_KEYS,
   RESOURCES_KEYS,
   RESTART_POLICY_KEYS,
-  UPDATE_KEYS,
 } from './keys.ts';
+import { readRollbackConfig, readUpdateConfig } from './update-config.ts';
 
 export interface Deploy {
   readonly mode: NonNullable<ServiceSpec['mode']>;
@@ -28,6 +28,7 @@ export interface Deploy {
   readonly labels: Readonly<Record<string, string>>;
   readonly placement: Placement | undefined;
   readonly update: UpdateConfig | undefined;
+  readonly rollback: UpdateConfig | undefined;
 }
 
 export function readDeploy(service: Cursor): Deploy {
@@ -40,6 +41,7 @@ export function readDeploy(service: Cursor): Deploy {
       labels: {},
       placement: undefined,
       update: undefined,
+      rollback: undefined,
     };
   }
   deploy.checkKeys(DEPLOY_KEYS);
@@ -49,7 +51,8 @@ export function readDeploy(service: Cursor): Deploy {
     restart: deploy.field('restart_policy', readRestartPolicy) ?? readRestart(service),
     labels: deploy.field('labels', (cursor) => cursor.labels()) ?? {},
     placement: deploy.field('placement', readPlacement),
-    update: deploy.field('update_config', readUpdate),
+    update: deploy.field('update_config', readUpdateConfig),
+    rollback: deploy.field('rollback_config', readRollbackConfig),
   };
 }
 
@@ -71,22 +74,6 @@ function readMode(deploy: Cursor): NonNullable<ServiceSpec['mode']> {
   }
   if (replicas !== undefined) deploy.child('replicas')?.report('does not go with "mode: global"', 'remove it');
   return { $case: 'global', value: {} };
-}
-
-/** What is done anyway may also be written. Undefined when it says nothing else. */
-function readUpdate(cursor: Cursor): UpdateConfig | undefined {
-  cursor.checkKeys(UPDATE_KEYS);
-  only(cursor.child('order'), 'stop-first', 'start-first');
-  only(cursor.child('failure_action'), 'pause', 'continue', 'rollback');
-  const parallelism = cursor.field('parallelism', (child) => child.integer(0, 100_000)) ?? 1;
-  const delayMs = cursor.field('delay', (child) => child.durationMs()) ?? 0;
-  return parallelism === 1 && delayMs === 0 ? undefined : { parallelism, delayMs };
-}
-
-function only(cursor: Cursor | undefined, supported: string, ...others: readonly string[]): void {
-  if (cursor === undefined || cursor.isNull) return;
-  const word = cursor.attempt(() => cursor.oneOf([supported, ...others]));
-  if (word !== undefined && word !== supported) cursor.report(`"${word}" is not supported yet`, `write ${supported}`);
 }
 
 /** Undefined when it says nothing, so that it is the same as one that isn't there. */

@@ -96,15 +96,14 @@ export const BUILD_KEYS = keySet('context dockerfile dockerfile_inline args targ
   ulimits: REMOVE,
 });
 
-export const DEPLOY_KEYS = keySet('mode replicas resources restart_policy labels placement update_config', {
-  endpoint_mode: 'remove it: a service name resolves to its healthy tasks',
-  rollback_config: REMOVE,
-});
+export const DEPLOY_KEYS = keySet(
+  'mode replicas resources restart_policy labels placement update_config rollback_config',
+  {
+    endpoint_mode: 'remove it: a service name resolves to its healthy tasks',
+  },
+);
 
-export const UPDATE_KEYS = keySet('parallelism delay order failure_action', {
-  monitor: 'remove it: the next task has its turn when the one before runs, and is healthy where it has a health check',
-  max_failure_ratio: 'remove it: the update waits as soon as a task does not run',
-});
+export const UPDATE_KEYS = keySet('parallelism delay order failure_action monitor max_failure_ratio');
 export const PLACEMENT_KEYS = keySet('constraints preferences max_replicas_per_node');
 export const PREFERENCE_KEYS = keySet('spread');
 export const RESOURCES_KEYS = keySet('limits reservations');

@@ -2,11 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { GantryError } from '../../proto/errors.ts';
 import {
   DependencyCondition,
+  FailureAction,
   MountType,
   PlacementStrategy,
   PortProtocol,
   PublishMode,
   RestartCondition,
+  UpdateOrder,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { loadStack } from './load-stack.ts';
 
@@ -140,10 +142,25 @@ describe('a service', () => {
 
   it('has an update config from deploy', () => {
     const update = (text: string) => service(`deploy: {update_config: ${text}}`).spec.update;
-    expect(update('{parallelism: 2, delay: 1m30s}')).toEqual({ parallelism: 2, delayMs: 90_000 });
-    expect(update('{parallelism: 0}')).toEqual({ parallelism: 0, delayMs: 0 });
-    expect(update('{delay: 5s}')).toEqual({ parallelism: 1, delayMs: 5000 });
+    const bare = { delayMs: 0, order: UpdateOrder.STOP_FIRST, failureAction: FailureAction.PAUSE, maxFailureRatio: 0 };
+    expect(update('{parallelism: 2, delay: 1m30s}')).toEqual({ ...bare, parallelism: 2, delayMs: 90_000 });
+    expect(update('{parallelism: 0}')).toEqual({ ...bare, parallelism: 0 });
+    expect(update('{delay: 5s}')).toEqual({ ...bare, parallelism: 1, delayMs: 5000 });
     expect(update('{parallelism: 1, order: stop-first, failure_action: pause}')).toBeUndefined();
+    expect(update('{order: start-first, failure_action: rollback, monitor: 10s, max_failure_ratio: 0.25}')).toEqual({
+      parallelism: 1,
+      delayMs: 0,
+      order: UpdateOrder.START_FIRST,
+      failureAction: FailureAction.ROLLBACK,
+      monitorMs: 10_000,
+      maxFailureRatio: 0.25,
+    });
+  });
+
+  it('has a rollback config from deploy', () => {
+    const { spec } = service('deploy: {rollback_config: {parallelism: 0, failure_action: continue}}');
+    expect(spec.rollback).toMatchObject({ parallelism: 0, failureAction: FailureAction.CONTINUE });
+    expect(spec.update).toBeUndefined();
   });
 
   it('has resources, restart policy and mode from deploy', () => {
@@ -286,9 +303,12 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('ports: [70000]'), 'invalid port "70000"'],
     [web('command: echo "a'), 'a quote is not closed'],
     [web('deploy: {replicas: many}'), '"many" is not a whole number from 0 to 100000'],
-    [web('deploy: {update_config: {monitor: 5s}}'), 'services.web.deploy.update_config.monitor: not supported yet'],
-    [web('deploy: {update_config: {order: start-first}}'), '"start-first" is not supported yet; write stop-first'],
-    [web('deploy: {update_config: {failure_action: rollback}}'), '"rollback" is not supported yet; write pause'],
+    [
+      web('deploy: {update_config: {monitor: soon}}'),
+      'services.web.deploy.update_config.monitor: "soon" is not a duration',
+    ],
+    [web('deploy: {update_config: {max_failure_ratio: 1.5}}'), '"1.5" is not a number from 0 to 1'],
+    [web('deploy: {rollback_config: {failure_action: rollback}}'), 'write one of pause, continue'],
     [web('deploy: {update_config: {order: sideways}}'), 'update_config.order'],
     [web('deploy: {update_config: {parallelism: -1}}'), '"-1" is not a whole number'],
     [

@@ -59,6 +59,7 @@ export function readService(
     mode: deploy.mode,
     placement: withStrategy(deploy.placement, service.field('x-gantry', readStrategy)),
     update: deploy.update,
+    rollback: deploy.rollback,
     ports: service.field('ports', (cursor) => cursor.items(readPorts).flat()) ?? [],
     dependencies: dependencies.map(({ service: other, condition }) => ({
       service: `${context.stackName}_${other}`,

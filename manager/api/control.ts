@@ -7,6 +7,7 @@ import type { ApiContext } from './context.ts';
 import { configList, networkList, secretList } from './listings.ts';
 import { nodeInspect, nodeList, nodeRemove, nodeUpdate } from './nodes.ts';
 import { serviceLogs } from './service-logs.ts';
+import { serviceCreate, serviceRollback, serviceUpdate } from './service-specs.ts';
 import { serviceList, serviceRemove, serviceScale, taskList } from './services.ts';
 import { stackDeploy, stackRemove } from './stack-deploy.ts';
 import { watch } from './watch.ts';
@@ -47,6 +48,9 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     stackDeploy: unary(stackDeploy),
     stackRemove: unary(stackRemove),
     serviceList: unary(serviceList),
+    serviceCreate: unary(serviceCreate),
+    serviceUpdate: unary(serviceUpdate),
+    serviceRollback: unary(serviceRollback),
     serviceScale: unary(serviceScale),
     serviceRemove: unary(serviceRemove),
     taskList: unary(taskList),

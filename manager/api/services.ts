@@ -83,7 +83,8 @@ export function serviceRemove({ store }: ApiContext, request: ServiceRemoveReque
   });
 }
 
-function live(service: ServiceObject): ServiceObject {
+/** NOT_FOUND for one that is on its way out. */
+export function live(service: ServiceObject): ServiceObject {
   if (!service.pendingDelete) return service;
   throw new GantryError('NOT_FOUND', `service ${serviceName(service)} is being removed`);
 }

@@ -13,12 +13,11 @@ import {
 import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
 import { describePort } from '../allocator/ports.ts';
-import { FORMAT_OF_PLACEMENTS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import { theCluster } from '../store/the-cluster.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { ApiContext } from './context.ts';
 import { checkHostPorts } from './port-probe.ts';
+import { asFarAsKnown, checkStateFormat } from './service-format.ts';
 import { type Existing, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 
@@ -31,28 +30,19 @@ export async function stackDeploy(
   if (request.stack === undefined) throw new GantryError('INVALID_ARGUMENT', 'deploy a stack: the request has none');
   const stack = validateStack(request.stack);
   const plan = (read: ReadTransaction) =>
-    planStack(existingIn(read), stack, request.prune, () => newObjectId(context.random));
+    planStack(existingIn(read), stack, request.prune, {
+      newId: () => newObjectId(context.random),
+      nowMs: context.clock.now(),
+    });
   const draft = context.store.view(plan);
   await checkHostPorts(context, newlyPublished(context, stack, draft), signal);
   if (request.dryRun) return { changes: draft.map(describeStep) };
   return context.store.update((tx) => {
     const steps = plan(tx);
-    checkStateFormat(tx, stack);
+    checkStateFormat(tx, stack.services);
     for (const step of steps) runStep(tx, step);
     return { changes: steps.map(describeStep) };
   });
-}
-
-/** A manager that doesn't know of them would lose them. */
-function checkStateFormat(tx: ReadTransaction, stack: StackSpec): void {
-  const service = stack.services.find(({ placement, update }) => placement !== undefined || update !== undefined);
-  if (service === undefined || theCluster(tx).stateFormat >= FORMAT_OF_PLACEMENTS) return;
-  const what = service.placement === undefined ? 'an update config' : 'a placement';
-  throw new GantryError(
-    'WRONG_STATE',
-    `service ${service.annotations?.name} has ${what}, which not all managers of the cluster know of yet`,
-    { hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs" },
-  );
 }
 
 export function stackRemove(context: ApiContext, request: StackRemoveRequest): Promise<StackRemoveResponse> {
@@ -70,7 +60,7 @@ export function stackRemove(context: ApiContext, request: StackRemoveRequest): P
   });
 }
 
-function existingIn(read: ReadTransaction): Existing {
+export function existingIn(read: ReadTransaction): Existing {
   return {
     // Also those on their way out: they hold their subnets until they have gone.
     networks: read.find('network', { by: 'all' }),
@@ -97,6 +87,7 @@ function newlyPublished(context: ApiContext, stack: StackSpec, draft: readonly P
 function runStep(tx: WriteTransaction, step: PlanStep): void {
   if (step.change === ChangeKind.UNCHANGED) return;
   if (step.change === ChangeKind.CREATE) tx.create(step.kind, step.object);
+  else if (step.kind === 'service') tx.update('service', asFarAsKnown(tx, step.object));
   else tx.update(step.kind, step.object);
 }
 

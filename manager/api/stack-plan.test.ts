@@ -18,9 +18,12 @@ function stack(services: ServiceSpec[], rest: Parameters<typeof StackSpec.fromPa
 function plan(existing: Existing, spec: StackSpec, prune = false): PlanStep[] {
   let ids = 0;
   const known = existing.networks.length + existing.secrets.length + existing.configs.length + existing.services.length;
-  return planStack(existing, spec, prune, () => {
-    ids += 1;
-    return `id${known + ids}`;
+  return planStack(existing, spec, prune, {
+    nowMs: 1_000_000,
+    newId: () => {
+      ids += 1;
+      return `id${known + ids}`;
+    },
   });
 }
 

@@ -6,19 +6,19 @@ import {
   ConfigSpec,
   NetworkSpec,
   type PortConfig,
-  PublishMode,
   SecretSpec,
   ServiceSpec as ServiceSpecMessage,
-  TaskSpec,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { allocatePorts } from '../allocator/ports.ts';
 import { allocateSubnet } from '../allocator/subnets.ts';
+import { samePorts, withSpec } from '../orchestrator/update/spec-change.ts';
+import { isPaused } from '../orchestrator/update/update-config.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { completeAnnotations, NO_META, STACK_LABEL } from '../store/object-type.ts';
 import type { ObjectTypes } from '../store/objects.ts';
-import { type CompleteServiceSpec, completeServiceSpec, type ServiceObject } from '../store/service.ts';
+import { sameMessage } from '../store/same-message.ts';
+import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import type { NewObject } from '../store/transaction.ts';
-import { canonicalBytes, sameMessage } from './canonical.ts';
 import { bindReferences } from './stack-references.ts';
 
 type PlannedKind = 'network' | 'secret' | 'config' | 'service';
@@ -44,11 +44,18 @@ export interface Existing {
   readonly hostAddresses: readonly string[];
 }
 
+/** What a plan takes from the world. */
+export interface PlanContext {
+  readonly newId: () => string;
+  readonly nowMs: number;
+}
+
 /**
  * Plans a validated stack. `prune`: what the stack has and the spec doesn't is removed. Throws for names that
  * others hold, undefined references, and what can't be changed in place.
  */
-export function planStack(existing: Existing, stack: StackSpec, prune: boolean, newId: () => string): PlanStep[] {
+export function planStack(existing: Existing, stack: StackSpec, prune: boolean, context: PlanContext): PlanStep[] {
+  const { newId } = context;
   const liveNetworks = existing.networks.filter((network) => !network.pendingDelete);
   const networks = planNetworks(existing, stack, newId);
   const secrets = stack.secrets.flatMap((spec) => planFile('secret', existing.secrets, stack.name, spec, newId));
@@ -60,7 +67,7 @@ export function planStack(existing: Existing, stack: StackSpec, prune: boolean, 
     services: new Set([...existing.services, ...stack.services.map((spec) => ({ spec }))].map(nameOf)),
   };
   const specs = stack.services.map((spec) => bindReferences(completeServiceSpec(spec), names));
-  const services = planServices(existing.services, stack.name, specs, prune, newId);
+  const services = planServices(existing.services, stack.name, specs, prune, context);
   const removed = prune ? unmentioned(existing, stack) : [];
   return [...networks, ...secrets, ...configs, ...services, ...removed];
 }
@@ -149,7 +156,7 @@ function planServices(
   stack: string,
   specs: readonly CompleteServiceSpec[],
   prune: boolean,
-  newId: () => string,
+  { newId, nowMs }: PlanContext,
 ): PlanStep[] {
   const wanted = new Set(specs.map((spec) => spec.annotations.name));
   // Services that this deployment removes give up their ports to those that it makes.
@@ -169,14 +176,15 @@ function planServices(
     const others = [...holders, ...reserved.slice(position + 1)];
     const ports = allocatePorts(spec.annotations.name, spec.ports, own?.ports ?? [], others);
     holders.push(asHolder(spec, ports));
-    steps.push(own === undefined ? createService(spec, ports, newId()) : planExistingService(own, spec, ports));
+    steps.push(own === undefined ? createService(spec, ports, newId()) : planExistingService(own, spec, ports, nowMs));
   });
   return steps;
 }
 
 /** A service that only holds ports. */
 function asHolder(spec: CompleteServiceSpec, ports: PortConfig[]): ServiceObject {
-  return { id: '', meta: NO_META, spec, ports, specVersion: 0, dependenciesMet: false, pendingDelete: false };
+  const holder = { id: '', meta: NO_META, spec, ports, specVersion: 0, dependenciesMet: false, pendingDelete: false };
+  return { ...holder, ...NEVER_UPDATED };
 }
 
 function createService(spec: CompleteServiceSpec, ports: PortConfig[], id: string): PlanStep {
@@ -187,15 +195,19 @@ function createService(spec: CompleteServiceSpec, ports: PortConfig[], id: strin
     specVersion: 1,
     dependenciesMet: spec.dependencies.length === 0,
     pendingDelete: false,
+    ...NEVER_UPDATED,
   };
   return { change: ChangeKind.CREATE, kind: 'service', object };
 }
 
-function planExistingService(own: ServiceObject, spec: CompleteServiceSpec, ports: PortConfig[]): PlanStep {
-  const samePorts = samePortList(own.ports, ports);
-  if (samePorts && sameMessage(ServiceSpecMessage, own.spec, spec)) {
-    return { change: ChangeKind.UNCHANGED, kind: 'service', object: own };
-  }
+function planExistingService(
+  own: ServiceObject,
+  spec: CompleteServiceSpec,
+  ports: PortConfig[],
+  nowMs: number,
+): PlanStep {
+  const same = samePorts(own.ports, ports) && sameMessage(ServiceSpecMessage, own.spec, spec);
+  if (same && !isPaused(own.updateStatus)) return { change: ChangeKind.UNCHANGED, kind: 'service', object: own };
   if (own.spec.mode?.$case !== spec.mode?.$case) {
     throw new GantryError(
       'WRONG_STATE',
@@ -205,20 +217,7 @@ function planExistingService(own: ServiceObject, spec: CompleteServiceSpec, port
       },
     );
   }
-  const rolls = !sameMessage(TaskSpec, own.spec.task, spec.task) || !samePortList(ofHost(own.ports), ofHost(ports));
-  const specVersion = own.specVersion + (rolls ? 1 : 0);
-  return { change: ChangeKind.UPDATE, kind: 'service', object: { ...own, spec, ports, specVersion } };
-}
-
-/** Ports that each task takes for itself: they are part of the container. */
-function ofHost(ports: readonly PortConfig[]): PortConfig[] {
-  return ports.filter((port) => port.mode === PublishMode.HOST);
-}
-
-function samePortList(a: readonly PortConfig[], b: readonly PortConfig[]): boolean {
-  const bytes = (ports: readonly PortConfig[]) =>
-    canonicalBytes(ServiceSpecMessage, ServiceSpecMessage.create({ ports: [...ports] }));
-  return Buffer.compare(bytes(a), bytes(b)) === 0;
+  return { change: ChangeKind.UPDATE, kind: 'service', object: withSpec(own, spec, ports, nowMs) };
 }
 
 /** What the stack has and its spec doesn't mention. */

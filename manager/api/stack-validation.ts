@@ -5,9 +5,11 @@ import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import {
   type Annotations,
+  FailureAction,
   type Placement,
   PublishMode,
   type ServiceSpec,
+  type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
@@ -39,7 +41,7 @@ export function validateStack(stack: StackSpec): StackSpec {
   };
 }
 
-function checkName(kind: string, name: string): void {
+export function checkName(kind: string, name: string): void {
   if (NAME.test(name)) return;
   throw new GantryError('INVALID_ARGUMENT', `invalid ${kind} name "${name}"`, {
     hint: 'use up to 63 letters, digits, "_", "." and "-", beginning with a letter or digit',
@@ -61,11 +63,14 @@ function withStackLabel<S extends { annotations: Annotations | undefined }>(spec
   return { ...spec, annotations: { name, labels: { ...labels, [STACK_LABEL]: stack } } };
 }
 
-function validateService(raw: ServiceSpec): ServiceSpec {
+/** Throws INVALID_ARGUMENT. */
+export function validateService(raw: ServiceSpec): ServiceSpec {
   const spec = completeServiceSpec(raw);
   const { name } = spec.annotations;
   if (spec.task.container.image === '') throw new GantryError('INVALID_ARGUMENT', `service ${name} has no image`);
   checkPlacement(name, spec.placement);
+  checkUpdateConfig(name, 'update', spec.update);
+  checkUpdateConfig(name, 'rollback', spec.rollback);
   if (spec.mode === undefined) return { ...spec, mode: { $case: 'replicated', value: { replicas: 1 } } };
   if (spec.mode.$case === 'replicated') checkReplicas(name, spec.mode.value.replicas);
   return spec;
@@ -78,6 +83,21 @@ function checkPlacement(service: string, placement: Placement | undefined): void
   ];
   for (const part of parts) {
     if ('hint' in part) throw new GantryError('INVALID_ARGUMENT', `service ${service}: ${part.message}`, part);
+  }
+}
+
+function checkUpdateConfig(service: string, kind: 'update' | 'rollback', config: UpdateConfig | undefined): void {
+  if (config === undefined) return;
+  if (!(config.maxFailureRatio >= 0 && config.maxFailureRatio <= 1)) {
+    throw new GantryError(
+      'INVALID_ARGUMENT',
+      `service ${service}: a failure ratio of ${config.maxFailureRatio} is not between 0 and 1`,
+    );
+  }
+  if (kind === 'rollback' && config.failureAction === FailureAction.ROLLBACK) {
+    throw new GantryError('INVALID_ARGUMENT', `service ${service}: a rollback that fails can't be rolled back`, {
+      hint: 'let it pause or continue',
+    });
   }
 }
 

@@ -2,7 +2,9 @@
 import type { Logger } from 'pino';
 import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { TaskState, TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import { FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
+import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded, type TaskObject } from '../store/task.ts';
 
 export type StatusVerdict =
@@ -28,8 +30,19 @@ export function judge(task: TaskObject | undefined, nodeId: string, reported: Ta
 }
 
 function sameStatus(a: TaskStatus, b: TaskStatus): boolean {
-  const bytes = (status: TaskStatus) => TaskStatus.encode({ ...status, timestampMs: 0 }).finish();
+  const bytes = (status: TaskStatus) => TaskStatus.encode({ ...status, timestampMs: 0, startedAtMs: 0 }).finish();
   return Buffer.compare(bytes(a), bytes(b)) === 0;
+}
+
+/** What the managers know of it, beside what the agent says. */
+function accepted(task: TaskObject, status: TaskStatus, read: ReadTransaction, nowMs: number): TaskStatus {
+  const timestampMs = status.timestampMs || nowMs;
+  const begins = task.status.startedAtMs === 0 && status.state === TaskState.RUNNING && knowsStarts(read);
+  return { ...status, timestampMs, startedAtMs: begins ? timestampMs : task.status.startedAtMs };
+}
+
+function knowsStarts(read: ReadTransaction): boolean {
+  return (read.find('cluster', { by: 'all' })[0]?.stateFormat ?? 0) >= FORMAT_OF_UPDATE_STATUS;
 }
 
 /**
@@ -52,7 +65,7 @@ export function writeStatuses(
       if (outcome.verdict === 'stray') strays.push(taskId);
       else if (outcome.verdict === 'refuse') logger.warn({ task: taskId, reason: outcome.reason }, 'status refused');
       else if (outcome.verdict === 'accept' && task !== undefined) {
-        tx.update('task', { ...task, status: { ...status, timestampMs: status.timestampMs || nowMs } });
+        tx.update('task', { ...task, status: accepted(task, status, tx, nowMs) });
       }
     }
     return strays;

@@ -5,11 +5,13 @@
  *   + t4 web.1 n1 v2 ASSIGNED           a new task: id, place, node, spec version, state
  *   ~ t1 web.1 n1 v1 RUNNING→SHUTDOWN   changed; after the arrow what it is told to be, unless that is RUNNING
  *   - t1                                gone
+ *   ~ web v2 COMPLETED: update completed   how the update of a service stands: its spec version, state, message
  */
 import pino from 'pino';
 import {
   type Dependency,
   DependencyCondition,
+  FailureAction,
   NodeAvailability,
   NodeState,
   type Placement,
@@ -17,13 +19,15 @@ import {
   RestartCondition,
   TaskState,
   type UpdateConfig,
+  UpdateOrder,
+  UpdateState,
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { ControlLoop } from '../control-loop.ts';
 import { node, serviceSpec } from '../objects.testing.ts';
 import { schedulerLoop } from '../scheduler/scheduler.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
-import { type CompleteServiceSpec, completeServiceSpec } from '../store/service.ts';
+import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED } from '../store/service.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
@@ -32,6 +36,7 @@ import { globalLoop } from './global/global.ts';
 import { reaperLoop } from './reaper/reaper.ts';
 import { replicatedLoop } from './replicated/replicated.ts';
 import { restartLoop } from './restart/restart.ts';
+import { rolledBack, withSpec } from './update/spec-change.ts';
 import { updateLoop } from './update/update.ts';
 
 export interface ScriptCommand {
@@ -51,6 +56,12 @@ const RESTART: Readonly<Record<string, RestartCondition>> = {
   'on-failure': RestartCondition.ON_FAILURE,
   none: RestartCondition.NONE,
 };
+const FAILURE_ACTIONS: Readonly<Record<string, FailureAction>> = {
+  pause: FailureAction.PAUSE,
+  continue: FailureAction.CONTINUE,
+  rollback: FailureAction.ROLLBACK,
+};
+const UPDATE_STATES = new Map<UpdateState, string>(Object.entries(UpdateState).map(([name, state]) => [state, name]));
 const STATES = new Map<string, TaskState>(Object.entries(TaskState));
 
 export class Scenario {
@@ -98,6 +109,8 @@ export class Scenario {
         return this.#store.update((tx) => tx.remove('node', first));
       case 'service':
         return this.#putService(first, plain.includes('global'), named);
+      case 'rollback':
+        return this.#rollback(first);
       case 'remove-service':
         return this.#removeService(first);
       case 'report':
@@ -134,11 +147,16 @@ export class Scenario {
       const spec = this.#spec(name, global, named);
       const dependenciesMet = spec.dependencies.length === 0;
       const fields = { id: name, spec, ports: [], dependenciesMet, pendingDelete: false };
-      if (known === undefined) tx.create('service', { ...fields, specVersion: 1 });
-      else {
-        const rolls = known.spec.task.container.image !== spec.task.container.image;
-        tx.update('service', { ...known, spec, specVersion: known.specVersion + Number(rolls) });
-      }
+      if (known === undefined) tx.create('service', { ...fields, ...NEVER_UPDATED, specVersion: 1 });
+      else tx.update('service', withSpec(known, spec, [], this.#nowMs));
+    });
+  }
+
+  #rollback(name: string): Promise<void> {
+    return this.#store.update((tx) => {
+      const service = tx.get('service', name);
+      if (service === undefined) throw new Error(`no such service: ${name}`);
+      tx.update('service', rolledBack(service, [], 'manually requested rollback', this.#nowMs));
     });
   }
 
@@ -165,8 +183,14 @@ export class Scenario {
       ...(delay === undefined ? {} : { delayMs: Number(delay) }),
     };
     const reservations = { nanoCpus: 0, memoryBytes: Number(named.get('memory') ?? 0), pids: 0 };
-    const update = updateOf(named);
-    return { ...spec, update, task: { ...spec.task, restart, resources: { limits: undefined, reservations } } };
+    const update = updateOf(named, 'update-');
+    const rollback = updateOf(named, 'rollback-');
+    return {
+      ...spec,
+      update,
+      rollback,
+      task: { ...spec.task, restart, resources: { limits: undefined, reservations } },
+    };
   }
 
   #removeService(name: string): Promise<void> {
@@ -183,7 +207,9 @@ export class Scenario {
       const task = tx.get('task', taskId);
       if (task === undefined) throw new Error(`no such task: ${taskId}`);
       const pid = Number(named.get('pid') ?? task.status.pid);
-      tx.update('task', { ...task, status: { ...task.status, state, pid, timestampMs: this.#nowMs, message: '' } });
+      const timestampMs = this.#nowMs;
+      const startedAtMs = state === TaskState.RUNNING ? timestampMs : task.status.startedAtMs;
+      tx.update('task', { ...task, status: { ...task.status, state, pid, timestampMs, startedAtMs, message: '' } });
     });
   }
 
@@ -212,6 +238,7 @@ export class Scenario {
 
   #differences(): string[] {
     const now = new Map(this.#tasks().map((task) => [this.#label(task.id), this.#describe(task)]));
+    for (const [name, text] of this.#updates()) now.set(name, text);
     const lines: string[] = [];
     for (const [label, text] of now) {
       const before = this.#shown.get(label);
@@ -221,6 +248,18 @@ export class Scenario {
     for (const label of this.#shown.keys()) if (!now.has(label)) lines.push(`- ${label}`);
     this.#shown = now;
     return lines.length === 0 ? ['(nothing)'] : lines;
+  }
+
+  /** How the updates of services stand, by name. */
+  #updates(): Map<string, string> {
+    const services = this.#store.view((read) => read.find('service', { by: 'all' }));
+    return new Map(
+      services.flatMap(({ id, specVersion, updateStatus }) => {
+        if (updateStatus === undefined) return [];
+        const message = updateStatus.message.replace(/task (\w+)/, (_, task: string) => `task ${this.#label(task)}`);
+        return [[id, `v${specVersion} ${UPDATE_STATES.get(updateStatus.state)}: ${message}`]];
+      }),
+    );
   }
 
   #list(): string[] {
@@ -250,11 +289,21 @@ export class Scenario {
   }
 }
 
-/** `parallelism=N update-delay=MS` */
-function updateOf(named: ReadonlyMap<string, string>): UpdateConfig | undefined {
-  const [parallelism, delayMs] = [named.get('parallelism'), named.get('update-delay')];
-  if (parallelism === undefined && delayMs === undefined) return undefined;
-  return { parallelism: Number(parallelism ?? 1), delayMs: Number(delayMs ?? 0) };
+/** `parallelism=N update-delay=MS update-order=start-first update-failure=rollback update-monitor=MS update-ratio=R`, or rollback-... */
+function updateOf(named: ReadonlyMap<string, string>, prefix: 'update-' | 'rollback-'): UpdateConfig | undefined {
+  const parallelism = named.get(prefix === 'update-' ? 'parallelism' : 'rollback-parallelism');
+  const about = (name: string) => named.get(`${prefix}${name}`);
+  const monitor = about('monitor');
+  const names = ['delay', 'order', 'failure', 'monitor', 'ratio'];
+  if (parallelism === undefined && names.every((name) => about(name) === undefined)) return undefined;
+  return {
+    parallelism: Number(parallelism ?? 1),
+    delayMs: Number(about('delay') ?? 0),
+    order: about('order') === 'start-first' ? UpdateOrder.START_FIRST : UpdateOrder.STOP_FIRST,
+    failureAction: FAILURE_ACTIONS[about('failure') ?? 'pause'] ?? FailureAction.PAUSE,
+    ...(monitor === undefined ? {} : { monitorMs: Number(monitor) }),
+    maxFailureRatio: Number(about('ratio') ?? 0),
+  };
 }
 
 /** "zone:a,disk:ssd" */

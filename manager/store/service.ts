@@ -14,22 +14,30 @@ export type CompleteTaskSpec = TaskSpec & { container: ContainerSpec };
 
 export type CompleteServiceSpec = ServiceSpec & { annotations: Annotations; task: CompleteTaskSpec };
 
-export interface ServiceObject extends Readonly<Omit<Service, 'meta' | 'spec'>> {
+export interface ServiceObject extends Readonly<Omit<Service, 'meta' | 'spec' | 'previousSpec'>> {
   readonly meta: Meta;
   readonly spec: CompleteServiceSpec;
+  readonly previousSpec: CompleteServiceSpec | undefined;
 }
+
+/** What a service that was never updated has. */
+export const NEVER_UPDATED = { previousSpec: undefined, previousSpecVersion: 0, updateStatus: undefined } as const;
 
 export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses' | 'awaits'> = {
   complete: (raw) => ({
     ...raw,
     meta: completeMeta(raw.meta),
     spec: completeServiceSpec(raw.spec),
+    previousSpec: raw.previousSpec === undefined ? undefined : completeServiceSpec(raw.previousSpec),
   }),
   // A service that is being removed leaves its name to the next one.
   nameOf: (service) => (service.pendingDelete ? undefined : service.spec.annotations.name),
   indexes: {
     stack: (service) => stackKeys(service.spec.annotations.labels),
-    uses: (service) => usedIds(service.spec.task),
+    // Also what a rollback would need.
+    uses: ({ spec, previousSpec }) => [
+      ...new Set([...usedIds(spec.task), ...(previousSpec === undefined ? [] : usedIds(previousSpec.task))]),
+    ],
     awaits: awaitedServices,
   },
 };
@@ -57,6 +65,7 @@ export function completeServiceSpec(spec: ServiceSpec | undefined): CompleteServ
     dependencies: spec?.dependencies ?? [],
     placement: spec?.placement,
     update: spec?.update,
+    rollback: spec?.rollback,
     annotations: completeAnnotations(spec?.annotations),
     task: completeTaskSpec(spec?.task),
   };

@@ -20,6 +20,7 @@ export const NO_TASK_STATUS: TaskStatus = canonical({
   exitCode: 0,
   oomKilled: false,
   addresses: [],
+  startedAtMs: 0,
 });
 
 export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'stack' | 'uses'> = {

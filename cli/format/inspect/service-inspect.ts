@@ -10,7 +10,6 @@ import {
   RestartCondition,
   type Service,
   type TaskSpec,
-  type UpdateConfig,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
@@ -18,6 +17,7 @@ import { modeName, serviceName } from '../rows/service-row.ts';
 import { binarySize } from '../size.ts';
 import type { Fields } from '../template/values.ts';
 import { healthcheckFields, nanoseconds, stringMap } from './inspect-values.ts';
+import { updateFields, updateLines, updateStatusFields, updateStatusLines } from './update-fields.ts';
 
 export function inspectService(service: Service): Fields {
   const spec = service.spec;
@@ -32,6 +32,7 @@ export function inspectService(service: Service): Fields {
       TaskTemplate: { ...taskFields(spec?.task), Placement: placementFields(spec?.placement) },
       Mode: modeFields(service),
       UpdateConfig: updateFields(spec?.update),
+      RollbackConfig: updateFields(spec?.rollback),
       EndpointSpec: { Mode: 'vip', Ports: (spec?.ports ?? []).map(portFields) },
       Dependencies: (spec?.dependencies ?? []).map(({ service: name, condition }) => ({
         Service: name,
@@ -39,6 +40,7 @@ export function inspectService(service: Service): Fields {
       })),
     },
     Endpoint: { Ports: service.ports.map(portFields) },
+    ...updateStatusFields(service.updateStatus),
   };
 }
 
@@ -83,26 +85,6 @@ function taskFields(task: TaskSpec | undefined): Fields {
     Networks: (task?.networks ?? []).map(({ target, aliases }) => ({ Target: target, Aliases: aliases })),
     ForceUpdate: task?.forceUpdate ?? 0,
   };
-}
-
-function updateFields(update: UpdateConfig | undefined): Fields {
-  return {
-    Parallelism: update?.parallelism ?? 1,
-    Delay: nanoseconds(update?.delayMs ?? 0),
-    FailureAction: 'pause',
-    Order: 'stop-first',
-  };
-}
-
-function updateLines(update: UpdateConfig | undefined): string[] {
-  const { Parallelism, Order } = updateFields(update);
-  return [
-    'UpdateConfig:',
-    ` Parallelism:\t${Parallelism}`,
-    ...(update?.delayMs ? [` Delay:\t${goDuration(update.delayMs)}`] : []),
-    ' On failure:\tpause',
-    ` Update order:\t${Order}`,
-  ];
 }
 
 function placementFields(placement: Placement | undefined): Fields {
@@ -188,7 +170,13 @@ export function prettyService(service: Service): string {
   line('Service Mode', modeName(service) === 'global' ? 'Global' : 'Replicated');
   const mode = service.spec?.mode;
   if (mode?.$case === 'replicated') line('Replicas', mode.value.replicas, 1);
-  lines.push(...placementLines(service.spec?.placement), ...updateLines(service.spec?.update), 'ContainerSpec:');
+  lines.push(
+    ...updateStatusLines(service.updateStatus),
+    ...placementLines(service.spec?.placement),
+    ...updateLines('UpdateConfig', service.spec?.update),
+    ...updateLines('RollbackConfig', service.spec?.rollback),
+    'ContainerSpec:',
+  );
   line('Image', container?.image, 1);
   line('Args', container?.command?.items.join(' '), 1);
   line('Env', container?.env.join(' '), 1);

@@ -3,11 +3,13 @@ import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../../control-loop.ts';
 import { DEFAULT_TASK_HISTORY_LIMIT } from '../../store/cluster.ts';
 import { PENDING_DELETE } from '../../store/object-type.ts';
+import type { ServiceObject } from '../../store/service.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import type { StoreEvent } from '../../store/watch.ts';
 import { order } from '../tasks.ts';
+import { isUpdating } from '../update/update-config.ts';
 import { forgettable } from './history.ts';
 
 /** The key of networks, secrets and configs together; all others are ids of services. */
@@ -66,7 +68,10 @@ function reapService(tx: WriteTransaction, serviceId: string, nowMs: number): vo
   const unordered = removing ? tasksOf(tx, serviceId).filter((task) => task.desiredState < TaskState.REMOVE) : [];
   for (const task of unordered.slice(0, TASKS_AT_ONCE)) tx.update('task', order(task, TaskState.REMOVE, nowMs));
   const tasks = tasksOf(tx, serviceId);
-  const gone = forgettable(tasks, historyLimit(tx), (task) => tx.get('node', task.nodeId)).slice(0, TASKS_AT_ONCE);
+  const gone = forgettable(tasks, historyLimit(tx, service), (task) => tx.get('node', task.nodeId)).slice(
+    0,
+    TASKS_AT_ONCE,
+  );
   for (const task of gone) tx.remove('task', task.id);
   if (service?.pendingDelete === true && gone.length === tasks.length) tx.remove('service', serviceId);
 }
@@ -75,8 +80,10 @@ function tasksOf(read: ReadTransaction, serviceId: string): TaskObject[] {
   return read.find('task', { by: 'service', value: serviceId });
 }
 
-function historyLimit(read: ReadTransaction): number {
-  return read.find('cluster', { by: 'all' })[0]?.spec.taskHistoryLimit ?? DEFAULT_TASK_HISTORY_LIMIT;
+/** An update in progress looks for its failures in the history. */
+function historyLimit(read: ReadTransaction, service: ServiceObject | undefined): number {
+  const limit = read.find('cluster', { by: 'all' })[0]?.spec.taskHistoryLimit ?? DEFAULT_TASK_HISTORY_LIMIT;
+  return isUpdating(service?.updateStatus) ? Math.max(limit, 1) : limit;
 }
 
 function removeUnused(tx: WriteTransaction): void {

@@ -27,7 +27,9 @@ export function planReplicas(replicas: number, slots: readonly Slot[]): Replicas
   return { create, remove: [] };
 }
 
-function usefulness({ current }: Slot): number {
-  if (!isWanted(current) || hasEnded(current)) return 0;
-  return current.status.state === TaskState.RUNNING ? 2 : 1;
+/** While a slot's new task starts its old one may still run. */
+function usefulness({ current, history }: Slot): number {
+  const wanted = [current, ...history].filter((task) => isWanted(task) && !hasEnded(task));
+  if (wanted.some(({ status }) => status.state === TaskState.RUNNING)) return 2;
+  return wanted.length > 0 ? 1 : 0;
 }

@@ -16,8 +16,10 @@ export type RestartDecision =
   | { readonly action: 'wait'; readonly untilMs: number }
   /** It has ended for good. */
   | { readonly action: 'retire' }
-  /** `startAfterMs`: 0 when this is no restart, but a move to another node. */
-  | { readonly action: 'replace'; readonly startAfterMs: number };
+  /** `startAfterMs`: 0 when this is no restart, but its node has gone. */
+  | { readonly action: 'replace'; readonly startAfterMs: number }
+  /** It may not stay where it is. */
+  | { readonly action: 'move' };
 
 const FIRST_BACKOFF_MS = 1000;
 const LONGEST_BACKOFF_MS = 30_000;
@@ -38,9 +40,8 @@ export function decideRestart(
   if (hasEnded(task)) return decideEnded(slot, nowMs);
   // A global service's task belongs to its node, and waits for it.
   if (task.slot === 0 || task.status.state < TaskState.ASSIGNED) return { action: 'keep' };
-  if (node === undefined || node.spec.availability === NodeAvailability.DRAIN) {
-    return { action: 'replace', startAfterMs: 0 };
-  }
+  if (node === undefined) return { action: 'replace', startAfterMs: 0 };
+  if (node.spec.availability === NodeAvailability.DRAIN) return { action: 'move' };
   if (!isLost(node)) return { action: 'keep' };
   const untilMs = node.status.stateSinceMs + downGraceMs;
   return nowMs < untilMs ? { action: 'wait', untilMs } : { action: 'replace', startAfterMs: 0 };

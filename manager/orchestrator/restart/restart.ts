@@ -3,11 +3,13 @@
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
 import type { ControlLoop } from '../../control-loop.ts';
-import { hasEnded } from '../../store/task.ts';
+import type { ServiceObject } from '../../store/service.ts';
+import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import type { StoreEvent } from '../../store/watch.ts';
 import { type Slot, slotsOf } from '../slots.ts';
 import { order, replacement } from '../tasks.ts';
+import { isPaused, isStartFirst } from '../update/update-config.ts';
 import { decideRestart } from './policy.ts';
 
 /** Slots that one turn replaces. */
@@ -31,7 +33,10 @@ export function restartLoop(random: RandomBytes, downGraceMs: number): ControlLo
       let next = Number.POSITIVE_INFINITY;
       for (const slot of slotsOf(tx.find('task', { by: 'service', value: serviceId }))) {
         if (tx.size - before >= SLOTS_AT_ONCE) return nowMs;
-        next = Math.min(next, reconcileSlot(tx, slot, nowMs, downGraceMs, random));
+        for (const task of restartable(slot, service)) {
+          const alone = { ...slot, current: task };
+          next = Math.min(next, reconcileSlot(tx, service, alone, { nowMs, downGraceMs, random }));
+        }
       }
       return next === Number.POSITIVE_INFINITY ? undefined : next;
     },
@@ -44,20 +49,42 @@ function concerns({ change, object, previous }: StoreEvent & { readonly kind: 't
   return hasEnded(object) || object.nodeId !== previous?.nodeId || object.desiredState !== previous.desiredState;
 }
 
+/**
+ * While an update that starts tasks first is paused, a slot's old task must do the work, too; else what it has beside its
+ * newest is about to go.
+ */
+function restartable(slot: Slot, { updateStatus }: ServiceObject): readonly TaskObject[] {
+  if (!isPaused(updateStatus)) return [slot.current];
+  return [slot.current, ...slot.history.filter(isWanted)];
+}
+
+interface Circumstances {
+  readonly nowMs: number;
+  readonly downGraceMs: number;
+  readonly random: RandomBytes;
+}
+
 /** When to look again; infinity: not before something changes. */
 function reconcileSlot(
   tx: WriteTransaction,
+  service: ServiceObject,
   slot: Slot,
-  nowMs: number,
-  downGraceMs: number,
-  random: RandomBytes,
+  { nowMs, downGraceMs, random }: Circumstances,
 ): number {
   const decision = decideRestart(slot, tx.get('node', slot.current.nodeId), downGraceMs, nowMs);
   if (decision.action === 'wait') return decision.untilMs;
   if (decision.action === 'keep') return Number.POSITIVE_INFINITY;
-  tx.update('task', order(slot.current, TaskState.SHUTDOWN, nowMs));
-  if (decision.action === 'replace') {
-    tx.create('task', replacement(slot.current, newObjectId(random), nowMs, decision.startAfterMs));
+  if (decision.action !== 'move' || !staysUntilReplaced(service, slot.current)) {
+    tx.update('task', order(slot.current, TaskState.SHUTDOWN, nowMs));
+  }
+  if (decision.action !== 'retire') {
+    const startAfterMs = decision.action === 'replace' ? decision.startAfterMs : 0;
+    tx.create('task', replacement(slot.current, newObjectId(random), nowMs, startAfterMs));
   }
   return Number.POSITIVE_INFINITY;
+}
+
+/** The update loop stops it once the other one runs. */
+function staysUntilReplaced({ spec }: ServiceObject, task: TaskObject): boolean {
+  return isStartFirst(spec.update) && task.status.state === TaskState.RUNNING;
 }

@@ -1,14 +1,18 @@
-/** Rolls a service's tasks to its present spec. */
+/** Rolls a service's tasks to its present spec, and keeps the books of it. */
 
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
 import type { ControlLoop } from '../../control-loop.ts';
 import { rulesOf } from '../../placement/rules.ts';
-import type { ReadTransaction } from '../../store/tables.ts';
+import type { ServiceObject } from '../../store/service.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
-import { slotsOf } from '../slots.ts';
+import { type Slot, slotsOf } from '../slots.ts';
 import { newTask, order } from '../tasks.ts';
+import { type FailedSlot, failedSlots } from './failures.ts';
+import { updateOutcome } from './outcome.ts';
 import { nextStep, type RolloutStep } from './rollout.ts';
+import { settleUpdate } from './settlement.ts';
+import { isPaused, isUpdating, updateConfigOf } from './update-config.ts';
 
 type ActiveStep = Exclude<RolloutStep, { readonly step: 'wait' }>;
 
@@ -30,29 +34,76 @@ export function updateLoop(random: RandomBytes): ControlLoop {
     reconcile: (tx, serviceId, nowMs) => {
       // A slot whose task never ran goes from stop to start at once.
       for (let count = 0; count < STEPS_AT_ONCE; count += 1) {
-        const step = planned(tx, serviceId, nowMs);
-        if (step === undefined) return undefined;
-        if (step.step === 'wait') return step.untilMs;
-        run(tx, serviceId, step, nowMs, random);
+        const next = advance(tx, serviceId, nowMs, random);
+        if (next !== 'again') return next;
       }
       return nowMs;
     },
   };
 }
 
-function planned(read: ReadTransaction, serviceId: string, nowMs: number): RolloutStep | undefined {
-  const service = read.get('service', serviceId);
+/** One step, or when to look again. */
+function advance(
+  tx: WriteTransaction,
+  serviceId: string,
+  nowMs: number,
+  random: RandomBytes,
+): 'again' | number | undefined {
+  const service = tx.get('service', serviceId);
   if (service === undefined || service.pendingDelete) return undefined;
-  const slots = slotsOf(read.find('task', { by: 'service', value: serviceId }));
-  const { specVersion, spec } = service;
-  const plan = { specVersion, rules: rulesOf(spec.placement), update: spec.update };
-  return nextStep(plan, slots, (task) => read.get('node', task.nodeId), nowMs);
+  const slots = slotsOf(tx.find('task', { by: 'service', value: serviceId }));
+  const failed = failuresOf(service, slots);
+  const settled = settle(tx, service, slots, failed, nowMs);
+  if (settled === 'changed') return 'again';
+  const step = planned(tx, service, slots, failed, nowMs);
+  if (step === undefined) return settled;
+  if (step.step === 'wait') return Math.min(step.untilMs, settled ?? step.untilMs);
+  run(tx, service, step, nowMs, random);
+  return 'again';
 }
 
-function run(tx: WriteTransaction, serviceId: string, step: ActiveStep, nowMs: number, random: RandomBytes): void {
-  const service = tx.get('service', serviceId);
-  if (service === undefined) return;
-  const stopped = step.step === 'stop' ? step.task : step.slot.current;
-  if (step.step !== 'start') tx.update('task', order(stopped, TaskState.SHUTDOWN, nowMs));
+function failuresOf(service: ServiceObject, slots: readonly Slot[]): FailedSlot[] {
+  const { updateStatus, specVersion } = service;
+  if (!isUpdating(updateStatus)) return [];
+  return failedSlots({ specVersion, config: updateConfigOf(service), startedAtMs: updateStatus.startedAtMs }, slots);
+}
+
+/** Writes down what has become of the update; or says when to look again. */
+function settle(
+  tx: WriteTransaction,
+  service: ServiceObject,
+  slots: readonly Slot[],
+  failed: readonly FailedSlot[],
+  nowMs: number,
+): 'changed' | number | undefined {
+  const { updateStatus, specVersion } = service;
+  if (!isUpdating(updateStatus)) return undefined;
+  const update = { specVersion, config: updateConfigOf(service), startedAtMs: updateStatus.startedAtMs };
+  const outcome = updateOutcome(update, slots, failed, nowMs);
+  if (outcome.outcome === 'goes-on') return outcome.untilMs;
+  const others = tx.find('service', { by: 'all' }).filter(({ id }) => id !== service.id);
+  tx.update('service', settleUpdate(service, outcome, others, nowMs));
+  return 'changed';
+}
+
+function planned(
+  tx: WriteTransaction,
+  service: ServiceObject,
+  slots: readonly Slot[],
+  failed: readonly FailedSlot[],
+  nowMs: number,
+): RolloutStep | undefined {
+  const plan = {
+    specVersion: service.specVersion,
+    rules: rulesOf(service.spec.placement),
+    config: updateConfigOf(service),
+    paused: isPaused(service.updateStatus),
+    failed: new Set(failed.map(({ slot }) => slot)),
+  };
+  return nextStep(plan, slots, (task) => tx.get('node', task.nodeId), nowMs);
+}
+
+function run(tx: WriteTransaction, service: ServiceObject, step: ActiveStep, nowMs: number, random: RandomBytes): void {
+  if (step.step !== 'start') tx.update('task', order(step.task, TaskState.SHUTDOWN, nowMs));
   if (step.step !== 'stop') tx.create('task', newTask(service, step.slot, newObjectId(random), nowMs));
 }

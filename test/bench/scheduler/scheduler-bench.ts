@@ -9,7 +9,7 @@ import { runControlLoop } from '../../../manager/control-loop.ts';
 import { schedulerLoop } from '../../../manager/scheduler/scheduler.ts';
 import { MemoryLog } from '../../../manager/store/memory-log.testing.ts';
 import { nodeType } from '../../../manager/store/node.ts';
-import { serviceType } from '../../../manager/store/service.ts';
+import { NEVER_UPDATED, serviceType } from '../../../manager/store/service.ts';
 import { StoreState } from '../../../manager/store/state.ts';
 import { Store } from '../../../manager/store/store.ts';
 import { NO_TASK_STATUS, taskType } from '../../../manager/store/task.ts';
@@ -72,6 +72,7 @@ function serviceObject(number: number, placement: Partial<Placement>) {
     specVersion: 1,
     dependenciesMet: true,
     pendingDelete: false,
+    ...NEVER_UPDATED,
   });
 }
 

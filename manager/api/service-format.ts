@@ -1,0 +1,41 @@
+/** What of a service all managers of the cluster can read already. */
+import { GantryError } from '../../proto/errors.ts';
+import type { ServiceSpec, UpdateConfig } from '../../proto/generated/gantry/v1/types.ts';
+import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
+import { FORMAT_OF_PLACEMENTS, FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import { theCluster } from '../store/the-cluster.ts';
+
+/** WRONG_STATE: a manager that doesn't know of them would lose them. */
+export function checkStateFormat(tx: ReadTransaction, services: readonly ServiceSpec[]): void {
+  const { stateFormat } = theCluster(tx);
+  for (const service of services) {
+    const unknown = unknownPart(service, stateFormat);
+    if (unknown === undefined) continue;
+    throw new GantryError(
+      'WRONG_STATE',
+      `service ${service.annotations?.name} has ${unknown}, which not all managers of the cluster know of yet`,
+      { hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs" },
+    );
+  }
+}
+
+function unknownPart({ placement, update, rollback }: ServiceSpec, stateFormat: number): string | undefined {
+  if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
+  if (update !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'an update config';
+  if (rollback !== undefined && stateFormat < FORMAT_OF_UPDATE_STATUS) return 'a rollback config';
+  if (update !== undefined && stateFormat < FORMAT_OF_UPDATE_STATUS && saysMore(update)) {
+    return 'an update config with an order, failure action, monitor or failure ratio';
+  }
+  return undefined;
+}
+
+/** Than update configs could say at first. */
+function saysMore({ order, failureAction, monitorMs, maxFailureRatio }: UpdateConfig): boolean {
+  return order + failureAction + maxFailureRatio > 0 || monitorMs !== undefined;
+}
+
+/** A manager that doesn't know how an update stands would lose it. */
+export function asFarAsKnown(read: ReadTransaction, service: ServiceObject): ServiceObject {
+  return theCluster(read).stateFormat >= FORMAT_OF_UPDATE_STATUS ? service : { ...service, ...NEVER_UPDATED };
+}

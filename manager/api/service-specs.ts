@@ -1,0 +1,139 @@
+/** ServiceCreate, ServiceUpdate, ServiceRollback: one service at a time, of a stack or of none. */
+import { GantryError } from '../../proto/errors.ts';
+import type {
+  ServiceCreateRequest,
+  ServiceCreateResponse,
+  ServiceRollbackRequest,
+  ServiceRollbackResponse,
+  ServiceUpdateRequest,
+  ServiceUpdateResponse,
+} from '../../proto/generated/gantry/v1/control.ts';
+import { type PortConfig, ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { newObjectId } from '../../proto/ids.ts';
+import { allocatePorts, describePort } from '../allocator/ports.ts';
+import { rolledBack, withSpec } from '../orchestrator/update/spec-change.ts';
+import { sameMessage } from '../store/same-message.ts';
+import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import type { ApiContext } from './context.ts';
+import { checkHostPorts } from './port-probe.ts';
+import { resolve } from './references.ts';
+import { asFarAsKnown, checkStateFormat } from './service-format.ts';
+import { live } from './services.ts';
+import { bindReferences } from './stack-references.ts';
+import { checkName, validateService } from './stack-validation.ts';
+
+/** ALREADY_EXISTS for a name that a service has, INVALID_ARGUMENT for references to nothing, PORT_IN_USE. */
+export async function serviceCreate(
+  context: ApiContext,
+  request: ServiceCreateRequest,
+  signal: AbortSignal,
+): Promise<ServiceCreateResponse> {
+  const spec = validated(request.spec);
+  const plan = (read: ReadTransaction) => planCreation(read, spec);
+  const { ports } = context.store.view(plan);
+  await checkHostPorts(context, published(ports), signal);
+  return context.store.update((tx) => {
+    const id = newObjectId(context.random);
+    checkStateFormat(tx, [spec]);
+    tx.create('service', { id, ...plan(tx), ...NEVER_UPDATED, pendingDelete: false });
+    return { id };
+  });
+}
+
+/** CONFLICT when somebody else has changed the service since it was read. */
+export async function serviceUpdate(
+  context: ApiContext,
+  request: ServiceUpdateRequest,
+  signal: AbortSignal,
+): Promise<ServiceUpdateResponse> {
+  const spec = validated(request.spec);
+  const plan = (read: ReadTransaction) => planUpdate(read, request, spec, context.clock.now());
+  const { service, before } = context.store.view(plan);
+  await checkHostPorts(context, newPorts(service, before), signal);
+  return context.store.update((tx) => {
+    checkStateFormat(tx, [spec]);
+    tx.update('service', asFarAsKnown(tx, plan(tx).service));
+    return {};
+  });
+}
+
+/** Back to what the service was before its last update. WRONG_STATE when it was never updated. */
+export function serviceRollback(
+  { store, clock }: ApiContext,
+  request: ServiceRollbackRequest,
+): Promise<ServiceRollbackResponse> {
+  return store.update((tx) => {
+    const service = live(resolve(tx, 'service', request.reference));
+    tx.update('service', rolledBack(service, othersThan(tx, service), 'manually requested rollback', clock.now()));
+    return {};
+  });
+}
+
+function validated(spec: ServiceSpec | undefined): CompleteServiceSpec {
+  if (spec === undefined) throw new GantryError('INVALID_ARGUMENT', 'the request has no service');
+  checkName('service', spec.annotations?.name ?? '');
+  return completeServiceSpec(validateService(spec));
+}
+
+type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'dependenciesMet'>;
+
+function planCreation(read: ReadTransaction, raw: CompleteServiceSpec): NewService {
+  const { name } = raw.annotations;
+  if (read.find('service', { by: 'name', value: name }).length > 0) {
+    throw new GantryError('ALREADY_EXISTS', `service ${name} already exists`, {
+      hint: `change it with "gantry service update ${name}"`,
+    });
+  }
+  const spec = bindReferences(raw, namesIn(read));
+  const ports = allocatePorts(name, spec.ports, [], read.find('service', { by: 'all' }));
+  return { spec, ports, specVersion: 1, dependenciesMet: spec.dependencies.length === 0 };
+}
+
+function planUpdate(
+  read: ReadTransaction,
+  { reference, base }: ServiceUpdateRequest,
+  raw: CompleteServiceSpec,
+  nowMs: number,
+): { readonly service: ServiceObject; readonly before: ServiceObject } {
+  const before = live(resolve(read, 'service', reference));
+  const { name } = before.spec.annotations;
+  if (!sameMessage(ServiceSpec, completeServiceSpec(base), before.spec)) {
+    throw new GantryError('CONFLICT', `service ${name} was changed by somebody else meanwhile`, { hint: 'try again' });
+  }
+  if (raw.annotations.name !== name) {
+    throw new GantryError('INVALID_ARGUMENT', `service ${name} can't be renamed`, {
+      hint: 'create another one, and remove this one',
+    });
+  }
+  if (raw.mode?.$case !== before.spec.mode?.$case) {
+    throw new GantryError('WRONG_STATE', `service ${name} can't change between replicated and global`, {
+      hint: 'remove the service first',
+    });
+  }
+  const spec = bindReferences(raw, namesIn(read));
+  const ports = allocatePorts(name, spec.ports, before.ports, othersThan(read, before));
+  return { service: withSpec(before, spec, ports, nowMs), before };
+}
+
+function namesIn(read: ReadTransaction) {
+  const ids = (kind: 'network' | 'secret' | 'config') => {
+    const objects = read.find(kind, { by: 'all' }).filter(({ pendingDelete }) => !pendingDelete);
+    return new Map(objects.map(({ id, spec }) => [spec.annotations.name, id]));
+  };
+  const services = read.find('service', { by: 'all' }).map(({ spec }) => spec.annotations.name);
+  return { networks: ids('network'), secrets: ids('secret'), configs: ids('config'), services: new Set(services) };
+}
+
+function othersThan(read: ReadTransaction, service: ServiceObject): ServiceObject[] {
+  return read.find('service', { by: 'all' }).filter(({ id }) => id !== service.id);
+}
+
+function published(ports: readonly PortConfig[]): PortConfig[] {
+  return ports.filter((port) => port.publishedPort !== 0);
+}
+
+function newPorts(service: ServiceObject, before: ServiceObject): PortConfig[] {
+  const had = new Set(before.ports.map(describePort));
+  return published(service.ports).filter((port) => !had.has(describePort(port)));
+}
