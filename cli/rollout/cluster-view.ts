@@ -2,11 +2,13 @@
 import type { WatchEvent } from '../../proto/generated/gantry/v1/control.ts';
 import type { Service, Task } from '../../proto/generated/gantry/v1/types.ts';
 import { hasFailed, type Observed } from './convergence.ts';
+import { updateKey } from './update-stand.ts';
 
 export class ClusterView implements Observed {
   readonly services = new Map<string, Service>();
   readonly tasks = new Map<string, Task>();
   readonly ignoredFailures = new Set<string>();
+  readonly ignoredUpdates = new Set<string>();
   readonly usableNodes: number;
 
   constructor(usableNodes: number) {
@@ -30,6 +32,9 @@ export class ClusterView implements Observed {
   ignoreFailuresOf(serviceIds: ReadonlySet<string>): void {
     for (const task of this.tasks.values()) {
       if (serviceIds.has(task.serviceId) && hasFailed(task)) this.ignoredFailures.add(task.id);
+    }
+    for (const service of this.services.values()) {
+      if (serviceIds.has(service.id)) this.ignoredUpdates.add(updateKey(service));
     }
   }
 }

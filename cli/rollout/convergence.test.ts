@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { RestartCondition, Service, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { RestartCondition, Service, Task, TaskState, UpdateState } from '../../proto/generated/gantry/v1/types.ts';
 import { latestFailure, type Observed, serviceProgress } from './convergence.ts';
+import { updateKey } from './update-stand.ts';
 
 const { RUNNING, PREPARING, STARTING, SHUTDOWN, FAILED, REJECTED, COMPLETE, PENDING } = TaskState;
 
@@ -40,6 +41,7 @@ function observe(tasks: Task[], more: Partial<Observed> = {}): Observed {
     tasks: new Map(tasks.map((one) => [one.id, one])),
     usableNodes: 1,
     ignoredFailures: new Set(),
+    ignoredUpdates: new Set(),
     ...more,
   };
 }
@@ -181,5 +183,45 @@ describe('latestFailure', () => {
     const tasks = [task(1, FAILED), task(2, FAILED), task(1, FAILED, { specVersion: 1 })];
     expect(latestFailure([replicated(2)], observe(tasks))?.id).toBe(tasks[1]?.id);
     expect(latestFailure([], observe(tasks))).toBeUndefined();
+  });
+});
+
+describe('a service that is being updated', () => {
+  const updated = (state: UpdateState, message = '') =>
+    replicated(1, { updateStatus: { state, message, startedAtMs: 5 } });
+  const running = () => observe([task(1, RUNNING)]);
+
+  it('is done once the managers have seen its tasks stay up', () => {
+    expect(serviceProgress(updated(UpdateState.UPDATING), running())).toMatchObject({
+      kind: 'waiting',
+      reason: 'watching whether the new tasks stay up',
+    });
+    expect(serviceProgress(updated(UpdateState.COMPLETED), running())).toMatchObject({ kind: 'done' });
+  });
+
+  it('is halted when the update is paused, or was taken back, with the task whose failure it was', () => {
+    const failed = task(1, FAILED);
+    const message = `update paused due to failure or early termination of task ${failed.id}`;
+    const service = updated(UpdateState.PAUSED, message);
+    const observed = observe([failed, task(1, RUNNING)]);
+    expect(serviceProgress(service, observed)).toMatchObject({ kind: 'halted', message, task: failed });
+    const back = updated(UpdateState.ROLLBACK_COMPLETED, 'update rolled back due to failure');
+    expect(serviceProgress(back, running())).toMatchObject({ kind: 'halted', task: undefined });
+    const going = updated(UpdateState.ROLLBACK_STARTED, 'update rolled back due to failure');
+    expect(serviceProgress(going, running())).toMatchObject({
+      kind: 'waiting',
+      reason: 'rolling back: update rolled back due to failure',
+    });
+  });
+
+  it('is done after a rollback that somebody asked for', () => {
+    const service = updated(UpdateState.ROLLBACK_COMPLETED, 'manually requested rollback');
+    expect(serviceProgress(service, running())).toMatchObject({ kind: 'done' });
+  });
+
+  it('is not judged by an update that ended before', () => {
+    const service = updated(UpdateState.PAUSED, 'update paused');
+    const observed = observe([task(1, RUNNING)], { ignoredUpdates: new Set([updateKey(service)]) });
+    expect(serviceProgress(service, observed)).toMatchObject({ kind: 'done' });
   });
 });

@@ -3,6 +3,7 @@
  * objects always give the same answer.
  */
 import { RestartCondition, type Service, type Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type UpdateStand, updateKey, updateStand } from './update-stand.ts';
 
 export interface Observed {
   readonly services: ReadonlyMap<string, Service>;
@@ -11,13 +12,23 @@ export interface Observed {
   readonly usableNodes: number;
   /** Tasks that had failed before this rollout: no verdict on it. */
   readonly ignoredFailures: ReadonlySet<string>;
+  /** Updates that were paused or rolled back before this rollout, by `updateKey`. */
+  readonly ignoredUpdates: ReadonlySet<string>;
 }
 
 export type ServiceProgress =
   | { readonly kind: 'done'; readonly running: number; readonly desired: number }
   | { readonly kind: 'waiting'; readonly running: number; readonly desired: number; readonly reason: string }
   /** It will not get better by waiting. */
-  | { readonly kind: 'failed'; readonly running: number; readonly desired: number; readonly task: Task };
+  | { readonly kind: 'failed'; readonly running: number; readonly desired: number; readonly task: Task }
+  /** The managers have given up the update. `task`: whose failure it was, as far as it is known. */
+  | {
+      readonly kind: 'halted';
+      readonly running: number;
+      readonly desired: number;
+      readonly message: string;
+      readonly task: Task | undefined;
+    };
 
 /** So many failures of one slot with the same spec are no accident. */
 const HOPELESS_FAILURES = 3;
@@ -29,11 +40,26 @@ export function serviceProgress(service: Service, observed: Observed): ServicePr
   const live = tasks.filter((task) => task.desiredState <= TaskState.COMPLETE || isFinished(service, task));
   const running = live.filter(isUp).length;
   const desired = desiredTasks(service, observed);
+  const stand = standOf(service, observed);
+  if (stand.stand === 'halted') {
+    return { kind: 'halted', running, desired, message: stand.message, task: taskNamedIn(stand.message, observed) };
+  }
   const failed = hopelessTask(service, tasks, observed.ignoredFailures);
   if (failed !== undefined && running < desired) return { kind: 'failed', running, desired, task: failed };
-  if (running === desired && live.every(isUp) && !hasLeftovers(service, observed))
-    return { kind: 'done', running, desired };
+  if (running === desired && live.every(isUp) && !hasLeftovers(service, observed)) {
+    if (stand.stand !== 'goes-on') return { kind: 'done', running, desired };
+    return { kind: 'waiting', running, desired, reason: stand.reason };
+  }
   return { kind: 'waiting', running, desired, reason: waitingReason(live, service, observed) };
+}
+
+function standOf(service: Service, { ignoredUpdates }: Observed): UpdateStand {
+  const ignored = ignoredUpdates.has(updateKey(service));
+  return ignored ? { stand: 'settled' } : updateStand(service.updateStatus);
+}
+
+function taskNamedIn(message: string, { tasks }: Observed): Task | undefined {
+  return message.split(/\W+/).flatMap((word) => tasks.get(word) ?? [])[0];
 }
 
 /** Running, or finished as it should: a service that isn't restarted may complete. */

@@ -18,6 +18,26 @@ export async function taskFailure(cli: Cli, control: ControlClient, service: str
   });
 }
 
+export interface HaltedUpdate {
+  /** As the managers say it. */
+  readonly message: string;
+  readonly task: Task | undefined;
+}
+
+/** Of an update that was paused, or taken back. */
+export async function haltedUpdate(
+  cli: Cli,
+  control: ControlClient,
+  service: string,
+  { message, task }: HaltedUpdate,
+): Promise<CliError> {
+  if (task !== undefined) await printLastLines(cli, control, task);
+  const reason = task === undefined ? '' : `; ${describeTask(task)}`;
+  return new CliError(`service ${service}: ${message}${reason}`, {
+    hint: `deploy a spec that works, or go back with 'gantry service rollback ${service}'; 'gantry service ps --no-trunc ${service}' lists all its tasks`,
+  });
+}
+
 export interface TimeoutReport {
   /** The time that is over, as text. */
   readonly after: string;

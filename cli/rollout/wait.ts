@@ -10,7 +10,7 @@ import { serviceName } from '../format/rows/service-row.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { ClusterView } from './cluster-view.ts';
 import { latestFailure, type ServiceProgress, serviceProgress } from './convergence.ts';
-import { taskFailure, timeoutFailure } from './failure-report.ts';
+import { haltedUpdate, taskFailure, timeoutFailure } from './failure-report.ts';
 
 export interface RolloutOptions {
   /** The stack's services; or else those of `references`. */
@@ -131,6 +131,10 @@ class Rollout {
     this.#progress.show(
       all.map(({ service, progress }) => ({ name: serviceName(service), text: progressText(progress) })),
     );
+    for (const { service, progress } of all) {
+      if (progress.kind !== 'halted') continue;
+      throw await haltedUpdate(this.#cli, this.#control, serviceName(service), progress);
+    }
     const failed = all.find(({ progress }) => progress.kind === 'failed');
     if (failed?.progress.kind === 'failed') {
       throw await taskFailure(this.#cli, this.#control, serviceName(failed.service), failed.progress.task);
@@ -164,5 +168,6 @@ class Rollout {
 export function progressText(progress: ServiceProgress): string {
   const count = `${progress.running}/${progress.desired} running`;
   if (progress.kind === 'waiting') return `${count} (${progress.reason})`;
+  if (progress.kind === 'halted') return `${count} (${progress.message})`;
   return progress.kind === 'failed' ? `${count} (failed)` : count;
 }

@@ -1,0 +1,33 @@
+/** What the managers' books of an update mean for whoever waits for it. Pure. */
+import { type Service, UpdateState, type UpdateStatus } from '../../proto/generated/gantry/v1/types.ts';
+
+export type UpdateStand =
+  /** There is no update, or it is over as it should be. */
+  | { readonly stand: 'settled' }
+  | { readonly stand: 'goes-on'; readonly reason: string }
+  /** Paused, or taken back because it failed. */
+  | { readonly stand: 'halted'; readonly message: string };
+
+/** How the managers say that somebody wanted it. */
+const WANTED_ROLLBACK = 'manually requested rollback';
+
+export function updateStand(status: UpdateStatus | undefined): UpdateStand {
+  switch (status?.state) {
+    case UpdateState.UPDATING:
+      return { stand: 'goes-on', reason: 'watching whether the new tasks stay up' };
+    case UpdateState.ROLLBACK_STARTED:
+      return { stand: 'goes-on', reason: `rolling back: ${status.message}` };
+    case UpdateState.PAUSED:
+    case UpdateState.ROLLBACK_PAUSED:
+      return { stand: 'halted', message: status.message };
+    case UpdateState.ROLLBACK_COMPLETED:
+      return status.message === WANTED_ROLLBACK ? { stand: 'settled' } : { stand: 'halted', message: status.message };
+    default:
+      return { stand: 'settled' };
+  }
+}
+
+/** The same for the same state of the same update. */
+export function updateKey({ id, updateStatus }: Service): string {
+  return `${id} ${updateStatus?.startedAtMs ?? 0} ${updateStatus?.state ?? 0}`;
+}
