@@ -15,8 +15,10 @@ import {
   NodeState,
   PortProtocol,
   PublishMode,
+  ServiceSpec,
   type Task,
   TaskState,
+  UpdateState,
 } from '../proto/generated/gantry/v1/types.ts';
 import { ManagerHost, type RunningManager } from './manager.testing.ts';
 import { serviceSpec } from './objects.testing.ts';
@@ -194,19 +196,31 @@ describe('a stack', () => {
     });
   });
 
-  it('rolls the users of a config whose content changed, and drops the old one', async () => {
+  it('rolls the users of a config whose content changed, and keeps the old one for the way back', async () => {
+    const contents = () => {
+      const configs = manager.store.view((read) => read.find('config', { by: 'all' }));
+      return configs.map((config) => config.spec.data.toString()).sort();
+    };
+    const withContent = (text: string) => {
+      const changed = shop();
+      changed.configs = changed.configs.map((config) => ({ ...config, data: Buffer.from(text) }));
+      return changed;
+    };
+    const used = () => {
+      const ids = running('shop_front').map((task) => task.spec?.container?.configs[0]?.id ?? '');
+      return manager.store.view((read) => ids.map((id) => read.get('config', id)?.spec.data.toString()));
+    };
     await deploy(shop());
     await shopRuns();
-    const changed = shop();
-    changed.configs = changed.configs.map((config) => ({ ...config, data: Buffer.from('other') }));
-    await deploy(changed);
-    await waitFor(() => {
-      const configs = manager.store.view((read) => read.find('config', { by: 'all' }));
-      expect(configs.map((config) => config.spec.data.toString())).toEqual(['other']);
-    });
-    await shopRuns();
-    expect(running('shop_back')).toHaveLength(1);
+    await deploy(withContent('second'));
+    await waitFor(() => expect(used()).toEqual(['second', 'second', 'second']));
     expect(tasks('shop_back')).toHaveLength(1);
+    expect(contents()).toEqual(['config', 'second']);
+    await unary((done) => manager.client.serviceRollback({ reference: 'shop_front' }, done));
+    await waitFor(() => expect(used()).toEqual(['config', 'config', 'config']));
+    await deploy(withContent('third'));
+    await waitFor(() => expect(used()).toEqual(['third', 'third', 'third']));
+    await waitFor(() => expect(contents()).toEqual(['config', 'third']));
   });
 
   it('goes without a trace', async () => {
@@ -346,6 +360,72 @@ describe('tasks', () => {
     agent.tasks.set('stray', running('shop_store')[0] as Task);
     agent.report('stray', { state: TaskState.RUNNING });
     await waitFor(() => expect(agent.tasks.has('stray')).toBe(false));
+  });
+});
+
+describe('a service by itself', () => {
+  const found = async (reference: string) => {
+    const { services } = await unary<ServiceListResponse>((done) =>
+      manager.client.serviceList({ stack: '', references: [reference] }, done),
+    );
+    return services[0]?.service;
+  };
+  const update = (reference: string, base: ServiceSpec | undefined, spec: ServiceSpec | undefined) =>
+    unary((done) => manager.client.serviceUpdate({ reference, base, spec }, done));
+  const withImage = (spec: ServiceSpec | undefined, image: string) =>
+    ServiceSpec.fromPartial({ ...spec, task: { ...spec?.task, container: { ...spec?.task?.container, image } } });
+
+  beforeEach(async () => {
+    const spec = serviceSpec('web', { replicas: 2, ports: [port(8090)] });
+    await unary((done) => manager.client.serviceCreate({ spec }, done));
+    await waitFor(() => expect(running('web')).toHaveLength(2));
+  });
+
+  it('is created, updated, and taken back to what it was', async () => {
+    const before = await found('web');
+    await update('web', before?.spec, withImage(before?.spec, 'hello:2'));
+    await waitFor(() =>
+      expect(running('web').map((task) => task.spec?.container?.image)).toEqual(['hello:2', 'hello:2']),
+    );
+    expect(await found('web')).toMatchObject({
+      previousSpec: before?.spec,
+      updateStatus: { state: UpdateState.UPDATING },
+    });
+    await unary((done) => manager.client.serviceRollback({ reference: 'web' }, done));
+    await waitFor(() => {
+      expect(running('web').map((task) => [task.spec?.container?.image, task.specVersion])).toEqual([
+        ['hello:latest', 1],
+        ['hello:latest', 1],
+      ]);
+    });
+    expect(await found('web')).toMatchObject({ updateStatus: { state: UpdateState.ROLLBACK_STARTED } });
+  });
+
+  it('is not updated over what somebody else has changed meanwhile', async () => {
+    const before = await found('web');
+    await update('web', before?.spec, withImage(before?.spec, 'hello:2'));
+    await expect(update('web', before?.spec, withImage(before?.spec, 'hello:3'))).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: 'service web was changed by somebody else meanwhile',
+    });
+    expect((await found('web'))?.spec?.task?.container?.image).toBe('hello:2');
+  });
+
+  it('has nothing to go back to before its first update, and refuses names and ports that others have', async () => {
+    await expect(unary((done) => manager.client.serviceRollback({ reference: 'web' }, done))).rejects.toMatchObject({
+      code: 'WRONG_STATE',
+      message: 'service web does not have a previous spec',
+    });
+    const create = (spec: ServiceSpec) => unary((done) => manager.client.serviceCreate({ spec }, done));
+    await expect(create(serviceSpec('web'))).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+    await expect(create(serviceSpec('other', { ports: [port(8090)] }))).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+      message: 'port 8090/tcp is already published by service web',
+    });
+    await expect(create(serviceSpec('no way'))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(create(serviceSpec('lost', { networks: ['nowhere'] }))).rejects.toMatchObject({
+      message: 'service lost refers to undefined network "nowhere"',
+    });
   });
 });
 
