@@ -46,6 +46,16 @@ export const COMMANDS: readonly CommandEntry[] = [
   { names: ['stack ps'], summary: 'List the tasks of a stack', load: () => import('./stack/ps.ts') },
   { names: ['stack services'], summary: 'List the services of a stack', load: () => import('./stack/services.ts') },
   {
+    names: ['stack history'],
+    summary: 'List what a stack was deployed as',
+    load: () => import('./stack/history.ts'),
+  },
+  {
+    names: ['stack rollback'],
+    summary: 'Go back to an earlier version of a stack',
+    load: () => import('./stack/rollback.ts'),
+  },
+  {
     names: ['stack rm', 'stack remove', 'stack down'],
     summary: 'Remove stacks',
     load: () => import('./stack/rm.ts'),

@@ -10,6 +10,7 @@ import { serviceLogs } from './service-logs.ts';
 import { serviceCreate, serviceRollback, serviceUpdate } from './service-specs.ts';
 import { serviceList, serviceRemove, serviceScale, taskList } from './services.ts';
 import { stackDeploy, stackRemove } from './stack-deploy.ts';
+import { stackHistory, stackRollback } from './stack-rollback.ts';
 import { watch } from './watch.ts';
 
 /** Resolves with the context of the present leadership, or throws UNAVAILABLE when there is none in time. */
@@ -47,6 +48,8 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     nodeRemove: unary(nodeRemove),
     stackDeploy: unary(stackDeploy),
     stackRemove: unary(stackRemove),
+    stackHistory: unary(stackHistory),
+    stackRollback: unary(stackRollback),
     serviceList: unary(serviceList),
     serviceCreate: unary(serviceCreate),
     serviceUpdate: unary(serviceUpdate),

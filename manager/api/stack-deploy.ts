@@ -20,11 +20,24 @@ import { checkHostPorts } from './port-probe.ts';
 import { asFarAsKnown, checkStateFormat } from './service-format.ts';
 import { type Existing, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
+import { forgetVersions, recordVersion } from './stack-versions.ts';
 
-/** Plans, asks the nodes about the ports, then plans again and runs the plan in one transaction. */
-export async function stackDeploy(
+export function stackDeploy(
   context: ApiContext,
   request: StackDeployRequest,
+  signal: AbortSignal,
+): Promise<StackDeployResponse> {
+  return deployStack(context, request, 0, signal);
+}
+
+/**
+ * Plans, asks the nodes about the ports, then plans again and runs the plan in one transaction. `rollbackTo`: the version
+ * that it goes back to, or 0.
+ */
+export async function deployStack(
+  context: ApiContext,
+  request: StackDeployRequest,
+  rollbackTo: number,
   signal: AbortSignal,
 ): Promise<StackDeployResponse> {
   if (request.stack === undefined) throw new GantryError('INVALID_ARGUMENT', 'deploy a stack: the request has none');
@@ -41,6 +54,7 @@ export async function stackDeploy(
     const steps = plan(tx);
     checkStateFormat(tx, stack.services);
     for (const step of steps) runStep(tx, step);
+    recordVersion(tx, { stack, rollbackTo, nowMs: context.clock.now(), random: context.random });
     return { changes: steps.map(describeStep) };
   });
 }
@@ -56,11 +70,12 @@ export function stackRemove(context: ApiContext, request: StackRemoveRequest): P
     });
     if (steps.length === 0) throw new GantryError('NOT_FOUND', `nothing found in stack: ${request.name}`);
     for (const step of steps) runStep(tx, step);
+    forgetVersions(tx, request.name);
     return { changes: steps.map(describeStep) };
   });
 }
 
-export function existingIn(read: ReadTransaction): Existing {
+function existingIn(read: ReadTransaction): Existing {
   return {
     // Also those on their way out: they hold their subnets until they have gone.
     networks: read.find('network', { by: 'all' }),

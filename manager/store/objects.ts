@@ -8,6 +8,7 @@ import { type NodeObject, nodeType } from './node.ts';
 import { type SecretObject, secretType } from './secret.ts';
 import { type ServiceObject, serviceType } from './service.ts';
 import type { SharedParts } from './shared-parts.ts';
+import { type StackVersionObject, stackVersionType } from './stack-version.ts';
 import { fromStoredTask, toStoredTask } from './stored-task.ts';
 import { type TaskObject, taskType } from './task.ts';
 
@@ -19,6 +20,7 @@ export interface ObjectTypes {
   network: NetworkObject;
   secret: SecretObject;
   config: ConfigObject;
+  stackVersion: StackVersionObject;
 }
 
 export type ObjectKind = keyof ObjectTypes;
@@ -28,6 +30,7 @@ export type AnyObject = { [K in ObjectKind]: { readonly kind: K; readonly object
 
 export const OBJECT_TYPES = {
   cluster: clusterType,
+  stackVersion: stackVersionType,
   node: nodeType,
   network: networkType,
   secret: secretType,

@@ -17,7 +17,7 @@ const OBJECT_TAG = 18;
 
 /** Objects that are encoded at once: few enough that it takes no time. Those with data of their own are large already. */
 const OBJECTS_PER_PART = 32;
-const LARGE_KINDS: ReadonlySet<ObjectKind> = new Set(['secret', 'config']);
+const LARGE_KINDS: ReadonlySet<ObjectKind> = new Set(['secret', 'config', 'stackVersion']);
 
 /** Of the cut as it is at the moment of the call. `format`: see state-format.ts. */
 export async function encodeSnapshot(format: number, cut: readonly CutOfKind[]): Promise<Uint8Array> {

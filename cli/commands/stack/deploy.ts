@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ChangeKind, ControlClient, ObjectKind, type StackChange } from '../../../proto/generated/gantry/v1/control.ts';
+import { ControlClient, type StackChange } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Cli, complain, printLine } from '../../cli.ts';
 import { collect, refuse } from '../../command-line.ts';
 import { loadStack } from '../../compose/load-stack.ts';
@@ -7,6 +7,7 @@ import { ask, withClient } from '../../connection.ts';
 import { CliError, isGantryError } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
 import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
+import { changedServices, changeLines } from './changes.ts';
 import { locatePortConflict } from './port-conflict.ts';
 import { prepareImages } from './prepare-images.ts';
 import { readStackFile } from './read-stack-file.ts';
@@ -76,31 +77,4 @@ async function requestDeploy(control: ControlClient, loaded: Loaded, options: De
     if (place === '' || !isGantryError(error)) throw error;
     throw new CliError(`${place}${error.message}`, { hint: error.hint });
   }
-}
-
-const CHANGE_WORDS: ReadonlyMap<ChangeKind, string> = new Map([
-  [ChangeKind.CREATE, 'Creating'],
-  [ChangeKind.UPDATE, 'Updating'],
-  [ChangeKind.REMOVE, 'Removing'],
-]);
-
-const KIND_WORDS: ReadonlyMap<ObjectKind, string> = new Map([
-  [ObjectKind.SERVICE, 'service'],
-  [ObjectKind.NETWORK, 'network'],
-  [ObjectKind.SECRET, 'secret'],
-  [ObjectKind.CONFIG, 'config'],
-]);
-
-/** "Creating network shop_default"; nothing for what stays as it is. */
-export function changeLines(changes: readonly StackChange[]): string[] {
-  return changes.flatMap(({ change, kind, name }) => {
-    const word = CHANGE_WORDS.get(change);
-    return word === undefined ? [] : [`${word} ${KIND_WORDS.get(kind) ?? 'object'} ${name}`];
-  });
-}
-
-function changedServices(changes: readonly StackChange[]): Set<string> {
-  const isChanged = ({ change, kind }: StackChange) =>
-    kind === ObjectKind.SERVICE && (change === ChangeKind.CREATE || change === ChangeKind.UPDATE);
-  return new Set(changes.filter(isChanged).map(({ id }) => id));
 }

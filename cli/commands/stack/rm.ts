@@ -6,7 +6,7 @@ import { ask, withClient } from '../../connection.ts';
 import { forEach } from '../../each.ts';
 import { failureText } from '../../failure.ts';
 import { createProgress } from '../../terminal/progress.ts';
-import { changeLines } from './deploy.ts';
+import { changeLines } from './changes.ts';
 
 interface RemoveOptions {
   readonly detach?: boolean;

@@ -1,0 +1,76 @@
+/** The versions that deployments leave of a stack. */
+import { GantryError } from '../../proto/errors.ts';
+import { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
+import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
+import { canonicalBytes } from '../store/same-message.ts';
+import type { StackVersionObject } from '../store/stack-version.ts';
+import { FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import { theCluster } from '../store/the-cluster.ts';
+import type { WriteTransaction } from '../store/transaction.ts';
+
+/** Of a stack; what is older goes. */
+const VERSIONS_KEPT = 10;
+
+export interface Deployment {
+  readonly stack: StackSpec;
+  /** The version that it goes back to; 0: none. */
+  readonly rollbackTo: number;
+  readonly nowMs: number;
+  readonly random: RandomBytes;
+}
+
+/** Nothing for what is as the newest version already. */
+export function recordVersion(tx: WriteTransaction, { stack, rollbackTo, nowMs, random }: Deployment): void {
+  // A manager that doesn't know of them would lose them.
+  if (theCluster(tx).stateFormat < FORMAT_OF_UPDATE_STATUS) return;
+  const [newest, ...older] = versionsOf(tx, stack.name);
+  const spec = Buffer.from(canonicalBytes(StackSpec, stack));
+  if (newest !== undefined && spec.equals(newest.spec)) return;
+  tx.create('stackVersion', {
+    id: newObjectId(random),
+    stack: stack.name,
+    version: (newest?.version ?? 0) + 1,
+    deployedAtMs: nowMs,
+    spec,
+    rollbackTo,
+    services: stack.services.map((service) => shortName(service.annotations?.name ?? '', stack.name)),
+  });
+  for (const old of older.slice(VERSIONS_KEPT - 2)) tx.remove('stackVersion', old.id);
+}
+
+/** A stack that is removed has no history. */
+export function forgetVersions(tx: WriteTransaction, stack: string): void {
+  for (const { id } of versionsOf(tx, stack)) tx.remove('stackVersion', id);
+}
+
+/** `version`: 0 for the one before the newest. NOT_FOUND. */
+export function targetOf(versions: readonly StackVersionObject[], name: string, version: number): StackVersionObject {
+  const [newest, previous] = versions;
+  if (newest === undefined) throw noHistory(name);
+  if (version === 0 && previous === undefined) {
+    throw new GantryError('NOT_FOUND', `stack ${name} has only version ${newest.version}: there is none before it`, {
+      hint: 'deploy the file that it should be',
+    });
+  }
+  const target = version === 0 ? previous : versions.find((candidate) => candidate.version === version);
+  if (target !== undefined) return target;
+  throw new GantryError('NOT_FOUND', `stack ${name} has no version ${version}`, {
+    hint: `"gantry stack history ${name}" lists those that are kept: ${versions.at(-1)?.version} to ${newest.version}`,
+  });
+}
+
+export function noHistory(name: string): GantryError {
+  return new GantryError('NOT_FOUND', `no version of stack ${name} is kept`, {
+    hint: 'each "gantry stack deploy" that changes something makes one; "gantry stack ls" lists the stacks',
+  });
+}
+
+/** The newest first. */
+export function versionsOf(read: ReadTransaction, stack: string): StackVersionObject[] {
+  return read.find('stackVersion', { by: 'stack', value: stack }).sort((a, b) => b.version - a.version);
+}
+
+function shortName(name: string, stack: string): string {
+  return name.startsWith(`${stack}_`) ? name.slice(stack.length + 1) : name;
+}
