@@ -15,6 +15,7 @@ import { LiveIdentity } from './identity.ts';
 import { knownNodes } from './known-nodes.ts';
 import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
+import { NO_METRICS } from './metrics/manager-metrics.ts';
 import { listenForNodes } from './remote-listener.ts';
 import { serveSocket } from './server.ts';
 import { MemoryLog } from './store/memory-log.testing.ts';
@@ -67,6 +68,7 @@ export class ManagerHost {
       clock: systemClock,
       random: randomBytes,
       hasKeys: true,
+      metrics: NO_METRICS,
     });
     const here: Router = () => Promise.resolve({ kind: 'here' });
     const server = await serveSocket(this.socketPath, leaderServices(leadership, here, localCaller));

@@ -60,7 +60,7 @@ async function runOn(
   options: ManagerOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { logger, clock, nodeId, address, socketPath, onFailure } = options;
+  const { logger, clock, address, socketPath, onFailure } = options;
   const leadership = new LeadershipRunner({ ...options, store, log, identity, hasKeys: keys !== undefined });
   const route = new LeaderRoute({ leadership, log, connect: (leader) => connectManager(Client, leader, identity) });
   const find = route.find.bind(route);
@@ -69,7 +69,8 @@ async function runOn(
     healthService(log, keys),
   ]);
   try {
-    logger.info({ node: nodeId, index: log.appliedIndex }, 'serving');
+    options.metrics.serving({ store, log, sessions: () => leadership.sessions });
+    logger.info({ index: log.appliedIndex }, 'serving');
     const services = [
       ...leaderServices(leadership, find, remoteCaller),
       raft(log, receiver, store),
