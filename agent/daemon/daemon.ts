@@ -1,9 +1,11 @@
 /** One gantryd's life: start, serve, end. */
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { native } from '../../native/addon/native.ts';
+import { callLog } from '../../proto/call-log.ts';
 import type { DaemonOptions } from '../config/options.ts';
 import { engineService } from '../engine/service.ts';
 import type { Observation } from '../metrics/observation.ts';
@@ -35,7 +37,9 @@ export class Daemon {
     this.#observation = observation;
     lockRoots(options, native);
     this.#parts = makeParts({ options, logger, metrics: observation.metrics, onSystemStop: () => this.#systemStop() });
-    this.#server = new SocketServer([engineService(this.#parts.handlers), ...this.#parts.cluster.services()]);
+    const services = [engineService(this.#parts.handlers), ...this.#parts.cluster.services()];
+    const calls = callLog({ logger: logger.child({ component: 'api' }), random: randomBytes, now: Date.now });
+    this.#server = new SocketServer(services, [calls]);
   }
 
   /** In its cluster; undefined while it is in none. */
