@@ -70,6 +70,7 @@ describe('a call', () => {
     await vi.waitFor(() => expect(lines).toHaveLength(2));
     expect(lines[0]).toMatchObject({ requestId: 'deploy-7', method: '/gantry.v1.LocalManager/Health', code: 'OK' });
     expect(lines[1]).toMatchObject({ requestId: 'deploy-8', level: 20 });
+    expect(lines[1]).not.toHaveProperty('error');
   });
 
   it('gets an id where it has none that can be used, and hands it on', async () => {

@@ -26,11 +26,12 @@ export function callLog({ logger, random, now }: CallLogOptions): ServerIntercep
     const beginMs = now();
     let requestId = '';
     let isLogged = false;
-    const ended = (code: status, error: string) => {
+    const ended = (code: status, details: string) => {
       // A call that has its status is cancelled, too, when its stream is closed.
       if (isLogged) return;
       isLogged = true;
       const level = DEFECTS.has(code) ? 'warn' : 'debug';
+      const error = code === status.OK ? undefined : details;
       logger[level]({ requestId, method: path, code: status[code], error, tookMs: now() - beginMs }, 'call ended');
     };
     return new ServerInterceptingCall(call, {
