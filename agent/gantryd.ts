@@ -4,10 +4,17 @@ import { errorLine, toGantryError } from '../proto/errors.ts';
 import { loadOptions } from './config/load.ts';
 import { Daemon } from './daemon/daemon.ts';
 import { VERSION } from './engine/system-facts.ts';
+import { makeObservation } from './metrics/observation.ts';
 
 /** JSON lines on stderr, written before the call returns: the last one before a crash is the one that counts. */
-function makeLogger(level: string): Logger {
-  return pino({ level, base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
+function makeLogger(level: string, nodeId: () => string | undefined): Logger {
+  const base = { pid: process.pid };
+  // Not bound at once: a node gets its id when it joins a cluster, and another one in another cluster.
+  const mixin = () => {
+    const id = nodeId();
+    return id === undefined ? {} : { nodeId: id };
+  };
+  return pino({ level, base, mixin }, pino.destination({ dest: 2, sync: true }));
 }
 
 /** A state that nobody has thought of: containers don't need us, and the next gantryd starts from what is so. */
@@ -22,17 +29,19 @@ function dieOfDefects(logger: Logger): void {
 
 async function main(): Promise<void> {
   const options = loadOptions(process.argv.slice(2), process.env, VERSION);
-  const logger = makeLogger(options.logLevel);
+  let daemon: Daemon | undefined;
+  const logger = makeLogger(options.logLevel, () => daemon?.nodeId);
   dieOfDefects(logger);
-  const daemon = new Daemon(options, logger);
+  const running = new Daemon(options, logger, await makeObservation(options.metricsAddr));
+  daemon = running;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       logger.info({ signal }, 'gantryd ends; containers go on');
-      void daemon.close();
+      void running.close();
     });
   }
-  await daemon.start();
-  await daemon.ended.promise;
+  await running.start();
+  await running.ended.promise;
 }
 
 main().then(

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectClient, unary } from '../proto/client.ts';
+import { freePort } from '../proto/free-port.testing.ts';
 import {
   type ClusterInspectResponse,
   type ClusterUnlockKeyResponse,
@@ -18,11 +19,13 @@ const PROGRAM = join(import.meta.dirname, 'gantry-manager.ts');
 const WRONG_KEY = `GNTKEY-1-${'A'.repeat(43)}`;
 
 let dir: string;
+let metricsPort: number;
 let program: ChildProcess;
 let control: ControlClient;
 let manager: LocalManagerClient;
 
-beforeEach(() => {
+beforeEach(async () => {
+  metricsPort = await freePort();
   dir = mkdtempSync(join(tmpdir(), 'gantry-autolock-'));
   const address = { kind: 'unix', path: join(dir, 'exec', 'manager.sock') } as const;
   control = connectClient(ControlClient, address);
@@ -41,8 +44,15 @@ const inspect = () => unary<ClusterInspectResponse>((done) => control.clusterIns
 const health = () => unary<HealthResponse>((done) => manager.health({}, done));
 const unlock = (unlockKey: string) => unary((done) => manager.unlock({ unlockKey }, done));
 
+/** Code and text of /readyz. */
+async function ready(): Promise<readonly [number, string]> {
+  const answer = await fetch(`http://127.0.0.1:${metricsPort}/readyz`);
+  return [answer.status, await answer.text()];
+}
+
 function start(): void {
   const flags = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--node-id', 'node1'];
+  flags.push('--metrics-addr', `127.0.0.1:${metricsPort}`);
   program = spawn(process.execPath, [PROGRAM, ...flags, '--log-level', 'error'], { stdio: 'inherit' });
 }
 
@@ -80,6 +90,7 @@ describe('a manager with autolock', () => {
 
     await restart();
     expect(await waitFor(health)).toMatchObject({ locked: true });
+    expect(await ready()).toEqual([503, expect.stringContaining('the manager is locked')]);
     await expect(inspect()).rejects.toMatchObject({
       code: 'WRONG_STATE',
       message: 'this manager is locked',
@@ -90,6 +101,7 @@ describe('a manager with autolock', () => {
     await unlock(key);
     expect((await waitFor(inspect)).cluster?.id).toBe(before?.id);
     expect(await health()).toMatchObject({ locked: false, leaderNodeId: 'node1' });
+    expect(await ready()).toEqual([200, '{"status":"ok"}']);
   });
 
   it('takes only the new key once it was rotated', async () => {

@@ -2,6 +2,7 @@ import pino from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { systemClock } from './clock.ts';
 import { type ControlLoop, runControlLoop } from './control-loop.ts';
+import { NO_METRICS } from './metrics/manager-metrics.ts';
 import { service } from './objects.testing.ts';
 import { MemoryLog } from './store/memory-log.testing.ts';
 import { StoreState } from './store/state.ts';
@@ -23,7 +24,8 @@ function start(loop: Partial<ControlLoop>) {
     ...loop,
   };
   const over = new AbortController();
-  const run = () => runControlLoop(whole, { store, logger, clock: systemClock, turns: new Turns() }, over.signal);
+  const run = () =>
+    runControlLoop(whole, { store, logger, clock: systemClock, turns: new Turns(), metrics: NO_METRICS }, over.signal);
   return { store, log, run, stop: () => over.abort() };
 }
 

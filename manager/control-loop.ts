@@ -6,6 +6,7 @@
 import type { Logger } from 'pino';
 import { toGantryError } from '../proto/errors.ts';
 import type { Clock } from './clock.ts';
+import type { ManagerMetrics } from './metrics/manager-metrics.ts';
 import type { ObjectKind } from './store/objects.ts';
 import type { Store } from './store/store.ts';
 import type { ReadTransaction } from './store/tables.ts';
@@ -33,6 +34,7 @@ export interface LoopContext {
   /** Shared by all that take a while when there is much to do. */
   readonly turns: Turns;
   readonly logger: Logger;
+  readonly metrics: Pick<ManagerMetrics, 'loopFailed'>;
 }
 
 /** Keys in one transaction; what it changes, and how long it computes, before it takes no more of them. */
@@ -88,7 +90,7 @@ async function reconcileSome(
   dirty: Set<string>,
   due: Map<string, number>,
 ): Promise<void> {
-  const { store, clock, logger } = context;
+  const { store, clock, logger, metrics } = context;
   const keys = [...dirty.values().take(MAX_KEYS)];
   if (keys.length === 0) return;
   for (const key of keys) {
@@ -101,6 +103,7 @@ async function reconcileSome(
     for (const key of keys.slice(times.length)) dirty.add(key);
   } catch (thrown) {
     const error = toGantryError(thrown);
+    metrics.loopFailed(loop.name, error.code);
     logger[error.temporary ? 'debug' : 'error']({ err: thrown, loop: loop.name, keys }, 'loop could not reconcile');
     // One bad key must not hold up the others: from now on each goes alone until it succeeds.
     const again = clock.now() + (error.temporary ? RETRY_MS : RETRY_AFTER_DEFECT_MS);

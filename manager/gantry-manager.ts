@@ -10,6 +10,7 @@ import { checkStoreFiles, parseStoreAddress } from '../proto/store-address.ts';
 import { systemClock } from './clock.ts';
 import { isOffline, runOffline } from './disaster/offline.ts';
 import { runManager } from './manager.ts';
+import { openMetrics } from './metrics/open.ts';
 import { PidFile } from './pid-file.ts';
 
 interface Flags {
@@ -23,6 +24,8 @@ interface Flags {
   readonly storeCa: string;
   readonly storeCert: string;
   readonly storeKey: string;
+  /** IP:PORT, or empty. */
+  readonly metricsAddr: string;
   readonly logLevel: string;
   readonly heartbeatPeriodMs: number;
   readonly nodeDownGraceMs: number;
@@ -48,6 +51,7 @@ function parseFlags(argv: readonly string[]): Flags {
     .option('--store-ca <file>', 'authority of its certificates, for etcds://', '')
     .option('--store-cert <file>', "the managers' certificate there", '')
     .option('--store-key <file>', 'and its key', '')
+    .option('--metrics-addr <ip:port>', 'where to serve /metrics, /healthz and /readyz; nowhere if left out', '')
     .addOption(new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'))
     .option('--heartbeat-period-ms <ms>', 'how often agents report; three missed: down', milliseconds, 5000)
     .option('--node-down-grace-ms <ms>', 'until tasks of a down node are replaced', milliseconds, 15_000)
@@ -56,10 +60,12 @@ function parseFlags(argv: readonly string[]): Flags {
 }
 
 async function main(flags: Flags, signal: AbortSignal): Promise<void> {
-  const logger = pino({ name: 'gantry-manager', level: flags.logLevel }, pino.destination({ fd: 2, sync: true }));
+  const base = { pid: process.pid, nodeId: flags.nodeId };
+  const logger = pino({ name: 'gantry-manager', level: flags.logLevel, base }, pino.destination({ fd: 2, sync: true }));
   await mkdir(flags.execRoot, { recursive: true, mode: 0o711 });
   const pidFile = new PidFile(join(flags.execRoot, 'manager.pid'));
-  const { advertiseAddr } = flags;
+  const { advertiseAddr, metricsAddr } = flags;
+  const opened = await openMetrics(metricsAddr, logger.child({ component: 'metrics' }));
   const options = {
     ...flags,
     ...storeOptions(flags),
@@ -68,12 +74,14 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
     clock: systemClock,
     random: randomBytes,
     logger,
+    metrics: opened.metrics,
     onFailure: endAtOnce,
     onLocked: () => pidFile.write(),
   };
   try {
     await runManager(options, signal);
   } finally {
+    await opened.close();
     await pidFile.remove();
   }
 }

@@ -10,6 +10,7 @@ import type { Clock } from './clock.ts';
 import { type ControlLoop, runControlLoop } from './control-loop.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
 import type { LiveIdentity } from './identity.ts';
+import type { ManagerMetrics } from './metrics/manager-metrics.ts';
 import { dependenciesLoop } from './orchestrator/dependencies/dependencies.ts';
 import { globalLoop } from './orchestrator/global/global.ts';
 import { reaperLoop } from './orchestrator/reaper/reaper.ts';
@@ -36,6 +37,7 @@ export interface LeadershipOptions {
   readonly nodeDownGraceMs: number;
   /** Whether the managers seal their logs with keys of their own. */
   readonly hasKeys: boolean;
+  readonly metrics: ManagerMetrics;
 }
 
 /** The parts that work during one term of leadership. */
@@ -62,6 +64,11 @@ export class LeadershipRunner {
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
+  }
+
+  /** Agents with a session here; undefined while this manager doesn't lead. */
+  get sessions(): number | undefined {
+    return this.#term?.dispatcher.sessionCount;
   }
 
   /** The present term's parts; waits for leadership. UNAVAILABLE, with why, when another manager leads, or none does. */
@@ -138,7 +145,7 @@ export class LeadershipRunner {
   /** Until the signal aborts; when one part fails, the others end too. */
   async #runParts(over: AbortController, signal: AbortSignal): Promise<void> {
     const { store, nodeId, clock, random, logger, log, heartbeatPeriodMs, nodeDownGraceMs } = this.#options;
-    const { identity } = this.#options;
+    const { identity, metrics } = this.#options;
     await bootstrap(store, nodeId, random, clock.now());
     const managers = () => log.members().map(({ id, address }) => ({ nodeId: id, address }));
     const authority = new CertificateAuthority({ store, clock, managers, logger: logger.child({ component: 'ca' }) });
@@ -157,10 +164,10 @@ export class LeadershipRunner {
       dependenciesLoop(),
       reaperLoop(),
       allocatorLoop(logger),
-      schedulerLoop(),
+      schedulerLoop(metrics),
     ];
     const parts = [
-      ...loops.map((loop) => runControlLoop(loop, { store, clock, turns, logger }, signal)),
+      ...loops.map((loop) => runControlLoop(loop, { store, clock, turns, logger, metrics }, signal)),
       dispatcher.run(signal),
       runRoleLoop({ store, log, clock, nodeId, logger: logger.child({ component: 'roles' }) }, signal),
     ];

@@ -1,7 +1,6 @@
 /** A manager that waits for the unlock key: it can't read its log, and answers nothing else until somebody gives it. */
 import { randomBytes } from 'node:crypto';
 import type { ServiceDefinition, sendUnaryData } from '@grpc/grpc-js';
-import type { Logger } from 'pino';
 import { errorLine, GantryError, toServiceError } from '../proto/errors.ts';
 import { CaService } from '../proto/generated/gantry/v1/ca.ts';
 import { ControlService } from '../proto/generated/gantry/v1/control.ts';
@@ -15,6 +14,7 @@ import {
 import { unaryMethod } from '../proto/server.ts';
 import { type KeyStore, type OpenedKeys, openKeys } from './encryption/key-store.ts';
 import { parseUnlockKey } from './encryption/unlock-key.ts';
+import type { ManagerOptions } from './manager-options.ts';
 import { serveSocket } from './server.ts';
 import type { ManagerService } from './service.ts';
 
@@ -23,14 +23,16 @@ type LockedKeys = Extract<OpenedKeys, { readonly state: 'locked' }>;
 /** The keys of the log in `dir`. A locked manager serves its socket until somebody gives the unlock key; CANCELLED when the signal aborts first. */
 export async function openKeysOrWait(
   dir: string,
-  socketPath: string,
-  logger: Logger,
+  { socketPath, logger, metrics }: Pick<ManagerOptions, 'socketPath' | 'logger' | 'metrics'>,
   signal: AbortSignal,
 ): Promise<KeyStore> {
   const opened = openKeys(dir, randomBytes);
   if (opened.state === 'unlocked') return opened.keys;
   logger.warn('locked: waiting for the unlock key');
-  return waitForUnlock(socketPath, opened, signal);
+  metrics.locked();
+  const keys = await waitForUnlock(socketPath, opened, signal);
+  metrics.opening();
+  return keys;
 }
 
 async function waitForUnlock(socketPath: string, locked: LockedKeys, signal: AbortSignal): Promise<KeyStore> {

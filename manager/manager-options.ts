@@ -4,6 +4,7 @@ import type { GantryError } from '../proto/errors.ts';
 import type { RandomBytes } from '../proto/ids.ts';
 import type { StoreFiles } from '../proto/store-address.ts';
 import type { Clock } from './clock.ts';
+import type { ManagerMetrics } from './metrics/manager-metrics.ts';
 
 export interface ManagerOptions {
   readonly dataRoot: string;
@@ -23,6 +24,7 @@ export interface ManagerOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
+  readonly metrics: ManagerMetrics;
   /** The log can't go on: the process should end. */
   readonly onFailure: (error: GantryError) => void;
   /** Once it is known that no other manager runs on this data root. */

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import { callLog } from '../proto/call-log.ts';
 import { connectClient } from '../proto/client.ts';
 import { freePort } from '../proto/free-port.testing.ts';
 import { ControlClient } from '../proto/generated/gantry/v1/control.ts';
@@ -15,6 +16,7 @@ import { LiveIdentity } from './identity.ts';
 import { knownNodes } from './known-nodes.ts';
 import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
+import { NO_METRICS } from './metrics/manager-metrics.ts';
 import { listenForNodes } from './remote-listener.ts';
 import { serveSocket } from './server.ts';
 import { MemoryLog } from './store/memory-log.testing.ts';
@@ -67,9 +69,12 @@ export class ManagerHost {
       clock: systemClock,
       random: randomBytes,
       hasKeys: true,
+      metrics: NO_METRICS,
     });
     const here: Router = () => Promise.resolve({ kind: 'here' });
-    const server = await serveSocket(this.socketPath, leaderServices(leadership, here, localCaller));
+    const interceptors = [callLog({ logger, random: randomBytes, now: Date.now })];
+    const services = leaderServices(leadership, here, localCaller);
+    const server = await serveSocket(this.socketPath, services, interceptors);
     const over = new AbortController();
     const listening = listenForNodes(
       {
@@ -78,6 +83,7 @@ export class ManagerHost {
         services: leaderServices(leadership, here, remoteCaller),
         known: knownNodes(store, identity),
         clock: systemClock,
+        interceptors,
         logger,
       },
       over.signal,

@@ -1,6 +1,7 @@
 /** One manager, put together: the log, the store on it, what it does while it leads, and the servers. */
 import { Client } from '@grpc/grpc-js';
 import { parseNodeAddress } from '../proto/address.ts';
+import { callLog } from '../proto/call-log.ts';
 import { connectClient } from '../proto/client.ts';
 import { GantryError, toGantryError } from '../proto/errors.ts';
 import { ManagerPeerClient } from '../proto/generated/gantry/v1/manager.ts';
@@ -60,23 +61,24 @@ async function runOn(
   options: ManagerOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { logger, clock, nodeId, address, socketPath, onFailure } = options;
+  const { logger, clock, address, socketPath, onFailure } = options;
   const leadership = new LeadershipRunner({ ...options, store, log, identity, hasKeys: keys !== undefined });
   const route = new LeaderRoute({ leadership, log, connect: (leader) => connectManager(Client, leader, identity) });
   const find = route.find.bind(route);
-  const server = await serveSocket(socketPath, [
-    ...leaderServices(leadership, find, localCaller),
-    healthService(log, keys),
-  ]);
+  const calls = callLog({ logger: logger.child({ component: 'api' }), random: options.random, now: clock.now });
+  const local = [...leaderServices(leadership, find, localCaller), healthService(log, keys)];
+  const server = await serveSocket(socketPath, local, [calls]);
   try {
-    logger.info({ node: nodeId, index: log.appliedIndex }, 'serving');
+    options.metrics.serving({ store, log, sessions: () => leadership.sessions });
+    logger.info({ index: log.appliedIndex }, 'serving');
     const services = [
       ...leaderServices(leadership, find, remoteCaller),
       raft(log, receiver, store),
       peerStatusService(store),
     ];
     const known = knownNodes(store, identity);
-    const listener = { identity, services, known, clock, logger: logger.child({ component: 'listener' }) };
+    const listenerLogger = logger.child({ component: 'listener' });
+    const listener = { identity, services, known, clock, interceptors: [calls], logger: listenerLogger };
     const askPeers = peersOf({ ...options, log, connect: (peer) => connectManager(ManagerPeerClient, peer, identity) });
     const parts = [
       leadership.run(signal),

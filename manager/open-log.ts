@@ -54,11 +54,11 @@ async function openByRaft(
   options: ManagerOptions,
   signal: AbortSignal,
 ): Promise<OpenedLog> {
-  const { join: addresses, socketPath, logger, onLocked } = options;
+  const { join: addresses, onLocked } = options;
   const opened = Promise.withResolvers<KeyStore>();
   const openKeys = async (dir: string) => {
     await onLocked();
-    const keys = await openKeysOrWait(dir, socketPath, logger, signal);
+    const keys = await openKeysOrWait(dir, options, signal);
     opened.resolve(keys);
     return keys;
   };
@@ -68,7 +68,7 @@ async function openByRaft(
       ...{ stateMachine, openKeys, connect },
       dir: logDir(options),
       begin: addresses.length === 0 ? { kind: 'alone' } : { kind: 'join', addresses },
-      logger: logger.child({ component: 'replication' }),
+      logger: options.logger.child({ component: 'replication' }),
       random: Math.random,
     },
     signal,

@@ -1,4 +1,5 @@
 /** Keeps the cluster's port open to other nodes, from when this manager has an identity on. */
+import type { ServerInterceptor } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { listenAddress } from '../proto/address.ts';
 import { toGantryError } from '../proto/errors.ts';
@@ -13,6 +14,7 @@ export interface RemoteListenerOptions {
   readonly advertiseAddr: string;
   readonly identity: LiveIdentity;
   readonly services: readonly ManagerService[];
+  readonly interceptors?: readonly ServerInterceptor[];
   readonly known: KnownNodes;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -35,7 +37,7 @@ export async function listenForNodes(options: RemoteListenerOptions, signal: Abo
 }
 
 async function serveUntilServed(
-  { advertiseAddr, clock, logger }: RemoteListenerOptions,
+  { advertiseAddr, clock, logger, interceptors }: RemoteListenerOptions,
   credentials: NodeServerCredentials,
   services: readonly ManagerService[],
   signal: AbortSignal,
@@ -43,7 +45,7 @@ async function serveUntilServed(
   const address = listenAddress(advertiseAddr);
   while (!signal.aborted) {
     try {
-      const server = await servePort(address, credentials, services);
+      const server = await servePort(address, credentials, services, interceptors);
       logger.info(address, 'listening for other nodes');
       return server;
     } catch (error) {

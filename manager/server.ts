@@ -1,6 +1,6 @@
 /** A manager's gRPC servers: on its own socket for this host's root, and on the cluster's port for other nodes. */
 import { chmod, rm } from 'node:fs/promises';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServerInterceptor } from '@grpc/grpc-js';
 import { grpcTarget } from '../proto/address.ts';
 import { MAX_MESSAGE_BYTES } from '../proto/client.ts';
 import { GantryError } from '../proto/errors.ts';
@@ -19,8 +19,12 @@ export interface ManagerServer {
 }
 
 /** Listens on a unix socket that only root may use. Removes a stale one of a manager that was killed. */
-export async function serveSocket(socketPath: string, services: readonly ManagerService[]): Promise<ManagerServer> {
-  const server = newServer(services);
+export async function serveSocket(
+  socketPath: string,
+  services: readonly ManagerService[],
+  interceptors: readonly ServerInterceptor[] = [],
+): Promise<ManagerServer> {
+  const server = newServer(services, interceptors);
   await rm(socketPath, { force: true });
   await bindSocket(server, socketPath);
   const closeSocket = async () => {
@@ -35,8 +39,9 @@ export async function servePort(
   address: { readonly host: string; readonly port: number },
   credentials: ServerCredentials,
   services: readonly ManagerService[],
+  interceptors: readonly ServerInterceptor[] = [],
 ): Promise<ManagerServer> {
-  const server = newServer(services);
+  const server = newServer(services, interceptors);
   const target = grpcTarget({ kind: 'tcp', ...address });
   try {
     await bind(server, target, credentials);
@@ -50,8 +55,8 @@ export async function servePort(
   return { close: () => close(server) };
 }
 
-function newServer(services: readonly ManagerService[]): Server {
-  const server = new Server(OPTIONS);
+function newServer(services: readonly ManagerService[], interceptors: readonly ServerInterceptor[]): Server {
+  const server = new Server({ ...OPTIONS, interceptors: [...interceptors] });
   for (const { definition, implementation } of services) server.addService(definition, implementation);
   return server;
 }

@@ -1,6 +1,7 @@
 /** A gRPC service of a manager, and who may call it from another node. */
 import type { ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import { requestIdOf } from '../proto/call-log.ts';
 import { GantryError, toServiceError } from '../proto/errors.ts';
 import { type Caller, remoteCaller } from './forwarding/caller.ts';
 
@@ -55,7 +56,8 @@ export function guarded(service: ManagerService, known: KnownNodes, logger: Logg
       const caller = remoteCaller(call);
       const error = refusal(service.access, caller, known);
       if (error === undefined) return handler(call, callback);
-      logger.warn({ caller, from: call.getPeer(), method: call.getPath(), reason: error.message }, 'call refused');
+      const about = { requestId: requestIdOf(call.metadata), method: call.getPath(), reason: error.message };
+      logger.warn({ caller, from: call.getPeer(), ...about }, 'call refused');
       if (callback === undefined) call.emit('error', toServiceError(error));
       else callback(toServiceError(error));
     };

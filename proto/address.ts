@@ -45,6 +45,17 @@ export function listenAddress(advertiseAddr: string): { readonly host: string; r
   return { host: isIP(host) === 6 ? '::' : '0.0.0.0', port };
 }
 
+const IP_AND_PORT = /^(?:\[(?<six>[^\]]*)\]|(?<four>[^:]*)):(?<port>\d{1,5})$/;
+
+/** IP:PORT to listen on. Throws INVALID_ARGUMENT, also without a port: there is none that everybody would expect. */
+export function parseListenAddress(text: string): { readonly host: string; readonly port: number } {
+  const { six, four, port = '0' } = IP_AND_PORT.exec(text)?.groups ?? {};
+  const host = six ?? four ?? '';
+  const family = six === undefined ? 4 : 6;
+  if (isIP(host) === family && Number(port) > 0 && Number(port) <= 65535) return { host, port: Number(port) };
+  throw new GantryError('INVALID_ARGUMENT', `invalid address "${text}"`, { hint: 'write IP:PORT or [IPv6]:PORT' });
+}
+
 /** The address as gRPC names a target. */
 export function grpcTarget(address: Address): string {
   if (address.kind === 'unix') return `unix:${address.path}`;

@@ -5,9 +5,10 @@ import { grpcTarget, parseNodeAddress } from '../../proto/address.ts';
 import { connectClient, unary } from '../../proto/client.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type ClusterInspectResponse, ControlClient } from '../../proto/generated/gantry/v1/control.ts';
+import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { identityDir, loadIdentity, saveIdentity } from '../../proto/identity-files.ts';
 import type { NodeIdentity } from '../../proto/tls.ts';
-import type { ClusterServiceOptions } from '../engine/cluster-service.ts';
+import type { ClusterServiceOptions, MemberView } from '../engine/cluster-service.ts';
 import { describeNode } from '../session/node-description.ts';
 import { Session, type SessionState } from '../session/session.ts';
 import { tunnelMethods } from '../session/tunnel.ts';
@@ -26,7 +27,7 @@ const INSPECT_RETRY_MS = 50;
 /** A manager that ends this often while it is waited for won't come up. */
 const MAX_EXITS = 3;
 
-export class ClusterMember {
+export class ClusterMember implements MemberView {
   readonly #options: ClusterServiceOptions;
   readonly #file: MembershipFile;
   /** As the node was when it started; what may change is in the file. */
@@ -54,6 +55,14 @@ export class ClusterMember {
     this.#manager = new ManagerRole({ dataRoot, makeSupervisor: () => this.#makeSupervisor() });
     this.#upkeep = this.#makeUpkeep();
     this.#session = this.#makeSession(version);
+  }
+
+  get nodeId(): string {
+    return this.#membership.nodeId;
+  }
+
+  taskStatuses(): TaskStatusUpdate[] {
+    return this.#worker.statuses();
   }
 
   get sessionState(): SessionState {
@@ -164,13 +173,14 @@ export class ClusterMember {
   }
 
   #makeSupervisor(): ManagerSupervisor {
-    const { dataRoot, execRoot, store, logger } = this.#options;
+    const { dataRoot, execRoot, store, managerMetricsAddr, logger } = this.#options;
     const { nodeId } = this.#membership;
     const command = () => {
       const advertiseAddr = grpcTarget(parseNodeAddress(this.#membership.advertiseAddr));
       const others = this.#current.managers.filter((manager) => manager.nodeId !== nodeId);
       const join = others.map(({ address }) => address);
-      return { dataRoot, execRoot, nodeId, logLevel: logger.level, advertiseAddr, join, store };
+      const process = { dataRoot, execRoot, nodeId, logLevel: logger.level, metricsAddr: managerMetricsAddr };
+      return { ...process, advertiseAddr, join, store };
     };
     const supervisorLogger = logger.child({ component: 'supervisor' });
     return new ManagerSupervisor({ command, logger: supervisorLogger, random: Math.random, now: Date.now });

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../proto/free-port.testing.ts';
+import { NO_STORE } from '../config/options.ts';
 import { TestHost } from './test-host.testing.ts';
 
 let host: TestHost;
@@ -51,6 +53,24 @@ describe('a node', { timeout: 60_000 }, () => {
     ]);
     expect(JSON.parse(readFileSync(join(dir, 'cluster.json'), 'utf8'))).toMatchObject({ nodeId, clusterId });
     await expect(node.init()).rejects.toMatchObject({ code: 'WRONG_STATE' });
+  });
+
+  it('shows its part in the cluster to those who watch it, and its manager shows its own', async () => {
+    const metricsAddr = `127.0.0.1:${await freePort()}`;
+    const node = await host.start(NO_STORE, metricsAddr);
+    expect(node.member()).toBeUndefined();
+    const { nodeId } = await node.init();
+    expect(node.member()).toMatchObject({ nodeId, sessionState: { connected: true } });
+    const readiness = await fetch(`http://${metricsAddr}/readyz`);
+    expect([readiness.status, await readiness.text()]).toEqual([200, '{"status":"ok"}']);
+    const metrics = await fetch(`http://${metricsAddr}/metrics`);
+    const lines = (await metrics.text()).split('\n');
+    expect(lines).toContain('gantry_manager_raft_is_leader 1');
+    expect(lines).toContain('gantry_manager_dispatcher_sessions 1');
+    expect(lines).toContain('gantry_manager_nodes{state="ready"} 1');
+    await node.deploy(2);
+    await runningTasks(2);
+    await vi.waitFor(() => expect(node.member()?.taskStatuses()).toHaveLength(2));
   });
 
   it('runs what the cluster assigns, and goes on with it after a restart', async () => {

@@ -24,7 +24,7 @@ import { NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { identityDir, saveIdentity } from '../../proto/identity-files.ts';
 import { newObjectId } from '../../proto/ids.ts';
 import { clientStreamMethod, unaryMethod } from '../../proto/server.ts';
-import type { ClusterService, ClusterServiceOptions, MountedService } from '../engine/cluster-service.ts';
+import type { ClusterService, ClusterServiceOptions, MemberView, MountedService } from '../engine/cluster-service.ts';
 import { VERSION } from '../engine/system-facts.ts';
 import { requestAdmission } from './admission.ts';
 import { addressTowards, checkPortFree, defaultAdvertiseAddress, parseAdvertiseAddress } from './advertise-address.ts';
@@ -60,6 +60,10 @@ export class ClusterNode implements ClusterService {
   constructor(options: ClusterServiceOptions) {
     this.#options = options;
     this.#file = new MembershipFile(join(options.dataRoot, 'cluster.json'));
+  }
+
+  get member(): MemberView | undefined {
+    return this.#member;
   }
 
   services(): MountedService[] {

@@ -23,6 +23,8 @@ export interface ManagerCommand extends ManagerRoots {
   /** IP:PORT of the other managers, one of which takes it in if it isn't a member yet. */
   readonly join: readonly string[];
   readonly store: StoreOptions;
+  /** IP:PORT where it shows its metrics; empty: nowhere. */
+  readonly metricsAddr: string;
 }
 
 export interface ManagerProcess {
@@ -42,11 +44,12 @@ export const MANAGER_PROGRAM = fileURLToPath(
 );
 
 export function spawnManager(command: ManagerCommand, program = MANAGER_PROGRAM): ManagerProcess {
-  const { dataRoot, execRoot, nodeId, logLevel, advertiseAddr, join, store } = command;
+  const { dataRoot, execRoot, nodeId, logLevel, advertiseAddr, join, store, metricsAddr } = command;
   const flags = ['--data-root', dataRoot, '--exec-root', execRoot, '--node-id', nodeId, '--log-level', logLevel];
   flags.push('--advertise-addr', advertiseAddr);
   if (join.length > 0) flags.push('--join', join.join(','));
   flags.push(...storeFlags(store));
+  if (metricsAddr !== '') flags.push('--metrics-addr', metricsAddr);
   const child = spawn(process.execPath, [...MANAGER_FLAGS, program, ...flags], {
     // A session of its own: signals to the agent's terminal or process group don't reach it.
     detached: true,

@@ -27,7 +27,8 @@ beforeEach(() => {
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   writeFileSync(program, PROGRAM);
   const roots = { dataRoot: dir, execRoot: dir };
-  command = { ...roots, nodeId: 'n1', logLevel: 'info', advertiseAddr: '192.0.2.1', join: [], store: NO_STORE };
+  const none = { join: [], store: NO_STORE, metricsAddr: '' };
+  command = { ...roots, ...none, nodeId: 'n1', logLevel: 'info', advertiseAddr: '192.0.2.1' };
 });
 afterEach(async () => {
   for (const { end } of supervisors) end.abort();

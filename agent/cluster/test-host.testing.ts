@@ -74,13 +74,14 @@ export class TestHost {
     return this.containers.calls.filter((text) => text.startsWith(`${call} `)).length;
   }
 
-  async start(store: StoreOptions = NO_STORE) {
+  async start(store: StoreOptions = NO_STORE, managerMetricsAddr = '') {
     const node = new ClusterNode({
       dataRoot: this.dir,
       execRoot: this.dir,
       nodeName: 'host1',
       advertiseAddr: this.address,
       store,
+      managerMetricsAddr,
       containers: this.containers,
       images: { resolve: async () => ({}) } as unknown as Images,
       networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined } as unknown as Networks,
@@ -109,6 +110,7 @@ export class TestHost {
     this.#open.push({ close });
     return {
       close,
+      member: () => node.member,
       init: (advertiseAddr = '') => unary<ClusterInitResponse>((done) => agent.clusterInit({ advertiseAddr }, done)),
       join: (manager: string, token: string) =>
         unary<ClusterJoinResponse>((done) => {

@@ -40,6 +40,8 @@ function parseFlags(argv: readonly string[], version: string): Flags {
     .option('--store-ca <file>', 'authority of its certificates, for etcds://')
     .option('--store-cert <file>', 'certificate with which managers show who they are there')
     .option('--store-key <file>', 'and its key')
+    .option('--metrics-addr <ip:port>', 'where to serve /metrics, /healthz and /readyz (default: nowhere)')
+    .option('--manager-metrics-addr <ip:port>', "the same for this host's manager (default: nowhere)")
     .option('--log-level <level>', 'fatal, error, warn, info, debug or trace (default: info)')
     .version(version)
     .allowExcessArguments(false)

@@ -25,6 +25,8 @@ describe('gantryd’s options', () => {
       name: 'machine',
       logLevel: 'info',
       store: { address: '', files: { ca: '', cert: '', key: '' } },
+      metricsAddr: '',
+      managerMetricsAddr: '',
     });
   });
 
@@ -53,6 +55,14 @@ describe('gantryd’s options', () => {
     expect(load([], { GANTRY_STORE: 'etcd://h' }).store.address).toBe('etcd://h');
   });
 
+  it('say where each process shows its metrics', () => {
+    const text = '{"metrics-addr": "127.0.0.1:9323", "manager-metrics-addr": "[::1]:9324"}';
+    const addresses = { metricsAddr: '127.0.0.1:9323', managerMetricsAddr: '[::1]:9324' };
+    expect(load([], {}, text)).toMatchObject(addresses);
+    expect(load(['--metrics-addr', '0.0.0.0:1'], {}, text).metricsAddr).toBe('0.0.0.0:1');
+    expect(load([], { GANTRY_MANAGER_METRICS_ADDR: '10.0.0.1:2' }).managerMetricsAddr).toBe('10.0.0.1:2');
+  });
+
   it('ignore empty variables', () => {
     expect(settingsFromEnvironment({ GANTRY_NAME: '', OTHER: 'x' })).toEqual({});
   });
@@ -64,6 +74,15 @@ describe('gantryd’s options', () => {
     [['--host', 'unix://relative'], '--host: invalid value "relative"'],
     [['--advertise-addr', 'eth0'], '--advertise-addr: invalid value "eth0"'],
     [['--name', 'a b'], '--name: invalid value "a b"'],
+    [['--metrics-addr', ':9323'], '--metrics-addr: invalid value ":9323"'],
+    [['--metrics-addr', '127.0.0.1'], '--metrics-addr: invalid value "127.0.0.1"'],
+    [['--metrics-addr', '::1'], '--metrics-addr: invalid value "::1"'],
+    [['--manager-metrics-addr', 'localhost:1'], '--manager-metrics-addr: invalid value "localhost:1"'],
+    [['--manager-metrics-addr', '127.0.0.1:65536'], '--manager-metrics-addr: invalid value "127.0.0.1:65536"'],
+    [
+      ['--metrics-addr', '0.0.0.0:1', '--manager-metrics-addr', '0.0.0.0:1'],
+      '--manager-metrics-addr: invalid value "0.0.0.0:1"',
+    ],
     [['--log-level', 'loud'], '--log-level: invalid value "loud"'],
     [['--store', 'redis://h'], '--store: invalid store "redis://h"'],
     [['--store', 'etcds://h'], '--store: a store etcds:// needs --store-ca'],

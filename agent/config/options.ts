@@ -3,7 +3,7 @@
  * the three; reading the file is in load.ts.
  */
 import { posix } from 'node:path';
-import { DEFAULT_HOST, parseAddress } from '../../proto/address.ts';
+import { DEFAULT_HOST, parseAddress, parseListenAddress } from '../../proto/address.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { checkStoreFiles, parseStoreAddress, type StoreFiles } from '../../proto/store-address.ts';
 
@@ -20,6 +20,10 @@ export interface DaemonOptions {
   readonly name: string;
   readonly logLevel: LogLevel;
   readonly store: StoreOptions;
+  /** IP:PORT where gantryd serves /metrics, /healthz and /readyz; empty: nowhere. */
+  readonly metricsAddr: string;
+  /** The same of this host's manager, if it has one. */
+  readonly managerMetricsAddr: string;
 }
 
 /** Where the cluster's managers keep their log. */
@@ -51,6 +55,8 @@ export const OPTION_NAMES = [
   'store-ca',
   'store-cert',
   'store-key',
+  'metrics-addr',
+  'manager-metrics-addr',
 ] as const;
 export type OptionName = (typeof OPTION_NAMES)[number];
 
@@ -74,6 +80,7 @@ export function resolveOptions(sources: readonly Settings[], hostname: string): 
       cert: optionalPath(one('store-cert', '')),
       key: optionalPath(one('store-key', '')),
     }),
+    ...metricsAddresses(one('metrics-addr', ''), one('manager-metrics-addr', '')),
   };
 }
 
@@ -153,6 +160,23 @@ function storeOptions({ value: address, origin }: Given, files: StoreFiles): Sto
     throw new GantryError(code, `${origin}: ${message}`, { hint, cause });
   }
   return { address, files };
+}
+
+function metricsAddresses(agent: Given, manager: Given): Pick<DaemonOptions, 'metricsAddr' | 'managerMetricsAddr'> {
+  const [metricsAddr, managerMetricsAddr] = [listenAddress(agent), listenAddress(manager)];
+  if (metricsAddr === '' || metricsAddr !== managerMetricsAddr) return { metricsAddr, managerMetricsAddr };
+  throw invalid(manager.origin, manager.value, 'the manager is a process of its own: give it another port');
+}
+
+/** As it was given; or empty. */
+function listenAddress({ value, origin }: Given): string {
+  if (value === '') return '';
+  try {
+    parseListenAddress(value);
+    return value;
+  } catch (cause) {
+    throw invalid(origin, value, toGantryError(cause).hint, cause);
+  }
 }
 
 function invalid(origin: string, value: string, hint: string, cause?: unknown): GantryError {

@@ -19,6 +19,7 @@ import { ImageStore } from '../image/image-store.ts';
 import { parseMountPoints } from '../image/mounts.ts';
 import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
+import { NO_METRICS } from '../metrics/agent-metrics.ts';
 import { ShimLauncher } from '../shim/launcher.ts';
 import { VolumeStore } from '../volume/volume-store.ts';
 import { CgroupLock, findOwnProcs } from './cgroup-lock.ts';
@@ -89,6 +90,7 @@ beforeAll(async () => {
       random: randomBytes,
       now: Date.now,
       logger: shared.logger,
+      metrics: NO_METRICS,
     });
   engine = makeEngine();
   await engine.recover();

@@ -39,6 +39,12 @@ export class ContainerEntry {
     return this.record.state.status;
   }
 
+  /** Which container a line of the log is about, and which task. */
+  get logFields(): { readonly container: ContainerId; readonly taskId?: string } {
+    const { id: container, taskId } = this.record;
+    return taskId === '' ? { container } : { container, taskId };
+  }
+
   /** Runs, or will by itself. */
   get isActive(): boolean {
     return this.status === ContainerStatus.RUNNING || this.status === ContainerStatus.RESTARTING;

@@ -4,6 +4,7 @@ import type { Native } from '../../native/addon/native.ts';
 import type { LogLine } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { Images, Snapshots } from '../image/images.ts';
+import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import type { Networks } from '../network/networks.ts';
 import type { Shims } from '../shim/shims.ts';
 import type { Volumes } from '../volume/volumes.ts';
@@ -42,6 +43,7 @@ export interface ContainerParts {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   readonly logger: Logger;
+  readonly metrics: AgentMetrics;
 }
 
 export interface ContainerContext extends ContainerParts {

@@ -196,6 +196,9 @@ const IMAGE: RunnableImage = {
 
 /** Engines one after the other over the same roots and neighbours, as gantryd is restarted over one host. */
 export class EngineFixture {
+  /** What was counted of starts. */
+  readonly startsMs: number[] = [];
+  failedStarts = 0;
   readonly root = mkdtempSync(join(tmpdir(), 'gantry-containers-'));
   readonly shims = new FakeShims();
   readonly host = new FakeHost();
@@ -268,6 +271,12 @@ export class EngineFixture {
       },
       now: Date.now,
       logger: pino({ level: 'silent' }),
+      metrics: {
+        containerStarted: (tookMs) => void this.startsMs.push(tookMs),
+        containerStartFailed: () => {
+          this.failedStarts += 1;
+        },
+      },
     };
     return new ContainerEngine(parts);
   }

@@ -41,6 +41,16 @@ async function started(...args: Parameters<typeof config>): Promise<string> {
 }
 
 describe('a container’s life', () => {
+  it('counts as started once its process runs, or as one that could not be started', async () => {
+    const id = await started();
+    await fixture.engine.start(id);
+    expect(fixture.startsMs).toEqual([expect.any(Number)]);
+    expect(fixture.failedStarts).toBe(0);
+    fixture.host.mountError = new GantryError('HOST', 'no such device');
+    await expect(started()).rejects.toThrow('no such device');
+    expect([fixture.startsMs.length, fixture.failedStarts]).toEqual([1, 1]);
+  });
+
   it('goes from created to running to exited', async () => {
     const events: ContainerEvent['kind'][] = [];
     fixture.engine.subscribe(({ kind }) => events.push(kind));

@@ -54,6 +54,7 @@ export class Lifecycle {
   async #launch(entry: ContainerEntry, restart: RestartProgress, onCreated?: OnCreated): Promise<Run> {
     this.#context.cgroupLock.takeEarly();
     const before = entry.record.state;
+    const beginMs = this.#context.now();
     await this.#save(entry, { phase: 'starting', bootId: this.#context.bootId, stoppedBy: 'nobody' });
     let shim: Shim | undefined;
     try {
@@ -63,9 +64,11 @@ export class Lifecycle {
       await shim.start();
       entry.record = { ...entry.record, sandbox: assembled.sandbox };
     } catch (error) {
+      this.#context.metrics.containerStartFailed();
       await this.#abandon(entry, shim, before, error);
       throw error;
     }
+    this.#context.metrics.containerStarted(this.#context.now() - beginMs);
     const run: Run = { shim, ended: Promise.withResolvers() };
     await this.#running(entry, run, restart);
     return run;
@@ -85,7 +88,7 @@ export class Lifecycle {
     this.#monitorHealth(entry);
     const exited = run.shim.exited.then((exit) => entry.queue.run(() => this.#afterExit(entry, run, exit)));
     exited.catch((error: unknown) => {
-      this.#context.logger.error({ err: error, container: entry.id }, 'exit of container not dealt with');
+      this.#context.logger.error({ err: error, ...entry.logFields }, 'exit of container not dealt with');
     });
   }
 
@@ -149,7 +152,7 @@ export class Lifecycle {
     entry.restartTimer = setTimeout(() => {
       const restarted = entry.queue.run(() => this.#restart(entry));
       restarted.catch((error: unknown) => {
-        this.#context.logger.warn({ err: error, container: entry.id }, 'container not restarted');
+        this.#context.logger.warn({ err: error, ...entry.logFields }, 'container not restarted');
       });
     }, delayMs);
   }
@@ -267,7 +270,7 @@ export class Lifecycle {
     this.#context.emit('health', entry);
     const saved = entry.queue.run(() => (entry.run === undefined ? Promise.resolve() : this.#save(entry, {})));
     saved.catch((error: unknown) => {
-      this.#context.logger.error({ err: error, container: entry.id }, 'health of container not recorded');
+      this.#context.logger.error({ err: error, ...entry.logFields }, 'health of container not recorded');
     });
   }
 
@@ -276,7 +279,7 @@ export class Lifecycle {
       await release(this.#context, entry);
     } catch (error) {
       // What is left over is given back by the container's removal, or by the next start of gantryd.
-      this.#context.logger.error({ err: error, container: entry.id }, 'container not wholly released');
+      this.#context.logger.error({ err: error, ...entry.logFields }, 'container not wholly released');
     }
   }
 

@@ -63,7 +63,7 @@ async function recoverLogged(context: ContainerContext, lifecycle: Lifecycle, fo
   try {
     await found.entry.queue.run(() => recoverOne(context, lifecycle, found));
   } catch (error) {
-    context.logger.error({ err: error, container: found.entry.id }, 'container not recovered');
+    context.logger.error({ err: error, ...found.entry.logFields }, 'container not recovered');
   }
 }
 
@@ -102,7 +102,7 @@ async function recoverRun(
 ): Promise<void> {
   if (found.kind === 'alive') return lifecycle.watch(entry, { shim: found.shim, ended: Promise.withResolvers() });
   const exit = found.kind === 'exited' ? found.record : lost(context);
-  context.logger.info({ container: entry.id, ...exit }, 'container ended while gantryd was away');
+  context.logger.info({ ...entry.logFields, ...exit }, 'container ended while gantryd was away');
   // The snapshot may still be mounted where the runtime left it.
   await release(context, entry);
   await lifecycle.recordExit(entry, exit);
@@ -127,7 +127,7 @@ function resumeWithHost(context: ContainerContext, lifecycle: Lifecycle, entry: 
   if (!startsWithHost(config.restart, stoppedBy, bootId !== context.bootId)) return;
   // Not awaited, nor from within the queue: the daemon's start doesn't depend on a container's.
   lifecycle.start(entry).catch((error: unknown) => {
-    context.logger.warn({ err: error, container: entry.id }, 'container not started with the host');
+    context.logger.warn({ err: error, ...entry.logFields }, 'container not started with the host');
   });
 }
 

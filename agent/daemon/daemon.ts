@@ -1,11 +1,14 @@
 /** One gantryd's life: start, serve, end. */
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { native } from '../../native/addon/native.ts';
+import { callLog } from '../../proto/call-log.ts';
 import type { DaemonOptions } from '../config/options.ts';
 import { engineService } from '../engine/service.ts';
+import type { Observation } from '../metrics/observation.ts';
 import { removeCgroupParents, removeExecRoot, unmountBelow } from './host-cleanup.ts';
 import { type DaemonParts, makeParts } from './parts.ts';
 import { lockRoots } from './root-locks.ts';
@@ -21,30 +24,49 @@ export class Daemon {
   readonly #logger: Logger;
   readonly #parts: DaemonParts;
   readonly #server: SocketServer;
+  readonly #observation: Observation;
+  #isOpen: boolean = false;
   /** Resolves when the process is to end. */
   readonly ended = Promise.withResolvers<void>();
   #closing: Promise<void> | undefined;
 
   /** Takes the roots: throws IN_USE when another gantryd has them. */
-  constructor(options: DaemonOptions, logger: Logger) {
+  constructor(options: DaemonOptions, logger: Logger, observation: Observation) {
     this.#options = options;
     this.#logger = logger;
+    this.#observation = observation;
     lockRoots(options, native);
-    this.#parts = makeParts({ options, logger, onSystemStop: () => this.#systemStop() });
-    this.#server = new SocketServer([engineService(this.#parts.handlers), ...this.#parts.cluster.services()]);
+    this.#parts = makeParts({ options, logger, metrics: observation.metrics, onSystemStop: () => this.#systemStop() });
+    const services = [engineService(this.#parts.handlers), ...this.#parts.cluster.services()];
+    const calls = callLog({ logger: logger.child({ component: 'api' }), random: randomBytes, now: Date.now });
+    this.#server = new SocketServer(services, [calls]);
+  }
+
+  /** In its cluster; undefined while it is in none. */
+  get nodeId(): string | undefined {
+    return this.#parts.cluster.member?.nodeId;
   }
 
   /** The sockets appear last: who can connect is answered. */
   async start(): Promise<void> {
     const { images, snapshots, containers, builder, cluster } = this.#parts;
+    await this.#observe();
     await images.open();
     await snapshots.open();
     await containers.recover();
     await builder.open();
+    this.#isOpen = true;
     await cluster.start();
     this.#writePidFile();
     await this.#server.listen(this.#options.sockets);
     this.#logger.info({ sockets: this.#options.sockets, dataRoot: this.#options.dataRoot }, 'gantryd is ready');
+  }
+
+  /** First of all, so that whoever watches sees how far it is. */
+  async #observe(): Promise<void> {
+    const { containers, networks, volumes, cluster } = this.#parts;
+    const agent = { containers, networks, volumes, cluster, isOpen: () => this.#isOpen };
+    await this.#observation.serve(agent, (error) => this.#logger.warn({ err: error }, 'metrics could not be shown'));
   }
 
   #pidFile(): string {
@@ -65,6 +87,7 @@ export class Daemon {
   async #close(graceMs: number): Promise<void> {
     const { cluster, containers, networks, images } = this.#parts;
     await this.#server.close(graceMs);
+    await this.#observation.close();
     await cluster.close();
     await containers.close();
     await networks.close();

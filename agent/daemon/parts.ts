@@ -20,6 +20,7 @@ import { readSystemFacts, type SystemFacts } from '../engine/system-facts.ts';
 import { ImageStore } from '../image/image-store.ts';
 import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
+import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import { NetworkEngine } from '../network/engine.ts';
 import { ShimLauncher } from '../shim/launcher.ts';
 import { VolumeStore } from '../volume/volume-store.ts';
@@ -32,16 +33,18 @@ export interface DaemonParts {
   readonly builder: ImageBuilder;
   readonly handlers: EngineHandlers;
   readonly cluster: ClusterService;
+  readonly volumes: VolumeStore;
 }
 
 export interface PartsOptions {
   readonly options: DaemonOptions;
   readonly logger: Logger;
+  readonly metrics: AgentMetrics;
   readonly onSystemStop: () => Promise<void>;
 }
 
-export function makeParts({ options, logger, onSystemStop }: PartsOptions): DaemonParts {
-  const { dataRoot, execRoot, name, advertiseAddr, store } = options;
+export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptions): DaemonParts {
+  const { dataRoot, execRoot, name, advertiseAddr, store, managerMetricsAddr } = options;
   const roots: Roots = { dataRoot, execRoot, runtime: runtimeBinaryPath() };
   const shared = { clock: Date.now, random: randomBytes, logger, native };
   const host = readHostFacts();
@@ -59,6 +62,7 @@ export function makeParts({ options, logger, onSystemStop }: PartsOptions): Daem
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     random: randomBytes,
     now: Date.now,
+    metrics,
     logger: logger.child({ component: 'containers' }),
   });
   const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host });
@@ -70,6 +74,7 @@ export function makeParts({ options, logger, onSystemStop }: PartsOptions): Daem
       nodeName: name,
       advertiseAddr,
       store,
+      managerMetricsAddr,
       containers,
       images,
       networks,
@@ -78,7 +83,7 @@ export function makeParts({ options, logger, onSystemStop }: PartsOptions): Daem
     },
     logger: logger.child({ component: 'cluster' }),
   });
-  return { images, snapshots, networks, containers, builder, handlers, cluster };
+  return { images, snapshots, networks, containers, builder, handlers, cluster, volumes };
 }
 
 interface Shared {

@@ -2,7 +2,7 @@
 import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServerInterceptor } from '@grpc/grpc-js';
 import { MAX_MESSAGE_BYTES } from '../../proto/client.ts';
 import { GantryError } from '../../proto/errors.ts';
 import type { MountedService } from '../engine/cluster-service.ts';
@@ -10,12 +10,14 @@ import type { MountedService } from '../engine/cluster-service.ts';
 const SOCKET_MODE = 0o660;
 
 export class SocketServer {
-  readonly #server = new Server({
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-  });
+  readonly #server: Server;
 
-  constructor(services: readonly MountedService[]) {
+  constructor(services: readonly MountedService[], interceptors: readonly ServerInterceptor[] = []) {
+    this.#server = new Server({
+      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+      'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+      interceptors: [...interceptors],
+    });
     for (const { definition, implementation } of services) this.#server.addService(definition, implementation);
   }
 

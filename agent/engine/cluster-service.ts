@@ -1,10 +1,12 @@
 /** What gantryd and the node's part in a cluster ask of each other. */
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { StoreOptions } from '../config/options.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
+import type { SessionState } from '../session/session.ts';
 import type { EngineHandlers } from './api.ts';
 
 /** A gRPC service as Server.addService takes it. */
@@ -21,6 +23,8 @@ export interface ClusterServiceOptions {
   readonly advertiseAddr: string;
   /** Of the log of this node's manager. */
   readonly store: StoreOptions;
+  /** IP:PORT where this node's manager shows its metrics; empty: nowhere. */
+  readonly managerMetricsAddr: string;
   readonly containers: Containers;
   readonly images: Images;
   readonly networks: Networks;
@@ -35,12 +39,22 @@ export interface ClusterServiceOptions {
   readonly onSystemStop: () => Promise<void>;
 }
 
+/** What a node shows of its part in a cluster. */
+export interface MemberView {
+  readonly nodeId: string;
+  readonly sessionState: SessionState;
+  /** Of all tasks that are assigned to it. */
+  taskStatuses(): TaskStatusUpdate[];
+}
+
 /** Implemented by agent/cluster's ClusterNode, whose constructor takes ClusterServiceOptions and has no effects. */
 export interface ClusterService {
   /** Constant over the service's life; mounted before the socket opens. */
   services(): MountedService[];
   /** Called once, after containers.recover() and before the socket opens; doesn't wait for a manager to answer. */
   start(): Promise<void>;
+  /** Undefined while this node is in no cluster. */
+  readonly member: MemberView | undefined;
   /** Ends sessions, timers and the manager child; containers go on. Idempotent. */
   close(): Promise<void>;
 }

@@ -63,6 +63,10 @@ export class Dispatcher implements EngineCalls {
     this.#tunnels = new Tunnels(options.random);
   }
 
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
   /** Until the signal aborts; then all sessions have ended. */
   async run(signal: AbortSignal): Promise<void> {
     try {

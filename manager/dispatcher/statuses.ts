@@ -63,7 +63,7 @@ export function writeStatuses(
       const task = tx.get('task', taskId);
       const outcome = judge(task, nodeId, status);
       if (outcome.verdict === 'stray') strays.push(taskId);
-      else if (outcome.verdict === 'refuse') logger.warn({ task: taskId, reason: outcome.reason }, 'status refused');
+      else if (outcome.verdict === 'refuse') logger.warn({ taskId, reason: outcome.reason }, 'status refused');
       else if (outcome.verdict === 'accept' && task !== undefined) {
         tx.update('task', { ...task, status: accepted(task, status, tx, nowMs) });
       }

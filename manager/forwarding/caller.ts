@@ -1,5 +1,6 @@
 /** Who makes a call on a manager: root on its own host, or a node of the cluster; also through another manager. */
 import { Metadata } from '@grpc/grpc-js';
+import { passRequestId } from '../../proto/call-log.ts';
 import { type AuthenticatedCall, type Peer, peerOf } from '../../proto/tls.ts';
 
 export type Caller =
@@ -36,9 +37,10 @@ export function remoteCaller(call: IncomingCall): Caller {
   return parse(String(named), peer.clusterId);
 }
 
-/** What a manager adds to a call that it hands on; without it, it would call in its own name. */
-export function forwardedMetadata(caller: Caller): Metadata {
+/** What a manager adds to a call that it hands on, whose metadata is `call`; without it, it would call in its own name. */
+export function forwardedMetadata(caller: Caller, call: Metadata): Metadata {
   const metadata = new Metadata();
+  passRequestId(call, metadata);
   metadata.set(CALLER, caller.kind === 'node' ? `${caller.role} ${caller.nodeId}` : caller.kind);
   return metadata;
 }

@@ -74,7 +74,7 @@ function unaryCall(
       if (where.kind === 'here') {
         return method.responseSerialize(await handler(method.requestDeserialize(bytes) as never, signal, caller));
       }
-      const metadata = forwardedMetadata(caller);
+      const metadata = forwardedMetadata(caller, call.metadata);
       const answer = unary<Buffer>(
         (done) =>
           where.client.makeUnaryRequest<Buffer, Buffer>(method.path, asIs, asIs, bytes, metadata, (error, response) =>
@@ -109,7 +109,7 @@ function serverStream(
         asIs,
         asIs,
         bytes,
-        forwardedMetadata(caller),
+        forwardedMetadata(caller, call.metadata),
       );
       yield* untilLost(where.lost, signal, upstream, responses(upstream));
     })(call);
@@ -135,7 +135,7 @@ function bidi(
         method.path,
         asIs,
         asIs,
-        forwardedMetadata(caller),
+        forwardedMetadata(caller, call.metadata),
       );
       // Ends by itself with the call, which is over when the leader has answered: nobody waits for more requests then.
       void sendAll(upstream, requests);

@@ -24,6 +24,7 @@ import {
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { ControlLoop } from '../control-loop.ts';
+import { NO_METRICS } from '../metrics/manager-metrics.ts';
 import { node, serviceSpec } from '../objects.testing.ts';
 import { schedulerLoop } from '../scheduler/scheduler.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
@@ -90,7 +91,7 @@ export class Scenario {
       updateLoop(random),
       dependenciesLoop(),
       reaperLoop(),
-      schedulerLoop(),
+      schedulerLoop(NO_METRICS),
     ];
   }
 

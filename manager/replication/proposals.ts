@@ -24,6 +24,11 @@ export class Proposals {
     return this.#queue.length > 0 && this.#bytesInFlight < MAX_BYTES_IN_FLIGHT;
   }
 
+  /** Not applied yet. */
+  get pending(): number {
+    return this.#queue.length + this.#tracked.size;
+  }
+
   /** Resolves with the index of its entry. */
   add(data: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => this.#queue.push({ data, resolve, reject }));

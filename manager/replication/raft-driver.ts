@@ -23,7 +23,7 @@ import { entryBytes } from './peers/wire.ts';
 import { notLeader, Proposals } from './proposals.ts';
 import { lostQuorum, noLeader } from './quorum-loss.ts';
 import { ReadBarriers } from './read-barriers.ts';
-import type { Leadership, Member, Removal, ReplicatedLog, StateMachine } from './replicated-log.ts';
+import type { Leadership, LogFigures, Member, Removal, ReplicatedLog, StateMachine } from './replicated-log.ts';
 import type { SnapshotPolicy } from './snapshot-policy.ts';
 
 export interface DriverOptions {
@@ -156,6 +156,12 @@ export class RaftDriver implements ReplicatedLog {
       reachable: this.#peers.isReachable(id, isLeader),
       leader: id === leaderId,
     }));
+  }
+
+  figures(): LogFigures {
+    const { entries, bytes } = this.#options.policy;
+    const proposalsPending = this.#proposals.pending;
+    return { commitIndex: this.#raw.status().commit, entries, bytes, proposalsPending };
   }
 
   async addMember(id: string, address: string): Promise<void> {

@@ -62,6 +62,17 @@ export function replicatedLogSuite(name: string, open: (state: StateMachine) => 
         expect(indexes).toEqual([...indexes].sort((one, other) => one - other));
       }));
 
+    it('says in numbers what it has committed and what still waits', () =>
+      withLog(async (log) => {
+        const proposals = ['one', 'two'].map((text) => log.propose(bytes(text)));
+        expect(log.figures().proposalsPending).toBeGreaterThanOrEqual(2);
+        const indexes = await Promise.all(proposals);
+        expect(log.figures().commitIndex).toBeGreaterThanOrEqual(indexes.at(-1) ?? 0);
+        expect(log.figures().entries).toBeGreaterThanOrEqual(2);
+        expect(log.figures().bytes).toBeGreaterThan(0);
+        await vi.waitFor(() => expect(log.figures().proposalsPending).toBe(0), SOON);
+      }));
+
     it('gives the state machine the bytes as they were proposed, also many', () =>
       withLog(async (log, state) => {
         const large = 'x'.repeat(3_000_000);

@@ -22,6 +22,18 @@ export interface Leadership {
   readonly term: number;
 }
 
+/** What the log says of itself to those who watch it; undefined where that isn't known. */
+export interface LogFigures {
+  /** Index of the last entry that is known to be committed. */
+  readonly commitIndex: number;
+  /** Entries since the last snapshot, */
+  readonly entries: number | undefined;
+  /** and their size. */
+  readonly bytes: number | undefined;
+  /** Proposals that aren't applied yet. */
+  readonly proposalsPending: number | undefined;
+}
+
 /** A manager that takes part in the log. */
 export interface Member {
   readonly id: string;
@@ -56,6 +68,8 @@ export interface ReplicatedLog {
   /** Returns the unsubscribe function. */
   onLeadership(listener: (leadership: Leadership) => void): () => void;
   members(): readonly Member[];
+  /** As they are now. Costs next to nothing. */
+  figures(): LogFigures;
   /**
    * Only where this node leads. The member first learns, and votes once it has caught up. Resolves when it takes part;
    * idempotent; a member whose address is another one now moves there.

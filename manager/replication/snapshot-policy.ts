@@ -25,6 +25,15 @@ export class SnapshotPolicy {
     return this.#entries >= maxEntries || this.#bytes >= Math.max(maxBytes, this.#snapshotBytes);
   }
 
+  /** Since the last snapshot was begun. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   applied(bytes: number): void {
     this.#entries += 1;
     this.#bytes += bytes;

@@ -1,6 +1,7 @@
 /** Gives pending tasks nodes. */
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../control-loop.ts';
+import type { ManagerMetrics } from '../metrics/manager-metrics.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { StoreEvent } from '../store/watch.ts';
@@ -14,7 +15,7 @@ const ALL = ['all'];
 const PLACED_AT_ONCE = 200;
 const LOADED_AT_ONCE = 1000;
 
-export function schedulerLoop(): ControlLoop {
+export function schedulerLoop(metrics: Pick<ManagerMetrics, 'placed'>): ControlLoop {
   let view: ClusterView | undefined;
   return {
     name: 'scheduler',
@@ -24,12 +25,22 @@ export function schedulerLoop(): ControlLoop {
       return ALL;
     },
     keysOf: (event, read) => {
+      const waitedMs = waitOfPlaced(event);
+      if (waitedMs !== undefined) metrics.placed(waitedMs);
       view?.apply(event, read);
       if (givesRoom(event)) view?.queue.lookAgain();
       return givesRoom(event) || isPending(event) ? ALL : [];
     },
     reconcile: (tx, _key, nowMs) => (view === undefined ? undefined : placeSome(tx, view, nowMs)),
   };
+}
+
+/** How long a task had waited that has got a node with this event: counted once its commit says so, and not before. */
+function waitOfPlaced(event: StoreEvent): number | undefined {
+  if (event.kind !== 'task' || event.change !== 'update' || event.previous === undefined) return undefined;
+  const { status, meta } = event.object;
+  if (status.state !== TaskState.ASSIGNED || event.previous.status.state >= TaskState.ASSIGNED) return undefined;
+  return Math.max(0, status.timestampMs - meta.createdAtMs);
 }
 
 function isPending(event: StoreEvent): boolean {

@@ -1,6 +1,13 @@
 /** A replicated log of one that keeps its entries in memory; for tests. */
 import { GantryError } from '../../proto/errors.ts';
-import type { Leadership, Member, Removal, ReplicatedLog, StateMachine } from '../replication/replicated-log.ts';
+import type {
+  Leadership,
+  LogFigures,
+  Member,
+  Removal,
+  ReplicatedLog,
+  StateMachine,
+} from '../replication/replicated-log.ts';
 
 export class MemoryLog implements ReplicatedLog {
   readonly #nodeId: string;
@@ -65,6 +72,11 @@ export class MemoryLog implements ReplicatedLog {
     const self = { id: this.#nodeId, address: '127.0.0.1:2377', voter: true, reachable: true, leader: this.#leading };
     const others = [...this.others].map(([id, other]) => ({ id, ...other, voter: true, leader: false }));
     return [self, ...others];
+  }
+
+  figures(): LogFigures {
+    const bytes = this.#entries.reduce((sum, entry) => sum + entry.byteLength, 0);
+    return { commitIndex: this.#entries.length, entries: this.#entries.length, bytes, proposalsPending: 0 };
   }
 
   addMember(id: string, address: string): Promise<void> {

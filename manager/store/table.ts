@@ -23,6 +23,10 @@ export class Table<T extends Stored> {
     return this.#objects.get(id);
   }
 
+  get size(): number {
+    return this.#objects.size;
+  }
+
   /** By id. */
   all(): T[] {
     return this.#sorted.all();

@@ -20,6 +20,8 @@ export interface ReadTransaction {
   keys<K extends ObjectKind>(kind: K, index: IndexName<K>): string[];
   /** How many `find` has. Costs nothing. */
   count<K extends ObjectKind>(kind: K, index: IndexName<K>, value: string): number;
+  /** How many there are of the kind. Costs nothing. */
+  total(kind: ObjectKind): number;
 }
 
 /** The objects of one kind at one moment; what is stored later doesn't show in it. */
@@ -65,6 +67,10 @@ export class Tables implements ReadTransaction {
 
   count<K extends ObjectKind>(kind: K, index: IndexName<K>, value: string): number {
     return this.#table(kind).count(index, value);
+  }
+
+  total(kind: ObjectKind): number {
+    return this.#table(kind).size;
   }
 
   /** All there is, as it is now: kinds in the order of references, objects by their ids. */

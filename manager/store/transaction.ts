@@ -83,6 +83,10 @@ export class TransactionBatch implements WriteTransaction {
     return this.#tables.count(kind, index, value);
   }
 
+  total(kind: ObjectKind): number {
+    return this.#tables.total(kind);
+  }
+
   create<K extends ObjectKind>(kind: K, object: NewObject<K>): ObjectTypes[K] {
     const meta = { ...NO_META, createdAtMs: this.#now, updatedAtMs: this.#now };
     const created = { ...object, meta } as unknown as ObjectTypes[K];

@@ -48,6 +48,11 @@ export class Appender {
     this.#next = options.next;
   }
 
+  /** Not applied yet. */
+  get pending(): number {
+    return this.#queue.length + this.#batch.length;
+  }
+
   /** Resolves with the entry's index once it is in the log and applied. */
   propose(data: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {

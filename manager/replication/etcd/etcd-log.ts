@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../../proto/errors.ts';
 import { entrySizeProblem } from '../entry-size.ts';
 import { notLeader } from '../proposals.ts';
-import type { Leadership, Member, Removal, ReplicatedLog, StateMachine } from '../replicated-log.ts';
+import type { Leadership, LogFigures, Member, Removal, ReplicatedLog, StateMachine } from '../replicated-log.ts';
 import { type SnapshotLimits, SnapshotPolicy } from '../snapshot-policy.ts';
 import { Applier } from './applier.ts';
 import type { EtcdConnection } from './connection.ts';
@@ -148,6 +148,12 @@ export class EtcdLog implements ReplicatedLog {
 
   members(): readonly Member[] {
     return membersOf(this.#election.view, this.#options.nodeId, this.#lease.id !== undefined);
+  }
+
+  /** What is committed is etcd's to know; here it is known once it is applied. */
+  figures(): LogFigures {
+    const { entries, bytes } = this.#policy;
+    return { commitIndex: this.appliedIndex, entries, bytes, proposalsPending: this.#term?.pending };
   }
 
   async addMember(id: string, address: string): Promise<void> {

@@ -55,6 +55,10 @@ export class LeaderTerm {
     });
   }
 
+  get pending(): number {
+    return this.#appender.pending;
+  }
+
   propose(data: Uint8Array): Promise<number> {
     return this.#appender.propose(encodeLogEntry({ kind: 'change', data }));
   }

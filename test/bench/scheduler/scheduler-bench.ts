@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import pino from 'pino';
 import { systemClock } from '../../../manager/clock.ts';
 import { runControlLoop } from '../../../manager/control-loop.ts';
+import { NO_METRICS } from '../../../manager/metrics/manager-metrics.ts';
 import { schedulerLoop } from '../../../manager/scheduler/scheduler.ts';
 import { MemoryLog } from '../../../manager/store/memory-log.testing.ts';
 import { nodeType } from '../../../manager/store/node.ts';
@@ -119,8 +120,8 @@ async function bench(name: string, placement: Partial<Placement>): Promise<void>
   let placed = 0;
   const watch = store.watch({ kinds: ['task'] });
   const run = await measured(async () => {
-    const context = { store, clock: systemClock, turns: new Turns(), logger };
-    const running = runControlLoop(schedulerLoop(), context, over.signal);
+    const context = { store, clock: systemClock, turns: new Turns(), logger, metrics: NO_METRICS };
+    const running = runControlLoop(schedulerLoop(NO_METRICS), context, over.signal);
     while (placed < TASKS) {
       const events = watch.take();
       if (events === 'lagged') throw new Error('the watch lagged');

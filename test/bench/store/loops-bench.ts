@@ -13,6 +13,7 @@ import { serviceScale } from '../../../manager/api/services.ts';
 import { systemClock } from '../../../manager/clock.ts';
 import { LiveIdentity } from '../../../manager/identity.ts';
 import { LeadershipRunner, type Term } from '../../../manager/leadership.ts';
+import { NO_METRICS } from '../../../manager/metrics/manager-metrics.ts';
 import { aloneOptions } from '../../../manager/replication/alone.testing.ts';
 import { openReplicatedLog } from '../../../manager/replication/open.ts';
 import { StoreState } from '../../../manager/store/state.ts';
@@ -107,6 +108,7 @@ async function openManager(dir: string) {
     ...{ store, log, logger, identity, nodeId: 'node1', clock: systemClock, random: randomBytes, hasKeys: true },
     heartbeatPeriodMs: 600_000,
     nodeDownGraceMs: 600_000,
+    metrics: NO_METRICS,
   });
   return { store, log, leadership };
 }
