@@ -392,7 +392,7 @@ describe('the versions of a stack', () => {
       dry.changes
         .filter(({ change }) => change !== ChangeKind.UNCHANGED)
         .map(({ name }) => name)
-        .sort(),
+        .toSorted((a, b) => a.localeCompare(b)),
     ).toEqual(['shop_front', 'shop_more']);
     expect(await history()).toHaveLength(2);
     expect(await rollback(0)).toMatchObject({ version: 1 });
