@@ -9,6 +9,7 @@ import { RaftClient, RaftService } from '../proto/generated/gantry/v1/raft.ts';
 import { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
 import { RenewableChannelCredentials } from '../proto/tls.ts';
+import { renewIfExpired } from './ca/own-certificate.ts';
 import { type IncarnationOptions, watchIncarnation } from './disaster/incarnation.ts';
 import { followClusterLock } from './encryption/lock-follower.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
@@ -42,7 +43,9 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
     const connect = (address: string) => connectManager(RaftClient, address, identity);
     const opened = await openLog(state, connect, options, signal);
     try {
-      await runOn({ ...opened, identity, store: new Store(state, opened.log, clock) }, options, signal);
+      const store = new Store(state, opened.log, clock);
+      await renewIfExpired({ ...options, store, identity });
+      await runOn({ ...opened, identity, store }, options, signal);
     } finally {
       await opened.log.close();
     }

@@ -47,7 +47,8 @@ export function ownPeer({ certPem }: NodeIdentity): Peer {
   return peer;
 }
 
-function peerIn({ subject }: Pick<PeerCertificate, 'subject'>): Peer | undefined {
+/** Undefined: it isn't made out to a node. Whether it may be believed is another matter. */
+export function peerIn({ subject }: Pick<PeerCertificate, 'subject'>): Peer | undefined {
   const { CN: nodeId, OU: unit, O: clusterId } = subject;
   const role = unit === ROLE_UNITS.manager ? 'manager' : unit === ROLE_UNITS.worker ? 'worker' : undefined;
   if (typeof nodeId !== 'string' || typeof clusterId !== 'string' || role === undefined) return undefined;

@@ -36,11 +36,10 @@ export async function requestAdmission({ token, manager, nodeId, availability }:
   checkTokenForm(token);
   const caPem = await trustedRoot(manager, token);
   const { keyPem, requestPem } = await newCertificateRequest();
+  const renewal = { expiredCertificate: '', proof: Buffer.alloc(0) };
+  const asked = { request: requestPem, token, nodeId, availability, ...renewal };
   const answer = await call(manager, pinnedChannelCredentials(caPem), (ca, signal) =>
-    unary<IssueCertificateResponse>(
-      (done) => ca.issueCertificate({ request: requestPem, token, nodeId, availability }, done),
-      signal,
-    ),
+    unary<IssueCertificateResponse>((done) => ca.issueCertificate(asked, done), signal),
   );
   return {
     identity: { caPem, certPem: answer.certificate, keyPem },

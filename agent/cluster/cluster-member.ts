@@ -193,7 +193,8 @@ export class ClusterMember implements MemberView {
       renew: async () => {
         const identity = this.#identity();
         if (identity === undefined) throw new GantryError('CORRUPT', 'this node has no identity to renew');
-        await saveIdentity(identityDir(dataRoot), await renewedIdentity(authorityEndpoints(this.#current, identity)));
+        const endpoints = authorityEndpoints(this.#current, identity);
+        await saveIdentity(identityDir(dataRoot), await renewedIdentity(identity, endpoints, Date.now()));
       },
       // On disk first: from then on the next agent does the rest.
       startManager: async () => {

@@ -2,9 +2,14 @@
 import { newCertificateRequest } from '../../proto/certificate-request.ts';
 import { connectClient, unary } from '../../proto/client.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
-import { CaClient, type IssueCertificateResponse } from '../../proto/generated/gantry/v1/ca.ts';
+import {
+  CaClient,
+  type IssueCertificateRequest,
+  type IssueCertificateResponse,
+} from '../../proto/generated/gantry/v1/ca.ts';
 import { NodeAvailability } from '../../proto/generated/gantry/v1/types.ts';
 import { validity } from '../../proto/identity-files.ts';
+import { proveOwnership } from '../../proto/renewal-proof.ts';
 import type { NodeIdentity } from '../../proto/tls.ts';
 import type { ManagerEndpoint } from '../session/session.ts';
 
@@ -20,12 +25,17 @@ export function renewalTimeMs(identity: NodeIdentity, jitter: number): number {
 }
 
 /** A new certificate of a new key, from the first manager that answers. Throws what the last one said. */
-export async function renewedIdentity(endpoints: readonly ManagerEndpoint[]): Promise<NodeIdentity> {
+export async function renewedIdentity(
+  identity: NodeIdentity,
+  endpoints: readonly ManagerEndpoint[],
+  nowMs: number,
+): Promise<NodeIdentity> {
   const { keyPem, requestPem } = await newCertificateRequest();
+  const asked = { ...RENEWAL, request: requestPem, ...evidence(identity, requestPem, nowMs) };
   let error = new GantryError('UNAVAILABLE', 'no manager of the cluster is known');
   for (const endpoint of endpoints) {
     try {
-      const { certificate, rootCertificate } = await ask(endpoint, requestPem);
+      const { certificate, rootCertificate } = await ask(endpoint, asked);
       return { caPem: rootCertificate, certPem: certificate, keyPem };
     } catch (thrown) {
       error = toGantryError(thrown);
@@ -34,9 +44,24 @@ export async function renewedIdentity(endpoints: readonly ManagerEndpoint[]): Pr
   throw error;
 }
 
-async function ask({ address, credentials }: ManagerEndpoint, request: string): Promise<IssueCertificateResponse> {
+const RENEWAL = { token: '', nodeId: '', availability: NodeAvailability.ACTIVE } as const;
+
+/** TLS shows who asks as long as the certificate is valid. */
+function evidence(
+  identity: NodeIdentity,
+  requestPem: string,
+  nowMs: number,
+): Pick<IssueCertificateRequest, 'expiredCertificate' | 'proof'> {
+  const { certPem, keyPem } = identity;
+  if (nowMs < validity(identity).untilMs) return { expiredCertificate: '', proof: Buffer.alloc(0) };
+  return { expiredCertificate: certPem, proof: proveOwnership(requestPem, keyPem) };
+}
+
+async function ask(
+  { address, credentials }: ManagerEndpoint,
+  asked: IssueCertificateRequest,
+): Promise<IssueCertificateResponse> {
   const ca = connectClient(CaClient, address, credentials);
-  const asked = { request, token: '', nodeId: '', availability: NodeAvailability.ACTIVE };
   try {
     return await unary<IssueCertificateResponse>(
       (done) => ca.issueCertificate(asked, done),

@@ -18,6 +18,7 @@ import { type NodeObject, peerRole } from '../store/node.ts';
 import type { Store } from '../store/store.ts';
 import { admit } from './admission.ts';
 import type { VerifiedRequest } from './certificates.ts';
+import { expiredPeer } from './expired.ts';
 
 export interface AuthorityOptions {
   readonly store: Store;
@@ -42,7 +43,7 @@ export class CertificateAuthority {
   async issueCertificate(request: IssueCertificateRequest, caller: Caller): Promise<IssueCertificateResponse> {
     const { verifyRequest } = await import('./certificates.ts');
     const verified = await verifyRequest(request.request);
-    const node = request.token === '' ? this.#renewing(caller) : await this.#joining(request, verified);
+    const node = request.token === '' ? this.#renewing(request, caller) : await this.#joining(request, verified);
     return this.#issue(node, verified);
   }
 
@@ -55,8 +56,13 @@ export class CertificateAuthority {
     return { caPem: rootCertificate, certPem: certificate, keyPem };
   }
 
-  /** The node that the caller's certificate names. */
-  #renewing(caller: Caller): NodeObject {
+  /** The node that the caller's certificate names, also when it has expired. */
+  #renewing(request: IssueCertificateRequest, caller: Caller): NodeObject {
+    if (request.expiredCertificate !== '') {
+      const { nodeId } = expiredPeer(request, this.#rootCa(), this.#cluster().id, this.#options.clock.now());
+      this.#options.logger.warn({ node: nodeId }, 'renewing a certificate that has expired');
+      return this.#node(nodeId);
+    }
     if (caller.kind !== 'node') {
       throw new GantryError('PERMISSION_DENIED', 'a certificate is given for a join token, or for a certificate', {
         hint: 'join with the token that "gantry cluster join-token" prints on a manager',
