@@ -13,7 +13,7 @@ import {
 import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
 import { describePort } from '../allocator/ports.ts';
-import { FORMAT_OF_PLACEMENTS } from '../store/state-format.ts';
+import { FORMAT_OF_PLACEMENTS, FORMAT_OF_TEMPLATE_DRIVERS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { theCluster } from '../store/the-cluster.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
@@ -45,14 +45,22 @@ export async function stackDeploy(
 
 /** A manager that doesn't know of them would lose them. */
 function checkStateFormat(tx: ReadTransaction, stack: StackSpec): void {
+  const inForce = theCluster(tx).stateFormat;
   const service = stack.services.find(({ placement, update }) => placement !== undefined || update !== undefined);
-  if (service === undefined || theCluster(tx).stateFormat >= FORMAT_OF_PLACEMENTS) return;
-  const what = service.placement === undefined ? 'an update config' : 'a placement';
-  throw new GantryError(
-    'WRONG_STATE',
-    `service ${service.annotations?.name} has ${what}, which not all managers of the cluster know of yet`,
-    { hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs" },
-  );
+  if (service !== undefined && inForce < FORMAT_OF_PLACEMENTS) {
+    const what = service.placement === undefined ? 'an update config' : 'a placement';
+    throw notKnownToAll(`service ${service.annotations?.name} has ${what}`);
+  }
+  const templated = [...stack.secrets, ...stack.configs].find(({ templateDriver }) => templateDriver !== '');
+  if (templated !== undefined && inForce < FORMAT_OF_TEMPLATE_DRIVERS) {
+    throw notKnownToAll(`${templated.annotations?.name} has a template driver`);
+  }
+}
+
+function notKnownToAll(what: string): GantryError {
+  return new GantryError('WRONG_STATE', `${what}, which not all managers of the cluster know of yet`, {
+    hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs",
+  });
 }
 
 export function stackRemove(context: ApiContext, request: StackRemoveRequest): Promise<StackRemoveResponse> {

@@ -6,14 +6,16 @@
  * 1: clusters of one, of version 0.1.
  * 2: several managers; the cluster object has a CA, join tokens, and the managers' lock.
  * 3: services have a placement and an update config.
+ * 4: secrets and configs have a template driver.
  */
 import { GantryError } from '../../proto/errors.ts';
 
 /** The newest that this version reads, and writes once all managers read it. Raised with whatever an older one would lose or misread. */
-export const STATE_FORMAT = 3;
+export const STATE_FORMAT = 4;
 export const OLDEST_STATE_FORMAT = 1;
 /** And of update configs. */
 export const FORMAT_OF_PLACEMENTS = 3;
+export const FORMAT_OF_TEMPLATE_DRIVERS = 4;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {
