@@ -19,7 +19,7 @@ import { theCluster } from '../store/the-cluster.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { ApiContext } from './context.ts';
 import { checkHostPorts } from './port-probe.ts';
-import { type Existing, type PlanStep, planStack, removals } from './stack-plan.ts';
+import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 
 /** Plans, asks the nodes about the ports, then plans again and runs the plan in one transaction. */
@@ -80,17 +80,12 @@ export function stackRemove(context: ApiContext, request: StackRemoveRequest): P
 
 function existingIn(read: ReadTransaction): Existing {
   return {
-    // Also those on their way out: they hold their subnets until they have gone.
     networks: read.find('network', { by: 'all' }),
-    secrets: read.find('secret', { by: 'all' }).filter(isLive),
-    configs: read.find('config', { by: 'all' }).filter(isLive),
+    secrets: read.find('secret', { by: 'all' }),
+    configs: read.find('config', { by: 'all' }),
     services: read.find('service', { by: 'all' }).filter(isLive),
     hostAddresses: read.find('node', { by: 'all' }).map((node) => node.status.address),
   };
-}
-
-function isLive(object: { readonly pendingDelete: boolean }): boolean {
-  return !object.pendingDelete;
 }
 
 /** Ports that this deployment publishes for the first time. */
@@ -104,8 +99,16 @@ function newlyPublished(context: ApiContext, stack: StackSpec, draft: readonly P
 
 function runStep(tx: WriteTransaction, step: PlanStep): void {
   if (step.change === ChangeKind.UNCHANGED) return;
-  if (step.change === ChangeKind.CREATE) tx.create(step.kind, step.object);
+  if ('replaces' in step) runNewVersion(tx, step);
+  else if (step.change === ChangeKind.CREATE) tx.create(step.kind, step.object);
   else tx.update(step.kind, step.object);
+}
+
+/** The old one gives up the name first. */
+function runNewVersion(tx: WriteTransaction, { kind, object, replaces }: NewVersion): void {
+  tx.update(kind, replaces);
+  if ('meta' in object) tx.update(kind, object);
+  else tx.create(kind, object);
 }
 
 const KINDS = {
