@@ -44,7 +44,10 @@ export async function stackDeploy(
 }
 
 /** A manager that doesn't know of them would lose them. */
-function checkStateFormat(tx: ReadTransaction, stack: StackSpec): void {
+export function checkStateFormat(
+  tx: ReadTransaction,
+  stack: Pick<StackSpec, 'services' | 'secrets' | 'configs'>,
+): void {
   const inForce = theCluster(tx).stateFormat;
   const service = stack.services.find(({ placement, update }) => placement !== undefined || update !== undefined);
   if (service !== undefined && inForce < FORMAT_OF_PLACEMENTS) {

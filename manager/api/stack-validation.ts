@@ -41,7 +41,7 @@ export function validateStack(stack: StackSpec): StackSpec {
   };
 }
 
-function checkName(kind: string, name: string): void {
+export function checkName(kind: string, name: string): void {
   if (NAME.test(name)) return;
   throw new GantryError('INVALID_ARGUMENT', `invalid ${kind} name "${name}"`, {
     hint: 'use up to 63 letters, digits, "_", "." and "-", beginning with a letter or digit',

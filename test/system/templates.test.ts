@@ -88,6 +88,26 @@ secrets:
     await host.ok(['stack', 'rm', 'tmpl']);
   });
 
+  it('come to what they are also in a config that was made beforehand', async () => {
+    write('greeting', 'I am {{.Task.Name}}');
+    const created = ['config', 'create', '--template-driver', 'golang', 'greeting', 'greeting'];
+    expect(await host.gantry(created, { cwd: directory })).toMatchObject({ code: 0 });
+    write(
+      'stack.yml',
+      'services:\n  web:\n    image: busybox\n    command: sleep 1000\n    init: true\n    configs: [greeting]\n' +
+        'configs:\n  greeting: {external: true}\n',
+    );
+    expect(await deploy('ext')).toMatchObject({ code: 0 });
+    const [greeting = ''] = await inEach('ext_web', ['cat', '/greeting']);
+    expect(greeting).toMatch(/^I am ext_web\.1\./);
+    const refused = await host.gantry(['config', 'rm', 'greeting']);
+    expect(refused.stderr).toContain('config greeting is used by ext_web');
+    expect(refused.code).toBe(1);
+    await host.ok(['stack', 'rm', 'ext']);
+    await host.ok(['config', 'rm', 'greeting']);
+    await until('no config', async () => (await host.ok(['config', 'ls', '-q'])) === '');
+  });
+
   it('that nothing can come of are refused with file, line and key, and nothing is made', async () => {
     write('stack.yml', `services:\n  web:\n    image: busybox\n    hostname: '{{.Task.Slto}}'\n`);
     const { code, stdout, stderr } = await deploy('bad');
