@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GantryError } from '../proto/errors.ts';
+import type { ConfigCreateRequest, ConfigCreateResponse } from '../proto/generated/gantry/v1/control.ts';
 import {
   Container,
   type ContainerConfig,
@@ -61,6 +62,50 @@ describe('without a daemon', () => {
     expect((await runCli('nonsense', ['ps'])).stderr).toContain(
       'gantry: invalid address "nonsense"; write unix:///PATH',
     );
+  });
+});
+
+describe('secret create and config create', () => {
+  function recording() {
+    const requests: ConfigCreateRequest[] = [];
+    const create = unaryMethod<ConfigCreateRequest, ConfigCreateResponse>(async (request) => {
+      requests.push(request);
+      return { id: 'id1' };
+    });
+    return { requests, methods: { configCreate: create, secretCreate: create } };
+  }
+
+  it('send a file, or standard input, with labels and template driver, and print the id', async () => {
+    const { requests, methods } = recording();
+    writeFileSync(join(directory, 'app.conf'), 'on {{.Node.ID}}');
+    const argv = ['config', 'create', '--template-driver', 'golang', '-l', 'a=b', 'app', 'app.conf'];
+    expect(await gantry(methods, argv, { cwd: directory })).toMatchObject({ exitCode: 0, stdout: 'id1\n' });
+    expect(
+      await runCli(daemon.host, ['secret', 'create', 'key', '-'], { input: Buffer.from([0xff, 0]) }),
+    ).toMatchObject({
+      exitCode: 0,
+    });
+    expect(requests.map(({ spec }) => spec)).toEqual([
+      {
+        annotations: { name: 'app', labels: { a: 'b' } },
+        data: Buffer.from('on {{.Node.ID}}'),
+        templateDriver: 'golang',
+      },
+      { annotations: { name: 'key', labels: {} }, data: Buffer.from([0xff, 0]), templateDriver: '' },
+    ]);
+  });
+
+  it.each([
+    ['one\n{{.Foo}}', /^gantry: app\.conf:2: bad template: <\.Foo>: there is no field Foo; .*mend it/],
+    [Buffer.from([0xff]), /^gantry: app\.conf: a template must be UTF-8 text; /],
+  ])('refuse the template %j with file and line', async (content, message) => {
+    const { requests, methods } = recording();
+    writeFileSync(join(directory, 'app.conf'), content);
+    const argv = ['config', 'create', '--template-driver', 'golang', 'app', 'app.conf'];
+    const { exitCode, stderr } = await gantry(methods, argv, { cwd: directory });
+    expect(stderr).toMatch(message);
+    expect(exitCode).toBe(1);
+    expect(requests).toEqual([]);
   });
 });
 

@@ -63,12 +63,13 @@ function recordingNetworks(fail = 0) {
 
 async function startAgent(networks: Networks = recordingNetworks().networks) {
   const containers = memoryContainers();
-  const worker = new Worker({ dir, containers, images, aloneSinceMs: () => undefined, logger, now: () => 1000 });
+  const node = NodeDescription.fromPartial({ hostname: 'host1' });
+  const worker = new Worker({ dir, containers, images, node, aloneSinceMs: () => undefined, logger, now: () => 1000 });
   const file = new AssignmentFile(join(dir, 'networks.json'), logger);
   const applier = new AssignmentApplier({ worker, networks, file, logger });
   const session = new Session({
     nodeId: 'node1',
-    description: NodeDescription.fromPartial({ hostname: 'host1' }),
+    description: node,
     address: '192.0.2.1',
     endpoints: () => endpoints,
     onMembership: (membership) => memberships.push(membership),

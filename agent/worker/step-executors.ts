@@ -9,11 +9,13 @@ import { withRestart } from './local-restart.ts';
 import type { Step } from './next-step.ts';
 import { containerConfig, type TaskMaterial, taskFiles } from './task-container.ts';
 import type { RecordChange, TaskRecord } from './task-record.ts';
+import { expandContainer, type NodeFacts } from './task-templates.ts';
 
 export interface ExecutorContext {
   readonly containers: Containers;
   readonly images: Images;
   readonly material: TaskMaterial;
+  readonly node: NodeFacts;
   /** Since when this node has no manager; undefined while it has one. */
   readonly aloneSinceMs: () => number | undefined;
   readonly logger: Logger;
@@ -93,7 +95,7 @@ export function executeStep(step: Step, record: TaskRecord, context: ExecutorCon
   return execute(step, record, context);
 }
 
-async function create({ task }: TaskRecord, { containers, images, material }: ExecutorContext): Promise<void> {
+async function create({ task }: TaskRecord, { containers, images, material, node }: ExecutorContext): Promise<void> {
   const reference = task.spec?.container?.image ?? '';
   try {
     await images.resolve(reference);
@@ -104,7 +106,9 @@ async function create({ task }: TaskRecord, { containers, images, material }: Ex
       cause: error,
     });
   }
-  await containers.create(containerConfig(task), { taskId: task.id, files: taskFiles(task, material) });
+  const spec = expandContainer(task, node);
+  const files = taskFiles(task, material, node, spec);
+  await containers.create(containerConfig(task, spec), { taskId: task.id, files });
 }
 
 /** The task ends here; the manager decides whether another one takes its place. */

@@ -3,13 +3,16 @@
 import { ContainerConfig, LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
 import {
   type Config,
-  ContainerSpec,
+  type ConfigSpec,
+  type ContainerSpec,
   type FileReference,
   PublishMode,
   type Secret,
+  type SecretSpec,
   type Task,
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { TaskFile } from '../container/containers.ts';
+import { type ContentContext, expandContent, type NodeFacts, taskName } from './task-templates.ts';
 
 /** What tasks are made of that is assigned on its own. */
 export interface TaskMaterial {
@@ -21,14 +24,11 @@ export interface TaskMaterial {
 
 const STACK_LABEL = 'com.docker.stack.namespace';
 
-/** SERVICE.SLOT.TASK; tasks of a global service have the node in the slot's place. */
-export function taskName(task: Task): string {
-  return `${task.serviceName}.${task.slot === 0 ? task.nodeId : task.slot}.${task.id}`;
-}
-
-/** Never restarted on the spot: replacing a task is the manager's. Ports in ingress mode are the node's, not the container's. */
-export function containerConfig(task: Task): ContainerConfig {
-  const spec = ContainerSpec.fromPartial(task.spec?.container ?? {});
+/**
+ * Never restarted on the spot: replacing a task is the manager's. Ports in ingress mode are the node's, not the container's.
+ * `spec`: with its templates expanded.
+ */
+export function containerConfig(task: Task, spec: ContainerSpec): ContainerConfig {
   return ContainerConfig.fromPartial({
     name: taskName(task),
     spec: { ...spec, labels: { ...spec.labels, ...taskLabels(task) } },
@@ -64,15 +64,24 @@ export function missingMaterial(task: Task, material: TaskMaterial): string[] {
   ];
 }
 
-/** The task's secrets and configs; those missing are left out, see missingMaterial. */
-export function taskFiles(task: Task, material: TaskMaterial): TaskFile[] {
-  const container = task.spec?.container;
+/**
+ * The task's secrets and configs, as `container` has them; those missing are left out, see missingMaterial. Throws
+ * INVALID_ARGUMENT, UNSUPPORTED for a template that can't be expanded.
+ */
+export function taskFiles(task: Task, material: TaskMaterial, node: NodeFacts, container: ContainerSpec): TaskFile[] {
+  const secretOf = ({ id }: FileReference) => material.secrets.get(id)?.spec;
+  const configOf = ({ id }: FileReference) => material.configs.get(id)?.spec;
+  const context = { task, node, container, secretOf, configOf };
   return [
-    ...(container?.secrets ?? []).flatMap((reference) => file(reference, material.secrets.get(reference.id))),
-    ...(container?.configs ?? []).flatMap((reference) => file(reference, material.configs.get(reference.id))),
+    ...container.secrets.flatMap((reference) => file(reference, secretOf(reference), context)),
+    ...container.configs.flatMap((reference) => file(reference, configOf(reference), context)),
   ];
 }
 
-function file({ target, uid, gid, mode }: FileReference, item: Secret | Config | undefined): TaskFile[] {
-  return item?.spec === undefined ? [] : [{ target, uid, gid, mode, data: item.spec.data }];
+function file(
+  { target, uid, gid, mode }: FileReference,
+  spec: SecretSpec | ConfigSpec | undefined,
+  context: ContentContext,
+): TaskFile[] {
+  return spec === undefined ? [] : [{ target, uid, gid, mode, data: expandContent(spec, context) }];
 }

@@ -39,6 +39,7 @@ afterEach(async () => {
 function newWorker(containers: Containers, aloneSinceMs?: number): Worker {
   const worker = new Worker({
     ...{ dir, containers, images, logger: pino({ level: 'silent' }), now: () => 1000 },
+    node: { hostname: 'alpha', platform: { os: 'linux', architecture: 'amd64' } },
     aloneSinceMs: () => aloneSinceMs,
   });
   worker.start(MATERIAL.networks);
@@ -123,6 +124,28 @@ describe('a task', () => {
     const [file] = containers.files.get('t1') ?? [];
     expect(file).toMatchObject({ target: '/run/secrets/password', mode: 0o400 });
     expect(Buffer.from(file?.data ?? []).toString()).toBe('hunter2');
+  });
+
+  it('becomes what its templates come to on this node', async () => {
+    const containers = memoryContainers();
+    const worker = startWorker(containers);
+    const container = {
+      image: 'web',
+      env: ['WHERE={{.Node.Hostname}} {{.Task.Slot}}'],
+      hostname: 'web-{{.Task.Slot}}',
+    };
+    await assign(worker, task({ spec: { container } }));
+    await reaches(worker, TaskState.RUNNING);
+    expect(containers.findByTask('t1')?.config?.spec).toMatchObject({ env: ['WHERE=alpha 2'], hostname: 'web-2' });
+  });
+
+  it('is rejected when a template comes to nothing, with the reason', async () => {
+    const worker = startWorker(memoryContainers());
+    const env = ['ZONE={{index (split .Node.Hostname "-") 1}}'];
+    await assign(worker, task({ spec: { container: { image: 'web', env } } }));
+    const status = await reaches(worker, TaskState.REJECTED);
+    expect(status?.error).toContain('expand the template in environment variable ZONE of shop_web: <index (split');
+    expect(status?.error).toContain('index out of range: 1; mend it in the stack');
   });
 
   it('is rejected when its image is not here, with what to do', async () => {

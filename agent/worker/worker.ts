@@ -10,12 +10,14 @@ import type { ExecutorContext } from './step-executors.ts';
 import type { TaskMaterial } from './task-container.ts';
 import { newRecord, strayRecord, type TaskRecord } from './task-record.ts';
 import { TaskRunner } from './task-runner.ts';
+import type { NodeFacts } from './task-templates.ts';
 
 export interface WorkerOptions {
   /** Holds `tasks/`, the records. */
   readonly dir: string;
   readonly containers: Containers;
   readonly images: Images;
+  readonly node: NodeFacts;
   /** Since when this node has no manager, in milliseconds since the epoch; undefined while it has one. */
   readonly aloneSinceMs: () => number | undefined;
   readonly logger: Logger;
@@ -118,8 +120,8 @@ export class Worker {
   }
 
   #context(): ExecutorContext {
-    const { containers, images, aloneSinceMs, logger, now } = this.#options;
-    return { containers, images, aloneSinceMs, logger, now, material: this.#material };
+    const { containers, images, node, aloneSinceMs, logger, now } = this.#options;
+    return { containers, images, node, aloneSinceMs, logger, now, material: this.#material };
   }
 
   #pokeAll(): void {

@@ -146,7 +146,19 @@ export const COMMANDS: readonly CommandEntry[] = [
   { names: ['network ls', 'network list'], summary: 'List networks', load: () => import('./network/ls.ts') },
   { names: ['volume ls', 'volume list'], summary: 'List volumes', load: () => import('./volume/ls.ts') },
   { names: ['secret ls', 'secret list'], summary: 'List secrets', load: () => import('./secret/ls.ts') },
+  {
+    names: ['secret create'],
+    summary: 'Make a secret from a file or standard input',
+    load: () => import('./secret/create.ts'),
+  },
+  { names: ['secret rm', 'secret remove'], summary: 'Remove secrets', load: () => import('./secret/rm.ts') },
   { names: ['config ls', 'config list'], summary: 'List configs', load: () => import('./config/ls.ts') },
+  {
+    names: ['config create'],
+    summary: 'Make a config from a file or standard input',
+    load: () => import('./config/create.ts'),
+  },
+  { names: ['config rm', 'config remove'], summary: 'Remove configs', load: () => import('./config/rm.ts') },
 
   {
     names: ['cluster init'],
@@ -259,12 +271,8 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['volume inspect', "'gantry volume ls --format json' lists what there is"],
   ['volume rm', "'gantry rm -v' removes a container with its anonymous volumes"],
   ['volume prune', "'gantry rm -v' removes a container with its anonymous volumes"],
-  ['secret create', 'name the secret in a compose file'],
   ['secret inspect', "'gantry secret ls' lists what there is"],
-  ['secret rm', 'secrets go with their stack'],
-  ['config create', 'name the config in a compose file'],
   ['config inspect', "'gantry config ls' lists what there is"],
-  ['config rm', 'configs go with their stack'],
   ['cluster ca', "nodes' certificates are renewed by themselves"],
   ['service create', "write a compose file and use 'gantry stack deploy'"],
   ['service update', "change the compose file and use 'gantry stack deploy'"],

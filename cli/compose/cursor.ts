@@ -143,6 +143,13 @@ export class Cursor {
     return pairs;
   }
 
+  /** Where the value of one of the keyValues is written. */
+  valueAt(key: string): Cursor {
+    if (this.tree.kind === 'mapping') return this.child(key) ?? this;
+    const isOfKey = (item: Cursor) => item.string().split('=', 1)[0] === key;
+    return this.items((item) => (isOfKey(item) ? item : undefined)).findLast((item) => item !== undefined) ?? this;
+  }
+
   /** As keyValues, where a key without a value has "". */
   labels(): Record<string, string> {
     return Object.fromEntries([...this.keyValues()].map(([key, value]) => [key, value ?? '']));

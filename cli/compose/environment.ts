@@ -6,6 +6,7 @@ import { DotenvError, parseDotenv } from './dotenv.ts';
 import type { Lookup } from './interpolation.ts';
 import { ENV_FILE_KEYS } from './keys.ts';
 import { ProblemError } from './problem.ts';
+import { checkTemplate } from './templates.ts';
 
 /** Undefined when the file doesn't exist; throws for other reasons. */
 export type ReadText = (path: string) => string | undefined;
@@ -17,16 +18,27 @@ export interface EnvironmentContext {
   readonly lookup: Lookup;
 }
 
+interface Variable {
+  readonly value: string;
+  /** Where it is said. */
+  readonly cursor: Cursor;
+}
+
 /** KEY=VALUE, the files first, in order; what `environment:` says wins. */
 export function readEnvironment(service: Cursor, context: EnvironmentContext): string[] {
-  const variables = new Map<string, string>();
+  const variables = new Map<string, Variable>();
   for (const file of service.field('env_file', readEnvFileList) ?? []) readEnvFile(file, context, variables);
-  for (const [key, value] of service.field('environment', (cursor) => cursor.keyValues()) ?? []) {
-    const actual = value ?? context.lookup(key);
-    if (actual === undefined) variables.delete(key);
-    else variables.set(key, actual);
+  service.field('environment', (cursor) => {
+    for (const [key, value] of cursor.keyValues()) {
+      const actual = value ?? context.lookup(key);
+      if (actual === undefined) variables.delete(key);
+      else variables.set(key, { value: actual, cursor: cursor.valueAt(key) });
+    }
+  });
+  for (const [key, { value, cursor }] of variables) {
+    cursor.attempt(() => checkTemplate(cursor, value, `variable ${key}`));
   }
-  return [...variables].map(([key, value]) => `${key}=${value}`);
+  return [...variables].map(([key, { value }]) => `${key}=${value}`);
 }
 
 interface EnvFile {
@@ -46,17 +58,17 @@ function readEnvFileList(cursor: Cursor): EnvFile[] {
   });
 }
 
-function readEnvFile(file: EnvFile, context: EnvironmentContext, variables: Map<string, string>): void {
+function readEnvFile(file: EnvFile, context: EnvironmentContext, variables: Map<string, Variable>): void {
   const text = readProjectFile(file.cursor, context.projectDirectory, file.path, context.readText);
   if (text === undefined) {
     if (file.required) file.cursor.report(`env_file "${file.path}" not found`, 'make it, or set "required: false"');
     return;
   }
   try {
-    const known: Lookup = (name) => context.lookup(name) ?? variables.get(name);
+    const known: Lookup = (name) => context.lookup(name) ?? variables.get(name)?.value;
     for (const { key, value } of parseDotenv(text, known)) {
       const actual = value ?? context.lookup(key);
-      if (actual !== undefined) variables.set(key, actual);
+      if (actual !== undefined) variables.set(key, { value: actual, cursor: file.cursor });
     }
   } catch (error) {
     if (!(error instanceof DotenvError)) throw error;

@@ -137,11 +137,8 @@ export const NETWORK_KEYS = keySet('name driver driver_opts external internal at
 export const IPAM_KEYS = keySet('driver config', { options: REMOVE });
 export const IPAM_CONFIG_KEYS = keySet('subnet gateway', { aux_addresses: REMOVE, ip_range: REMOVE });
 export const VOLUME_KEYS = keySet('name driver driver_opts external labels');
-export const CONFIG_KEYS = keySet('name file content environment external labels', {
-  template_driver: 'write the values into the file',
-});
-export const SECRET_KEYS = keySet('name file environment external labels', {
+export const CONFIG_KEYS = keySet('name file content environment external labels template_driver');
+export const SECRET_KEYS = keySet('name file environment external labels template_driver', {
   driver: REMOVE,
   driver_opts: REMOVE,
-  template_driver: 'write the values into the file',
 });

@@ -140,6 +140,19 @@ describe('a service', () => {
     expect(service('deploy: {placement: {constraints: [], max_replicas_per_node: 0}}').spec.placement).toBeUndefined();
   });
 
+  it('keeps templates as they are written', () => {
+    const { container, stack } = service(
+      'hostname: "web-{{.Task.Slot}}"\nenvironment: {NODE: "{{.Node.Hostname}}"}\nvolumes: ["v:/v", "/srv/{{.Node.ID}}:/n"]\nconfigs: [c]\nsecrets: [s]',
+      'configs:\n  c: {content: "{{env \\"NODE\\"}}", template_driver: golang}\nsecrets:\n  s: {file: s.txt}\nvolumes:\n  v: {name: "data-{{.Task.Slot}}"}\n',
+      { 's.txt': '{{ no template' },
+    );
+    expect(container.hostname).toBe('web-{{.Task.Slot}}');
+    expect(container.env).toEqual(['NODE={{.Node.Hostname}}']);
+    expect(container.mounts.map(({ source }) => source)).toEqual(['data-{{.Task.Slot}}', '/srv/{{.Node.ID}}']);
+    expect(stack.configs).toMatchObject([{ data: Buffer.from('{{env "NODE"}}'), templateDriver: 'golang' }]);
+    expect(stack.secrets).toMatchObject([{ data: Buffer.from('{{ no template'), templateDriver: '' }]);
+  });
+
   it('has an update config from deploy', () => {
     const update = (text: string) => service(`deploy: {update_config: ${text}}`).spec.update;
     const bare = { delayMs: 0, order: UpdateOrder.STOP_FIRST, failureAction: FailureAction.PAUSE, maxFailureRatio: 0 };
@@ -336,6 +349,36 @@ describe('what is wrong is named with its place and remedy', () => {
     ['services:\n  web: {image: *nope}\n', 'unknown alias'],
     ['services:\n  w: {image: x, configs: [c]}\nconfigs:\n  c: {file: none}\n', 'file "none" not found'],
     ['services:\n  w: {image: x}\nconfigs:\n  c: {}\n', 'says not where its content is'],
+    [
+      web('hostname: "web-{{.Task.Slto}}"'),
+      'stack.yml:4:15: services.web.hostname: bad template: <.Task.Slto>: there is no field Slto; there are ID, Name, Slot; mend it, or write {{"{{"}} where {{ is meant',
+    ],
+    [
+      web('environment:\n  A: fine\n  B: "{{.Node.Name}}"'),
+      'stack.yml:6:10: services.web.environment.B: variable B: bad template: <.Node.Name>: there is no field Name',
+    ],
+    [
+      web('environment: [A=1, "B={{"]'),
+      'stack.yml:4:24: services.web.environment[1]: variable B: bad template: unclosed',
+    ],
+    [web('volumes: ["/srv/{{.Host}}:/data"]'), 'stack.yml:4:15: services.web.volumes[0]: source: bad template'],
+    [web('volumes: [{type: tmpfs, target: "/t{{.Host}}"}]'), 'services.web.volumes[0]: target: bad template'],
+    [
+      'services:\n  w: {image: x}\nvolumes:\n  v: {name: "v-{{.Slot}}", labels: {a: "{{.B}}"}}\n',
+      'stack.yml:4:13: volumes.v.name: bad template',
+    ],
+    [
+      'services:\n  w: {image: x}\nvolumes:\n  v: {driver_opts: {o: "{{x}}"}}\n',
+      'volumes.v.driver_opts.o: bad template',
+    ],
+    [
+      'services:\n  w: {image: x}\nconfigs:\n  c: {content: "{{.Foo}}", template_driver: golang}\n',
+      'stack.yml:4:16: configs.c.content: bad template in line 1: <.Foo>: there is no field Foo',
+    ],
+    [
+      'services:\n  w: {image: x}\nconfigs:\n  c: {content: "a", template_driver: jinja}\n',
+      'configs.c.template_driver: "jinja" is not allowed here; write one of golang',
+    ],
   ])('%j', (text, expected) => {
     expect(refused(text).join('\n')).toContain(expected);
   });
@@ -351,6 +394,16 @@ describe('what is wrong is named with its place and remedy', () => {
   it('lists all problems at once, in the order of the file', () => {
     const lines = refused('services:\n  a: {image: x, foo: 1}\n  b: {image: x, ports: [zz]}\nbar: 1\n');
     expect(lines.map((line) => line.split(':')[1])).toEqual(['2', '3', '4']);
+  });
+
+  it('names the file and line of a bad template, also in other files', () => {
+    const config = 'services:\n  w: {image: x}\nconfigs:\n  c: {file: app.conf, template_driver: golang}\n';
+    expect(refused(config, { 'app.conf': 'a=1\nb={{.Task.Nmae}}\n' })).toEqual([
+      'stack.yml:4:13: configs.c.file: bad template in app.conf:2: <.Task.Nmae>: there is no field Nmae; there are ID, Name, Slot; mend it, or remove template_driver',
+    ]);
+    expect(refused(web('env_file: a.env'), { 'a.env': 'A={{.Task}\n' })).toEqual([
+      'stack.yml:4:15: services.web.env_file: variable A: bad template: unclosed action; mend it, or write {{"{{"}} where {{ is meant',
+    ]);
   });
 
   it('names file and line of a bad env_file', () => {

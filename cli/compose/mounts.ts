@@ -4,6 +4,7 @@ import { Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
 import type { Cursor } from './cursor.ts';
 import { BIND_KEYS, MOUNT_KEYS, TMPFS_KEYS, VOLUME_OPTION_KEYS } from './keys.ts';
 import { parseBytes } from './quantities.ts';
+import { checkTemplate, readLabelTemplates } from './templates.ts';
 
 export interface MountContext {
   /** Relative host paths are relative to this. */
@@ -21,6 +22,9 @@ export function readMount(entry: Cursor, context: MountContext): Mount {
   if (!isAbsolute(mount.target)) {
     throw entry.problem(`the container path "${mount.target}" is not absolute`, 'start it with "/"');
   }
+  checkTemplate(entry, mount.target, 'target');
+  // That of a volume is checked where the volume is defined.
+  if (mount.type === MountType.BIND) checkTemplate(entry, mount.source, 'source');
   return mount;
 }
 
@@ -103,7 +107,7 @@ function longVolume(entry: Cursor, basics: Basics, source: string | undefined, c
   const options = entry.child('volume');
   options?.checkKeys(VOLUME_OPTION_KEYS);
   const named: Partial<Pick<Mount, 'source' | 'volume'>> = source === undefined ? {} : context.volume(source, entry);
-  const labels = options?.field('labels', (cursor) => cursor.labels());
+  const labels = options?.field('labels', readLabelTemplates);
   const volume = named.volume ?? { driver: '', driverOpts: {}, labels: {} };
   return Mount.fromPartial({
     type: MountType.VOLUME,

@@ -3,6 +3,7 @@ import type { ConfigSpec, NetworkSpec, SecretSpec, VolumeSpec } from '../../prot
 import type { Cursor, KeySet } from './cursor.ts';
 import { type EnvironmentContext, readProjectFile } from './environment.ts';
 import { CONFIG_KEYS, IPAM_CONFIG_KEYS, IPAM_KEYS, NETWORK_KEYS, SECRET_KEYS, VOLUME_KEYS } from './keys.ts';
+import { checkContent, readLabelTemplates, readTemplate, readTemplateDriver } from './templates.ts';
 
 export const STACK_LABEL = 'com.docker.stack.namespace';
 
@@ -19,19 +20,20 @@ export interface ResourceContext extends EnvironmentContext {
   readonly readBytes: (path: string) => Uint8Array | undefined;
 }
 
-/** Reads one section; `read` is called for those that aren't external. */
+/** Reads one section; `read` is called for those that aren't external, `readName` for names that are given. */
 function readSection<Spec>(
   section: Cursor | undefined,
   keys: KeySet,
   context: ResourceContext,
   read: (entry: Cursor, fullName: string) => Spec,
+  readName: (cursor: Cursor) => string = (cursor) => cursor.string(),
 ): Map<string, Resource<Spec>> {
   const resources = new Map<string, Resource<Spec>>();
   if (section === undefined || section.isNull) return resources;
   for (const [name, entry] of section.attempt((cursor) => cursor.entries()) ?? []) {
     const resource = entry.attempt(() => {
       if (!entry.isNull) entry.checkKeys(keys);
-      const given = entry.isNull ? undefined : entry.field('name', (cursor) => cursor.string());
+      const given = entry.isNull ? undefined : entry.field('name', readName);
       if (!entry.isNull && isExternal(entry))
         return { fullName: externalName(entry) ?? given ?? name, spec: undefined };
       const fullName = given ?? `${context.stackName}_${name}`;
@@ -110,25 +112,30 @@ function readSubnet(cursor: Cursor): string {
   return text;
 }
 
+/** Names, options and labels of volumes may be templates. */
 export function readVolumes(section: Cursor | undefined, context: ResourceContext): Map<string, Resource<VolumeSpec>> {
-  return readSection(section, VOLUME_KEYS, context, (entry) => ({
-    driver: (entry.isNull ? undefined : entry.field('driver', (cursor) => cursor.oneOf(['local']))) ?? 'local',
-    driverOpts: optionsOf(entry),
-    labels: labelsOf(entry, context),
-  }));
+  const read = (entry: Cursor): VolumeSpec => {
+    const templates = (key: string) => (entry.isNull ? {} : (entry.field(key, readLabelTemplates) ?? {}));
+    return {
+      driver: (entry.isNull ? undefined : entry.field('driver', (cursor) => cursor.oneOf(['local']))) ?? 'local',
+      driverOpts: templates('driver_opts'),
+      labels: { ...templates('labels'), [STACK_LABEL]: context.stackName },
+    };
+  };
+  return readSection(section, VOLUME_KEYS, context, read, readTemplate);
 }
 
 export function readConfigs(section: Cursor | undefined, context: ResourceContext): Map<string, Resource<ConfigSpec>> {
   return readSection(section, CONFIG_KEYS, context, (entry, name) => ({
     annotations: { name, labels: labelsOf(entry, context) },
-    data: readContent(entry, ['file', 'content', 'environment'], context),
+    ...readContent(entry, ['file', 'content', 'environment'], context),
   }));
 }
 
 export function readSecrets(section: Cursor | undefined, context: ResourceContext): Map<string, Resource<SecretSpec>> {
   return readSection(section, SECRET_KEYS, context, (entry, name) => ({
     annotations: { name, labels: labelsOf(entry, context) },
-    data: readContent(entry, ['file', 'environment'], context),
+    ...readContent(entry, ['file', 'environment'], context),
   }));
 }
 
@@ -137,7 +144,11 @@ const MAX_CONTENT_BYTES = 1024 * 1024;
 
 type Source = 'file' | 'content' | 'environment';
 
-function readContent(entry: Cursor, sources: readonly Source[], context: ResourceContext): Buffer {
+function readContent(
+  entry: Cursor,
+  sources: readonly Source[],
+  context: ResourceContext,
+): Pick<ConfigSpec, 'data' | 'templateDriver'> {
   const given = entry.isNull ? [] : sources.filter((source) => entry.child(source)?.isNull === false);
   const [source] = given;
   const choice = sources.join(', ');
@@ -148,7 +159,9 @@ function readContent(entry: Cursor, sources: readonly Source[], context: Resourc
   if (data.byteLength > MAX_CONTENT_BYTES) {
     throw cursor.problem(`the content has ${data.byteLength} bytes`, `at most ${MAX_CONTENT_BYTES} are allowed`);
   }
-  return data;
+  const templateDriver = entry.field('template_driver', readTemplateDriver) ?? '';
+  if (templateDriver !== '') checkContent(cursor, data, source === 'file' ? cursor.string() : '');
+  return { data, templateDriver };
 }
 
 function contentOf(cursor: Cursor, source: Source, context: ResourceContext): Buffer {

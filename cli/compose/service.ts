@@ -22,6 +22,7 @@ import { ATTACHMENT_KEYS, FILE_REFERENCE_KEYS, OWN_KEYS, SERVICE_KEYS, ULIMIT_KE
 import { readMount, readTmpfs } from './mounts.ts';
 import { readPorts } from './ports.ts';
 import { type Resource, type ResourceContext, STACK_LABEL } from './resources.ts';
+import { readTemplate } from './templates.ts';
 
 export interface ServiceContext extends ResourceContext {
   readonly home: string | undefined;
@@ -114,7 +115,7 @@ function readContainer(
     dir: text('working_dir'),
     user: text('user'),
     groups: list('group_add'),
-    hostname: text('hostname'),
+    hostname: service.field('hostname', readTemplate) ?? '',
     domainname: text('domainname'),
     labels: { ...service.field('labels', (cursor) => cursor.labels()), ...stackLabels },
     mounts: readMounts(service, context),

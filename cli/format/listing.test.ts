@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Fields } from '../../proto/template/values.ts';
 import { type Listing, renderInspect, renderListing } from './listing.ts';
-import type { Fields } from './template/values.ts';
 
 const LISTING: Listing = {
   headings: { ID: 'ID', Name: 'NAME' },

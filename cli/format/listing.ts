@@ -3,9 +3,10 @@
  * A column is a field of the template by the same name, so that every table is also data. Rows name their fields
  * in alphabetical order, which is how `{{json .}}` prints them.
  */
+
+import { compileTemplate } from '../../proto/template/template.ts';
+import { type Fields, toJsonValue, type Value } from '../../proto/template/values.ts';
 import { alignColumns } from './table.ts';
-import { compileTemplate } from './template/template.ts';
-import { type Fields, toJsonValue, type Value } from './template/values.ts';
 
 /** Field name → heading, in the order of Docker's documentation. */
 export type Headings = Readonly<Record<string, string>>;

@@ -6,6 +6,7 @@ import { clusterUnlockKey, clusterUpdate } from './cluster-settings.ts';
 import type { ApiContext } from './context.ts';
 import { configList, networkList, secretList } from './listings.ts';
 import { nodeInspect, nodeList, nodeRemove, nodeUpdate } from './nodes.ts';
+import { configCreate, configRemove, secretCreate, secretRemove } from './secrets-and-configs.ts';
 import { serviceLogs } from './service-logs.ts';
 import { serviceCreate, serviceRollback, serviceUpdate } from './service-specs.ts';
 import { serviceList, serviceRemove, serviceScale, taskList } from './services.ts';
@@ -60,6 +61,10 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     networkList: unary(networkList),
     secretList: unary(secretList),
     configList: unary(configList),
+    secretCreate: unary(secretCreate),
+    configCreate: unary(configCreate),
+    secretRemove: unary(secretRemove),
+    configRemove: unary(configRemove),
     serviceLogs: stream(serviceLogs),
     watch: stream(watch),
     clusterUpdate: unary(clusterUpdate),

@@ -16,11 +16,12 @@ import { sameMessage } from '../store/same-message.ts';
 import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { ApiContext } from './context.ts';
+import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { checkHostPorts } from './port-probe.ts';
 import { resolve } from './references.ts';
-import { asFarAsKnown, checkStateFormat } from './service-format.ts';
 import { live } from './services.ts';
 import { bindReferences } from './stack-references.ts';
+import { checkTemplates } from './stack-templates.ts';
 import { checkName, validateService } from './stack-validation.ts';
 
 /** ALREADY_EXISTS for a name that a service has, INVALID_ARGUMENT for references to nothing, PORT_IN_USE. */
@@ -35,7 +36,7 @@ export async function serviceCreate(
   await checkHostPorts(context, published(ports), signal);
   return context.store.update((tx) => {
     const id = newObjectId(context.random);
-    checkStateFormat(tx, [spec]);
+    checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
     tx.create('service', { id, ...plan(tx), ...NEVER_UPDATED, pendingDelete: false });
     return { id };
   });
@@ -52,7 +53,7 @@ export async function serviceUpdate(
   const { service, before } = context.store.view(plan);
   await checkHostPorts(context, newPorts(service, before), signal);
   return context.store.update((tx) => {
-    checkStateFormat(tx, [spec]);
+    checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
     tx.update('service', asFarAsKnown(tx, plan(tx).service));
     return {};
   });
@@ -73,7 +74,9 @@ export function serviceRollback(
 function validated(spec: ServiceSpec | undefined): CompleteServiceSpec {
   if (spec === undefined) throw new GantryError('INVALID_ARGUMENT', 'the request has no service');
   checkName('service', spec.annotations?.name ?? '');
-  return completeServiceSpec(validateService(spec));
+  const valid = completeServiceSpec(validateService(spec));
+  checkTemplates({ services: [valid], secrets: [], configs: [] });
+  return valid;
 }
 
 type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'dependenciesMet'>;

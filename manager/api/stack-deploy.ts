@@ -16,9 +16,9 @@ import { describePort } from '../allocator/ports.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { ApiContext } from './context.ts';
+import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { checkHostPorts } from './port-probe.ts';
-import { asFarAsKnown, checkStateFormat } from './service-format.ts';
-import { type Existing, type PlanStep, planStack, removals } from './stack-plan.ts';
+import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 import { forgetVersions, recordVersion } from './stack-versions.ts';
 
@@ -52,7 +52,7 @@ export async function deployStack(
   if (request.dryRun) return { changes: draft.map(describeStep) };
   return context.store.update((tx) => {
     const steps = plan(tx);
-    checkStateFormat(tx, stack.services);
+    checkStateFormat(tx, stack);
     for (const step of steps) runStep(tx, step);
     recordVersion(tx, { stack, rollbackTo, nowMs: context.clock.now(), random: context.random });
     return { changes: steps.map(describeStep) };
@@ -77,17 +77,12 @@ export function stackRemove(context: ApiContext, request: StackRemoveRequest): P
 
 function existingIn(read: ReadTransaction): Existing {
   return {
-    // Also those on their way out: they hold their subnets until they have gone.
     networks: read.find('network', { by: 'all' }),
-    secrets: read.find('secret', { by: 'all' }).filter(isLive),
-    configs: read.find('config', { by: 'all' }).filter(isLive),
+    secrets: read.find('secret', { by: 'all' }),
+    configs: read.find('config', { by: 'all' }),
     services: read.find('service', { by: 'all' }).filter(isLive),
     hostAddresses: read.find('node', { by: 'all' }).map((node) => node.status.address),
   };
-}
-
-function isLive(object: { readonly pendingDelete: boolean }): boolean {
-  return !object.pendingDelete;
 }
 
 /** Ports that this deployment publishes for the first time. */
@@ -101,9 +96,17 @@ function newlyPublished(context: ApiContext, stack: StackSpec, draft: readonly P
 
 function runStep(tx: WriteTransaction, step: PlanStep): void {
   if (step.change === ChangeKind.UNCHANGED) return;
-  if (step.change === ChangeKind.CREATE) tx.create(step.kind, step.object);
+  if ('replaces' in step) runNewVersion(tx, step);
+  else if (step.change === ChangeKind.CREATE) tx.create(step.kind, step.object);
   else if (step.kind === 'service') tx.update('service', asFarAsKnown(tx, step.object));
   else tx.update(step.kind, step.object);
+}
+
+/** The old one gives up the name first. */
+function runNewVersion(tx: WriteTransaction, { kind, object, replaces }: NewVersion): void {
+  tx.update(kind, replaces);
+  if ('meta' in object) tx.update(kind, object);
+  else tx.create(kind, object);
 }
 
 const KINDS = {

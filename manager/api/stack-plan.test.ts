@@ -27,9 +27,12 @@ function plan(existing: Existing, spec: StackSpec, prune = false): PlanStep[] {
   });
 }
 
-/** What exists once the plan has run and all that it removes has gone. */
+/** What exists once the plan has run and all that it removes has gone; what it replaces is still used. */
 function existingAfter(steps: readonly PlanStep[]): Existing {
-  const kept = steps.filter((step) => step.change !== ChangeKind.REMOVE);
+  const left = steps.filter((step) => step.change !== ChangeKind.REMOVE);
+  const kept = left.flatMap((step): PlanStep[] => {
+    return 'replaces' in step ? [step, { ...step, object: step.replaces } as PlanStep] : [step];
+  });
   const meta = undefined;
   return {
     ...NOTHING,
@@ -56,6 +59,8 @@ const web = (options: ServiceOptions = {}) =>
 const whole = (options: ServiceOptions = {}, text = 'one') =>
   stack([web(options)], { networks: [net], configs: [conf(text)] });
 const serviceIn = (steps: readonly PlanStep[]) => steps.find((step) => step.kind === 'service')?.object;
+
+const configOf = (steps: readonly PlanStep[]) => serviceIn(steps)?.spec.task.container.configs[0]?.id;
 
 describe('planStack', () => {
   it('creates everything, with references as ids and labels of the stack', () => {
@@ -96,12 +101,52 @@ describe('planStack', () => {
 
   it('makes a new config for other content, and lets go of the old one', () => {
     const steps = plan(existingAfter(plan(NOTHING, whole())), whole({}, 'two'));
+    expect(summary(steps)).toEqual(['unchanged network s_net', 'update config s_conf', 'update service s_web']);
+    expect(steps[1]).toMatchObject({
+      object: { id: 'id4', spec: { data: Buffer.from('two') }, pendingDelete: false },
+      replaces: { id: 'id2', spec: { data: Buffer.from('one') }, pendingDelete: true },
+    });
+    expect(configOf(steps)).toBe('id4');
+  });
+
+  it('changes only the services that use the config', () => {
+    const both = (text: string) => stack([web(), serviceSpec('s_other')], { networks: [net], configs: [conf(text)] });
+    const steps = plan(existingAfter(plan(NOTHING, both('one'))), both('two'));
     expect(summary(steps)).toEqual([
       'unchanged network s_net',
-      'remove config s_conf',
-      'create config s_conf',
+      'update config s_conf',
       'update service s_web',
+      'unchanged service s_other',
     ]);
+  });
+
+  it('takes up the config of before again while something uses it', () => {
+    const first = existingAfter(plan(NOTHING, whole()));
+    const second = existingAfter(plan(first, whole({}, 'two')));
+    const steps = plan(second, whole());
+    expect(steps[1]).toMatchObject({ object: { id: 'id2', pendingDelete: false }, replaces: { id: 'id4' } });
+    expect(configOf(steps)).toBe('id2');
+    const other = plan({ ...second, configs: second.configs.filter(({ id }) => id !== 'id2') }, whole());
+    expect(configOf(other)).not.toBe('id2');
+  });
+
+  it('never takes up the config of another stack', () => {
+    const second = existingAfter(plan(existingAfter(plan(NOTHING, whole())), whole({}, 'two')));
+    const foreign = second.configs.map((config) => {
+      const { name } = config.spec.annotations;
+      return config.id === 'id2' ? { ...config, spec: { ...config.spec, annotations: { name, labels: {} } } } : config;
+    });
+    expect(configOf(plan({ ...second, configs: foreign }, whole()))).not.toBe('id2');
+  });
+
+  it('makes a new config where a template becomes plain text, and none where only labels change', () => {
+    const variant = (rest: object) => stack([web()], { networks: [net], configs: [{ ...conf('one'), ...rest }] });
+    const first = existingAfter(plan(NOTHING, whole()));
+    expect(configOf(plan(first, variant({ templateDriver: 'golang' })))).not.toBe('id2');
+    const labelled = plan(first, variant({ annotations: { name: 's_conf', labels: { a: 'b' } } }));
+    expect(summary(labelled)).toContain('update config s_conf');
+    expect(summary(labelled)).toContain('unchanged service s_web');
+    expect(configOf(labelled)).toBe('id2');
   });
 
   it('removes what the spec no longer has only when pruning, and its ports are free at once', () => {

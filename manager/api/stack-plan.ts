@@ -24,7 +24,9 @@ import { bindReferences } from './stack-references.ts';
 type PlannedKind = 'network' | 'secret' | 'config' | 'service';
 
 /** One step; `object` is as it will be. A removal is marked on the object: it goes once nothing uses it. */
-export type PlanStep = {
+export type PlanStep = ObjectStep | NewVersion;
+
+type ObjectStep = {
   [K in PlannedKind]:
     | { readonly change: typeof ChangeKind.CREATE; readonly kind: K; readonly object: NewObject<K> }
     | {
@@ -34,7 +36,20 @@ export type PlanStep = {
       };
 }[PlannedKind];
 
-/** What exists, of all stacks: names and ports are taken across them. Without what is on its way out, save networks. */
+/** Other content under a name: `object` has it, made anew or from before, and the name; `replaces` goes with its last user. */
+export type NewVersion = {
+  [K in 'secret' | 'config']: {
+    readonly change: typeof ChangeKind.UPDATE;
+    readonly kind: K;
+    readonly object: NewObject<K> | ObjectTypes[K];
+    readonly replaces: ObjectTypes[K];
+  };
+}['secret' | 'config'];
+
+/**
+ * What exists, of all stacks: names and ports are taken across them. Of services without those on their way out; networks
+ * hold their subnets until they have gone, and secrets and configs can be gone back to until then.
+ */
 export interface Existing {
   readonly networks: readonly NetworkObject[];
   readonly secrets: readonly ObjectTypes['secret'][];
@@ -56,14 +71,13 @@ export interface PlanContext {
  */
 export function planStack(existing: Existing, stack: StackSpec, prune: boolean, context: PlanContext): PlanStep[] {
   const { newId } = context;
-  const liveNetworks = existing.networks.filter((network) => !network.pendingDelete);
   const networks = planNetworks(existing, stack, newId);
-  const secrets = stack.secrets.flatMap((spec) => planFile('secret', existing.secrets, stack.name, spec, newId));
-  const configs = stack.configs.flatMap((spec) => planFile('config', existing.configs, stack.name, spec, newId));
+  const secrets = stack.secrets.map((spec) => planFile('secret', existing.secrets, stack.name, spec, newId));
+  const configs = stack.configs.map((spec) => planFile('config', existing.configs, stack.name, spec, newId));
   const names = {
-    networks: idsByName(liveNetworks, networks),
-    secrets: idsByName(existing.secrets, secrets),
-    configs: idsByName(existing.configs, configs),
+    networks: idsByName(existing.networks.filter(isLive), networks),
+    secrets: idsByName(existing.secrets.filter(isLive), secrets),
+    configs: idsByName(existing.configs.filter(isLive), configs),
     services: new Set([...existing.services, ...stack.services.map((spec) => ({ spec }))].map(nameOf)),
   };
   const specs = stack.services.map((spec) => bindReferences(completeServiceSpec(spec), names));
@@ -74,6 +88,11 @@ export function planStack(existing: Existing, stack: StackSpec, prune: boolean, 
 
 export function stackLabelOf(object: { readonly spec: { readonly annotations?: Annotations | undefined } }): string {
   return object.spec.annotations?.labels[STACK_LABEL] ?? '';
+}
+
+/** It isn't on its way out: it holds its name. */
+export function isLive(object: { readonly pendingDelete: boolean }): boolean {
+  return !object.pendingDelete;
 }
 
 function nameOf(object: { readonly spec: { readonly annotations?: Annotations | undefined } }): string {
@@ -106,7 +125,7 @@ function ownNamed<T extends { readonly spec: { readonly annotations: Annotations
 }
 
 function planNetworks(existing: Existing, stack: StackSpec, newId: () => string): PlanStep[] {
-  const live = existing.networks.filter((network) => !network.pendingDelete);
+  const live = existing.networks.filter(isLive);
   const all = [...existing.networks];
   return stack.networks.map((raw): PlanStep => {
     const spec = { ...raw, annotations: completeAnnotations(raw.annotations) };
@@ -131,24 +150,34 @@ function planExistingNetwork(own: NetworkObject, spec: NetworkObject['spec']): P
   return { change: ChangeKind.UPDATE, kind: 'network', object: { ...own, spec } };
 }
 
-/** A secret or config: its data never changes; other data is another object, and the old one goes with its users. */
+/** A secret or config: its content never changes; other content is another object, and the old one goes with its users. */
 function planFile<K extends 'secret' | 'config'>(
   kind: K,
   existing: readonly ObjectTypes[K][],
   stack: string,
-  raw: ObjectTypes[K]['spec'] | SecretSpec | ConfigSpec,
+  raw: SecretSpec | ConfigSpec,
   newId: () => string,
-): PlanStep[] {
+): PlanStep {
   const spec = { ...raw, annotations: completeAnnotations(raw.annotations) };
-  const own = ownNamed(kind, existing, stack, spec.annotations.name);
-  const created = { change: ChangeKind.CREATE, kind, object: { id: newId(), spec, pendingDelete: false } } as PlanStep;
-  if (own === undefined) return [created];
-  if (Buffer.compare(own.spec.data, spec.data) !== 0) {
-    return [{ change: ChangeKind.REMOVE, kind, object: { ...own, pendingDelete: true } } as PlanStep, created];
+  const { name } = spec.annotations;
+  const own = ownNamed(kind, existing.filter(isLive), stack, name);
+  const created = { id: newId(), spec, pendingDelete: false };
+  if (own === undefined) return { change: ChangeKind.CREATE, kind, object: created } as PlanStep;
+  if (!sameContent(own.spec, spec)) {
+    const older = existing.find(
+      (object) => nameOf(object) === name && stackLabelOf(object) === stack && sameContent(object.spec, spec),
+    );
+    // What runs with it goes on as it is, after a rollback, or when a change is taken back while it is rolled out.
+    const object = older === undefined ? created : { ...older, spec, pendingDelete: false };
+    return { change: ChangeKind.UPDATE, kind, object, replaces: { ...own, pendingDelete: true } } as PlanStep;
   }
   const same = sameMessage(kind === 'secret' ? SecretSpec : ConfigSpec, own.spec, spec);
   const change = same ? ChangeKind.UNCHANGED : ChangeKind.UPDATE;
-  return [{ change, kind, object: same ? own : { ...own, spec } } as PlanStep];
+  return { change, kind, object: same ? own : { ...own, spec } } as PlanStep;
+}
+
+function sameContent(a: SecretSpec | ConfigSpec, b: SecretSpec | ConfigSpec): boolean {
+  return Buffer.compare(a.data, b.data) === 0 && a.templateDriver === b.templateDriver;
 }
 
 function planServices(
@@ -231,12 +260,9 @@ function unmentioned(existing: Existing, stack: StackSpec): PlanStep[] {
   };
   return removals({
     services: left(existing.services, stack.services),
-    networks: left(
-      existing.networks.filter((network) => !network.pendingDelete),
-      stack.networks,
-    ),
-    secrets: left(existing.secrets, stack.secrets),
-    configs: left(existing.configs, stack.configs),
+    networks: left(existing.networks.filter(isLive), stack.networks),
+    secrets: left(existing.secrets.filter(isLive), stack.secrets),
+    configs: left(existing.configs.filter(isLive), stack.configs),
   });
 }
 

@@ -14,6 +14,7 @@ import {
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
 import { completeServiceSpec } from '../store/service.ts';
+import { checkTemplates } from './stack-templates.ts';
 
 /** As Docker's; also what a DNS label and a container name can hold. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
@@ -32,6 +33,7 @@ export function validateStack(stack: StackSpec): StackSpec {
   const services = stack.services.map((spec) => labelled(validateService(spec)));
   checkPorts(services);
   checkCycles(services);
+  checkTemplates(stack);
   return {
     name: stack.name,
     services,

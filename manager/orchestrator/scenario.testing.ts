@@ -6,6 +6,8 @@
  *   ~ t1 web.1 n1 v1 RUNNING→SHUTDOWN   changed; after the arrow what it is told to be, unless that is RUNNING
  *   - t1                                gone
  *   ~ web v2 COMPLETED: update completed   how the update of a service stands: its spec version, state, message
+ *
+ * Configs are shown likewise: "+ c1 config app", and "~ c1 config app, replaced" once another has the name.
  */
 import pino from 'pino';
 import {
@@ -31,6 +33,7 @@ import { MemoryLog } from '../store/memory-log.testing.ts';
 import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED } from '../store/service.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
+import type { ReadTransaction } from '../store/tables.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
 import { dependenciesLoop } from './dependencies/dependencies.ts';
 import { globalLoop } from './global/global.ts';
@@ -73,6 +76,7 @@ export class Scenario {
   #shown = new Map<string, string>();
   #nowMs = 1_000_000;
   #ids = 0;
+  #configs = 0;
 
   constructor() {
     const state = new StoreState(pino({ level: 'silent' }));
@@ -112,6 +116,8 @@ export class Scenario {
         return this.#putService(first, plain.includes('global'), named);
       case 'rollback':
         return this.#rollback(first);
+      case 'config':
+        return this.#putConfig(first);
       case 'remove-service':
         return this.#removeService(first);
       case 'report':
@@ -145,7 +151,7 @@ export class Scenario {
   #putService(name: string, global: boolean, named: ReadonlyMap<string, string>): Promise<void> {
     return this.#store.update((tx) => {
       const [known] = tx.find('service', { by: 'name', value: name });
-      const spec = this.#spec(name, global, named);
+      const spec = withConfigs(tx, this.#spec(name, global, named));
       const dependenciesMet = spec.dependencies.length === 0;
       const fields = { id: name, spec, ports: [], dependenciesMet, pendingDelete: false };
       if (known === undefined) tx.create('service', { ...fields, ...NEVER_UPDATED, specVersion: 1 });
@@ -173,6 +179,7 @@ export class Scenario {
         replicas,
         dependencies,
         image: named.get('image') ?? 'v1',
+        configs: (named.get('configs') ?? '').split(',').filter((config) => config !== ''),
         placement: placementOf(named),
       }),
     );
@@ -192,6 +199,17 @@ export class Scenario {
       rollback,
       task: { ...spec.task, restart, resources: { limits: undefined, reservations } },
     };
+  }
+
+  /** Other content: another object with the name. */
+  #putConfig(name: string): Promise<void> {
+    return this.#store.update((tx) => {
+      const [known] = tx.find('config', { by: 'name', value: name });
+      if (known !== undefined) tx.update('config', { ...known, pendingDelete: true });
+      this.#configs += 1;
+      const spec = { annotations: { name, labels: {} }, data: Buffer.alloc(0), templateDriver: '' };
+      tx.create('config', { id: `c${this.#configs}`, spec, pendingDelete: false });
+    });
   }
 
   #removeService(name: string): Promise<void> {
@@ -238,8 +256,8 @@ export class Scenario {
   }
 
   #differences(): string[] {
-    const now = new Map(this.#tasks().map((task) => [this.#label(task.id), this.#describe(task)]));
-    for (const [name, text] of this.#updates()) now.set(name, text);
+    const tasks = this.#tasks().map((task): [string, string] => [this.#label(task.id), this.#describe(task)]);
+    const now = new Map([...this.#describedConfigs(), ...tasks, ...this.#updates()]);
     const lines: string[] = [];
     for (const [label, text] of now) {
       const before = this.#shown.get(label);
@@ -267,6 +285,16 @@ export class Scenario {
     return this.#tasks().map((task) => `${this.#label(task.id)} ${this.#describe(task)}`);
   }
 
+  #describedConfigs(): [label: string, text: string][] {
+    const configs = this.#store.view((read) => read.find('config', { by: 'all' }));
+    return configs
+      .sort((a, b) => a.meta.createdVersion - b.meta.createdVersion)
+      .map(({ id, spec, pendingDelete }) => [
+        id,
+        `config ${spec.annotations.name}${pendingDelete ? ', replaced' : ''}`,
+      ]);
+  }
+
   #describe(task: TaskObject): string {
     const state = nameOf(task.status.state);
     const told = task.desiredState === TaskState.RUNNING ? '' : `→${nameOf(task.desiredState)}`;
@@ -288,6 +316,16 @@ export class Scenario {
   #taskId(label: string): string {
     return [...this.#labels].find(([, known]) => known === label)?.[0] ?? label;
   }
+}
+
+/** With the ids of the configs that have the names now. */
+function withConfigs(read: ReadTransaction, spec: CompleteServiceSpec): CompleteServiceSpec {
+  const { container } = spec.task;
+  const configs = container.configs.map((reference) => {
+    const [config] = read.find('config', { by: 'name', value: reference.name });
+    return { ...reference, id: config?.id ?? reference.name };
+  });
+  return { ...spec, task: { ...spec.task, container: { ...container, configs } } };
 }
 
 /** `parallelism=N update-delay=MS update-order=start-first update-failure=rollback update-monitor=MS update-ratio=R`, or rollback-... */

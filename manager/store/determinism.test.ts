@@ -53,7 +53,7 @@ function objectOf({ kind, id, name, labels: map, number }: Step): AnyObject {
       return { kind, object: { ...made, status: { ...made.status, timestampMs: number, state: TaskState.FAILED } } };
     }
     case 'config': {
-      const spec = { annotations: { name, labels: map }, data: Buffer.from(name) };
+      const spec = { annotations: { name, labels: map }, data: Buffer.from(name), templateDriver: 'golang' };
       return { kind, object: configType.complete({ id, meta: undefined, spec, pendingDelete: number % 2 === 0 }) };
     }
   }

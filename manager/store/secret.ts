@@ -11,7 +11,12 @@ export const secretType: ObjectType<Secret, SecretObject, 'stack' | 'pendingDele
   complete: (raw) => ({
     ...raw,
     meta: completeMeta(raw.meta),
-    spec: { data: Buffer.alloc(0), ...raw.spec, annotations: completeAnnotations(raw.spec?.annotations) },
+    spec: {
+      data: Buffer.alloc(0),
+      templateDriver: '',
+      ...raw.spec,
+      annotations: completeAnnotations(raw.spec?.annotations),
+    },
   }),
   nameOf: (secret) => (secret.pendingDelete ? undefined : secret.spec.annotations.name),
   indexes: {

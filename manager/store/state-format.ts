@@ -6,7 +6,8 @@
  * 1: clusters of one, of version 0.1.
  * 2: several managers; the cluster object has a CA, join tokens, and the managers' lock.
  * 3: services have a placement and an update config.
- * 4: services know their previous spec and how far an update is, and tasks when they began to run; stacks have versions.
+ * 4: services know their previous spec and how far an update is, and tasks when they began to run; stacks have versions;
+ *    secrets and configs have a template driver.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -17,6 +18,7 @@ export const OLDEST_STATE_FORMAT = 1;
 export const FORMAT_OF_PLACEMENTS = 3;
 /** And of rollback configs, and versions of stacks. */
 export const FORMAT_OF_UPDATE_STATUS = 4;
+export const FORMAT_OF_TEMPLATE_DRIVERS = 4;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

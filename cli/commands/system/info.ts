@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { EngineClient, type InfoResponse } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type ClusterStatusResponse, NodeAgentClient } from '../../../proto/generated/gantry/v1/node.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, print } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { renderObject } from '../../format/listing.ts';
 import { binarySize } from '../../format/size.ts';
-import type { Fields } from '../../format/template/values.ts';
 import { clientVersion } from './client-version.ts';
 
 interface InfoOptions {

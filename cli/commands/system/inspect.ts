@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, complain, print } from '../../cli.ts';
 import { invalidFlag, refuse } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
@@ -9,7 +10,6 @@ import { inspectContainer } from '../../format/inspect/container-inspect.ts';
 import { inspectImage } from '../../format/inspect/image-inspect.ts';
 import { inspectService } from '../../format/inspect/service-inspect.ts';
 import { renderInspect } from '../../format/listing.ts';
-import type { Fields } from '../../format/template/values.ts';
 
 interface InspectOptions {
   readonly format?: string;

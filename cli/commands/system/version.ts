@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { EngineClient, type VersionResponse } from '../../../proto/generated/gantry/v1/engine.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, print } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { renderObject } from '../../format/listing.ts';
-import type { Fields } from '../../format/template/values.ts';
 import { clientVersion } from './client-version.ts';
 
 interface VersionOptions {

@@ -13,10 +13,10 @@ import {
   MountType,
   type PortConfig,
 } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields, Value } from '../../../proto/template/values.ts';
 import { rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
 import { healthName, stateName } from '../rows/container-row.ts';
-import type { Fields, Value } from '../template/values.ts';
 import { healthcheckFields, stringMap } from './inspect-values.ts';
 
 export function inspectContainer(container: Container): Fields {

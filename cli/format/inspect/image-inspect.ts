@@ -1,7 +1,7 @@
 /** An image in the form of `docker image inspect`. */
 import type { Image } from '../../../proto/generated/gantry/v1/engine.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { rfc3339 } from '../duration.ts';
-import type { Fields } from '../template/values.ts';
 import { healthcheckFields, stringMap } from './inspect-values.ts';
 
 export function inspectImage(image: Image): Fields {

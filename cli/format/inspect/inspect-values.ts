@@ -1,6 +1,6 @@
 /** What several objects' inspect forms share. */
 import type { Healthcheck } from '../../../proto/generated/gantry/v1/types.ts';
-import type { Fields, Value } from '../template/values.ts';
+import type { Fields, Value } from '../../../proto/template/values.ts';
 
 const NANOSECONDS_PER_MS = 1_000_000;
 

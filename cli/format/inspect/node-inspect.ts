@@ -1,10 +1,10 @@
 /** A node in the form of `docker node inspect`, and its --pretty text. */
 import type { ManagerStatus } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Node, NodeRole } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { rfc3339 } from '../duration.ts';
 import { availabilityName, stateName } from '../rows/node-row.ts';
 import { binarySize } from '../size.ts';
-import type { Fields } from '../template/values.ts';
 import { stringMap } from './inspect-values.ts';
 
 export interface InspectedNode {

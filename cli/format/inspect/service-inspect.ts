@@ -11,11 +11,11 @@ import {
   type Service,
   type TaskSpec,
 } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
 import { modeName, serviceName } from '../rows/service-row.ts';
 import { binarySize } from '../size.ts';
-import type { Fields } from '../template/values.ts';
 import { healthcheckFields, nanoseconds, stringMap } from './inspect-values.ts';
 import { updateFields, updateLines, updateStatusFields, updateStatusLines } from './update-fields.ts';
 

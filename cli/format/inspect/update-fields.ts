@@ -6,8 +6,8 @@ import {
   UpdateState,
   type UpdateStatus,
 } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
-import type { Fields } from '../template/values.ts';
 import { nanoseconds } from './inspect-values.ts';
 
 const DEFAULT_MONITOR_MS = 5000;

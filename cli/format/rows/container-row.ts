@@ -6,11 +6,11 @@ import {
   HealthStatus,
 } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Mount, MountType } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { ago, goTime, humanDuration } from '../duration.ts';
 import type { Listing } from '../listing.ts';
 import { displayPorts } from '../ports.ts';
 import { ellipsis, shortId } from '../table.ts';
-import type { Fields } from '../template/values.ts';
 
 export const CONTAINER_LISTING: Listing = {
   headings: {

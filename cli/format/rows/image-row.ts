@@ -1,10 +1,10 @@
 /** Images as `images` lists them: one row per name. */
 import type { Image } from '../../../proto/generated/gantry/v1/engine.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { ago, goTime } from '../duration.ts';
 import type { Listing } from '../listing.ts';
 import { humanSize } from '../size.ts';
 import { shortId } from '../table.ts';
-import type { Fields } from '../template/values.ts';
 import type { RowOptions } from './container-row.ts';
 
 const HEADINGS = {

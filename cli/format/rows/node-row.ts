@@ -1,8 +1,8 @@
 /** Nodes as `node ls` lists them. */
 import type { ManagerStatus } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Node, NodeAvailability, NodeState } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import type { Listing } from '../listing.ts';
-import type { Fields } from '../template/values.ts';
 
 export const NODE_LISTING: Listing = {
   headings: {

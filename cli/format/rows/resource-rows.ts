@@ -1,11 +1,11 @@
 /** Networks, volumes, secrets and configs as their lists show them. */
 import type { LocalNetwork, Volume } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { Config, Secret } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { matchesLabel } from '../../options/listing-options.ts';
 import { ago, goTime } from '../duration.ts';
 import type { Listing } from '../listing.ts';
 import { shortId } from '../table.ts';
-import type { Fields } from '../template/values.ts';
 import { labelText } from './container-row.ts';
 
 export const NETWORK_LISTING: Listing = {

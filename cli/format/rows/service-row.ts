@@ -1,10 +1,10 @@
 /** Services as `service ls` and `stack services` list them, and stacks as `stack ls` does. */
 import type { ServiceSummary } from '../../../proto/generated/gantry/v1/control.ts';
 import type { Service } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import type { Listing } from '../listing.ts';
 import { displayServicePorts } from '../ports.ts';
 import { shortId } from '../table.ts';
-import type { Fields } from '../template/values.ts';
 
 export const STACK_LABEL = 'com.docker.stack.namespace';
 

@@ -1,8 +1,8 @@
 /** Versions of a stack as `stack history` lists them. */
 import type { StackVersion } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { ago } from '../duration.ts';
 import type { Listing } from '../listing.ts';
-import type { Fields } from '../template/values.ts';
 
 export const STACK_VERSION_LISTING: Listing = {
   headings: { Version: 'VERSION', Deployed: 'DEPLOYED', Services: 'SERVICES', Note: 'NOTE' },

@@ -1,10 +1,10 @@
 /** Tasks as `service ps` and `stack ps` list them. */
 import { PublishMode, type Task, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields } from '../../../proto/template/values.ts';
 import { ago } from '../duration.ts';
 import type { Listing } from '../listing.ts';
 import { displayServicePorts } from '../ports.ts';
 import { ellipsis, shortId } from '../table.ts';
-import type { Fields } from '../template/values.ts';
 import type { RowOptions } from './container-row.ts';
 
 export const TASK_LISTING: Listing = {

@@ -1,24 +1,26 @@
 /** Reads a Go template into its syntax tree. Covers text/template except define, template and block. */
-import { FUNCTIONS } from './functions.ts';
+import { FUNCTIONS, type TemplateFunctions } from './functions.ts';
 import { type Segment, splitTemplate, type Token } from './lexer.ts';
 import { type Command, type Expression, type Node, type Pipeline, type Place, TemplateError } from './syntax.ts';
 
-/** Throws TemplateError. */
-export function parseTemplate(source: string): readonly Node[] {
-  return new TemplateParser(splitTemplate(source)).parse();
+/** `functions`: those that it may call. Throws TemplateError. */
+export function parseTemplate(source: string, functions: TemplateFunctions = FUNCTIONS): readonly Node[] {
+  return new TemplateParser(splitTemplate(source), functions).parse();
 }
 
 type Action = Extract<Segment, { kind: 'action' }>;
 
 class TemplateParser {
   readonly #segments: readonly Segment[];
+  readonly #functions: TemplateFunctions;
   #next = 0;
   /** Variables in scope. */
   #variables: string[] = ['$'];
   #loops = 0;
 
-  constructor(segments: readonly Segment[]) {
+  constructor(segments: readonly Segment[], functions: TemplateFunctions) {
     this.#segments = segments;
+    this.#functions = functions;
   }
 
   parse(): Node[] {
@@ -97,7 +99,8 @@ class TemplateParser {
 
   #parsePipeline(action: Action, skip: number, maximum: number): Pipeline {
     const context = skip === 0 ? 'command' : keyword(action);
-    const parser = new PipelineParser(action.tokens.slice(skip), action, this.#variables, context);
+    const scope = { variables: this.#variables, functions: this.#functions };
+    const parser = new PipelineParser(action.tokens.slice(skip), action, scope, context);
     const pipeline = parser.parse(maximum);
     if (pipeline.declares) this.#variables.push(...pipeline.variables);
     return pipeline;
@@ -109,17 +112,23 @@ function keyword(action: Action): string {
   return first?.kind === 'word' ? first.value : '';
 }
 
+/** What a pipeline can name. */
+interface Scope {
+  readonly variables: readonly string[];
+  readonly functions: TemplateFunctions;
+}
+
 class PipelineParser {
   readonly #tokens: readonly Token[];
   readonly #action: Action;
-  readonly #variables: readonly string[];
+  readonly #scope: Scope;
   readonly #context: string;
   #next = 0;
 
-  constructor(tokens: readonly Token[], action: Action, variables: readonly string[], context: string) {
+  constructor(tokens: readonly Token[], action: Action, scope: Scope, context: string) {
     this.#tokens = tokens;
     this.#action = action;
-    this.#variables = variables;
+    this.#scope = scope;
     this.#context = context;
   }
 
@@ -200,7 +209,7 @@ class PipelineParser {
   #wordTerm(word: string, place: Place): Expression {
     if (word === 'true' || word === 'false') return { kind: 'literal', value: word === 'true' };
     if (word === 'nil') return { kind: 'literal', value: null };
-    if (!FUNCTIONS.has(word)) throw this.#fail(`function "${word}" not defined`);
+    if (!this.#scope.functions.has(word)) throw this.#fail(`function "${word}" not defined`);
     return { kind: 'function', name: word, place };
   }
 
@@ -219,7 +228,7 @@ class PipelineParser {
   }
 
   #known(variable: string): void {
-    if (!this.#variables.includes(variable)) throw this.#fail(`undefined variable "${variable}"`);
+    if (!this.#scope.variables.includes(variable)) throw this.#fail(`undefined variable "${variable}"`);
   }
 
   #placeOf(token: Token): Place {

@@ -4,6 +4,9 @@ import { isFields, isList, isMap, isTrue, printValue, toJsonValue, typeName, typ
 
 export type TemplateFunction = (...args: readonly Value[]) => Value;
 
+/** By name; undefined: the evaluator's own. */
+export type TemplateFunctions = ReadonlyMap<string, TemplateFunction | undefined>;
+
 /** A function was called with something it can't work on; the evaluator adds the place. */
 export class CallError extends Error {}
 
@@ -44,7 +47,7 @@ const DOCKER_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
 /** These two don't evaluate all of their arguments. */
 export const LAZY_FUNCTIONS: ReadonlySet<string> = new Set(['and', 'or']);
 
-export const FUNCTIONS: ReadonlyMap<string, TemplateFunction | undefined> = new Map([
+export const FUNCTIONS: TemplateFunctions = new Map([
   ...Object.entries(GO_FUNCTIONS),
   ...Object.entries(DOCKER_FUNCTIONS),
   ...[...LAZY_FUNCTIONS].map((name): [string, undefined] => [name, undefined]),
@@ -54,7 +57,7 @@ export const FUNCTIONS: ReadonlyMap<string, TemplateFunction | undefined> = new 
  * In a table's heading the same template runs over the columns' titles: Docker's functions give back what
  * they are given there, so that `{{upper .Names}}` still has the heading NAMES.
  */
-export const HEADING_FUNCTIONS: ReadonlyMap<string, TemplateFunction | undefined> = new Map([
+export const HEADING_FUNCTIONS: TemplateFunctions = new Map([
   ...FUNCTIONS,
   ...['json', 'split', 'join', 'title', 'lower', 'upper', 'truncate'].map((name): [string, TemplateFunction] => [
     name,

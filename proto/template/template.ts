@@ -2,7 +2,7 @@
  * Executes a Go template (text/template with Docker's functions) over plain values. The interpreter is pure: no
  * template can do more than read the data it is given.
  */
-import { CallError, FUNCTIONS, HEADING_FUNCTIONS, type TemplateFunction } from './functions.ts';
+import { CallError, FUNCTIONS, HEADING_FUNCTIONS, type TemplateFunctions } from './functions.ts';
 import { parseTemplate } from './parser.ts';
 import { type Command, type Expression, type Node, type Pipeline, type Place, TemplateError } from './syntax.ts';
 import {
@@ -33,6 +33,11 @@ export function compileTemplate(source: string): Template {
   };
 }
 
+/** Runs a parsed template with functions of one's own; throws TemplateError. */
+export function executeTemplate(nodes: readonly Node[], data: Value, functions: TemplateFunctions): string {
+  return new Execution(data, functions).run(nodes);
+}
+
 type Flow = 'next' | 'break' | 'continue';
 
 interface Variable {
@@ -41,13 +46,13 @@ interface Variable {
 }
 
 class Execution {
-  readonly #functions: ReadonlyMap<string, TemplateFunction | undefined>;
+  readonly #functions: TemplateFunctions;
   /** Innermost last; a scope is a length to return to. */
   readonly #variables: Variable[];
   #dot: Value;
   #output = '';
 
-  constructor(data: Value, functions: ReadonlyMap<string, TemplateFunction | undefined>) {
+  constructor(data: Value, functions: TemplateFunctions) {
     this.#functions = functions;
     this.#dot = data;
     this.#variables = [{ name: '$', value: data }];

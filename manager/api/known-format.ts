@@ -1,23 +1,32 @@
-/** What of a service all managers of the cluster can read already. */
+/** What of services, secrets and configs all managers of the cluster can read already. */
 import { GantryError } from '../../proto/errors.ts';
+import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import type { ServiceSpec, UpdateConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
-import { FORMAT_OF_PLACEMENTS, FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
+import { FORMAT_OF_PLACEMENTS, FORMAT_OF_TEMPLATE_DRIVERS, FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { theCluster } from '../store/the-cluster.ts';
 
 /** WRONG_STATE: a manager that doesn't know of them would lose them. */
-export function checkStateFormat(tx: ReadTransaction, services: readonly ServiceSpec[]): void {
+export function checkStateFormat(
+  tx: ReadTransaction,
+  { services, secrets, configs }: Pick<StackSpec, 'services' | 'secrets' | 'configs'>,
+): void {
   const { stateFormat } = theCluster(tx);
   for (const service of services) {
     const unknown = unknownPart(service, stateFormat);
-    if (unknown === undefined) continue;
-    throw new GantryError(
-      'WRONG_STATE',
-      `service ${service.annotations?.name} has ${unknown}, which not all managers of the cluster know of yet`,
-      { hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs" },
-    );
+    if (unknown !== undefined) throw notKnownToAll(`service ${service.annotations?.name} has ${unknown}`);
   }
+  const templated = [...secrets, ...configs].find(({ templateDriver }) => templateDriver !== '');
+  if (templated !== undefined && stateFormat < FORMAT_OF_TEMPLATE_DRIVERS) {
+    throw notKnownToAll(`${templated.annotations?.name} has a template driver`);
+  }
+}
+
+function notKnownToAll(what: string): GantryError {
+  return new GantryError('WRONG_STATE', `${what}, which not all managers of the cluster know of yet`, {
+    hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs",
+  });
 }
 
 function unknownPart({ placement, update, rollback }: ServiceSpec, stateFormat: number): string | undefined {

@@ -3,9 +3,17 @@
 /** Wrong syntax, or a value that the template can't be executed with. `message` is as Docker prints it. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
+  /** Of the template, from 1. */
+  readonly line: number;
+  /** Without the place. */
+  readonly reason: string;
 
-  constructor(reason: string) {
-    super(`template parsing error: template: :${reason}`);
+  /** `text` begins with the place: "LINE: " or "LINE:COLUMN: ". */
+  constructor(text: string) {
+    super(`template parsing error: template: :${text}`);
+    const [, line = '1', reason = text] = /^(\d+)(?::\d+)?: (?:executing "" at )?(.*)$/s.exec(text) ?? [];
+    this.line = Number(line);
+    this.reason = reason;
   }
 }
 
