@@ -110,8 +110,8 @@ export class PoweredHost extends EngineHost {
 
   /** Limits what goes to the host and what comes from it, each to a rate in tc's language. */
   async limitRate(rate: string): Promise<void> {
-    await this.#bridge.limit(this.port, rate);
     await output(this.inside(limitCommand(['tc'], 'uplink', rate)));
+    await this.#bridge.limit(this.port, rate);
   }
 
   /** Limits all its processes together, containers too, to a part of one processor. */
