@@ -1,6 +1,5 @@
 /** Lets the faults of a plan befall the hosts, one after the other, and heals each. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { output, runCommand } from '../lab/command.ts';
 import type { Host } from '../lab/host.ts';
 import type { Lan } from '../lab/lan.ts';
 import { deafness, type Fault, type FaultKind } from './fault-plan.ts';
@@ -57,7 +56,7 @@ export class Nemesis {
       case 'split':
       case 'deaf':
       case 'mute':
-        return deafen(lan.hosts, deafness(fault, lan.hosts.length));
+        return deafen(lan, deafness(fault, lan.hosts.length));
       case 'full disk':
         await fillDisk(victim);
         return () => freeDisk(victim);
@@ -91,25 +90,17 @@ function signalManager(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Dropped where they arrive: a sender is told nothing. */
-async function deafen(hosts: readonly Host[], pairs: ReadonlyMap<number, readonly number[]>): Promise<Heal> {
-  const deaf = hosts.filter((_, number) => pairs.has(number));
-  const heal = async () => {
-    await Promise.all(deaf.map((host) => runCommand(host.inside(['nft', 'delete', 'table', 'inet', 'chaos']))));
+/** Dropped on the wire: a sender is told nothing. */
+async function deafen(lan: Lan, pairs: ReadonlyMap<number, readonly number[]>): Promise<Heal> {
+  const ways = [...pairs].flatMap(([listener, speakers]) => speakers.map((speaker) => [speaker, listener] as const));
+  const forAll = async (change: (from: Host, to: Host) => Promise<void>) => {
+    for (const [speaker, listener] of ways) {
+      const [from, to] = [lan.hosts[speaker], lan.hosts[listener]];
+      if (from !== undefined && to !== undefined) await change(from, to);
+    }
   };
-  await Promise.all(
-    deaf.map((host) => {
-      const speakers = pairs.get(hosts.indexOf(host)) ?? [];
-      const addresses = speakers.flatMap((number) => hosts[number]?.address ?? []);
-      const rules = [
-        'add table inet chaos',
-        'add chain inet chaos input { type filter hook input priority raw; }',
-        `add rule inet chaos input ip saddr { ${addresses} } drop`,
-      ];
-      return output(host.inside(['nft', '-f', '-']), { stdin: `${rules.join('\n')}\n` });
-    }),
-  );
-  return heal;
+  await forAll((from, to) => lan.cut(from, to));
+  return () => forAll((from, to) => lan.heal(from, to));
 }
 
 /** Ends early when the signal aborts. */

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { output } from './command.ts';
+import type { HostPlace } from './engine-host.ts';
 import type { Host } from './host.ts';
 
 export interface Census {
@@ -26,7 +27,7 @@ export async function takeCensus(host: Host): Promise<Census> {
 }
 
 /** What of a host can be seen from the machine: also once the host itself has been removed. */
-export async function takeCensusOutside(host: Host): Promise<Pick<Census, 'processes' | 'mounts' | 'namespaces'>> {
+export async function takeCensusOutside(host: HostPlace): Promise<Pick<Census, 'processes' | 'mounts' | 'namespaces'>> {
   return {
     processes: processesOf(host),
     mounts: readFileSync('/proc/self/mountinfo', 'utf8')
@@ -37,7 +38,7 @@ export async function takeCensusOutside(host: Host): Promise<Pick<Census, 'proce
   };
 }
 
-function processesOf(host: Host): string[] {
+function processesOf(host: HostPlace): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {

@@ -2,47 +2,23 @@
  * A host for tests: a network namespace with a gantryd of its own, and either a second namespace on the same wire from
  * which the host is seen as others see it, or a LAN with other hosts. Nothing in it has a way out of the machine.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { type CommandOptions, type CommandResult, output, runCommand } from './command.ts';
-import { until } from './until.ts';
-
-const ROOT = resolve(import.meta.dirname, '../..');
+import { join } from 'node:path';
+import { output, runCommand } from './command.ts';
+import { type DaemonName, EngineHost } from './engine-host.ts';
 
 export const HOST_ADDRESS = '10.99.0.1';
 export const NEIGHBOUR_ADDRESS = '10.99.0.2';
 
-export class Host {
-  readonly name: string;
-  readonly directory: string;
+export class Host extends EngineHost {
   #daemon: ChildProcess | undefined;
 
-  /** As other hosts reach it. */
-  readonly address: string;
-
   private constructor(name: string, address: string) {
-    this.name = `gl-${name}-${process.pid}`;
-    this.directory = mkdtempSync(join(tmpdir(), `gantry-${name}-`));
-    this.address = address;
-  }
-
-  get dataRoot(): string {
-    return join(this.directory, 'data');
-  }
-
-  get execRoot(): string {
-    return join(this.directory, 'run');
-  }
-
-  get logPath(): string {
-    return join(this.directory, 'gantryd.log');
-  }
-
-  get #address(): string {
-    return `unix://${this.execRoot}/gantry.sock`;
+    const directory = mkdtempSync(join(tmpdir(), `gantry-${name}-`));
+    super({ name: `gl-${name}-${process.pid}`, directory, address });
   }
 
   get #neighbour(): string {
@@ -96,28 +72,11 @@ export class Host {
 
   /** Starts gantryd, with flags beside those that every host has, and waits until it answers. */
   async start(flags: readonly string[] = []): Promise<void> {
-    const log = openSync(this.logPath, 'a');
-    const argv = this.inside([join(ROOT, 'agent/bin/gantryd'), '--data-root', this.dataRoot]);
-    argv.push('--exec-root', this.execRoot, '--host', this.#address, '--name', this.name, ...flags);
-    const [program = '', ...args] = argv;
-    const daemon = spawn(program, args, { stdio: ['ignore', log, log], detached: true });
-    closeSync(log);
-    this.#daemon = daemon;
-    await until('gantryd to answer', async () => {
-      if (daemon.exitCode !== null || daemon.signalCode !== null) throw new Error(`gantryd ended:\n${this.log()}`);
-      return (await this.gantry(['version'])).code === 0;
-    });
-  }
-
-  /** What gantryd and its manager complained about: warnings and worse, and what isn't a log line. */
-  log(): string {
-    const lines = readFileSync(this.logPath, 'utf8').split('\n');
-    const complaints = lines.filter((line) => !/^\{"level":[123]0,/.test(line));
-    return complaints.map((line) => line.slice(0, 2000)).join('\n');
+    this.#daemon = await this.startDaemon(flags);
   }
 
   /** Process id of gantryd, or of its manager. */
-  pid(daemon: 'gantryd' | 'manager'): number {
+  pid(daemon: DaemonName): number {
     return Number(readFileSync(join(this.execRoot, `${daemon}.pid`), 'utf8'));
   }
 
@@ -135,22 +94,6 @@ export class Host {
     const manager = this.pid('manager');
     await this.stop('SIGKILL');
     process.kill(manager, 'SIGKILL');
-  }
-
-  /** The command line of the CLI on this host. */
-  command(args: readonly string[]): string[] {
-    return this.inside([join(ROOT, 'cli/bin/gantry'), '--host', this.#address, ...args]);
-  }
-
-  gantry(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    return runCommand(this.command(args), options);
-  }
-
-  /** A command that must succeed; what it printed, without the last line end. */
-  async ok(args: readonly string[], options: CommandOptions = {}): Promise<string> {
-    const { code, stdout, stderr } = await this.gantry(args, options);
-    if (code !== 0) throw new Error(`gantry ${args.join(' ')} exited with ${code}\n${stdout}${stderr}\n${this.log()}`);
-    return stdout.trimEnd();
   }
 
   /** Everything down, the directory removed; for after the checks. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { output } from './command.ts';
-import type { Host } from './host.ts';
+import type { EngineHost } from './engine-host.ts';
 
 /** Writes a root file system as a tar: busybox with every applet as a link in /bin. */
 export async function exportBusybox(archive: string): Promise<void> {
@@ -23,9 +23,19 @@ export async function exportBusybox(archive: string): Promise<void> {
 }
 
 /** Imports it as `busybox:latest`. */
-export async function importBusybox(host: Host): Promise<void> {
-  const archive = join(host.directory, 'busybox.tar');
-  await exportBusybox(archive);
-  await host.ok(['image', 'import', '--change', 'CMD ["/bin/sh"]', archive, 'busybox:latest']);
-  await rm(archive);
+export async function importBusybox(host: EngineHost): Promise<void> {
+  await importBusyboxInto([host]);
+}
+
+/** The same for several hosts at once; it is made only once. */
+export async function importBusyboxInto(hosts: readonly EngineHost[]): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'gantry-image-'));
+  try {
+    const archive = join(directory, 'busybox.tar');
+    await exportBusybox(archive);
+    const argv = ['image', 'import', '--change', 'CMD ["/bin/sh"]', archive, 'busybox:latest'];
+    await Promise.all(hosts.map((host) => host.ok(argv)));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 }

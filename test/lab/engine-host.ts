@@ -1,0 +1,94 @@
+/** What can be done with any host that runs a gantryd, however the host itself is made. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type CommandOptions, type CommandResult, runCommand } from './command.ts';
+import { until } from './until.ts';
+
+/** Of the checkout. */
+export const ROOT = resolve(import.meta.dirname, '../..');
+
+export type DaemonName = 'gantryd' | 'manager';
+
+export interface HostPlace {
+  readonly name: string;
+  /** All that it keeps lies below. */
+  readonly directory: string;
+  /** As other hosts reach it. */
+  readonly address: string;
+}
+
+export abstract class EngineHost implements HostPlace {
+  readonly name: string;
+  readonly directory: string;
+  readonly address: string;
+
+  protected constructor({ name, directory, address }: HostPlace) {
+    this.name = name;
+    this.directory = directory;
+    this.address = address;
+  }
+
+  get dataRoot(): string {
+    return join(this.directory, 'data');
+  }
+
+  get execRoot(): string {
+    return join(this.directory, 'run');
+  }
+
+  get logPath(): string {
+    return join(this.directory, 'gantryd.log');
+  }
+
+  /** As GANTRY_HOST takes it. */
+  get socket(): string {
+    return `unix://${this.execRoot}/gantry.sock`;
+  }
+
+  /** A command line as it runs on the host. */
+  abstract inside(argv: readonly string[]): string[];
+
+  /** The same for what stays there; where a host has more to it, it belongs to all of that. */
+  protected resident(argv: readonly string[]): string[] {
+    return this.inside(argv);
+  }
+
+  /** Starts gantryd and waits until it answers. It outlives this process. */
+  protected async startDaemon(flags: readonly string[]): Promise<ChildProcess> {
+    const log = openSync(this.logPath, 'a');
+    const argv = [join(ROOT, 'agent/bin/gantryd'), '--data-root', this.dataRoot, '--exec-root', this.execRoot];
+    argv.push('--host', this.socket, '--name', this.name, ...flags);
+    const [program = '', ...args] = this.resident(argv);
+    const daemon = spawn(program, args, { stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+    await until('gantryd to answer', async () => {
+      if (daemon.exitCode !== null || daemon.signalCode !== null) throw new Error(`gantryd ended:\n${this.log()}`);
+      return (await this.gantry(['version'])).code === 0;
+    });
+    return daemon;
+  }
+
+  /** What gantryd and its manager complained about: warnings and worse, and what isn't a log line. */
+  log(): string {
+    const lines = readFileSync(this.logPath, 'utf8').split('\n');
+    const complaints = lines.filter((line) => !/^\{"level":[123]0,/.test(line));
+    return complaints.map((line) => line.slice(0, 2000)).join('\n');
+  }
+
+  /** The command line of the CLI on this host. */
+  command(args: readonly string[]): string[] {
+    return this.inside([join(ROOT, 'cli/bin/gantry'), '--host', this.socket, ...args]);
+  }
+
+  gantry(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    return runCommand(this.command(args), options);
+  }
+
+  /** A command that must succeed; what it printed, without the last line end. */
+  async ok(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.gantry(args, options);
+    if (code !== 0) throw new Error(`gantry ${args.join(' ')} exited with ${code}\n${stdout}${stderr}\n${this.log()}`);
+    return stdout.trimEnd();
+  }
+}
