@@ -53,8 +53,8 @@ function parseFlags(argv: readonly string[]): Flags {
     .option('--store-key <file>', 'and its key', '')
     .option('--metrics-addr <ip:port>', 'where to serve /metrics, /healthz and /readyz; nowhere if left out', '')
     .addOption(new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'))
-    .option('--heartbeat-period-ms <ms>', 'how often agents report; three missed: down', milliseconds, 5000)
-    .option('--node-down-grace-ms <ms>', 'until tasks of a down node are replaced', milliseconds, 15_000)
+    .option('--heartbeat-period-ms <ms>', 'how often agents report; three missed: down', milliseconds, 1000)
+    .option('--node-down-grace-ms <ms>', 'until tasks of a down node are replaced', milliseconds, 5000)
     .parse(argv)
     .opts<Flags>();
 }

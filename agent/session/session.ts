@@ -53,11 +53,9 @@ export interface SessionOptions {
 
 /** Statuses that change together travel together; the delay is lost on no user. */
 const BATCH_DELAY_MS = 20;
-const DEFAULT_HEARTBEAT_MS = 5000;
+const DEFAULT_HEARTBEAT_MS = 1000;
 /** A manager answers each heartbeat: after so many unanswered ones it doesn't hear this node, or isn't heard. */
 const SILENT_HEARTBEATS = 3;
-/** A manager that can't be reached, or has no leader to ask, is given up for the next one after this. */
-const WELCOME_TIMEOUT_MS = 5000;
 /** A manager ends the session as soon as it hears that the node leaves. */
 const LEAVE_TIMEOUT_MS = 2000;
 
@@ -97,7 +95,8 @@ export class Session {
     const turns = new ManagerTurns(random);
     while (!signal.aborted) {
       const known = endpoints();
-      const error = await this.#connect(turns.next(known), signal, () => turns.welcomed());
+      const manager = turns.next(known);
+      const error = await this.#connect(manager, turns.patienceMs(known.length), signal, () => turns.welcomed());
       const sinceMs = this.#state.connected ? now() : this.#state.sinceMs;
       this.#state = { connected: false, sinceMs, error: error.message };
       if (signal.aborted) break;
@@ -118,13 +117,14 @@ export class Session {
   /** One session from hello to its end; resolves to why it ended. */
   async #connect(
     endpoint: ManagerEndpoint | undefined,
+    patienceMs: number,
     signal: AbortSignal,
     onWelcome: () => void,
   ): Promise<GantryError> {
     if (endpoint === undefined) return new GantryError('UNAVAILABLE', 'no manager of the cluster is known');
     const client = connectClient(DispatcherClient, endpoint.address, endpoint.credentials);
     const ended = new AbortController();
-    const silence = new Silence(WELCOME_TIMEOUT_MS);
+    const silence = new Silence(patienceMs);
     const call = client.session();
     const cancel = () => call.cancel();
     signal.addEventListener('abort', cancel, { once: true });

@@ -247,7 +247,8 @@ export class Dispatcher implements EngineCalls {
   async #watchLiveness(signal: AbortSignal): Promise<void> {
     const { store, clock, heartbeatPeriodMs, logger } = this.#options;
     for (const node of store.view((read) => read.find('node', { by: 'all' }))) {
-      if (node.status.state !== NodeState.DOWN) this.#liveness.heard(node.id, clock.now());
+      // The manager that led before was silent for some time itself before this one was elected.
+      if (node.status.state !== NodeState.DOWN) this.#liveness.heard(node.id, clock.now() - heartbeatPeriodMs);
     }
     while (!signal.aborted) {
       // Nodes that appear meanwhile can't fall silent sooner than this.

@@ -13,10 +13,11 @@ import { labId } from '../lab/lab.ts';
 import { until } from '../lab/until.ts';
 
 const BLIP_MS = 5000;
-/** What managers do by default: three heartbeats of 5 s are missed, then the node has 15 s more to come back. */
-const DOWN_MS = 15_000;
-const REPLACED_MS = DOWN_MS + 15_000;
-/** To notice, to start a container, and to be asked about it by two processes, on a machine that does other things, too. */
+/** By default three heartbeats of 1 s are missed, then the node has 5 s more to come back. */
+const DOWN_MS = 4000;
+/** What is promised. */
+const REPLACED_MS = 10_000;
+/** For a machine that does other things, too. */
 const SLACK_MS = 5000;
 
 let directory: string;
