@@ -110,7 +110,7 @@ function planUpdate(
     });
   }
   if (raw.mode?.$case !== before.spec.mode?.$case) {
-    throw new GantryError('WRONG_STATE', `service ${name} can't change between replicated and global`, {
+    throw new GantryError('WRONG_STATE', `service ${name} can't change its mode`, {
       hint: 'remove the service first',
     });
   }

@@ -14,7 +14,7 @@ import {
 import type { Fields } from '../../../proto/template/values.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
-import { modeName, serviceName } from '../rows/service-row.ts';
+import { type ModeName, modeName, serviceName } from '../rows/service-row.ts';
 import { binarySize } from '../size.ts';
 import { healthcheckFields, nanoseconds, stringMap } from './inspect-values.ts';
 import { updateFields, updateLines, updateStatusFields, updateStatusLines } from './update-fields.ts';
@@ -44,6 +44,13 @@ export function inspectService(service: Service): Fields {
   };
 }
 
+const MODE_TITLES: Readonly<Record<ModeName, string>> = {
+  global: 'Global',
+  replicated: 'Replicated',
+  'replicated job': 'ReplicatedJob',
+  'global job': 'GlobalJob',
+};
+
 function conditionName(condition: DependencyCondition): string {
   if (condition === DependencyCondition.HEALTHY) return 'service_healthy';
   return condition === DependencyCondition.COMPLETED ? 'service_completed_successfully' : 'service_started';
@@ -51,7 +58,18 @@ function conditionName(condition: DependencyCondition): string {
 
 function modeFields(service: Service): Fields {
   const mode = service.spec?.mode;
-  return mode?.$case === 'global' ? { Global: {} } : { Replicated: { Replicas: mode?.value.replicas ?? 0 } };
+  switch (mode?.$case) {
+    case 'global':
+      return { Global: {} };
+    case 'globalJob':
+      return { GlobalJob: {} };
+    case 'replicatedJob': {
+      const { maxConcurrent, totalCompletions } = mode.value;
+      return { ReplicatedJob: { MaxConcurrent: maxConcurrent, TotalCompletions: totalCompletions } };
+    }
+    default:
+      return { Replicated: { Replicas: mode?.value.replicas ?? 0 } };
+  }
 }
 
 function taskFields(task: TaskSpec | undefined): Fields {
@@ -167,9 +185,13 @@ export function prettyService(service: Service): string {
   line('Name', serviceName(service));
   const labels = Object.entries(service.spec?.annotations?.labels ?? {});
   if (labels.length > 0) lines.push('Labels:', ...labels.sort().map(([key, value]) => ` ${key}=${value}`));
-  line('Service Mode', modeName(service) === 'global' ? 'Global' : 'Replicated');
+  line('Service Mode', MODE_TITLES[modeName(service)]);
   const mode = service.spec?.mode;
   if (mode?.$case === 'replicated') line('Replicas', mode.value.replicas, 1);
+  if (mode?.$case === 'replicatedJob') {
+    line('Max Concurrent', mode.value.maxConcurrent, 1);
+    line('Total Completions', mode.value.totalCompletions, 1);
+  }
   lines.push(
     ...updateStatusLines(service.updateStatus),
     ...placementLines(service.spec?.placement),
