@@ -106,7 +106,7 @@ describe('service', () => {
     expect(await inspect('{{.Spec.TaskTemplate.ForceUpdate}}')).toBe('1');
   });
 
-  it('update tells what went wrong with the tasks', async () => {
+  it('create tells what went wrong with the tasks', async () => {
     const failing = ['service', 'create', '--name', 'failing', '--restart-condition', 'none', 'busybox'];
     const { code, stdout, stderr } = await host.gantry([...failing, 'sh', '-c', 'echo no such file; exit 3']);
     expect(code).toBe(1);
@@ -121,6 +121,29 @@ describe('service', () => {
     const shown = await host.ok(['service', 'ls', '--filter', `name=${name}`, '--format', '{{.Mode}} {{.Replicas}}']);
     expect(shown).toBe('global 1/1');
     await host.ok(['service', 'rm', name]);
+  });
+
+  it('takes networks, secrets and configs that are there by name', async () => {
+    const service =
+      'services: {web: {image: busybox, command: sleep infinity, init: true, secrets: [key], configs: [conf]}}';
+    const secrets = 'secrets: {key: {environment: KEY}}\nconfigs: {conf: {content: settings}}';
+    await host.ok(['stack', 'deploy', '-c', '-', 'shop'], {
+      stdin: `${service}\n${secrets}\n`,
+      env: { KEY: 'hunter2' },
+    });
+    const named = ['--network', 'name=shop_default,alias=other', '--secret', 'shop_key', '--config', 'shop_conf'];
+    await host.ok(['service', 'create', '--name', 'user', '--init', ...named, 'busybox', 'sleep', '1000']);
+    const inside = async (...command: string[]) => {
+      const [id = ''] = (await host.ok(['ps', '-q', '--filter', 'name=user.'])).split('\n');
+      return host.ok(['exec', id, ...command]);
+    };
+    expect(await inside('cat', '/run/secrets/shop_key', '/shop_conf')).toBe('hunter2settings');
+    for (const name of ['web', 'user', 'other', 'tasks.user']) await inside('nslookup', name);
+    await host.ok(['service', 'update', '--secret-rm', 'shop_key', '--network-rm', 'shop_default', 'user']);
+    expect(await inside('ls', '/run/secrets').catch(() => '')).toBe('');
+    await expect(inside('nslookup', 'web')).rejects.toThrow();
+    await host.ok(['service', 'rm', 'user']);
+    await host.ok(['stack', 'rm', 'shop']);
   });
 
   it('scales, publishes elsewhere, and goes', async () => {
