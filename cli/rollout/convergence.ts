@@ -55,8 +55,8 @@ export function serviceProgress(service: Service, observed: Observed): ServicePr
 }
 
 function standOf(service: Service, { ignoredUpdates }: Observed): UpdateStand {
-  const ignored = ignoredUpdates.has(updateKey(service));
-  return ignored ? { stand: 'settled' } : updateStand(service.updateStatus);
+  const stand = updateStand(service.updateStatus);
+  return stand.stand === 'halted' && ignoredUpdates.has(updateKey(service)) ? { stand: 'settled' } : stand;
 }
 
 function taskNamedIn(message: string, { tasks }: Observed): Task | undefined {

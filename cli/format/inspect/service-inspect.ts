@@ -1,13 +1,13 @@
 /** A service in the form of `docker service inspect`, and its --pretty text. */
 import {
+  ContainerSpec,
   DependencyCondition,
-  type Mount,
-  MountType,
   type Placement,
   PlacementStrategy,
   type PortConfig,
   PublishMode,
   RestartCondition,
+  type RestartPolicy,
   type Service,
   type TaskSpec,
 } from '../../../proto/generated/gantry/v1/types.ts';
@@ -16,7 +16,9 @@ import { goDuration, rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
 import { type ModeName, modeName, serviceName } from '../rows/service-row.ts';
 import { binarySize } from '../size.ts';
-import { healthcheckFields, nanoseconds, stringMap } from './inspect-values.ts';
+import { containerSpecFields } from './container-spec-fields.ts';
+import { containerSpecLines } from './container-spec-lines.ts';
+import { nanoseconds, stringMap } from './inspect-values.ts';
 import { updateFields, updateLines, updateStatusFields, updateStatusLines } from './update-fields.ts';
 
 export function inspectService(service: Service): Fields {
@@ -75,21 +77,7 @@ function modeFields(service: Service): Fields {
 function taskFields(task: TaskSpec | undefined): Fields {
   const container = task?.container;
   return {
-    ContainerSpec: {
-      Image: container?.image ?? '',
-      Labels: stringMap(container?.labels),
-      Command: container?.entrypoint?.items ?? null,
-      Args: container?.command?.items ?? null,
-      Hostname: container?.hostname ?? '',
-      Env: container?.env ?? [],
-      Dir: container?.dir ?? '',
-      User: container?.user ?? '',
-      Mounts: (container?.mounts ?? []).map(mountFields),
-      StopGracePeriod: nanoseconds(container?.stopGracePeriodMs ?? 10_000),
-      ...(container?.healthcheck === undefined ? {} : { Healthcheck: healthcheckFields(container.healthcheck) }),
-      Secrets: (container?.secrets ?? []).map(fileFields),
-      Configs: (container?.configs ?? []).map(fileFields),
-    },
+    ContainerSpec: containerSpecFields(container ?? ContainerSpec.create()),
     Resources: {
       Limits: amountFields(task?.resources?.limits),
       Reservations: amountFields(task?.resources?.reservations),
@@ -140,30 +128,6 @@ function amountFields(amounts: Amounts | undefined): Fields {
   return { NanoCPUs: amounts?.nanoCpus ?? 0, MemoryBytes: amounts?.memoryBytes ?? 0, Pids: amounts?.pids ?? 0 };
 }
 
-function fileFields(file: {
-  name: string;
-  id: string;
-  target: string;
-  uid: number;
-  gid: number;
-  mode: number;
-}): Fields {
-  return {
-    File: { Name: file.target, UID: String(file.uid), GID: String(file.gid), Mode: file.mode },
-    ID: file.id,
-    Name: file.name,
-  };
-}
-
-function mountFields(mount: Mount): Fields {
-  return { Type: mountType(mount), Source: mount.source, Target: mount.target, ReadOnly: mount.readOnly };
-}
-
-function mountType(mount: Mount): string {
-  if (mount.type === MountType.VOLUME) return 'volume';
-  return mount.type === MountType.TMPFS ? 'tmpfs' : 'bind';
-}
-
 function portFields(port: PortConfig): Fields {
   return {
     Protocol: protocolName(port.protocol),
@@ -197,26 +161,26 @@ export function prettyService(service: Service): string {
     ...placementLines(service.spec?.placement),
     ...updateLines('UpdateConfig', service.spec?.update),
     ...updateLines('RollbackConfig', service.spec?.rollback),
-    'ContainerSpec:',
+    ...containerSpecLines(container ?? ContainerSpec.create()),
+    ...restartLines(task?.restart),
   );
-  line('Image', container?.image, 1);
-  line('Args', container?.command?.items.join(' '), 1);
-  line('Env', container?.env.join(' '), 1);
-  line('Dir', container?.dir, 1);
-  line('User', container?.user, 1);
-  if (container !== undefined && container.mounts.length > 0) {
-    lines.push('Mounts:');
-    for (const mount of container.mounts) {
-      line('Target', mount.target, 1);
-      line('Source', mount.source, 2);
-      line('ReadOnly', String(mount.readOnly), 2);
-      line('Type', mountType(mount), 2);
-    }
-  }
   lines.push(...resourceLines(task));
   line('Networks', task?.networks.map(({ target }) => target).join(' '));
   if (service.ports.length > 0) lines.push('Ports:', ...service.ports.map(portLine));
   return `${lines.join('\n')}\n`;
+}
+
+/** Only what somebody has said. */
+function restartLines(restart: RestartPolicy | undefined): string[] {
+  if (restart === undefined) return [];
+  const { condition, delayMs, maxAttempts, windowMs } = restart;
+  return [
+    'RestartPolicy:',
+    ` Condition:\t${restartName(condition)}`,
+    ...(delayMs === undefined ? [] : [` Delay:\t${goDuration(delayMs)}`]),
+    ...(maxAttempts === 0 ? [] : [` Max attempts:\t${maxAttempts}`]),
+    ...(windowMs === 0 ? [] : [` Window:\t${goDuration(windowMs)}`]),
+  ];
 }
 
 function resourceLines(task: TaskSpec | undefined): string[] {
