@@ -4,7 +4,7 @@ import { errorLine, toGantryError } from '../proto/errors.ts';
 import { loadOptions } from './config/load.ts';
 import { Daemon } from './daemon/daemon.ts';
 import { VERSION } from './engine/system-facts.ts';
-import { makeObservation } from './metrics/observation.ts';
+import { makeObservation } from './metrics/make-observation.ts';
 
 /** JSON lines on stderr, written before the call returns: the last one before a crash is the one that counts. */
 function makeLogger(level: string, nodeId: () => string | undefined): Logger {

@@ -4,7 +4,8 @@ import { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts'
 import { Container, ContainerStatus, LocalNetwork, Volume } from '../../proto/generated/gantry/v1/engine.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { MemberView } from '../engine/cluster-service.ts';
-import { makeObservation, type Observation } from './observation.ts';
+import { makeObservation } from './make-observation.ts';
+import type { Observation } from './observation.ts';
 
 let observation: Observation;
 afterEach(() => observation.close());
