@@ -6,6 +6,7 @@ import { connectClient, unary } from '../../proto/client.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type ClusterInspectResponse, ControlClient } from '../../proto/generated/gantry/v1/control.ts';
 import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
 import { identityDir, loadIdentity, saveIdentity } from '../../proto/identity-files.ts';
 import type { NodeIdentity } from '../../proto/tls.ts';
 import type { ClusterServiceOptions, MemberView } from '../engine/cluster-service.ts';
@@ -42,14 +43,14 @@ export class ClusterMember implements MemberView {
   #running: { readonly session: Promise<void>; readonly upkeep: Promise<void> } | undefined;
 
   constructor(options: ClusterServiceOptions, file: MembershipFile, membership: Membership, version: string) {
-    const { dataRoot, nodeName, containers, images, networks, logger } = options;
+    const { dataRoot, containers, images, networks, logger } = options;
     const dir = workerDir(dataRoot);
     const workerLogger = logger.child({ component: 'worker' });
     this.#options = options;
     this.#file = file;
     this.#membership = membership;
     const aloneSinceMs = () => (this.#session.state.connected ? undefined : this.#session.state.sinceMs);
-    const node = describeNode(nodeName, version);
+    const node = describe(options, version);
     this.#worker = new Worker({ dir, containers, images, node, aloneSinceMs, logger: workerLogger, now: Date.now });
     const networksFile = new AssignmentFile(join(dir, 'networks.json'), workerLogger);
     this.#applier = new AssignmentApplier({ worker: this.#worker, networks, file: networksFile, logger: workerLogger });
@@ -157,10 +158,10 @@ export class ClusterMember implements MemberView {
   }
 
   #makeSession(version: string): Session {
-    const { execRoot, nodeName, handlers, logger } = this.#options;
+    const { execRoot, handlers, logger } = this.#options;
     return new Session({
       nodeId: this.#membership.nodeId,
-      description: describeNode(nodeName, version),
+      description: describe(this.#options, version),
       address: this.#membership.advertiseAddr,
       endpoints: () => sessionEndpoints(this.#current, execRoot, this.#identity()),
       onMembership: (told) => this.#upkeep.receive(told),
@@ -234,4 +235,8 @@ export class ClusterMember implements MemberView {
 /** The worker's records; removed when the node leaves its cluster. */
 export function workerDir(dataRoot: string): string {
   return join(dataRoot, 'worker');
+}
+
+function describe({ nodeName, engineLabels }: ClusterServiceOptions, engineVersion: string): NodeDescription {
+  return describeNode({ hostname: nodeName, engineVersion, engineLabels });
 }

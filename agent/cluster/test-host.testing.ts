@@ -79,6 +79,7 @@ export class TestHost {
       dataRoot: this.dir,
       execRoot: this.dir,
       nodeName: 'host1',
+      engineLabels: {},
       advertiseAddr: this.address,
       store,
       managerMetricsAddr,

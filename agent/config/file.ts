@@ -1,7 +1,7 @@
 /** gantryd.json: one JSON object, the options by their flags' names. */
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
 import { GantryError } from '../../proto/errors.ts';
-import { type Given, OPTION_NAMES, type OptionName, type Settings } from './options.ts';
+import { type Given, LIST_OPTIONS, OPTION_NAMES, type OptionName, type Settings } from './options.ts';
 
 /**
  * The settings in the file's text. JSON is read as YAML, whose parser knows where each key stands. Throws
@@ -33,10 +33,11 @@ function optionName(path: string, line: number, { key }: Pair): OptionName {
 
 function givenValues(path: string, line: number, name: OptionName, { value }: Pair): Given[] {
   const origin = `${path}:${line}: ${name}`;
-  const items = name === 'host' && isSeq(value) ? value.items : [value];
+  const isList = LIST_OPTIONS.has(name);
+  const items = isList && isSeq(value) ? value.items : [value];
   return items.map((item) => {
     if (isScalar(item) && typeof item.value === 'string') return { value: item.value, origin };
-    throw fault(path, line, `"${name}" must be a string${name === 'host' ? ' or a list of strings' : ''}`);
+    throw fault(path, line, `"${name}" must be a string${isList ? ' or a list of strings' : ''}`);
   });
 }
 

@@ -35,6 +35,7 @@ function parseFlags(argv: readonly string[], version: string): Flags {
     .option('--host <address>', 'unix:///PATH to listen on; may be repeated (default: EXEC_ROOT/gantry.sock)', append)
     .option('--advertise-addr <ip[:port]>', 'where other nodes reach this one')
     .option('--name <name>', "the node's name (default: the host's)")
+    .option('--label <name=value>', 'label of this host for placement, engine.labels.NAME; may be repeated', append)
     .option('--config <file>', `options as a JSON object (default: ${DEFAULT_FILE}, if it is there)`)
     .option('--store <address>', "etcd cluster that keeps the managers' log: etcd://HOST:PORT,.../PREFIX, or etcds://")
     .option('--store-ca <file>', 'authority of its certificates, for etcds://')
@@ -53,15 +54,21 @@ function parseFlags(argv: readonly string[], version: string): Flags {
 function settingsFromFlags(values: Readonly<Record<string, string | string[] | undefined>>): Settings {
   const settings: Settings = {};
   for (const name of OPTION_NAMES) {
-    const value = values[camelCase(name)];
+    const flag = flagOf(name);
+    const value = values[camelCase(flag)];
     if (value === undefined) continue;
     const given = typeof value === 'string' ? [value] : value;
-    settings[name] = given.map((text) => ({ value: text, origin: `--${name}` }));
+    settings[name] = given.map((text) => ({ value: text, origin: `--${flag}` }));
   }
   return settings;
 }
 
-function camelCase(name: OptionName): string {
+/** As dockerd's: one label each. */
+function flagOf(name: OptionName): string {
+  return name === 'labels' ? 'label' : name;
+}
+
+function camelCase(name: string): string {
   return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 

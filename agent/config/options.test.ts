@@ -23,6 +23,7 @@ describe('gantryd’s options', () => {
       sockets: ['/run/gantry/gantry.sock'],
       advertiseAddr: '',
       name: 'machine',
+      labels: {},
       logLevel: 'info',
       store: { address: '', files: { ca: '', cert: '', key: '' } },
       metricsAddr: '',
@@ -45,6 +46,14 @@ describe('gantryd’s options', () => {
     expect(load([], { GANTRY_HOST: 'unix:///a, unix:///b' }).sockets).toEqual(['/a', '/b']);
     expect(load([], {}, '{"host": ["unix:///a", "unix:///b"]}').sockets).toEqual(['/a', '/b']);
     expect(load([], {}, '{"host": "unix:///a"}').sockets).toEqual(['/a']);
+  });
+
+  it('label the host', () => {
+    const labels = { disk: 'ssd', zone: 'a=b' };
+    expect(load(['--label', 'disk=ssd', '--label', 'zone=a=b']).labels).toEqual(labels);
+    expect(load([], { GANTRY_LABELS: 'disk=ssd, zone=a=b' }).labels).toEqual(labels);
+    expect(load([], {}, '{"labels": ["disk=ssd", "zone=a=b"]}').labels).toEqual(labels);
+    expect(load([]).labels).toEqual({});
   });
 
   it('say where the log is kept', () => {
@@ -73,6 +82,7 @@ describe('gantryd’s options', () => {
     [['--host', 'http://x'], '--host: invalid value "http://x"'],
     [['--host', 'unix://relative'], '--host: invalid value "relative"'],
     [['--advertise-addr', 'eth0'], '--advertise-addr: invalid value "eth0"'],
+    [['--label', 'ssd'], '--label: invalid value "ssd"'],
     [['--name', 'a b'], '--name: invalid value "a b"'],
     [['--metrics-addr', ':9323'], '--metrics-addr: invalid value ":9323"'],
     [['--metrics-addr', '127.0.0.1'], '--metrics-addr: invalid value "127.0.0.1"'],

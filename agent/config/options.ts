@@ -18,6 +18,8 @@ export interface DaemonOptions {
   /** IP[:PORT], or empty. */
   readonly advertiseAddr: string;
   readonly name: string;
+  /** Of this host's engine, for placement constraints: engine.labels.NAME. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly logLevel: LogLevel;
   readonly store: StoreOptions;
   /** IP:PORT where gantryd serves /metrics, /healthz and /readyz; empty: nowhere. */
@@ -41,7 +43,10 @@ export interface Given {
   readonly origin: string;
 }
 
-/** One source's settings, by option; only `host` is ever more than one. */
+/** Options that may be given more than once. */
+export const LIST_OPTIONS: ReadonlySet<OptionName> = new Set(['host', 'labels']);
+
+/** One source's settings, by option; only LIST_OPTIONS are ever more than one. */
 export type Settings = Partial<Record<OptionName, readonly Given[]>>;
 
 export const OPTION_NAMES = [
@@ -50,6 +55,7 @@ export const OPTION_NAMES = [
   'host',
   'advertise-addr',
   'name',
+  'labels',
   'log-level',
   'store',
   'store-ca',
@@ -74,6 +80,7 @@ export function resolveOptions(sources: readonly Settings[], hostname: string): 
     sockets: hosts.length > 0 ? hosts.map(socketPath) : [defaultSocket(execRoot)],
     advertiseAddr: advertiseAddress(one('advertise-addr', '')),
     name: nodeName(one('name', hostname)),
+    labels: engineLabels(strongest('labels')),
     logLevel: logLevel(one('log-level', 'info')),
     store: storeOptions(one('store', ''), {
       ca: optionalPath(one('store-ca', '')),
@@ -91,14 +98,14 @@ function defaultSocket(execRoot: string): string {
     : posix.join(execRoot, 'gantry.sock');
 }
 
-/** From GANTRY_HOST, which may name several with commas, and its like. Empty variables count as unset. */
+/** From GANTRY_HOST and GANTRY_LABELS, which may name several with commas, and their like. Empty variables count as unset. */
 export function settingsFromEnvironment(env: Readonly<Record<string, string | undefined>>): Settings {
   const settings: Settings = {};
   for (const name of OPTION_NAMES) {
     const variable = environmentVariable(name);
     const text = env[variable] ?? '';
     if (text === '') continue;
-    const values = name === 'host' ? text.split(',') : [text];
+    const values = LIST_OPTIONS.has(name) ? text.split(',') : [text];
     settings[name] = values.map((value) => ({ value: value.trim(), origin: variable }));
   }
   return settings;
@@ -140,6 +147,16 @@ function advertiseAddress({ value, origin }: Given): string {
 function nodeName({ value, origin }: Given): string {
   if (/^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/.test(value)) return value;
   throw invalid(origin, value, 'use letters, digits, ".", "-" and "_"');
+}
+
+function engineLabels(given: readonly Given[]): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const { value, origin } of given) {
+    const equals = value.indexOf('=');
+    if (equals < 1) throw invalid(origin, value, 'write NAME=VALUE');
+    labels[value.slice(0, equals)] = value.slice(equals + 1);
+  }
+  return labels;
 }
 
 function logLevel({ value, origin }: Given): LogLevel {

@@ -44,7 +44,7 @@ export interface PartsOptions {
 }
 
 export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptions): DaemonParts {
-  const { dataRoot, execRoot, name, advertiseAddr, store, managerMetricsAddr } = options;
+  const { dataRoot, execRoot, name, labels, advertiseAddr, store, managerMetricsAddr } = options;
   const roots: Roots = { dataRoot, execRoot, runtime: runtimeBinaryPath() };
   const shared = { clock: Date.now, random: randomBytes, logger, native };
   const host = readHostFacts();
@@ -72,6 +72,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
       dataRoot,
       execRoot,
       nodeName: name,
+      engineLabels: labels,
       advertiseAddr,
       store,
       managerMetricsAddr,

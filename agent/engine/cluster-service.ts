@@ -19,6 +19,7 @@ export interface ClusterServiceOptions {
   readonly dataRoot: string;
   readonly execRoot: string;
   readonly nodeName: string;
+  readonly engineLabels: Readonly<Record<string, string>>;
   /** IP[:PORT], or empty: the address of the default route's interface. */
   readonly advertiseAddr: string;
   /** Of the log of this node's manager. */

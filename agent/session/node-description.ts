@@ -10,11 +10,18 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
   mipsel: 'mipsle',
 };
 
-export function describeNode(hostname: string, engineVersion: string): NodeDescription {
+export interface EngineFacts {
+  readonly hostname: string;
+  readonly engineVersion: string;
+  readonly engineLabels: Readonly<Record<string, string>>;
+}
+
+export function describeNode({ hostname, engineVersion, engineLabels }: EngineFacts): NodeDescription {
   return NodeDescription.fromPartial({
     hostname,
     platform: { os: 'linux', architecture: GO_ARCHITECTURES[arch()] ?? arch() },
     resources: { nanoCpus: availableParallelism() * 1e9, memoryBytes: totalmem(), pids: 0 },
     engineVersion,
+    engineLabels: { ...engineLabels },
   });
 }
