@@ -144,18 +144,21 @@ describe('the hello stack', () => {
 
   it('leaves nothing when it is removed and the host stops', async () => {
     const fresh = await Host.create('fresh');
-    const empty = await takeCensus(fresh);
-    await fresh.start();
-    await fresh.ok(['cluster', 'init', '--advertise-addr', HOST_ADDRESS]);
-    await fresh.ok(STACK);
-    await fresh.ok(['stack', 'rm', 'hello']);
-    expect(await fresh.ok(['ps', '-aq'])).toBe('');
-    expect(await fresh.ok(['network', 'ls', '--format', '{{.Name}}'])).not.toContain('hello');
-    await fresh.ok(STACK);
-    await fresh.ok(['system', 'stop', '--force'], { timeoutMs: 60_000 });
-    await fresh.stop('SIGTERM');
-    const after = await takeCensus(fresh);
-    expect({ ...after, cgroups: [] }).toEqual({ ...empty, cgroups: [] });
-    await fresh.destroy();
+    try {
+      const empty = await takeCensus(fresh);
+      await fresh.start();
+      await fresh.ok(['cluster', 'init', '--advertise-addr', HOST_ADDRESS]);
+      await fresh.ok(STACK);
+      await fresh.ok(['stack', 'rm', 'hello']);
+      expect(await fresh.ok(['ps', '-aq'])).toBe('');
+      expect(await fresh.ok(['network', 'ls', '--format', '{{.Name}}'])).not.toContain('hello');
+      await fresh.ok(STACK);
+      await fresh.ok(['system', 'stop', '--force'], { timeoutMs: 60_000 });
+      await fresh.stop('SIGTERM');
+      const after = await takeCensus(fresh);
+      expect({ ...after, cgroups: [] }).toEqual({ ...empty, cgroups: [] });
+    } finally {
+      await fresh.destroy();
+    }
   });
 });
