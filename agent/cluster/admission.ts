@@ -7,11 +7,13 @@ import { GantryError, toGantryError } from '../../proto/errors.ts';
 import {
   CaClient,
   type GetRootCertificateResponse,
+  type IssueCertificateRequest,
   type IssueCertificateResponse,
 } from '../../proto/generated/gantry/v1/ca.ts';
 import { type NodeAvailability, NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { checkTokenForm, isTokenOf } from '../../proto/join-token.ts';
 import { type NodeIdentity, pinnedChannelCredentials, unverifiedChannelCredentials } from '../../proto/tls.ts';
+import { Callback } from './callback.ts';
 import type { KnownManager } from './membership.ts';
 
 /** The leader may have to be elected first. */
@@ -22,6 +24,8 @@ export interface AdmissionRequest {
   readonly manager: Address;
   readonly nodeId: string;
   readonly availability: NodeAvailability;
+  /** IP:PORT that managers would reach it at. */
+  readonly address: string;
 }
 
 export interface Admission {
@@ -32,14 +36,16 @@ export interface Admission {
 }
 
 /** Throws INVALID_ARGUMENT, UNAVAILABLE, PERMISSION_DENIED. Nothing is kept here; the cluster has the node from then on. */
-export async function requestAdmission({ token, manager, nodeId, availability }: AdmissionRequest): Promise<Admission> {
+export async function requestAdmission(request: AdmissionRequest): Promise<Admission> {
+  const { token, manager, nodeId, availability } = request;
   checkTokenForm(token);
   const caPem = await trustedRoot(manager, token);
   const { keyPem, requestPem } = await newCertificateRequest();
-  const renewal = { expiredCertificate: '', proof: Buffer.alloc(0) };
-  const asked = { request: requestPem, token, nodeId, availability, ...renewal };
-  const answer = await call(manager, pinnedChannelCredentials(caPem), (ca, signal) =>
-    unary<IssueCertificateResponse>((done) => ca.issueCertificate(asked, done), signal),
+  const asked = { request: requestPem, token, nodeId, availability, expiredCertificate: '', proof: Buffer.alloc(0) };
+  const answer = await answeringCallbacks(request.address, (callback) =>
+    call(manager, pinnedChannelCredentials(caPem), (ca, signal) =>
+      unary<IssueCertificateResponse>((done) => ca.issueCertificate({ ...asked, ...callback }, done), signal),
+    ),
   );
   return {
     identity: { caPem, certPem: answer.certificate, keyPem },
@@ -47,6 +53,22 @@ export async function requestAdmission({ token, manager, nodeId, availability }:
     manager: answer.role === NodeRole.MANAGER,
     managers: answer.managers,
   };
+}
+
+type CallbackFields = Pick<IssueCertificateRequest, 'address' | 'callbackSecret'>;
+
+/** While `action` runs, managers are answered at the address, if this node can listen there. */
+async function answeringCallbacks<Result>(
+  address: string,
+  action: (callback: CallbackFields) => Promise<Result>,
+): Promise<Result> {
+  const callback = await Callback.listen(address);
+  if (callback === undefined) return action({ address: '', callbackSecret: Buffer.alloc(0) });
+  try {
+    return await action({ address, callbackSecret: callback.secret });
+  } finally {
+    await callback.close();
+  }
 }
 
 /** The CA's certificate as the manager shows it, once it is known to be that of the token. */

@@ -135,7 +135,10 @@ export class ClusterNode implements ClusterService {
     if (chosen !== '') parseAdvertiseAddress(chosen);
     const own = chosen || (await addressTowards(address));
     const nodeId = newObjectId(randomBytes);
-    const { identity, ...admission } = await requestAdmission({ token, manager: address, nodeId, availability });
+    const { identity, ...admission } = await requestAdmission({
+      ...{ token, manager: address, nodeId, availability },
+      address: own,
+    });
     await saveIdentity(identityDir(dataRoot), identity);
     const membership: Membership = { ...admission, nodeId, advertiseAddr: own, leaving: false };
     await this.#file.save(membership);

@@ -44,7 +44,10 @@ export async function renewedIdentity(
   throw error;
 }
 
-const RENEWAL = { token: '', nodeId: '', availability: NodeAvailability.ACTIVE } as const;
+const RENEWAL = {
+  ...{ token: '', nodeId: '', address: '', callbackSecret: Buffer.alloc(0) },
+  availability: NodeAvailability.ACTIVE,
+} as const;
 
 /** TLS shows who asks as long as the certificate is valid. */
 function evidence(

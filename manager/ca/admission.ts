@@ -32,7 +32,7 @@ export function admit(tx: WriteTransaction, { token, nodeId, availability, keyDi
 }
 
 /** Both are compared, whichever it is: the time tells nothing. */
-function roleOf(token: string, { worker, manager }: JoinTokens): NodeRole | undefined {
+export function roleOf(token: string, { worker, manager }: JoinTokens): NodeRole | undefined {
   const isWorker = isSameToken(token, worker);
   const isManager = isSameToken(token, manager);
   if (isManager) return NodeRole.MANAGER;

@@ -16,9 +16,10 @@ import type { Caller } from '../forwarding/caller.ts';
 import type { ClusterObject } from '../store/cluster.ts';
 import { type NodeObject, peerRole } from '../store/node.ts';
 import type { Store } from '../store/store.ts';
-import { admit } from './admission.ts';
+import { admit, roleOf } from './admission.ts';
 import type { VerifiedRequest } from './certificates.ts';
 import { expiredPeer } from './expired.ts';
+import { checkReachable } from './reachability.ts';
 
 export interface AuthorityOptions {
   readonly store: Store;
@@ -80,8 +81,12 @@ export class CertificateAuthority {
   }
 
   /** Makes the node's object; in the store before there is a certificate for it. */
-  #joining({ token, nodeId, availability }: IssueCertificateRequest, { keyDigest }: VerifiedRequest) {
+  async #joining(request: IssueCertificateRequest, { keyDigest }: VerifiedRequest): Promise<NodeObject> {
+    const { token, nodeId, availability, address, callbackSecret } = request;
     if (!isObjectId(nodeId)) throw new GantryError('INVALID_ARGUMENT', 'join: the id of the node is no id');
+    const { joinTokens } = this.#cluster();
+    const role = joinTokens && roleOf(token, joinTokens);
+    if (role === NodeRole.MANAGER && address !== '') await checkReachable(address, callbackSecret);
     return this.#options.store.update((tx) => admit(tx, { token, nodeId, availability, keyDigest }));
   }
 
