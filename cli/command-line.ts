@@ -52,6 +52,17 @@ export function refuse(command: Command, flags: string, hint: string): Command {
   });
 }
 
+/** A flag without a value that can also be said to be off: `--flag=false`. Undefined when it isn't given. */
+export function declareSwitch(command: Command, flags: string, text: string): Command {
+  const option = command.createOption(flags, text);
+  return command.addOption(option).addOption(command.createOption(negation(option)).hideHelp());
+}
+
+/** How commander says that a flag is off. */
+function negation({ long }: Option): string {
+  return `--no-${long?.slice(2)}`;
+}
+
 /** Another spelling of an option, as Docker has several; not shown in help. */
 export function alias(command: Command, flags: string, target: string): Command {
   const option = command.createOption(flags, `the same as --${target}`).hideHelp();
@@ -113,6 +124,7 @@ function normalizeBooleans(command: Command, argv: readonly string[]): string[] 
       continue;
     }
     if (/^[1t]/i.test(match[2] ?? '')) result.push(match[1] ?? '');
+    else if (findOption(command, negation(option)) !== undefined) result.push(negation(option));
   }
   return [...result, ...argv.slice(index)];
 }

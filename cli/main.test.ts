@@ -13,6 +13,7 @@ import {
   type ContainerStreamRequest,
   type ContainerStreamResponse,
   Image,
+  ImageInspectResponse,
 } from '../proto/generated/gantry/v1/engine.ts';
 import { bidiMethod, serverStreamMethod, unaryMethod } from '../proto/server.ts';
 import { FakeDaemon, runCli, type Surroundings } from './fake-daemon.testing.ts';
@@ -425,5 +426,27 @@ describe('logs', () => {
     const finished = await gantry({ containerLogs }, ['logs', '-t', 'web']);
     expect(finished.stdout).toBe('2025-11-03T09:05:00.123456789Z one\n');
     expect(finished.stderr).toBe('2025-11-03T09:05:00.123456789Z two\n');
+  });
+});
+
+describe('stack deploy --detach', () => {
+  const methods = {
+    imageInspect: unaryMethod(async () => ImageInspectResponse.fromPartial({ image: { id: 'sha256:1' } })),
+    stackDeploy: unaryMethod(async () => ({ changes: [] })),
+    nodeList: unaryMethod(async () => {
+      throw new GantryError('UNAVAILABLE', 'it waits');
+    }),
+  };
+
+  it.each([
+    [['-d', 'shop'], 0],
+    [['--detach', 'shop'], 0],
+    [['--detach=true', 'shop'], 0],
+    [['shop', '-d=false'], 1],
+  ])('%j', async (argv, exitCode) => {
+    const file = join(directory, 'stack.yml');
+    writeFileSync(file, 'services: {web: {image: web:1}}');
+    const finished = await gantry(methods, ['stack', 'deploy', '-c', file, ...argv]);
+    expect(finished).toMatchObject({ exitCode, stderr: exitCode === 0 ? '' : 'gantry: it waits\n' });
   });
 });

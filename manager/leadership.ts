@@ -13,6 +13,7 @@ import type { LiveIdentity } from './identity.ts';
 import type { ManagerMetrics } from './metrics/manager-metrics.ts';
 import { dependenciesLoop } from './orchestrator/dependencies/dependencies.ts';
 import { globalLoop } from './orchestrator/global/global.ts';
+import { jobLoop } from './orchestrator/job/job.ts';
 import { reaperLoop } from './orchestrator/reaper/reaper.ts';
 import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
@@ -159,6 +160,7 @@ export class LeadershipRunner {
     const loops: ControlLoop[] = [
       replicatedLoop(random),
       globalLoop(random),
+      jobLoop(random),
       restartLoop(random, nodeDownGraceMs),
       updateLoop(random),
       dependenciesLoop(),

@@ -273,6 +273,13 @@ describe('a stack', () => {
     expect(contents()).toEqual(['config', 'second']);
     await unary((done) => manager.client.serviceRollback({ reference: 'shop_front' }, done));
     await waitFor(() => expect(used()).toEqual(['config', 'config', 'config']));
+    // What it has now is the older one, whose name another holds: it can be changed all the same.
+    const asked = { stack: '', references: ['shop_front'] };
+    const { services } = await unary<ServiceListResponse>((done) => manager.client.serviceList(asked, done));
+    const base = services[0]?.service?.spec;
+    const annotations = { name: 'shop_front', labels: { ...base?.annotations?.labels, tier: 'front' } };
+    const spec = ServiceSpec.fromPartial({ ...base, annotations } as ServiceSpec);
+    await unary((done) => manager.client.serviceUpdate({ reference: 'shop_front', base, spec }, done));
     await deploy(withContent('third'));
     await waitFor(() => expect(used()).toEqual(['third', 'third', 'third']));
     await waitFor(() => expect(contents()).toEqual(['config', 'third']));

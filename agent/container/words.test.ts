@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ContainerConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import { PortProtocol } from '../../proto/generated/gantry/v1/types.ts';
-import { generateName, validateName } from './names.ts';
+import { generateName } from '../../proto/made-up-name.ts';
+import { validateName } from './names.ts';
 import { parseNetworkMode, publishedPorts } from './network-mode.ts';
 import { resolvConfText } from './networking.ts';
 import { parseSignal } from './signals.ts';

@@ -72,6 +72,18 @@ function service(name: string, sandboxes: readonly Sandbox[], ports: readonly Po
   });
 }
 
+const SEND = `
+  const [server, hex] = process.argv.slice(1);
+  const socket = require('node:dgram').createSocket('udp4');
+  socket.send(Buffer.from(hex, 'hex'), 53, server, () => socket.close());
+`;
+
+/** Asks, and doesn't wait for the answer. */
+async function sendQuery(sandbox: Sandbox, name: string): Promise<void> {
+  const bytes = packet.encode({ type: 'query', id: 4711, questions: [{ type: 'A', name }] });
+  await lab.run(sandbox.netnsPath, process.execPath, '-e', SEND, RESOLVER, bytes.toString('hex'));
+}
+
 async function query(sandbox: Sandbox, name: string, type: 'A' | 'AAAA' | 'PTR', transport: 'udp' | 'tcp' = 'udp') {
   const bytes = packet.encode({
     type: 'query',
@@ -339,6 +351,18 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
     it('of the world come from the name servers of the container when it has its own', async () => {
       const sandbox = await setUp('own', { dns: ['198.51.100.77'] });
       expect(await query(sandbox, 'small.example', 'A')).toMatchObject({ rcode: 'SERVFAIL' });
+    });
+  });
+
+  describe('answers', () => {
+    it('for a container that has gone meanwhile harm nobody', async () => {
+      const silent = { dns: ['198.51.100.77'] };
+      const gone = await setUp('gone', silent);
+      await sendQuery(gone, 'small.example');
+      await tearDown('gone');
+      // Asked later, it is answered later.
+      const other = await setUp('other', silent);
+      expect(await query(other, 'small.example', 'A')).toMatchObject({ rcode: 'SERVFAIL' });
     });
   });
 

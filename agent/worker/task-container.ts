@@ -52,12 +52,15 @@ function taskLabels(task: Task): Record<string, string> {
   };
 }
 
+/** Every node has these by itself. */
+const HOST_NETWORKS: ReadonlySet<string> = new Set(['host', 'none', 'bridge']);
+
 /** What the task needs and the node hasn't got, in words. */
 export function missingMaterial(task: Task, material: TaskMaterial): string[] {
   const container = task.spec?.container;
   return [
     ...(task.spec?.networks ?? [])
-      .filter(({ target }) => !material.networks.has(target))
+      .filter(({ target }) => !HOST_NETWORKS.has(target) && !material.networks.has(target))
       .map(({ target }) => `network ${target}`),
     ...(container?.secrets ?? []).filter(({ id }) => !material.secrets.has(id)).map(({ name }) => `secret ${name}`),
     ...(container?.configs ?? []).filter(({ id }) => !material.configs.has(id)).map(({ name }) => `config ${name}`),

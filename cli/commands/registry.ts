@@ -61,6 +61,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./stack/rm.ts'),
   },
 
+  {
+    names: ['service create'],
+    summary: 'Create a service',
+    load: () => import('./service/create.ts'),
+  },
+  { names: ['service update'], summary: 'Change a service', load: () => import('./service/update.ts') },
+  {
+    names: ['service rollback'],
+    summary: 'Take a service back to what it was before its last update',
+    load: () => import('./service/rollback.ts'),
+  },
   { names: ['service ls', 'service list'], summary: 'List services', load: () => import('./service/ls.ts') },
   { names: ['service ps'], summary: 'List the tasks of services', load: () => import('./service/ps.ts') },
   { names: ['service inspect'], summary: 'Show services in detail', load: () => import('./service/inspect.ts') },
@@ -274,9 +285,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['secret inspect', "'gantry secret ls' lists what there is"],
   ['config inspect', "'gantry config ls' lists what there is"],
   ['cluster ca', "nodes' certificates are renewed by themselves"],
-  ['service create', "write a compose file and use 'gantry stack deploy'"],
-  ['service update', "change the compose file and use 'gantry stack deploy'"],
-  ['service rollback', "deploy the earlier compose file with 'gantry stack deploy'"],
   ['stack config', "'gantry stack deploy' checks the file before it changes anything"],
   ['system df', 'look at the data root with du'],
   ['system prune', "remove containers with 'gantry rm' and images with 'gantry rmi'"],

@@ -37,7 +37,7 @@ export function readDeploy(service: Cursor): Deploy {
     return {
       mode: replicated(1),
       resources: undefined,
-      restart: readRestart(service),
+      restart: readRestart(service, 'any'),
       labels: {},
       placement: undefined,
       update: undefined,
@@ -45,15 +45,20 @@ export function readDeploy(service: Cursor): Deploy {
     };
   }
   deploy.checkKeys(DEPLOY_KEYS);
+  const mode = deploy.attempt(readMode) ?? replicated(1);
   return {
-    mode: deploy.attempt(readMode) ?? replicated(1),
+    mode,
     resources: deploy.field('resources', readResources),
-    restart: deploy.field('restart_policy', readRestartPolicy) ?? readRestart(service),
+    restart: isJob({ mode }) ? readJobRestart(service, deploy) : readServiceRestart(service, deploy),
     labels: deploy.field('labels', (cursor) => cursor.labels()) ?? {},
     placement: deploy.field('placement', readPlacement),
     update: deploy.field('update_config', readUpdateConfig),
     rollback: deploy.field('rollback_config', readRollbackConfig),
   };
+}
+
+function isJob({ mode }: Pick<Deploy, 'mode'>): boolean {
+  return mode.$case === 'replicatedJob' || mode.$case === 'globalJob';
 }
 
 function replicated(replicas: number): NonNullable<ServiceSpec['mode']> {
@@ -65,15 +70,16 @@ function readMode(deploy: Cursor): NonNullable<ServiceSpec['mode']> {
   const word = mode === undefined || mode.isNull ? 'replicated' : mode.string();
   const replicas = deploy.field('replicas', (cursor) => cursor.integer(0, 100_000));
   if (word === 'replicated') return replicated(replicas ?? 1);
-  if (word !== 'global') {
-    const known = word === 'replicated-job' || word === 'global-job';
-    throw (mode ?? deploy).problem(
-      known ? `mode "${word}" is not supported yet` : `unknown mode "${word}"`,
-      'write replicated or global',
-    );
+  if (word === 'replicated-job') {
+    const totalCompletions = replicas ?? 1;
+    // As many at a time: Compose has no key for fewer.
+    return { $case: 'replicatedJob', value: { totalCompletions, maxConcurrent: Math.max(totalCompletions, 1) } };
   }
-  if (replicas !== undefined) deploy.child('replicas')?.report('does not go with "mode: global"', 'remove it');
-  return { $case: 'global', value: {} };
+  if (word !== 'global' && word !== 'global-job') {
+    throw (mode ?? deploy).problem(`unknown mode "${word}"`, 'write replicated, global, replicated-job or global-job');
+  }
+  if (replicas !== undefined) deploy.child('replicas')?.report(`does not go with "mode: ${word}"`, 'remove it');
+  return word === 'global' ? { $case: 'global', value: {} } : { $case: 'globalJob', value: {} };
 }
 
 /** Undefined when it says nothing, so that it is the same as one that isn't there. */
@@ -125,9 +131,26 @@ function readAmounts(cursor: Cursor): ResourceAmounts {
   };
 }
 
-function readRestartPolicy(cursor: Cursor): RestartPolicy {
+type ConditionWord = keyof typeof CONDITIONS;
+
+function readServiceRestart(service: Cursor, deploy: Cursor): RestartPolicy {
+  return deploy.field('restart_policy', (cursor) => readRestartPolicy(cursor, 'any')) ?? readRestart(service, 'any');
+}
+
+/** A job that is always restarted would never be done. */
+function readJobRestart(service: Cursor, deploy: Cursor): RestartPolicy {
+  const long = deploy.field('restart_policy', (cursor) => readRestartPolicy(cursor, 'on-failure'));
+  const policy = long ?? readRestart(service, 'on-failure');
+  if (policy.condition === RestartCondition.ANY) {
+    const place = long === undefined ? service.child('restart') : deploy.child('restart_policy');
+    (place ?? service).report('a job that is always restarted is never done', 'restart it on-failure, or not at all');
+  }
+  return policy;
+}
+
+function readRestartPolicy(cursor: Cursor, otherwise: ConditionWord): RestartPolicy {
   cursor.checkKeys(RESTART_POLICY_KEYS);
-  const word = cursor.field('condition', (child) => child.oneOf(['any', 'on-failure', 'none'])) ?? ('any' as const);
+  const word = cursor.field('condition', (child) => child.oneOf(['any', 'on-failure', 'none'])) ?? otherwise;
   return {
     condition: CONDITIONS[word],
     delayMs: cursor.field('delay', (child) => child.durationMs()),
@@ -143,7 +166,7 @@ const CONDITIONS = {
 } as const;
 
 /** The short form, `restart: on-failure:3`; a service of a stack is restarted unless it says otherwise. */
-function readRestart(service: Cursor): RestartPolicy {
+function readRestart(service: Cursor, otherwise: ConditionWord): RestartPolicy {
   return (
     service.field('restart', (cursor) => {
       const text = cursor.string();
@@ -154,6 +177,6 @@ function readRestart(service: Cursor): RestartPolicy {
       const condition =
         match[1] === 'no' ? CONDITIONS.none : match[1] === 'on-failure' ? CONDITIONS['on-failure'] : CONDITIONS.any;
       return RestartPolicy.fromPartial({ condition, maxAttempts: Number(match[2] ?? 0) });
-    }) ?? RestartPolicy.fromPartial({ condition: RestartCondition.ANY })
+    }) ?? RestartPolicy.fromPartial({ condition: CONDITIONS[otherwise] })
   );
 }

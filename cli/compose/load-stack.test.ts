@@ -170,6 +170,15 @@ describe('a service', () => {
     });
   });
 
+  it('is a job from deploy', () => {
+    const job = service('deploy: {mode: replicated-job, replicas: 5}');
+    expect(job.spec.mode).toEqual({ $case: 'replicatedJob', value: { totalCompletions: 5, maxConcurrent: 5 } });
+    expect(job.task.restart?.condition).toBe(RestartCondition.ON_FAILURE);
+    const global = service('deploy: {mode: global-job, restart_policy: {condition: none}}');
+    expect(global.spec.mode).toEqual({ $case: 'globalJob', value: {} });
+    expect(global.task.restart?.condition).toBe(RestartCondition.NONE);
+  });
+
   it('has a rollback config from deploy', () => {
     const { spec } = service('deploy: {rollback_config: {parallelism: 0, failure_action: continue}}');
     expect(spec.rollback).toMatchObject({ parallelism: 0, failureAction: FailureAction.CONTINUE });
@@ -334,7 +343,13 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('deploy: {placement: {preference: []}}'), 'did you mean "preferences"?'],
     [web('x-gantry: {strategy: random}'), 'x-gantry.strategy'],
     [web('x-gantry: {stratgy: spread}'), 'did you mean "strategy"?'],
-    [web('deploy: {mode: replicated-job}'), 'mode "replicated-job" is not supported yet'],
+    [web('deploy: {mode: replicated-jobs}'), 'unknown mode "replicated-jobs"'],
+    [web('deploy: {mode: global-job, replicas: 2}'), 'does not go with "mode: global-job"'],
+    [web('deploy: {mode: replicated-job}\nrestart: always'), 'a job that is always restarted is never done'],
+    [
+      web('deploy: {mode: replicated-job, restart_policy: {condition: any}}'),
+      'services.web.deploy.restart_policy: a job that is always restarted is never done',
+    ],
     [web('deploy: {resources: {limits: {memory: lots}}}'), '"lots" is not a size'],
     [web('healthcheck: {test: [x]}'), 'invalid test'],
     [web('stop_grace_period: 5'), '"5" is not a duration'],

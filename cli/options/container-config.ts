@@ -12,6 +12,7 @@ import { CliError, EXIT, fileReason } from '../failure.ts';
 import { type ContainerOptions, parseLogOptions } from './container-options.ts';
 import { parseDevice, parseExtraHost, parseUlimit } from './limits.ts';
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts';
+import { parseNetwork } from './networks.ts';
 import { type Environment, parsePairs, readEnvironment, readLabels } from './pairs.ts';
 import { parsePublish } from './ports.ts';
 
@@ -33,7 +34,7 @@ export function containerConfig(
     spec: containerSpec(image, argv, options, context),
     limits: { memoryBytes: options.memory ?? 0, nanoCpus: options.cpus ?? 0, pids: options.pidsLimit ?? 0 },
     networks: networkAttachments(options),
-    ports: options.publish.flatMap(parsePublish),
+    ports: options.publish.flatMap((text) => parsePublish(text)),
     publishAll: options.publishAll ?? false,
     ...options.restart,
     autoRemove: options.rm ?? false,
@@ -80,9 +81,9 @@ function containerSpec(
     init: options.init ?? false,
     capAdd: [...options.capAdd],
     capDrop: [...options.capDrop],
-    ulimits: options.ulimit.map(parseUlimit),
+    ulimits: options.ulimit.map((text) => parseUlimit(text)),
     sysctls: parsePairs('--sysctl', options.sysctl, () => ''),
-    extraHosts: options.addHost.map(parseExtraHost),
+    extraHosts: options.addHost.map((text) => parseExtraHost(text)),
     dns: [...options.dns],
     dnsSearch: [...options.dnsSearch],
     dnsOptions: [...options.dnsOption],
@@ -122,20 +123,7 @@ function networkAttachments({ network, networkAlias }: ContainerOptions): Networ
       exitCode: EXIT.refused,
     });
   }
-  return network.map((text) => parseNetwork(text, networkAlias));
-}
-
-/** NAME, or name=NAME,alias=ALIAS. */
-function parseNetwork(text: string, aliases: readonly string[]): NetworkAttachmentConfig {
-  if (!text.includes('=')) return { target: text, aliases: [...aliases] };
-  const attachment: NetworkAttachmentConfig = { target: '', aliases: [...aliases] };
-  for (const field of text.split(',')) {
-    const [key, value = ''] = field.split('=');
-    if (key === 'name') attachment.target = value;
-    else if (key === 'alias') attachment.aliases.push(value);
-    else throw invalidFlag('--network', text, 'write NAME or name=NAME,alias=ALIAS');
-  }
-  return attachment;
+  return network.map((text) => parseNetwork('--network', text, networkAlias));
 }
 
 function healthcheck(options: ContainerOptions): { healthcheck?: Healthcheck } {

@@ -133,8 +133,8 @@ function declareStorage(command: Command, list: DeclareList): void {
 function declareLimits(command: Command, list: DeclareList): void {
   command
     .option('-m, --memory <size>', 'limit of memory', byteSize('--memory'))
-    .option('--cpus <number>', 'limit of CPUs', nanoCpus)
-    .option('--pids-limit <number>', 'limit of processes; -1 for none', pidsLimit)
+    .option('--cpus <number>', 'limit of CPUs', nanoCpus('--cpus'))
+    .option('--pids-limit <number>', 'limit of processes; -1 for none', pidsLimit('--pids-limit'))
     .option('--oom-score-adj <number>', 'preference of the OOM killer, -1000 to 1000', oomScoreAdj);
   list('--ulimit <limit>', 'NAME=SOFT[:HARD]');
   list('--sysctl <name=value>', 'kernel parameter of the container');
@@ -151,7 +151,8 @@ function declareSecurity(command: Command, list: DeclareList): void {
   list('--security-opt <option>', 'seccomp=FILE, seccomp=unconfined or no-new-privileges');
 }
 
-function declareHealth(command: Command): void {
+/** --health-* and --no-healthcheck. */
+export function declareHealth(command: Command): void {
   command
     .option('--health-cmd <command>', 'shell command that checks the health')
     .option('--health-interval <duration>', 'time between checks', duration('--health-interval'))

@@ -22,16 +22,20 @@ export function duration(flag: string): (text: string) => number {
 }
 
 /** Billionths of a CPU. */
-export function nanoCpus(text: string): number {
-  const value = parseNanoCpus(text);
-  if (value === undefined) throw invalidFlag('--cpus', text, 'write a number such as 0.5 or 2');
-  return value;
+export function nanoCpus(flag: string): (text: string) => number {
+  return (text) => {
+    const value = parseNanoCpus(text);
+    if (value === undefined) throw invalidFlag(flag, text, 'write a number such as 0.5 or 2');
+    return value;
+  };
 }
 
 /** -1 is no limit, which travels as 0. */
-export function pidsLimit(text: string): number {
-  if (!/^-?\d+$/.test(text)) throw invalidFlag('--pids-limit', text, 'write a number, or -1 for no limit');
-  return Math.max(0, Number(text));
+export function pidsLimit(flag: string): (text: string) => number {
+  return (text) => {
+    if (!/^-?\d+$/.test(text)) throw invalidFlag(flag, text, 'write a number, or -1 for no limit');
+    return Math.max(0, Number(text));
+  };
 }
 
 export function oomScoreAdj(text: string): number {
@@ -43,16 +47,16 @@ export function oomScoreAdj(text: string): number {
 }
 
 /** NAME=SOFT[:HARD]; -1 is unlimited. */
-export function parseUlimit(text: string): Ulimit {
+export function parseUlimit(text: string, flag = '--ulimit'): Ulimit {
   const match = /^([a-z]+)=(-?\d+|unlimited)(?::(-?\d+|unlimited))?$/.exec(text);
   const name = match?.[1];
   if (match == null || name === undefined) {
-    throw invalidFlag('--ulimit', text, 'write NAME=SOFT[:HARD], such as nofile=1024:2048');
+    throw invalidFlag(flag, text, 'write NAME=SOFT[:HARD], such as nofile=1024:2048');
   }
   const soft = limitValue(match[2] ?? '');
   const hard = match[3] === undefined ? soft : limitValue(match[3]);
   if (hard !== -1 && (soft === -1 || soft > hard)) {
-    throw invalidFlag('--ulimit', text, 'the soft limit must not be above the hard one');
+    throw invalidFlag(flag, text, 'the soft limit must not be above the hard one');
   }
   return { name, soft, hard };
 }
@@ -98,8 +102,8 @@ export function parseRestart(text: string): RestartChoice {
 const HOST_AND_IP = /^([^:=\s]+)[:=]\[?([0-9a-fA-F.:]+)\]?$/;
 
 /** HOST:IP or HOST=IP, as HOST:IP. */
-export function parseExtraHost(text: string): string {
+export function parseExtraHost(text: string, flag = '--add-host'): string {
   const match = HOST_AND_IP.exec(text);
-  if (match === null) throw invalidFlag('--add-host', text, 'write HOST:IP');
+  if (match === null) throw invalidFlag(flag, text, 'write HOST:IP');
   return `${match[1]}:${match[2]}`;
 }

@@ -47,16 +47,17 @@ function absolute(text: string, target: string): string {
 const MOUNT_HINT = 'write type=bind|volume|tmpfs,source=...,target=/...[,readonly]';
 
 /** `type=volume,source=data,target=/data,readonly`. */
-export function parseMount(text: string, cwd: string): Mount {
+export function parseMount(text: string, cwd: string, flag = '--mount'): Mount {
   const mount = Mount.create({ type: MountType.VOLUME });
-  for (const [key, value] of mountFields(text)) applyMountField(mount, key, value, text);
-  if (mount.target === '') throw invalidFlag('--mount', text, `target is missing; ${MOUNT_HINT}`);
+  for (const [key, value] of mountFields(text))
+    applyMountField(mount, key, value, (reason) => invalidFlag(flag, text, reason));
+  if (mount.target === '') throw invalidFlag(flag, text, `target is missing; ${MOUNT_HINT}`);
   if (mount.type === MountType.BIND) {
-    if (mount.source === '') throw invalidFlag('--mount', text, `source is missing; ${MOUNT_HINT}`);
+    if (mount.source === '') throw invalidFlag(flag, text, `source is missing; ${MOUNT_HINT}`);
     mount.source = resolve(cwd, mount.source);
     mount.volume = undefined;
   } else if (mount.type === MountType.TMPFS && mount.source !== '') {
-    throw invalidFlag('--mount', text, 'a tmpfs has no source');
+    throw invalidFlag(flag, text, 'a tmpfs has no source');
   }
   return mount;
 }
@@ -74,8 +75,7 @@ const MOUNT_TYPES: Readonly<Record<string, Mount['type']>> = {
   tmpfs: MountType.TMPFS,
 };
 
-function applyMountField(mount: Mount, key: string, value: string, text: string): void {
-  const fail = (reason: string) => invalidFlag('--mount', text, reason);
+function applyMountField(mount: Mount, key: string, value: string, fail: (reason: string) => Error): void {
   switch (key.toLowerCase()) {
     case 'type': {
       const type = MOUNT_TYPES[value];

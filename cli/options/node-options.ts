@@ -1,6 +1,6 @@
 /** Words for nodes: their roles and their availability. */
 import { NodeAvailability, NodeRole } from '../../proto/generated/gantry/v1/types.ts';
-import { invalidFlag } from '../command-line.ts';
+import { parseWord } from './words.ts';
 
 const ROLES: Readonly<Record<string, NodeRole>> = { worker: NodeRole.WORKER, manager: NodeRole.MANAGER };
 const AVAILABILITIES: Readonly<Record<string, NodeAvailability>> = {
@@ -15,10 +15,4 @@ export function parseRole(flag: string, word: string): NodeRole {
 
 export function parseAvailability(word: string): NodeAvailability {
   return parseWord('--availability', word, AVAILABILITIES);
-}
-
-function parseWord<Value>(flag: string, word: string, values: Readonly<Record<string, Value>>): Value {
-  const value = Object.hasOwn(values, word) ? values[word] : undefined;
-  if (value === undefined) throw invalidFlag(flag, word, `write one of ${Object.keys(values).join(', ')}`);
-  return value;
 }

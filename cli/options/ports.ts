@@ -12,20 +12,21 @@ interface Span {
 }
 
 /** One config per port of a range. A host port of 0 lets gantryd choose. */
-export function parsePublish(text: string): PortConfig[] {
+export function parsePublish(text: string, flag = '-p'): PortConfig[] {
+  const fail = (hint: string) => invalidFlag(flag, text, hint);
   const groups = PORT.exec(text)?.groups;
-  if (groups === undefined) throw invalidFlag('-p', text, HINT);
+  if (groups === undefined) throw fail(HINT);
   const { ip6, ip, container = '', protocol = 'tcp' } = groups;
   const host = groups.host ?? groups.ipHost;
-  const target = span(container, text);
-  const published = host === undefined ? undefined : span(host, text);
+  const target = span(container, fail);
+  const published = host === undefined ? undefined : span(host, fail);
   if (published !== undefined && published.count !== target.count) {
     // One container port may take any free one of several host ports; that needs the daemon to choose.
-    throw invalidFlag('-p', text, 'both ranges must be of the same length');
+    throw fail('both ranges must be of the same length');
   }
   return Array.from({ length: target.count }, (_, index) =>
     PortConfig.create({
-      protocol: protocolOf(protocol, text),
+      protocol: protocolOf(protocol, fail),
       targetPort: target.first + index,
       publishedPort: published === undefined ? 0 : published.first + index,
       hostIp: hostIp(ip6 ?? ip ?? ''),
@@ -39,16 +40,18 @@ function hostIp(ip: string): string {
   return ip === '0.0.0.0' ? '' : ip;
 }
 
-function span(text: string, whole: string): Span {
+type Fail = (hint: string) => Error;
+
+function span(text: string, fail: Fail): Span {
   const [from = '', to = from] = text.split('-');
   const first = Number(from);
   const last = Number(to);
-  if (first > last || last > 65535 || first === 0) throw invalidFlag('-p', whole, `ports are 1 to 65535; ${HINT}`);
+  if (first > last || last > 65535 || first === 0) throw fail(`ports are 1 to 65535; ${HINT}`);
   return { first, count: last - first + 1 };
 }
 
-function protocolOf(name: string, text: string): PortConfig['protocol'] {
+function protocolOf(name: string, fail: Fail): PortConfig['protocol'] {
   if (name === 'tcp') return PortProtocol.TCP;
   if (name === 'udp') return PortProtocol.UDP;
-  throw invalidFlag('-p', text, `the protocol "${name}" is not supported; ${HINT}`);
+  throw fail(`the protocol "${name}" is not supported; ${HINT}`);
 }

@@ -38,6 +38,7 @@ export function serviceProgress(service: Service, observed: Observed): ServicePr
     (task) => task.serviceId === service.id && task.specVersion === service.specVersion,
   );
   const live = tasks.filter((task) => task.desiredState <= TaskState.COMPLETE || isFinished(service, task));
+  const isUp = upIn(service);
   const running = live.filter(isUp).length;
   const desired = desiredTasks(service, observed);
   const stand = standOf(service, observed);
@@ -54,17 +55,22 @@ export function serviceProgress(service: Service, observed: Observed): ServicePr
 }
 
 function standOf(service: Service, { ignoredUpdates }: Observed): UpdateStand {
-  const ignored = ignoredUpdates.has(updateKey(service));
-  return ignored ? { stand: 'settled' } : updateStand(service.updateStatus);
+  const stand = updateStand(service.updateStatus);
+  return stand.stand === 'halted' && ignoredUpdates.has(updateKey(service)) ? { stand: 'settled' } : stand;
 }
 
 function taskNamedIn(message: string, { tasks }: Observed): Task | undefined {
   return message.split(/\W+/).flatMap((word) => tasks.get(word) ?? [])[0];
 }
 
-/** Running, or finished as it should: a service that isn't restarted may complete. */
-function isUp({ status }: Task): boolean {
-  return status?.state === TaskState.RUNNING || status?.state === TaskState.COMPLETE;
+/** Running, or finished as it should: a service that isn't restarted may complete, and a job's tasks have to. */
+function upIn(service: Service): (task: Task) => boolean {
+  const isFine = isJob(service) ? [TaskState.COMPLETE] : [TaskState.RUNNING, TaskState.COMPLETE];
+  return ({ status }) => isFine.some((state) => state === status?.state);
+}
+
+export function isJob({ spec }: Service): boolean {
+  return spec?.mode?.$case === 'replicatedJob' || spec?.mode?.$case === 'globalJob';
 }
 
 /** It did what it was for, and nothing takes its place: the manager asks no more of it. */
@@ -79,7 +85,8 @@ function restartCondition(service: Service): RestartCondition {
 
 function desiredTasks(service: Service, observed: Observed): number {
   const mode = service.spec?.mode;
-  return mode?.$case === 'global' ? observed.usableNodes : (mode?.value.replicas ?? 0);
+  if (mode?.$case === 'global' || mode?.$case === 'globalJob') return observed.usableNodes;
+  return mode?.$case === 'replicatedJob' ? mode.value.totalCompletions : (mode?.value.replicas ?? 0);
 }
 
 /** Tasks of an earlier spec, or beyond the replicas, that still run. */
@@ -125,6 +132,7 @@ function byTime(a: Task, b: Task): number {
 /** What the task that is furthest behind is doing. */
 function waitingReason(live: readonly Task[], service: Service, observed: Observed): string {
   const state = (task: Task) => task.status?.state ?? TaskState.NEW;
+  const isUp = upIn(service);
   const [behind] = live.filter((task) => !isUp(task)).sort((a, b) => state(a) - state(b) || a.slot - b.slot);
   if (behind !== undefined) return taskReason(behind);
   if (!service.dependenciesMet && (service.spec?.dependencies.length ?? 0) > 0) return 'waiting for its dependencies';

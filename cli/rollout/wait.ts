@@ -9,7 +9,7 @@ import { goDuration } from '../format/duration.ts';
 import { serviceName } from '../format/rows/service-row.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { ClusterView } from './cluster-view.ts';
-import { latestFailure, type ServiceProgress, serviceProgress } from './convergence.ts';
+import { isJob, latestFailure, type ServiceProgress, serviceProgress } from './convergence.ts';
 import { haltedUpdate, taskFailure, timeoutFailure } from './failure-report.ts';
 
 export interface RolloutOptions {
@@ -129,7 +129,7 @@ class Rollout {
   async #judge(view: ClusterView, first: boolean, settled: () => void): Promise<void> {
     const all = this.#services(view).map((service) => ({ service, progress: serviceProgress(service, view) }));
     this.#progress.show(
-      all.map(({ service, progress }) => ({ name: serviceName(service), text: progressText(progress) })),
+      all.map(({ service, progress }) => ({ name: serviceName(service), text: progressText(service, progress) })),
     );
     for (const { service, progress } of all) {
       if (progress.kind !== 'halted') continue;
@@ -151,7 +151,7 @@ class Rollout {
     const open = this.#services(view)
       .map((service) => ({ service, progress: serviceProgress(service, view) }))
       .filter(({ progress }) => progress.kind !== 'done');
-    const reasons = open.map(({ service, progress }) => `${serviceName(service)}: ${progressText(progress)}`);
+    const reasons = open.map(({ service, progress }) => `${serviceName(service)}: ${progressText(service, progress)}`);
     const failure = latestFailure(
       open.map(({ service }) => service),
       view,
@@ -165,8 +165,8 @@ class Rollout {
 }
 
 /** "2/3 running (starting: waiting to be healthy)" */
-export function progressText(progress: ServiceProgress): string {
-  const count = `${progress.running}/${progress.desired} running`;
+export function progressText(service: Service, progress: ServiceProgress): string {
+  const count = `${progress.running}/${progress.desired} ${isJob(service) ? 'completed' : 'running'}`;
   if (progress.kind === 'waiting') return `${count} (${progress.reason})`;
   if (progress.kind === 'halted') return `${count} (${progress.message})`;
   return progress.kind === 'failed' ? `${count} (failed)` : count;

@@ -2,7 +2,7 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import type { ServiceSpec, UpdateConfig } from '../../proto/generated/gantry/v1/types.ts';
-import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
+import { isJob, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import { FORMAT_OF_PLACEMENTS, FORMAT_OF_TEMPLATE_DRIVERS, FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { theCluster } from '../store/the-cluster.ts';
@@ -29,7 +29,9 @@ function notKnownToAll(what: string): GantryError {
   });
 }
 
-function unknownPart({ placement, update, rollback }: ServiceSpec, stateFormat: number): string | undefined {
+function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined {
+  const { placement, update, rollback } = spec;
+  if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
   if (update !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'an update config';
   if (rollback !== undefined && stateFormat < FORMAT_OF_UPDATE_STATUS) return 'a rollback config';

@@ -13,7 +13,13 @@ import { newObjectId } from '../../proto/ids.ts';
 import { allocatePorts, describePort } from '../allocator/ports.ts';
 import { rolledBack, withSpec } from '../orchestrator/update/spec-change.ts';
 import { sameMessage } from '../store/same-message.ts';
-import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
+import {
+  type CompleteServiceSpec,
+  completeServiceSpec,
+  NEVER_UPDATED,
+  type ServiceObject,
+  usedIds,
+} from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { ApiContext } from './context.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
@@ -110,19 +116,25 @@ function planUpdate(
     });
   }
   if (raw.mode?.$case !== before.spec.mode?.$case) {
-    throw new GantryError('WRONG_STATE', `service ${name} can't change between replicated and global`, {
+    throw new GantryError('WRONG_STATE', `service ${name} can't change its mode`, {
       hint: 'remove the service first',
     });
   }
-  const spec = bindReferences(raw, namesIn(read));
+  const spec = bindReferences(raw, namesIn(read, before));
   const ports = allocatePorts(name, spec.ports, before.ports, othersThan(read, before));
   return { service: withSpec(before, spec, ports, nowMs), before };
 }
 
-function namesIn(read: ReadTransaction) {
+/** `service`: also goes by id what it uses already and another has taken the name of since. */
+function namesIn(read: ReadTransaction, service?: ServiceObject) {
+  const used = service === undefined ? [] : usedIds(service.spec.task);
   const ids = (kind: 'network' | 'secret' | 'config') => {
     const objects = read.find(kind, { by: 'all' }).filter(({ pendingDelete }) => !pendingDelete);
-    return new Map(objects.map(({ id, spec }) => [spec.annotations.name, id]));
+    const kept = used.filter((id) => read.get(kind, id) !== undefined);
+    return new Map([
+      ...kept.map((id) => [id, id] as const),
+      ...objects.map(({ id, spec }) => [spec.annotations.name, id] as const),
+    ]);
   };
   const services = read.find('service', { by: 'all' }).map(({ spec }) => spec.annotations.name);
   return { networks: ids('network'), secrets: ids('secret'), configs: ids('config'), services: new Set(services) };

@@ -11,10 +11,12 @@ import type {
   TaskListRequest,
   TaskListResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
-import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { ServiceSpec, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { eligibleNodes } from '../orchestrator/global/placement.ts';
+import { completedSlots } from '../orchestrator/job/jobs.ts';
 import { rulesOf } from '../placement/rules.ts';
-import { type ServiceObject, serviceName } from '../store/service.ts';
+import { sameMessage } from '../store/same-message.ts';
+import { isJob, type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { stackOf, type TaskObject } from '../store/task.ts';
 import type { ApiContext } from './context.ts';
@@ -39,18 +41,24 @@ function selectServices(read: ReadTransaction, stack: string, references: readon
 
 function summarise(read: ReadTransaction, service: ServiceObject): ServiceSummary {
   const tasks = read.find('task', { by: 'service', value: service.id });
-  return { service, runningTasks: tasks.filter(runs).length, desiredTasks: desiredTasks(read, service) };
+  const completedTasks = isJob(service.spec) ? completedSlots(service.specVersion, tasks) : 0;
+  const runningTasks = tasks.filter(runs).length;
+  return { service, runningTasks, completedTasks, desiredTasks: desiredTasks(read, service, completedTasks) };
 }
 
 function runs(task: TaskObject): boolean {
   return task.status.state === TaskState.RUNNING && task.desiredState === TaskState.RUNNING;
 }
 
-function desiredTasks(read: ReadTransaction, service: ServiceObject): number {
+function desiredTasks(read: ReadTransaction, service: ServiceObject, completed: number): number {
   if (service.pendingDelete) return 0;
   const { mode } = service.spec;
   if (mode?.$case === 'replicated') return mode.value.replicas;
-  return eligibleNodes(read.find('node', { by: 'all' }), rulesOf(service.spec.placement));
+  if (mode?.$case === 'replicatedJob') {
+    return Math.min(mode.value.maxConcurrent, Math.max(mode.value.totalCompletions - completed, 0));
+  }
+  const nodes = eligibleNodes(read.find('node', { by: 'all' }), rulesOf(service.spec.placement));
+  return mode?.$case === 'globalJob' ? Math.max(nodes - completed, 0) : nodes;
 }
 
 export function serviceScale({ store }: ApiContext, request: ServiceScaleRequest): Promise<ServiceScaleResponse> {
@@ -58,19 +66,28 @@ export function serviceScale({ store }: ApiContext, request: ServiceScaleRequest
     for (const [reference, replicas] of Object.entries(request.replicas)) {
       const service = live(resolve(tx, 'service', reference));
       checkReplicas(serviceName(service), replicas);
-      if (service.spec.mode?.$case !== 'replicated') {
-        throw new GantryError('WRONG_STATE', `service ${serviceName(service)} is global and can't be scaled`, {
-          hint: 'it has one task on every node',
-        });
-      }
-      if (service.spec.mode.value.replicas === replicas) continue;
-      tx.update('service', {
-        ...service,
-        spec: { ...service.spec, mode: { $case: 'replicated', value: { replicas } } },
-      });
+      const mode = scaled(service, replicas);
+      if (sameMode(mode, service.spec.mode)) continue;
+      tx.update('service', { ...service, spec: { ...service.spec, mode } });
     }
     return {};
   });
+}
+
+/** Of a job: how often it is to complete in all. */
+function scaled(service: ServiceObject, replicas: number): NonNullable<ServiceSpec['mode']> {
+  const { mode } = service.spec;
+  if (mode?.$case === 'replicated') return { $case: 'replicated', value: { replicas } };
+  if (mode?.$case === 'replicatedJob') {
+    return { $case: 'replicatedJob', value: { ...mode.value, totalCompletions: replicas } };
+  }
+  throw new GantryError('WRONG_STATE', `service ${serviceName(service)} is global and can't be scaled`, {
+    hint: 'it has one task on every node',
+  });
+}
+
+function sameMode(a: ServiceSpec['mode'], b: ServiceSpec['mode']): boolean {
+  return sameMessage(ServiceSpec, ServiceSpec.create({ mode: a }), ServiceSpec.create({ mode: b }));
 }
 
 export function serviceRemove({ store }: ApiContext, request: ServiceRemoveRequest): Promise<ServiceRemoveResponse> {

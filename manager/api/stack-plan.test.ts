@@ -184,7 +184,7 @@ describe('planStack', () => {
 
   it("refuses what can't be changed in place", () => {
     const first = existingAfter(plan(NOTHING, whole()));
-    expect(() => plan(first, whole({ global: true }))).toThrow("can't change between replicated and global");
+    expect(() => plan(first, whole({ global: true }))).toThrow("can't change its mode");
     const internal = stack([web()], { networks: [{ ...net, internal: true }], configs: [conf('one')] });
     expect(() => plan(first, internal)).toThrow("network s_net exists and can't be changed in place");
   });

@@ -238,13 +238,9 @@ function planExistingService(
   const same = samePorts(own.ports, ports) && sameMessage(ServiceSpecMessage, own.spec, spec);
   if (same && !isPaused(own.updateStatus)) return { change: ChangeKind.UNCHANGED, kind: 'service', object: own };
   if (own.spec.mode?.$case !== spec.mode?.$case) {
-    throw new GantryError(
-      'WRONG_STATE',
-      `service ${spec.annotations.name} can't change between replicated and global`,
-      {
-        hint: 'remove the service first',
-      },
-    );
+    throw new GantryError('WRONG_STATE', `service ${spec.annotations.name} can't change its mode`, {
+      hint: 'remove the service first',
+    });
   }
   return { change: ChangeKind.UPDATE, kind: 'service', object: withSpec(own, spec, ports, nowMs) };
 }

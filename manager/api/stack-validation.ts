@@ -8,12 +8,13 @@ import {
   FailureAction,
   type Placement,
   PublishMode,
+  RestartCondition,
   type ServiceSpec,
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
-import { completeServiceSpec } from '../store/service.ts';
+import { type CompleteServiceSpec, completeServiceSpec, isJob } from '../store/service.ts';
 import { checkTemplates } from './stack-templates.ts';
 
 /** As Docker's; also what a DNS label and a container name can hold. */
@@ -75,7 +76,25 @@ export function validateService(raw: ServiceSpec): ServiceSpec {
   checkUpdateConfig(name, 'rollback', spec.rollback);
   if (spec.mode === undefined) return { ...spec, mode: { $case: 'replicated', value: { replicas: 1 } } };
   if (spec.mode.$case === 'replicated') checkReplicas(name, spec.mode.value.replicas);
+  if (isJob(spec)) checkJob(name, spec);
   return spec;
+}
+
+function checkJob(name: string, { mode, task, update, rollback }: CompleteServiceSpec): void {
+  const refused = (what: string, hint: string) =>
+    new GantryError('INVALID_ARGUMENT', `service ${name} is a job, ${what}`, { hint });
+  if (mode?.$case === 'replicatedJob') {
+    checkReplicas(name, mode.value.totalCompletions);
+    if (mode.value.maxConcurrent < 1) throw refused('of which none may run', 'let at least one run at a time');
+  }
+  // Left out, it is restarted always.
+  const condition = task.restart?.condition ?? RestartCondition.ANY;
+  if (condition === RestartCondition.ANY) {
+    throw refused('which would never be done: it is restarted always', 'restart it on-failure or none');
+  }
+  if (update !== undefined || rollback !== undefined) {
+    throw refused('which is run anew as a whole', 'leave out how it is to be updated or rolled back');
+  }
 }
 
 function checkPlacement(service: string, placement: Placement | undefined): void {

@@ -37,6 +37,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
 import { dependenciesLoop } from './dependencies/dependencies.ts';
 import { globalLoop } from './global/global.ts';
+import { jobLoop } from './job/job.ts';
 import { reaperLoop } from './reaper/reaper.ts';
 import { replicatedLoop } from './replicated/replicated.ts';
 import { restartLoop } from './restart/restart.ts';
@@ -91,6 +92,7 @@ export class Scenario {
     this.#loops = [
       replicatedLoop(random),
       globalLoop(random),
+      jobLoop(random),
       restartLoop(random, DOWN_GRACE_MS),
       updateLoop(random),
       dependenciesLoop(),
@@ -191,10 +193,12 @@ export class Scenario {
       ...(delay === undefined ? {} : { delayMs: Number(delay) }),
     };
     const reservations = { nanoCpus: 0, memoryBytes: Number(named.get('memory') ?? 0), pids: 0 };
+    const mode = jobMode(named) ?? spec.mode;
     const update = updateOf(named, 'update-');
     const rollback = updateOf(named, 'rollback-');
     return {
       ...spec,
+      mode,
       update,
       rollback,
       task: { ...spec.task, restart, resources: { limits: undefined, reservations } },
@@ -343,6 +347,16 @@ function updateOf(named: ReadonlyMap<string, string>, prefix: 'update-' | 'rollb
     ...(monitor === undefined ? {} : { monitorMs: Number(monitor) }),
     maxFailureRatio: Number(about('ratio') ?? 0),
   };
+}
+
+/** `job=TOTAL at-once=N`, or `job=global` */
+function jobMode(named: ReadonlyMap<string, string>): CompleteServiceSpec['mode'] {
+  const job = named.get('job');
+  if (job === undefined) return undefined;
+  if (job === 'global') return { $case: 'globalJob', value: {} };
+  const totalCompletions = Number(job);
+  const maxConcurrent = Number(named.get('at-once') ?? totalCompletions);
+  return { $case: 'replicatedJob', value: { totalCompletions, maxConcurrent } };
 }
 
 /** "zone:a,disk:ssd" */

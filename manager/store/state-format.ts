@@ -7,7 +7,7 @@
  * 2: several managers; the cluster object has a CA, join tokens, and the managers' lock.
  * 3: services have a placement and an update config.
  * 4: services know their previous spec and how far an update is, and tasks when they began to run; stacks have versions;
- *    secrets and configs have a template driver.
+ *    secrets and configs have a template driver; services may be jobs.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -16,7 +16,7 @@ export const STATE_FORMAT = 4;
 export const OLDEST_STATE_FORMAT = 1;
 /** And of update configs. */
 export const FORMAT_OF_PLACEMENTS = 3;
-/** And of rollback configs, and versions of stacks. */
+/** And of rollback configs, versions of stacks, and jobs. */
 export const FORMAT_OF_UPDATE_STATUS = 4;
 export const FORMAT_OF_TEMPLATE_DRIVERS = 4;
 

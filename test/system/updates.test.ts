@@ -1,4 +1,4 @@
-/** Rolling updates on one host, as a user and a CI job see them: nothing is interrupted, and what fails is taken back. */
+/** Rolling updates and jobs on one host, as a user and a CI job see them: nothing is interrupted, and what fails is taken back. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -77,5 +77,33 @@ describe('a service that starts first', () => {
     expect((await page()).trim()).toBe('two');
     const status = ['--format', '{{.UpdateStatus.State}}'];
     expect(await host.ok(['service', 'inspect', ...status, 'site_web'])).toBe('rollback_completed');
+  });
+});
+
+describe('a job', () => {
+  it('is deployed when its tasks have completed, and runs again when it is changed', async () => {
+    const path = join(host.directory, 'job.yml');
+    const job = (text: string) =>
+      writeFileSync(
+        path,
+        `services:
+  pack:
+    image: busybox
+    command: [sh, -c, 'echo packed ${text} $$SLOT']
+    environment: { SLOT: '{{.Task.Slot}}' }
+    deploy: {mode: replicated-job, replicas: 3}
+`,
+      );
+    job('one');
+    await host.ok(['stack', 'deploy', '-c', path, 'batch']);
+    const row = ['--format', '{{.Mode}} {{.Replicas}}'];
+    expect(await host.ok(['service', 'ls', '--filter', 'name=batch_pack', ...row])).toBe(
+      'replicated job 0/0 (3/3 completed)',
+    );
+    job('two');
+    await host.ok(['stack', 'deploy', '-c', path, 'batch']);
+    const lines = (await host.ok(['service', 'logs', 'batch_pack'])).split('\n').filter((line) => line.includes('two'));
+    expect(lines).toHaveLength(3);
+    await host.ok(['stack', 'rm', 'batch']);
   });
 });

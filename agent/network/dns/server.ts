@@ -36,6 +36,7 @@ export class DnsServer {
   readonly #connections = new Set<TcpSocket>();
   readonly #handle: QueryHandler;
   #queries = 0;
+  #closed = false;
 
   private constructor(udp: Socket, tcp: Server, handle: QueryHandler) {
     this.#udp = udp;
@@ -85,8 +86,8 @@ export class DnsServer {
 
   async #answerUdp(query: Buffer, port: number, address: string): Promise<void> {
     const reply = await this.#answer(query, 'udp');
-    // A client that has gone by now has no use for the answer.
-    if (reply !== undefined) this.#udp.send(reply, port, address, () => undefined);
+    // A client that has gone by now has no use for the answer; nor has a container that ended meanwhile.
+    if (reply !== undefined && !this.#closed) this.#udp.send(reply, port, address, () => undefined);
   }
 
   #serveTcp(connection: TcpSocket): void {
@@ -117,6 +118,7 @@ export class DnsServer {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     for (const connection of this.#connections) connection.destroy();
     const tcpClosed = this.#tcp.listening ? once(this.#tcp, 'close') : undefined;
     this.#tcp.close();

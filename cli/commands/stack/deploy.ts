@@ -28,18 +28,13 @@ export function define(command: Command, cli: Cli): void {
     .argument('<stack>', 'name of the stack')
     .option('-c, --compose-file <file>', "compose file; '-' for standard input", collect, [])
     .option('--prune', 'remove services that the file no longer has')
-    .option('-d, --detach [choice]', "don't wait until everything runs", detachChoice)
+    .option('-d, --detach', "don't wait until everything runs")
     .option('--timeout <duration>', 'longest time to wait (default: 5m)', duration('--timeout'), DEFAULT_TIMEOUT_MS)
     .option('-q, --quiet', 'print only errors')
     .option('--dry-run', 'show what would change, and change nothing')
     .action((stackName: string, options: DeployOptions) => deploy(cli, stackName, options));
   refuse(command, '--with-registry-auth', 'registries are not spoken to yet');
   refuse(command, '--resolve-image <choice>', 'images are taken as they are on the hosts');
-}
-
-/** Docker's --detach takes true and false. */
-function detachChoice(text: string): boolean {
-  return text !== 'false';
 }
 
 async function deploy(cli: Cli, stackName: string, options: DeployOptions): Promise<void> {

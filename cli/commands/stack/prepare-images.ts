@@ -4,9 +4,10 @@ import { type BuildListener, buildImage } from '../../build/build-image.ts';
 import { packContext } from '../../build/context.ts';
 import { type Cli, complain, printLine } from '../../cli.ts';
 import type { LoadedService, LoadedStack } from '../../compose/load-stack.ts';
-import { ask, withClient } from '../../connection.ts';
+import { withClient } from '../../connection.ts';
 import { CliError, EXIT, isGantryError } from '../../failure.ts';
 import { plainProgress } from '../image/build.ts';
+import { imageExists, missingImageHint } from '../image/image-exists.ts';
 
 type Build = NonNullable<LoadedService['build']>;
 
@@ -36,23 +37,13 @@ async function missingImages(engine: EngineClient, loaded: LoadedStack): Promise
   const missing: string[] = [];
   const built = new Set(loaded.services.flatMap(({ image, build }) => (build === undefined ? [] : [image])));
   for (const { name, image } of loaded.services) {
-    if (built.has(image) || (await exists(engine, image))) continue;
+    if (built.has(image) || (await imageExists(engine, image))) continue;
     const { file, line, column } = loaded.locate('services', name, 'image');
     missing.push(
-      `${file}:${line}:${column}: services.${name}.image: no such image "${image}"; build it with 'gantry build -t ${image} DIR' or load it with 'gantry image load'`,
+      `${file}:${line}:${column}: services.${name}.image: no such image "${image}"; ${missingImageHint(image)}`,
     );
   }
   return missing;
-}
-
-async function exists(engine: EngineClient, reference: string): Promise<boolean> {
-  try {
-    await ask(engine, engine.imageInspect, { reference });
-    return true;
-  } catch (error) {
-    if (isGantryError(error) && (error.code === 'IMAGE_NOT_FOUND' || error.code === 'NOT_FOUND')) return false;
-    throw error;
-  }
 }
 
 async function buildService(

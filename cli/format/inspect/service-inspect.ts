@@ -1,22 +1,24 @@
 /** A service in the form of `docker service inspect`, and its --pretty text. */
 import {
+  ContainerSpec,
   DependencyCondition,
-  type Mount,
-  MountType,
   type Placement,
   PlacementStrategy,
   type PortConfig,
   PublishMode,
   RestartCondition,
+  type RestartPolicy,
   type Service,
   type TaskSpec,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
-import { modeName, serviceName } from '../rows/service-row.ts';
+import { type ModeName, modeName, serviceName } from '../rows/service-row.ts';
 import { binarySize } from '../size.ts';
-import { healthcheckFields, nanoseconds, stringMap } from './inspect-values.ts';
+import { containerSpecFields } from './container-spec-fields.ts';
+import { containerSpecLines } from './container-spec-lines.ts';
+import { nanoseconds, stringMap } from './inspect-values.ts';
 import { updateFields, updateLines, updateStatusFields, updateStatusLines } from './update-fields.ts';
 
 export function inspectService(service: Service): Fields {
@@ -44,6 +46,13 @@ export function inspectService(service: Service): Fields {
   };
 }
 
+const MODE_TITLES: Readonly<Record<ModeName, string>> = {
+  global: 'Global',
+  replicated: 'Replicated',
+  'replicated job': 'ReplicatedJob',
+  'global job': 'GlobalJob',
+};
+
 function conditionName(condition: DependencyCondition): string {
   if (condition === DependencyCondition.HEALTHY) return 'service_healthy';
   return condition === DependencyCondition.COMPLETED ? 'service_completed_successfully' : 'service_started';
@@ -51,27 +60,24 @@ function conditionName(condition: DependencyCondition): string {
 
 function modeFields(service: Service): Fields {
   const mode = service.spec?.mode;
-  return mode?.$case === 'global' ? { Global: {} } : { Replicated: { Replicas: mode?.value.replicas ?? 0 } };
+  switch (mode?.$case) {
+    case 'global':
+      return { Global: {} };
+    case 'globalJob':
+      return { GlobalJob: {} };
+    case 'replicatedJob': {
+      const { maxConcurrent, totalCompletions } = mode.value;
+      return { ReplicatedJob: { MaxConcurrent: maxConcurrent, TotalCompletions: totalCompletions } };
+    }
+    default:
+      return { Replicated: { Replicas: mode?.value.replicas ?? 0 } };
+  }
 }
 
 function taskFields(task: TaskSpec | undefined): Fields {
   const container = task?.container;
   return {
-    ContainerSpec: {
-      Image: container?.image ?? '',
-      Labels: stringMap(container?.labels),
-      Command: container?.entrypoint?.items ?? null,
-      Args: container?.command?.items ?? null,
-      Hostname: container?.hostname ?? '',
-      Env: container?.env ?? [],
-      Dir: container?.dir ?? '',
-      User: container?.user ?? '',
-      Mounts: (container?.mounts ?? []).map(mountFields),
-      StopGracePeriod: nanoseconds(container?.stopGracePeriodMs ?? 10_000),
-      ...(container?.healthcheck === undefined ? {} : { Healthcheck: healthcheckFields(container.healthcheck) }),
-      Secrets: (container?.secrets ?? []).map(fileFields),
-      Configs: (container?.configs ?? []).map(fileFields),
-    },
+    ContainerSpec: containerSpecFields(container ?? ContainerSpec.create()),
     Resources: {
       Limits: amountFields(task?.resources?.limits),
       Reservations: amountFields(task?.resources?.reservations),
@@ -122,30 +128,6 @@ function amountFields(amounts: Amounts | undefined): Fields {
   return { NanoCPUs: amounts?.nanoCpus ?? 0, MemoryBytes: amounts?.memoryBytes ?? 0, Pids: amounts?.pids ?? 0 };
 }
 
-function fileFields(file: {
-  name: string;
-  id: string;
-  target: string;
-  uid: number;
-  gid: number;
-  mode: number;
-}): Fields {
-  return {
-    File: { Name: file.target, UID: String(file.uid), GID: String(file.gid), Mode: file.mode },
-    ID: file.id,
-    Name: file.name,
-  };
-}
-
-function mountFields(mount: Mount): Fields {
-  return { Type: mountType(mount), Source: mount.source, Target: mount.target, ReadOnly: mount.readOnly };
-}
-
-function mountType(mount: Mount): string {
-  if (mount.type === MountType.VOLUME) return 'volume';
-  return mount.type === MountType.TMPFS ? 'tmpfs' : 'bind';
-}
-
 function portFields(port: PortConfig): Fields {
   return {
     Protocol: protocolName(port.protocol),
@@ -167,34 +149,38 @@ export function prettyService(service: Service): string {
   line('Name', serviceName(service));
   const labels = Object.entries(service.spec?.annotations?.labels ?? {});
   if (labels.length > 0) lines.push('Labels:', ...labels.sort().map(([key, value]) => ` ${key}=${value}`));
-  line('Service Mode', modeName(service) === 'global' ? 'Global' : 'Replicated');
+  line('Service Mode', MODE_TITLES[modeName(service)]);
   const mode = service.spec?.mode;
   if (mode?.$case === 'replicated') line('Replicas', mode.value.replicas, 1);
+  if (mode?.$case === 'replicatedJob') {
+    line('Max Concurrent', mode.value.maxConcurrent, 1);
+    line('Total Completions', mode.value.totalCompletions, 1);
+  }
   lines.push(
     ...updateStatusLines(service.updateStatus),
     ...placementLines(service.spec?.placement),
     ...updateLines('UpdateConfig', service.spec?.update),
     ...updateLines('RollbackConfig', service.spec?.rollback),
-    'ContainerSpec:',
+    ...containerSpecLines(container ?? ContainerSpec.create()),
+    ...restartLines(task?.restart),
   );
-  line('Image', container?.image, 1);
-  line('Args', container?.command?.items.join(' '), 1);
-  line('Env', container?.env.join(' '), 1);
-  line('Dir', container?.dir, 1);
-  line('User', container?.user, 1);
-  if (container !== undefined && container.mounts.length > 0) {
-    lines.push('Mounts:');
-    for (const mount of container.mounts) {
-      line('Target', mount.target, 1);
-      line('Source', mount.source, 2);
-      line('ReadOnly', String(mount.readOnly), 2);
-      line('Type', mountType(mount), 2);
-    }
-  }
   lines.push(...resourceLines(task));
   line('Networks', task?.networks.map(({ target }) => target).join(' '));
   if (service.ports.length > 0) lines.push('Ports:', ...service.ports.map(portLine));
   return `${lines.join('\n')}\n`;
+}
+
+/** Only what somebody has said. */
+function restartLines(restart: RestartPolicy | undefined): string[] {
+  if (restart === undefined) return [];
+  const { condition, delayMs, maxAttempts, windowMs } = restart;
+  return [
+    'RestartPolicy:',
+    ` Condition:\t${restartName(condition)}`,
+    ...(delayMs === undefined ? [] : [` Delay:\t${goDuration(delayMs)}`]),
+    ...(maxAttempts === 0 ? [] : [` Max attempts:\t${maxAttempts}`]),
+    ...(windowMs === 0 ? [] : [` Window:\t${goDuration(windowMs)}`]),
+  ];
 }
 
 function resourceLines(task: TaskSpec | undefined): string[] {

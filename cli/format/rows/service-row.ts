@@ -21,14 +21,15 @@ export const SERVICE_LISTING: Listing = {
   quietField: 'ID',
 };
 
-export function serviceRow({ service, runningTasks, desiredTasks }: ServiceSummary): Fields {
+export function serviceRow(summary: ServiceSummary): Fields {
+  const { service } = summary;
   return {
     ID: shortId(service?.id ?? ''),
     Image: service?.spec?.task?.container?.image ?? '',
     Mode: modeName(service),
     Name: serviceName(service),
     Ports: displayServicePorts(service?.ports ?? []),
-    Replicas: `${runningTasks}/${desiredTasks}`,
+    Replicas: replicas(summary),
   };
 }
 
@@ -36,8 +37,28 @@ export function serviceName(service: Service | undefined): string {
   return service?.spec?.annotations?.name ?? '';
 }
 
-export function modeName(service: Service | undefined): 'global' | 'replicated' {
-  return service?.spec?.mode?.$case === 'global' ? 'global' : 'replicated';
+export type ModeName = 'global' | 'replicated' | 'replicated job' | 'global job';
+
+export function modeName(service: Service | undefined): ModeName {
+  switch (service?.spec?.mode?.$case) {
+    case 'global':
+      return 'global';
+    case 'replicatedJob':
+      return 'replicated job';
+    case 'globalJob':
+      return 'global job';
+    default:
+      return 'replicated';
+  }
+}
+
+/** "2/3"; of a job "1/1 (3/5 completed)". */
+function replicas({ service, runningTasks, desiredTasks, completedTasks }: ServiceSummary): string {
+  const running = `${runningTasks}/${desiredTasks}`;
+  const mode = service?.spec?.mode;
+  if (mode?.$case === 'replicatedJob') return `${running} (${completedTasks}/${mode.value.totalCompletions} completed)`;
+  if (mode?.$case !== 'globalJob') return running;
+  return `${running} (${completedTasks}/${completedTasks + desiredTasks} completed)`;
 }
 
 export const STACK_LISTING: Listing = {

@@ -59,7 +59,8 @@ function byNameAndAge(a: Task, b: Task): number {
   return (
     a.serviceName.localeCompare(b.serviceName) ||
     a.slot - b.slot ||
-    a.nodeId.localeCompare(b.nodeId) ||
+    // A global service's have no other place; those of a slot may have been on several nodes.
+    (a.slot === 0 ? a.nodeId.localeCompare(b.nodeId) : 0) ||
     (b.meta?.createdVersion ?? 0) - (a.meta?.createdVersion ?? 0)
   );
 }

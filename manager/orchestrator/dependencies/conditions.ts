@@ -25,7 +25,9 @@ export function unmetDependency(
 
 /** Of a global service that has no node yet there must be at least one. */
 function desiredSlots(service: ServiceObject): number {
-  return service.spec.mode?.$case === 'replicated' ? service.spec.mode.value.replicas : 1;
+  const { mode } = service.spec;
+  if (mode?.$case === 'replicatedJob') return mode.value.totalCompletions;
+  return mode?.$case === 'replicated' ? mode.value.replicas : 1;
 }
 
 function holds(condition: DependencyCondition, { current, history }: Slot): boolean {

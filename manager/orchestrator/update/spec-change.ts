@@ -6,10 +6,11 @@ import {
   ServiceSpec,
   TaskSpec,
   UpdateState,
+  type UpdateStatus,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { allocatePorts } from '../../allocator/ports.ts';
 import { canonicalBytes, sameMessage } from '../../store/same-message.ts';
-import { type CompleteServiceSpec, type ServiceObject, serviceName } from '../../store/service.ts';
+import { type CompleteServiceSpec, isJob, type ServiceObject, serviceName } from '../../store/service.ts';
 import { isPaused, isUpdating } from './update-config.ts';
 
 /**
@@ -26,7 +27,8 @@ export function withSpec(
   const rolls = !sameTasks(service.spec, service.ports, spec, ports);
   const undone = isUpdating(service.updateStatus) || isPaused(service.updateStatus);
   if (!rolls) return resumed({ ...service, spec, ports }, nowMs);
-  const back = previousSpec !== undefined && sameTasks(previousSpec, previousSpec.ports, spec, ports);
+  // A job that ran before is to run again.
+  const back = !isJob(spec) && previousSpec !== undefined && sameTasks(previousSpec, previousSpec.ports, spec, ports);
   const keepsPrevious = undone && previousSpec !== undefined && !back && !isWayBack(service);
   return {
     ...service,
@@ -36,7 +38,7 @@ export function withSpec(
     previousSpecVersion: keepsPrevious ? service.previousSpecVersion : service.specVersion,
     // Tasks that were made from it already stay as they are.
     specVersion: back ? service.previousSpecVersion : nextSpecVersion(service),
-    updateStatus: { state: UpdateState.UPDATING, startedAtMs: nowMs, completedAtMs: 0, message: 'update in progress' },
+    updateStatus: isJob(spec) ? undefined : begun(UpdateState.UPDATING, 'update in progress', nowMs),
   };
 }
 
@@ -57,11 +59,15 @@ export function rolledBack(
     ...service,
     spec: previousSpec,
     ports: allocatePorts(serviceName(service), previousSpec.ports, service.ports, others),
-    specVersion: service.previousSpecVersion,
+    specVersion: isJob(previousSpec) ? nextSpecVersion(service) : service.previousSpecVersion,
     previousSpec: service.spec,
     previousSpecVersion: service.specVersion,
-    updateStatus: { state: UpdateState.ROLLBACK_STARTED, startedAtMs: nowMs, completedAtMs: 0, message },
+    updateStatus: isJob(previousSpec) ? undefined : begun(UpdateState.ROLLBACK_STARTED, message, nowMs),
   };
+}
+
+function begun(state: UpdateState, message: string, nowMs: number): UpdateStatus {
+  return { state, startedAtMs: nowMs, completedAtMs: 0, message };
 }
 
 /** Whoever deploys again what is paused wants it to go on. */
@@ -69,7 +75,7 @@ function resumed(service: ServiceObject, nowMs: number): ServiceObject {
   const { updateStatus } = service;
   if (updateStatus === undefined || !isPaused(updateStatus)) return service;
   const state = updateStatus.state === UpdateState.PAUSED ? UpdateState.UPDATING : UpdateState.ROLLBACK_STARTED;
-  return { ...service, updateStatus: { state, startedAtMs: nowMs, completedAtMs: 0, message: 'resumed' } };
+  return { ...service, updateStatus: begun(state, 'resumed', nowMs) };
 }
 
 /** The spec that is being brought back is one that was rolled out. */

@@ -4,7 +4,7 @@ import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
 import type { ControlLoop } from '../../control-loop.ts';
 import { rulesOf } from '../../placement/rules.ts';
-import type { ServiceObject } from '../../store/service.ts';
+import { isJob, type ServiceObject } from '../../store/service.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import { type Slot, slotsOf } from '../slots.ts';
 import { newTask, order } from '../tasks.ts';
@@ -50,7 +50,7 @@ function advance(
   random: RandomBytes,
 ): 'again' | number | undefined {
   const service = tx.get('service', serviceId);
-  if (service === undefined || service.pendingDelete) return undefined;
+  if (service === undefined || service.pendingDelete || isJob(service.spec)) return undefined;
   const slots = slotsOf(tx.find('task', { by: 'service', value: serviceId }));
   const failed = failuresOf(service, slots);
   const settled = settle(tx, service, slots, failed, nowMs);

@@ -1,0 +1,83 @@
+/** What a service's containers are, in the form of `docker service inspect`. */
+import {
+  type ContainerSpec,
+  type FileReference,
+  type Mount,
+  MountType,
+} from '../../../proto/generated/gantry/v1/types.ts';
+import type { Fields, Value } from '../../../proto/template/values.ts';
+import { healthcheckFields, nanoseconds, stringMap } from './inspect-values.ts';
+
+export function containerSpecFields(container: ContainerSpec): Fields {
+  return {
+    Image: container.image,
+    Labels: stringMap(container.labels),
+    Command: container.entrypoint?.items ?? null,
+    Args: container.command?.items ?? null,
+    Hostname: container.hostname,
+    Env: container.env,
+    Dir: container.dir,
+    User: container.user,
+    Groups: container.groups,
+    TTY: container.tty,
+    OpenStdin: container.openStdin,
+    ReadOnly: container.readOnly,
+    Init: container.init,
+    Mounts: container.mounts.map(mountFields),
+    ...(container.stopSignal === '' ? {} : { StopSignal: container.stopSignal }),
+    StopGracePeriod: nanoseconds(container.stopGracePeriodMs ?? 10_000),
+    ...(container.healthcheck === undefined ? {} : { Healthcheck: healthcheckFields(container.healthcheck) }),
+    Hosts: container.extraHosts.map(hostText),
+    DNSConfig: { Nameservers: container.dns, Search: container.dnsSearch, Options: container.dnsOptions },
+    Secrets: container.secrets.map((file) => ({ ...fileFields(file), SecretID: file.id, SecretName: file.name })),
+    Configs: container.configs.map((file) => ({ ...fileFields(file), ConfigID: file.id, ConfigName: file.name })),
+    Sysctls: stringMap(container.sysctls),
+    CapabilityAdd: container.capAdd,
+    CapabilityDrop: container.capDrop,
+    Ulimits: container.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+    OomScoreAdj: container.oomScoreAdj,
+  };
+}
+
+/** "HOST:IP" as a line of /etc/hosts. */
+export function hostText(entry: string): string {
+  return entry.replace(/^([^:]+):(.*)$/, '$2 $1');
+}
+
+function fileFields(file: FileReference): Fields {
+  return {
+    File: { Name: file.target, UID: String(file.uid), GID: String(file.gid), Mode: file.mode },
+    ID: file.id,
+    Name: file.name,
+  };
+}
+
+function mountFields(mount: Mount): Fields {
+  const common = { Type: mountTypeName(mount), Source: mount.source, Target: mount.target, ReadOnly: mount.readOnly };
+  return { ...common, ...mountOptions(mount) };
+}
+
+function mountOptions(mount: Mount): Record<string, Value> {
+  if (mount.type === MountType.TMPFS) {
+    const { tmpfsSizeBytes, tmpfsMode } = mount;
+    return tmpfsSizeBytes + tmpfsMode > 0 ? { TmpfsOptions: { SizeBytes: tmpfsSizeBytes, Mode: tmpfsMode } } : {};
+  }
+  if (mount.type === MountType.BIND) {
+    const { bindPropagation } = mount;
+    return bindPropagation === '' ? {} : { BindOptions: { Propagation: bindPropagation } };
+  }
+  const { volume, volumeNoCopy } = mount;
+  if (volume === undefined && !volumeNoCopy) return {};
+  return {
+    VolumeOptions: {
+      NoCopy: volumeNoCopy,
+      Labels: stringMap(volume?.labels),
+      DriverConfig: { Name: volume?.driver ?? '', Options: stringMap(volume?.driverOpts) },
+    },
+  };
+}
+
+export function mountTypeName(mount: Mount): string {
+  if (mount.type === MountType.VOLUME) return 'volume';
+  return mount.type === MountType.TMPFS ? 'tmpfs' : 'bind';
+}

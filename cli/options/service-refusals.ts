@@ -1,0 +1,34 @@
+/** Flags of Docker's `service create` and `update` that can't be honoured, with what to do instead. */
+import type { Command } from 'commander';
+import { refuse } from '../command-line.ts';
+
+const LEAVE_OUT = 'leave it out';
+const GENERIC = 'label the nodes that have it, and use a constraint';
+
+const BOTH: readonly (readonly [string, string])[] = [
+  ['--credential-spec <spec>', 'it is for Windows containers; leave it out'],
+  ['--endpoint-mode <mode>', 'leave it out: a service name resolves to its healthy tasks'],
+  ['--isolation <technology>', 'it is for Windows containers; leave it out'],
+  ['--log-driver <driver>', "leave it out: logs are always readable with 'gantry service logs'"],
+  ['--log-opt <option>', LEAVE_OUT],
+  ['--memory-swap <size>', 'use --limit-memory'],
+  ['--memory-swappiness <number>', LEAVE_OUT],
+  ['--no-resolve-image', 'leave it out: images are taken as they are on the hosts'],
+  ['--with-registry-auth', 'leave it out: registries are not spoken to yet'],
+];
+
+export function refuseOfServiceCreate(command: Command): void {
+  for (const [flags, hint] of [...BOTH, ['--generic-resource <resource>', GENERIC] as const]) {
+    refuse(command, flags, hint);
+  }
+}
+
+export function refuseOfServiceUpdate(command: Command): void {
+  for (const [flags, hint] of [
+    ...BOTH,
+    ['--generic-resource-add <resource>', GENERIC] as const,
+    ['--generic-resource-rm <resource>', GENERIC] as const,
+  ]) {
+    refuse(command, flags, hint);
+  }
+}
