@@ -16,7 +16,7 @@ import type { Caller } from '../forwarding/caller.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import type { Turns } from '../turns.ts';
-import { touchConcerned } from './concerns.ts';
+import { touchConcerned, touchEndpoints } from './concerns.ts';
 import { EndpointTable } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
 import { markDown, registerNode } from './nodes.ts';
@@ -202,8 +202,9 @@ export class Dispatcher implements EngineCalls {
 
   #follow(events: readonly StoreEvent[]): void {
     this.#options.store.view((read) => {
-      const changed = this.#endpoints.apply(events, read);
-      for (const session of this.#sessions.values()) for (const id of changed) session.touch('endpoints', id);
+      for (const id of this.#endpoints.apply(events, read)) {
+        touchEndpoints(id, this.#endpoints.get(id), this.#sessions.values());
+      }
       for (const event of events) {
         if (event.kind === 'node') this.#nodeChanged(event);
         else touchConcerned(event, this.#sessions, read);
