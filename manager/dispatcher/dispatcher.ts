@@ -1,4 +1,5 @@
 /** The sessions of all agents: tells each what it must run, takes what is so, and notices when one falls silent. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type {
@@ -228,8 +229,13 @@ export class Dispatcher implements EngineCalls {
 
   /** The managers change without an event in the store: they are looked at this often. */
   async #watchManagers(signal: AbortSignal): Promise<void> {
+    let known = this.#options.managers();
     while (!signal.aborted) {
       await this.#options.clock.sleep(MANAGERS_PERIOD_MS, signal);
+      const managers = this.#options.managers();
+      // All sessions at once would be a long turn.
+      if (isDeepStrictEqual(managers, known)) continue;
+      known = managers;
       for (const session of this.#sessions.values()) session.touchMembership();
     }
   }
