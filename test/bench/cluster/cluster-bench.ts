@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unary } from '../../../proto/client.ts';
-import type { ServiceCreateResponse, ServiceScaleResponse } from '../../../proto/generated/gantry/v1/control.ts';
-import { NodeRole, ServiceSpec } from '../../../proto/generated/gantry/v1/types.ts';
+import type { ServiceScaleResponse, StackDeployResponse } from '../../../proto/generated/gantry/v1/control.ts';
+import { NodeRole } from '../../../proto/generated/gantry/v1/types.ts';
 import { until } from '../../lab/until.ts';
 import { quantile } from '../statistics.ts';
 import { AgentFleet } from './agent-fleet.ts';
+import { benchStack, type StackKind, serviceIn } from './bench-stack.ts';
 import { ManagerProcesses } from './manager-processes.ts';
 import { ProcessMeter, readingsText } from './process-readings.ts';
 
@@ -23,18 +24,18 @@ const REPLICAS = 100;
 const IDLE_MS = 20_000;
 const SCALED_BY = 10;
 const SCALINGS = 100;
-/** In the service that is scaled. */
-const SCALED = 'service0';
 const PATIENCE_MS = 300_000;
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 class ClusterBench {
   readonly #managers: ManagerProcesses;
+  readonly #kind: StackKind;
   readonly #fleets: AgentFleet[] = [];
   #meter: ProcessMeter | undefined;
 
-  constructor(managers: ManagerProcesses) {
+  constructor(managers: ManagerProcesses, kind: StackKind) {
     this.#managers = managers;
+    this.#kind = kind;
   }
 
   async run(): Promise<void> {
@@ -81,13 +82,13 @@ class ClusterBench {
   async #deploy(): Promise<void> {
     await this.#begin();
     const beginMs = performance.now();
-    for (let number = 0; number * REPLICAS < TASKS; number += 1) await this.#create(`service${number}`, REPLICAS);
+    for (let number = 0; number * REPLICAS < TASKS; number += 1) await this.#create(number);
     const acceptedMs = performance.now() - beginMs;
     await until('all tasks to run', () => this.#sum(({ running }) => running) === TASKS, PATIENCE_MS);
     const seconds = (performance.now() - beginMs) / 1000;
     const rate = Math.round(TASKS / seconds);
     print(
-      `  deploy     ${TASKS} tasks of ${TASKS / REPLICAS} services run after ${seconds.toFixed(1)} s, ${rate}/s (accepted after ${(acceptedMs / 1000).toFixed(1)} s; at most ${this.#mostOnOne()} on a node)`,
+      `  deploy     ${TASKS} tasks of ${TASKS / REPLICAS} stacks run after ${seconds.toFixed(1)} s, ${rate}/s (accepted after ${(acceptedMs / 1000).toFixed(1)} s; at most ${this.#mostOnOne()} on a node)`,
     );
     await this.#tell();
   }
@@ -96,7 +97,7 @@ class ClusterBench {
     await this.#begin();
     const before = this.#sum(({ running }) => running);
     for (let count = 1; count <= SCALINGS; count += 1) {
-      const replicas = { [SCALED]: REPLICAS + count * SCALED_BY };
+      const replicas = { [serviceIn(0)]: REPLICAS + count * SCALED_BY };
       await unary<ServiceScaleResponse>((done) => this.#managers.control.serviceScale({ replicas }, done));
       const wanted = before + count * SCALED_BY;
       await until('the further tasks', () => this.#sum(({ running }) => running) === wanted, PATIENCE_MS);
@@ -119,13 +120,10 @@ class ClusterBench {
     await this.#tell();
   }
 
-  async #create(name: string, replicas: number): Promise<void> {
-    const spec = ServiceSpec.fromPartial({
-      annotations: { name },
-      task: { container: { image: 'web:1', env: ['LOG_LEVEL=info'] } },
-      mode: { $case: 'replicated', value: { replicas } },
-    });
-    await unary<ServiceCreateResponse>((done) => this.#managers.control.serviceCreate({ spec }, done));
+  async #create(number: number): Promise<void> {
+    const stack = benchStack(number, REPLICAS, this.#kind);
+    const request = { stack, prune: false, dryRun: false };
+    await unary<StackDeployResponse>((done) => this.#managers.control.stackDeploy(request, done));
   }
 
   async #begin(): Promise<void> {
@@ -166,17 +164,23 @@ class ClusterBench {
   }
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'gantry-bench-'));
-print(`${MANAGERS} managers, ${NODES} agents with a session each, a heartbeat each second:`);
-try {
-  const managers = await ManagerProcesses.start(dir, MANAGERS);
-  const bench = new ClusterBench(managers);
+async function bench(kind: StackKind): Promise<void> {
+  print(`${MANAGERS} managers, ${NODES} agents with a heartbeat each second, services ${kind}:`);
+  const dir = mkdtempSync(join(tmpdir(), 'gantry-bench-'));
   try {
-    await bench.run();
+    const managers = await ManagerProcesses.start(dir, MANAGERS);
+    const cluster = new ClusterBench(managers, kind);
+    try {
+      await cluster.run();
+    } finally {
+      await cluster.stop();
+      await managers.stop();
+    }
   } finally {
-    await bench.stop();
-    await managers.stop();
+    rmSync(dir, { recursive: true, force: true });
   }
-} finally {
-  if (process.env.GANTRY_BENCH_KEEP === undefined) rmSync(dir, { recursive: true, force: true });
 }
+
+const [, , word] = process.argv;
+if (word !== 'networks') await bench('without networks');
+if (word !== 'plain') await bench('with a network each');

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import pino from 'pino';
+import { inTurnOf } from '../../../agent/cluster/manager-endpoints.ts';
 import { type ManagerEndpoint, Session } from '../../../agent/session/session.ts';
 import { parseNodeAddress } from '../../../proto/address.ts';
 import { newCertificateRequest } from '../../../proto/certificate-request.ts';
@@ -73,7 +74,10 @@ async function join(ca: CaClient, number: number, token: string): Promise<void> 
     certPem: answer.certificate,
     keyPem,
   });
-  const endpoints = answer.managers.map(({ address }) => ({ address: parseNodeAddress(address), credentials }));
+  const endpoints = inTurnOf(nodeId, answer.managers).map(({ address }) => ({
+    address: parseNodeAddress(address),
+    credentials,
+  }));
   startAgent(nodeId, number, endpoints);
 }
 
@@ -82,7 +86,7 @@ function startAgent(nodeId: string, number: number, endpoints: readonly ManagerE
   const session = new Session({
     nodeId,
     description: description(number),
-    address: `10.${number >> 8}.${number & 255}.1`,
+    address: `192.168.${number >> 8}.${number & 255}`,
     endpoints: () => endpoints,
     onMembership: () => undefined,
     worker,

@@ -55,7 +55,11 @@ export class SimulatedWorker {
     if (before === state) return;
     if (before === TaskState.RUNNING) this.#running -= 1;
     if (state === TaskState.RUNNING) this.#running += 1;
-    const status = { state, timestampMs: Date.now(), containerId: `container-${task.id}`, pid: 1000 };
+    const addresses = (task.spec?.networks ?? []).map(({ target }) => ({
+      networkId: target,
+      address: addressOf(task),
+    }));
+    const status = { state, timestampMs: Date.now(), containerId: `container-${task.id}`, pid: 1000, addresses };
     const update = { taskId: task.id, status: TaskStatus.fromPartial(status) };
     this.#tasks.set(task.id, update);
     this.#listener?.(update);
@@ -65,4 +69,9 @@ export class SimulatedWorker {
     if (this.#tasks.get(taskId)?.status?.state === TaskState.RUNNING) this.#running -= 1;
     this.#tasks.delete(taskId);
   }
+}
+
+/** Its own within its service, whatever its node's block is: nobody here sends anything to it. */
+function addressOf({ slot }: Task): string {
+  return `10.192.${slot >> 8}.${slot & 255}`;
 }
