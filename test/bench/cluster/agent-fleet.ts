@@ -1,5 +1,5 @@
 /** A process full of agents, and what is known of them. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { FleetMessage, FleetNews, FleetOrder } from './fleet-messages.ts';
@@ -27,7 +27,8 @@ export class AgentFleet {
   }
 
   static start(order: FleetOrder): AgentFleet {
-    const child = fork(join(import.meta.dirname, 'fleet-process.ts'), { serialization: 'advanced', execArgv: [] });
+    const options: ForkOptions = { serialization: 'advanced', execArgv: [], detached: true };
+    const child = fork(join(import.meta.dirname, 'fleet-process.ts'), options);
     child.send(order);
     return new AgentFleet(child);
   }

@@ -21,7 +21,7 @@ const MANAGERS = 3;
 const NODES = Number(process.env.GANTRY_BENCH_NODES ?? 1000);
 const TASKS = NODES * 30;
 const REPLICAS = 100;
-const IDLE_MS = 20_000;
+const IDLE_MS = 10_000;
 const SCALED_BY = 10;
 const SCALINGS = 100;
 const PATIENCE_MS = 300_000;
@@ -72,7 +72,7 @@ class ClusterBench {
   }
 
   async #idle(name: string): Promise<void> {
-    await sleep(5000);
+    await sleep(2000);
     await this.#begin();
     await sleep(IDLE_MS);
     print(`${name}: ${await this.#leaderText()}`);
@@ -98,7 +98,8 @@ class ClusterBench {
     const before = this.#sum(({ running }) => running);
     for (let count = 1; count <= SCALINGS; count += 1) {
       const replicas = { [serviceIn(0)]: REPLICAS + count * SCALED_BY };
-      await unary<ServiceScaleResponse>((done) => this.#managers.control.serviceScale({ replicas }, done));
+      const { control } = this.#managers;
+      await untilTaken(() => unary<ServiceScaleResponse>((done) => control.serviceScale({ replicas }, done)));
       const wanted = before + count * SCALED_BY;
       await until('the further tasks', () => this.#sum(({ running }) => running) === wanted, PATIENCE_MS);
     }
@@ -123,7 +124,8 @@ class ClusterBench {
   async #create(number: number): Promise<void> {
     const stack = benchStack(number, REPLICAS, this.#kind);
     const request = { stack, prune: false, dryRun: false };
-    await unary<StackDeployResponse>((done) => this.#managers.control.stackDeploy(request, done));
+    const { control } = this.#managers;
+    await untilTaken(() => unary<StackDeployResponse>((done) => control.stackDeploy(request, done)));
   }
 
   async #begin(): Promise<void> {
@@ -162,6 +164,11 @@ class ClusterBench {
   #sum(of: (fleet: AgentFleet) => number): number {
     return this.#fleets.reduce((sum, fleet) => sum + of(fleet), 0);
   }
+}
+
+/** On a machine that is too busy for it the leader may change meanwhile; each request may be made again. */
+async function untilTaken(request: () => Promise<object>): Promise<void> {
+  await until('the request to be taken', request);
 }
 
 async function bench(kind: StackKind): Promise<void> {

@@ -117,6 +117,8 @@ export class ManagerProcesses {
     // For a look inside: --cpu-prof --cpu-prof-dir=DIR, for example.
     const profiling = (process.env.GANTRY_BENCH_MANAGER_FLAGS ?? '').split(' ').filter((flag) => flag !== '');
     const child = spawn(process.execPath, [...MANAGER_FLAGS, ...profiling, PROGRAM, ...flags], {
+      // As gantryd does; the kernel then gives it as much as all agents together, which have hosts of their own elsewhere.
+      detached: true,
       stdio: ['ignore', log, log],
     });
     closeSync(log);
