@@ -188,6 +188,9 @@ async function bench(kind: StackKind): Promise<void> {
   }
 }
 
+// What it has started is in no group that the terminal's signals reach.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 const [, , word] = process.argv;
 if (word !== 'networks') await bench('without networks');
 if (word !== 'plain') await bench('with a network each');

@@ -132,3 +132,5 @@ function tellNews(): void {
 process.once('message', (order: FleetOrder) => void begin(order));
 // Nothing of theirs is worth keeping.
 process.once('disconnect', () => process.exit());
+// It may have gone in the middle of a message.
+process.once('error', () => process.exit());

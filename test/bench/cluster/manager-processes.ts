@@ -122,6 +122,7 @@ export class ManagerProcesses {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
+    process.once('exit', () => child.kill('SIGTERM'));
     this.#managers.push({ ...place, process: child });
   }
 
