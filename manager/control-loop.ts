@@ -42,6 +42,8 @@ const MAX_KEYS = 100;
 const MAX_OBJECTS = 500;
 const MAX_TURN_MS = 10;
 const RETRY_MS = 100;
+/** Made once: an abort without a reason makes one, with a stack, at each turn of each loop. */
+const TURN_OVER = new Error('the turn is over');
 const RETRY_AFTER_DEFECT_MS = 5000;
 
 export async function runControlLoop(loop: ControlLoop, context: LoopContext, signal: AbortSignal): Promise<void> {
@@ -141,5 +143,5 @@ async function changedOrDue(
   const waits = [changed(either)];
   if (next !== Number.POSITIVE_INFINITY) waits.push(clock.sleep(next - clock.now(), either));
   await Promise.race(waits);
-  turn.abort();
+  turn.abort(TURN_OVER);
 }

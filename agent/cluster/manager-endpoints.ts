@@ -5,7 +5,7 @@ import type { ManagerEndpoint } from '../session/session.ts';
 import { managerSocket } from './manager-client.ts';
 import type { Membership } from './membership.ts';
 
-/** For the session: this node's own manager if it has one, then the others. */
+/** For the session: this node's own manager if it has one, then the others, the first of which differs from node to node. */
 export function sessionEndpoints(
   membership: Membership,
   execRoot: string,
@@ -25,9 +25,15 @@ export function authorityEndpoints(membership: Membership, identity: NodeIdentit
 function otherManagers({ nodeId, managers }: Membership, identity: NodeIdentity | undefined): ManagerEndpoint[] {
   if (identity === undefined) return [];
   const credentials = managerChannelCredentials(identity);
-  return managers
-    .filter((manager) => manager.nodeId !== nodeId && manager.address !== '')
-    .map(({ address }) => ({ address: parseNodeAddress(address), credentials }));
+  const others = managers.filter((manager) => manager.nodeId !== nodeId && manager.address !== '');
+  return inTurnOf(nodeId, others).map(({ address }) => ({ address: parseNodeAddress(address), credentials }));
+}
+
+/** In their order, from one on that the node's id picks: else all nodes would have their sessions with the same manager. */
+export function inTurnOf<Manager>(nodeId: string, managers: readonly Manager[]): readonly Manager[] {
+  const sum = Buffer.from(nodeId).reduce((total, byte) => total + byte, 0);
+  const first = managers.length === 0 ? 0 : sum % managers.length;
+  return [...managers.slice(first), ...managers.slice(0, first)];
 }
 
 /** From here: the advertised address may be that of a router, which doesn't let this node back in. */

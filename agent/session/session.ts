@@ -41,8 +41,8 @@ export interface SessionOptions {
   readonly endpoints: () => readonly ManagerEndpoint[];
   /** The node's place in the cluster has changed. */
   readonly onMembership: (membership: Membership) => void;
-  readonly worker: Worker;
-  readonly applier: AssignmentApplier;
+  readonly worker: Pick<Worker, 'statuses' | 'onStatus'>;
+  readonly applier: Pick<AssignmentApplier, 'beginSession' | 'receive'>;
   readonly methods: TunnelMethods;
   readonly logger: Logger;
   /** Uniform in [0, 1). */

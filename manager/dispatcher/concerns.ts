@@ -1,15 +1,18 @@
-/** Whose node may have to know something else after a change. Endpoints of services aside, which come from their table. */
-import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+/** Whose node may have to know something else after a change. */
+import { type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
 import type { StoreEvent } from '../store/watch.ts';
-import { hasBlock } from './assignments.ts';
+import { hasBlock, isPublished } from './assignments.ts';
 import type { Session } from './session.ts';
+
+/** What a change needs of a session. */
+type Concerned = Pick<Session, 'isTold' | 'touch'>;
 
 type Of<K extends StoreEvent['kind']> = StoreEvent & { readonly kind: K };
 
-/** `sessions`: by node. */
+/** Of all but endpoints. `sessions`: by node. */
 export function touchConcerned(event: StoreEvent, sessions: ReadonlyMap<string, Session>, read: ReadTransaction): void {
   switch (event.kind) {
     case 'task':
@@ -27,6 +30,24 @@ export function touchConcerned(event: StoreEvent, sessions: ReadonlyMap<string, 
       return;
     default:
       return;
+  }
+}
+
+/**
+ * What is different now of how a service is reached; `now` is undefined when it isn't any more. A session that comes to know
+ * one of its networks later looks for its services by itself.
+ */
+export function touchEndpoints(
+  serviceId: string,
+  now: ServiceEndpoints | undefined,
+  sessions: Iterable<Concerned>,
+): void {
+  const isEverybodys = now !== undefined && isPublished(now);
+  const isOnNetworkOf = (session: Concerned) => now?.networks.some(({ target }) => session.isTold('network', target));
+  for (const session of sessions) {
+    if (isEverybodys || session.isTold('endpoints', serviceId) || isOnNetworkOf(session)) {
+      session.touch('endpoints', serviceId);
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** The sessions of all agents: tells each what it must run, takes what is so, and notices when one falls silent. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type {
@@ -16,7 +17,7 @@ import type { Caller } from '../forwarding/caller.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import type { Turns } from '../turns.ts';
-import { touchConcerned } from './concerns.ts';
+import { touchConcerned, touchEndpoints } from './concerns.ts';
 import { EndpointTable } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
 import { markDown, registerNode } from './nodes.ts';
@@ -202,8 +203,9 @@ export class Dispatcher implements EngineCalls {
 
   #follow(events: readonly StoreEvent[]): void {
     this.#options.store.view((read) => {
-      const changed = this.#endpoints.apply(events, read);
-      for (const session of this.#sessions.values()) for (const id of changed) session.touch('endpoints', id);
+      for (const id of this.#endpoints.apply(events, read)) {
+        touchEndpoints(id, this.#endpoints.get(id), this.#sessions.values());
+      }
       for (const event of events) {
         if (event.kind === 'node') this.#nodeChanged(event);
         else touchConcerned(event, this.#sessions, read);
@@ -227,8 +229,13 @@ export class Dispatcher implements EngineCalls {
 
   /** The managers change without an event in the store: they are looked at this often. */
   async #watchManagers(signal: AbortSignal): Promise<void> {
+    let known = this.#options.managers();
     while (!signal.aborted) {
       await this.#options.clock.sleep(MANAGERS_PERIOD_MS, signal);
+      const managers = this.#options.managers();
+      // All sessions at once would be a long turn.
+      if (isDeepStrictEqual(managers, known)) continue;
+      known = managers;
       for (const session of this.#sessions.values()) session.touchMembership();
     }
   }
