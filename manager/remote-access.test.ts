@@ -254,6 +254,24 @@ describe('a session', () => {
     await session.return();
   });
 
+  it('tells that a manager has gone also when it came and went between two looks at them', async () => {
+    const node = await joined(NodeRole.WORKER);
+    const session = node.session();
+    const next = async () => {
+      for (;;) {
+        const { value } = await session.next();
+        if (value?.$case === 'membership') return value.value.managers.map((other) => other.nodeId);
+      }
+    };
+    expect(await next()).toEqual(['node1']);
+    manager.log.others.set('n2', { address: '192.0.2.2:2377', reachable: true });
+    await update(node.nodeId, { role: NodeRole.MANAGER });
+    expect(await next()).toEqual(['node1', 'n2']);
+    manager.log.others.delete('n2');
+    expect(await next()).toEqual(['node1']);
+    await session.return();
+  });
+
   it('that says that its node leaves makes it down at once', async () => {
     const node = await joined(NodeRole.WORKER);
     const session = node.session();

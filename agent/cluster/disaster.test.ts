@@ -182,6 +182,7 @@ describe('a cluster that has lost two of three managers', { timeout: 180_000 }, 
     await first.node.deploy(6);
     await soon(() => expect([first.host.started, second.host.started, third.host.started]).toEqual([2, 2, 2]));
 
+    const running = first.host.starts;
     await third.node.close();
     await second.node.close();
     await soon(() =>
@@ -200,7 +201,10 @@ describe('a cluster that has lost two of three managers', { timeout: 180_000 }, 
     expect(await roleOf(first.node, first.nodeId)).toBe(MANAGER);
     for (const { nodeId } of [second, third]) expect(await roleOf(first.node, nodeId)).toBe(WORKER);
     expect((await first.node.nodes()).managers.map(({ nodeId }) => nodeId)).toEqual([first.nodeId]);
-    expect([first.host.started, first.host.stoppedContainers]).toEqual([2, 0]);
+    // What ran here still does; it may have been given what ran on the others, as long as they are away.
+    expect(first.host.starts.slice(0, 2)).toEqual(running);
+    expect(first.host.starts).toEqual([...new Set(first.host.starts)]);
+    expect(first.host.stoppedContainers).toBe(0);
 
     // One of them is to be a manager again. Until they are told, they are a majority of what they know, and go on as such.
     await first.node.setRole(third.nodeId, MANAGER);

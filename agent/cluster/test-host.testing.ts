@@ -66,6 +66,12 @@ export class TestHost {
     return this.#count('start');
   }
 
+  /** Ids of the containers, as often as they were started. */
+  get starts(): string[] {
+    const calls = this.containers.calls.filter((text) => text.startsWith('start '));
+    return calls.map((text) => text.split(' ')[1] ?? '');
+  }
+
   get stoppedContainers(): number {
     return this.#count('stop');
   }

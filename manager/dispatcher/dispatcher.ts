@@ -1,5 +1,4 @@
 /** The sessions of all agents: tells each what it must run, takes what is so, and notices when one falls silent. */
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type {
@@ -21,7 +20,7 @@ import { touchConcerned, touchEndpoints } from './concerns.ts';
 import { EndpointTable } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
 import { markDown, registerNode } from './nodes.ts';
-import { type NodeView, Session } from './session.ts';
+import { managersKey, type NodeView, Session } from './session.ts';
 import { writeStatuses } from './statuses.ts';
 import { Tunnels } from './tunnels.ts';
 
@@ -229,14 +228,13 @@ export class Dispatcher implements EngineCalls {
 
   /** The managers change without an event in the store: they are looked at this often. */
   async #watchManagers(signal: AbortSignal): Promise<void> {
-    let known = this.#options.managers();
     while (!signal.aborted) {
       await this.#options.clock.sleep(MANAGERS_PERIOD_MS, signal);
-      const managers = this.#options.managers();
-      // All sessions at once would be a long turn.
-      if (isDeepStrictEqual(managers, known)) continue;
-      known = managers;
-      for (const session of this.#sessions.values()) session.touchMembership();
+      const managers = managersKey(this.#options.managers());
+      // To look at all of them anew each time would be a long turn.
+      for (const session of this.#sessions.values()) {
+        if (session.managersTold !== managers) session.touchMembership();
+      }
     }
   }
 

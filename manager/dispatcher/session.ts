@@ -1,6 +1,7 @@
 /** One agent's session: what it has been told, and what it is to be told next. */
 import {
   type AssignmentChange,
+  type ManagerAddress,
   Membership,
   type OpenStream,
   type SessionResponse,
@@ -16,6 +17,11 @@ export interface NodeView {
   take(assignments: NodeAssignments): AssignmentChange[];
 }
 
+/** The same for the same managers. */
+export function managersKey(managers: readonly ManagerAddress[]): string {
+  return JSON.stringify(managers);
+}
+
 export class Session {
   readonly id: string;
   readonly nodeId: string;
@@ -25,6 +31,7 @@ export class Session {
   #membershipStale: boolean = true;
   /** As it was last told, encoded. */
   #membership = Buffer.alloc(0);
+  #managersTold = '';
   #heartbeatDue: boolean = false;
   #strays: string[] = [];
   #streams: OpenStream[] = [];
@@ -50,6 +57,11 @@ export class Session {
 
   isTold(kind: ItemKind, id: string): boolean {
     return this.#assignments.isTold(kind, id);
+  }
+
+  /** The managers as the node knows them, by `managersKey`; empty before it was told any. */
+  get managersTold(): string {
+    return this.#managersTold;
   }
 
   /** The node wants to know whether it is heard. */
@@ -111,6 +123,7 @@ export class Session {
   #nextMembership(view: NodeView): SessionResponse | undefined {
     this.#membershipStale = false;
     const value = view.membership();
+    this.#managersTold = managersKey(value.managers);
     const encoded = Buffer.from(Membership.encode(value).finish());
     if (encoded.equals(this.#membership)) return undefined;
     this.#membership = encoded;
