@@ -11,8 +11,10 @@ import {
   type SecretSpec,
   type Task,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { HOST_NETWORKS } from '../../proto/host-networks.ts';
+import { containerName } from '../../proto/task-name.ts';
 import type { TaskFile } from '../container/containers.ts';
-import { type ContentContext, expandContent, type NodeFacts, taskName } from './task-templates.ts';
+import { type ContentContext, expandContent, type NodeFacts } from './task-templates.ts';
 
 /** What tasks are made of that is assigned on its own. */
 export interface TaskMaterial {
@@ -30,7 +32,7 @@ const STACK_LABEL = 'com.docker.stack.namespace';
  */
 export function containerConfig(task: Task, spec: ContainerSpec): ContainerConfig {
   return ContainerConfig.fromPartial({
-    name: taskName(task),
+    name: containerName(task),
     spec: { ...spec, labels: { ...spec.labels, ...taskLabels(task) } },
     limits: task.spec?.resources?.limits,
     networks: task.spec?.networks ?? [],
@@ -47,13 +49,10 @@ function taskLabels(task: Task): Record<string, string> {
     'com.docker.swarm.service.name': task.serviceName,
     'com.docker.swarm.task': '',
     'com.docker.swarm.task.id': task.id,
-    'com.docker.swarm.task.name': taskName(task),
+    'com.docker.swarm.task.name': containerName(task),
     ...(stack === undefined ? {} : { [STACK_LABEL]: stack }),
   };
 }
-
-/** Every node has these by itself. */
-const HOST_NETWORKS: ReadonlySet<string> = new Set(['host', 'none', 'bridge']);
 
 /** What the task needs and the node hasn't got, in words. */
 export function missingMaterial(task: Task, material: TaskMaterial): string[] {

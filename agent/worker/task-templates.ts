@@ -11,6 +11,7 @@ import {
   type SecretSpec,
   type Task,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { containerName, slotName } from '../../proto/task-name.ts';
 import {
   type ContentSources,
   expandContentTemplate,
@@ -23,15 +24,6 @@ import { mapTemplates } from '../../proto/template/templated-fields.ts';
 
 /** This node as templates can name it. */
 export type NodeFacts = Pick<NodeDescription, 'hostname' | 'platform'>;
-
-/** SERVICE.SLOT.TASK; tasks of a global service have the node in the slot's place. */
-export function taskName(task: Task): string {
-  return `${task.serviceName}.${slotOf(task)}.${task.id}`;
-}
-
-function slotOf(task: Task): string {
-  return task.slot === 0 ? task.nodeId : String(task.slot);
-}
 
 /** The container as the task wants it here. Throws INVALID_ARGUMENT when it can't be told. */
 export function expandContainer(task: Task, node: NodeFacts): ContainerSpec {
@@ -114,7 +106,7 @@ function factsOf(task: Task, { hostname, platform }: NodeFacts): TemplateFacts {
   return {
     service: { id: task.serviceId, name: task.serviceName, labels: task.serviceLabels },
     node: { id: task.nodeId, hostname, os: platform?.os ?? '', architecture: platform?.architecture ?? '' },
-    task: { id: task.id, name: taskName(task), slot: slotOf(task) },
+    task: { id: task.id, name: containerName(task), slot: slotName(task) },
   };
 }
 

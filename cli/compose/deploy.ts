@@ -9,6 +9,7 @@ import {
   type ServiceSpec,
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { isJob } from '../../proto/service-mode.ts';
 import type { Cursor } from './cursor.ts';
 import {
   DEPLOY_KEYS,
@@ -55,10 +56,6 @@ export function readDeploy(service: Cursor): Deploy {
     update: deploy.field('update_config', readUpdateConfig),
     rollback: deploy.field('rollback_config', readRollbackConfig),
   };
-}
-
-function isJob({ mode }: Pick<Deploy, 'mode'>): boolean {
-  return mode.$case === 'replicatedJob' || mode.$case === 'globalJob';
 }
 
 function replicated(replicas: number): NonNullable<ServiceSpec['mode']> {

@@ -1,5 +1,6 @@
 /** `update_config:` and `rollback_config:` of a service. */
 import { FailureAction, type UpdateConfig, UpdateOrder } from '../../proto/generated/gantry/v1/types.ts';
+import { unlessDefault } from '../../proto/update-config.ts';
 import type { Cursor } from './cursor.ts';
 import { UPDATE_KEYS } from './keys.ts';
 
@@ -19,18 +20,14 @@ export function readRollbackConfig(cursor: Cursor): UpdateConfig | undefined {
   return read(cursor, ['pause', 'continue']);
 }
 
-/** Undefined when it says nothing but what is done anyway, so that it is the same as one that isn't there. */
 function read(cursor: Cursor, actions: readonly (keyof typeof ACTIONS)[]): UpdateConfig | undefined {
   cursor.checkKeys(UPDATE_KEYS);
-  const config: UpdateConfig = {
+  return unlessDefault({
     parallelism: cursor.field('parallelism', (child) => child.integer(0, 100_000)) ?? 1,
     delayMs: cursor.field('delay', (child) => child.durationMs()) ?? 0,
     order: ORDERS[cursor.field('order', (child) => child.oneOf(['stop-first', 'start-first'])) ?? 'stop-first'],
     failureAction: ACTIONS[cursor.field('failure_action', (child) => child.oneOf(actions)) ?? 'pause'],
     monitorMs: cursor.field('monitor', (child) => child.durationMs()),
     maxFailureRatio: cursor.field('max_failure_ratio', (child) => child.ratio()) ?? 0,
-  };
-  const { parallelism, delayMs, order, failureAction, monitorMs, maxFailureRatio } = config;
-  const says = parallelism !== 1 || delayMs + order + failureAction + maxFailureRatio > 0 || monitorMs !== undefined;
-  return says ? config : undefined;
+  });
 }

@@ -3,6 +3,7 @@
  * objects always give the same answer.
  */
 import { RestartCondition, type Service, type Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { isJob } from '../../proto/service-mode.ts';
 import { type UpdateStand, updateKey, updateStand } from './update-stand.ts';
 
 export interface Observed {
@@ -65,12 +66,8 @@ function taskNamedIn(message: string, { tasks }: Observed): Task | undefined {
 
 /** Running, or finished as it should: a service that isn't restarted may complete, and a job's tasks have to. */
 function upIn(service: Service): (task: Task) => boolean {
-  const isFine = isJob(service) ? [TaskState.COMPLETE] : [TaskState.RUNNING, TaskState.COMPLETE];
+  const isFine = isJob(service.spec) ? [TaskState.COMPLETE] : [TaskState.RUNNING, TaskState.COMPLETE];
   return ({ status }) => isFine.some((state) => state === status?.state);
-}
-
-export function isJob({ spec }: Service): boolean {
-  return spec?.mode?.$case === 'replicatedJob' || spec?.mode?.$case === 'globalJob';
 }
 
 /** It did what it was for, and nothing takes its place: the manager asks no more of it. */

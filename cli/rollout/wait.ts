@@ -1,6 +1,7 @@
 /** Waits until services are what was asked for, showing how far they are; fails with the reason when they can't be. */
 import { type ControlClient, ObjectKind, type WatchEvent } from '../../proto/generated/gantry/v1/control.ts';
 import { NodeAvailability, NodeState, type Service } from '../../proto/generated/gantry/v1/types.ts';
+import { isJob } from '../../proto/service-mode.ts';
 import type { Cli } from '../cli.ts';
 import { watchCluster } from '../cluster-watch.ts';
 import { ask } from '../connection.ts';
@@ -9,7 +10,7 @@ import { goDuration } from '../format/duration.ts';
 import { serviceName } from '../format/rows/service-row.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
 import { ClusterView } from './cluster-view.ts';
-import { isJob, latestFailure, type ServiceProgress, serviceProgress } from './convergence.ts';
+import { latestFailure, type ServiceProgress, serviceProgress } from './convergence.ts';
 import { haltedUpdate, taskFailure, timeoutFailure } from './failure-report.ts';
 
 export interface RolloutOptions {
@@ -166,7 +167,7 @@ class Rollout {
 
 /** "2/3 running (starting: waiting to be healthy)" */
 export function progressText(service: Service, progress: ServiceProgress): string {
-  const count = `${progress.running}/${progress.desired} ${isJob(service) ? 'completed' : 'running'}`;
+  const count = `${progress.running}/${progress.desired} ${isJob(service.spec) ? 'completed' : 'running'}`;
   if (progress.kind === 'waiting') return `${count} (${progress.reason})`;
   if (progress.kind === 'halted') return `${count} (${progress.message})`;
   return progress.kind === 'failed' ? `${count} (failed)` : count;

@@ -1,8 +1,10 @@
 /** What of services, secrets and configs all managers of the cluster can read already. */
+
 import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import type { ServiceSpec, UpdateConfig } from '../../proto/generated/gantry/v1/types.ts';
-import { isJob, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
+import { isJob } from '../../proto/service-mode.ts';
+import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import { FORMAT_OF_PLACEMENTS, FORMAT_OF_TEMPLATE_DRIVERS, FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { theCluster } from '../store/the-cluster.ts';

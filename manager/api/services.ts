@@ -1,4 +1,5 @@
 /** ServiceList, ServiceScale, ServiceRemove, TaskList. */
+
 import { GantryError } from '../../proto/errors.ts';
 import type {
   ServiceListRequest,
@@ -12,11 +13,12 @@ import type {
   TaskListResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { ServiceSpec, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { isJob } from '../../proto/service-mode.ts';
 import { eligibleNodes } from '../orchestrator/global/placement.ts';
 import { completedSlots } from '../orchestrator/job/jobs.ts';
 import { rulesOf } from '../placement/rules.ts';
 import { sameMessage } from '../store/same-message.ts';
-import { isJob, type ServiceObject, serviceName } from '../store/service.ts';
+import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { stackOf, type TaskObject } from '../store/task.ts';
 import type { ApiContext } from './context.ts';

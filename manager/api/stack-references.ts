@@ -1,8 +1,8 @@
 /** Names in a service's spec become ids. Pure. */
 import { GantryError } from '../../proto/errors.ts';
 import type { FileReference, NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
+import { HOST_NETWORKS } from '../../proto/host-networks.ts';
 import type { CompleteServiceSpec } from '../store/service.ts';
-import { HOST_NETWORKS } from './stack-validation.ts';
 
 export interface Names {
   readonly networks: ReadonlyMap<string, string>;

@@ -12,15 +12,14 @@ import {
   type ServiceSpec,
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { isJob } from '../../proto/service-mode.ts';
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
-import { type CompleteServiceSpec, completeServiceSpec, isJob } from '../store/service.ts';
+import { type CompleteServiceSpec, completeServiceSpec } from '../store/service.ts';
 import { checkTemplates } from './stack-templates.ts';
 
 /** As Docker's; also what a DNS label and a container name can hold. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
-/** Networks that every host has, besides those of the cluster. */
-export const HOST_NETWORKS: ReadonlySet<string> = new Set(['host', 'none', 'bridge']);
 const MOST_REPLICAS = 100_000;
 
 /** The stack with every object labelled as its own. Throws INVALID_ARGUMENT, UNSUPPORTED, PORT_IN_USE. */

@@ -1,10 +1,11 @@
 /** Services as every node's name server and load balancer must know them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Endpoint, ServiceEndpoints, type TaskAddress, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { containerName } from '../../proto/task-name.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import { containerName, type TaskObject } from '../store/task.ts';
+import type { TaskObject } from '../store/task.ts';
 import type { StoreEvent } from '../store/watch.ts';
 
 /** Undefined for a service that nobody can reach, or that is being removed. Pure. */

@@ -42,11 +42,6 @@ export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses' | 
   },
 };
 
-/** Its tasks are to complete, not to go on. */
-export function isJob({ mode }: Pick<ServiceSpec, 'mode'>): boolean {
-  return mode?.$case === 'replicatedJob' || mode?.$case === 'globalJob';
-}
-
 export function serviceName(service: ServiceObject): string {
   return service.spec.annotations.name;
 }

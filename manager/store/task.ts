@@ -1,5 +1,6 @@
 /** One container's worth of a service, on one node: made once, moves forward, is replaced and never revived. */
 import { type Meta, type Task, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import { slotName } from '../../proto/task-name.ts';
 import { canonical } from './canonical.ts';
 import { completeMeta, type ObjectType, STACK_LABEL, stackKeys } from './object-type.ts';
 import { type CompleteTaskSpec, completeTaskSpec, usedIds } from './service.ts';
@@ -41,12 +42,7 @@ export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'stack'
 
 /** What a task and the ones that replace it share: service and slot, or service and node for a global service. */
 export function slotKey(task: Pick<Task, 'serviceId' | 'slot' | 'nodeId'>): string {
-  return `${task.serviceId}.${task.slot === 0 ? task.nodeId : task.slot}`;
-}
-
-/** SERVICE.SLOT.TASKID, or SERVICE.NODEID.TASKID for a global service. */
-export function containerName(task: Pick<Task, 'serviceName' | 'slot' | 'nodeId' | 'id'>): string {
-  return `${task.serviceName}.${task.slot === 0 ? task.nodeId : task.slot}.${task.id}`;
+  return `${task.serviceId}.${slotName(task)}`;
 }
 
 export function stackOf(task: Pick<Task, 'serviceLabels'>): string | undefined {

@@ -7,10 +7,9 @@ import {
   type UpdateStatus,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields } from '../../../proto/template/values.ts';
+import { DEFAULT_MONITOR_MS } from '../../../proto/update-config.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
 import { nanoseconds } from './inspect-values.ts';
-
-const DEFAULT_MONITOR_MS = 5000;
 
 const STATE_NAMES: Readonly<Record<number, string>> = {
   [UpdateState.UPDATING]: 'updating',

@@ -1,5 +1,6 @@
 /** Tasks as `service ps` and `stack ps` list them. */
 import { PublishMode, type Task, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
+import { slotName } from '../../../proto/task-name.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { ago } from '../duration.ts';
 import type { Listing } from '../listing.ts';
@@ -34,7 +35,7 @@ export function taskStateName(state: TaskState): string {
 
 /** "web.1"; a task of a global service by its node: "web.NODE_ID". */
 export function taskName(task: Task): string {
-  return `${task.serviceName}.${task.slot === 0 ? task.nodeId : task.slot}`;
+  return `${task.serviceName}.${slotName(task)}`;
 }
 
 export interface TaskRowOptions extends RowOptions {

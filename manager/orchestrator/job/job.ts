@@ -1,9 +1,11 @@
 /** Runs a job's tasks until as many have completed as it says, or one on each node. */
+
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
+import { isJob } from '../../../proto/service-mode.ts';
 import type { ControlLoop } from '../../control-loop.ts';
 import { rulesOf } from '../../placement/rules.ts';
-import { isJob, type ServiceObject } from '../../store/service.ts';
+import type { ServiceObject } from '../../store/service.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import type { StoreEvent } from '../../store/watch.ts';

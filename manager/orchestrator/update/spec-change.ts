@@ -1,4 +1,5 @@
 /** A service with another spec, and the way back. Pure. */
+
 import { GantryError } from '../../../proto/errors.ts';
 import {
   type PortConfig,
@@ -8,9 +9,10 @@ import {
   UpdateState,
   type UpdateStatus,
 } from '../../../proto/generated/gantry/v1/types.ts';
+import { isJob } from '../../../proto/service-mode.ts';
 import { allocatePorts } from '../../allocator/ports.ts';
 import { canonicalBytes, sameMessage } from '../../store/same-message.ts';
-import { type CompleteServiceSpec, isJob, type ServiceObject, serviceName } from '../../store/service.ts';
+import { type CompleteServiceSpec, type ServiceObject, serviceName } from '../../store/service.ts';
 import { isPaused, isUpdating } from './update-config.ts';
 
 /**

@@ -1,15 +1,13 @@
 /** How a service's tasks are changed, with what holds where the service says nothing. Pure. */
 import {
   FailureAction,
-  UpdateConfig,
+  type UpdateConfig,
   UpdateOrder,
   UpdateState,
   type UpdateStatus,
 } from '../../../proto/generated/gantry/v1/types.ts';
+import { DEFAULT_MONITOR_MS, DEFAULT_UPDATE_CONFIG } from '../../../proto/update-config.ts';
 import type { ServiceObject } from '../../store/service.ts';
-
-const ONE_BY_ONE: UpdateConfig = UpdateConfig.fromPartial({ parallelism: 1 });
-const DEFAULT_MONITOR_MS = 5000;
 
 const UPDATING: ReadonlySet<UpdateState> = new Set([UpdateState.UPDATING, UpdateState.ROLLBACK_STARTED]);
 const ROLLING_BACK: ReadonlySet<UpdateState> = new Set([
@@ -21,7 +19,7 @@ const PAUSED: ReadonlySet<UpdateState> = new Set([UpdateState.PAUSED, UpdateStat
 
 /** That of the way back while it is on it. */
 export function updateConfigOf({ spec, updateStatus }: ServiceObject): UpdateConfig {
-  return (isRollingBack(updateStatus) ? spec.rollback : spec.update) ?? ONE_BY_ONE;
+  return (isRollingBack(updateStatus) ? spec.rollback : spec.update) ?? DEFAULT_UPDATE_CONFIG;
 }
 
 export function isUpdating(status: UpdateStatus | undefined): status is UpdateStatus {

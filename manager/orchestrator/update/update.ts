@@ -2,9 +2,10 @@
 
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
+import { isJob } from '../../../proto/service-mode.ts';
 import type { ControlLoop } from '../../control-loop.ts';
 import { rulesOf } from '../../placement/rules.ts';
-import { isJob, type ServiceObject } from '../../store/service.ts';
+import type { ServiceObject } from '../../store/service.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import { type Slot, slotsOf } from '../slots.ts';
 import { newTask, order } from '../tasks.ts';

@@ -1,5 +1,6 @@
 /** A service before any flag says more of it. Pure. */
 import { RestartCondition, ServiceSpec } from '../../../../proto/generated/gantry/v1/types.ts';
+import { isJob } from '../../../../proto/service-mode.ts';
 
 export type ServiceMode = NonNullable<ServiceSpec['mode']>;
 
@@ -11,17 +12,13 @@ export interface NewService {
   readonly mode: ServiceMode;
 }
 
-function isJobMode({ $case }: ServiceMode): boolean {
-  return $case === 'replicatedJob' || $case === 'globalJob';
-}
-
 /** One that is always restarted would be no job. */
 export function newServiceSpec({ name, image, args, mode }: NewService): ServiceSpec {
   return ServiceSpec.fromPartial({
     annotations: { name },
     task: {
       container: { image, ...(args.length === 0 ? {} : { command: { items: [...args] } }) },
-      restart: { condition: isJobMode(mode) ? RestartCondition.ON_FAILURE : RestartCondition.ANY },
+      restart: { condition: isJob({ mode }) ? RestartCondition.ON_FAILURE : RestartCondition.ANY },
     },
     mode,
   });

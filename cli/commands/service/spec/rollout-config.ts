@@ -1,5 +1,6 @@
 /** What a command line makes of how a service is updated, and rolled back. Pure. */
 import type { FailureAction, UpdateConfig, UpdateOrder } from '../../../../proto/generated/gantry/v1/types.ts';
+import { DEFAULT_UPDATE_CONFIG, unlessDefault } from '../../../../proto/update-config.ts';
 import type { ServiceOptions } from '../../../options/service-options.ts';
 
 export interface RolloutFlags {
@@ -10,16 +11,6 @@ export interface RolloutFlags {
   readonly monitorMs: number | undefined;
   readonly maxFailureRatio: number | undefined;
 }
-
-/** What an unset config means. */
-const DEFAULT: UpdateConfig = {
-  parallelism: 1,
-  delayMs: 0,
-  order: 0,
-  failureAction: 0,
-  monitorMs: undefined,
-  maxFailureRatio: 0,
-};
 
 export function updateFlags(options: ServiceOptions): RolloutFlags {
   return {
@@ -46,19 +37,13 @@ export function rollbackFlags(options: ServiceOptions): RolloutFlags {
 /** Unset when it says nothing but what is done anyway. */
 export function changedRollout(config: UpdateConfig | undefined, flags: RolloutFlags): UpdateConfig | undefined {
   if (Object.values(flags).every((value) => value === undefined)) return config;
-  const before = config ?? DEFAULT;
-  const after: UpdateConfig = {
+  const before = config ?? DEFAULT_UPDATE_CONFIG;
+  return unlessDefault({
     parallelism: flags.parallelism ?? before.parallelism,
     delayMs: flags.delayMs ?? before.delayMs,
     order: flags.order ?? before.order,
     failureAction: flags.failureAction ?? before.failureAction,
     monitorMs: flags.monitorMs ?? before.monitorMs,
     maxFailureRatio: flags.maxFailureRatio ?? before.maxFailureRatio,
-  };
-  return saysMore(after) ? after : undefined;
-}
-
-function saysMore({ parallelism, delayMs, order, failureAction, monitorMs, maxFailureRatio }: UpdateConfig): boolean {
-  const rest = delayMs + order + failureAction + maxFailureRatio;
-  return parallelism !== DEFAULT.parallelism || rest > 0 || monitorMs !== undefined;
+  });
 }
