@@ -61,6 +61,7 @@ export function service(id: string, options: ServiceOptions & Partial<ServiceObj
       previousSpec: options.previousSpec,
       previousSpecVersion: options.previousSpecVersion ?? 0,
       updateStatus: options.updateStatus,
+      lastSpecVersion: options.lastSpecVersion ?? 0,
     }),
     ...(options.spec === undefined ? {} : { spec: options.spec }),
   };

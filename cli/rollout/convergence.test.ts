@@ -187,8 +187,8 @@ describe('latestFailure', () => {
 });
 
 describe('a service that is being updated', () => {
-  const updated = (state: UpdateState, message = '') =>
-    replicated(1, { updateStatus: { state, message, startedAtMs: 5 } });
+  const updated = (state: UpdateState, message = '', failedTaskId = '') =>
+    replicated(1, { updateStatus: { state, message, failedTaskId, startedAtMs: 5 } });
   const running = () => observe([task(1, RUNNING)]);
 
   it('is done once the managers have seen its tasks stay up', () => {
@@ -202,10 +202,10 @@ describe('a service that is being updated', () => {
   it('is halted when the update is paused, or was taken back, with the task whose failure it was', () => {
     const failed = task(1, FAILED);
     const message = `update paused due to failure or early termination of task ${failed.id}`;
-    const service = updated(UpdateState.PAUSED, message);
+    const service = updated(UpdateState.PAUSED, message, failed.id);
     const observed = observe([failed, task(1, RUNNING)]);
     expect(serviceProgress(service, observed)).toMatchObject({ kind: 'halted', message, task: failed });
-    const back = updated(UpdateState.ROLLBACK_COMPLETED, 'update rolled back due to failure');
+    const back = updated(UpdateState.ROLLBACK_COMPLETED, 'update rolled back due to failure', 'gone');
     expect(serviceProgress(back, running())).toMatchObject({ kind: 'halted', task: undefined });
     const going = updated(UpdateState.ROLLBACK_STARTED, 'update rolled back due to failure');
     expect(serviceProgress(going, running())).toMatchObject({
@@ -215,7 +215,7 @@ describe('a service that is being updated', () => {
   });
 
   it('is done after a rollback that somebody asked for', () => {
-    const service = updated(UpdateState.ROLLBACK_COMPLETED, 'manually requested rollback');
+    const service = updated(UpdateState.ROLLBACK_COMPLETED, 'rollback completed');
     expect(serviceProgress(service, running())).toMatchObject({ kind: 'done' });
   });
 

@@ -44,9 +44,12 @@ export function serviceProgress(service: Service, observed: Observed): ServicePr
   const desired = desiredTasks(service, observed);
   const stand = standOf(service, observed);
   if (stand.stand === 'halted') {
-    return { kind: 'halted', running, desired, message: stand.message, task: taskNamedIn(stand.message, observed) };
+    const { message, failedTaskId } = stand;
+    return { kind: 'halted', running, desired, message, task: observed.tasks.get(failedTaskId) };
   }
-  const failed = hopelessTask(service, tasks, observed.ignoredFailures);
+  // While an update goes on the managers decide what to make of failures.
+  const goesOn = stand.stand === 'goes-on';
+  const failed = goesOn ? undefined : hopelessTask(service, tasks, observed.ignoredFailures);
   if (failed !== undefined && running < desired) return { kind: 'failed', running, desired, task: failed };
   if (running === desired && live.every(isUp) && !hasLeftovers(service, observed)) {
     if (stand.stand !== 'goes-on') return { kind: 'done', running, desired };
@@ -58,10 +61,6 @@ export function serviceProgress(service: Service, observed: Observed): ServicePr
 function standOf(service: Service, { ignoredUpdates }: Observed): UpdateStand {
   const stand = updateStand(service.updateStatus);
   return stand.stand === 'halted' && ignoredUpdates.has(updateKey(service)) ? { stand: 'settled' } : stand;
-}
-
-function taskNamedIn(message: string, { tasks }: Observed): Task | undefined {
-  return message.split(/\W+/).flatMap((word) => tasks.get(word) ?? [])[0];
 }
 
 /** Running, or finished as it should: a service that isn't restarted may complete, and a job's tasks have to. */

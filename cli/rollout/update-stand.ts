@@ -6,10 +6,7 @@ export type UpdateStand =
   | { readonly stand: 'settled' }
   | { readonly stand: 'goes-on'; readonly reason: string }
   /** Paused, or taken back because it failed. */
-  | { readonly stand: 'halted'; readonly message: string };
-
-/** How the managers say that somebody wanted it. */
-const WANTED_ROLLBACK = 'manually requested rollback';
+  | { readonly stand: 'halted'; readonly message: string; readonly failedTaskId: string };
 
 export function updateStand(status: UpdateStatus | undefined): UpdateStand {
   switch (status?.state) {
@@ -19,12 +16,16 @@ export function updateStand(status: UpdateStatus | undefined): UpdateStand {
       return { stand: 'goes-on', reason: `rolling back: ${status.message}` };
     case UpdateState.PAUSED:
     case UpdateState.ROLLBACK_PAUSED:
-      return { stand: 'halted', message: status.message };
+      return halted(status);
     case UpdateState.ROLLBACK_COMPLETED:
-      return status.message === WANTED_ROLLBACK ? { stand: 'settled' } : { stand: 'halted', message: status.message };
+      return status.failedTaskId === '' ? { stand: 'settled' } : halted(status);
     default:
       return { stand: 'settled' };
   }
+}
+
+function halted({ message, failedTaskId }: UpdateStatus): UpdateStand {
+  return { stand: 'halted', message, failedTaskId };
 }
 
 /** The same for the same state of the same update. */

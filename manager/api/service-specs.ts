@@ -70,9 +70,10 @@ export function serviceRollback(
   { store, clock }: ApiContext,
   request: ServiceRollbackRequest,
 ): Promise<ServiceRollbackResponse> {
+  const reason = { message: 'manually requested rollback', failedTaskId: '' };
   return store.update((tx) => {
     const service = live(resolve(tx, 'service', request.reference));
-    tx.update('service', rolledBack(service, othersThan(tx, service), 'manually requested rollback', clock.now()));
+    tx.update('service', rolledBack(service, othersThan(tx, service), reason, clock.now()));
     return {};
   });
 }

@@ -16,12 +16,14 @@ import { ServiceSpec, TaskState } from '../../proto/generated/gantry/v1/types.ts
 import { isJob } from '../../proto/service-mode.ts';
 import { eligibleNodes } from '../orchestrator/global/placement.ts';
 import { completedSlots } from '../orchestrator/job/jobs.ts';
+import { withSpec } from '../orchestrator/update/spec-change.ts';
 import { rulesOf } from '../placement/rules.ts';
 import { sameMessage } from '../store/same-message.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { stackOf, type TaskObject } from '../store/task.ts';
 import type { ApiContext } from './context.ts';
+import { asFarAsKnown } from './known-format.ts';
 import { resolve, resolveNode } from './references.ts';
 import { checkReplicas } from './stack-validation.ts';
 
@@ -63,14 +65,18 @@ function desiredTasks(read: ReadTransaction, service: ServiceObject, completed: 
   return mode?.$case === 'globalJob' ? Math.max(nodes - completed, 0) : nodes;
 }
 
-export function serviceScale({ store }: ApiContext, request: ServiceScaleRequest): Promise<ServiceScaleResponse> {
+export function serviceScale(
+  { store, clock }: ApiContext,
+  request: ServiceScaleRequest,
+): Promise<ServiceScaleResponse> {
   return store.update((tx) => {
     for (const [reference, replicas] of Object.entries(request.replicas)) {
       const service = live(resolve(tx, 'service', reference));
       checkReplicas(serviceName(service), replicas);
       const mode = scaled(service, replicas);
       if (sameMode(mode, service.spec.mode)) continue;
-      tx.update('service', { ...service, spec: { ...service.spec, mode } });
+      const changed = withSpec(service, { ...service.spec, mode }, service.ports, clock.now());
+      tx.update('service', asFarAsKnown(tx, changed));
     }
     return {};
   });

@@ -30,18 +30,24 @@ export function judge(task: TaskObject | undefined, nodeId: string, reported: Ta
 }
 
 function sameStatus(a: TaskStatus, b: TaskStatus): boolean {
-  const bytes = (status: TaskStatus) => TaskStatus.encode({ ...status, timestampMs: 0, startedAtMs: 0 }).finish();
+  const bytes = (status: TaskStatus) =>
+    TaskStatus.encode({ ...status, timestampMs: 0, startedAtMs: 0, endedAtMs: 0 }).finish();
   return Buffer.compare(bytes(a), bytes(b)) === 0;
 }
 
-/** What the managers know of it, beside what the agent says. */
-function accepted(task: TaskObject, status: TaskStatus, read: ReadTransaction, nowMs: number): TaskStatus {
-  const timestampMs = status.timestampMs || nowMs;
-  const begins = task.status.startedAtMs === 0 && status.state === TaskState.RUNNING && knowsStarts(read);
-  return { ...status, timestampMs, startedAtMs: begins ? timestampMs : task.status.startedAtMs };
+/** `notes`: whether all managers know these fields. */
+function accepted({ status: before }: TaskObject, status: TaskStatus, notes: boolean, nowMs: number): TaskStatus {
+  const { startedAtMs, endedAtMs } = before;
+  const since = (known: number, isSo: boolean) => (known === 0 && isSo && notes ? nowMs : known);
+  return {
+    ...status,
+    timestampMs: status.timestampMs || nowMs,
+    startedAtMs: since(startedAtMs, status.state === TaskState.RUNNING),
+    endedAtMs: since(endedAtMs, status.state > TaskState.RUNNING),
+  };
 }
 
-function knowsStarts(read: ReadTransaction): boolean {
+function notesTimes(read: ReadTransaction): boolean {
   return (read.find('cluster', { by: 'all' })[0]?.stateFormat ?? 0) >= FORMAT_OF_UPDATE_STATUS;
 }
 
@@ -58,6 +64,7 @@ export function writeStatuses(
 ): Promise<string[]> {
   return store.update((tx) => {
     const strays: string[] = [];
+    const notes = notesTimes(tx);
     for (const { taskId, status } of updates) {
       if (status === undefined) continue;
       const task = tx.get('task', taskId);
@@ -65,7 +72,7 @@ export function writeStatuses(
       if (outcome.verdict === 'stray') strays.push(taskId);
       else if (outcome.verdict === 'refuse') logger.warn({ taskId, reason: outcome.reason }, 'status refused');
       else if (outcome.verdict === 'accept' && task !== undefined) {
-        tx.update('task', { ...task, status: accepted(task, status, tx, nowMs) });
+        tx.update('task', { ...task, status: accepted(task, status, notes, nowMs) });
       }
     }
     return strays;

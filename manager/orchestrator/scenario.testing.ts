@@ -165,7 +165,10 @@ export class Scenario {
     return this.#store.update((tx) => {
       const service = tx.get('service', name);
       if (service === undefined) throw new Error(`no such service: ${name}`);
-      tx.update('service', rolledBack(service, [], 'manually requested rollback', this.#nowMs));
+      tx.update(
+        'service',
+        rolledBack(service, [], { message: 'manually requested rollback', failedTaskId: '' }, this.#nowMs),
+      );
     });
   }
 
@@ -232,7 +235,11 @@ export class Scenario {
       const pid = Number(named.get('pid') ?? task.status.pid);
       const timestampMs = this.#nowMs;
       const startedAtMs = state === TaskState.RUNNING ? timestampMs : task.status.startedAtMs;
-      tx.update('task', { ...task, status: { ...task.status, state, pid, timestampMs, startedAtMs, message: '' } });
+      const endedAtMs = state > TaskState.RUNNING ? timestampMs : 0;
+      tx.update('task', {
+        ...task,
+        status: { ...task.status, state, pid, timestampMs, startedAtMs, endedAtMs, message: '' },
+      });
     });
   }
 
@@ -271,6 +278,14 @@ export class Scenario {
     for (const label of this.#shown.keys()) if (!now.has(label)) lines.push(`- ${label}`);
     this.#shown = now;
     return lines.length === 0 ? ['(nothing)'] : lines;
+  }
+
+  /** The service's present spec, and how its update stands; '' when there was none. */
+  updateOf(name: string): { readonly state: string; readonly specVersion: number } {
+    const service = this.#store.view((read) => read.get('service', name));
+    if (service === undefined) throw new Error(`no such service: ${name}`);
+    const { updateStatus, specVersion } = service;
+    return { state: updateStatus === undefined ? '' : (UPDATE_STATES.get(updateStatus.state) ?? ''), specVersion };
   }
 
   /** How the updates of services stand, by name. */

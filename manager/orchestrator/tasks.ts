@@ -1,5 +1,5 @@
 /** Making tasks, and telling them to stop. All pure. */
-import { NodeState, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { NodeState, RestartCondition, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { NodeObject } from '../store/node.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { hasEnded, NO_TASK_STATUS, type TaskObject } from '../store/task.ts';
@@ -60,6 +60,14 @@ export function order(task: TaskObject, desiredState: TaskState, nowMs: number):
     ...ordered,
     status: { ...task.status, state: TaskState.SHUTDOWN, timestampMs: nowMs, message: 'was not started' },
   };
+}
+
+/** It ended by itself, and by its restart policy that is that: what was stopped by order ends in SHUTDOWN. */
+export function isDoneWith({ status, spec }: TaskObject): boolean {
+  if (!hasEnded({ status }) || status.state === TaskState.SHUTDOWN) return false;
+  const { condition = RestartCondition.ANY, maxAttempts = 0 } = spec.restart ?? {};
+  const isRestarted = status.state === TaskState.COMPLETE ? RestartCondition.ANY : RestartCondition.ON_FAILURE;
+  return maxAttempts > 0 || (condition !== RestartCondition.ANY && condition !== isRestarted);
 }
 
 /** The node is gone or unreachable: what ran there can't be waited for. */

@@ -21,7 +21,12 @@ export interface ServiceObject extends Readonly<Omit<Service, 'meta' | 'spec' | 
 }
 
 /** What a service that was never updated has. */
-export const NEVER_UPDATED = { previousSpec: undefined, previousSpecVersion: 0, updateStatus: undefined } as const;
+export const NEVER_UPDATED = {
+  previousSpec: undefined,
+  previousSpecVersion: 0,
+  updateStatus: undefined,
+  lastSpecVersion: 0,
+} as const;
 
 export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses' | 'awaits'> = {
   complete: (raw) => ({

@@ -22,6 +22,7 @@ export const NO_TASK_STATUS: TaskStatus = canonical({
   oomKilled: false,
   addresses: [],
   startedAtMs: 0,
+  endedAtMs: 0,
 });
 
 export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'stack' | 'uses'> = {
@@ -52,6 +53,11 @@ export function stackOf(task: Pick<Task, 'serviceLabels'>): string | undefined {
 /** The task has ended by itself or by order: its container doesn't run, and won't again. */
 export function hasEnded(task: Pick<TaskObject, 'status'>): boolean {
   return task.status.state > TaskState.RUNNING;
+}
+
+/** Since when it runs: by the managers' clocks, unless it ran before they noted that. */
+export function runningSinceMs({ status }: Pick<TaskObject, 'status'>): number {
+  return status.startedAtMs === 0 ? status.timestampMs : status.startedAtMs;
 }
 
 /** The task is meant to run, now or later. */

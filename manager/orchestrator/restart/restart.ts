@@ -34,8 +34,12 @@ export function restartLoop(random: RandomBytes, downGraceMs: number): ControlLo
       for (const slot of slotsOf(tx.find('task', { by: 'service', value: serviceId }))) {
         if (tx.size - before >= SLOTS_AT_ONCE) return nowMs;
         for (const task of restartable(slot, service)) {
-          const alone = { ...slot, current: task };
-          next = Math.min(next, reconcileSlot(tx, service, alone, { nowMs, downGraceMs, random }));
+          const seen = {
+            ...slot,
+            current: task,
+            history: [slot.current, ...slot.history].filter((one) => one !== task),
+          };
+          next = Math.min(next, reconcileSlot(tx, service, seen, { nowMs, downGraceMs, random }));
         }
       }
       return next === Number.POSITIVE_INFINITY ? undefined : next;

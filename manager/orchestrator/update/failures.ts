@@ -20,7 +20,7 @@ export interface FailedSlot {
 export function failedSlots(update: UpdateInProgress, slots: readonly Slot[]): FailedSlot[] {
   return slots.flatMap((slot) => {
     const failed = [slot.current, ...slot.history].filter((task) => isFailure(update, task));
-    const task = failed.toSorted((a, b) => a.status.timestampMs - b.status.timestampMs)[0];
+    const task = failed.toSorted((a, b) => a.status.endedAtMs - b.status.endedAtMs)[0];
     return task === undefined ? [] : [{ slot, task }];
   });
 }
@@ -29,7 +29,7 @@ function isFailure({ specVersion, config, startedAtMs }: UpdateInProgress, task:
   // Not one that is left from before: the way back leads to tasks of which some are there.
   if (task.specVersion !== specVersion || task.meta.createdAtMs < startedAtMs || !endedByItself(task)) return false;
   const { status } = task;
-  return status.startedAtMs === 0 || status.timestampMs - status.startedAtMs <= monitorMs(config);
+  return status.startedAtMs === 0 || status.endedAtMs - status.startedAtMs <= monitorMs(config);
 }
 
 function endedByItself({ status, spec }: TaskObject): boolean {

@@ -1,6 +1,6 @@
 /** How an update in progress stands. Pure. */
 import { FailureAction, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
-import { isWanted, type TaskObject } from '../../store/task.ts';
+import { isWanted, runningSinceMs, type TaskObject } from '../../store/task.ts';
 import type { Slot } from '../slots.ts';
 import type { FailedSlot, UpdateInProgress } from './failures.ts';
 import { isSettled, placeOf } from './rollout.ts';
@@ -33,12 +33,8 @@ export function updateOutcome(
     const done = task.specVersion === specVersion && isSettled(slot, task);
     if (!done && !givenUp.has(slot)) return { outcome: 'goes-on', untilMs: undefined };
     if (done && isWanted(task) && task.status.state === TaskState.RUNNING) {
-      untilMs = Math.max(untilMs, startedAtMs(task) + monitorMs(config));
+      untilMs = Math.max(untilMs, runningSinceMs(task) + monitorMs(config));
     }
   }
   return untilMs > nowMs ? { outcome: 'goes-on', untilMs } : { outcome: 'completed' };
-}
-
-function startedAtMs({ status }: TaskObject): number {
-  return status.startedAtMs === 0 ? status.timestampMs : status.startedAtMs;
 }

@@ -5,16 +5,16 @@
 import { TaskState, type UpdateConfig } from '../../../proto/generated/gantry/v1/types.ts';
 import { type PlacementRules, unmetConstraint } from '../../placement/rules.ts';
 import type { NodeObject } from '../../store/node.ts';
-import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
+import { hasEnded, isWanted, runningSinceMs, type TaskObject } from '../../store/task.ts';
 import type { Slot } from '../slots.ts';
-import { hasStopped } from '../tasks.ts';
+import { hasStopped, isDoneWith } from '../tasks.ts';
 import { isStartFirst } from './update-config.ts';
 
 export interface RolloutPlan {
   readonly specVersion: number;
   readonly rules: PlacementRules;
   readonly config: UpdateConfig;
-  /** No slot gets the present spec that doesn't have it. */
+  /** Each slot keeps the spec that it has. */
   readonly paused: boolean;
   /** They failed with the present spec, which the update puts up with: others needn't wait for them. */
   readonly failed: ReadonlySet<Slot>;
@@ -24,6 +24,8 @@ export type RolloutStep =
   | { readonly step: 'stop'; readonly task: TaskObject }
   /** Makes a task for the slot from the present spec. */
   | { readonly step: 'start'; readonly slot: Slot }
+  /** Makes one like it: it was stopped for an update that is paused. */
+  | { readonly step: 'revive'; readonly task: TaskObject }
   /** Both at once: the new task goes to another node. */
   | { readonly step: 'move'; readonly slot: Slot; readonly task: TaskObject }
   /** Nothing before this time. */
@@ -52,8 +54,10 @@ export function nextStep(
   if (surplus !== undefined) return { step: 'stop', task: surplus };
   const places = slots.map((slot) => placeOf(slot, plan.specVersion));
   const stopped = ({ task }: Place) => hasStopped(task, nodeOf(task));
-  const stale = places.filter(({ task }) => task.specVersion !== plan.specVersion);
-  const fresh = places.filter(({ task }) => task.specVersion === plan.specVersion);
+  const stale = places.filter((place) => isStale(place, plan.specVersion));
+  const fresh = places.filter((place) => !isStale(place, plan.specVersion));
+  const idle = stale.find((place) => !isWanted(place.task) && stopped(place));
+  if (plan.paused && idle !== undefined) return { step: 'revive', task: idle.task };
   // One that failed and isn't restarted isn't tried again either.
   const waiting = stale.filter((place) => (isWanted(place.task) && !plan.failed.has(place.slot)) || stopped(place));
   const [next] = plan.paused ? [] : waiting.toSorted((a, b) => rank(a, stopped(a)) - rank(b, stopped(b)));
@@ -66,7 +70,7 @@ export function nextStep(
   if (changing >= most) return undefined;
   if (next !== undefined && !isWanted(next.task)) return { step: 'start', slot: next.slot };
   // From here on a task that runs would be stopped.
-  const restingUntil = fresh.filter(runs).map(({ task }) => task.status.timestampMs + delayMs);
+  const restingUntil = fresh.filter(runs).map(({ task }) => runningSinceMs(task) + delayMs);
   const resting = restingUntil.filter((timeMs) => timeMs > nowMs);
   if (changing + resting.length >= most) return { step: 'wait', untilMs: Math.min(...resting) };
   return next === undefined ? moved(misplaced, plan.config) : changed(next, plan.config);
@@ -107,6 +111,11 @@ function keptOf(wanted: readonly TaskObject[], specVersion: number): TaskObject 
 
 function wantedOf({ current, history }: Slot): TaskObject[] {
   return [current, ...history].filter(isWanted);
+}
+
+/** It doesn't have the present spec; or it does, and was stopped to get another one, before there was a change of mind. */
+function isStale({ task }: Place, specVersion: number): boolean {
+  return task.specVersion !== specVersion || (!isWanted(task) && !isDoneWith(task));
 }
 
 /** The slot's task that counts. */

@@ -20,27 +20,31 @@ export function settleUpdate(
   const back = isRollingBack(updateStatus);
   if (ended.outcome === 'completed') {
     const state = back ? UpdateState.ROLLBACK_COMPLETED : UpdateState.COMPLETED;
-    const message = back ? rolledBackBecause(updateStatus) : 'update completed';
+    // Why it was taken back is what matters when it is done.
+    const message =
+      updateStatus.failedTaskId === '' ? `${back ? 'rollback' : 'update'} completed` : updateStatus.message;
     return { ...service, updateStatus: { ...updateStatus, state, completedAtMs: nowMs, message } };
   }
-  const reason = `failure or early termination of task ${ended.task.id}`;
+  const failedTaskId = ended.task.id;
+  const reason = `failure or early termination of task ${failedTaskId}`;
   if (failureActionOf(updateConfigOf(service), updateStatus) !== FailureAction.ROLLBACK) {
-    return paused(service, updateStatus, `${back ? 'rollback' : 'update'} paused due to ${reason}`);
+    const message = `${back ? 'rollback' : 'update'} paused due to ${reason}`;
+    return paused(service, updateStatus, { message, failedTaskId });
   }
   try {
-    return rolledBack(service, others, `update rolled back due to ${reason}`, nowMs);
+    return rolledBack(service, others, { message: `update rolled back due to ${reason}`, failedTaskId }, nowMs);
   } catch (thrown) {
     const problem = toGantryError(thrown).message;
-    return paused(service, updateStatus, `update paused due to ${reason}; it can't be rolled back: ${problem}`);
+    const message = `update paused due to ${reason}; it can't be rolled back: ${problem}`;
+    return paused(service, updateStatus, { message, failedTaskId });
   }
 }
 
-function paused(service: ServiceObject, status: UpdateStatus, message: string): ServiceObject {
+function paused(
+  service: ServiceObject,
+  status: UpdateStatus,
+  why: Pick<UpdateStatus, 'message' | 'failedTaskId'>,
+): ServiceObject {
   const state = isRollingBack(status) ? UpdateState.ROLLBACK_PAUSED : UpdateState.PAUSED;
-  return { ...service, updateStatus: { ...status, state, message } };
-}
-
-/** Why it was begun is what matters when it is done. */
-function rolledBackBecause({ message }: UpdateStatus): string {
-  return message === '' || message === 'resumed' ? 'rollback completed' : message;
+  return { ...service, updateStatus: { ...status, state, ...why } };
 }

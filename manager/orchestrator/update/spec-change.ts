@@ -13,11 +13,11 @@ import { isJob } from '../../../proto/service-mode.ts';
 import { allocatePorts } from '../../allocator/ports.ts';
 import { canonicalBytes, sameMessage } from '../../store/same-message.ts';
 import { type CompleteServiceSpec, type ServiceObject, serviceName } from '../../store/service.ts';
-import { isPaused, isUpdating } from './update-config.ts';
+import { isPaused } from './update-config.ts';
 
 /**
  * The service with this spec, and these ports. What a rollback goes back to stays the last spec that was rolled out: an
- * update of one that isn't done doesn't count.
+ * update that isn't done doesn't count. Whoever deploys again what is paused wants it to go on.
  */
 export function withSpec(
   service: ServiceObject,
@@ -25,70 +25,89 @@ export function withSpec(
   ports: PortConfig[],
   nowMs: number,
 ): ServiceObject {
+  if (sameMessage(ServiceSpec, service.spec, spec) && samePorts(service.ports, ports)) return resumed(service, nowMs);
+  const changed = { ...service, ...previousOf(service), spec, ports };
+  if (sameTasks(service.spec, service.ports, spec, ports)) return changed;
   const { previousSpec } = service;
-  const rolls = !sameTasks(service.spec, service.ports, spec, ports);
-  const undone = isUpdating(service.updateStatus) || isPaused(service.updateStatus);
-  if (!rolls) return resumed({ ...service, spec, ports }, nowMs);
-  // A job that ran before is to run again.
-  const back = !isJob(spec) && previousSpec !== undefined && sameTasks(previousSpec, previousSpec.ports, spec, ports);
-  const keepsPrevious = undone && previousSpec !== undefined && !back && !isWayBack(service);
-  return {
-    ...service,
-    spec,
-    ports,
-    previousSpec: keepsPrevious ? previousSpec : service.spec,
-    previousSpecVersion: keepsPrevious ? service.previousSpecVersion : service.specVersion,
-    // Tasks that were made from it already stay as they are.
-    specVersion: back ? service.previousSpecVersion : nextSpecVersion(service),
-    updateStatus: isJob(spec) ? undefined : begun(UpdateState.UPDATING, 'update in progress', nowMs),
-  };
+  if (previousSpec !== undefined && !isJob(spec) && sameTasks(previousSpec, previousSpec.ports, spec, ports)) {
+    return { ...changed, ...wayBack(service, nowMs) };
+  }
+  return { ...changed, ...newVersion(service), updateStatus: statusOf(spec, 'update in progress', nowMs) };
+}
+
+export interface RollbackReason {
+  readonly message: string;
+  /** Empty: somebody wants it. */
+  readonly failedTaskId: string;
 }
 
 /** WRONG_STATE when there is nothing to go back to; PORT_IN_USE when its ports were taken meanwhile. `others`: all other services. */
 export function rolledBack(
   service: ServiceObject,
   others: readonly ServiceObject[],
-  message: string,
+  reason: RollbackReason,
   nowMs: number,
 ): ServiceObject {
-  const { previousSpec } = service;
+  const { previousSpec, spec } = service;
   if (previousSpec === undefined) {
     throw new GantryError('WRONG_STATE', `service ${serviceName(service)} does not have a previous spec`, {
       hint: 'it was not updated since it was created; change it with "gantry service update"',
     });
   }
-  return {
-    ...service,
-    spec: previousSpec,
-    ports: allocatePorts(serviceName(service), previousSpec.ports, service.ports, others),
-    specVersion: isJob(previousSpec) ? nextSpecVersion(service) : service.previousSpecVersion,
-    previousSpec: service.spec,
-    previousSpecVersion: service.specVersion,
-    updateStatus: isJob(previousSpec) ? undefined : begun(UpdateState.ROLLBACK_STARTED, message, nowMs),
-  };
+  const ports = allocatePorts(serviceName(service), previousSpec.ports, service.ports, others);
+  const back = { ...service, ...replaced(service), spec: previousSpec, ports };
+  if (!isJob(previousSpec)) {
+    const updateStatus = { ...begun(UpdateState.ROLLBACK_STARTED, reason.message, nowMs), ...reason };
+    return { ...back, specVersion: service.previousSpecVersion, updateStatus };
+  }
+  // A job that ran before is to run again.
+  return sameTasks(spec, service.ports, previousSpec, ports) ? back : { ...back, ...newVersion(service) };
+}
+
+type Previous = Pick<ServiceObject, 'previousSpec' | 'previousSpecVersion'>;
+
+function replaced({ spec, specVersion }: ServiceObject): Previous {
+  return { previousSpec: spec, previousSpecVersion: specVersion };
+}
+
+/** What a rollback goes back to once the service has another spec. */
+function previousOf(service: ServiceObject): Previous {
+  const { previousSpec, previousSpecVersion } = service;
+  const isDone = !isUnfinishedUpdate(service) || previousSpec === undefined;
+  return isDone ? replaced(service) : { previousSpec, previousSpecVersion };
+}
+
+/** To tasks of which some may be there still: they stay as they are. An unfinished update is thereby rolled back. */
+function wayBack(service: ServiceObject, nowMs: number): Partial<ServiceObject> {
+  const state = isUnfinishedUpdate(service) ? UpdateState.ROLLBACK_STARTED : UpdateState.UPDATING;
+  const updateStatus = begun(state, 'back to the spec before', nowMs);
+  return { ...replaced(service), specVersion: service.previousSpecVersion, updateStatus };
+}
+
+/** Forwards: on the way back, the spec is one that was rolled out. */
+function isUnfinishedUpdate({ updateStatus }: ServiceObject): boolean {
+  return updateStatus?.state === UpdateState.UPDATING || updateStatus?.state === UpdateState.PAUSED;
+}
+
+/** None that any task has, or had. */
+function newVersion({ lastSpecVersion, specVersion }: ServiceObject) {
+  const next = Math.max(lastSpecVersion, specVersion) + 1;
+  return { specVersion: next, lastSpecVersion: next };
+}
+
+function statusOf(spec: CompleteServiceSpec, message: string, nowMs: number): UpdateStatus | undefined {
+  return isJob(spec) ? undefined : begun(UpdateState.UPDATING, message, nowMs);
 }
 
 function begun(state: UpdateState, message: string, nowMs: number): UpdateStatus {
-  return { state, startedAtMs: nowMs, completedAtMs: 0, message };
+  return { state, startedAtMs: nowMs, completedAtMs: 0, message, failedTaskId: '' };
 }
 
-/** Whoever deploys again what is paused wants it to go on. */
 function resumed(service: ServiceObject, nowMs: number): ServiceObject {
   const { updateStatus } = service;
   if (updateStatus === undefined || !isPaused(updateStatus)) return service;
   const state = updateStatus.state === UpdateState.PAUSED ? UpdateState.UPDATING : UpdateState.ROLLBACK_STARTED;
   return { ...service, updateStatus: begun(state, 'resumed', nowMs) };
-}
-
-/** The spec that is being brought back is one that was rolled out. */
-function isWayBack({ updateStatus }: ServiceObject): boolean {
-  const state = updateStatus?.state;
-  return state === UpdateState.ROLLBACK_STARTED || state === UpdateState.ROLLBACK_PAUSED;
-}
-
-/** None that a task may have: the highest there was is always one of these two. */
-function nextSpecVersion({ specVersion, previousSpecVersion }: ServiceObject): number {
-  return Math.max(specVersion, previousSpecVersion) + 1;
 }
 
 /** Whether tasks of the one are as good as tasks of the other. */

@@ -8,7 +8,7 @@ import { rulesOf } from '../../placement/rules.ts';
 import type { ServiceObject } from '../../store/service.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import { type Slot, slotsOf } from '../slots.ts';
-import { newTask, order } from '../tasks.ts';
+import { newTask, order, replacement } from '../tasks.ts';
 import { type FailedSlot, failedSlots } from './failures.ts';
 import { updateOutcome } from './outcome.ts';
 import { nextStep, type RolloutStep } from './rollout.ts';
@@ -105,6 +105,9 @@ function planned(
 }
 
 function run(tx: WriteTransaction, service: ServiceObject, step: ActiveStep, nowMs: number, random: RandomBytes): void {
-  if (step.step !== 'start') tx.update('task', order(step.task, TaskState.SHUTDOWN, nowMs));
-  if (step.step !== 'stop') tx.create('task', newTask(service, step.slot, newObjectId(random), nowMs));
+  if (step.step === 'stop' || step.step === 'move') tx.update('task', order(step.task, TaskState.SHUTDOWN, nowMs));
+  if (step.step === 'revive') tx.create('task', replacement(step.task, newObjectId(random), nowMs, 0));
+  if (step.step === 'start' || step.step === 'move') {
+    tx.create('task', newTask(service, step.slot, newObjectId(random), nowMs));
+  }
 }
