@@ -1,113 +1,42 @@
 /** A whole manager and a simulated agent, over gRPC: what a user and an agent see. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { responses, unary } from '../proto/client.ts';
 import {
   ChangeKind,
-  type ConfigCreateRequest,
-  type ConfigCreateResponse,
   type NodeListResponse,
   type ServiceListResponse,
   type ServiceLogLine,
-  type StackDeployResponse,
-  type StackHistoryResponse,
-  type StackRollbackResponse,
   StackSpec,
   type WatchEvent,
 } from '../proto/generated/gantry/v1/control.ts';
 import {
   DependencyCondition,
   NodeState,
-  PortProtocol,
-  PublishMode,
   ServiceSpec,
   type Task,
   TaskState,
-  UpdateState,
 } from '../proto/generated/gantry/v1/types.ts';
-import { ManagerHost, type RunningManager } from './manager.testing.ts';
+import {
+  agent,
+  deploy,
+  host,
+  manager,
+  port,
+  running,
+  scale,
+  shop,
+  shopRuns,
+  startAgentAgain,
+  startManagerAgain,
+  taskIds,
+  tasks,
+  useManager,
+  waitFor,
+} from './manager-fixture.testing.ts';
 import { serviceSpec } from './objects.testing.ts';
 import { SimulatedAgent } from './simulated-agent.testing.ts';
 
-let host: ManagerHost;
-let manager: RunningManager;
-let agent: SimulatedAgent;
-
-beforeEach(async () => {
-  host = await ManagerHost.create();
-  manager = await host.start();
-  agent = new SimulatedAgent(host.socketPath, host.nodeId);
-});
-
-afterEach(async () => {
-  await agent.disconnect();
-  await manager.stop();
-  await host.remove();
-});
-
-const waitFor = <T>(assertion: () => T) => vi.waitFor(assertion, { timeout: 5000, interval: 5 });
-
-function deploy(stack: StackSpec, options: { prune?: boolean; dryRun?: boolean } = {}): Promise<StackDeployResponse> {
-  const request = { stack, prune: options.prune ?? false, dryRun: options.dryRun ?? false };
-  return unary((done) => manager.client.stackDeploy(request, done));
-}
-
-function scale(replicas: Record<string, number>) {
-  return unary((done) => manager.client.serviceScale({ replicas }, done));
-}
-
-function tasks(service?: string): Task[] {
-  const all = manager.store.view((read) => read.find('task', { by: 'all' }));
-  return all.filter((task) => service === undefined || task.serviceName === service);
-}
-
-function taskIds(): Set<string> {
-  return new Set(tasks().map((task) => task.id));
-}
-
-function running(service: string): Task[] {
-  return tasks(service).filter(
-    (task) => task.status?.state === TaskState.RUNNING && task.desiredState === TaskState.RUNNING,
-  );
-}
-
-function port(publishedPort: number) {
-  const mode = PublishMode.INGRESS;
-  return { protocol: PortProtocol.TCP, targetPort: 80, publishedPort, hostIp: '', mode };
-}
-
-/** Front needs a healthy back, back needs a started store. */
-function shop(change: Partial<Parameters<typeof serviceSpec>[1]> = {}): StackSpec {
-  return StackSpec.fromPartial({
-    name: 'shop',
-    networks: [{ annotations: { name: 'shop_default', labels: {} }, driver: 'bridge' }],
-    secrets: [{ annotations: { name: 'shop_key', labels: {} }, data: Buffer.from('secret') }],
-    configs: [{ annotations: { name: 'shop_page', labels: {} }, data: Buffer.from('config') }],
-    services: [
-      serviceSpec('shop_front', {
-        replicas: 3,
-        networks: ['shop_default'],
-        ports: [port(8080)],
-        configs: ['shop_page'],
-        dependencies: [{ service: 'shop_back', condition: DependencyCondition.HEALTHY }],
-        ...change,
-      }),
-      serviceSpec('shop_back', {
-        networks: ['shop_default'],
-        secrets: ['shop_key'],
-        dependencies: [{ service: 'shop_store', condition: DependencyCondition.STARTED }],
-      }),
-      serviceSpec('shop_store', { networks: ['shop_default'] }),
-    ],
-  });
-}
-
-async function shopRuns(): Promise<void> {
-  await waitFor(() => {
-    expect([running('shop_front').length, running('shop_back').length, running('shop_store').length]).toEqual([
-      3, 1, 1,
-    ]);
-  });
-}
+useManager();
 
 describe('a cluster of one', () => {
   it('starts with itself as its node, which becomes ready with its agent', async () => {
@@ -129,57 +58,6 @@ describe('a cluster of one', () => {
     const stranger = new SimulatedAgent(host.socketPath, 'stranger');
     await stranger.disconnect();
     expect(manager.store.view((read) => read.get('node', 'stranger'))).toBeUndefined();
-  });
-});
-
-describe('secrets and configs of no stack', () => {
-  const config = (name: string, text: string, templateDriver = '') => ({
-    spec: { annotations: { name, labels: {} }, data: Buffer.from(text), templateDriver },
-  });
-  const create = (request: ConfigCreateRequest) =>
-    unary<ConfigCreateResponse>((done) => manager.client.configCreate(request, done));
-  const removeConfig = (reference: string) =>
-    unary((done) => manager.client.configRemove({ references: [reference] }, done));
-  const user = (configs: string[]) =>
-    StackSpec.fromPartial({ name: 'user', services: [serviceSpec('user_web', { configs })] });
-
-  it('are used by stacks, and are not removed while they are', async () => {
-    const { id } = await create(config('common', 'content'));
-    await deploy(user(['common']));
-    await waitFor(() => expect(agent.files.size).toBe(1));
-    await expect(removeConfig('common')).rejects.toMatchObject({
-      code: 'IN_USE',
-      message: 'config common is used by user_web',
-    });
-    await deploy(user([]));
-    await removeConfig(id);
-    await create(config('common', 'other content'));
-    // A rollback of the service would need it.
-    expect(manager.store.view((read) => read.get('config', id))).toMatchObject({ pendingDelete: true });
-    await unary((done) => manager.client.stackRemove({ name: 'user' }, done));
-    await waitFor(() => expect(manager.store.view((read) => read.get('config', id))).toBeUndefined());
-  });
-
-  it('are refused for a name that is taken, a bad name, too much content, or a bad template', async () => {
-    await create(config('common', 'content'));
-    await expect(create(config('common', 'other'))).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
-    await expect(create(config('a b', 'x'))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(create(config('big', 'x'.repeat(1024 * 1024 + 1)))).rejects.toThrow('config big has 1048577 bytes');
-    await expect(create(config('bad', '{{.Foo}}', 'golang'))).rejects.toThrow('bad template in line 1');
-    await create(config('good', '{{.Node.ID}}', 'golang'));
-  });
-
-  it('are no templates while a manager would lose that they are', async () => {
-    // Answered once there is a cluster.
-    await unary((done) => manager.client.clusterInspect({}, done));
-    await manager.store.update((tx) => {
-      const [cluster] = tx.find('cluster', { by: 'all' });
-      if (cluster !== undefined) tx.update('cluster', { ...cluster, stateFormat: 3 });
-    });
-    await expect(create(config('good', '{{.Node.ID}}', 'golang'))).rejects.toMatchObject({ code: 'WRONG_STATE' });
-    const templated = StackSpec.fromPartial({ name: 's', secrets: [config('s_key', 'x', 'golang').spec] });
-    await expect(deploy(templated)).rejects.toMatchObject({ code: 'WRONG_STATE' });
-    await create(config('plain', 'x'));
   });
 });
 
@@ -282,7 +160,15 @@ describe('a stack', () => {
     await unary((done) => manager.client.serviceUpdate({ reference: 'shop_front', base, spec }, done));
     await deploy(withContent('third'));
     await waitFor(() => expect(used()).toEqual(['third', 'third', 'third']));
-    await waitFor(() => expect(contents()).toEqual(['config', 'third']));
+    // The stack can go back to each of its versions.
+    expect(contents()).toEqual(['config', 'second', 'third']);
+    const back = { name: 'shop', version: 2, dryRun: false };
+    await unary((done) => manager.client.stackRollback(back, done));
+    await waitFor(() => expect(used()).toEqual(['second', 'second', 'second']));
+    for (let number = 1; number <= 10; number += 1) await deploy(withContent(`next ${number}`));
+    // Ten of them are kept; the first content is what the service itself would go back to.
+    const names = Array.from({ length: 10 }, (_, index) => `next ${index + 1}`);
+    await waitFor(() => expect(new Set(contents())).toEqual(new Set(['config', ...names])));
   });
 
   it('goes without a trace', async () => {
@@ -425,141 +311,6 @@ describe('tasks', () => {
   });
 });
 
-describe('the versions of a stack', () => {
-  const history = async () => {
-    const { versions } = await unary<StackHistoryResponse>((done) =>
-      manager.client.stackHistory({ name: 'shop' }, done),
-    );
-    return versions.map(({ version, rollbackTo, services }) => `${version} <${rollbackTo}> ${services.join(',')}`);
-  };
-  const rollback = (version: number, dryRun = false) =>
-    unary<StackRollbackResponse>((done) => manager.client.stackRollback({ name: 'shop', version, dryRun }, done));
-  const images = () => running('shop_front').map((task) => task.spec?.container?.image);
-  const withMore = () => {
-    const more = shop({ image: 'hello:2' });
-    return { ...more, services: [...more.services, serviceSpec('shop_more')] };
-  };
-
-  it('are made by each deployment that changes something, and can be gone back to as a whole', async () => {
-    await deploy(shop());
-    await shopRuns();
-    await deploy(shop());
-    await deploy(withMore());
-    await waitFor(() => expect(images()).toEqual(['hello:2', 'hello:2', 'hello:2']));
-    expect(await history()).toEqual(['2 <0> front,back,store,more', '1 <0> front,back,store']);
-    const dry = await rollback(0, true);
-    expect(
-      dry.changes
-        .filter(({ change }) => change !== ChangeKind.UNCHANGED)
-        .map(({ name }) => name)
-        .toSorted((a, b) => a.localeCompare(b)),
-    ).toEqual(['shop_front', 'shop_more']);
-    expect(await history()).toHaveLength(2);
-    expect(await rollback(0)).toMatchObject({ version: 1 });
-    await waitFor(() => expect(images()).toEqual(['hello:latest', 'hello:latest', 'hello:latest']));
-    await waitFor(() => expect(tasks('shop_more')).toEqual([]));
-    expect((await history())[0]).toBe('3 <1> front,back,store');
-    // As front was before version 2: its tasks are those of spec version 1 again.
-    expect(new Set(running('shop_front').map((task) => task.specVersion))).toEqual(new Set([1]));
-  });
-
-  it('are ten at most, and go with the stack', async () => {
-    for (let number = 1; number <= 12; number += 1) await deploy(shop({ image: `hello:${number}` }));
-    expect((await history()).map((line) => line.split(' ')[0])).toEqual([
-      '12',
-      '11',
-      '10',
-      '9',
-      '8',
-      '7',
-      '6',
-      '5',
-      '4',
-      '3',
-    ]);
-    await expect(rollback(2)).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-      message: 'stack shop has no version 2',
-      hint: '"gantry stack history shop" lists those that are kept: 3 to 12',
-    });
-    await unary((done) => manager.client.stackRemove({ name: 'shop' }, done));
-    await expect(history()).rejects.toMatchObject({ code: 'NOT_FOUND', message: 'no version of stack shop is kept' });
-  });
-
-  it('say when there is none to go back to', async () => {
-    await deploy(shop());
-    await expect(rollback(0)).rejects.toMatchObject({
-      message: 'stack shop has only version 1: there is none before it',
-    });
-  });
-});
-
-describe('a service by itself', () => {
-  const found = async (reference: string) => {
-    const { services } = await unary<ServiceListResponse>((done) =>
-      manager.client.serviceList({ stack: '', references: [reference] }, done),
-    );
-    return services[0]?.service;
-  };
-  const update = (reference: string, base: ServiceSpec | undefined, spec: ServiceSpec | undefined) =>
-    unary((done) => manager.client.serviceUpdate({ reference, base, spec }, done));
-  const withImage = (spec: ServiceSpec | undefined, image: string) =>
-    ServiceSpec.fromPartial({ ...spec, task: { ...spec?.task, container: { ...spec?.task?.container, image } } });
-
-  beforeEach(async () => {
-    const spec = serviceSpec('web', { replicas: 2, ports: [port(8090)] });
-    await unary((done) => manager.client.serviceCreate({ spec }, done));
-    await waitFor(() => expect(running('web')).toHaveLength(2));
-  });
-
-  it('is created, updated, and taken back to what it was', async () => {
-    const before = await found('web');
-    await update('web', before?.spec, withImage(before?.spec, 'hello:2'));
-    await waitFor(() =>
-      expect(running('web').map((task) => task.spec?.container?.image)).toEqual(['hello:2', 'hello:2']),
-    );
-    expect(await found('web')).toMatchObject({
-      previousSpec: before?.spec,
-      updateStatus: { state: UpdateState.UPDATING },
-    });
-    await unary((done) => manager.client.serviceRollback({ reference: 'web' }, done));
-    await waitFor(() => {
-      expect(running('web').map((task) => [task.spec?.container?.image, task.specVersion])).toEqual([
-        ['hello:latest', 1],
-        ['hello:latest', 1],
-      ]);
-    });
-    expect(await found('web')).toMatchObject({ updateStatus: { state: UpdateState.ROLLBACK_STARTED } });
-  });
-
-  it('is not updated over what somebody else has changed meanwhile', async () => {
-    const before = await found('web');
-    await update('web', before?.spec, withImage(before?.spec, 'hello:2'));
-    await expect(update('web', before?.spec, withImage(before?.spec, 'hello:3'))).rejects.toMatchObject({
-      code: 'CONFLICT',
-      message: 'service web was changed by somebody else meanwhile',
-    });
-    expect((await found('web'))?.spec?.task?.container?.image).toBe('hello:2');
-  });
-
-  it('has nothing to go back to before its first update, and refuses names and ports that others have', async () => {
-    await expect(unary((done) => manager.client.serviceRollback({ reference: 'web' }, done))).rejects.toMatchObject({
-      code: 'WRONG_STATE',
-      message: 'service web does not have a previous spec',
-    });
-    const create = (spec: ServiceSpec) => unary((done) => manager.client.serviceCreate({ spec }, done));
-    await expect(create(serviceSpec('web'))).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
-    await expect(create(serviceSpec('other', { ports: [port(8090)] }))).rejects.toMatchObject({
-      code: 'PORT_IN_USE',
-      message: 'port 8090/tcp is already published by service web',
-    });
-    await expect(create(serviceSpec('no way'))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(create(serviceSpec('lost', { networks: ['nowhere'] }))).rejects.toMatchObject({
-      message: 'service lost refers to undefined network "nowhere"',
-    });
-  });
-});
-
 describe('refusals', () => {
   const single = (name: string, options: Parameters<typeof serviceSpec>[1]) =>
     StackSpec.fromPartial({ name, services: [serviceSpec(`${name}_web`, options)] });
@@ -605,10 +356,8 @@ describe('a manager that is restarted', () => {
     const before = taskIds();
     await manager.stop();
     await agent.disconnect();
-    manager = await host.start();
-    const successor = new SimulatedAgent(host.socketPath, host.nodeId);
-    successor.adopt(agent);
-    agent = successor;
+    await startManagerAgain();
+    startAgentAgain();
     await waitFor(() => expect(new Set(agent.tasks.keys())).toEqual(before));
     agent.report(running('shop_store')[0]?.id ?? '', { state: TaskState.FAILED });
     await waitFor(() => expect([tasks('shop_store').length, running('shop_store').length]).toEqual([2, 1]));
@@ -621,10 +370,8 @@ describe('a manager that is restarted', () => {
     await waitFor(() => expect(manager.store.view((read) => read.find('service', { by: 'all' }))).toHaveLength(3));
     await manager.stop();
     await agent.disconnect();
-    manager = await host.start();
-    const successor = new SimulatedAgent(host.socketPath, host.nodeId);
-    successor.adopt(agent);
-    agent = successor;
+    await startManagerAgain();
+    startAgentAgain();
     await shopRuns();
     expect(tasks()).toHaveLength(5);
   });
@@ -635,9 +382,7 @@ describe('a manager that is restarted', () => {
     await agent.disconnect();
     const state = () => manager.store.view((read) => read.get('node', 'node1'))?.status.state;
     await waitFor(() => expect(state()).toBe(NodeState.DOWN));
-    const successor = new SimulatedAgent(host.socketPath, host.nodeId);
-    successor.adopt(agent);
-    agent = successor;
+    startAgentAgain();
     await waitFor(() => expect(state()).toBe(NodeState.READY));
     await shopRuns();
   });

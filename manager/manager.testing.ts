@@ -4,10 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import { vi } from 'vitest';
 import { callLog } from '../proto/call-log.ts';
-import { connectClient } from '../proto/client.ts';
+import { connectClient, unary } from '../proto/client.ts';
 import { freePort } from '../proto/free-port.testing.ts';
-import { ControlClient } from '../proto/generated/gantry/v1/control.ts';
+import { type ClusterJoinTokenResponse, ControlClient } from '../proto/generated/gantry/v1/control.ts';
+import type { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
 import { systemClock } from './clock.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
@@ -18,6 +20,7 @@ import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
 import { NO_METRICS } from './metrics/manager-metrics.ts';
 import { listenForNodes } from './remote-listener.ts';
+import { RemoteNode } from './remote-node.testing.ts';
 import { serveSocket } from './server.ts';
 import { MemoryLog } from './store/memory-log.testing.ts';
 import { StoreState } from './store/state.ts';
@@ -105,4 +108,24 @@ export class ManagerHost {
   async remove(): Promise<void> {
     await rm(this.dir, { recursive: true, force: true });
   }
+}
+
+/** With a manager that other nodes can ask; nobody sends heartbeats. */
+export async function listeningManager(): Promise<{ readonly host: ManagerHost; readonly manager: RunningManager }> {
+  const host = await ManagerHost.create();
+  const manager = await host.start(60_000);
+  // It listens once it has made itself a certificate.
+  await vi.waitFor(() => new RemoteNode(host.port).rootCertificate(), { timeout: 10_000 });
+  return { host, manager };
+}
+
+export async function joinToken({ client }: RunningManager, role: NodeRole, rotate = false): Promise<string> {
+  const answer = await unary<ClusterJoinTokenResponse>((done) => client.clusterJoinToken({ role, rotate }, done));
+  return answer.token;
+}
+
+export async function joinedNode(host: ManagerHost, manager: RunningManager, role: NodeRole): Promise<RemoteNode> {
+  const node = new RemoteNode(host.port);
+  await node.join(await joinToken(manager, role));
+  return node;
 }

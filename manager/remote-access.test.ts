@@ -4,16 +4,12 @@ import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newCertificateRequest } from '../proto/certificate-request.ts';
 import { unary } from '../proto/client.ts';
-import {
-  type ClusterInspectResponse,
-  type ClusterJoinTokenResponse,
-  StackSpec,
-} from '../proto/generated/gantry/v1/control.ts';
+import { type ClusterInspectResponse, StackSpec } from '../proto/generated/gantry/v1/control.ts';
 import { NodeAvailability, NodeRole, PublishMode } from '../proto/generated/gantry/v1/types.ts';
 import { TestAuthority } from '../proto/identity.testing.ts';
 import { newJoinToken } from '../proto/join-token.ts';
 import { managerChannelCredentials, pinnedChannelCredentials, unverifiedChannelCredentials } from '../proto/tls.ts';
-import { ManagerHost, type RunningManager } from './manager.testing.ts';
+import { joinedNode, joinToken, listeningManager, type ManagerHost, type RunningManager } from './manager.testing.ts';
 import { serviceSpec } from './objects.testing.ts';
 import { RemoteNode } from './remote-node.testing.ts';
 
@@ -21,11 +17,7 @@ let host: ManagerHost;
 let manager: RunningManager;
 
 beforeEach(async () => {
-  host = await ManagerHost.create();
-  // Nobody here sends heartbeats.
-  manager = await host.start(60_000);
-  // It listens once it has made itself a certificate.
-  await vi.waitFor(() => new RemoteNode(host.port).rootCertificate(), { timeout: 10_000 });
+  ({ host, manager } = await listeningManager());
 });
 
 afterEach(async () => {
@@ -33,18 +25,8 @@ afterEach(async () => {
   await host.remove();
 });
 
-async function token(role: NodeRole, rotate = false): Promise<string> {
-  const answer = await unary<ClusterJoinTokenResponse>((done) =>
-    manager.client.clusterJoinToken({ role, rotate }, done),
-  );
-  return answer.token;
-}
-
-async function joined(role: NodeRole): Promise<RemoteNode> {
-  const node = new RemoteNode(host.port);
-  await node.join(await token(role));
-  return node;
-}
+const token = (role: NodeRole, rotate = false) => joinToken(manager, role, rotate);
+const joined = (role: NodeRole) => joinedNode(host, manager, role);
 
 const denied = { code: 'PERMISSION_DENIED' };
 const callerHeader = (value: string) => {

@@ -20,7 +20,7 @@ import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { checkHostPorts } from './port-probe.ts';
 import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
-import { forgetVersions, recordVersion } from './stack-versions.ts';
+import { forgetVersions, recordVersion, versionsOf } from './stack-versions.ts';
 
 export function stackDeploy(
   context: ApiContext,
@@ -68,7 +68,8 @@ export function stackRemove(context: ApiContext, request: StackRemoveRequest): P
       secrets: tx.find('secret', query).filter(isLive),
       configs: tx.find('config', query).filter(isLive),
     });
-    if (steps.length === 0) throw new GantryError('NOT_FOUND', `nothing found in stack: ${request.name}`);
+    const isKnown = steps.length > 0 || versionsOf(tx, request.name).length > 0;
+    if (!isKnown) throw new GantryError('NOT_FOUND', `nothing found in stack: ${request.name}`);
     for (const step of steps) runStep(tx, step);
     forgetVersions(tx, request.name);
     return { changes: steps.map(describeStep) };

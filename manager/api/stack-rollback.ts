@@ -1,19 +1,18 @@
 /** StackHistory and StackRollback. */
-import {
-  type StackHistoryRequest,
-  type StackHistoryResponse,
-  type StackRollbackRequest,
-  type StackRollbackResponse,
-  StackSpec,
+import type {
+  StackHistoryRequest,
+  StackHistoryResponse,
+  StackRollbackRequest,
+  StackRollbackResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import type { ApiContext } from './context.ts';
 import { deployStack } from './stack-deploy.ts';
-import { noHistory, targetOf, versionsOf } from './stack-versions.ts';
+import { noHistory, stackOfVersion, targetOf, versionsOf } from './stack-versions.ts';
 
 export function stackHistory({ store }: ApiContext, { name }: StackHistoryRequest): StackHistoryResponse {
   const versions = store.view((read) => versionsOf(read, name));
   if (versions.length === 0) throw noHistory(name);
-  return { versions: versions.map((version) => ({ ...version, spec: Buffer.alloc(0) })) };
+  return { versions: versions.map((version) => ({ ...version, spec: Buffer.alloc(0), secretIds: [], configIds: [] })) };
 }
 
 /** NOT_FOUND for a stack or version that there is none of. */
@@ -22,8 +21,10 @@ export async function stackRollback(
   { name, version, dryRun }: StackRollbackRequest,
   signal: AbortSignal,
 ): Promise<StackRollbackResponse> {
-  const target = context.store.view((read) => targetOf(versionsOf(read, name), name, version));
-  const stack = StackSpec.decode(target.spec);
+  const { target, stack } = context.store.view((read) => {
+    const found = targetOf(versionsOf(read, name), name, version);
+    return { target: found, stack: stackOfVersion(read, found) };
+  });
   const request = { stack, prune: true, dryRun };
   const { changes } = await deployStack(context, request, target.version, signal);
   return { version: target.version, changes };

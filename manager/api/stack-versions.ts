@@ -1,6 +1,8 @@
 /** The versions that deployments leave of a stack. */
+import { isDeepStrictEqual } from 'node:util';
 import { GantryError } from '../../proto/errors.ts';
 import { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
+import type { ConfigSpec, SecretSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
 import { canonicalBytes } from '../store/same-message.ts';
 import type { StackVersionObject } from '../store/stack-version.ts';
@@ -20,23 +22,64 @@ export interface Deployment {
   readonly random: RandomBytes;
 }
 
-/** Nothing for what is as the newest version already. */
+/** The stack has been deployed in this transaction. Nothing for what is as the newest version already. */
 export function recordVersion(tx: WriteTransaction, { stack, rollbackTo, nowMs, random }: Deployment): void {
   // A manager that doesn't know of them would lose them.
   if (theCluster(tx).stateFormat < FORMAT_OF_UPDATE_STATUS) return;
   const [newest, ...older] = versionsOf(tx, stack.name);
-  const spec = Buffer.from(canonicalBytes(StackSpec, stack));
-  if (newest !== undefined && spec.equals(newest.spec)) return;
+  const content = contentOf(tx, stack);
+  if (newest !== undefined && isDeepStrictEqual(content, pick(newest))) return;
   tx.create('stackVersion', {
+    ...content,
     id: newObjectId(random),
     stack: stack.name,
     version: (newest?.version ?? 0) + 1,
     deployedAtMs: nowMs,
-    spec,
     rollbackTo,
     services: stack.services.map((service) => shortName(service.annotations?.name ?? '', stack.name)),
   });
   for (const old of older.slice(VERSIONS_KEPT - 2)) tx.remove('stackVersion', old.id);
+}
+
+type Content = Pick<StackVersionObject, 'spec' | 'secretIds' | 'configIds'>;
+
+function pick({ spec, secretIds, configIds }: Content): Content {
+  return { spec: Buffer.from(spec), secretIds: [...secretIds], configIds: [...configIds] };
+}
+
+/** Secrets and configs by their objects: ten versions of a stack have each content once. */
+function contentOf(read: ReadTransaction, stack: StackSpec): Content {
+  const empty = <S extends SecretSpec | ConfigSpec>(spec: S): S => ({ ...spec, data: Buffer.alloc(0) });
+  const bare = { ...stack, secrets: stack.secrets.map(empty), configs: stack.configs.map(empty) };
+  const idOf = (kind: 'secret' | 'config') => (spec: SecretSpec | ConfigSpec) =>
+    read.find(kind, { by: 'name', value: spec.annotations?.name ?? '' })[0]?.id ?? '';
+  return {
+    spec: Buffer.from(canonicalBytes(StackSpec, bare)),
+    secretIds: stack.secrets.map(idOf('secret')),
+    configIds: stack.configs.map(idOf('config')),
+  };
+}
+
+/** The stack as it was deployed. */
+export function stackOfVersion(read: ReadTransaction, { spec, secretIds, configIds }: StackVersionObject): StackSpec {
+  const stack = StackSpec.decode(spec);
+  const filled = <S extends SecretSpec | ConfigSpec>(
+    kind: 'secret' | 'config',
+    ids: readonly string[],
+    specs: S[],
+  ): S[] =>
+    specs.map((one, position) => {
+      const object = read.get(kind, ids[position] ?? '');
+      if (object !== undefined) return { ...one, data: object.spec.data };
+      throw new GantryError('CORRUPT', `the content of ${kind} ${one.annotations?.name} of this version is gone`, {
+        hint: 'deploy the file that the stack should be',
+      });
+    });
+  return {
+    ...stack,
+    secrets: filled('secret', secretIds, stack.secrets),
+    configs: filled('config', configIds, stack.configs),
+  };
 }
 
 /** A stack that is removed has no history. */

@@ -1,10 +1,9 @@
 /** Certificates that expired while a node, or all of the cluster, was off. */
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newCertificateRequest } from '../../proto/certificate-request.ts';
 import { unary } from '../../proto/client.ts';
-import type { ClusterJoinTokenResponse } from '../../proto/generated/gantry/v1/control.ts';
 import { NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { TestAuthority } from '../../proto/identity.testing.ts';
 import { identityDir, loadIdentity, saveIdentity, validity } from '../../proto/identity-files.ts';
@@ -13,7 +12,7 @@ import { proveOwnership } from '../../proto/renewal-proof.ts';
 import { managerChannelCredentials, type NodeIdentity, ownPeer, type Peer } from '../../proto/tls.ts';
 import { systemClock } from '../clock.ts';
 import { LiveIdentity } from '../identity.ts';
-import { ManagerHost, type RunningManager } from '../manager.testing.ts';
+import { joinedNode, listeningManager, type ManagerHost, type RunningManager } from '../manager.testing.ts';
 import { RemoteNode } from '../remote-node.testing.ts';
 import { theCluster } from '../store/the-cluster.ts';
 import { signCertificate, verifyRequest } from './certificates.ts';
@@ -25,9 +24,7 @@ let host: ManagerHost;
 let manager: RunningManager;
 
 beforeEach(async () => {
-  host = await ManagerHost.create();
-  manager = await host.start(60_000);
-  await vi.waitFor(() => new RemoteNode(host.port).rootCertificate(), { timeout: 10_000 });
+  ({ host, manager } = await listeningManager());
 });
 
 afterEach(async () => {
@@ -35,13 +32,7 @@ afterEach(async () => {
   await host.remove();
 });
 
-async function joinedWorker(): Promise<RemoteNode> {
-  const asked = { role: NodeRole.WORKER, rotate: false };
-  const { token } = await unary<ClusterJoinTokenResponse>((done) => manager.client.clusterJoinToken(asked, done));
-  const node = new RemoteNode(host.port);
-  await node.join(token);
-  return node;
-}
+const joinedWorker = () => joinedNode(host, manager, NodeRole.WORKER);
 
 /** What the cluster's CA gave out so many days ago, for 90 days. */
 async function issuedDaysAgo(peer: Peer, days: number): Promise<NodeIdentity> {

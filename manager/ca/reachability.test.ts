@@ -2,14 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newCertificateRequest } from '../../proto/certificate-request.ts';
-import { unary } from '../../proto/client.ts';
 import { freePort } from '../../proto/free-port.testing.ts';
-import type { ClusterJoinTokenResponse } from '../../proto/generated/gantry/v1/control.ts';
 import { NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { unverifiedChannelCredentials } from '../../proto/tls.ts';
-import { ManagerHost, type RunningManager } from '../manager.testing.ts';
+import { joinToken, listeningManager, type ManagerHost, type RunningManager } from '../manager.testing.ts';
 import { RemoteNode } from '../remote-node.testing.ts';
 import { checkReachable } from './reachability.ts';
 
@@ -58,9 +56,7 @@ describe('a node that joins as a manager', () => {
   let host: ManagerHost;
   let manager: RunningManager;
   beforeEach(async () => {
-    host = await ManagerHost.create();
-    manager = await host.start(60_000);
-    await vi.waitFor(() => new RemoteNode(host.port).rootCertificate(), { timeout: 10_000 });
+    ({ host, manager } = await listeningManager());
   });
   afterEach(async () => {
     await manager.stop();
@@ -68,8 +64,7 @@ describe('a node that joins as a manager', () => {
   });
 
   async function join(role: NodeRole, address: string) {
-    const asked = { role, rotate: false };
-    const { token } = await unary<ClusterJoinTokenResponse>((done) => manager.client.clusterJoinToken(asked, done));
+    const token = await joinToken(manager, role);
     const { requestPem } = await newCertificateRequest();
     const node = new RemoteNode(host.port);
     const request = { request: requestPem, token, nodeId: node.nodeId, address, callbackSecret: secret };

@@ -6,8 +6,11 @@ export interface StackVersionObject extends Readonly<Omit<StackVersion, 'meta'>>
   readonly meta: Meta;
 }
 
-export const stackVersionType: ObjectType<StackVersion, StackVersionObject, 'stack'> = {
+export const stackVersionType: ObjectType<StackVersion, StackVersionObject, 'stack' | 'uses'> = {
   complete: (raw) => ({ ...raw, meta: completeMeta(raw.meta) }),
   nameOf: () => undefined,
-  indexes: { stack: ({ stack }) => [stack] },
+  indexes: {
+    stack: ({ stack }) => [stack],
+    uses: ({ secretIds, configIds }) => [...secretIds, ...configIds],
+  },
 };

@@ -22,7 +22,7 @@ const TASKS_AT_ONCE = 200;
 export function reaperLoop(): ControlLoop {
   return {
     name: 'reaper',
-    kinds: ['service', 'task', 'node', 'cluster', ...RESOURCE_KINDS],
+    kinds: ['service', 'task', 'node', 'cluster', 'stackVersion', ...RESOURCE_KINDS],
     allKeys: servicesAndResources,
     keysOf: (event, read) => {
       switch (event.kind) {
@@ -98,5 +98,6 @@ function isUsed(read: ReadTransaction, id: string): boolean {
   const query = { by: 'uses', value: id } as const;
   // A task that has ended and is still wanted is about to be restarted as it was.
   const needs = (task: TaskObject) => !hasEnded(task) || isWanted(task);
-  return read.count('service', 'uses', id) > 0 || read.find('task', query).some(needs);
+  const isNamed = read.count('service', 'uses', id) > 0 || read.count('stackVersion', 'uses', id) > 0;
+  return isNamed || read.find('task', query).some(needs);
 }

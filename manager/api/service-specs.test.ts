@@ -1,0 +1,75 @@
+/** One service created, updated and taken back by itself. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { unary } from '../../proto/client.ts';
+import type { ServiceListResponse } from '../../proto/generated/gantry/v1/control.ts';
+import { ServiceSpec, UpdateState } from '../../proto/generated/gantry/v1/types.ts';
+import { manager, port, running, useManager, waitFor } from '../manager-fixture.testing.ts';
+import { serviceSpec } from '../objects.testing.ts';
+
+useManager();
+
+describe('a service by itself', () => {
+  const found = async (reference: string) => {
+    const { services } = await unary<ServiceListResponse>((done) =>
+      manager.client.serviceList({ stack: '', references: [reference] }, done),
+    );
+    return services[0]?.service;
+  };
+  const update = (reference: string, base: ServiceSpec | undefined, spec: ServiceSpec | undefined) =>
+    unary((done) => manager.client.serviceUpdate({ reference, base, spec }, done));
+  const withImage = (spec: ServiceSpec | undefined, image: string) =>
+    ServiceSpec.fromPartial({ ...spec, task: { ...spec?.task, container: { ...spec?.task?.container, image } } });
+
+  beforeEach(async () => {
+    const spec = serviceSpec('web', { replicas: 2, ports: [port(8090)] });
+    await unary((done) => manager.client.serviceCreate({ spec }, done));
+    await waitFor(() => expect(running('web')).toHaveLength(2));
+  });
+
+  it('is created, updated, and taken back to what it was', async () => {
+    const before = await found('web');
+    await update('web', before?.spec, withImage(before?.spec, 'hello:2'));
+    await waitFor(() =>
+      expect(running('web').map((task) => task.spec?.container?.image)).toEqual(['hello:2', 'hello:2']),
+    );
+    expect(await found('web')).toMatchObject({
+      previousSpec: before?.spec,
+      updateStatus: { state: UpdateState.UPDATING },
+    });
+    await unary((done) => manager.client.serviceRollback({ reference: 'web' }, done));
+    await waitFor(() => {
+      expect(running('web').map((task) => [task.spec?.container?.image, task.specVersion])).toEqual([
+        ['hello:latest', 1],
+        ['hello:latest', 1],
+      ]);
+    });
+    expect(await found('web')).toMatchObject({ updateStatus: { state: UpdateState.ROLLBACK_STARTED } });
+  });
+
+  it('is not updated over what somebody else has changed meanwhile', async () => {
+    const before = await found('web');
+    await update('web', before?.spec, withImage(before?.spec, 'hello:2'));
+    await expect(update('web', before?.spec, withImage(before?.spec, 'hello:3'))).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: 'service web was changed by somebody else meanwhile',
+    });
+    expect((await found('web'))?.spec?.task?.container?.image).toBe('hello:2');
+  });
+
+  it('has nothing to go back to before its first update, and refuses names and ports that others have', async () => {
+    await expect(unary((done) => manager.client.serviceRollback({ reference: 'web' }, done))).rejects.toMatchObject({
+      code: 'WRONG_STATE',
+      message: 'service web does not have a previous spec',
+    });
+    const create = (spec: ServiceSpec) => unary((done) => manager.client.serviceCreate({ spec }, done));
+    await expect(create(serviceSpec('web'))).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+    await expect(create(serviceSpec('other', { ports: [port(8090)] }))).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+      message: 'port 8090/tcp is already published by service web',
+    });
+    await expect(create(serviceSpec('no way'))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(create(serviceSpec('lost', { networks: ['nowhere'] }))).rejects.toMatchObject({
+      message: 'service lost refers to undefined network "nowhere"',
+    });
+  });
+});

@@ -1,0 +1,45 @@
+import pino from 'pino';
+import { expect, it } from 'vitest';
+import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { task } from '../objects.testing.ts';
+import { clusterType } from '../store/cluster.ts';
+import { MemoryLog } from '../store/memory-log.testing.ts';
+import { StoreState } from '../store/state.ts';
+import { FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
+import { Store } from '../store/store.ts';
+import { NO_TASK_STATUS } from '../store/task.ts';
+import { writeStatuses } from './statuses.ts';
+
+const HOUR_MS = 3_600_000;
+const logger = pino({ level: 'silent' });
+
+async function storeOf(stateFormat: number): Promise<Store> {
+  const state = new StoreState(logger);
+  const store = new Store(state, new MemoryLog('n1', state), { now: () => 1, sleep: () => Promise.resolve() });
+  await store.update((tx) => {
+    const bare = { rootCa: undefined, joinTokens: undefined, removedNodes: [], managerLock: undefined, incarnation: 1 };
+    tx.create('cluster', clusterType.complete({ id: 'c', meta: undefined, spec: undefined, stateFormat, ...bare }));
+    tx.create('task', task('t', { nodeId: 'n1', state: TaskState.STARTING }));
+  });
+  return store;
+}
+
+/** By an agent whose clock is an hour ahead. */
+async function report(store: Store, state: TaskState, nowMs: number) {
+  const status = { ...NO_TASK_STATUS, state, timestampMs: nowMs + HOUR_MS };
+  await writeStatuses(store, 'n1', [{ taskId: 't', status }], nowMs, logger);
+  return store.view((read) => read.get('task', 't'))?.status;
+}
+
+it("notes when a task began and ended by the manager's clock, whatever the agent's says", async () => {
+  const store = await storeOf(FORMAT_OF_UPDATE_STATUS);
+  expect(await report(store, TaskState.RUNNING, 1000)).toMatchObject({ startedAtMs: 1000, endedAtMs: 0 });
+  expect(await report(store, TaskState.FAILED, 7000)).toMatchObject({ startedAtMs: 1000, endedAtMs: 7000 });
+  expect(await report(store, TaskState.REMOVE, 9000)).toMatchObject({ startedAtMs: 1000, endedAtMs: 7000 });
+});
+
+it('notes nothing while a manager would lose it', async () => {
+  const store = await storeOf(FORMAT_OF_UPDATE_STATUS - 1);
+  expect(await report(store, TaskState.RUNNING, 1000)).toMatchObject({ startedAtMs: 0 });
+  expect(await report(store, TaskState.FAILED, 7000)).toMatchObject({ endedAtMs: 0 });
+});
