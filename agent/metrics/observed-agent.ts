@@ -1,5 +1,5 @@
 /** What is looked at of gantryd, and whether it can be sent work. */
-import type { Readiness } from '../../proto/reading.ts';
+import type { Readiness } from '../../proto/metrics/reading.ts';
 import type { Containers } from '../container/containers.ts';
 import type { ClusterService } from '../engine/cluster-service.ts';
 import type { Networks } from '../network/networks.ts';

@@ -1,8 +1,8 @@
 /** gantryd's metrics where they are shown. Imported only when somebody wants them. */
 import { Counter, Histogram } from 'prom-client';
 import type { GantryError } from '../../proto/errors.ts';
-import { type MetricsServer, type Observed, serveMetrics } from '../../proto/metrics-server.ts';
-import { addReadings, newRegistry } from '../../proto/prometheus.ts';
+import { addReadings, newRegistry } from '../../proto/metrics/prometheus.ts';
+import { type MetricsServer, type Observed, serveMetrics } from '../../proto/metrics/server.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { Observation } from './observation.ts';
 import { type ObservedAgent, readinessOf } from './observed-agent.ts';

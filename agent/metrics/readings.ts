@@ -1,7 +1,7 @@
 /** What is read of gantryd at each scrape. */
 import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
-import { numberReading, type Reading, StateCounts } from '../../proto/reading.ts';
+import { numberReading, type Reading, StateCounts } from '../../proto/metrics/reading.ts';
 import type { ObservedAgent } from './observed-agent.ts';
 
 export function agentReadings({ containers, networks, volumes, cluster, isOpen }: ObservedAgent): Reading[] {

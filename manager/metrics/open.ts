@@ -1,7 +1,7 @@
 /** A manager's metrics, if it is to have any. */
 import type { Logger } from 'pino';
 import { errorLine, toGantryError } from '../../proto/errors.ts';
-import type { MetricsServer } from '../../proto/metrics-server.ts';
+import type { MetricsServer } from '../../proto/metrics/server.ts';
 import { type ManagerMetrics, NO_METRICS } from './manager-metrics.ts';
 
 export interface OpenedMetrics {
@@ -35,7 +35,7 @@ async function serve(
 ): Promise<{ readonly metrics: ManagerMetrics; readonly server: MetricsServer }> {
   const [{ PrometheusMetrics }, { serveMetrics }] = await Promise.all([
     import('./prometheus-metrics.ts'),
-    import('../../proto/metrics-server.ts'),
+    import('../../proto/metrics/server.ts'),
   ]);
   const metrics = new PrometheusMetrics((error) => logger.warn({ err: error }, 'metrics could not be shown'));
   return { metrics, server: await serveMetrics(address, OPTION, metrics) };

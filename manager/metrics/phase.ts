@@ -1,6 +1,6 @@
 /** How far a manager is, and whether it can be sent work. */
 import { errorLine } from '../../proto/errors.ts';
-import type { Readiness } from '../../proto/reading.ts';
+import type { Readiness } from '../../proto/metrics/reading.ts';
 import { noLeader } from '../replication/quorum-loss.ts';
 import type { ReplicatedLog } from '../replication/replicated-log.ts';
 import type { Store } from '../store/store.ts';

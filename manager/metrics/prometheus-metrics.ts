@@ -1,9 +1,9 @@
 /** A manager's metrics where they are shown. Imported only when somebody wants them. */
 import { Counter, Histogram } from 'prom-client';
 import type { ErrorCode, GantryError } from '../../proto/errors.ts';
-import type { Observed } from '../../proto/metrics-server.ts';
-import { addReadings, newRegistry } from '../../proto/prometheus.ts';
-import type { Readiness } from '../../proto/reading.ts';
+import { addReadings, newRegistry } from '../../proto/metrics/prometheus.ts';
+import type { Readiness } from '../../proto/metrics/reading.ts';
+import type { Observed } from '../../proto/metrics/server.ts';
 import type { ManagerMetrics } from './manager-metrics.ts';
 import { type ManagerPhase, readinessOf, type ServingParts } from './phase.ts';
 import { managerReadings } from './readings.ts';

@@ -1,6 +1,6 @@
 /** What is read of a manager at each scrape. */
 import { NodeAvailability, NodeState } from '../../proto/generated/gantry/v1/types.ts';
-import { numberReading, type Reading, type Sample, StateCounts } from '../../proto/reading.ts';
+import { numberReading, type Reading, type Sample, StateCounts } from '../../proto/metrics/reading.ts';
 import type { Leadership, LogFigures } from '../replication/replicated-log.ts';
 import { OBJECT_KINDS } from '../store/objects.ts';
 import type { ManagerPhase, ServingParts } from './phase.ts';

@@ -1,6 +1,6 @@
 /** Tasks by state: looked up when asked for, so that a change of a task costs nothing. */
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
-import { StateCounts } from '../../proto/reading.ts';
+import { StateCounts } from '../../proto/metrics/reading.ts';
 import { Slices } from '../slices.ts';
 import type { TaskObject } from '../store/task.ts';
 

@@ -3,8 +3,8 @@
  * only when somebody wants metrics, so that nobody else waits for its packages, or keeps them in memory.
  */
 import fastify, { type FastifyInstance } from 'fastify';
-import { parseListenAddress } from './address.ts';
-import { GantryError, toGantryError } from './errors.ts';
+import { parseListenAddress } from '../address.ts';
+import { GantryError, toGantryError } from '../errors.ts';
 import type { Readiness } from './reading.ts';
 
 /** What is shown. */
