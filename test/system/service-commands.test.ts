@@ -81,13 +81,6 @@ describe('service', () => {
     }
   });
 
-  it('update that is none of the tasks’ leaves them alone', async () => {
-    const before = await containers();
-    await host.ok(['service', 'update', '--label-add', 'team=a', '--label-rm', 'tier', 'web']);
-    expect(await inspect('{{json .Spec.Labels}}')).toBe('{"team":"a"}');
-    expect(await containers()).toEqual(before);
-  });
-
   it('rollback brings the spec before back', async () => {
     await host.ok(['service', 'rollback', 'web']);
     await untilPage('hello');
@@ -95,6 +88,18 @@ describe('service', () => {
     expect(await inspect('{{.Spec.TaskTemplate.ContainerSpec.Image}}')).toBe('busybox');
     await host.ok(['service', 'update', '--rollback', 'web']);
     await untilPage('hello again');
+  });
+
+  it('update that is none of the tasks’ leaves them alone, and can be taken back, too', async () => {
+    const before = await containers();
+    const labels = await inspect('{{json .Spec.Labels}}');
+    await host.ok(['service', 'update', '--label-add', 'team=a', '--label-rm', 'tier', 'web']);
+    expect(await inspect('{{json .Spec.Labels}}')).toBe('{"team":"a"}');
+    expect(await containers()).toEqual(before);
+    await host.ok(['service', 'rollback', 'web']);
+    expect(await inspect('{{json .Spec.Labels}}')).toBe(labels);
+    expect(await containers()).toEqual(before);
+    await host.ok(['service', 'rollback', 'web']);
   });
 
   it('update --force replaces all tasks', async () => {
