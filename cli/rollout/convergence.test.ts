@@ -204,9 +204,15 @@ describe('a service that is being updated', () => {
     const message = `update paused due to failure or early termination of task ${failed.id}`;
     const service = updated(UpdateState.PAUSED, message, failed.id);
     const observed = observe([failed, task(1, RUNNING)]);
-    expect(serviceProgress(service, observed)).toMatchObject({ kind: 'halted', message, task: failed });
+    expect(serviceProgress(service, observed)).toMatchObject({
+      ...{ kind: 'halted', message, task: failed },
+      hint: expect.stringContaining('gantry service rollback'),
+    });
     const back = updated(UpdateState.ROLLBACK_COMPLETED, 'update rolled back due to failure', 'gone');
-    expect(serviceProgress(back, running())).toMatchObject({ kind: 'halted', task: undefined });
+    expect(serviceProgress(back, running())).toMatchObject({
+      ...{ kind: 'halted', task: undefined },
+      hint: 'it runs as before; deploy a spec that works',
+    });
     const going = updated(UpdateState.ROLLBACK_STARTED, 'update rolled back due to failure');
     expect(serviceProgress(going, running())).toMatchObject({
       kind: 'waiting',

@@ -28,6 +28,7 @@ export type ServiceProgress =
       readonly running: number;
       readonly desired: number;
       readonly message: string;
+      readonly hint: string;
       readonly task: Task | undefined;
     };
 
@@ -44,8 +45,8 @@ export function serviceProgress(service: Service, observed: Observed): ServicePr
   const desired = desiredTasks(service, observed);
   const stand = standOf(service, observed);
   if (stand.stand === 'halted') {
-    const { message, failedTaskId } = stand;
-    return { kind: 'halted', running, desired, message, task: observed.tasks.get(failedTaskId) };
+    const { message, hint, failedTaskId } = stand;
+    return { kind: 'halted', running, desired, message, hint, task: observed.tasks.get(failedTaskId) };
   }
   // While an update goes on the managers decide what to make of failures.
   const goesOn = stand.stand === 'goes-on';

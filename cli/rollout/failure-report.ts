@@ -21,6 +21,7 @@ export async function taskFailure(cli: Cli, control: ControlClient, service: str
 export interface HaltedUpdate {
   /** As the managers say it. */
   readonly message: string;
+  readonly hint: string;
   readonly task: Task | undefined;
 }
 
@@ -29,12 +30,12 @@ export async function haltedUpdate(
   cli: Cli,
   control: ControlClient,
   service: string,
-  { message, task }: HaltedUpdate,
+  { message, hint, task }: HaltedUpdate,
 ): Promise<CliError> {
   if (task !== undefined) await printLastLines(cli, control, task);
   const reason = task === undefined ? '' : `; ${describeTask(task)}`;
   return new CliError(`service ${service}: ${message}${reason}`, {
-    hint: `deploy a spec that works, or go back with 'gantry service rollback ${service}'; 'gantry service ps --no-trunc ${service}' lists all its tasks`,
+    hint: `${hint}; 'gantry service ps --no-trunc ${service}' lists all its tasks`,
   });
 }
 
