@@ -56,6 +56,7 @@ export class Dispatcher implements EngineCalls {
   /** The endpoints of all services; resolves once `run` has put them together. */
   readonly #ready = Promise.withResolvers<void>();
   #endpoints = new EndpointTable();
+  #isOver: boolean = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -67,11 +68,12 @@ export class Dispatcher implements EngineCalls {
     return this.#sessions.size;
   }
 
-  /** Until the signal aborts; then all sessions have ended. */
+  /** Until the signal aborts; then all sessions have ended, and there are no further ones. */
   async run(signal: AbortSignal): Promise<void> {
     try {
       await Promise.all([this.#followStore(signal), this.#watchLiveness(signal), this.#watchManagers(signal)]);
     } finally {
+      this.#isOver = true;
       for (const session of this.#sessions.values()) session.end();
       this.#ready.resolve();
     }
@@ -91,6 +93,8 @@ export class Dispatcher implements EngineCalls {
       throw new GantryError('PERMISSION_DENIED', `session: the caller is not node ${hello.nodeId}`);
     }
     const node = await registerNode(store, hello, clock.now());
+    // It would be told nothing any more, and nobody would end it.
+    if (this.#isOver) throw new GantryError('UNAVAILABLE', 'this manager does not lead any more');
     const session = new Session(newObjectId(random), node.id);
     // An agent that comes again has lost its old session, whether or not that has noticed.
     this.#sessions.get(node.id)?.end();
