@@ -44,10 +44,14 @@ export class TaskRunner {
     return this.#record;
   }
 
-  /** Takes over what the manager wants, and writes it down. */
+  /**
+   * Takes over what the manager wants, and writes it down. A task that was told to stop goes on stopping: a manager that has
+   * just begun to lead may not know yet that it was told.
+   */
   assign(task: Task): void {
+    const { desiredState } = this.#record.task;
     try {
-      this.#change({ task, assigned: true });
+      this.#change({ task: task.desiredState < desiredState ? { ...task, desiredState } : task, assigned: true });
     } catch (error) {
       this.#reportWaiting(error);
       throw error;

@@ -14,6 +14,7 @@ import { EndpointTable, endpointsOf } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
 import { NodeAssignments } from './node-assignments.ts';
 import { judge } from './statuses.ts';
+import { Withdrawals } from './withdrawals.ts';
 
 const { NEW, ASSIGNED, PREPARING, STARTING, RUNNING, COMPLETE, SHUTDOWN, FAILED, REMOVE, ORPHANED } = TaskState;
 
@@ -100,7 +101,7 @@ describe('assignments', () => {
   /** What a node that knows this much is told next. */
   async function told(store: Store, node: NodeAssignments, table?: EndpointTable): Promise<AssignmentChange[]> {
     const endpoints = table ?? (await EndpointTable.of(store));
-    return store.view((read) => node.take(read, endpoints));
+    return store.view((read) => node.take(read, { endpoints, withdrawals: new Withdrawals() }));
   }
 
   async function assigned(store: Store, nodeId: string): Promise<string[]> {

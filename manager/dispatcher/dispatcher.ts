@@ -16,8 +16,7 @@ import type { Caller } from '../forwarding/caller.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import type { Turns } from '../turns.ts';
-import { touchConcerned, touchEndpoints } from './concerns.ts';
-import { EndpointTable } from './endpoints.ts';
+import { AssignmentSource } from './assignment-source.ts';
 import { Liveness } from './liveness.ts';
 import { markDown, registerNode } from './nodes.ts';
 import { managersKey, type NodeView, Session } from './session.ts';
@@ -35,7 +34,8 @@ export interface DispatcherOptions {
   managers(): readonly ManagerAddress[];
 }
 
-const MANAGERS_PERIOD_MS = 1000;
+/** What changes without an event in the store is looked at this often. */
+const LOOK_PERIOD_MS = 1000;
 
 /** What the API needs of it: calls to the engines of nodes. */
 export interface EngineCalls {
@@ -53,15 +53,14 @@ export class Dispatcher implements EngineCalls {
   readonly #sessions = new Map<string, Session>();
   readonly #liveness: Liveness;
   readonly #tunnels: Tunnels;
-  /** The endpoints of all services; resolves once `run` has put them together. */
-  readonly #ready = Promise.withResolvers<void>();
-  #endpoints = new EndpointTable();
+  readonly #source: AssignmentSource;
   #isOver: boolean = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#liveness = new Liveness(options.heartbeatPeriodMs);
     this.#tunnels = new Tunnels(options.random);
+    this.#source = new AssignmentSource({ ...options, sessions: this.#sessions });
   }
 
   get sessionCount(): number {
@@ -71,11 +70,15 @@ export class Dispatcher implements EngineCalls {
   /** Until the signal aborts; then all sessions have ended, and there are no further ones. */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      await Promise.all([this.#followStore(signal), this.#watchLiveness(signal), this.#watchManagers(signal)]);
+      await Promise.all([
+        this.#source.run(signal),
+        this.#followNodes(signal),
+        this.#watchLiveness(signal),
+        this.#lookNowAndThen(signal),
+      ]);
     } finally {
       this.#isOver = true;
       for (const session of this.#sessions.values()) session.end();
-      this.#ready.resolve();
     }
   }
 
@@ -95,7 +98,9 @@ export class Dispatcher implements EngineCalls {
     const node = await registerNode(store, hello, clock.now());
     // It would be told nothing any more, and nobody would end it.
     if (this.#isOver) throw new GantryError('UNAVAILABLE', 'this manager does not lead any more');
-    const session = new Session(newObjectId(random), node.id);
+    const session = new Session(newObjectId(random), node.id, (revision) => {
+      this.#source.applied(node.id, revision);
+    });
     // An agent that comes again has lost its old session, whether or not that has noticed.
     this.#sessions.get(node.id)?.end();
     this.#sessions.set(node.id, session);
@@ -107,7 +112,7 @@ export class Dispatcher implements EngineCalls {
     logger.info({ node: node.id, session: session.id }, 'session opened');
     try {
       yield { message: { $case: 'welcome', value: { sessionId: session.id, heartbeatPeriodMs, node } } };
-      await this.#ready.promise;
+      await this.#source.ready;
       yield* session.responses(this.#viewOf(node.id), this.#options.turns);
       // Never a good end: the agent is to look for a manager at once.
       throw new GantryError('UNAVAILABLE', 'this manager has ended the session');
@@ -119,10 +124,10 @@ export class Dispatcher implements EngineCalls {
   }
 
   #viewOf(nodeId: string): NodeView {
-    const { store } = this.#options;
     return {
       membership: () => this.#membership(nodeId),
-      take: (assignments) => store.view((read) => assignments.take(read, this.#endpoints)),
+      take: (assignments) => this.#source.take(assignments),
+      revision: () => this.#source.revision,
     };
   }
 
@@ -163,9 +168,7 @@ export class Dispatcher implements EngineCalls {
 
   #receive(session: Session, { message }: SessionRequest): void {
     const { store, clock, logger } = this.#options;
-    if (message?.$case === 'applied') {
-      logger.debug({ node: session.nodeId, version: message.value.version }, 'assignments applied');
-    }
+    if (message?.$case === 'applied') session.acknowledge(message.value.version);
     if (message?.$case === 'heartbeat') session.answerHeartbeat();
     if (message?.$case === 'leaving') this.#nodeLeaves(session);
     if (message?.$case !== 'statuses') return;
@@ -182,42 +185,22 @@ export class Dispatcher implements EngineCalls {
     );
   }
 
-  async #followStore(signal: AbortSignal): Promise<void> {
-    const { store } = this.#options;
-    const watch = store.watch({ kinds: ['node', 'task', 'service', 'network', 'secret', 'config'] });
+  async #followNodes(signal: AbortSignal): Promise<void> {
+    const watch = this.#options.store.watch({ kinds: ['node'] });
     try {
-      await this.#beginAnew();
       while (!signal.aborted) {
         await watch.changed(signal);
         const events = watch.take();
-        if (events === 'lagged') await this.#beginAnew();
-        else this.#follow(events);
+        if (events === 'lagged') for (const session of this.#sessions.values()) session.touchMembership();
+        else for (const event of events) this.#nodeChanged(event);
       }
     } finally {
       watch.close();
     }
   }
 
-  async #beginAnew(): Promise<void> {
-    this.#endpoints = await EndpointTable.of(this.#options.store);
-    this.#ready.resolve();
-    for (const session of this.#sessions.values()) session.touchAll();
-  }
-
-  #follow(events: readonly StoreEvent[]): void {
-    this.#options.store.view((read) => {
-      for (const id of this.#endpoints.apply(events, read)) {
-        touchEndpoints(id, this.#endpoints.get(id), this.#sessions.values());
-      }
-      for (const event of events) {
-        if (event.kind === 'node') this.#nodeChanged(event);
-        else touchConcerned(event, this.#sessions, read);
-      }
-    });
-  }
-
   /** One that was removed isn't told anything any more. */
-  #nodeChanged({ change, object }: StoreEvent & { readonly kind: 'node' }): void {
+  #nodeChanged({ change, object }: StoreEvent): void {
     const session = this.#sessions.get(object.id);
     if (change === 'remove') session?.end();
     else session?.touchMembership();
@@ -230,15 +213,19 @@ export class Dispatcher implements EngineCalls {
     return { node: own, managers: [...this.#options.managers()] };
   }
 
-  /** The managers change without an event in the store: they are looked at this often. */
-  async #watchManagers(signal: AbortSignal): Promise<void> {
+  async #lookNowAndThen(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#options.clock.sleep(MANAGERS_PERIOD_MS, signal);
-      const managers = managersKey(this.#options.managers());
-      // To look at all of them anew each time would be a long turn.
-      for (const session of this.#sessions.values()) {
-        if (session.managersTold !== managers) session.touchMembership();
-      }
+      await this.#options.clock.sleep(LOOK_PERIOD_MS, signal);
+      this.#lookAtManagers();
+      this.#source.giveUpOverdue();
+    }
+  }
+
+  #lookAtManagers(): void {
+    const managers = managersKey(this.#options.managers());
+    // To look at all of them anew each time would be a long turn.
+    for (const session of this.#sessions.values()) {
+      if (session.managersTold !== managers) session.touchMembership();
     }
   }
 

@@ -31,11 +31,15 @@ export function endpointsOf(service: ServiceObject, tasks: readonly TaskObject[]
 }
 
 function takesTraffic(task: TaskObject): boolean {
-  return (
-    task.status.state === TaskState.RUNNING &&
-    task.desiredState === TaskState.RUNNING &&
-    task.status.addresses.length > 0
-  );
+  return isReachable(task) && task.desiredState === TaskState.RUNNING;
+}
+
+function isLeaving(task: TaskObject): boolean {
+  return isReachable(task) && task.desiredState > TaskState.RUNNING;
+}
+
+function isReachable({ status }: TaskObject): boolean {
+  return status.state === TaskState.RUNNING && status.addresses.length > 0;
 }
 
 /** Services of which the endpoints are put together at once. */
@@ -44,6 +48,7 @@ const SERVICES_AT_ONCE = 50;
 /** The endpoints of all services, kept up to date with events; an entry is replaced only when it differs. */
 export class EndpointTable {
   readonly #byService = new Map<string, ServiceEndpoints>();
+  #leaving: TaskObject[] = [];
 
   /** Of the services that there are now; what changes meanwhile must be applied later, even if it is in there already. */
   static async of(store: Pick<Store, 'view'>): Promise<EndpointTable> {
@@ -51,7 +56,7 @@ export class EndpointTable {
     const ids = store.view((read) => read.find('service', { by: 'all' }).map((service) => service.id));
     for (let begin = 0; begin < ids.length; begin += SERVICES_AT_ONCE) {
       const some = ids.slice(begin, begin + SERVICES_AT_ONCE);
-      store.view((read) => some.forEach((id) => void table.#refresh(id, read)));
+      store.view((read) => some.forEach((id) => void table.#begin(id, read)));
       await nextTurn();
     }
     return table;
@@ -65,6 +70,11 @@ export class EndpointTable {
     return this.#byService.get(serviceId);
   }
 
+  /** Tasks that run, but are to stop, and so are in here no longer; each is returned once. */
+  takeLeaving(): TaskObject[] {
+    return this.#leaving.splice(0);
+  }
+
   /** Returns the services of which anything is different now. */
   apply(events: readonly StoreEvent[], read: ReadTransaction): string[] {
     const services = new Set<string>();
@@ -72,7 +82,19 @@ export class EndpointTable {
       if (event.kind === 'service') services.add(event.object.id);
       else if (event.kind === 'task') services.add(event.object.serviceId);
     }
-    return [...services].filter((id) => this.#refresh(id, read));
+    return [...services].filter((id) => {
+      const before = this.#byService.get(id)?.endpoints ?? [];
+      if (!this.#refresh(id, read)) return false;
+      const tasks = before.flatMap(({ taskId }) => read.get('task', taskId) ?? []);
+      this.#leaving.push(...tasks.filter(isLeaving));
+      return true;
+    });
+  }
+
+  /** Nodes may have been told of tasks that have left since. */
+  #begin(serviceId: string, read: ReadTransaction): void {
+    this.#refresh(serviceId, read);
+    this.#leaving.push(...read.find('task', { by: 'service', value: serviceId }).filter(isLeaving));
   }
 
   #refresh(serviceId: string, read: ReadTransaction): boolean {

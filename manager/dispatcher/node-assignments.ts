@@ -5,6 +5,7 @@
  * published ports.
  */
 import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import {
@@ -22,8 +23,15 @@ import {
   toTold,
 } from './assignments.ts';
 import type { EndpointTable } from './endpoints.ts';
+import type { Withdrawals } from './withdrawals.ts';
 
 type ByKind<T> = Readonly<Record<ItemKind, T>>;
+
+/** What there is beside the store. */
+export interface Routing {
+  readonly endpoints: EndpointTable;
+  readonly withdrawals: Pick<Withdrawals, 'isHeld'>;
+}
 
 const NO_NEEDS: readonly Need[] = [];
 
@@ -63,15 +71,15 @@ export class NodeAssignments {
   }
 
   /** What to send to the node: what is new or changed, then what is gone. From here on it counts as told. */
-  take(read: ReadTransaction, endpoints: EndpointTable): AssignmentChange[] {
-    if (this.#isAllStale) this.#markAll(read, endpoints);
+  take(read: ReadTransaction, routing: Routing): AssignmentChange[] {
+    if (this.#isAllStale) this.#markAll(read, routing.endpoints);
     this.#isAllStale = false;
     for (const id of this.#stale.task) this.#countNeeds(id, this.#taskHere(read, id));
     const added: AssignmentChange[] = [];
     const removed: AssignmentChange[] = [];
     for (const kind of ITEM_KINDS) {
       for (const id of this.#stale[kind]) {
-        const wanted = this.#wanted(kind, id, read, endpoints);
+        const wanted = this.#wanted(kind, id, read, routing);
         const before = this.#told[kind].get(id);
         if (kind === 'network' && (before === undefined) !== (wanted === undefined)) this.#markServicesOn(read, id);
         if (wanted === undefined && before !== undefined) removed.push({ removed: true, item: itemOfId(kind, id) });
@@ -120,11 +128,18 @@ export class NodeAssignments {
     if (before === 0 || before + by === 0) this.touch(kind, id);
   }
 
-  #wanted(kind: ItemKind, id: string, read: ReadTransaction, endpoints: EndpointTable): AssignmentItem | undefined {
+  #wanted(
+    kind: ItemKind,
+    id: string,
+    read: ReadTransaction,
+    { endpoints, withdrawals }: Routing,
+  ): AssignmentItem | undefined {
     switch (kind) {
       case 'task': {
         const task = this.#taskHere(read, id);
-        return task && { $case: kind, value: task };
+        // Others may send to it: here, too, it goes on.
+        const value = task && withdrawals.isHeld(id) ? { ...task, desiredState: TaskState.RUNNING } : task;
+        return value && { $case: kind, value };
       }
       case 'endpoints': {
         const value = endpoints.get(id);

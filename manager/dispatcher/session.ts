@@ -15,6 +15,14 @@ export interface NodeView {
   membership(): Membership;
   /** What has changed of its assignments. */
   take(assignments: NodeAssignments): AssignmentChange[];
+  /** Grows with every change of what nodes may have to know. */
+  revision(): number;
+}
+
+/** A message, and the revision that a node acts by once it has acknowledged that message. */
+interface Sent {
+  readonly version: number;
+  readonly revision: number;
 }
 
 /** The same for the same managers. */
@@ -27,7 +35,10 @@ export class Session {
   readonly nodeId: string;
   readonly #over = new AbortController();
   readonly #assignments: NodeAssignments;
+  readonly #onApplied: (revision: number) => void;
   #version = 0;
+  /** What is yet to be acknowledged, oldest first. */
+  #sent: Sent[] = [];
   #membershipStale: boolean = true;
   /** As it was last told, encoded. */
   #membership = Buffer.alloc(0);
@@ -37,9 +48,11 @@ export class Session {
   #streams: OpenStream[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(id: string, nodeId: string) {
+  /** `onApplied` hears that the node acts by a revision from now on. */
+  constructor(id: string, nodeId: string, onApplied: (revision: number) => void) {
     this.id = id;
     this.nodeId = nodeId;
+    this.#onApplied = onApplied;
     this.#assignments = new NodeAssignments(nodeId);
   }
 
@@ -57,6 +70,18 @@ export class Session {
 
   isTold(kind: ItemKind, id: string): boolean {
     return this.#assignments.isTold(kind, id);
+  }
+
+  /** The node may act by something that was true before. */
+  get isBehind(): boolean {
+    return this.#version === 0 || this.#assignments.isStale || this.#sent.length > 0;
+  }
+
+  /** The node has acknowledged all messages up to this version. */
+  acknowledge(version: number): void {
+    const revision = this.#sent.findLast((sent) => sent.version <= version)?.revision;
+    this.#sent = this.#sent.filter((sent) => sent.version > version);
+    if (revision !== undefined) this.#onApplied(revision);
   }
 
   /** The managers as the node knows them, by `managersKey`; empty before it was told any. */
@@ -138,9 +163,20 @@ export class Session {
     const strays = this.#strays.splice(0).map(strayTask);
     const changes = [...view.take(this.#assignments), ...strays];
     const complete = this.#version === 0;
-    if (changes.length === 0 && !complete) return undefined;
+    if (changes.length === 0 && !complete) {
+      this.#nothingNew(view.revision());
+      return undefined;
+    }
     this.#version += 1;
+    this.#sent.push({ version: this.#version, revision: view.revision() });
     return { message: { $case: 'assignments', value: { version: this.#version, complete, changes } } };
+  }
+
+  /** What it was told last is true of this revision, too. */
+  #nothingNew(revision: number): void {
+    const last = this.#sent.pop();
+    if (last === undefined) this.#onApplied(revision);
+    else this.#sent.push({ ...last, revision });
   }
 
   async #somethingToSay(): Promise<void> {

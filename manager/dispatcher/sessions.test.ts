@@ -1,10 +1,14 @@
-/** Agents are told only what changes concern them; after whatever has happened they know what they would know if told all. */
+/**
+ * Agents are told only what changes concern them; after whatever has happened they know what they would know if told all. And
+ * no task is told to stop while an agent may still send to it.
+ */
 import { randomBytes } from 'node:crypto';
+import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import pino from 'pino';
 import { expect, it, vi } from 'vitest';
-import { type AssignmentChange, SessionRequest } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { type AssignmentChange, type Assignments, SessionRequest } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { PublishMode, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { systemClock } from '../clock.ts';
 import { node, service, task } from '../objects.testing.ts';
@@ -42,7 +46,9 @@ type Change =
   | { readonly change: 'stop' | 'forget'; readonly id: string }
   | { readonly change: 'block'; readonly id: string; readonly on: string }
   | { readonly change: 'remove network' | 'remove service' | 'change config'; readonly id: string }
-  | { readonly change: 'publish'; readonly id: string; readonly isPublished: boolean };
+  | { readonly change: 'publish'; readonly id: string; readonly isPublished: boolean }
+  /** The agent applies what it is told only later; or all of it, now. */
+  | { readonly change: 'fall behind' | 'catch up' | 'reconnect'; readonly id: string };
 
 const changes: fc.Arbitrary<Change> = fc.oneof(
   {
@@ -62,6 +68,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ change: fc.constant('publish'), id: serviceId, isPublished: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ change: fc.constant('remove network'), id: networkId }) },
   { weight: 1, arbitrary: fc.record({ change: fc.constant('remove service'), id: serviceId }) },
+  { weight: 2, arbitrary: fc.record({ change: fc.constantFrom('fall behind', 'catch up', 'reconnect'), id: nodeId }) },
   { weight: 1, arbitrary: fc.record({ change: fc.constant('change config'), id: fc.constant('motd') }) },
 );
 
@@ -107,7 +114,8 @@ async function open(): Promise<{ store: Store; dispatcher: Dispatcher }> {
   await store.update((tx) => {
     for (const id of NODES) tx.create('node', node(id));
     for (const id of ['front', 'back']) {
-      const absent = { meta: undefined, spec: undefined, blocks: [], pendingDelete: false };
+      const blocks = NODES.map((on) => ({ nodeId: on, cidr: '10.0.0.0/26' }));
+      const absent = { meta: undefined, spec: undefined, blocks, pendingDelete: false };
       const made = networkType.complete({ id, subnet: '', gateway: '', ...absent });
       tx.create('network', { ...made, spec: { ...made.spec, annotations: { name: id, labels: {} } } });
     }
@@ -122,20 +130,77 @@ async function open(): Promise<{ store: Store; dispatcher: Dispatcher }> {
   };
 }
 
-/** What an agent knows that believes all it is told. */
-async function follow(dispatcher: Dispatcher, on: string, known: Map<string, unknown>, signal: AbortSignal) {
-  const caller = { kind: 'administrator', forwarded: false } as const;
-  for await (const { message } of dispatcher.session(helloFrom(on, signal), signal, caller)) {
-    for (const change of message?.$case === 'assignments' ? message.value.changes : []) learn(known, change);
-  }
-}
+/** It believes all that it is told, and acts by it as soon as it isn't busy. */
+class Agent {
+  readonly known = new Map<string, unknown>();
+  readonly nodeId: string;
+  readonly #onOrder: (taskId: string, desiredState: TaskState) => void;
+  #requests = new PassThrough({ objectMode: true });
+  #session = new AbortController();
+  /** Messages that it hasn't applied yet. */
+  #waiting: Assignments[] = [];
+  #busy: boolean = false;
 
-async function* helloFrom(on: string, signal: AbortSignal): AsyncGenerator<SessionRequest> {
-  const hello = { $case: 'hello', value: { nodeId: on, address: '192.0.2.1' } } as const;
-  yield SessionRequest.fromPartial({ message: hello });
-  await new Promise((resolve) => {
-    signal.addEventListener('abort', resolve, { once: true });
-  });
+  /** `onOrder` hears what it is told of a task. */
+  constructor(nodeId: string, onOrder: (taskId: string, desiredState: TaskState) => void) {
+    this.nodeId = nodeId;
+    this.#onOrder = onOrder;
+  }
+
+  async run(dispatcher: Dispatcher, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#session = new AbortController();
+      this.#requests = new PassThrough({ objectMode: true });
+      this.#waiting = [];
+      // It never ends well.
+      await this.#follow(dispatcher, AbortSignal.any([signal, this.#session.signal])).catch(() => undefined);
+    }
+  }
+
+  async #follow(dispatcher: Dispatcher, signal: AbortSignal): Promise<void> {
+    this.#say({ $case: 'hello', value: { nodeId: this.nodeId, address: '192.0.2.1', description: undefined } });
+    const caller = { kind: 'administrator', forwarded: false } as const;
+    for await (const { message } of dispatcher.session(this.#requests, signal, caller)) {
+      if (message?.$case !== 'assignments') continue;
+      this.#waiting.push(message.value);
+      if (!this.#busy) this.#apply();
+    }
+  }
+
+  reconnect(): void {
+    this.#session.abort();
+  }
+
+  fallBehind(): void {
+    this.#busy = true;
+  }
+
+  catchUp(): void {
+    this.#busy = false;
+    this.#apply();
+  }
+
+  /** As far as it acts by what it was told. */
+  sendsTo(taskId: string): boolean {
+    return [...this.known.entries()].some(
+      ([key, value]) =>
+        key.startsWith('endpoints') &&
+        (value as ServiceEndpoints).endpoints.some((endpoint) => endpoint.taskId === taskId),
+    );
+  }
+
+  #apply(): void {
+    for (const { changes, version, complete } of this.#waiting.splice(0)) {
+      if (complete) this.known.clear();
+      for (const change of changes) learn(this.known, change);
+      for (const { item } of changes) if (item?.$case === 'task') this.#onOrder(item.value.id, item.value.desiredState);
+      this.#say({ $case: 'applied', value: { version } });
+    }
+  }
+
+  #say(message: SessionRequest['message']): void {
+    this.#requests.write(SessionRequest.fromPartial({ message }));
+  }
 }
 
 function learn(known: Map<string, unknown>, { removed, item }: AssignmentChange): void {
@@ -195,26 +260,38 @@ it('agents know after any changes what they have to', async () => {
     fc.asyncProperty(runs, async (transactions) => {
       const { store, dispatcher } = await open();
       const over = new AbortController();
-      const known = NODES.map(() => new Map<string, unknown>());
-      const running = [
-        dispatcher.run(over.signal),
-        ...NODES.map((on, position) => follow(dispatcher, on, known[position] ?? new Map(), over.signal)),
-      ];
+      const early: string[] = [];
+      const agents: Agent[] = NODES.map(
+        (on) =>
+          new Agent(on, (id, desiredState) => {
+            const running = store.view((read) => read.get('task', id))?.status.state === RUNNING;
+            if (running && desiredState > RUNNING && agents.some((agent) => agent.sendsTo(id))) early.push(id);
+          }),
+      );
+      const running = [dispatcher.run(over.signal), ...agents.map((agent) => agent.run(dispatcher, over.signal))];
       try {
         await untilTold();
         for (const transaction of transactions) {
           await store.update((tx) => transaction.forEach((change) => void perform(tx, change)));
+          for (const { change, id } of transaction) {
+            const agent = agents.find(({ nodeId }) => nodeId === id);
+            if (change === 'fall behind') agent?.fallBehind();
+            if (change === 'catch up') agent?.catchUp();
+            if (change === 'reconnect') agent?.reconnect();
+          }
           await untilTold();
         }
+        for (const agent of agents) agent.catchUp();
         const table = await EndpointTable.of(store);
         const expected = NODES.map((on) => store.view((read) => expectedOn(read, on, table.all())));
-        await vi.waitFor(() => expect(known).toEqual(expected), { interval: 2 });
+        await vi.waitFor(() => expect(agents.map(({ known }) => known)).toEqual(expected), { interval: 2 });
+        expect(early).toEqual([]);
       } finally {
         over.abort();
         // Sessions end with an error, so that agents look for another manager.
         await Promise.allSettled(running);
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 400 },
   );
 }, 60_000);
