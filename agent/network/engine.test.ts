@@ -48,6 +48,7 @@ function assigned(id: string, subnet: string, spec: Partial<NetworkSpec> = {}): 
       blocks: [AddressBlock.fromPartial({ nodeId: 'node', cidr: subnet })],
     }),
     blocks: [subnet],
+    nodeAddress: '',
   };
 }
 

@@ -9,7 +9,16 @@ import { allocateSubnet } from './subnets.ts';
 function network(name: string, subnet: string, gateway = '', blocks: NetworkObject['blocks'] = []): NetworkObject {
   const annotations = { name, labels: {} };
   const spec = { annotations, driver: 'bridge', driverOpts: {}, internal: false, attachable: false, subnet, gateway };
-  return networkType.complete({ id: name, meta: undefined, spec, subnet, gateway, blocks, pendingDelete: false });
+  return networkType.complete({
+    id: name,
+    meta: undefined,
+    spec,
+    subnet,
+    gateway,
+    blocks,
+    pendingDelete: false,
+    vni: 0,
+  });
 }
 
 const ANY = { subnet: '', gateway: '' };

@@ -1,5 +1,5 @@
 /**
- * Gives nodes blocks of addresses of the networks that their tasks use. Subnets and published ports are given
+ * Gives networks their VNI, and nodes blocks of addresses of the networks that their tasks use. Subnets and published ports are given
  * when a stack is deployed, so that a conflict can be told to the user who asked.
  */
 import type { Logger } from 'pino';
@@ -9,6 +9,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
 import { planBlocks } from './blocks.ts';
+import { chooseVni } from './vni.ts';
 
 /** Keys are ids of networks, for all nodes that use them, or ids of a network and of one node. */
 export function allocatorLoop(logger: Logger): ControlLoop {
@@ -28,11 +29,18 @@ export function allocatorLoop(logger: Logger): ControlLoop {
       if (network === undefined) return undefined;
       const present = new Set(tx.find('node', { by: 'all' }).map((node) => node.id));
       const { blocks, exhausted } = planBlocks(network, demandOf(tx, networkId, nodeId), present);
-      if (blocks.length !== network.blocks.length) tx.update('network', { ...network, blocks: [...blocks] });
+      const vni = network.vni || chooseVni(networkId, takenVnis(tx));
+      if (blocks.length !== network.blocks.length || vni !== network.vni) {
+        tx.update('network', { ...network, blocks: [...blocks], vni });
+      }
       if (exhausted.length > 0) logger.warn({ network: networkId, nodes: exhausted }, 'network has no addresses left');
       return undefined;
     },
   };
+}
+
+function takenVnis(read: ReadTransaction): Set<number> {
+  return new Set(read.find('network', { by: 'all' }).map(({ vni }) => vni));
 }
 
 function networkIds(read: ReadTransaction): string[] {

@@ -133,7 +133,7 @@ function planNetworks(existing: Existing, stack: StackSpec, newId: () => string)
     const own = ownNamed('network', live, stack.name, name);
     if (own !== undefined) return planExistingNetwork(own, spec);
     const subnet = allocateSubnet(name, spec, all, existing.hostAddresses);
-    const object = { id: newId(), spec, ...subnet, blocks: [], pendingDelete: false };
+    const object = { id: newId(), spec, ...subnet, blocks: [], pendingDelete: false, vni: 0 };
     all.push({ ...object, meta: NO_META });
     return { change: ChangeKind.CREATE, kind: 'network', object };
   });

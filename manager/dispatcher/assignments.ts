@@ -1,7 +1,8 @@
 /** The items that a node is told of: when it must know one, and whether one differs from what it knows. Pure. */
-import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AssignmentChange, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { Network, PublishMode, type ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { NetworkObject } from '../store/network.ts';
+import type { NodeObject } from '../store/node.ts';
 import type { CompleteTaskSpec } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
@@ -9,12 +10,21 @@ import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
 export type AssignmentItem = NonNullable<AssignmentChange['item']>;
 export type ItemKind = AssignmentItem['$case'];
 
+type Place = Pick<NetworkPeer, 'nodeAddress' | 'blocks'>;
+
 /** In the order in which a node is told: what a task needs comes before it, and goes after it. */
-export const ITEM_KINDS = ['secret', 'config', 'network', 'endpoints', 'task'] as const satisfies readonly ItemKind[];
+export const ITEM_KINDS = [
+  'secret',
+  'config',
+  'network',
+  'peer',
+  'endpoints',
+  'task',
+] as const satisfies readonly ItemKind[];
 
 /** What is remembered of an item that the node was told: of a task no more than is needed to tell what comes next. */
 export type ToldItem =
-  | (AssignmentItem & { readonly $case: 'secret' | 'config' | 'network' | 'endpoints' })
+  | (AssignmentItem & { readonly $case: 'secret' | 'config' | 'network' | 'peer' | 'endpoints' })
   | { readonly $case: 'task'; readonly value: Pick<Task, 'desiredState'> };
 
 export function toTold(item: AssignmentItem): ToldItem {
@@ -59,9 +69,37 @@ export function hasBlock(network: NetworkObject | undefined, nodeId: string): bo
   return network?.blocks.some((block) => block.nodeId === nodeId) ?? false;
 }
 
-export function networkItem(network: NetworkObject, nodeId: string): AssignmentItem {
-  const blocks = network.blocks.filter((block) => block.nodeId === nodeId).map((block) => block.cidr);
-  return { $case: 'network', value: { network, blocks } };
+export function networkItem(network: NetworkObject, node: NodeObject): AssignmentItem {
+  const nodeAddress = node.status.address;
+  return {
+    $case: 'network',
+    value: { network: withoutBlocks(network), blocks: blocksOf(network, node.id), nodeAddress },
+  };
+}
+
+/** Many nodes are told of the same network, but each only of its peers' blocks. */
+const networksWithoutBlocks = new WeakMap<NetworkObject, Network>();
+
+function withoutBlocks(network: NetworkObject): Network {
+  const known = networksWithoutBlocks.get(network) ?? { ...network, blocks: [] };
+  networksWithoutBlocks.set(network, known);
+  return known;
+}
+
+/** Another node on the network; undefined for one that has no address there. */
+export function peerItem(network: NetworkObject, peer: NodeObject): AssignmentItem | undefined {
+  const blocks = blocksOf(network, peer.id);
+  if (blocks.length === 0) return undefined;
+  const value = { networkId: network.id, nodeId: peer.id, nodeAddress: peer.status.address, blocks };
+  return { $case: 'peer', value };
+}
+
+export function peerId(networkId: string, nodeId: string): string {
+  return `${networkId} ${nodeId}`;
+}
+
+function blocksOf(network: NetworkObject, nodeId: string): string[] {
+  return network.blocks.filter((block) => block.nodeId === nodeId).map((block) => block.cidr);
 }
 
 /** Everybody can reach it, on every node. */
@@ -84,7 +122,11 @@ export function itemOfId(kind: ItemKind, id: string): AssignmentItem {
     case 'config':
       return { $case: 'config', value: { id, meta: undefined, spec: undefined, pendingDelete: false } };
     case 'network':
-      return { $case: 'network', value: { network: Network.create({ id }), blocks: [] } };
+      return { $case: 'network', value: { network: Network.create({ id }), blocks: [], nodeAddress: '' } };
+    case 'peer': {
+      const [networkId = '', nodeId = ''] = id.split(' ');
+      return { $case: 'peer', value: { networkId, nodeId, nodeAddress: '', blocks: [] } };
+    }
     case 'endpoints':
       return { $case: 'endpoints', value: { serviceId: id, serviceName: '', networks: [], ports: [], endpoints: [] } };
   }
@@ -94,23 +136,26 @@ export function itemOfId(kind: ItemKind, id: string): AssignmentItem {
 export function isSame(a: ToldItem, b: AssignmentItem): boolean {
   if (a.value === b.value) return true;
   if (a.$case === 'task' && b.$case === 'task') return a.value.desiredState === b.value.desiredState;
+  if (a.$case === 'peer' && b.$case === 'peer') return isAtSamePlace(a.value, b.value);
   if (a.$case !== 'network' || b.$case !== 'network') return false;
-  return a.value.blocks.join() === b.value.blocks.join() && isSameNetwork(a.value.network, b.value.network);
+  return isAtSamePlace(a.value, b.value) && isSameNetwork(a.value.network, b.value.network);
 }
 
-/** Whatever other nodes' blocks are. */
+function isAtSamePlace(a: Place, b: Place): boolean {
+  return a.nodeAddress === b.nodeAddress && a.blocks.join() === b.blocks.join();
+}
+
 function isSameNetwork(a: Network | undefined, b: Network | undefined): boolean {
   if (a === undefined || b === undefined || a === b) return a === b;
   return encodedNetwork(a).equals(encodedNetwork(b));
 }
 
-/** Many nodes are told of the same network. */
 const encodedNetworks = new WeakMap<Network, Buffer>();
 
 function encodedNetwork(network: Network): Buffer {
   const known = encodedNetworks.get(network);
   if (known !== undefined) return known;
-  const encoded = Buffer.from(Network.encode({ ...network, meta: undefined, blocks: [] }).finish());
+  const encoded = Buffer.from(Network.encode({ ...network, meta: undefined }).finish());
   encodedNetworks.set(network, encoded);
   return encoded;
 }

@@ -1,10 +1,10 @@
 /** Whose node may have to know something else after a change. */
-import { type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type AddressBlock, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
 import type { StoreEvent } from '../store/watch.ts';
-import { hasBlock, isPublished } from './assignments.ts';
+import { hasBlock, isPublished, peerId } from './assignments.ts';
 import type { Session } from './session.ts';
 
 /** What a change needs of a session. */
@@ -18,8 +18,15 @@ export function touchConcerned(event: StoreEvent, sessions: ReadonlyMap<string, 
     case 'task':
       if (isNews(event)) sessions.get(event.object.nodeId)?.touch('task', event.object.id);
       return;
-    case 'network':
-      for (const session of sessions.values()) touchNetwork(event, session, read);
+    case 'network': {
+      const moved = nodesWithOtherBlocks(event);
+      for (const session of sessions.values()) touchNetwork(event, moved, session, read);
+      return;
+    }
+    case 'node':
+      if (event.change === 'update' && event.object.status.address !== event.previous?.status.address) {
+        touchAddress(event.object.id, sessions, read);
+      }
       return;
     case 'secret':
     case 'config':
@@ -58,9 +65,36 @@ function isNews({ change, object, previous }: Of<'task'>): boolean {
   return hasEnded(object) !== hasEnded(previous) || previous.status.state <= TaskState.ASSIGNED;
 }
 
-function touchNetwork({ change, object, previous }: Of<'network'>, session: Session, read: ReadTransaction): void {
+function nodesWithOtherBlocks({ object, previous }: Of<'network'>): string[] {
+  const key = ({ nodeId, cidr }: AddressBlock) => `${nodeId} ${cidr}`;
+  const [before, after] = [new Set(previous?.blocks.map(key)), new Set(object.blocks.map(key))];
+  return [...new Set([...before.symmetricDifference(after)].map((block) => block.split(' ')[0] ?? ''))];
+}
+
+/** Where a node is reached: all who share a network with it, and itself. */
+function touchAddress(nodeId: string, sessions: ReadonlyMap<string, Session>, read: ReadTransaction): void {
+  for (const network of read.find('network', { by: 'all' })) {
+    const own = sessions.get(nodeId);
+    if (own?.isTold('network', network.id)) own.touch('network', network.id);
+    if (!hasBlock(network, nodeId)) continue;
+    for (const session of sessions.values()) {
+      if (session.isTold('network', network.id)) session.touch('peer', peerId(network.id, nodeId));
+    }
+  }
+}
+
+/** `moved`: nodes that have other addresses of it than before. */
+function touchNetwork(
+  { change, object, previous }: Of<'network'>,
+  moved: readonly string[],
+  session: Session,
+  read: ReadTransaction,
+): void {
   const { nodeId } = session;
-  if (session.isTold('network', object.id)) session.touch('network', object.id);
+  if (session.isTold('network', object.id)) {
+    session.touch('network', object.id);
+    for (const peer of moved) session.touch('peer', peerId(object.id, peer));
+  }
   // Tasks that have waited for addresses of it.
   if (change !== 'remove' && hasBlock(object, nodeId) === hasBlock(previous, nodeId)) return;
   for (const { id } of tasksOn(read, object.id, nodeId)) session.touch('task', id);

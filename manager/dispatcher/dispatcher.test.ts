@@ -2,7 +2,7 @@ import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
-import { service, type TaskOptions, task } from '../objects.testing.ts';
+import { node, service, type TaskOptions, task } from '../objects.testing.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
 import { networkType } from '../store/network.ts';
 import { secretType } from '../store/secret.ts';
@@ -84,8 +84,11 @@ describe('assignments', () => {
     const store = new Store(state, new MemoryLog('n1', state), { now: () => 0, sleep: () => Promise.resolve() });
     await store.update((tx) => {
       const absent = { meta: undefined, spec: undefined, pendingDelete: false };
-      tx.create('network', { ...networkType.complete({ id: 'net', subnet: '', gateway: '', blocks, ...absent }) });
+      tx.create('network', {
+        ...networkType.complete({ id: 'net', subnet: '', gateway: '', blocks, vni: 7, ...absent }),
+      });
       tx.create('secret', secretType.complete({ id: 'key', ...absent }));
+      for (const id of ['n1', 'n2']) tx.create('node', node(id));
       tx.create('service', service('web', { networks: ['net'] }));
       for (const made of tasks) tx.create('task', made);
     });
@@ -112,6 +115,7 @@ describe('assignments', () => {
 
   function idOf({ $case, value }: AssignmentItem): string | undefined {
     if ($case === 'network') return value.network?.id;
+    if ($case === 'peer') return `${value.networkId} ${value.nodeId}`;
     return $case === 'endpoints' ? value.serviceId : value.id;
   }
 
@@ -135,18 +139,18 @@ describe('assignments', () => {
 
   it("don't echo what the node itself reported", async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
-    const node = new NodeAssignments('n1');
+    const known = new NodeAssignments('n1');
     const table = await EndpointTable.of(store);
-    await told(store, node, table);
+    await told(store, known, table);
     await store.update((tx) => {
-      const known = tx.get('task', 't');
-      if (known !== undefined) tx.update('task', { ...known, status: { ...known.status, state: PREPARING } });
+      const one = tx.get('task', 't');
+      if (one !== undefined) tx.update('task', { ...one, status: { ...one.status, state: PREPARING } });
     });
-    node.touchAll();
-    expect(await told(store, node, table)).toEqual([]);
+    known.touchAll();
+    expect(await told(store, known, table)).toEqual([]);
     await store.update((tx) => {
-      const known = tx.get('task', 't');
-      if (known !== undefined) tx.update('task', { ...known, desiredState: SHUTDOWN });
+      const one = tx.get('task', 't');
+      if (one !== undefined) tx.update('task', { ...one, desiredState: SHUTDOWN });
       const network = tx.get('network', 'net');
       const more = [
         { nodeId: 'n1', cidr: '10.0.0.64/26' },
@@ -154,21 +158,22 @@ describe('assignments', () => {
       ];
       if (network !== undefined) tx.update('network', { ...network, blocks: [...network.blocks, ...more] });
     });
-    node.touchAll();
-    const changes = await told(store, node, table);
+    known.touchAll();
+    const changes = await told(store, known, table);
     expect(changes.map((change) => [change.removed, change.item?.$case])).toEqual([
       [false, 'network'],
+      [false, 'peer'],
       [false, 'task'],
     ]);
   });
 
   it('take away the task before what it used', async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
-    const node = new NodeAssignments('n1');
-    await told(store, node);
+    const known = new NodeAssignments('n1');
+    await told(store, known);
     await store.update((tx) => tx.remove('task', 't'));
-    node.touch('task', 't');
-    const changes = await told(store, node);
+    known.touch('task', 't');
+    const changes = await told(store, known);
     expect(changes.map((change) => change.item?.$case)).toEqual(['task', 'endpoints', 'network', 'secret']);
     expect(changes.every((change) => change.removed)).toBe(true);
   });

@@ -98,8 +98,9 @@ export class Dispatcher implements EngineCalls {
     const node = await registerNode(store, hello, clock.now());
     // It would be told nothing any more, and nobody would end it.
     if (this.#isOver) throw new GantryError('UNAVAILABLE', 'this manager does not lead any more');
-    const session = new Session(newObjectId(random), node.id, (revision) => {
-      this.#source.applied(node.id, revision);
+    const session = new Session(newObjectId(random), node.id, {
+      revision: () => this.#source.revision,
+      applied: (revision) => this.#source.applied(node.id, revision),
     });
     // An agent that comes again has lost its old session, whether or not that has noticed.
     this.#sessions.get(node.id)?.end();
@@ -127,7 +128,6 @@ export class Dispatcher implements EngineCalls {
     return {
       membership: () => this.#membership(nodeId),
       take: (assignments) => this.#source.take(assignments),
-      revision: () => this.#source.revision,
     };
   }
 

@@ -38,6 +38,12 @@ function isLeaving(task: TaskObject): boolean {
   return isReachable(task) && task.desiredState > TaskState.RUNNING;
 }
 
+/** Also of a service that isn't in the table any more: nodes may not have heard of that. */
+function newlyLeaving({ kind, change, object, previous }: StoreEvent): TaskObject[] {
+  if (kind !== 'task' || change === 'remove' || !isLeaving(object)) return [];
+  return previous !== undefined && isLeaving(previous) ? [] : [object];
+}
+
 function isReachable({ status }: TaskObject): boolean {
   return status.state === TaskState.RUNNING && status.addresses.length > 0;
 }
@@ -82,13 +88,8 @@ export class EndpointTable {
       if (event.kind === 'service') services.add(event.object.id);
       else if (event.kind === 'task') services.add(event.object.serviceId);
     }
-    return [...services].filter((id) => {
-      const before = this.#byService.get(id)?.endpoints ?? [];
-      if (!this.#refresh(id, read)) return false;
-      const tasks = before.flatMap(({ taskId }) => read.get('task', taskId) ?? []);
-      this.#leaving.push(...tasks.filter(isLeaving));
-      return true;
-    });
+    this.#leaving.push(...events.flatMap(newlyLeaving));
+    return [...services].filter((id) => this.#refresh(id, read));
   }
 
   /** Nodes may have been told of tasks that have left since. */

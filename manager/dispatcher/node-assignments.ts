@@ -19,6 +19,8 @@ import {
   type Need,
   needsOf,
   networkItem,
+  peerId,
+  peerItem,
   type ToldItem,
   toTold,
 } from './assignments.ts';
@@ -81,7 +83,7 @@ export class NodeAssignments {
       for (const id of this.#stale[kind]) {
         const wanted = this.#wanted(kind, id, read, routing);
         const before = this.#told[kind].get(id);
-        if (kind === 'network' && (before === undefined) !== (wanted === undefined)) this.#markServicesOn(read, id);
+        if (kind === 'network' && (before === undefined) !== (wanted === undefined)) this.#markAllOn(read, id);
         if (wanted === undefined && before !== undefined) removed.push({ removed: true, item: itemOfId(kind, id) });
         if (wanted !== undefined && !(before && isSame(before, wanted))) added.push({ removed: false, item: wanted });
         if (wanted === undefined) this.#told[kind].delete(id);
@@ -95,12 +97,16 @@ export class NodeAssignments {
 
   #markAll(read: ReadTransaction, endpoints: EndpointTable): void {
     for (const kind of ITEM_KINDS) for (const id of this.#told[kind].keys()) this.touch(kind, id);
+    for (const id of this.#told.network.keys()) this.#markAllOn(read, id);
     for (const { id } of read.find('task', { by: 'node', value: this.#nodeId })) this.touch('task', id);
     // Of the others only those on networks that the node comes to know.
     for (const service of endpoints.all()) if (isPublished(service)) this.touch('endpoints', service.serviceId);
   }
 
-  #markServicesOn(read: ReadTransaction, networkId: string): void {
+  #markAllOn(read: ReadTransaction, networkId: string): void {
+    for (const { nodeId } of read.get('network', networkId)?.blocks ?? [])
+      this.touch('peer', peerId(networkId, nodeId));
+    for (const id of this.#told.peer.keys()) if (id.startsWith(`${networkId} `)) this.touch('peer', id);
     for (const { id } of read.find('service', { by: 'uses', value: networkId })) this.touch('endpoints', id);
   }
 
@@ -148,7 +154,14 @@ export class NodeAssignments {
       }
       case 'network': {
         const network = this.#users.network.has(id) ? read.get('network', id) : undefined;
-        return network && networkItem(network, this.#nodeId);
+        const node = read.get('node', this.#nodeId);
+        return network && node && networkItem(network, node);
+      }
+      case 'peer': {
+        const [networkId = '', nodeId = ''] = id.split(' ');
+        if (!this.isTold('network', networkId) || nodeId === this.#nodeId) return undefined;
+        const [network, peer] = [read.get('network', networkId), read.get('node', nodeId)];
+        return network && peer && peerItem(network, peer);
       }
       case 'secret': {
         const secret = this.#users.secret.has(id) ? read.get('secret', id) : undefined;
@@ -163,5 +176,5 @@ export class NodeAssignments {
 }
 
 function byKind<T>(make: () => T): ByKind<T> {
-  return { secret: make(), config: make(), network: make(), endpoints: make(), task: make() };
+  return { secret: make(), config: make(), network: make(), peer: make(), endpoints: make(), task: make() };
 }

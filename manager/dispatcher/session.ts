@@ -15,8 +15,14 @@ export interface NodeView {
   membership(): Membership;
   /** What has changed of its assignments. */
   take(assignments: NodeAssignments): AssignmentChange[];
-  /** Grows with every change of what nodes may have to know. */
+}
+
+/** What the node acts by. */
+export interface Progress {
+  /** Of what nodes may have to know, as the session has been touched for by now; grows with every change. */
   revision(): number;
+  /** The node acts by this revision from now on, as far as it concerns it. */
+  applied(revision: number): void;
 }
 
 /** A message, and the revision that a node acts by once it has acknowledged that message. */
@@ -35,7 +41,7 @@ export class Session {
   readonly nodeId: string;
   readonly #over = new AbortController();
   readonly #assignments: NodeAssignments;
-  readonly #onApplied: (revision: number) => void;
+  readonly #progress: Progress;
   #version = 0;
   /** What is yet to be acknowledged, oldest first. */
   #sent: Sent[] = [];
@@ -48,11 +54,10 @@ export class Session {
   #streams: OpenStream[] = [];
   #wake: (() => void) | undefined;
 
-  /** `onApplied` hears that the node acts by a revision from now on. */
-  constructor(id: string, nodeId: string, onApplied: (revision: number) => void) {
+  constructor(id: string, nodeId: string, progress: Progress) {
     this.id = id;
     this.nodeId = nodeId;
-    this.#onApplied = onApplied;
+    this.#progress = progress;
     this.#assignments = new NodeAssignments(nodeId);
   }
 
@@ -79,9 +84,11 @@ export class Session {
 
   /** The node has acknowledged all messages up to this version. */
   acknowledge(version: number): void {
-    const revision = this.#sent.findLast((sent) => sent.version <= version)?.revision;
+    const acknowledged = this.#sent.findLast((sent) => sent.version <= version);
     this.#sent = this.#sent.filter((sent) => sent.version > version);
-    if (revision !== undefined) this.#onApplied(revision);
+    // What has changed since, and of which it was told nothing, doesn't concern it.
+    if (!this.isBehind) this.#progress.applied(this.#progress.revision());
+    else if (acknowledged !== undefined) this.#progress.applied(acknowledged.revision);
   }
 
   /** The managers as the node knows them, by `managersKey`; empty before it was told any. */
@@ -164,18 +171,18 @@ export class Session {
     const changes = [...view.take(this.#assignments), ...strays];
     const complete = this.#version === 0;
     if (changes.length === 0 && !complete) {
-      this.#nothingNew(view.revision());
+      this.#nothingNew();
       return undefined;
     }
     this.#version += 1;
-    this.#sent.push({ version: this.#version, revision: view.revision() });
+    this.#sent.push({ version: this.#version, revision: this.#progress.revision() });
     return { message: { $case: 'assignments', value: { version: this.#version, complete, changes } } };
   }
 
   /** What it was told last is true of this revision, too. */
-  #nothingNew(revision: number): void {
-    const last = this.#sent.pop();
-    if (last === undefined) this.#onApplied(revision);
+  #nothingNew(): void {
+    const [last, revision] = [this.#sent.pop(), this.#progress.revision()];
+    if (last === undefined) this.#progress.applied(revision);
     else this.#sent.push({ ...last, revision });
   }
 

@@ -21,7 +21,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { NewObject, WriteTransaction } from '../store/transaction.ts';
 import { Turns } from '../turns.ts';
-import { type AssignmentItem, hasBlock, networkItem } from './assignments.ts';
+import { type AssignmentItem, hasBlock, networkItem, peerItem } from './assignments.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EndpointTable } from './endpoints.ts';
 
@@ -45,7 +45,7 @@ type Change =
   | { readonly change: 'report'; readonly id: string; readonly state: TaskState }
   | { readonly change: 'stop' | 'forget'; readonly id: string }
   | { readonly change: 'block'; readonly id: string; readonly on: string }
-  | { readonly change: 'remove network' | 'remove service' | 'change config'; readonly id: string }
+  | { readonly change: 'remove network' | 'remove service' | 'change config' | 'move'; readonly id: string }
   | { readonly change: 'publish'; readonly id: string; readonly isPublished: boolean }
   /** The agent applies what it is told only later; or all of it, now. */
   | { readonly change: 'fall behind' | 'catch up' | 'reconnect'; readonly id: string };
@@ -69,6 +69,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ change: fc.constant('remove network'), id: networkId }) },
   { weight: 1, arbitrary: fc.record({ change: fc.constant('remove service'), id: serviceId }) },
   { weight: 2, arbitrary: fc.record({ change: fc.constantFrom('fall behind', 'catch up', 'reconnect'), id: nodeId }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constant('move'), id: nodeId }) },
   { weight: 1, arbitrary: fc.record({ change: fc.constant('change config'), id: fc.constant('motd') }) },
 );
 
@@ -91,6 +92,10 @@ function perform(tx: WriteTransaction, step: Change): void {
     const others = network.blocks.filter((block) => block.nodeId !== step.on);
     const more = others.length === network.blocks.length ? [{ nodeId: step.on, cidr: '10.0.0.0/26' }] : [];
     tx.update('network', { ...network, blocks: [...others, ...more] });
+  }
+  const moving = step.change === 'move' ? tx.get('node', id) : undefined;
+  if (moving !== undefined) {
+    tx.update('node', { ...moving, status: { ...moving.status, address: `${moving.status.address}1` } });
   }
   if (step.change === 'remove network') tx.remove('network', id);
   if (step.change === 'publish' && owner !== undefined) {
@@ -115,7 +120,7 @@ async function open(): Promise<{ store: Store; dispatcher: Dispatcher }> {
     for (const id of NODES) tx.create('node', node(id));
     for (const id of ['front', 'back']) {
       const blocks = NODES.map((on) => ({ nodeId: on, cidr: '10.0.0.0/26' }));
-      const absent = { meta: undefined, spec: undefined, blocks, pendingDelete: false };
+      const absent = { meta: undefined, spec: undefined, blocks, pendingDelete: false, vni: 7 };
       const made = networkType.complete({ id, subnet: '', gateway: '', ...absent });
       tx.create('network', { ...made, spec: { ...made.spec, annotations: { name: id, labels: {} } } });
     }
@@ -215,7 +220,9 @@ function describeItem(item: AssignmentChange['item']): [key: string, value: unkn
     case 'task':
       return [`task ${item.value.id}`, item.value.desiredState];
     case 'network':
-      return [`network ${item.value.network?.id}`, item.value.blocks];
+      return [`network ${item.value.network?.id}`, [item.value.blocks, item.value.nodeAddress]];
+    case 'peer':
+      return [`peer ${item.value.networkId} ${item.value.nodeId}`, [item.value.blocks, item.value.nodeAddress]];
     case 'endpoints':
       return [`endpoints ${item.value.serviceId}`, item.value];
     default:
@@ -237,10 +244,13 @@ function expectedOn(read: ReadTransaction, on: string, services: Iterable<Servic
   const configs = live.length > 0 ? [read.get('config', 'motd')] : [];
   const used = new Set(live.flatMap(({ spec }) => spec.networks.map(({ target }) => target)));
   const networks = [...used].flatMap((id) => read.get('network', id) ?? []);
+  const nodes = read.find('node', { by: 'all' });
   const known = (id: string) => networks.some((network) => network.id === id);
   const items: AssignmentItem[] = [
     ...configs.flatMap((value) => (value === undefined ? [] : [{ $case: 'config', value } as const])),
-    ...networks.map((network) => networkItem(network, on)),
+    ...networks.flatMap((network) =>
+      nodes.flatMap((node) => (node.id === on ? networkItem : peerItem)(network, node) ?? []),
+    ),
     ...[...services]
       .filter(({ networks: on, ports }) => ports.length > 0 || on.some(({ target }) => known(target)))
       .map((value) => ({ $case: 'endpoints', value }) as const),
@@ -292,6 +302,6 @@ it('agents know after any changes what they have to', async () => {
         await Promise.allSettled(running);
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 600 },
   );
 }, 60_000);

@@ -33,6 +33,7 @@ function network(id: string, name: string, labels: Record<string, string> = {}):
     gateway: '',
     blocks: [],
     pendingDelete: false,
+    vni: 0,
   });
 }
 

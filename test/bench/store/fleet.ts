@@ -92,6 +92,7 @@ function networkObject(number: number, nodeIds: ReadonlySet<string>): AnyObject 
     gateway: '',
     blocks,
     pendingDelete: false,
+    vni: 4096 + number,
   });
   return { kind: 'network', object };
 }
