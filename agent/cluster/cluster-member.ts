@@ -140,7 +140,7 @@ export class ClusterMember implements MemberView {
     await this.#stopSession();
     await this.#worker.removeAll(signal);
     await networks.applyEndpoints([]);
-    await networks.applyNetworks([]);
+    await networks.applyNetworks([], []);
   }
 
   async #stopSession(): Promise<void> {

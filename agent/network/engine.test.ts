@@ -116,7 +116,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
   afterEach(async () => {
     await lab.engine.call('applyEndpoints', []);
     for (const containerId of live) await tearDown(containerId);
-    await lab.engine.call('applyNetworks', []);
+    await lab.engine.call('applyNetworks', [], []);
   });
 
   afterAll(() => lab.stop());
@@ -145,10 +145,11 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
     });
 
     it('numbers interfaces by attachment and routes through the first network that is not internal', async () => {
-      await lab.engine.call('applyNetworks', [
-        assigned('inner', '10.61.0.0/24', { internal: true }),
-        assigned('outer', '10.62.0.0/24'),
-      ]);
+      await lab.engine.call(
+        'applyNetworks',
+        [assigned('inner', '10.61.0.0/24', { internal: true }), assigned('outer', '10.62.0.0/24')],
+        [],
+      );
       const sandbox = await setUp('two', {
         networks: [
           { target: 'inner', aliases: [] },
@@ -163,7 +164,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
 
     it('takes addresses from the blocks of this node only, and says when they are used up', async () => {
       const network = { ...assigned('tiny', '10.63.0.0/24'), blocks: ['10.63.0.8/31'] };
-      await lab.engine.call('applyNetworks', [network]);
+      await lab.engine.call('applyNetworks', [network], []);
       const networks = [{ target: 'tiny', aliases: [] }];
       expect(addressOf(await setUp('tiny1', { networks }))).toBe('10.63.0.8');
       expect(addressOf(await setUp('tiny2', { networks }))).toBe('10.63.0.9');
@@ -178,10 +179,10 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
     it('refuses drivers it does not have and subnets that are taken, and keeps the others', async () => {
       const unsupported = assigned('mac', '10.64.0.0/24', { driver: 'macvlan' });
       const good = assigned('good', '10.65.0.0/24');
-      const call = lab.engine.call('applyNetworks', [unsupported, good]);
+      const call = lab.engine.call('applyNetworks', [unsupported, good], []);
       await expect(call).rejects.toMatchObject({ code: 'UNSUPPORTED' });
       expect((await lab.engine.call('list')).map(({ name }) => name)).toEqual(['bridge', 'shop_good']);
-      const overlapping = lab.engine.call('applyNetworks', [assigned('lan', '198.51.100.0/24')]);
+      const overlapping = lab.engine.call('applyNetworks', [assigned('lan', '198.51.100.0/24')], []);
       await expect(overlapping).rejects.toMatchObject({ code: 'CONFLICT' });
     });
   });
@@ -195,7 +196,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
     });
 
     it('keeps networks apart', async () => {
-      await lab.engine.call('applyNetworks', [assigned('one', '10.71.0.0/24'), assigned('two', '10.72.0.0/24')]);
+      await lab.engine.call('applyNetworks', [assigned('one', '10.71.0.0/24'), assigned('two', '10.72.0.0/24')], []);
       const a = await setUp('a', { networks: [{ target: 'one', aliases: [] }] });
       const b = await setUp('b', { networks: [{ target: 'two', aliases: [] }] });
       const c = await setUp('c', { networks: [{ target: 'one', aliases: [] }] });
@@ -206,7 +207,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
     });
 
     it('lets containers out under the address of the host, except on internal networks', async () => {
-      await lab.engine.call('applyNetworks', [assigned('inner', '10.73.0.0/24', { internal: true })]);
+      await lab.engine.call('applyNetworks', [assigned('inner', '10.73.0.0/24', { internal: true })], []);
       const outer = await setUp('outer');
       const inner = await setUp('inner', { networks: [{ target: 'inner', aliases: [] }] });
       await lab.serve({ ...outer, netnsPath: lab.neighbourPath() }, 8000, 'neighbour');
@@ -229,7 +230,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
     it('are reachable from everywhere, and keep the address of clients on other hosts', async () => {
       const web = await setUp('web', { ports: [port(8080, 80)] });
       const client = await setUp('client');
-      await lab.engine.call('applyNetworks', [assigned('other', '10.74.0.0/24')]);
+      await lab.engine.call('applyNetworks', [assigned('other', '10.74.0.0/24')], []);
       const stranger = await setUp('stranger', { networks: [{ target: 'other', aliases: [] }] });
       await lab.serve(web, 80, 'web');
       expect(await lab.ask(lab.neighbourPath(), HOST_ADDRESS, 8080)).toBe(`web ${NEIGHBOUR_ADDRESS}`);
@@ -310,7 +311,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
 
   describe('names', () => {
     it('of services, tasks, slots, aliases and containers resolve on shared networks only', async () => {
-      await lab.engine.call('applyNetworks', [assigned('front', '10.81.0.0/24'), assigned('back', '10.82.0.0/24')]);
+      await lab.engine.call('applyNetworks', [assigned('front', '10.81.0.0/24'), assigned('back', '10.82.0.0/24')], []);
       const front = [{ target: 'front', aliases: ['hidden'] }];
       const web = [await setUp('web1', { networks: front }), await setUp('web2', { networks: front })];
       const asker = await setUp('asker', { networks: [{ target: 'front', aliases: ['me'] }] });
@@ -343,7 +344,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
     });
 
     it('of the world are not for containers on internal networks only', async () => {
-      await lab.engine.call('applyNetworks', [assigned('inner', '10.83.0.0/24', { internal: true })]);
+      await lab.engine.call('applyNetworks', [assigned('inner', '10.83.0.0/24', { internal: true })], []);
       const sandbox = await setUp('inner', { networks: [{ target: 'inner', aliases: [] }] });
       expect(await query(sandbox, 'small.example', 'A')).toMatchObject({ rcode: 'SERVFAIL' });
       expect(await query(sandbox, 'inner', 'A')).toMatchObject({ data: [addressOf(sandbox)] });
@@ -417,7 +418,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
       const links = await lab.run(lab.hostPath(), 'ip', '-o', 'link');
       const failed = setUp('failed', { ports: [port(8095, 80), port(8096, 80)] });
       await expect(failed).rejects.toMatchObject({ code: 'PORT_IN_USE' });
-      await lab.engine.call('applyNetworks', []);
+      await lab.engine.call('applyNetworks', [], []);
       expect(await lab.run(lab.hostPath(), 'ip', '-o', 'link')).toBe(links);
       expect(await lab.engine.call('probe', [port(8095, 80)])).toEqual([]);
       expect(await lab.run(lab.hostPath(), 'nft', 'list', 'ruleset')).not.toContain('8095');
@@ -465,7 +466,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
   });
 
   it('leaves nothing after shutdown', async () => {
-    await lab.engine.call('applyNetworks', [assigned('left', '10.91.0.0/24')]);
+    await lab.engine.call('applyNetworks', [assigned('left', '10.91.0.0/24')], []);
     await setUp('left', { ports: [port(8099, 80)], networks: [{ target: 'left', aliases: [] }] });
     live.clear();
     await lab.engine.call('shutdown');

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError } from '../../proto/errors.ts';
-import type { AssignedNetwork } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { LocalNetwork, PortConflict } from '../../proto/generated/gantry/v1/engine.ts';
 import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
@@ -19,8 +19,9 @@ import { HostLinks } from './host-links.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
-import { clusterNetwork, DEFAULT_NETWORK, localNetwork, type NetworkRecord } from './network-record.ts';
+import { clusterNetwork, DEFAULT_MTU, DEFAULT_NETWORK, localNetwork, type NetworkRecord } from './network-record.ts';
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
+import { Overlays } from './overlay/overlays.ts';
 import { checkPort, type PortOwner, PortReservations } from './port-reservations.ts';
 import { Publishing } from './publishing.ts';
 import { planRecovery, type RecoveryStep } from './recovery-plan.ts';
@@ -54,6 +55,7 @@ export class NetworkEngine implements Networks {
   readonly #model: NetworkModel;
   readonly #links: HostLinks;
   readonly #builder: SandboxBuilder;
+  readonly #overlays: Overlays;
   readonly #reservations = new PortReservations();
   readonly #publishing: Publishing;
   readonly #hostResolvConf = new HostResolvConf();
@@ -76,6 +78,7 @@ export class NetworkEngine implements Networks {
     this.#model = new NetworkModel(instance);
     this.#links = new HostLinks(native, instance);
     const [model, links] = [this.#model, this.#links];
+    this.#overlays = new Overlays(instance, links);
     this.#builder = new SandboxBuilder({
       instance,
       execDir,
@@ -111,7 +114,7 @@ export class NetworkEngine implements Networks {
     });
   }
 
-  async applyNetworks(networks: readonly AssignedNetwork[]): Promise<void> {
+  async applyNetworks(networks: readonly AssignedNetwork[], peers: readonly NetworkPeer[]): Promise<void> {
     await Promise.all(this.#departing.values());
     const failures = await this.#lock.run('networks', async () => {
       const errors: unknown[] = [];
@@ -119,10 +122,12 @@ export class NetworkEngine implements Networks {
       for (const record of this.#model.networks.values()) {
         if (record.cluster && !wanted.has(record.id)) this.#retired.add(record.id);
       }
-      for (const assigned of networks) {
-        await this.#applyNetwork(assigned).catch((error: unknown) => errors.push(error));
-      }
       await this.#removeRetired();
+      const byNetwork = Map.groupBy(peers, ({ networkId }) => networkId);
+      for (const assigned of networks) {
+        const others = byNetwork.get(assigned.network?.id ?? '') ?? [];
+        await this.#applyNetwork(assigned, others).catch((error: unknown) => errors.push(error));
+      }
       await this.#saveNetworks();
       return errors;
     });
@@ -164,6 +169,7 @@ export class NetworkEngine implements Networks {
       networkIds: [...this.#model.networks.values()]
         .filter((network) => this.#needsBridge(network))
         .map(({ id }) => id),
+      overlayIds: [...this.#model.networks.values()].filter(({ overlay }) => overlay).map(({ id }) => id),
       links: await this.#links.links(),
       pinned: await this.#builder.namespaces.list(),
       withFiles: await this.#builder.withFiles(),
@@ -314,13 +320,16 @@ export class NetworkEngine implements Networks {
     return { asker: this.#model.asker(record), upstream: own.length > 0 ? own : host };
   }
 
-  async #applyNetwork(assigned: AssignedNetwork): Promise<void> {
-    const record = clusterNetwork(assigned);
+  async #applyNetwork(assigned: AssignedNetwork, peers: readonly NetworkPeer[]): Promise<void> {
+    const record = clusterNetwork(assigned, (await this.#links.mtuOf(assigned.nodeAddress)) ?? DEFAULT_MTU);
     const before = this.#model.networks.get(record.id);
     if (before?.subnet !== record.subnet || before.gateway !== record.gateway) await this.#checkSubnet(record, before);
     this.#retired.delete(record.id);
     this.#model.putNetwork(record);
+    if (before !== undefined && before.mtu !== record.mtu) await this.#builder.remakeBridge(record.id);
     await this.#builder.bridge(record.id);
+    if (record.overlay !== undefined) await this.#overlays.apply({ network: record, overlay: record.overlay, peers });
+    else if (before?.overlay !== undefined) await this.#overlays.remove(record.id);
   }
 
   async #checkSubnet(record: NetworkRecord, before: NetworkRecord | undefined): Promise<void> {
@@ -341,6 +350,7 @@ export class NetworkEngine implements Networks {
       // First, so that no container is set up on it meanwhile.
       this.#model.removeNetwork(networkId);
       await this.#builder.removeBridge(networkId);
+      await this.#overlays.remove(networkId);
       this.#retired.delete(networkId);
       await this.#saveNetworks();
     }

@@ -6,6 +6,7 @@ import { deleteFlow, dumpFlows, type Flow, parseFlow } from './netlink/conntrack
 import {
   createBridge,
   createVeth,
+  createVxlan,
   deleteLink,
   disableLinkLocal,
   dumpLinks,
@@ -14,9 +15,13 @@ import {
   parseLink,
   setHairpin,
   setLinkMaster,
+  setLinkMtu,
   setLinkUp,
   type VethSpec,
+  type VxlanSpec,
 } from './netlink/link.ts';
+import type { Request } from './netlink/message.ts';
+import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from './netlink/neighbour.ts';
 import { dumpRoutes, parseRoute, type Route } from './netlink/route.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
 import type { NetworkRecord } from './network-record.ts';
@@ -65,7 +70,8 @@ export class HostLinks {
     const gateway = requireIpv4(network.gateway);
     const spec = { name, alias: `gantry network ${network.name}`, mac: macOf(gateway), mtu: network.mtu };
     // A bridge keeps the MAC address it is given; one that it takes from its ports would change with them.
-    await socket.run([createBridge(spec), disableLinkLocal(name), setLinkUp(name)], ['EEXIST', NO_IPV6]);
+    const up = [disableLinkLocal(name), setLinkMtu(name, network.mtu), setLinkUp(name)];
+    await socket.run([createBridge(spec), ...up], ['EEXIST', NO_IPV6]);
     const index = await this.#indexOf(name);
     const subnet = parseSubnet(network.subnet);
     const address = {
@@ -79,6 +85,46 @@ export class HostLinks {
     // Answers to the host's own 127.0.0.1 come back through the bridge; the ruleset drops everything else to 127/8.
     if (!network.internal) await writeFile(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, '1');
     return index;
+  }
+
+  /** Makes or finds the VXLAN, and brings it up. Returns its index. One of another network is made anew. */
+  async ensureVxlan(spec: VxlanSpec): Promise<number> {
+    const socket = await this.#open();
+    const known = (await this.links()).find(({ name }) => name === spec.name);
+    if (known !== undefined && (known.vni !== spec.vni || known.mac !== spec.mac)) await this.deleteLinks([spec.name]);
+    const local = (await this.addresses()).includes(spec.local ?? '') ? spec.local : undefined;
+    const up = [disableLinkLocal(spec.name), setLinkMtu(spec.name, spec.mtu), setLinkUp(spec.name)];
+    await socket.run([createVxlan({ ...spec, local }), ...up], ['EEXIST', NO_IPV6]);
+    return this.#indexOf(spec.name);
+  }
+
+  /** The MTU of the link that has the address; undefined when no link of this host has it. */
+  async mtuOf(address: string): Promise<number | undefined> {
+    const socket = await this.#open();
+    const addresses = (await socket.query(dumpAddresses())).flatMap((message) => parseAddress(message) ?? []);
+    const linkIndex = addresses.find((one) => one.address === address)?.linkIndex;
+    return (await this.links()).find(({ index }) => index === linkIndex)?.mtu;
+  }
+
+  /** Addresses of neighbours on the link that were set for good, and their MAC addresses. */
+  async neighbours(linkIndex: number): Promise<Neighbour[]> {
+    return this.#neighbours(dumpNeighbours(), linkIndex);
+  }
+
+  /** Of a VXLAN: MAC addresses, and the hosts that have them. */
+  async forwarding(linkIndex: number): Promise<Neighbour[]> {
+    return this.#neighbours(dumpForwarding(), linkIndex);
+  }
+
+  async routes(linkIndex: number): Promise<Route[]> {
+    const socket = await this.#open();
+    const routes = (await socket.query(dumpRoutes())).flatMap((message) => parseRoute(message) ?? []);
+    return routes.filter((route) => route.linkIndex === linkIndex);
+  }
+
+  /** Requests in order. Errors in `ignore` are none. */
+  async run(requests: readonly Request[], ignore: readonly string[]): Promise<void> {
+    await (await this.#open()).run(requests, ignore);
   }
 
   /** Near ends up; one that is there from an attempt that was cut short is made anew. */
@@ -142,6 +188,12 @@ export class HostLinks {
   #open(): Promise<NetlinkSocket> {
     this.#socket ??= NetlinkSocket.open(this.#native, null, NETLINK_ROUTE);
     return this.#socket;
+  }
+
+  async #neighbours(dump: Request, linkIndex: number): Promise<Neighbour[]> {
+    const socket = await this.#open();
+    const all = (await socket.query(dump)).flatMap((message) => parseNeighbour(message) ?? []);
+    return all.filter((neighbour) => neighbour.linkIndex === linkIndex);
   }
 
   async #indexOf(name: string): Promise<number> {

@@ -1,12 +1,16 @@
 /**
  * Names of links in the host's namespace. A name holds 15 characters (IFNAMSIZ): "gt", four that say which gantryd,
- * "b" for a bridge or "v" for a veth, eight that say which network, or which container and interface.
+ * "b" for a bridge, "x" for a VXLAN or "v" for a veth, eight that say which network, or which container and interface.
  */
 import { createHash } from 'node:crypto';
 import { formatIpv4 } from './subnet.ts';
 
 export function bridgeName(instance: string, networkId: string): string {
   return `${linkPrefix(instance)}b${digest(networkId, 8)}`;
+}
+
+export function vxlanName(instance: string, networkId: string): string {
+  return `${linkPrefix(instance)}x${digest(networkId, 8)}`;
 }
 
 export function vethName(instance: string, containerId: string, index: number): string {

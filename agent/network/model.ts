@@ -5,7 +5,7 @@ import type { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts'
 import { Addresses } from './addresses.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
-import { bridgeName } from './link-names.ts';
+import { bridgeName, vxlanName } from './link-names.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import type { SandboxRequest } from './networks.ts';
 import { containerPorts, defaultAttachment } from './published.ts';
@@ -119,11 +119,19 @@ export class NetworkModel {
   }
 
   bridgeRules(): BridgeRules[] {
-    return [...this.#networks.values()].map(({ id, subnet, internal }) => ({
+    return [...this.#networks.values()].map(({ id, subnet, internal, overlay }) => ({
       bridge: bridgeName(this.#instance, id),
       subnet,
       internal,
+      vxlan: overlay && vxlanName(this.#instance, id),
     }));
+  }
+
+  /** Of this node's containers, on networks that span nodes. */
+  overlayAddresses(): string[] {
+    return [...this.#sandboxes.values()].flatMap(({ attachments }) =>
+      attachments.flatMap(({ networkId, address }) => (this.#networks.get(networkId)?.overlay ? [address] : [])),
+    );
   }
 
   containerPorts(): PublishedPort[] {

@@ -5,20 +5,24 @@ import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { addAddress } from './netlink/address.ts';
 import { disableLinkLocal, dumpLinks, parseLink, setLinkUp } from './netlink/link.ts';
-import { setDefaultRoute } from './netlink/route.ts';
+import type { Request } from './netlink/message.ts';
+import { EVERYWHERE, setRoute } from './netlink/route.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './netlink/socket.ts';
-import { formatIpv4, lastAddress, type Subnet } from './subnet.ts';
+import { formatIpv4, lastAddress, requireIpv4, type Subnet } from './subnet.ts';
 
 /** linux/magic.h */
 const NSFS_MAGIC = 0x6e736673;
 const MNT_DETACH = 2;
 const NO_IPV6 = 'EAFNOSUPPORT';
+const VIA_NEIGHBOUR = { isGatewayOnLink: false };
 
 export interface InterfaceSpec {
   /** "eth0" */
   readonly name: string;
   readonly address: string;
   readonly subnet: Subnet;
+  /** Undefined: all of the subnet is on the interface's link. Otherwise all but this address is behind it. */
+  readonly router: string | undefined;
 }
 
 export interface NamespaceSpec {
@@ -86,18 +90,11 @@ export class Namespaces {
     try {
       const links = (await socket.query(dumpLinks())).map(parseLink);
       const indexOf = (name: string): number => links.find((link) => link.name === name)?.index ?? 0;
-      const requests = interfaces.flatMap(({ name, address, subnet }) => [
-        disableLinkLocal(name),
-        setLinkUp(name),
-        addAddress({
-          linkIndex: indexOf(name),
-          linkName: name,
-          address,
-          prefixLength: subnet.prefixLength,
-          broadcast: formatIpv4(lastAddress(subnet)),
-        }),
-      ]);
-      if (defaultRoute) requests.push(setDefaultRoute(defaultRoute.gateway, indexOf(defaultRoute.interface)));
+      const requests = interfaces.flatMap((spec) => interfaceRequests(spec, indexOf(spec.name)));
+      if (defaultRoute) {
+        const { gateway, interface: name } = defaultRoute;
+        requests.push(setRoute({ ...VIA_NEIGHBOUR, destination: EVERYWHERE, gateway, linkIndex: indexOf(name) }));
+      }
       await socket.run(requests, [NO_IPV6]);
     } finally {
       await socket.close();
@@ -115,6 +112,22 @@ export class Namespaces {
     }
     await rm(path, { force: true });
   }
+}
+
+function interfaceRequests({ name, address, subnet, router }: InterfaceSpec, linkIndex: number): Request[] {
+  const link = { linkIndex, linkName: name, address };
+  const up = [disableLinkLocal(name), setLinkUp(name)];
+  if (router === undefined) {
+    const { prefixLength } = subnet;
+    return [...up, addAddress({ ...link, prefixLength, broadcast: formatIpv4(lastAddress(subnet)) })];
+  }
+  const toRouter = { base: requireIpv4(router), prefixLength: 32 };
+  return [
+    ...up,
+    addAddress({ ...link, prefixLength: 32, broadcast: undefined }),
+    setRoute({ ...VIA_NEIGHBOUR, destination: toRouter, gateway: undefined, linkIndex }),
+    setRoute({ ...VIA_NEIGHBOUR, destination: subnet, gateway: router, linkIndex }),
+  ];
 }
 
 function emptyIfMissing(error: unknown): string[] {

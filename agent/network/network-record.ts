@@ -2,7 +2,16 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { AssignedNetwork } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { AddressPool } from './address-pool.ts';
-import { contains, covers, formatIpv4, formatSubnet, parseSubnet, requireIpv4, type Subnet } from './subnet.ts';
+import {
+  contains,
+  covers,
+  formatIpv4,
+  formatSubnet,
+  parseIpv4,
+  parseSubnet,
+  requireIpv4,
+  type Subnet,
+} from './subnet.ts';
 
 /** As kept on disk: plain JSON. */
 export interface NetworkRecord {
@@ -19,6 +28,15 @@ export interface NetworkRecord {
   readonly blocks: readonly string[];
   readonly mtu: number;
   readonly createdAtMs: number;
+  /** How it reaches other nodes; undefined: it is on this one alone. */
+  readonly overlay: OverlayRecord | undefined;
+}
+
+export interface OverlayRecord {
+  /** 24 bits */
+  readonly vni: number;
+  /** Of this node, where others send its packets. */
+  readonly nodeAddress: string;
 }
 
 /** Id and name of the network that containers are on when they name none. */
@@ -27,7 +45,11 @@ export const DEFAULT_MTU = 1500;
 const MTU_OPTION = 'com.docker.network.driver.mtu';
 const MIN_MTU = 68;
 const MAX_MTU = 65_535;
-/** On one node an overlay is a bridge. */
+/** Assigned by IANA (RFC 7348, 5). */
+export const VXLAN_PORT = 4789;
+/** Ethernet, IPv4, UDP and VXLAN headers (RFC 7348, 5). */
+const VXLAN_OVERHEAD = 50;
+/** Of the cluster's networks either spans all nodes that are on it. */
 const DRIVERS: readonly string[] = ['bridge', 'overlay'];
 
 /** The host's own network; its gateway is its first address. */
@@ -43,11 +65,15 @@ export function localNetwork(subnet: Subnet, nowMs: number): NetworkRecord {
     blocks: [formatSubnet(subnet)],
     mtu: DEFAULT_MTU,
     createdAtMs: nowMs,
+    overlay: undefined,
   };
 }
 
-/** Throws UNSUPPORTED for another driver or option, INVALID_ARGUMENT for addresses that don't fit together. */
-export function clusterNetwork(assigned: AssignedNetwork): NetworkRecord {
+/**
+ * `underlayMtu`: of the link that leads to the other nodes. Throws UNSUPPORTED for another driver or option,
+ * INVALID_ARGUMENT for addresses that don't fit together, and for an MTU that the underlay can't carry.
+ */
+export function clusterNetwork(assigned: AssignedNetwork, underlayMtu: number): NetworkRecord {
   const { network } = assigned;
   if (network?.spec === undefined) throw new GantryError('INVALID_ARGUMENT', 'an assigned network has no spec');
   const { spec } = network;
@@ -58,6 +84,8 @@ export function clusterNetwork(assigned: AssignedNetwork): NetworkRecord {
       hint: 'use bridge or overlay',
     });
   }
+  const overlay = overlayOf(network.vni, assigned.nodeAddress);
+  const limits = overlay === undefined ? ON_ONE_NODE : acrossNodes(underlayMtu);
   const record: NetworkRecord = {
     id: network.id,
     name,
@@ -67,14 +95,35 @@ export function clusterNetwork(assigned: AssignedNetwork): NetworkRecord {
     subnet: formatSubnet(parseSubnet(network.subnet)),
     gateway: network.gateway,
     blocks: assigned.blocks,
-    mtu: chooseMtu(name, spec.driverOpts),
+    mtu: chooseMtu(name, spec.driverOpts, limits),
     createdAtMs: network.meta?.createdAtMs ?? 0,
+    overlay,
   };
   checkAddresses(record);
   return record;
 }
 
-function chooseMtu(network: string, options: Readonly<Record<string, string | undefined>>): number {
+/** Nodes that are reached by IPv6 alone have none. */
+function overlayOf(vni: number, nodeAddress: string): OverlayRecord | undefined {
+  return vni > 0 && parseIpv4(nodeAddress) !== undefined ? { vni, nodeAddress } : undefined;
+}
+
+interface MtuLimits {
+  readonly usual: number;
+  readonly most: number;
+}
+
+const ON_ONE_NODE: MtuLimits = { usual: DEFAULT_MTU, most: MAX_MTU };
+
+function acrossNodes(underlayMtu: number): MtuLimits {
+  return { usual: underlayMtu - VXLAN_OVERHEAD, most: underlayMtu - VXLAN_OVERHEAD };
+}
+
+function chooseMtu(
+  network: string,
+  options: Readonly<Record<string, string | undefined>>,
+  { usual, most }: MtuLimits,
+): number {
   const unknown = Object.keys(options).find((key) => key !== MTU_OPTION);
   if (unknown !== undefined) {
     throw new GantryError('UNSUPPORTED', `network ${network}: driver option "${unknown}" is not supported`, {
@@ -82,11 +131,16 @@ function chooseMtu(network: string, options: Readonly<Record<string, string | un
     });
   }
   const text = options[MTU_OPTION];
-  if (text === undefined) return DEFAULT_MTU;
+  if (text === undefined) return usual;
   const mtu = Number(text);
   if (!Number.isInteger(mtu) || mtu < MIN_MTU || mtu > MAX_MTU) {
     throw new GantryError('INVALID_ARGUMENT', `network ${network}: "${text}" is no MTU`, {
       hint: `write a number from ${MIN_MTU} to ${MAX_MTU}`,
+    });
+  }
+  if (mtu > most) {
+    throw new GantryError('INVALID_ARGUMENT', `network ${network}: MTU ${mtu} is more than its nodes' links carry`, {
+      hint: `write at most ${most}: packets between nodes are ${VXLAN_OVERHEAD} bytes larger`,
     });
   }
   return mtu;

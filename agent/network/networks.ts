@@ -1,6 +1,6 @@
 /** What the rest of the engine asks of networks: namespaces, addresses, names and published ports. */
 
-import type { AssignedNetwork } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { ContainerNetwork, LocalNetwork, PortConflict } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig, PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 
@@ -39,8 +39,8 @@ export interface Networks {
   setup(request: SandboxRequest): Promise<Sandbox>;
   /** Takes the sandbox down: addresses, links, ports, names, namespace, files. Idempotent. */
   teardown(containerId: string): Promise<void>;
-  /** All networks that the cluster has assigned to this node; others it assigned before are removed once unused. */
-  applyNetworks(networks: readonly AssignedNetwork[]): Promise<void>;
+  /** All networks that the cluster has assigned to this node, and the other nodes on them; others it assigned before are removed once unused. */
+  applyNetworks(networks: readonly AssignedNetwork[], peers: readonly NetworkPeer[]): Promise<void>;
   /** All services that this node must resolve and, for ports in ingress mode, send on. */
   applyEndpoints(services: readonly ServiceEndpoints[]): Promise<void>;
   list(): Promise<LocalNetwork[]>;

@@ -23,6 +23,7 @@ function network(id: string, subnet: string, internal = false): NetworkRecord {
     blocks: [],
     mtu: 1500,
     createdAtMs: 0,
+    overlay: undefined,
   };
 }
 

@@ -39,7 +39,7 @@ export class Publishing {
   constructor(parts: PublishingParts) {
     this.#parts = parts;
     this.#applier = new RulesetApplier(() =>
-      renderRuleset(parts.instance, parts.model.bridgeRules(), this.#publishedPorts()),
+      renderRuleset(parts.instance, parts.model.bridgeRules(), this.#publishedPorts(), parts.model.overlayAddresses()),
     );
   }
 

@@ -14,7 +14,7 @@ function record(containerId: string, ready = true): SandboxRecord {
 }
 
 function link(name: string, index: number, master?: number): Link {
-  return { name, index, alias: '', kind: '', up: true, mtu: 1500, mac: '', master };
+  return { name, index, alias: '', kind: '', up: true, mtu: 1500, mac: '', master, vni: undefined };
 }
 
 function plan(state: Partial<RecoveryState>) {
@@ -23,6 +23,7 @@ function plan(state: Partial<RecoveryState>) {
     live: new Set(),
     sandboxes: [],
     networkIds: [],
+    overlayIds: [],
     links: [],
     pinned: new Set(),
     withFiles: new Set(),

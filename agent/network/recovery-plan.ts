@@ -1,5 +1,5 @@
 /** What must be done to the kernel after a start of the agent: from what is on disk and what is there. Pure. */
-import { bridgeName, linkPrefix, vethName } from './link-names.ts';
+import { bridgeName, linkPrefix, vethName, vxlanName } from './link-names.ts';
 import type { Link } from './netlink/link.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 
@@ -21,6 +21,8 @@ export interface RecoveryState {
   readonly sandboxes: readonly SandboxRecord[];
   /** Ids of networks that must have a bridge. */
   readonly networkIds: readonly string[];
+  /** Ids of networks that span nodes. */
+  readonly overlayIds: readonly string[];
   /** All links of the host's namespace. */
   readonly links: readonly Link[];
   /** Ids of containers whose namespace is pinned. */
@@ -39,6 +41,7 @@ export function planRecovery(state: RecoveryState): RecoveryStep[] {
   const keptIds = new Set(usable.map(({ request }) => request.containerId));
   const names = new Set([
     ...state.networkIds.map((id) => bridgeName(instance, id)),
+    ...state.overlayIds.map((id) => vxlanName(instance, id)),
     ...usable.flatMap((record) => record.attachments.map((_, index) => vethName(instance, idOf(record), index))),
   ]);
   const strays = state.links

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type BridgeRules, type PublishedPort, renderRemoval, renderRuleset } from './ruleset.ts';
+import { type BridgeRules, type PublishedPort, renderRuleset as render, renderRemoval } from './ruleset.ts';
 
-const outer: BridgeRules = { bridge: 'br1', subnet: '10.0.1.0/24', internal: false };
-const inner: BridgeRules = { bridge: 'br2', subnet: '10.0.2.0/24', internal: true };
+const renderRuleset = (instance: string, bridges: readonly BridgeRules[], ports: readonly PublishedPort[]) =>
+  render(instance, bridges, ports, []);
+
+const outer: BridgeRules = { bridge: 'br1', subnet: '10.0.1.0/24', internal: false, vxlan: undefined };
+const inner: BridgeRules = { bridge: 'br2', subnet: '10.0.2.0/24', internal: true, vxlan: undefined };
 
 function chain(text: string, name: string): string[] {
   const body = new RegExp(`chain ${name} \\{\\n([^}]*(?:\\{[^}]*\\}[^}]*)*)\\n {2}\\}`).exec(text)?.[1] ?? '';
@@ -74,6 +77,7 @@ describe('renderRuleset', () => {
 
   it('lets into a network only what is published or answers', () => {
     expect(chain(renderRuleset('i', [outer], []), 'forward')).toEqual([
+      'iifname "br1" udp dport 4789 reject with icmp admin-prohibited',
       'iifname "br1" oifname != "br1" ct state invalid drop',
       'ct state established,related accept',
       'ct status dnat accept',
@@ -83,7 +87,7 @@ describe('renderRuleset', () => {
 
   it('lets nothing out of an internal network, nor in', () => {
     const text = renderRuleset('i', [inner], []);
-    expect(chain(text, 'forward').slice(0, 2)).toEqual([
+    expect(chain(text, 'forward').slice(1, 3)).toEqual([
       'iifname "br2" oifname != "br2" drop',
       'oifname "br2" iifname != "br2" drop',
     ]);

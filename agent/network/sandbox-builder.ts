@@ -113,6 +113,12 @@ export class SandboxBuilder {
     return made;
   }
 
+  /** It is the same bridge, but what is said of its network has changed. */
+  async remakeBridge(networkId: string): Promise<void> {
+    this.#bridges.delete(networkId);
+    await this.bridge(networkId);
+  }
+
   async removeBridge(networkId: string): Promise<void> {
     this.#bridges.delete(networkId);
     await this.#parts.links.deleteLinks([bridgeName(this.#parts.instance, networkId)]);
@@ -129,7 +135,7 @@ export class SandboxBuilder {
           networkId,
           networkName,
           address,
-          prefixLength: parseSubnet(network.subnet).prefixLength,
+          prefixLength: network.overlay === undefined ? parseSubnet(network.subnet).prefixLength : 32,
           gateway: network.gateway,
           macAddress: macOf(requireIpv4(address)),
           aliases: [...aliases],
@@ -170,6 +176,7 @@ export class SandboxBuilder {
         name: `eth${position}`,
         address,
         subnet: parseSubnet(this.#network(networkId).subnet),
+        router: routerOf(this.#network(networkId)),
       })),
       defaultRoute: network === undefined ? undefined : { gateway: network.gateway, interface: `eth${index}` },
     };
@@ -182,6 +189,14 @@ export class SandboxBuilder {
   #network(networkId: string): NetworkRecord {
     return this.#parts.model.findNetwork(networkId);
   }
+}
+
+/**
+ * On a network that spans nodes, containers reach each other through their hosts, also those of the same one: else the
+ * answer of a neighbour that was called by its service's address would come from a stranger.
+ */
+function routerOf({ overlay, gateway }: NetworkRecord): string | undefined {
+  return overlay === undefined ? undefined : gateway;
 }
 
 function emptyIfMissing(error: unknown): string[] {

@@ -26,6 +26,7 @@ export class AssignmentApplier {
   #version = 0;
   /** What the kernel was last brought in line with, so that nothing is applied twice; undefined before the first time. */
   #appliedNetworks: AssignmentSet['networks'] | undefined;
+  #appliedPeers: AssignmentSet['peers'] | undefined;
   #appliedEndpoints: AssignmentSet['endpoints'] | undefined;
   #onApplied: (version: number) => void = () => undefined;
   #pending: boolean = false;
@@ -42,7 +43,7 @@ export class AssignmentApplier {
   async start(): Promise<void> {
     const last = this.#options.file.load();
     if (last !== undefined) {
-      await this.#attempt('networks', () => this.#applyNetworks(last.networks));
+      await this.#attempt('networks', () => this.#applyNetworks(last));
       await this.#attempt('endpoints', () => this.#applyEndpoints(last.endpoints));
     }
     this.#options.worker.start(this.#readyNetworks());
@@ -88,12 +89,12 @@ export class AssignmentApplier {
   }
 
   /** False when part of it failed. The tasks get their turn in any case: some have to stop. */
-  async #apply({ networks, endpoints, tasks, secrets, configs }: AssignmentSet): Promise<boolean> {
+  async #apply({ networks, peers, endpoints, tasks, secrets, configs }: AssignmentSet): Promise<boolean> {
     const { file, worker } = this.#options;
     const done = [
-      await this.#attempt('networks', () => this.#applyNetworks(networks)),
+      await this.#attempt('networks', () => this.#applyNetworks({ networks, peers })),
       await this.#attempt('endpoints', () => this.#applyEndpoints(endpoints)),
-      await this.#attempt('networks to disk', () => file.save({ networks, endpoints })),
+      await this.#attempt('networks to disk', () => file.save({ networks, peers, endpoints })),
       await this.#attempt('tasks', () => worker.assign(tasks, { secrets, configs, networks: this.#readyNetworks() })),
     ];
     return done.every((succeeded) => succeeded);
@@ -109,10 +110,12 @@ export class AssignmentApplier {
     }
   }
 
-  async #applyNetworks(networks: AssignmentSet['networks']): Promise<void> {
-    if (isDeepStrictEqual(this.#appliedNetworks, networks)) return;
-    await this.#options.networks.applyNetworks([...networks.values()]);
+  async #applyNetworks({ networks, peers }: Pick<AssignmentSet, 'networks' | 'peers'>): Promise<void> {
+    const known = this.#appliedNetworks === networks || isDeepStrictEqual(this.#appliedNetworks, networks);
+    if (known && isDeepStrictEqual(this.#appliedPeers, peers)) return;
+    await this.#options.networks.applyNetworks([...networks.values()], [...peers.values()]);
     this.#appliedNetworks = networks;
+    this.#appliedPeers = peers;
   }
 
   async #applyEndpoints(endpoints: AssignmentSet['endpoints']): Promise<void> {

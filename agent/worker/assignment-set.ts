@@ -1,5 +1,10 @@
 /** What this node must run and know, put together from the manager's messages. Pure. */
-import type { AssignedNetwork, AssignmentChange, Assignments } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type {
+  AssignedNetwork,
+  AssignmentChange,
+  Assignments,
+  NetworkPeer,
+} from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { Config, Secret, ServiceEndpoints, Task } from '../../proto/generated/gantry/v1/types.ts';
 
 export interface AssignmentSet {
@@ -7,6 +12,8 @@ export interface AssignmentSet {
   readonly secrets: ReadonlyMap<string, Secret>;
   readonly configs: ReadonlyMap<string, Config>;
   readonly networks: ReadonlyMap<string, AssignedNetwork>;
+  /** By ids of network and node. */
+  readonly peers: ReadonlyMap<string, NetworkPeer>;
   /** By service id. */
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
 }
@@ -16,6 +23,7 @@ export const NO_ASSIGNMENTS: AssignmentSet = {
   secrets: new Map(),
   configs: new Map(),
   networks: new Map(),
+  peers: new Map(),
   endpoints: new Map(),
 };
 
@@ -27,6 +35,7 @@ export function mergeAssignments(set: AssignmentSet, message: Assignments): Assi
     secrets: new Map(from.secrets),
     configs: new Map(from.configs),
     networks: new Map(from.networks),
+    peers: new Map(from.peers),
     endpoints: new Map(from.endpoints),
   };
   for (const change of message.changes) applyChange(next, change);
@@ -48,6 +57,9 @@ function applyChange(set: Mutable<AssignmentSet>, { item, removed }: AssignmentC
       break;
     case 'network':
       put(set.networks, item.value.network?.id ?? '', item.value, removed);
+      break;
+    case 'peer':
+      put(set.peers, `${item.value.networkId} ${item.value.nodeId}`, item.value, removed);
       break;
     case 'endpoints':
       put(set.endpoints, item.value.serviceId, item.value, removed);

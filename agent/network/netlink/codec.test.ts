@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addAddress, parseAddress, setNeighbour } from './address.ts';
+import { addAddress, parseAddress } from './address.ts';
 import {
   attribute,
   nested,
@@ -13,7 +13,8 @@ import { deleteFlow, type Flow, parseFlow } from './conntrack.ts';
 import { createBridge, createVeth, deleteLink, disableLinkLocal, parseLink, setHairpin, setLinkUp } from './link.ts';
 import { collectReplies, encodeBatch, type Message, parseMessages, type Request } from './message.ts';
 import { replaceRedirections } from './nat-rules.ts';
-import { parseRoute, setDefaultRoute } from './route.ts';
+import { parseNeighbour, setForwarding, setNeighbour } from './neighbour.ts';
+import { EVERYWHERE, parseRoute, setRoute } from './route.ts';
 
 function sent(request: Request): Message {
   const [message] = parseMessages(encodeBatch([request], 1));
@@ -140,7 +141,14 @@ describe('addresses, neighbours and routes', () => {
     expect(parseAddress(sent(addAddress(address)))).toEqual({ linkIndex: 2, address: '10.1.2.3', prefixLength: 24 });
     expect(hex(addAddress(address))).toContain('080002000a010203');
     expect(hex(addAddress(address))).toContain('080004000a0102ff');
-    expect(hex(setNeighbour(2, '10.1.2.9', '02:42:0a:01:02:09'))).toContain('080001000a010209');
+  });
+
+  it('read neighbours and forwarding entries as they are written', () => {
+    const neighbour = { linkIndex: 2, address: '10.1.2.9', mac: '02:42:0a:01:02:09' };
+    for (const write of [setNeighbour, setForwarding]) {
+      expect(hex(write(neighbour))).toContain('080001000a010209');
+      expect(parseNeighbour(sent(write(neighbour)))).toEqual(neighbour);
+    }
   });
 
   it('leave out what is not IPv4', () => {
@@ -150,7 +158,9 @@ describe('addresses, neighbours and routes', () => {
   });
 
   it('read routes of the main table', () => {
-    const message = sent(setDefaultRoute('10.1.2.1', 5));
+    const message = sent(
+      setRoute({ destination: EVERYWHERE, gateway: '10.1.2.1', isGatewayOnLink: false, linkIndex: 5 }),
+    );
     expect(parseRoute(message)).toEqual({
       destination: { base: 0, prefixLength: 0 },
       gateway: '10.1.2.1',

@@ -1,4 +1,5 @@
-/** rtnetlink links: bridges and veth pairs (rtnetlink(7), linux/if_link.h). */
+/** rtnetlink links: bridges, veth pairs and VXLANs (rtnetlink(7), linux/if_link.h). */
+import { ipv4Bytes } from '../subnet.ts';
 import {
   attribute,
   nested,
@@ -31,6 +32,10 @@ const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_MODE = 4;
 const VETH_INFO_PEER = 1;
+const IFLA_VXLAN_ID = 1;
+const IFLA_VXLAN_LOCAL = 4;
+const IFLA_VXLAN_LEARNING = 7;
+const IFLA_VXLAN_PORT = 15;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 
@@ -51,6 +56,8 @@ export interface Link {
   readonly mac: string;
   /** Index of the bridge that it is a port of. */
   readonly master: number | undefined;
+  /** Only of a VXLAN. */
+  readonly vni: number | undefined;
 }
 
 export interface BridgeSpec {
@@ -58,6 +65,17 @@ export interface BridgeSpec {
   readonly alias: string;
   readonly mac: string;
   readonly mtu: number;
+}
+
+export interface VxlanSpec {
+  readonly name: string;
+  readonly alias: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly vni: number;
+  /** Where packets come from and are taken: an address of the host; undefined: any that leads to the other end. */
+  readonly local: string | undefined;
+  readonly port: number;
 }
 
 export interface VethSpec {
@@ -82,6 +100,30 @@ export function createBridge(spec: BridgeSpec): Request {
     attribute(IFLA_ADDRESS, macBytes(spec.mac)),
     u32Attribute(IFLA_MTU, spec.mtu),
     nested(IFLA_LINKINFO, stringAttribute(IFLA_INFO_KIND, 'bridge')),
+  ]);
+}
+
+/** It learns nothing, and floods nothing: where each address is has to be said (RFC 7348). */
+export function createVxlan(spec: VxlanSpec): Request {
+  const port = Buffer.alloc(2);
+  port.writeUInt16BE(spec.port);
+  return createLink(spec.name, [
+    header(0, 0, 0),
+    stringAttribute(IFLA_IFNAME, spec.name),
+    stringAttribute(IFLA_IFALIAS, spec.alias),
+    attribute(IFLA_ADDRESS, macBytes(spec.mac)),
+    u32Attribute(IFLA_MTU, spec.mtu),
+    nested(
+      IFLA_LINKINFO,
+      stringAttribute(IFLA_INFO_KIND, 'vxlan'),
+      nested(
+        IFLA_INFO_DATA,
+        u32Attribute(IFLA_VXLAN_ID, spec.vni),
+        ...(spec.local === undefined ? [] : [attribute(IFLA_VXLAN_LOCAL, ipv4Bytes(spec.local))]),
+        u8Attribute(IFLA_VXLAN_LEARNING, 0),
+        attribute(IFLA_VXLAN_PORT, port),
+      ),
+    ),
   ]);
 }
 
@@ -128,6 +170,10 @@ export function disableLinkLocal(name: string): Request {
 
 export function setLinkUp(name: string): Request {
   return setLink(name, IFF_UP, Buffer.alloc(0), 'bring up');
+}
+
+export function setLinkMtu(name: string, mtu: number): Request {
+  return setLink(name, 0, u32Attribute(IFLA_MTU, mtu), 'set MTU of');
 }
 
 export function setLinkMaster(name: string, master: number): Request {
@@ -187,16 +233,18 @@ export function dumpLinks(): Request {
 export function parseLink(message: Message): Link {
   const { payload } = message;
   const attributes = parseAttributes(payload.subarray(HEADER_BYTES));
-  const kind = readNested(attributes, IFLA_LINKINFO).get(IFLA_INFO_KIND);
+  const info = readNested(attributes, IFLA_LINKINFO);
+  const kind = readString(info.get(IFLA_INFO_KIND) ?? Buffer.alloc(0));
   return {
     index: payload.readInt32LE(4),
     name: readString(attributes.get(IFLA_IFNAME) ?? Buffer.alloc(0)),
     alias: readString(attributes.get(IFLA_IFALIAS) ?? Buffer.alloc(0)),
-    kind: readString(kind ?? Buffer.alloc(0)),
+    kind,
     up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
     mtu: readU32(attributes, IFLA_MTU) ?? 0,
     mac: formatMac(attributes.get(IFLA_ADDRESS) ?? Buffer.alloc(0)),
     master: readU32(attributes, IFLA_MASTER),
+    vni: kind === 'vxlan' ? readU32(readNested(info, IFLA_INFO_DATA), IFLA_VXLAN_ID) : undefined,
   };
 }
 
@@ -214,6 +262,6 @@ export function macBytes(mac: string): Buffer {
   return Buffer.from(mac.replaceAll(':', ''), 'hex');
 }
 
-function formatMac(bytes: Buffer): string {
+export function formatMac(bytes: Buffer): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }

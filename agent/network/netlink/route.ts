@@ -1,9 +1,10 @@
 /** rtnetlink routes (rtnetlink(7), linux/rtnetlink.h). */
-import { formatIpv4, ipv4Bytes, type Subnet, subnetOf } from '../subnet.ts';
+import { formatIpv4, formatSubnet, ipv4Bytes, type Subnet, subnetOf } from '../subnet.ts';
 import { attribute, parseAttributes, readU32, u32Attribute } from './attributes.ts';
 import { type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, type Request } from './message.ts';
 
 const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 const RTA_DST = 1;
 const RTA_OIF = 4;
@@ -13,6 +14,8 @@ const AF_INET = 2;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
 const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
+const RTNH_F_ONLINK = 4;
 const RTN_UNICAST = 1;
 const HEADER_BYTES = 12;
 
@@ -23,22 +26,56 @@ export interface Route {
   readonly linkIndex: number | undefined;
 }
 
-/** The default route; replaces one that is there. */
-export function setDefaultRoute(gateway: string, linkIndex: number): Request {
+export interface RouteSpec {
+  readonly destination: Subnet;
+  /** Undefined: the destination is on the link itself. */
+  readonly gateway: string | undefined;
+  /** The gateway is there, though no address of the link's says so. */
+  readonly isGatewayOnLink: boolean;
+  readonly linkIndex: number;
+}
+
+export const EVERYWHERE: Subnet = { base: 0, prefixLength: 0 };
+
+/** Replaces one to the same destination. */
+export function setRoute(spec: RouteSpec): Request {
   return {
     type: RTM_NEWROUTE,
     flags: NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
-    payload: Buffer.concat([
-      header(RT_TABLE_MAIN, RTPROT_BOOT, RTN_UNICAST),
-      attribute(RTA_GATEWAY, ipv4Bytes(gateway)),
-      u32Attribute(RTA_OIF, linkIndex),
-    ]),
-    purpose: `set default route via ${gateway}`,
+    payload: routePayload(spec),
+    purpose: `set route to ${formatSubnet(spec.destination)} via ${spec.gateway ?? `link ${spec.linkIndex}`}`,
   };
 }
 
+export function deleteRoute(spec: RouteSpec): Request {
+  return {
+    type: RTM_DELROUTE,
+    flags: NLM_F_ACK,
+    payload: routePayload(spec),
+    purpose: `delete route to ${formatSubnet(spec.destination)}`,
+  };
+}
+
+function routePayload({ destination, gateway, isGatewayOnLink, linkIndex }: RouteSpec): Buffer {
+  return Buffer.concat([
+    header({
+      prefixLength: destination.prefixLength,
+      scope: gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+      flags: isGatewayOnLink ? RTNH_F_ONLINK : 0,
+    }),
+    ...(destination.prefixLength === 0 ? [] : [attribute(RTA_DST, ipv4Bytes(formatIpv4(destination.base)))]),
+    ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
+    u32Attribute(RTA_OIF, linkIndex),
+  ]);
+}
+
 export function dumpRoutes(): Request {
-  return { type: RTM_GETROUTE, flags: NLM_F_DUMP, payload: header(0, 0, 0), purpose: 'list routes' };
+  return {
+    type: RTM_GETROUTE,
+    flags: NLM_F_DUMP,
+    payload: Buffer.alloc(HEADER_BYTES, AF_INET).fill(0, 1),
+    purpose: 'list routes',
+  };
 }
 
 /** Undefined for what isn't a unicast IPv4 route of the main table. */
@@ -58,12 +95,14 @@ export function parseRoute(message: Message): Route | undefined {
 }
 
 /** struct rtmsg */
-function header(table: number, protocol: number, type: number): Buffer {
+function header(route: { readonly prefixLength: number; readonly scope: number; readonly flags: number }): Buffer {
   const buffer = Buffer.alloc(HEADER_BYTES);
   buffer.writeUInt8(AF_INET, 0);
-  buffer.writeUInt8(table, 4);
-  buffer.writeUInt8(protocol, 5);
-  buffer.writeUInt8(RT_SCOPE_UNIVERSE, 6);
-  buffer.writeUInt8(type, 7);
+  buffer.writeUInt8(route.prefixLength, 1);
+  buffer.writeUInt8(RT_TABLE_MAIN, 4);
+  buffer.writeUInt8(RTPROT_BOOT, 5);
+  buffer.writeUInt8(route.scope, 6);
+  buffer.writeUInt8(RTN_UNICAST, 7);
+  buffer.writeUInt32LE(route.flags, 8);
   return buffer;
 }

@@ -1,0 +1,78 @@
+/**
+ * What a VXLAN must know to reach other nodes, and the difference between that and what it knows. Per node and block of
+ * addresses, however many containers there are: nothing is learnt, and nothing flooded. Pure.
+ *
+ * Packets to a block are routed to its node's address, as if that were a neighbour on the VXLAN; it has a MAC address there,
+ * and the VXLAN sends what is for that one to the node.
+ */
+
+import { macOf } from '../link-names.ts';
+import type { Request } from '../netlink/message.ts';
+import {
+  deleteForwarding,
+  deleteNeighbour,
+  type Neighbour,
+  setForwarding,
+  setNeighbour,
+} from '../netlink/neighbour.ts';
+import { deleteRoute, setRoute } from '../netlink/route.ts';
+import { formatSubnet, parseSubnet, requireIpv4 } from '../subnet.ts';
+
+export interface OverlayPeer {
+  readonly nodeAddress: string;
+  /** CIDRs */
+  readonly blocks: readonly string[];
+}
+
+export interface OverlayState {
+  /** CIDR to the address of the node that has it. */
+  readonly routes: ReadonlyMap<string, string>;
+  /** Address of a node to its MAC address on the VXLAN. */
+  readonly neighbours: ReadonlyMap<string, string>;
+  /** MAC address to the node that has it. */
+  readonly forwarding: ReadonlyMap<string, string>;
+}
+
+/** The MAC address that a node has on all VXLANs. */
+export function nodeMac(nodeAddress: string): string {
+  return macOf(requireIpv4(nodeAddress));
+}
+
+export function overlayState(peers: readonly OverlayPeer[]): OverlayState {
+  const addresses = [...new Set(peers.map(({ nodeAddress }) => nodeAddress))];
+  return {
+    routes: new Map(
+      peers.flatMap(({ nodeAddress, blocks }) =>
+        blocks.map((block) => [formatSubnet(parseSubnet(block)), nodeAddress] as const),
+      ),
+    ),
+    neighbours: new Map(addresses.map((address) => [address, nodeMac(address)])),
+    forwarding: new Map(addresses.map((address) => [nodeMac(address), address])),
+  };
+}
+
+/** What leads from one state of the link to the other: at no time is anything sent where nobody is known. */
+export function overlayChanges(linkIndex: number, now: OverlayState, wanted: OverlayState): Request[] {
+  const entry = ([mac, address]: readonly [string, string]): Neighbour => ({ linkIndex, mac, address });
+  const neighbour = ([address, mac]: readonly [string, string]): Neighbour => ({ linkIndex, mac, address });
+  const route = ([destination, gateway]: readonly [string, string]) => {
+    return { destination: parseSubnet(destination), gateway, isGatewayOnLink: true, linkIndex };
+  };
+  return [
+    ...missing(now.forwarding, wanted.forwarding).map((one) => setForwarding(entry(one))),
+    ...missing(now.neighbours, wanted.neighbours).map((one) => setNeighbour(neighbour(one))),
+    ...missing(now.routes, wanted.routes).map((one) => setRoute(route(one))),
+    ...surplus(now.routes, wanted.routes).map((one) => deleteRoute(route(one))),
+    ...surplus(now.neighbours, wanted.neighbours).map((one) => deleteNeighbour(neighbour(one))),
+    ...surplus(now.forwarding, wanted.forwarding).map((one) => deleteForwarding(entry(one))),
+  ];
+}
+
+/** New, or with another value than before: what is set replaces that. */
+function missing(now: ReadonlyMap<string, string>, wanted: ReadonlyMap<string, string>): [string, string][] {
+  return [...wanted].filter(([key, value]) => now.get(key) !== value);
+}
+
+function surplus(now: ReadonlyMap<string, string>, wanted: ReadonlyMap<string, string>): [string, string][] {
+  return [...now].filter(([key]) => !wanted.has(key));
+}
