@@ -8,6 +8,7 @@ import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/
 import type { LocalNetwork, PortConflict } from '../../proto/generated/gantry/v1/engine.ts';
 import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
+import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { RESOLVER_ADDRESS } from './container-files.ts';
 import { chooseSubnet } from './default-pools.ts';
 import { Forwarder } from './dns/forwarder.ts';
@@ -16,10 +17,18 @@ import { Resolver, type ResolverContext } from './dns/resolver.ts';
 import { DnsServer } from './dns/server.ts';
 import { enableForwarding, restoreForwarding } from './forwarding.ts';
 import { HostLinks } from './host-links.ts';
+import { Ingress } from './ingress/ingress.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
-import { clusterNetwork, DEFAULT_MTU, DEFAULT_NETWORK, localNetwork, type NetworkRecord } from './network-record.ts';
+import {
+  clusterNetwork,
+  DEFAULT_MTU,
+  DEFAULT_NETWORK,
+  localNetwork,
+  type NetworkRecord,
+  VXLAN_OVERHEAD,
+} from './network-record.ts';
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
 import { Overlays } from './overlay/overlays.ts';
 import { checkPort, type PortOwner, PortReservations } from './port-reservations.ts';
@@ -29,7 +38,7 @@ import { SandboxBuilder } from './sandbox-builder.ts';
 import { displayName, type SandboxRecord } from './sandbox-record.ts';
 import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';
-import { parseSubnet } from './subnet.ts';
+import { parseIpv4, parseSubnet } from './subnet.ts';
 
 export interface NetworkEngineOptions {
   /** DATA_ROOT/network */
@@ -56,6 +65,7 @@ export class NetworkEngine implements Networks {
   readonly #links: HostLinks;
   readonly #builder: SandboxBuilder;
   readonly #overlays: Overlays;
+  readonly #ingress: Ingress;
   readonly #reservations = new PortReservations();
   readonly #publishing: Publishing;
   readonly #hostResolvConf = new HostResolvConf();
@@ -79,6 +89,7 @@ export class NetworkEngine implements Networks {
     this.#links = new HostLinks(native, instance);
     const [model, links] = [this.#model, this.#links];
     this.#overlays = new Overlays(instance, links);
+    this.#ingress = new Ingress(instance, links);
     this.#builder = new SandboxBuilder({
       instance,
       execDir,
@@ -87,7 +98,14 @@ export class NetworkEngine implements Networks {
       links,
       hostResolvConf: this.#hostResolvConf,
     });
-    this.#publishing = new Publishing({ instance, model, links, reservations: this.#reservations, logger });
+    this.#publishing = new Publishing({
+      instance,
+      model,
+      links,
+      reservations: this.#reservations,
+      ingress: this.#ingress,
+      logger,
+    });
     this.#forwarder = new Forwarder(random, logger);
     this.#resolver = new Resolver(this.#forwarder, random, logger);
   }
@@ -124,7 +142,11 @@ export class NetworkEngine implements Networks {
       }
       await this.#removeRetired();
       const byNetwork = Map.groupBy(peers, ({ networkId }) => networkId);
-      for (const assigned of networks) {
+      const [ingress] = networks.filter(isIngress);
+      await this.#applyIngress(ingress, byNetwork.get(INGRESS_NETWORK) ?? []).catch((error: unknown) =>
+        errors.push(error),
+      );
+      for (const assigned of networks.filter((assigned) => !isIngress(assigned))) {
         const others = byNetwork.get(assigned.network?.id ?? '') ?? [];
         await this.#applyNetwork(assigned, others).catch((error: unknown) => errors.push(error));
       }
@@ -189,6 +211,7 @@ export class NetworkEngine implements Networks {
       await this.#builder.unpin(record.request.containerId);
       if (record.ready) await this.#save({ ...record, ready: false });
     }
+    await this.#ingress.remove();
     await this.#links.deleteAll();
     await this.#publishing.removeRules();
     for (const containerId of await this.#builder.namespaces.list()) await this.#builder.namespaces.unpin(containerId);
@@ -320,6 +343,17 @@ export class NetworkEngine implements Networks {
     return { asker: this.#model.asker(record), upstream: own.length > 0 ? own : host };
   }
 
+  /** Undefined: this host is in no cluster. */
+  async #applyIngress(assigned: AssignedNetwork | undefined, peers: readonly NetworkPeer[]): Promise<void> {
+    const reachable = peers.filter(({ nodeAddress }) => parseIpv4(nodeAddress) !== undefined);
+    this.#model.setNodes(new Map(reachable.map(({ nodeId, nodeAddress }) => [nodeId, nodeAddress])));
+    if (assigned === undefined || parseIpv4(assigned.nodeAddress) === undefined) return this.#ingress.remove();
+    const { nodeAddress } = assigned;
+    const underlayMtu = (await this.#links.mtuOf(nodeAddress)) ?? DEFAULT_MTU;
+    const others = reachable.map((peer) => peer.nodeAddress);
+    return this.#ingress.apply({ nodeAddress, mtu: underlayMtu - VXLAN_OVERHEAD, others });
+  }
+
   async #applyNetwork(assigned: AssignedNetwork, peers: readonly NetworkPeer[]): Promise<void> {
     const record = clusterNetwork(assigned, (await this.#links.mtuOf(assigned.nodeAddress)) ?? DEFAULT_MTU);
     const before = this.#model.networks.get(record.id);
@@ -437,6 +471,10 @@ export class NetworkEngine implements Networks {
     this.#dnsServers.clear();
     await this.#reservations.close();
   }
+}
+
+function isIngress({ network }: AssignedNetwork): boolean {
+  return network?.id === INGRESS_NETWORK;
 }
 
 /** As it reads back from disk: unset fields and prototypes don't tell requests apart. */

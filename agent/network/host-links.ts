@@ -22,7 +22,8 @@ import {
 } from './netlink/link.ts';
 import type { Request } from './netlink/message.ts';
 import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from './netlink/neighbour.ts';
-import { dumpRoutes, parseRoute, type Route } from './netlink/route.ts';
+import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
+import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
 import type { NetworkRecord } from './network-record.ts';
 import { formatIpv4, lastAddress, parseSubnet, requireIpv4 } from './subnet.ts';
@@ -60,7 +61,9 @@ export class HostLinks {
       (await this.links()).filter(({ name }) => name.startsWith(linkPrefix(this.#instance))).map(({ index }) => index),
     );
     const routes = (await socket.query(dumpRoutes())).flatMap((message) => parseRoute(message) ?? []);
-    return routes.filter(({ linkIndex }) => linkIndex === undefined || !ours.has(linkIndex));
+    return routes.filter(
+      ({ linkIndex, table }) => table === MAIN_TABLE && (linkIndex === undefined || !ours.has(linkIndex)),
+    );
   }
 
   /** Makes or finds the network's bridge, up and with the gateway's address. Returns its index. */
@@ -116,10 +119,21 @@ export class HostLinks {
     return this.#neighbours(dumpForwarding(), linkIndex);
   }
 
+  /** Of the main table. */
   async routes(linkIndex: number): Promise<Route[]> {
+    return (await this.routesOfTables(linkIndex)).filter(({ table }) => table === MAIN_TABLE);
+  }
+
+  async routesOfTables(linkIndex: number): Promise<Route[]> {
     const socket = await this.#open();
     const routes = (await socket.query(dumpRoutes())).flatMap((message) => parseRoute(message) ?? []);
     return routes.filter((route) => route.linkIndex === linkIndex);
+  }
+
+  /** Those that look at marks. */
+  async rules(): Promise<Rule[]> {
+    const socket = await this.#open();
+    return (await socket.query(dumpRules())).flatMap((message) => parseRule(message) ?? []);
   }
 
   /** Requests in order. Errors in `ignore` are none. */

@@ -1,6 +1,6 @@
 /**
  * Names of links in the host's namespace. A name holds 15 characters (IFNAMSIZ): "gt", four that say which gantryd,
- * "b" for a bridge, "x" for a VXLAN or "v" for a veth, eight that say which network, or which container and interface.
+ * "ingress", or "b" for a bridge, "x" for a VXLAN or "v" for a veth, eight that say which network, or which container and interface.
  */
 import { createHash } from 'node:crypto';
 import { formatIpv4 } from './subnet.ts';
@@ -11,6 +11,11 @@ export function bridgeName(instance: string, networkId: string): string {
 
 export function vxlanName(instance: string, networkId: string): string {
   return `${linkPrefix(instance)}x${digest(networkId, 8)}`;
+}
+
+/** Of the link between nodes for published ports. */
+export function ingressName(instance: string): string {
+  return `${linkPrefix(instance)}ingress`;
 }
 
 export function vethName(instance: string, containerId: string, index: number): string {

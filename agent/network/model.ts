@@ -21,6 +21,7 @@ export class NetworkModel {
   readonly #networks = new Map<string, NetworkRecord>();
   readonly #sandboxes = new Map<string, SandboxRecord>();
   #services: readonly ServiceEndpoints[] = [];
+  #nodes: ReadonlyMap<string, string> = new Map();
   readonly addresses = new Addresses();
   /** Made when first asked for after a change. */
   #nameTable: NameTable | undefined;
@@ -41,6 +42,15 @@ export class NetworkModel {
 
   get services(): readonly ServiceEndpoints[] {
     return this.#services;
+  }
+
+  /** Addresses of the other nodes, by id. */
+  get nodes(): ReadonlyMap<string, string> {
+    return this.#nodes;
+  }
+
+  setNodes(nodes: ReadonlyMap<string, string>): void {
+    this.#nodes = nodes;
   }
 
   putNetwork(network: NetworkRecord): void {

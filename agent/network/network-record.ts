@@ -48,7 +48,7 @@ const MAX_MTU = 65_535;
 /** Assigned by IANA (RFC 7348, 5). */
 export const VXLAN_PORT = 4789;
 /** Ethernet, IPv4, UDP and VXLAN headers (RFC 7348, 5). */
-const VXLAN_OVERHEAD = 50;
+export const VXLAN_OVERHEAD = 50;
 /** Of the cluster's networks either spans all nodes that are on it. */
 const DRIVERS: readonly string[] = ['bridge', 'overlay'];
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { PortConfig, PortProtocol, PublishMode, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { Flow } from './netlink/conntrack.ts';
+import { MAIN_TABLE } from './netlink/route.ts';
 import { findOverlap } from './network-overlap.ts';
 import type { NetworkRecord } from './network-record.ts';
 import { listeningInodes } from './port-holder.ts';
-import { containerPorts, indexByAddress, ingressPort, ingressPorts } from './published.ts';
+import { containerPorts, indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
+import type { PublishedPort } from './ruleset.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 import { staleUdpFlows } from './stale-flows.ts';
 import { parseSubnet } from './subnet.ts';
@@ -47,7 +49,13 @@ const both = sandbox('a', ['in', '10.1.0.2'], ['out', '10.2.0.2']);
 describe('containerPorts', () => {
   it('lead to the address that the default route goes out from', () => {
     expect(containerPorts(both, networks)).toEqual([
-      { protocol: 'tcp', hostIp: '', port: 8080, targets: [{ address: '10.2.0.2', port: 80 }] },
+      {
+        protocol: 'tcp',
+        hostIp: '',
+        port: 8080,
+        targets: [{ kind: 'container', address: '10.2.0.2', port: 80 }],
+        here: [],
+      },
     ]);
   });
 
@@ -65,9 +73,10 @@ describe('ingress ports', () => {
       { targetPort: 82, publishedPort: 0 },
     ],
     endpoints: [
-      { addresses: [{ networkId: 'in', address: '10.1.0.2' }] },
-      { addresses: [{ networkId: 'in', address: '10.1.0.3' }] },
-      { addresses: [{ networkId: 'out', address: '10.2.0.99' }] },
+      { nodeId: 'own', addresses: [{ networkId: 'in', address: '10.1.0.2' }] },
+      { nodeId: 'own', addresses: [{ networkId: 'in', address: '10.1.0.3' }] },
+      { nodeId: 'other', addresses: [{ networkId: 'out', address: '10.2.0.99' }] },
+      { nodeId: 'gone', addresses: [{ networkId: 'out', address: '10.2.0.98' }] },
     ],
   });
 
@@ -75,17 +84,40 @@ describe('ingress ports', () => {
     expect(ingressPorts(service).map(({ publishedPort }) => publishedPort)).toEqual([8080]);
   });
 
-  it('lead to endpoints on this node that can answer to other hosts', () => {
-    const local = indexByAddress([both, sandbox('b', ['in', '10.1.0.3'])]);
+  const here = { kind: 'container', address: '10.2.0.2', port: 80 } as const;
+  const there = { kind: 'node', address: '192.0.2.2', port: 8080 } as const;
+  const local = indexByAddress([both, sandbox('b', ['in', '10.1.0.3'])]);
+
+  it('lead to endpoints on this node that can answer to other hosts, and to other nodes that are known', () => {
     const port = PortConfig.fromPartial({ targetPort: 80, publishedPort: 8080 });
-    expect(ingressPort(service, port, networks, local).targets).toEqual([{ address: '10.2.0.2', port: 80 }]);
+    const surroundings = { networks, local, nodes: new Map([['other', '192.0.2.2']]) };
+    expect(ingressPort(service, port, surroundings)).toMatchObject({ targets: [here, there], here: [here] });
+  });
+
+  it('lead, for what another node sent on, to a task that has just left, and on to another node only without one', () => {
+    const targets = [here, there];
+    expect(sentOn({ targets, here: [here] }, [], local)).toEqual([here]);
+    expect(sentOn({ targets: [there], here: [] }, [here], local)).toEqual([here]);
+    expect(sentOn({ targets: [there], here: [] }, [here], new Map())).toEqual([there]);
+    expect(sentOn({ targets: [], here: [] }, [], local)).toEqual([]);
   });
 });
 
 describe('staleUdpFlows', () => {
   const published = {
-    ports: [{ protocol: 'udp', hostIp: '', port: 53, targets: [{ address: '10.2.0.2', port: 5353 }] } as const],
-    subnets: [parseSubnet('10.2.0.0/24')],
+    ports: [
+      {
+        protocol: 'udp',
+        hostIp: '',
+        port: 53,
+        targets: [
+          { kind: 'container', address: '10.2.0.2', port: 5353 },
+          { kind: 'node', address: '192.0.2.3', port: 53 },
+        ],
+        here: [],
+      } as PublishedPort,
+    ],
+    subnets: [parseSubnet('10.2.0.0/24'), parseSubnet('192.0.2.3/32'), parseSubnet('192.0.2.4/32')],
     hostAddresses: new Set(['192.0.2.1']),
   };
 
@@ -99,6 +131,8 @@ describe('staleUdpFlows', () => {
 
   it.each([
     ['goes where the port leads', flow('192.0.2.1', 53, '10.2.0.2', 5353), false],
+    ['goes to another node', flow('192.0.2.1', 53, '192.0.2.3', 53), false],
+    ['goes to a node without a task', flow('192.0.2.1', 53, '192.0.2.4', 53), true],
     ['goes to a container that is gone', flow('192.0.2.1', 53, '10.2.0.9', 5353), true],
     ['goes to another port of the container', flow('192.0.2.1', 53, '10.2.0.2', 53), true],
     ['goes to a container by a port that is published no more', flow('192.0.2.1', 54, '10.2.0.2', 5353), true],
@@ -113,9 +147,9 @@ describe('staleUdpFlows', () => {
   });
 
   it('knows ports on one address', () => {
-    const ports = [{ ...published.ports[0], hostIp: '192.0.2.7' }];
+    const ports = published.ports.map((port) => ({ ...port, hostIp: '192.0.2.7' }));
     const toOther = flow('192.0.2.1', 53, '192.0.2.1', 53);
-    expect(staleUdpFlows([toOther], { ...published, ports: ports as typeof published.ports & object[] })).toEqual([]);
+    expect(staleUdpFlows([toOther], { ...published, ports })).toEqual([]);
   });
 });
 
@@ -124,6 +158,7 @@ describe('findOverlap', () => {
     destination: parseSubnet(destination),
     gateway,
     linkIndex: 2,
+    table: MAIN_TABLE,
   });
   const wanted = network('new', '10.5.0.0/16');
 

@@ -20,7 +20,8 @@ export function defaultAttachment(attachments: readonly Attachment[], networks: 
 export function containerPorts(sandbox: SandboxRecord, networks: NetworksById): PublishedPort[] {
   const attachment = defaultAttachment(sandbox.attachments, networks);
   if (attachment === undefined) return [];
-  return sandbox.ports.map((port) => publishedPort(port, [{ address: attachment.address, port: port.targetPort }]));
+  const { address } = attachment;
+  return sandbox.ports.map((port) => published(port, [{ kind: 'container', address, port: port.targetPort }]));
 }
 
 /** Ports that a service publishes on every node, whichever nodes its tasks are on. */
@@ -39,18 +40,42 @@ export function indexByAddress(sandboxes: Iterable<SandboxRecord>): SandboxByAdd
   return index;
 }
 
-/** Where a port of the service leads on this node: every endpoint that is here, at its default attachment. */
-export function ingressPort(
-  service: ServiceEndpoints,
-  port: PortConfig,
-  networks: NetworksById,
-  local: SandboxByAddress,
-): PublishedPort {
+/** What is known of where services' endpoints are. */
+export interface Surroundings {
+  readonly networks: NetworksById;
+  readonly local: SandboxByAddress;
+  /** Addresses of the other nodes that connections can be sent on to, by id. */
+  readonly nodes: ReadonlyMap<string, string>;
+}
+
+/** Where a port of the service leads: to every endpoint that is here, at its default attachment, and to others' nodes. */
+export function ingressPort(service: ServiceEndpoints, port: PortConfig, surroundings: Surroundings): PublishedPort {
+  const { networks, local, nodes } = surroundings;
   const targets = service.endpoints.flatMap((endpoint): PortTarget[] => {
     const address = endpointAddress(endpoint, networks, local);
-    return address === undefined ? [] : [{ address, port: port.targetPort }];
+    if (address !== undefined) return [{ kind: 'container', address, port: port.targetPort }];
+    const node = nodes.get(endpoint.nodeId);
+    return node === undefined ? [] : [{ kind: 'node', address: node, port: port.publishedPort }];
   });
-  return publishedPort(port, targets);
+  const here = targets.filter(({ kind }) => kind === 'container');
+  return { ...published(port, targets), here };
+}
+
+/**
+ * Where a connection goes that another node has sent on to this one, because it had a task. When that one has just left, the
+ * other node may not know yet: the task goes on until it does, and takes it. `last`: where such connections went before.
+ */
+export function sentOn(
+  { targets, here }: Pick<PublishedPort, 'targets' | 'here'>,
+  last: readonly PortTarget[],
+  local: SandboxByAddress,
+): readonly PortTarget[] {
+  if (here.length > 0) return here;
+  const addresses = new Set(
+    [...local.values()].flatMap(({ attachments }) => attachments.map(({ address }) => address)),
+  );
+  const leaving = last.filter(({ address }) => addresses.has(address));
+  return leaving.length > 0 ? leaving : targets;
 }
 
 /** Undefined for an endpoint on another node, or on internal networks only. */
@@ -62,8 +87,9 @@ function endpointAddress(endpoint: Endpoint, networks: NetworksById, local: Sand
   return undefined;
 }
 
-function publishedPort(port: PortConfig, targets: readonly PortTarget[]): PublishedPort {
-  return { protocol: protocolName(port), hostIp: port.hostIp, port: port.publishedPort, targets };
+/** On this node alone. */
+function published(port: PortConfig, targets: readonly PortTarget[]): PublishedPort {
+  return { protocol: protocolName(port), hostIp: port.hostIp, port: port.publishedPort, targets, here: [] };
 }
 
 export function protocolName(port: PortConfig): 'tcp' | 'udp' {

@@ -3,12 +3,13 @@ import type { Logger } from 'pino';
 import { toGantryError } from '../../proto/errors.ts';
 import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { HostLinks } from './host-links.ts';
+import type { Ingress } from './ingress/ingress.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { NetworkModel } from './model.ts';
 import { RulesetApplier, runNft } from './nft.ts';
 import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
-import { indexByAddress, ingressPort, ingressPorts } from './published.ts';
-import { type PublishedPort, renderRemoval, renderRuleset } from './ruleset.ts';
+import { indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
+import { type PortTarget, type PublishedPort, renderRemoval, renderRuleset } from './ruleset.ts';
 import { displayName } from './sandbox-record.ts';
 import { staleUdpFlows } from './stale-flows.ts';
 import { parseSubnet } from './subnet.ts';
@@ -23,6 +24,7 @@ export interface PublishingParts {
   readonly model: NetworkModel;
   readonly links: HostLinks;
   readonly reservations: PortReservations;
+  readonly ingress: Ingress;
   readonly logger: Logger;
 }
 
@@ -35,11 +37,19 @@ export class Publishing {
   /** Ports that somebody else had at the last attempt, so that each is reported once. */
   #refused = new Set<string>();
   #udpPorts = '[]';
+  /** Containers on this node that a port of a service led to, by both. */
+  #lastHere = new Map<string, readonly PortTarget[]>();
 
   constructor(parts: PublishingParts) {
     this.#parts = parts;
+    const { instance, model, ingress } = parts;
     this.#applier = new RulesetApplier(() =>
-      renderRuleset(parts.instance, parts.model.bridgeRules(), this.#publishedPorts(), parts.model.overlayAddresses()),
+      renderRuleset(instance, {
+        bridges: model.bridgeRules(),
+        ports: this.#publishedPorts(),
+        ingress: ingress.isUp ? { link: ingress.link, nodes: ingress.nodes } : undefined,
+        itself: [...model.overlayAddresses(), ...new Set(model.nodes.values())],
+      }),
     );
   }
 
@@ -100,11 +110,23 @@ export class Publishing {
   #publishedPorts(): PublishedPort[] {
     const { model, reservations } = this.#parts;
     const local = indexByAddress(model.sandboxes.values());
+    const surroundings = { networks: model.networks, local, nodes: model.nodes };
+    const last = this.#lastHere;
+    this.#lastHere = new Map();
     const ingress = model.services.flatMap((service) => {
       const held = reservations.heldBy(serviceOwnerId(service.serviceId));
       return ingressPorts(service)
         .filter((port) => held.some((other) => isSamePort(other, port)))
-        .map((port) => ingressPort(service, port, model.networks, local));
+        .map((port) => {
+          const key = `${service.serviceId} ${port.protocol} ${port.publishedPort}`;
+          const published = ingressPort(service, port, surroundings);
+          const here = sentOn(published, last.get(key) ?? [], local);
+          this.#lastHere.set(
+            key,
+            here.filter(({ kind }) => kind === 'container'),
+          );
+          return { ...published, here };
+        });
     });
     return [...model.containerPorts(), ...ingress];
   }
@@ -115,7 +137,10 @@ export class Publishing {
     const key = JSON.stringify(ports);
     if (key === this.#udpPorts) return;
     const hostAddresses = new Set(await links.addresses());
-    const subnets = [...model.networks.values()].map(({ subnet }) => parseSubnet(subnet));
+    const subnets = [
+      ...[...model.networks.values()].map(({ subnet }) => parseSubnet(subnet)),
+      ...[...model.nodes.values()].map((address) => parseSubnet(`${address}/32`)),
+    ];
     await links.deleteFlows((flows) => staleUdpFlows(flows, { ports, subnets, hostAddresses }));
     this.#udpPorts = key;
   }

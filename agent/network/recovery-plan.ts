@@ -1,5 +1,5 @@
 /** What must be done to the kernel after a start of the agent: from what is on disk and what is there. Pure. */
-import { bridgeName, linkPrefix, vethName, vxlanName } from './link-names.ts';
+import { bridgeName, ingressName, linkPrefix, vethName, vxlanName } from './link-names.ts';
 import type { Link } from './netlink/link.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 
@@ -42,6 +42,7 @@ export function planRecovery(state: RecoveryState): RecoveryStep[] {
   const names = new Set([
     ...state.networkIds.map((id) => bridgeName(instance, id)),
     ...state.overlayIds.map((id) => vxlanName(instance, id)),
+    ingressName(instance),
     ...usable.flatMap((record) => record.attachments.map((_, index) => vethName(instance, idOf(record), index))),
   ]);
   const strays = state.links

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type BridgeRules, type PublishedPort, renderRuleset as render, renderRemoval } from './ruleset.ts';
 
 const renderRuleset = (instance: string, bridges: readonly BridgeRules[], ports: readonly PublishedPort[]) =>
-  render(instance, bridges, ports, []);
+  render(instance, { bridges, ports, ingress: undefined, itself: [] });
 
 const outer: BridgeRules = { bridge: 'br1', subnet: '10.0.1.0/24', internal: false, vxlan: undefined };
 const inner: BridgeRules = { bridge: 'br2', subnet: '10.0.2.0/24', internal: true, vxlan: undefined };
@@ -17,7 +17,14 @@ function chain(text: string, name: string): string[] {
 }
 
 function port(more: Partial<PublishedPort>): PublishedPort {
-  return { protocol: 'tcp', hostIp: '', port: 8080, targets: [{ address: '10.0.1.2', port: 80 }], ...more };
+  return {
+    protocol: 'tcp',
+    hostIp: '',
+    port: 8080,
+    targets: [{ kind: 'container', address: '10.0.1.2', port: 80 }],
+    here: [],
+    ...more,
+  };
 }
 
 describe('renderRuleset', () => {
@@ -33,9 +40,9 @@ describe('renderRuleset', () => {
 
   it('is the same whatever the order of networks, ports and targets', () => {
     const targets = [
-      { address: '10.0.1.3', port: 80 },
-      { address: '10.0.1.2', port: 80 },
-    ];
+      { kind: 'container', address: '10.0.1.3', port: 80 },
+      { kind: 'container', address: '10.0.1.2', port: 80 },
+    ] as const;
     const ports = [port({ targets }), port({ port: 99 }), port({ hostIp: '127.0.0.1', port: 99 })];
     const reversed = [
       port({ hostIp: '127.0.0.1', port: 99 }),
@@ -50,7 +57,9 @@ describe('renderRuleset', () => {
   });
 
   it('sends a port with several targets to each in turn', () => {
-    const targets = ['10.0.1.4', '10.0.1.2', '10.0.1.3'].map((address) => ({ address, port: 80 }));
+    const targets = ['10.0.1.4', '10.0.1.2', '10.0.1.3'].map(
+      (address) => ({ kind: 'container', address, port: 80 }) as const,
+    );
     expect(chain(renderRuleset('i', [outer], [port({ protocol: 'udp', targets })]), 'publish')).toEqual([
       'udp dport 8080 dnat ip to numgen inc mod 3 map { 0 : 10.0.1.2 . 80, 1 : 10.0.1.3 . 80, 2 : 10.0.1.4 . 80 }',
     ]);
@@ -72,7 +81,7 @@ describe('renderRuleset', () => {
     const text = renderRuleset('i', [outer], []);
     expect(chain(text, 'prerouting')).toEqual(['ip daddr != 127.0.0.0/8 fib daddr type local jump publish']);
     expect(chain(text, 'output')).toEqual(['fib daddr type local jump publish']);
-    expect(chain(text, 'loopback')).toEqual(['iifname "br1" ip daddr 127.0.0.0/8 drop']);
+    expect(chain(text, 'raw')).toEqual(['iifname "br1" ip daddr 127.0.0.0/8 drop']);
   });
 
   it('lets into a network only what is published or answers', () => {

@@ -5,6 +5,7 @@
  * connections that are under way keep the addresses that they were given.
  */
 
+import { ORIGIN_MASK, OURS_MASK, OUTGOING, TOWARDS_NODES, towardsOrigin } from './ingress/marks.ts';
 import { VXLAN_PORT } from './network-record.ts';
 
 export interface BridgeRules {
@@ -21,10 +22,29 @@ export interface PublishedPort {
   /** Empty: all of the host's addresses. */
   readonly hostIp: string;
   readonly port: number;
+  /** Tasks' containers on this node, and other nodes, as often as they have tasks. */
   readonly targets: readonly PortTarget[];
+  /** Where what another node has sent on goes. */
+  readonly here: readonly PortTarget[];
+}
+
+/** What leads to the other nodes, for published ports; see ingress/marks.ts. */
+export interface IngressRules {
+  readonly link: string;
+  readonly nodes: readonly { readonly mac: string; readonly number: number }[];
+}
+
+export interface Ruleset {
+  readonly bridges: readonly BridgeRules[];
+  readonly ports: readonly PublishedPort[];
+  /** Undefined on a host that is in no cluster. */
+  readonly ingress: IngressRules | undefined;
+  /** Addresses of this node's containers on networks that span nodes, and of other nodes. */
+  readonly itself: readonly string[];
 }
 
 export interface PortTarget {
+  readonly kind: 'container' | 'node';
   readonly address: string;
   readonly port: number;
 }
@@ -33,13 +53,8 @@ export function tableName(instance: string): string {
   return `gantry-${instance}`;
 }
 
-/** Makes the table if missing and replaces what is in it. `itself`: addresses of this node's containers on networks that span nodes. */
-export function renderRuleset(
-  instance: string,
-  bridges: readonly BridgeRules[],
-  ports: readonly PublishedPort[],
-  itself: readonly string[],
-): string {
+/** Makes the table if missing and replaces what is in it. */
+export function renderRuleset(instance: string, { bridges, ports, ingress, itself }: Ruleset): string {
   const sorted = bridges.toSorted((a, b) => compare(a.bridge, b.bridge));
   const table = `table ip ${tableName(instance)}`;
   return [
@@ -47,23 +62,43 @@ export function renderRuleset(
     `flush ${table}`,
     `${table} {`,
     ...itselfSet(itself),
-    ...chain('loopback', 'type filter hook prerouting priority -300; policy accept;', loopbackRules(sorted)),
+    ...chain('raw', 'type filter hook prerouting priority -300; policy accept;', [
+      ...loopbackRules(sorted, ingress),
+      ...zoneRules(ingress),
+    ]),
+    ...chain('marks', 'type filter hook prerouting priority -150; policy accept;', [
+      ...originRules(ingress),
+      ...wayRules(ingress),
+    ]),
+    ...chain('ways', 'type route hook output priority -150; policy accept;', wayRules(ingress)),
     ...chain('prerouting', 'type nat hook prerouting priority -100; policy accept;', [
+      ...(ingress === undefined ? [] : [`iifname "${ingress.link}" fib daddr type local goto here`]),
       // 127.0.0.0/8 arrives from outside only by forgery; ports published there are for the output chain alone.
       'ip daddr != 127.0.0.0/8 fib daddr type local jump publish',
     ]),
     ...chain('output', 'type nat hook output priority -100; policy accept;', ['fib daddr type local jump publish']),
     ...chain('publish', undefined, ports.toSorted(comparePorts).flatMap(publishRule)),
-    ...chain('input', 'type filter hook input priority 0; policy accept;', sorted.map(forgeryRule)),
+    ...chain('here', undefined, ports.toSorted(comparePorts).flatMap(hereRule)),
+    ...chain('input', 'type filter hook input priority 0; policy accept;', [
+      ...sorted.map(forgeryRule),
+      ...nobodyHereRules(ingress),
+    ]),
     ...chain('redirects', 'type filter hook output priority 0; policy accept;', sorted.flatMap(redirectRules)),
-    ...chain('forward', 'type filter hook forward priority 0; policy accept;', forwardRules(sorted)),
-    ...chain('postrouting', 'type nat hook postrouting priority 100; policy accept;', sorted.flatMap(postroutingRules)),
+    ...chain('forward', 'type filter hook forward priority 0; policy accept;', forwardRules(sorted, ingress)),
+    ...chain('postrouting', 'type nat hook postrouting priority 100; policy accept;', [
+      ...sorted.flatMap((network) => postroutingRules(network, ingress)),
+      ...(ingress === undefined ? [] : toNodeRules(ingress)),
+    ]),
+    ...chain('outer', 'type filter hook postrouting priority -150; policy accept;', [
+      // The packet that a VXLAN puts around it is routed by the same mark, and must not come back to the VXLAN.
+      ...(ingress === undefined ? [] : [`oifname "${ingress.link}" meta mark set 0`]),
+    ]),
     '}',
     '',
   ].join('\n');
 }
 
-/** Pairs of each container's address and itself: a rule can't compare where a packet is from with where it goes. */
+/** Pairs of each address and itself: a rule can't compare where a packet is from with where it goes. */
 function itselfSet(addresses: readonly string[]): string[] {
   const elements = addresses.toSorted(compare).map((address) => `${address} . ${address}`);
   return [
@@ -85,15 +120,73 @@ function chain(name: string, hook: string | undefined, rules: readonly string[])
   return [`  chain ${name} {`, ...body.map((line) => `    ${line}`), '  }'];
 }
 
-/** With route_localnet on a bridge, a container could reach what listens on the host's 127.0.0.1. */
-function loopbackRules(bridges: readonly BridgeRules[]): string[] {
-  return bridges.map(({ bridge }) => `iifname "${bridge}" ip daddr 127.0.0.0/8 drop`);
+/** With route_localnet on a link, who is behind it could reach what listens on the host's 127.0.0.1. */
+function loopbackRules(bridges: readonly BridgeRules[], ingress: IngressRules | undefined): string[] {
+  const links = [...bridges.map(({ bridge }) => bridge), ...(ingress === undefined ? [] : [ingress.link])];
+  return links.map((link) => `iifname "${link}" ip daddr 127.0.0.0/8 drop`);
+}
+
+/** A client may use the same port towards two nodes that both send it on to this one. */
+function zoneRules(ingress: IngressRules | undefined): string[] {
+  if (ingress === undefined || ingress.nodes.length === 0) return [];
+  const zones = ingress.nodes.map(({ mac, number }) => `${mac} : ${number}`);
+  return [`iifname "${ingress.link}" ct original zone set ether saddr map { ${zones.join(', ')} }`];
+}
+
+/** Which node a connection came from. */
+function originRules(ingress: IngressRules | undefined): string[] {
+  if (ingress === undefined || ingress.nodes.length === 0) return [];
+  const marks = ingress.nodes.map(({ mac, number }) => `${mac} : ${towardsOrigin(number)}`);
+  return [`iifname "${ingress.link}" ct state new ct mark set ether saddr map { ${marks.join(', ')} }`];
+}
+
+/** Which routing table is asked for a packet of a marked connection: to other nodes, or back to where it came from. */
+function wayRules(ingress: IngressRules | undefined): string[] {
+  if (ingress === undefined) return [];
+  const is = (bits: number, of: number) => `ct mark & ${hex(of)} == ${hex(bits)}`;
+  return [
+    `ct direction original ${is(TOWARDS_NODES + OUTGOING, OURS_MASK + OUTGOING)} meta mark set ${hex(TOWARDS_NODES)}`,
+    `ct direction reply ${is(TOWARDS_NODES, OURS_MASK)} ct mark & ${hex(ORIGIN_MASK)} != 0 meta mark set ct mark & ${hex(OURS_MASK + ORIGIN_MASK)}`,
+  ];
 }
 
 function publishRule(published: PublishedPort): string[] {
-  if (published.targets.length === 0) return [];
-  const address = published.hostIp === '' ? '' : `ip daddr ${published.hostIp} `;
-  return [`${address}${published.protocol} dport ${published.port} ${destination(published.targets)}`];
+  const { hostIp, protocol, port, targets } = published;
+  if (targets.length === 0) return [];
+  const address = hostIp === '' ? '' : `ip daddr ${hostIp} `;
+  return [`${address}${protocol} dport ${port} ${mark(targets)}${destination(targets)}`];
+}
+
+/** Whatever address of another node the client has asked for. */
+function hereRule({ protocol, port, here }: PublishedPort): string[] {
+  return here.length === 0 ? [] : [`${protocol} dport ${port} ${mark(here)}${destination(here)}`];
+}
+
+function mark(targets: readonly PortTarget[]): string {
+  if (!targets.some(({ kind }) => kind === 'node')) return '';
+  return `meta mark set ${hex(TOWARDS_NODES)} ct mark set ct mark or ${hex(TOWARDS_NODES + OUTGOING)} `;
+}
+
+/** What must not arrive at another node under the address that it has. */
+function toNodeRules({ link }: IngressRules): string[] {
+  return [
+    `ip saddr 127.0.0.0/8 oifname "${link}" masquerade`,
+    // A node that asks another one, and is sent to itself.
+    `oifname "${link}" ip saddr . ip daddr @itself masquerade`,
+  ];
+}
+
+/** Another node has sent it here, but there is no task (any more), or the port isn't published: the client hears so. */
+function nobodyHereRules(ingress: IngressRules | undefined): string[] {
+  if (ingress === undefined) return [];
+  return [
+    `iifname "${ingress.link}" ct state new meta l4proto tcp reject with tcp reset`,
+    `iifname "${ingress.link}" ct state new reject with icmp port-unreachable`,
+  ];
+}
+
+function hex(bits: number): string {
+  return `0x${(bits >>> 0).toString(16)}`;
 }
 
 /** In turn, so that every target gets the same share of new connections. */
@@ -124,7 +217,7 @@ function redirectRules({ bridge, vxlan }: BridgeRules): string[] {
  * neither sends nor receives anything across them. Frames within a bridge come by here too where the kernel
  * runs bridged packets through IP hooks (br_netfilter): in and out are the same bridge then.
  */
-function forwardRules(bridges: readonly BridgeRules[]): string[] {
+function forwardRules(bridges: readonly BridgeRules[], ingress: IngressRules | undefined): string[] {
   const internal = bridges.filter((network) => network.internal);
   return [
     ...bridges.map(forgeryRule),
@@ -143,20 +236,25 @@ function forwardRules(bridges: readonly BridgeRules[]): string[] {
     ...bridges.flatMap((network) =>
       network.vxlan === undefined ? [] : [`iifname "${network.vxlan}" oifname != "${network.bridge}" drop`],
     ),
+    // But for published ports nobody goes from node to node this way.
+    ...(ingress === undefined ? [] : [`iifname "${ingress.link}" drop`, `oifname "${ingress.link}" drop`]),
   ];
 }
 
 /** All that the network's own packets come from and go to. */
-function links({ bridge, vxlan }: BridgeRules): string {
-  return vxlan === undefined ? `"${bridge}"` : `{ "${bridge}", "${vxlan}" }`;
+function links({ bridge, vxlan }: BridgeRules, ...more: readonly string[]): string {
+  const names = [bridge, ...(vxlan === undefined ? [] : [vxlan]), ...more].map((name) => `"${name}"`);
+  return names.length === 1 ? names.join() : `{ ${names.join(', ')} }`;
 }
 
-function postroutingRules(network: BridgeRules): string[] {
+function postroutingRules(network: BridgeRules, ingress: IngressRules | undefined): string[] {
   const { bridge, subnet, internal, vxlan } = network;
   if (internal) return [];
+  // Addresses of networks that span nodes are the only ones of their kind: another node's task may see them.
+  const inside = vxlan === undefined || ingress === undefined ? links(network) : links(network, ingress.link);
   return [
     // Out of the network; also to another network's published port, so that the answer comes back through the host.
-    `ip saddr ${subnet} oifname != ${links(network)} masquerade`,
+    `ip saddr ${subnet} oifname != ${inside} masquerade`,
     // To a published port whose target is a neighbour, which would answer directly and be a stranger to the client; of a
     // network that spans nodes only to one that is the client itself.
     vxlan === undefined

@@ -8,7 +8,7 @@ import { contains, parseIpv4, type Subnet } from './subnet.ts';
 
 export interface Published {
   readonly ports: readonly PublishedPort[];
-  /** Of the node's networks. */
+  /** Of the node's networks; and the other nodes. */
   readonly subnets: readonly Subnet[];
   /** The host's own. */
   readonly hostAddresses: ReadonlySet<string>;
@@ -26,7 +26,7 @@ function isStale(flow: Flow, ports: readonly PublishedPort[], published: Publish
     ({ port, hostIp, targets }) =>
       targets.length > 0 && port === original.destinationPort && (hostIp === '' || hostIp === original.destination),
   );
-  // Sent on into one of our networks: it must be where the port leads today.
+  // Sent on into one of our networks, or to another node: it must be where the port leads today.
   if (reply.source !== original.destination) {
     const target = parseIpv4(reply.source);
     const isOurs = target !== undefined && published.subnets.some((subnet) => contains(subnet, target));

@@ -1,6 +1,7 @@
 /** The items that a node is told of: when it must know one, and whether one differs from what it knows. Pure. */
 import type { AssignmentChange, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { Network, PublishMode, type ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { INGRESS_NETWORK, INGRESS_VNI } from '../../proto/ingress-network.ts';
 import type { NetworkObject } from '../store/network.ts';
 import type { NodeObject } from '../store/node.ts';
 import type { CompleteTaskSpec } from '../store/service.ts';
@@ -84,6 +85,18 @@ function withoutBlocks(network: NetworkObject): Network {
   const known = networksWithoutBlocks.get(network) ?? { ...network, blocks: [] };
   networksWithoutBlocks.set(network, known);
   return known;
+}
+
+/** Every node is on it. */
+export function ingressItem({ status }: NodeObject): AssignmentItem {
+  const network = Network.create({ id: INGRESS_NETWORK, vni: INGRESS_VNI });
+  return { $case: 'network', value: { network, blocks: [], nodeAddress: status.address } };
+}
+
+/** Another node on the ingress network. */
+export function ingressPeerItem({ id, status }: NodeObject): AssignmentItem {
+  const value = { networkId: INGRESS_NETWORK, nodeId: id, nodeAddress: status.address, blocks: [] };
+  return { $case: 'peer', value };
 }
 
 /** Another node on the network; undefined for one that has no address there. */

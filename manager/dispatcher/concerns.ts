@@ -1,5 +1,6 @@
 /** Whose node may have to know something else after a change. */
 import { type AddressBlock, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
@@ -24,7 +25,7 @@ export function touchConcerned(event: StoreEvent, sessions: ReadonlyMap<string, 
       return;
     }
     case 'node':
-      if (event.change === 'update' && event.object.status.address !== event.previous?.status.address) {
+      if (event.change !== 'update' || event.object.status.address !== event.previous?.status.address) {
         touchAddress(event.object.id, sessions, read);
       }
       return;
@@ -73,6 +74,8 @@ function nodesWithOtherBlocks({ object, previous }: Of<'network'>): string[] {
 
 /** Where a node is reached: all who share a network with it, and itself. */
 function touchAddress(nodeId: string, sessions: ReadonlyMap<string, Session>, read: ReadTransaction): void {
+  sessions.get(nodeId)?.touch('network', INGRESS_NETWORK);
+  for (const session of sessions.values()) session.touch('peer', peerId(INGRESS_NETWORK, nodeId));
   for (const network of read.find('network', { by: 'all' })) {
     const own = sessions.get(nodeId);
     if (own?.isTold('network', network.id)) own.touch('network', network.id);

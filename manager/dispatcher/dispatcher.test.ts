@@ -2,6 +2,7 @@ import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { node, service, type TaskOptions, task } from '../objects.testing.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
 import { networkType } from '../store/network.ts';
@@ -110,7 +111,8 @@ describe('assignments', () => {
   async function assigned(store: Store, nodeId: string): Promise<string[]> {
     const changes = await told(store, new NodeAssignments(nodeId));
     expect(changes.filter((change) => change.removed)).toEqual([]);
-    return changes.map(({ item }) => `${item?.$case} ${item === undefined ? '' : idOf(item)}`);
+    const items = changes.map(({ item }) => `${item?.$case} ${item === undefined ? '' : idOf(item)}`);
+    return items.filter((item) => !item.includes(INGRESS_NETWORK));
   }
 
   function idOf({ $case, value }: AssignmentItem): string | undefined {
@@ -123,6 +125,15 @@ describe('assignments', () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
     expect(await assigned(store, 'n1')).toEqual(['secret key', 'network net', 'endpoints web', 'task t']);
     expect(await assigned(store, 'n2')).toEqual([]);
+  });
+
+  it('tell every node where the others are, for what comes to published ports', async () => {
+    const store = await open([], []);
+    const changes = await told(store, new NodeAssignments('n1'));
+    expect(changes.map(({ item }) => item)).toMatchObject([
+      { $case: 'network', value: { network: { id: INGRESS_NETWORK }, nodeAddress: '192.0.2.1' } },
+      { $case: 'peer', value: { networkId: INGRESS_NETWORK, nodeId: 'n2', nodeAddress: '192.0.2.1' } },
+    ]);
   });
 
   it('hold a task back until its node has addresses for it, unless it is to stop', async () => {

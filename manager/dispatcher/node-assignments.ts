@@ -6,12 +6,15 @@
  */
 import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import {
   type AssignmentItem,
   ITEM_KINDS,
   type ItemKind,
+  ingressItem,
+  ingressPeerItem,
   isDispatchable,
   isPublished,
   isSame,
@@ -98,12 +101,16 @@ export class NodeAssignments {
   #markAll(read: ReadTransaction, endpoints: EndpointTable): void {
     for (const kind of ITEM_KINDS) for (const id of this.#told[kind].keys()) this.touch(kind, id);
     for (const id of this.#told.network.keys()) this.#markAllOn(read, id);
+    this.touch('network', INGRESS_NETWORK);
     for (const { id } of read.find('task', { by: 'node', value: this.#nodeId })) this.touch('task', id);
     // Of the others only those on networks that the node comes to know.
     for (const service of endpoints.all()) if (isPublished(service)) this.touch('endpoints', service.serviceId);
   }
 
   #markAllOn(read: ReadTransaction, networkId: string): void {
+    if (networkId === INGRESS_NETWORK) {
+      for (const { id } of read.find('node', { by: 'all' })) this.touch('peer', peerId(INGRESS_NETWORK, id));
+    }
     for (const { nodeId } of read.get('network', networkId)?.blocks ?? [])
       this.touch('peer', peerId(networkId, nodeId));
     for (const id of this.#told.peer.keys()) if (id.startsWith(`${networkId} `)) this.touch('peer', id);
@@ -153,14 +160,16 @@ export class NodeAssignments {
         return value !== undefined && (isReachable || isPublished(value)) ? { $case: kind, value } : undefined;
       }
       case 'network': {
-        const network = this.#users.network.has(id) ? read.get('network', id) : undefined;
         const node = read.get('node', this.#nodeId);
+        if (id === INGRESS_NETWORK) return node && ingressItem(node);
+        const network = this.#users.network.has(id) ? read.get('network', id) : undefined;
         return network && node && networkItem(network, node);
       }
       case 'peer': {
         const [networkId = '', nodeId = ''] = id.split(' ');
         if (!this.isTold('network', networkId) || nodeId === this.#nodeId) return undefined;
         const [network, peer] = [read.get('network', networkId), read.get('node', nodeId)];
+        if (networkId === INGRESS_NETWORK) return peer && ingressPeerItem(peer);
         return network && peer && peerItem(network, peer);
       }
       case 'secret': {

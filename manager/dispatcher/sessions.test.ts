@@ -21,7 +21,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { NewObject, WriteTransaction } from '../store/transaction.ts';
 import { Turns } from '../turns.ts';
-import { type AssignmentItem, hasBlock, networkItem, peerItem } from './assignments.ts';
+import { type AssignmentItem, hasBlock, ingressItem, ingressPeerItem, networkItem, peerItem } from './assignments.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EndpointTable } from './endpoints.ts';
 
@@ -248,6 +248,7 @@ function expectedOn(read: ReadTransaction, on: string, services: Iterable<Servic
   const known = (id: string) => networks.some((network) => network.id === id);
   const items: AssignmentItem[] = [
     ...configs.flatMap((value) => (value === undefined ? [] : [{ $case: 'config', value } as const])),
+    ...nodes.map((node) => (node.id === on ? ingressItem(node) : ingressPeerItem(node))),
     ...networks.flatMap((network) =>
       nodes.flatMap((node) => (node.id === on ? networkItem : peerItem)(network, node) ?? []),
     ),

@@ -14,7 +14,7 @@ import { createBridge, createVeth, deleteLink, disableLinkLocal, parseLink, setH
 import { collectReplies, encodeBatch, type Message, parseMessages, type Request } from './message.ts';
 import { replaceRedirections } from './nat-rules.ts';
 import { parseNeighbour, setForwarding, setNeighbour } from './neighbour.ts';
-import { EVERYWHERE, parseRoute, setRoute } from './route.ts';
+import { EVERYWHERE, MAIN_TABLE, parseRoute, setRoute } from './route.ts';
 
 function sent(request: Request): Message {
   const [message] = parseMessages(encodeBatch([request], 1));
@@ -157,7 +157,7 @@ describe('addresses, neighbours and routes', () => {
     expect(parseAddress(message)).toBeUndefined();
   });
 
-  it('read routes of the main table', () => {
+  it('read routes', () => {
     const message = sent(
       setRoute({ destination: EVERYWHERE, gateway: '10.1.2.1', isGatewayOnLink: false, linkIndex: 5 }),
     );
@@ -165,8 +165,9 @@ describe('addresses, neighbours and routes', () => {
       destination: { base: 0, prefixLength: 0 },
       gateway: '10.1.2.1',
       linkIndex: 5,
+      table: MAIN_TABLE,
     });
-    message.payload.writeUInt8(255, 4);
+    message.payload.writeUInt8(10, 0);
     expect(parseRoute(message)).toBeUndefined();
   });
 });

@@ -11,7 +11,8 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_TABLE = 15;
 const AF_INET = 2;
-const RT_TABLE_MAIN = 254;
+const RT_TABLE_UNSPEC = 0;
+export const MAIN_TABLE = 254;
 const RTPROT_BOOT = 3;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
@@ -24,6 +25,7 @@ export interface Route {
   /** Undefined: the destination is on the link itself. */
   readonly gateway: string | undefined;
   readonly linkIndex: number | undefined;
+  readonly table: number;
 }
 
 export interface RouteSpec {
@@ -33,6 +35,8 @@ export interface RouteSpec {
   /** The gateway is there, though no address of the link's says so. */
   readonly isGatewayOnLink: boolean;
   readonly linkIndex: number;
+  /** The main one when absent. */
+  readonly table?: number;
 }
 
 export const EVERYWHERE: Subnet = { base: 0, prefixLength: 0 };
@@ -56,7 +60,7 @@ export function deleteRoute(spec: RouteSpec): Request {
   };
 }
 
-function routePayload({ destination, gateway, isGatewayOnLink, linkIndex }: RouteSpec): Buffer {
+function routePayload({ destination, gateway, isGatewayOnLink, linkIndex, table }: RouteSpec): Buffer {
   return Buffer.concat([
     header({
       prefixLength: destination.prefixLength,
@@ -66,6 +70,7 @@ function routePayload({ destination, gateway, isGatewayOnLink, linkIndex }: Rout
     ...(destination.prefixLength === 0 ? [] : [attribute(RTA_DST, ipv4Bytes(formatIpv4(destination.base)))]),
     ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
     u32Attribute(RTA_OIF, linkIndex),
+    u32Attribute(RTA_TABLE, table ?? MAIN_TABLE),
   ]);
 }
 
@@ -78,19 +83,18 @@ export function dumpRoutes(): Request {
   };
 }
 
-/** Undefined for what isn't a unicast IPv4 route of the main table. */
+/** Undefined for what isn't a unicast IPv4 route. */
 export function parseRoute(message: Message): Route | undefined {
   const { payload } = message;
   const attributes = parseAttributes(payload.subarray(HEADER_BYTES));
   const table = readU32(attributes, RTA_TABLE) ?? payload.readUInt8(4);
-  if (payload.readUInt8(0) !== AF_INET || table !== RT_TABLE_MAIN || payload.readUInt8(7) !== RTN_UNICAST) {
-    return undefined;
-  }
+  if (payload.readUInt8(0) !== AF_INET || payload.readUInt8(7) !== RTN_UNICAST) return undefined;
   const gateway = attributes.get(RTA_GATEWAY);
   return {
     destination: subnetOf(attributes.get(RTA_DST)?.readUInt32BE() ?? 0, payload.readUInt8(1)),
     gateway: gateway === undefined ? undefined : formatIpv4(gateway.readUInt32BE()),
     linkIndex: readU32(attributes, RTA_OIF),
+    table,
   };
 }
 
@@ -99,7 +103,8 @@ function header(route: { readonly prefixLength: number; readonly scope: number; 
   const buffer = Buffer.alloc(HEADER_BYTES);
   buffer.writeUInt8(AF_INET, 0);
   buffer.writeUInt8(route.prefixLength, 1);
-  buffer.writeUInt8(RT_TABLE_MAIN, 4);
+  // Attribute RTA_TABLE has more bits.
+  buffer.writeUInt8(RT_TABLE_UNSPEC, 4);
   buffer.writeUInt8(RTPROT_BOOT, 5);
   buffer.writeUInt8(route.scope, 6);
   buffer.writeUInt8(RTN_UNICAST, 7);

@@ -1,6 +1,6 @@
 /**
  * What a VXLAN must know to reach other nodes, and the difference between that and what it knows. Per node and block of
- * addresses, however many containers there are: nothing is learnt, and nothing flooded. Pure.
+ * addresses, however many containers there are: nothing is learnt, and nothing flooded.
  *
  * Packets to a block are routed to its node's address, as if that were a neighbour on the VXLAN; it has a MAC address there,
  * and the VXLAN sends what is for that one to the node.
@@ -15,7 +15,7 @@ import {
   setForwarding,
   setNeighbour,
 } from '../netlink/neighbour.ts';
-import { deleteRoute, setRoute } from '../netlink/route.ts';
+import { deleteRoute, type Route, setRoute } from '../netlink/route.ts';
 import { formatSubnet, parseSubnet, requireIpv4 } from '../subnet.ts';
 
 export interface OverlayPeer {
@@ -33,9 +33,26 @@ export interface OverlayState {
   readonly forwarding: ReadonlyMap<string, string>;
 }
 
+/** How the kernel is asked. */
+interface LinkFacts {
+  routes(linkIndex: number): Promise<readonly Route[]>;
+  neighbours(linkIndex: number): Promise<readonly Neighbour[]>;
+  forwarding(linkIndex: number): Promise<readonly Neighbour[]>;
+}
+
 /** The MAC address that a node has on all VXLANs. */
 export function nodeMac(nodeAddress: string): string {
   return macOf(requireIpv4(nodeAddress));
+}
+
+/** What a link knows by now. */
+export async function linkState(links: LinkFacts, linkIndex: number): Promise<OverlayState> {
+  const routes = (await links.routes(linkIndex)).flatMap(({ destination, gateway }) =>
+    gateway === undefined ? [] : [[formatSubnet(destination), gateway] as const],
+  );
+  const neighbours = (await links.neighbours(linkIndex)).map(({ address, mac }) => [address, mac] as const);
+  const forwarding = (await links.forwarding(linkIndex)).map(({ address, mac }) => [mac, address] as const);
+  return { routes: new Map(routes), neighbours: new Map(neighbours), forwarding: new Map(forwarding) };
 }
 
 export function overlayState(peers: readonly OverlayPeer[]): OverlayState {

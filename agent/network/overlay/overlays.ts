@@ -2,8 +2,7 @@
 import type { HostLinks } from '../host-links.ts';
 import { vxlanName } from '../link-names.ts';
 import { type NetworkRecord, type OverlayRecord, VXLAN_PORT } from '../network-record.ts';
-import { formatSubnet } from '../subnet.ts';
-import { nodeMac, type OverlayPeer, type OverlayState, overlayChanges, overlayState } from './overlay-state.ts';
+import { linkState, nodeMac, type OverlayPeer, overlayChanges, overlayState } from './overlay-state.ts';
 
 /** A network that spans nodes. */
 export interface OverlayNetwork {
@@ -37,18 +36,9 @@ export class Overlays {
       local: overlay.nodeAddress,
       port: VXLAN_PORT,
     });
-    const now = await this.#stateOf(linkIndex);
+    const now = await linkState(this.#links, linkIndex);
     await this.#links.run(overlayChanges(linkIndex, now, overlayState(peers)), ['ENOENT', 'ESRCH']);
     this.#applied.set(network.id, key);
-  }
-
-  async #stateOf(linkIndex: number): Promise<OverlayState> {
-    const routes = (await this.#links.routes(linkIndex)).flatMap(({ destination, gateway }) =>
-      gateway === undefined ? [] : [[formatSubnet(destination), gateway] as const],
-    );
-    const neighbours = (await this.#links.neighbours(linkIndex)).map(({ address, mac }) => [address, mac] as const);
-    const forwarding = (await this.#links.forwarding(linkIndex)).map(({ address, mac }) => [mac, address] as const);
-    return { routes: new Map(routes), neighbours: new Map(neighbours), forwarding: new Map(forwarding) };
   }
 
   async remove(networkId: string): Promise<void> {

@@ -1,0 +1,157 @@
+/** The way between nodes for what comes to published ports: a VXLAN to all of them, and routes by mark; see marks.ts. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { INGRESS_VNI } from '../../../proto/ingress-network.ts';
+import type { HostLinks } from '../host-links.ts';
+import { ingressName } from '../link-names.ts';
+import { deleteRoute, EVERYWHERE, type RouteSpec, setRoute } from '../netlink/route.ts';
+import { addRule, deleteRule, type Rule } from '../netlink/rule.ts';
+import { VXLAN_PORT } from '../network-record.ts';
+import { linkState, nodeMac, overlayChanges, overlayState } from '../overlay/overlay-state.ts';
+import { parseSubnet } from '../subnet.ts';
+import { numberNodes, OURS_MASK, originOf, TOWARDS_NODES, towardsOrigin } from './marks.ts';
+
+/** Before the main table, which is at 32766. */
+const PRIORITY = 18_176;
+const MAIN_TABLE_PRIORITY = 32_766;
+
+/** Everything without a mark of ours goes on at once, however many nodes there are. */
+const SKIP: Rule = {
+  priority: PRIORITY,
+  mark: TOWARDS_NODES,
+  mask: OURS_MASK,
+  action: { kind: 'skip-without-mark', to: MAIN_TABLE_PRIORITY },
+};
+
+export interface IngressNode {
+  readonly address: string;
+  readonly mac: string;
+  /** See marks.ts. */
+  readonly number: number;
+}
+
+export interface IngressLinkSpec {
+  readonly nodeAddress: string;
+  readonly mtu: number;
+  /** Addresses of the other nodes. */
+  readonly others: readonly string[];
+}
+
+export class Ingress {
+  readonly #links: HostLinks;
+  readonly link: string;
+  #nodes: readonly IngressNode[] = [];
+  #applied = '';
+
+  constructor(instance: string, links: HostLinks) {
+    this.#links = links;
+    this.link = ingressName(instance);
+  }
+
+  /** The other nodes that connections can be sent on to. */
+  get nodes(): readonly IngressNode[] {
+    return this.#nodes;
+  }
+
+  get isUp(): boolean {
+    return this.#applied !== '';
+  }
+
+  async apply(spec: IngressLinkSpec): Promise<void> {
+    const key = JSON.stringify(spec);
+    if (this.#applied === key) return;
+    this.#applied = '';
+    const { nodeAddress, mtu, others } = spec;
+    const linkIndex = await this.#links.ensureVxlan({
+      name: this.link,
+      alias: 'gantry published ports',
+      mac: nodeMac(nodeAddress),
+      mtu,
+      vni: INGRESS_VNI,
+      local: nodeAddress,
+      port: VXLAN_PORT,
+    });
+    await this.#setSysctls();
+    const wanted = overlayState(others.map((address) => ({ nodeAddress: address, blocks: [] })));
+    await this.#links.run(overlayChanges(linkIndex, await linkState(this.#links, linkIndex), wanted), GONE);
+    await this.#route(linkIndex, others);
+    this.#applied = key;
+  }
+
+  /** Also what an earlier agent has made. */
+  async remove(): Promise<void> {
+    this.#applied = '';
+    this.#nodes = [];
+    const rules = (await this.#links.rules()).filter(({ mark, mask }) => isOurs(mark, mask));
+    await this.#links.run(rules.map(deleteRule), GONE);
+    await this.#links.deleteLinks([this.link]);
+  }
+
+  /** Rules and tables; the numbers of nodes are those that the rules say, since connections under way have them. */
+  async #route(linkIndex: number, others: readonly string[]): Promise<void> {
+    const rules = (await this.#links.rules()).filter(({ mark, mask }) => isOurs(mark, mask));
+    const routes = (await this.#links.routesOfTables(linkIndex)).filter(({ table }) => isOurs(table, OURS_MASK));
+    const known = new Map(
+      routes.flatMap(({ table, gateway }) => {
+        const number = originOf(table);
+        return number === undefined || gateway === undefined ? [] : [[gateway, number] as const];
+      }),
+    );
+    const numbers = numberNodes(known, others);
+    const wantedRules = [
+      SKIP,
+      lookup(TOWARDS_NODES),
+      ...[...numbers.values()].map((one) => lookup(towardsOrigin(one))),
+    ];
+    const wantedRoutes = [...numbers].flatMap(([address, number]) => routesTo(address, number, linkIndex));
+    const [haveRules, wantRules] = [byText(rules), byText(wantedRules)];
+    const routeText = ({ table, destination, gateway }: Pick<RouteSpec, 'table' | 'destination' | 'gateway'>) =>
+      JSON.stringify([table, destination, gateway]);
+    const [haveRoutes, wantRoutes] = [new Set(routes.map(routeText)), new Set(wantedRoutes.map(routeText))];
+    const stale = routes.filter((route) => !wantRoutes.has(routeText(route)));
+    await this.#links.run(
+      [
+        ...wantedRoutes.filter((route) => !haveRoutes.has(routeText(route))).map(setRoute),
+        ...[...wantRules].filter(([text]) => !haveRules.has(text)).map(([, rule]) => addRule(rule)),
+        ...[...haveRules].filter(([text]) => !wantRules.has(text)).map(([, rule]) => deleteRule(rule)),
+        ...stale.map((route) => deleteRoute({ ...route, isGatewayOnLink: true, linkIndex })),
+      ],
+      ['EEXIST', ...GONE],
+    );
+    this.#nodes = [...numbers].map(([address, number]) => ({ address, number, mac: nodeMac(address) }));
+  }
+
+  /**
+   * Clients' addresses arrive here that the host would send to elsewhere. And what a process of this host sends to a published
+   * port of 127.0.0.1, or of another of its own addresses, leaves here, and its answers come back as from that address.
+   */
+  async #setSysctls(): Promise<void> {
+    const forAll = (await readFile('/proc/sys/net/ipv4/conf/all/rp_filter', 'utf8')).trim();
+    const directory = `/proc/sys/net/ipv4/conf/${this.link}`;
+    await writeFile(`${directory}/rp_filter`, forAll === '0' ? '0' : '2');
+    await writeFile(`${directory}/route_localnet`, '1');
+    await writeFile(`${directory}/accept_local`, '1');
+  }
+}
+
+const GONE = ['ENOENT', 'ESRCH'];
+
+function isOurs(mark: number, mask: number): boolean {
+  // Unsigned, as the kernel counts.
+  return (mark & OURS_MASK) >>> 0 === TOWARDS_NODES && (mask & OURS_MASK) >>> 0 === OURS_MASK >>> 0;
+}
+
+function lookup(table: number): Rule {
+  return { priority: PRIORITY + 1, mark: table, mask: 0xffff_ffff, action: { kind: 'lookup', table } };
+}
+
+function routesTo(address: string, number: number, linkIndex: number): RouteSpec[] {
+  const way = { gateway: address, isGatewayOnLink: true, linkIndex };
+  return [
+    { ...way, table: TOWARDS_NODES, destination: parseSubnet(`${address}/32`) },
+    { ...way, table: towardsOrigin(number), destination: EVERYWHERE },
+  ];
+}
+
+function byText(rules: readonly Rule[]): ReadonlyMap<string, Rule> {
+  return new Map(rules.map((rule) => [JSON.stringify([rule.priority, rule.mark, rule.mask >>> 0, rule.action]), rule]));
+}

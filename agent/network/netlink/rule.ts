@@ -1,0 +1,80 @@
+/** rtnetlink routing rules: which table a packet's route is looked up in (rtnetlink(7), linux/fib_rules.h). */
+import { parseAttributes, readU32, u32Attribute } from './attributes.ts';
+import { type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, type Request } from './message.ts';
+
+const RTM_NEWRULE = 32;
+const RTM_DELRULE = 33;
+const RTM_GETRULE = 34;
+
+const FRA_GOTO = 4;
+const FRA_PRIORITY = 6;
+const FRA_FWMARK = 10;
+const FRA_TABLE = 15;
+const FRA_FWMASK = 16;
+const FR_ACT_TO_TBL = 1;
+const FR_ACT_GOTO = 2;
+const FIB_RULE_INVERT = 2;
+const AF_INET = 2;
+const HEADER_BYTES = 12;
+
+/** Of packets with (or, inverted, without) a mark. */
+export interface Rule {
+  /** Rules with low ones are asked first. */
+  readonly priority: number;
+  readonly mark: number;
+  readonly mask: number;
+  readonly action:
+    | { readonly kind: 'lookup'; readonly table: number }
+    /** Goes on at the rule with this priority, if the packet doesn't have the mark. */
+    | { readonly kind: 'skip-without-mark'; readonly to: number };
+}
+
+/** EEXIST when it is there. */
+export function addRule(rule: Rule): Request {
+  return change(RTM_NEWRULE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, rule, 'add');
+}
+
+/** ENOENT when it isn't there. */
+export function deleteRule(rule: Rule): Request {
+  return change(RTM_DELRULE, NLM_F_ACK, rule, 'delete');
+}
+
+export function dumpRules(): Request {
+  const payload = Buffer.alloc(HEADER_BYTES);
+  payload.writeUInt8(AF_INET, 0);
+  return { type: RTM_GETRULE, flags: NLM_F_DUMP, payload, purpose: 'list routing rules' };
+}
+
+/** Undefined for a rule of another kind. */
+export function parseRule({ payload }: Message): Rule | undefined {
+  const attributes = parseAttributes(payload.subarray(HEADER_BYTES));
+  const [priority, mark] = [readU32(attributes, FRA_PRIORITY), readU32(attributes, FRA_FWMARK)];
+  if (payload.readUInt8(0) !== AF_INET || priority === undefined || mark === undefined) return undefined;
+  const common = { priority, mark, mask: readU32(attributes, FRA_FWMASK) ?? 0xffff_ffff };
+  const [action, to] = [payload.readUInt8(7), readU32(attributes, FRA_GOTO)];
+  if (action === FR_ACT_TO_TBL) {
+    return { ...common, action: { kind: 'lookup', table: readU32(attributes, FRA_TABLE) ?? payload.readUInt8(4) } };
+  }
+  return action === FR_ACT_GOTO && to !== undefined
+    ? { ...common, action: { kind: 'skip-without-mark', to } }
+    : undefined;
+}
+
+function change(type: number, flags: number, { priority, mark, mask, action }: Rule, verb: string): Request {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(action.kind === 'lookup' ? FR_ACT_TO_TBL : FR_ACT_GOTO, 7);
+  header.writeUInt32LE(action.kind === 'lookup' ? 0 : FIB_RULE_INVERT, 8);
+  return {
+    type,
+    flags,
+    payload: Buffer.concat([
+      header,
+      u32Attribute(FRA_PRIORITY, priority),
+      u32Attribute(FRA_FWMARK, mark),
+      u32Attribute(FRA_FWMASK, mask),
+      action.kind === 'lookup' ? u32Attribute(FRA_TABLE, action.table) : u32Attribute(FRA_GOTO, action.to),
+    ]),
+    purpose: `${verb} routing rule of mark ${mark}`,
+  };
+}
