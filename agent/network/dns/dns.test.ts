@@ -208,6 +208,10 @@ describe('Resolver', () => {
     const query = packet.encode({ type: 'query', id: 9, questions: [{ name: 'example.org', type: 'A' }] });
     const reply = await resolver.resolve(query, 'udp', context);
     expect(packet.decode(reply ?? Buffer.alloc(0))).toMatchObject({ rcode: 'SERVFAIL' });
+    // To this address nobody may connect: as if there were no route.
+    const nowhere = async () => ({ asker: asker(['f']), upstream: ['255.255.255.255'] });
+    const unreachable = await resolver.resolve(query, 'udp', nowhere);
+    expect(packet.decode(unreachable ?? Buffer.alloc(0))).toMatchObject({ rcode: 'SERVFAIL' });
     const broken = await resolver.resolve(query, 'udp', () => Promise.reject(new Error('broken')));
     expect(packet.decode(broken ?? Buffer.alloc(0))).toMatchObject({ rcode: 'SERVFAIL' });
   });

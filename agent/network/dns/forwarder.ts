@@ -90,7 +90,11 @@ function askOverUdp(query: Buffer, server: string, signal: AbortSignal): Promise
       if (answers(message, query)) resolve(message);
     });
     // Connected: the kernel drops what other addresses send, and reports "port unreachable".
-    socket.connect(PORT, server, () => socket.send(query));
+    socket.connect(PORT, server, (error?: Error) => {
+      // Without a route there, for one.
+      if (error) reject(error);
+      else socket.send(query);
+    });
   });
   return reply.finally(() => socket.close());
 }
