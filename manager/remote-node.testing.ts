@@ -12,7 +12,7 @@ import {
 import { ControlClient, type NodeListResponse } from '../proto/generated/gantry/v1/control.ts';
 import {
   DispatcherClient,
-  type SessionHello,
+  SessionHello,
   type SessionRequest,
   type SessionResponse,
 } from '../proto/generated/gantry/v1/dispatcher.ts';
@@ -96,7 +96,7 @@ export class RemoteNode {
     const client = connectClient(DispatcherClient, { kind: 'tcp', host: '127.0.0.1', port: this.#port }, credentials);
     try {
       const call = client.session(metadata);
-      const value: SessionHello = { nodeId, description: undefined, address: '127.0.0.1' };
+      const value = SessionHello.fromPartial({ nodeId, address: '127.0.0.1' });
       call.write({ message: { $case: 'hello', value } });
       for await (const { message } of responses(call as ClientDuplexStream<never, SessionResponse>)) {
         const answer = message === undefined ? undefined : yield message;

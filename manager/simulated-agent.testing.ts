@@ -18,12 +18,14 @@ import {
   PortProbeResponse,
 } from '../proto/generated/gantry/v1/engine.ts';
 import { type ServiceEndpoints, type Task, TaskState, TaskStatus } from '../proto/generated/gantry/v1/types.ts';
+import { INGRESS_NETWORK } from '../proto/ingress-network.ts';
 
 export class SimulatedAgent {
   readonly nodeId: string;
   /** Tasks that it was assigned and hasn't been told to forget. */
   readonly tasks = new Map<string, Task>();
   readonly endpoints = new Map<string, ServiceEndpoints>();
+  /** Of those that its tasks use. */
   readonly networks = new Map<string, readonly string[]>();
   readonly files = new Set<string>();
   /** Last reported status by task. */
@@ -52,6 +54,7 @@ export class SimulatedAgent {
         value: {
           nodeId,
           address: '192.0.2.1',
+          takesEndpointChanges: false,
           description: {
             hostname: `host-${nodeId}`,
             platform: { os: 'linux', architecture: 'amd64' },
@@ -129,6 +132,7 @@ export class SimulatedAgent {
         else this.endpoints.set(item.value.serviceId, item.value);
         break;
       case 'network':
+        if (item.value.network?.id === INGRESS_NETWORK) break;
         if (removed) this.networks.delete(item.value.network?.id ?? '');
         else this.networks.set(item.value.network?.id ?? '', item.value.blocks);
         break;

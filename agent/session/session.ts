@@ -166,7 +166,7 @@ export class Session {
 
   #hello(call: SessionCall): Promise<boolean> {
     const { nodeId, description, address } = this.#options;
-    return write(call, { $case: 'hello', value: { nodeId, description, address } });
+    return write(call, { $case: 'hello', value: { nodeId, description, address, takesEndpointChanges: true } });
   }
 
   /** The manager knows this node now: everything goes to it that it may have missed, and from now on what changes. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Assignments } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { Assignments, EndpointChanges } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import { type AssignmentSet, mergeAssignments, NO_ASSIGNMENTS } from './assignment-set.ts';
 
 const ALL = Assignments.fromPartial({
@@ -33,6 +34,29 @@ describe('mergeAssignments', () => {
   it('removes by id alone', () => {
     const gone = Assignments.fromPartial({ changes: ALL.changes.map((change) => ({ ...change, removed: true })) });
     expect(ids(mergeAssignments(mergeAssignments(NO_ASSIGNMENTS, ALL), gone))).toEqual([]);
+  });
+
+  it('changes single endpoints of a service', () => {
+    const endpoint = (taskId: string, slot: number, nodeId = 'n1') => ({ taskId, slot, nodeId });
+    const message = (item: NonNullable<Assignments['changes'][number]['item']>) =>
+      Assignments.fromPartial({ changes: [{ item }] });
+    const all = ServiceEndpoints.fromPartial({
+      serviceId: 'v1',
+      serviceName: 'web',
+      endpoints: [endpoint('a', 1), endpoint('b', 2), endpoint('c', 3)],
+    });
+    const changes = EndpointChanges.fromPartial({
+      serviceId: 'v1',
+      changed: [endpoint('d', 1), endpoint('c', 3, 'n2')],
+      removedTaskIds: ['a'],
+    });
+    const before = mergeAssignments(NO_ASSIGNMENTS, message({ $case: 'endpoints', value: all }));
+    const after = mergeAssignments(before, message({ $case: 'endpointChanges', value: changes }));
+    expect(after.endpoints.get('v1')).toMatchObject({
+      serviceName: 'web',
+      endpoints: [endpoint('d', 1), endpoint('b', 2), endpoint('c', 3, 'n2')],
+    });
+    expect(before.endpoints.get('v1')).toEqual(all);
   });
 
   it('drops what a complete message does not name', () => {

@@ -3,6 +3,7 @@ import type {
   AssignedNetwork,
   AssignmentChange,
   Assignments,
+  EndpointChanges,
   NetworkPeer,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { Config, Secret, ServiceEndpoints, Task } from '../../proto/generated/gantry/v1/types.ts';
@@ -64,10 +65,24 @@ function applyChange(set: Mutable<AssignmentSet>, { item, removed }: AssignmentC
     case 'endpoints':
       put(set.endpoints, item.value.serviceId, item.value, removed);
       break;
+    case 'endpointChanges':
+      changeEndpoints(set.endpoints, item.value);
+      break;
     default:
       // A kind of item that a newer manager knows and this agent doesn't: nothing here depends on it.
       break;
   }
+}
+
+/** In the manager's order: by slot. */
+function changeEndpoints(services: Map<string, ServiceEndpoints>, changes: EndpointChanges): void {
+  const before = services.get(changes.serviceId);
+  if (before === undefined) return;
+  const gone = new Set([...changes.removedTaskIds, ...changes.changed.map(({ taskId }) => taskId)]);
+  const endpoints = [...before.endpoints.filter(({ taskId }) => !gone.has(taskId)), ...changes.changed].sort(
+    (a, b) => a.slot - b.slot || (a.taskId < b.taskId ? -1 : 1),
+  );
+  services.set(changes.serviceId, { ...before, endpoints });
 }
 
 function put<Item>(items: Map<string, Item>, id: string, item: Item, removed: boolean): void {

@@ -8,7 +8,9 @@ import type { CompleteTaskSpec } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
 
-export type AssignmentItem = NonNullable<AssignmentChange['item']>;
+type MessageItem = NonNullable<AssignmentChange['item']>;
+/** As a whole. */
+export type AssignmentItem = Exclude<MessageItem, { readonly $case: 'endpointChanges' }>;
 export type ItemKind = AssignmentItem['$case'];
 
 type Place = Pick<NetworkPeer, 'nodeAddress' | 'blocks'>;

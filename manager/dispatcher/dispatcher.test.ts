@@ -10,7 +10,6 @@ import { secretType } from '../store/secret.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
 import { NO_TASK_STATUS, type TaskObject } from '../store/task.ts';
-import type { AssignmentItem } from './assignments.ts';
 import { EndpointTable, endpointsOf } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
 import { NodeAssignments } from './node-assignments.ts';
@@ -109,16 +108,16 @@ describe('assignments', () => {
   }
 
   async function assigned(store: Store, nodeId: string): Promise<string[]> {
-    const changes = await told(store, new NodeAssignments(nodeId));
+    const changes = await told(store, new NodeAssignments({ nodeId, takesEndpointChanges: true }));
     expect(changes.filter((change) => change.removed)).toEqual([]);
     const items = changes.map(({ item }) => `${item?.$case} ${item === undefined ? '' : idOf(item)}`);
     return items.filter((item) => !item.includes(INGRESS_NETWORK));
   }
 
-  function idOf({ $case, value }: AssignmentItem): string | undefined {
+  function idOf({ $case, value }: NonNullable<AssignmentChange['item']>): string | undefined {
     if ($case === 'network') return value.network?.id;
     if ($case === 'peer') return `${value.networkId} ${value.nodeId}`;
-    return $case === 'endpoints' ? value.serviceId : value.id;
+    return $case === 'endpoints' || $case === 'endpointChanges' ? value.serviceId : value.id;
   }
 
   it('give a node its own tasks and what they need, needs first; another node nothing', async () => {
@@ -129,7 +128,7 @@ describe('assignments', () => {
 
   it('tell every node where the others are, for what comes to published ports', async () => {
     const store = await open([], []);
-    const changes = await told(store, new NodeAssignments('n1'));
+    const changes = await told(store, new NodeAssignments({ nodeId: 'n1', takesEndpointChanges: true }));
     expect(changes.map(({ item }) => item)).toMatchObject([
       { $case: 'network', value: { network: { id: INGRESS_NETWORK }, nodeAddress: '192.0.2.1' } },
       { $case: 'peer', value: { networkId: INGRESS_NETWORK, nodeId: 'n2', nodeAddress: '192.0.2.1' } },
@@ -150,7 +149,7 @@ describe('assignments', () => {
 
   it("don't echo what the node itself reported", async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
-    const known = new NodeAssignments('n1');
+    const known = new NodeAssignments({ nodeId: 'n1', takesEndpointChanges: true });
     const table = await EndpointTable.of(store);
     await told(store, known, table);
     await store.update((tx) => {
@@ -180,7 +179,7 @@ describe('assignments', () => {
 
   it('take away the task before what it used', async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
-    const known = new NodeAssignments('n1');
+    const known = new NodeAssignments({ nodeId: 'n1', takesEndpointChanges: true });
     await told(store, known);
     await store.update((tx) => tx.remove('task', 't'));
     known.touch('task', 't');

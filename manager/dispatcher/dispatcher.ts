@@ -98,7 +98,7 @@ export class Dispatcher implements EngineCalls {
     const node = await registerNode(store, hello, clock.now());
     // It would be told nothing any more, and nobody would end it.
     if (this.#isOver) throw new GantryError('UNAVAILABLE', 'this manager does not lead any more');
-    const session = new Session(newObjectId(random), node.id, {
+    const session = new Session(newObjectId(random), hello, {
       revision: () => this.#source.revision,
       applied: (revision) => this.#source.applied(node.id, revision),
     });

@@ -113,16 +113,20 @@ function same(a: ServiceEndpoints, b: ServiceEndpoints): boolean {
   return (
     a.endpoints.length === b.endpoints.length &&
     a.endpoints.every((endpoint, position) => sameEndpoint(endpoint, b.endpoints[position])) &&
-    encodedHead(a).equals(encodedHead(b))
+    isSameHead(a, b)
   );
 }
 
 /** All but the endpoints, which may be many. */
+export function isSameHead(a: ServiceEndpoints, b: ServiceEndpoints): boolean {
+  return encodedHead(a).equals(encodedHead(b));
+}
+
 function encodedHead(service: ServiceEndpoints): Buffer {
   return Buffer.from(ServiceEndpoints.encode({ ...service, endpoints: [] }).finish());
 }
 
-function sameEndpoint(a: Endpoint, b: Endpoint | undefined): boolean {
+export function sameEndpoint(a: Endpoint, b: Endpoint | undefined): boolean {
   if (a.taskId !== b?.taskId || a.nodeId !== b.nodeId || a.slot !== b.slot) return false;
   return a.containerName === b.containerName && sameAddresses(a.addresses, b.addresses);
 }

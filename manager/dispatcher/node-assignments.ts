@@ -4,7 +4,7 @@
  * forgotten), and what the live ones need: their networks, secrets and configs, the services on their networks, and all
  * published ports.
  */
-import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AssignmentChange, SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
@@ -27,10 +27,14 @@ import {
   type ToldItem,
   toTold,
 } from './assignments.ts';
+import { endpointChanges } from './endpoint-changes.ts';
 import type { EndpointTable } from './endpoints.ts';
 import type { Withdrawals } from './withdrawals.ts';
 
 type ByKind<T> = Readonly<Record<ItemKind, T>>;
+
+/** Who is told. */
+export type NodeAgent = Pick<SessionHello, 'nodeId' | 'takesEndpointChanges'>;
 
 /** What there is beside the store. */
 export interface Routing {
@@ -42,6 +46,7 @@ const NO_NEEDS: readonly Need[] = [];
 
 export class NodeAssignments {
   readonly #nodeId: string;
+  readonly #takesEndpointChanges: boolean;
   readonly #told: ByKind<Map<string, ToldItem>> = byKind(() => new Map());
   /** Ids of what may differ from what was told. */
   readonly #stale: ByKind<Set<string>> = byKind(() => new Set());
@@ -55,8 +60,9 @@ export class NodeAssignments {
     network: new Map(),
   };
 
-  constructor(nodeId: string) {
+  constructor({ nodeId, takesEndpointChanges }: NodeAgent) {
     this.#nodeId = nodeId;
+    this.#takesEndpointChanges = takesEndpointChanges;
   }
 
   get isStale(): boolean {
@@ -88,7 +94,7 @@ export class NodeAssignments {
         const before = this.#told[kind].get(id);
         if (kind === 'network' && (before === undefined) !== (wanted === undefined)) this.#markAllOn(read, id);
         if (wanted === undefined && before !== undefined) removed.push({ removed: true, item: itemOfId(kind, id) });
-        if (wanted !== undefined && !(before && isSame(before, wanted))) added.push({ removed: false, item: wanted });
+        if (wanted !== undefined && !(before && isSame(before, wanted))) added.push(this.#news(before, wanted));
         if (wanted === undefined) this.#told[kind].delete(id);
         else this.#told[kind].set(id, toTold(wanted));
       }
@@ -96,6 +102,13 @@ export class NodeAssignments {
     }
     // In reverse: a task goes before the networks and files that it used.
     return [...added, ...removed.reverse()];
+  }
+
+  #news(before: ToldItem | undefined, wanted: AssignmentItem): AssignmentChange {
+    const all = { removed: false, item: wanted };
+    if (!this.#takesEndpointChanges || before?.$case !== 'endpoints' || wanted.$case !== 'endpoints') return all;
+    const changes = endpointChanges(before.value, wanted.value);
+    return changes === 'all' ? all : { removed: false, item: { $case: 'endpointChanges', value: changes } };
   }
 
   #markAll(read: ReadTransaction, endpoints: EndpointTable): void {

@@ -8,7 +8,7 @@ import {
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { Turns } from '../turns.ts';
 import { type ItemKind, strayTask } from './assignments.ts';
-import { NodeAssignments } from './node-assignments.ts';
+import { type NodeAgent, NodeAssignments } from './node-assignments.ts';
 
 /** What a node is told, as it is now. */
 export interface NodeView {
@@ -54,11 +54,11 @@ export class Session {
   #streams: OpenStream[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(id: string, nodeId: string, progress: Progress) {
+  constructor(id: string, agent: NodeAgent, progress: Progress) {
     this.id = id;
-    this.nodeId = nodeId;
+    this.nodeId = agent.nodeId;
     this.#progress = progress;
-    this.#assignments = new NodeAssignments(nodeId);
+    this.#assignments = new NodeAssignments(agent);
   }
 
   /** What the node must know of this may have changed. */

@@ -8,7 +8,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import pino from 'pino';
 import { expect, it, vi } from 'vitest';
-import { type AssignmentChange, type Assignments, SessionRequest } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import {
+  type AssignmentChange,
+  type Assignments,
+  type EndpointChanges,
+  SessionRequest,
+} from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { PublishMode, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { systemClock } from '../clock.ts';
 import { node, service, task } from '../objects.testing.ts';
@@ -163,7 +168,9 @@ class Agent {
   }
 
   async #follow(dispatcher: Dispatcher, signal: AbortSignal): Promise<void> {
-    this.#say({ $case: 'hello', value: { nodeId: this.nodeId, address: '192.0.2.1', description: undefined } });
+    const takesEndpointChanges = this.nodeId === 'n1';
+    const hello = { nodeId: this.nodeId, address: '192.0.2.1', description: undefined, takesEndpointChanges };
+    this.#say({ $case: 'hello', value: hello });
     const caller = { kind: 'administrator', forwarded: false } as const;
     for await (const { message } of dispatcher.session(this.#requests, signal, caller)) {
       if (message?.$case !== 'assignments') continue;
@@ -208,14 +215,27 @@ class Agent {
   }
 }
 
+function withChanges(before: ServiceEndpoints, { changed, removedTaskIds }: EndpointChanges): ServiceEndpoints {
+  const gone = new Set([...removedTaskIds, ...changed.map(({ taskId }) => taskId)]);
+  const endpoints = [...before.endpoints.filter(({ taskId }) => !gone.has(taskId)), ...changed];
+  return { ...before, endpoints: endpoints.sort((a, b) => (a.taskId < b.taskId ? -1 : 1)) };
+}
+
 function learn(known: Map<string, unknown>, { removed, item }: AssignmentChange): void {
+  if (item?.$case === 'endpointChanges') {
+    const key = `endpoints ${item.value.serviceId}`;
+    known.set(key, withChanges(known.get(key) as ServiceEndpoints, item.value));
+    return;
+  }
   const [key, value] = describeItem(item);
   if (removed) known.delete(key);
   else known.set(key, value);
 }
 
 /** As far as an agent has to know it. */
-function describeItem(item: AssignmentChange['item']): [key: string, value: unknown] {
+function describeItem(
+  item: Exclude<AssignmentChange['item'], { readonly $case: 'endpointChanges' }>,
+): [key: string, value: unknown] {
   switch (item?.$case) {
     case 'task':
       return [`task ${item.value.id}`, item.value.desiredState];
