@@ -4,6 +4,7 @@
  */
 import { errorLine, toGantryError } from '../../proto/errors.ts';
 import type { Task } from '../../proto/generated/gantry/v1/types.ts';
+import { furtherState } from '../../proto/task-lifecycle.ts';
 import { nextStep, type Observed, type Step } from './next-step.ts';
 import type { RecordStore } from './record-store.ts';
 import { type ExecutorContext, executeStep } from './step-executors.ts';
@@ -44,10 +45,11 @@ export class TaskRunner {
     return this.#record;
   }
 
-  /** Takes over what the manager wants, and writes it down. */
+  /** Takes over what the manager wants, and writes it down; a task that was told to stop doesn't run again, whoever says so. */
   assign(task: Task): void {
+    const desiredState = furtherState(this.#record.task.desiredState, task.desiredState);
     try {
-      this.#change({ task, assigned: true });
+      this.#change({ task: { ...task, desiredState }, assigned: true });
     } catch (error) {
       this.#reportWaiting(error);
       throw error;
