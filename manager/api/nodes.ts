@@ -42,6 +42,7 @@ export async function nodeUpdate(context: ApiContext, request: NodeUpdateRequest
   const node = await store.update((tx) => {
     const found = resolveNode(tx, request.reference);
     if (request.role === NodeRole.WORKER) refuseDemotion(tx, log.members(), found, request.force);
+    if (request.role === NodeRole.MANAGER) refusePromotion(found);
     return tx.update('node', { ...found, spec: changedSpec(found, request) });
   });
   // The role loop would wait for the quorum. Of itself a leader can't let go: it hands over, and its successor is asked again.
@@ -61,6 +62,14 @@ function changedSpec({ spec }: NodeObject, request: NodeUpdateRequest): NodeObje
     role: request.role ?? spec.role,
     availability: request.availability ?? spec.availability,
   };
+}
+
+/** It would become a manager whenever it came back, long after anybody expected that. */
+function refusePromotion(node: NodeObject): void {
+  if (node.spec.role === NodeRole.MANAGER || node.status.state !== NodeState.DOWN) return;
+  throw new GantryError('WRONG_STATE', `cannot promote node ${nodeName(node)}: it is down`, {
+    hint: 'start gantryd there, and wait until "gantry node ls" says Ready',
+  });
 }
 
 function refuseDemotion(read: ReadTransaction, members: readonly Member[], node: NodeObject, force: boolean): void {

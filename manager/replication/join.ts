@@ -58,7 +58,7 @@ async function ask(
   const client = connect(address);
   try {
     const response = await unary<RaftJoinResponse>((done) => client.join({ member, incarnation }, done), signal);
-    if (response.members.length === 0) complain(address, 'it does not lead');
+    if (response.members.length === 0 && response.leaderAddress === '') complain(address, 'it knows no leader');
     return response;
   } catch (error) {
     complain(address, toGantryError(error).message);
