@@ -9,13 +9,13 @@ import type {
   NodeUpdateRequest,
   NodeUpdateResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
-import { NodeRole, NodeState, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { NodeRole, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from '../ca/certificate-life.ts';
+import { orphaned } from '../orchestrator/tasks.ts';
 import type { Member } from '../replication/replicated-log.ts';
 import { refuseHarm, removalOutcome } from '../roles/removal.ts';
 import { type NodeObject, nodeName } from '../store/node.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import { hasEnded } from '../store/task.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { ApiContext } from './context.ts';
 import { resolveNode } from './references.ts';
@@ -114,11 +114,11 @@ function refuseRemoval(read: ReadTransaction, { log, nodeId }: ApiContext, node:
 }
 
 /** Its certificate goes on to be valid: it is remembered until that has ended. Of its tasks nobody will hear again. */
-function forget(tx: WriteTransaction, nodeId: string, nowMs: number): void {
+export function forget(tx: WriteTransaction, nodeId: string, nowMs: number): void {
   tx.remove('node', nodeId);
-  for (const task of tx.find('task', { by: 'node', value: nodeId }).filter((one) => !hasEnded(one))) {
-    const lost = { state: TaskState.ORPHANED, message: 'its node was removed', timestampMs: nowMs };
-    if (task.status.state >= TaskState.ASSIGNED) tx.update('task', { ...task, status: { ...task.status, ...lost } });
+  for (const task of tx.find('task', { by: 'node', value: nodeId })) {
+    const lost = orphaned(task, nowMs);
+    if (lost !== task) tx.update('task', lost);
   }
   const [cluster] = tx.find('cluster', { by: 'all' });
   if (cluster === undefined) return;

@@ -63,6 +63,13 @@ export function order(task: TaskObject, desiredState: TaskState, nowMs: number):
   };
 }
 
+/** Of a node that was removed: nobody will hear of it again. One that has ended stays as it is. */
+export function orphaned(task: TaskObject, nowMs: number): TaskObject {
+  if (hasEnded(task) || task.status.state < TaskState.ASSIGNED) return task;
+  const status = { ...task.status, state: TaskState.ORPHANED, timestampMs: nowMs, message: 'its node was removed' };
+  return { ...task, status };
+}
+
 /** It ended by itself, and by its restart policy that is that: what was stopped by order ends in SHUTDOWN, what was lost in ORPHANED. */
 export function isDoneWith({ status, spec }: TaskObject): boolean {
   if (!hasEnded({ status }) || status.state === TaskState.SHUTDOWN || status.state === TaskState.ORPHANED) return false;
