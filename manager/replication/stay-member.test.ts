@@ -83,6 +83,11 @@ describe('a manager', () => {
     expect((await play({ ...scene, looks: 5 })).asked).toHaveLength(6);
   });
 
+  it('asks those first that can be reached', async () => {
+    const members = [{ ...member('a'), reachable: false }, member('b'), member('x')];
+    expect((await play({ members, leaders: [undefined], looks: 3 })).asked).toEqual(['b:1 4', 'a:1 4']);
+  });
+
   it('says where it has moved to, with the addresses that it was given when it knows no others', async () => {
     const members = [member('x', 'old:1')];
     expect((await play({ members, leaders: ['a'], looks: 1 })).asked).toEqual(['given:1 4']);

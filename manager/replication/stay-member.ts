@@ -59,7 +59,10 @@ function isMember(log: ReplicatedLog, member: JoinOptions['member']): boolean {
   return log.members().some(({ id, address }) => id === member.id && address === member.address);
 }
 
+/** Those first that answer: for one whose host is off the kernel waits long. */
 function otherAddresses(log: ReplicatedLog, { member, addresses }: JoinOptions): readonly string[] {
   const known = log.members().filter(({ id }) => id !== member.id);
-  return known.length === 0 ? addresses : known.map(({ address }) => address);
+  if (known.length === 0) return addresses;
+  const likely = known.toSorted((one, other) => Number(other.reachable) - Number(one.reachable));
+  return likely.map(({ address }) => address);
 }
