@@ -105,17 +105,20 @@ export function faults(cluster: () => TestCluster): void {
       await untilThree();
     });
 
-    it('that is removed by force takes its tasks along, which are replaced at once', async () => {
+    it('that is removed by force takes its tasks along, which are replaced at once; one that lives ends them', async () => {
       await cluster().host('h7').powerOff();
-      const before = (await cluster().running('web')).filter(({ node }) => node === 'h7').map(({ id }) => id);
-      await cluster().ok('node', 'rm', '--force', 'h7');
+      const removed = ['h6', 'h7'];
+      const before = (await cluster().running('web')).filter(({ node }) => removed.includes(node)).map(({ id }) => id);
+      await cluster().ok('node', 'rm', '--force', ...removed);
       await cluster().until('all to run elsewhere', async () => {
         const running = await cluster().running('web');
         return running.length === 16 && running.every(({ id }) => !before.includes(id));
       });
       const lost = (await cluster().tasks('web')).filter(({ id }) => before.includes(id));
       expect(lost.map(({ state, desired }) => `${state}/${desired}`)).toEqual(before.map(() => 'Orphaned/Shutdown'));
-      expect(await cluster().nodes('{{.Status}}')).not.toHaveProperty('h7');
+      expect(Object.keys(await cluster().nodes('{{.Status}}'))).toEqual(['h1', 'h2', 'h3', 'h4', 'h5', 'h8']);
+      const h6 = cluster().host('h6');
+      await cluster().until('h6 to end its tasks', async () => (await h6.ok(['ps', '-aq'])) === '');
     });
   });
 }
