@@ -11,7 +11,7 @@ const HOSTS = 8;
 /** For a machine that does other things, too. */
 const PATIENCE_MS = 60_000;
 /** Each look is a process. */
-const PAUSE_MS = 100;
+const PAUSE_MS = 200;
 
 export interface ListedTask {
   readonly id: string;
