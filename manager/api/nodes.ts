@@ -42,7 +42,7 @@ export async function nodeUpdate(context: ApiContext, request: NodeUpdateRequest
   const node = await store.update((tx) => {
     const found = resolveNode(tx, request.reference);
     if (request.role === NodeRole.WORKER) refuseDemotion(tx, log.members(), found, request.force);
-    if (request.role === NodeRole.MANAGER) refusePromotion(found);
+    if (request.role === NodeRole.MANAGER && !request.force) refusePromotion(found);
     return tx.update('node', { ...found, spec: changedSpec(found, request) });
   });
   // The role loop would wait for the quorum. Of itself a leader can't let go: it hands over, and its successor is asked again.
