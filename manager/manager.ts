@@ -10,7 +10,7 @@ import { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
 import { RenewableChannelCredentials } from '../proto/tls.ts';
 import { renewIfExpired } from './ca/own-certificate.ts';
-import { type IncarnationOptions, watchIncarnation } from './disaster/incarnation.ts';
+import { leftBehind, watchIncarnation } from './disaster/incarnation.ts';
 import { followClusterLock } from './encryption/lock-follower.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
 import { LeaderRoute } from './forwarding/leader-route.ts';
@@ -21,12 +21,13 @@ import { leaderServices } from './leader-services.ts';
 import { LeadershipRunner } from './leadership.ts';
 import type { ManagerOptions } from './manager-options.ts';
 import { logDir, type OpenedLog, openLog } from './open-log.ts';
-import { peerStatusService, peersOf } from './peer-status.ts';
+import { incarnationIn, peerStatusService, peersOf } from './peer-status.ts';
 import { listenForNodes } from './remote-listener.ts';
-import { announceAddress, takeIn } from './replication/join.ts';
+import { type Standing, takeIn } from './replication/join.ts';
 import { removeLog } from './replication/log-file.ts';
-import { type RaftReceiver, raftServer } from './replication/peers/raft-service.ts';
+import { type JoinHandler, type RaftReceiver, raftServer } from './replication/peers/raft-service.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
+import { stayMember } from './replication/stay-member.ts';
 import { serveSocket } from './server.ts';
 import type { ManagerService } from './service.ts';
 import { StoreState } from './store/state.ts';
@@ -86,7 +87,7 @@ async function runOn(
     const parts = [
       leadership.run(signal),
       upgradeStateFormat({ ...options, store, log, askPeers }, signal),
-      watchOthers({ ...options, store, askPeers }, options, signal),
+      beginAnewIfLeftBehind(watchIncarnation({ ...options, store, askPeers }, signal), options),
     ];
     if (keys !== undefined) {
       // Keys that can't be kept as the cluster wants them are a disk that can't be written.
@@ -96,7 +97,7 @@ async function runOn(
     if (address !== '') {
       parts.push(
         listenForNodes({ ...listener, advertiseAddr: address }, signal),
-        announce(log, identity, options, signal),
+        beginAnewIfLeftBehind(stay(log, store, identity, options, signal), options),
       );
     }
     await Promise.all(parts);
@@ -107,30 +108,35 @@ async function runOn(
 }
 
 function raft(log: ReplicatedLog, receiver: RaftReceiver, store: Store): ManagerService {
-  const implementation = { ...raftServer(receiver, (member) => takeIn(log, member, isManager(store, member.id))) };
-  return { definition: RaftService, implementation, access: 'manager' };
+  const join: JoinHandler = (member, incarnation) => takeIn(log, member, () => standing(store, member.id, incarnation));
+  return { definition: RaftService, implementation: raftServer(receiver, join), access: 'manager' };
 }
 
 /** A certificate may say more than what the cluster has decided since. */
-function isManager(store: Store, nodeId: string): boolean {
-  return store.view((read) => read.get('node', nodeId))?.spec.role === NodeRole.MANAGER;
+function standing(store: Store, nodeId: string, incarnation: number): Standing {
+  const isManager = store.view((read) => read.get('node', nodeId))?.spec.role === NodeRole.MANAGER;
+  if (!isManager) return 'no-manager';
+  return incarnation > 0 && incarnation < (incarnationIn(store) ?? 0) ? 'left-behind' : 'manager';
 }
 
-function announce(
+function stay(
   log: ReplicatedLog,
+  store: Store,
   identity: LiveIdentity,
   options: ManagerOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { nodeId, address, join: addresses, clock, logger } = options;
+  const { nodeId, address, join: addresses } = options;
   const connect = (manager: string) => connectManager(RaftClient, manager, identity);
-  return announceAddress(log, { member: { id: nodeId, address }, addresses, connect, clock, logger }, signal);
+  const incarnation = () => incarnationIn(store) ?? 0;
+  const member = { id: nodeId, address };
+  return stayMember(log, { ...options, member, addresses, connect, incarnation, leftBehind }, signal);
 }
 
 /** A manager that the cluster has left behind begins anew, if it is still to be one: the others take it in. */
-async function watchOthers(watched: IncarnationOptions, options: ManagerOptions, signal: AbortSignal): Promise<void> {
+async function beginAnewIfLeftBehind(watching: Promise<void>, options: ManagerOptions): Promise<void> {
   try {
-    await watchIncarnation(watched, signal);
+    await watching;
   } catch (error) {
     if (options.join.length > 0) removeLog(logDir(options));
     options.onFailure(toGantryError(error));

@@ -175,7 +175,7 @@ describe('a worker', () => {
     await remove(node.nodeId, true);
     // What runs ends, too.
     await vi.waitFor(async () => expect((await session.next()).done).toBe(true));
-    await expect(node.session().next()).rejects.toMatchObject({ code: 'NOT_IN_CLUSTER' });
+    await expect(node.session().next()).rejects.toMatchObject({ code: 'NODE_REMOVED' });
     await expect(node.renew()).rejects.toMatchObject({ code: 'NOT_IN_CLUSTER' });
     await expect(node.join(await token(NodeRole.WORKER))).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
   });

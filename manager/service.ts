@@ -29,7 +29,7 @@ export function refusal(access: Access, caller: Caller, known: KnownNodes): Gant
   const { nodeId, role, clusterId } = caller;
   if (clusterId !== known.clusterId()) return denied(`node ${nodeId} is of another cluster`);
   if (known.isRemoved(nodeId)) {
-    return new GantryError('NOT_IN_CLUSTER', `node ${nodeId} was removed from this cluster`, {
+    return new GantryError('NODE_REMOVED', `node ${nodeId} was removed from this cluster`, {
       hint: 'leave the cluster and join again',
     });
   }

@@ -26,6 +26,8 @@ const CODES = {
   PORT_IN_USE: { grpc: status.FAILED_PRECONDITION, fault: 'user', temporary: false },
   WRONG_STATE: { grpc: status.FAILED_PRECONDITION, fault: 'user', temporary: false },
   NOT_IN_CLUSTER: { grpc: status.FAILED_PRECONDITION, fault: 'user', temporary: false },
+  /** For good: it is told so by a manager that knows it. */
+  NODE_REMOVED: { grpc: status.FAILED_PRECONDITION, fault: 'user', temporary: false },
   NOT_A_MANAGER: { grpc: status.FAILED_PRECONDITION, fault: 'user', temporary: false },
   PERMISSION_DENIED: { grpc: status.PERMISSION_DENIED, fault: 'user', temporary: false },
   COMMAND_NOT_FOUND: { grpc: status.FAILED_PRECONDITION, fault: 'user', temporary: false },

@@ -113,8 +113,20 @@ async function call<Result>(
 /** What the manager answers is said as it is; what comes of the connection says where it went to. */
 function explained(manager: Address, error: GantryError): GantryError {
   if (error.cause === undefined) return error;
-  return new GantryError('UNAVAILABLE', `cannot join through ${grpcTarget(manager)}: ${error.message}`, {
-    hint: 'is that the address of a manager, and can this host reach it?',
-    cause: error,
-  });
+  return new GantryError(
+    'UNAVAILABLE',
+    `cannot join through ${grpcTarget(manager)}: ${connectionReason(error.message)}`,
+    {
+      hint: 'is that the address of a manager, and can this host reach it?',
+      cause: error,
+    },
+  );
+}
+
+/** In one line, of what gRPC and OpenSSL say about a connection that didn't come about. */
+function connectionReason(message: string): string {
+  if (/SSL routines|EPROTO/.test(message)) return 'what answers there does not speak TLS as managers do';
+  return message
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/\.? Resolution note: .*$/s, '');
 }

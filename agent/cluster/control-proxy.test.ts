@@ -90,6 +90,19 @@ describe('the Control service on the node', () => {
     await expect(inspect()).rejects.toMatchObject({ code: 'PORT_IN_USE', message: error.message, hint: error.hint });
   });
 
+  it('says so when the manager ends before it has answered', async () => {
+    const asked = Promise.withResolvers<void>();
+    const never = () => {
+      asked.resolve();
+      return new Promise<never>(() => undefined);
+    };
+    const manager = await listenManager({ clusterInspect: unaryMethod(never) });
+    const answer = inspect();
+    await asked.promise;
+    manager.forceShutdown();
+    await expect(answer).rejects.toMatchObject({ code: 'UNAVAILABLE', hint: expect.stringContaining('done or not') });
+  });
+
   it('passes a stream on to its last message, and then its error', async () => {
     const lines = 2000;
     await listenManager({

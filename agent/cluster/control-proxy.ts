@@ -11,7 +11,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { toServiceError } from '../../proto/errors.ts';
+import { GantryError, toServiceError } from '../../proto/errors.ts';
 import { ControlService } from '../../proto/generated/gantry/v1/control.ts';
 import { LocalManagerService } from '../../proto/generated/gantry/v1/manager.ts';
 import type { MountedService } from '../engine/cluster-service.ts';
@@ -84,7 +84,7 @@ function passUnary(
   // After the callback: the only place that also has the trailers of a success.
   upstream.on('status', (end: StatusObject) => {
     if (end.code === status.OK) callback(null, response, end.metadata);
-    else callback(end);
+    else callback(explained(call, end));
   });
   cancelWith(call, upstream);
 }
@@ -115,9 +115,19 @@ function passStream(client: Client, path: string, call: ServerWritableStream<Buf
   });
   upstream.on('end', () => {
     if (end === undefined || end.code === status.OK) call.end(end?.metadata);
-    else call.emit('error', end);
+    else call.emit('error', explained(call, end));
   });
   cancelWith(call, upstream);
+}
+
+/** A manager that ends cancels what it hasn't answered. */
+function explained(call: { readonly cancelled: boolean }, end: StatusObject) {
+  if (end.code !== status.CANCELLED || call.cancelled) return end;
+  return toServiceError(
+    new GantryError('UNAVAILABLE', "this node's manager ended before it had answered", {
+      hint: 'what was asked for may have been done or not; look, or try again',
+    }),
+  );
 }
 
 function deadlineOf(call: { getDeadline(): Date | number }): { deadline: Date | number } {

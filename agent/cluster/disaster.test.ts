@@ -207,7 +207,7 @@ describe('a cluster that has lost two of three managers', { timeout: 180_000 }, 
     expect(first.host.stoppedContainers).toBe(0);
 
     // One of them is to be a manager again. Until they are told, they are a majority of what they know, and go on as such.
-    await first.node.setRole(third.nodeId, MANAGER);
+    await first.node.setRole(third.nodeId, MANAGER, true);
     await first.node.close();
     const back = await Promise.all([second.host.start(), third.host.start()]);
     await soon(async () => {

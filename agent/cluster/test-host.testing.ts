@@ -132,8 +132,8 @@ export class TestHost {
         unary<ClusterJoinTokenResponse>((done) => control.clusterJoinToken({ role, rotate: false }, done)),
       nodes: () => unary<NodeListResponse>((done) => control.nodeList({}, done)),
       node: (reference: string) => unary<NodeInspectResponse>((done) => control.nodeInspect({ reference }, done)),
-      setRole: (reference: string, role: NodeRole) =>
-        unary((done) => control.nodeUpdate({ reference, role, labelsAdd: {}, labelsRemove: [], force: false }, done)),
+      setRole: (reference: string, role: NodeRole, force = false) =>
+        unary((done) => control.nodeUpdate({ reference, role, labelsAdd: {}, labelsRemove: [], force }, done)),
       removeNode: (reference: string, force: boolean) =>
         unary((done) => control.nodeRemove({ reference, force }, done)),
       deploy: (replicas: number) => unary<StackDeployResponse>((done) => control.stackDeploy(stack(replicas), done)),

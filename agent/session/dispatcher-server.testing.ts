@@ -1,6 +1,7 @@
 /** A manager's Dispatcher on a socket, for tests: what agents say, and what to say to them. */
 import { rmSync } from 'node:fs';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import { type GantryError, toServiceError } from '../../proto/errors.ts';
 import {
   DispatcherService,
   type SessionRequest,
@@ -18,6 +19,8 @@ export interface TestDispatcher {
   readonly tunnels: TunnelServerCall[];
   /** Answers no heartbeats. */
   deaf: boolean;
+  /** What hellos are answered with instead of a welcome. */
+  refusal: GantryError | undefined;
   /** To the latest session. */
   send(message: SessionResponse['message']): void;
   close(): void;
@@ -31,6 +34,7 @@ export async function serveDispatcher(socket: string): Promise<TestDispatcher> {
     sessions: [],
     tunnels: [],
     deaf: false,
+    refusal: undefined,
     send: (message) => dispatcher.sessions.at(-1)?.write(SessionResponse.fromPartial({ message })),
     close: () => server.forceShutdown(),
   };
@@ -41,7 +45,10 @@ export async function serveDispatcher(socket: string): Promise<TestDispatcher> {
       call.on('data', ({ message }: SessionRequest) => {
         if (message === undefined) return;
         dispatcher.received.push(message);
-        if (message.$case === 'hello') welcome(call);
+        if (message.$case === 'hello') {
+          if (dispatcher.refusal === undefined) welcome(call);
+          else call.emit('error', toServiceError(dispatcher.refusal));
+        }
         if (message.$case === 'heartbeat' && !dispatcher.deaf) call.write({ message });
         if (message.$case === 'leaving') call.end();
       });

@@ -146,6 +146,19 @@ describe('a session', () => {
     await vi.waitFor(() => expect(latestStatus()?.status?.state).toBe(TaskState.RUNNING));
   });
 
+  it('ends with the tasks of a node that was removed from its cluster', async () => {
+    const { session, containers } = await startAgent();
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    dispatcher.send({ $case: 'assignments', value: FIRST });
+    await vi.waitFor(() => expect(latestStatus()?.status?.state).toBe(TaskState.RUNNING));
+    dispatcher.refusal = new GantryError('UNAVAILABLE', 'another leads');
+    dispatcher.sessions.at(-1)?.end();
+    await vi.waitFor(() => expect(session.state).toMatchObject({ connected: false, error: 'another leads' }));
+    expect(containers.calls).toEqual(['create t1', 'start t1']);
+    dispatcher.refusal = new GantryError('NODE_REMOVED', 'node node1 was removed');
+    await vi.waitFor(() => expect(containers.calls.slice(2)).toEqual(['stop t1', 'remove t1']));
+  });
+
   it('does not acknowledge what it could not apply, and applies it later', async () => {
     const { applied, networks } = recordingNetworks(1);
     const { session } = await startAgent(networks);

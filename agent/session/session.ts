@@ -42,7 +42,7 @@ export interface SessionOptions {
   /** The node's place in the cluster has changed. */
   readonly onMembership: (membership: Membership) => void;
   readonly worker: Pick<Worker, 'statuses' | 'onStatus'>;
-  readonly applier: Pick<AssignmentApplier, 'beginSession' | 'receive'>;
+  readonly applier: Pick<AssignmentApplier, 'beginSession' | 'receive' | 'dismiss'>;
   readonly methods: TunnelMethods;
   readonly logger: Logger;
   /** Uniform in [0, 1). */
@@ -91,7 +91,7 @@ export class Session {
 
   /** Keeps a session until `signal` aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { endpoints, logger, random, now } = this.#options;
+    const { endpoints, applier, logger, random, now } = this.#options;
     const turns = new ManagerTurns(random);
     while (!signal.aborted) {
       const known = endpoints();
@@ -100,6 +100,7 @@ export class Session {
       const sinceMs = this.#state.connected ? now() : this.#state.sinceMs;
       this.#state = { connected: false, sinceMs, error: error.message };
       if (signal.aborted) break;
+      if (error.code === 'NODE_REMOVED') applier.dismiss();
       const delayMs = turns.delayMs(known.length);
       logger.info({ error: error.message, delayMs }, 'session with the manager ended');
       if (delayMs > 0) await delayOrSocket(localSocket(known), delayMs, signal);

@@ -31,6 +31,7 @@ export class AssignmentApplier {
   #onApplied: (version: number) => void = () => undefined;
   #pending: boolean = false;
   #closed: boolean = false;
+  #dismissed: boolean = false;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
@@ -52,6 +53,7 @@ export class AssignmentApplier {
   /** A new session begins: versions count anew, and its acknowledgements go to `onApplied`. */
   beginSession(onApplied: (version: number) => void): void {
     this.#version = 0;
+    this.#dismissed = false;
     this.#onApplied = onApplied;
   }
 
@@ -60,6 +62,17 @@ export class AssignmentApplier {
     this.#wanted = mergeAssignments(this.#wanted, message);
     this.#version = message.version;
     this.#failures = 0;
+    this.#poke();
+  }
+
+  /** The node was removed from its cluster: its tasks go, which run elsewhere. Their networks stay until it leaves. */
+  dismiss(): void {
+    if (this.#dismissed) return;
+    this.#dismissed = true;
+    const networks = this.#appliedNetworks ?? NO_ASSIGNMENTS.networks;
+    const endpoints = this.#appliedEndpoints ?? NO_ASSIGNMENTS.endpoints;
+    this.#wanted = { ...NO_ASSIGNMENTS, networks, endpoints };
+    this.#onApplied = () => undefined;
     this.#poke();
   }
 

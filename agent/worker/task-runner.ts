@@ -4,6 +4,7 @@
  */
 import { errorLine, toGantryError } from '../../proto/errors.ts';
 import type { Task } from '../../proto/generated/gantry/v1/types.ts';
+import { furtherState } from '../../proto/task-lifecycle.ts';
 import { nextStep, type Observed, type Step } from './next-step.ts';
 import type { RecordStore } from './record-store.ts';
 import { type ExecutorContext, executeStep } from './step-executors.ts';
@@ -49,9 +50,9 @@ export class TaskRunner {
    * just begun to lead may not know yet that it was told.
    */
   assign(task: Task): void {
-    const { desiredState } = this.#record.task;
+    const desiredState = furtherState(this.#record.task.desiredState, task.desiredState);
     try {
-      this.#change({ task: task.desiredState < desiredState ? { ...task, desiredState } : task, assigned: true });
+      this.#change({ task: { ...task, desiredState }, assigned: true });
     } catch (error) {
       this.#reportWaiting(error);
       throw error;

@@ -104,6 +104,17 @@ describe('a task', () => {
     });
   });
 
+  it('that was told to stop does not run again, whoever says so', async () => {
+    const containers = memoryContainers();
+    const worker = startWorker(containers);
+    await assign(worker, task());
+    await reaches(worker, TaskState.RUNNING);
+    await assign(worker, task({ desiredState: TaskState.SHUTDOWN }));
+    await assign(worker, task());
+    await reaches(worker, TaskState.SHUTDOWN);
+    expect(containers.calls).toEqual(['create t1', 'start t1', 'stop t1']);
+  });
+
   it('becomes a container that says whose it is, with host ports only and its secret as a file', async () => {
     const containers = memoryContainers();
     const worker = startWorker(containers);

@@ -5,7 +5,7 @@ import type { ConfigSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { checkContentTemplate, TEMPLATE_DRIVER } from '../../proto/template/service-template.ts';
 import { TemplateError } from '../../proto/template/syntax.ts';
 import type { Cli } from '../cli.ts';
-import { CliError } from '../failure.ts';
+import { CliError, fileReason } from '../failure.ts';
 import { readLabels } from './pairs.ts';
 
 export interface ContentOptions {
@@ -25,9 +25,19 @@ export async function contentSpec(
   file: string,
   { label, templateDriver }: ContentOptions,
 ): Promise<ConfigSpec> {
-  const data = file === '-' ? await readStandardInput(cli) : readFileSync(resolve(cli.cwd, file));
+  const data = file === '-' ? await readStandardInput(cli) : readContent(cli, file);
   if (templateDriver !== '') checkContent(file, data);
   return { annotations: { name, labels: readLabels([], label) }, data, templateDriver };
+}
+
+function readContent(cli: Cli, file: string): Buffer {
+  try {
+    return readFileSync(resolve(cli.cwd, file));
+  } catch (error) {
+    throw new CliError(`cannot read the content from ${file}: ${fileReason(error)}`, {
+      hint: "name a file, or '-' for standard input",
+    });
+  }
 }
 
 async function readStandardInput({ stdin }: Cli): Promise<Buffer> {

@@ -1,6 +1,6 @@
 /** What a watch has told so far: the services and tasks that concern one rollout. */
 import type { WatchEvent } from '../../proto/generated/gantry/v1/control.ts';
-import type { Service, Task } from '../../proto/generated/gantry/v1/types.ts';
+import type { Node, Service, Task } from '../../proto/generated/gantry/v1/types.ts';
 import { hasFailed, type Observed } from './convergence.ts';
 import { updateKey } from './update-stand.ts';
 
@@ -9,9 +9,9 @@ export class ClusterView implements Observed {
   readonly tasks = new Map<string, Task>();
   readonly ignoredFailures = new Set<string>();
   readonly ignoredUpdates = new Set<string>();
-  readonly usableNodes: number;
+  readonly usableNodes: readonly Node[];
 
-  constructor(usableNodes: number) {
+  constructor(usableNodes: readonly Node[]) {
     this.usableNodes = usableNodes;
   }
 

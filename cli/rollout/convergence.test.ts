@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { RestartCondition, Service, Task, TaskState, UpdateState } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  Node,
+  RestartCondition,
+  Service,
+  Task,
+  TaskState,
+  UpdateState,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { latestFailure, type Observed, serviceProgress } from './convergence.ts';
 import { updateKey } from './update-stand.ts';
 
@@ -35,11 +42,14 @@ function task(slot: number, state: TaskState, more: Parameters<typeof Task.fromP
   });
 }
 
+/** n1, n2 ... */
+const nodes = (count: number) => Array.from({ length: count }, (_, index) => Node.fromPartial({ id: `n${index + 1}` }));
+
 function observe(tasks: Task[], more: Partial<Observed> = {}): Observed {
   return {
     services: new Map(),
     tasks: new Map(tasks.map((one) => [one.id, one])),
-    usableNodes: 1,
+    usableNodes: nodes(1),
     ignoredFailures: new Set(),
     ignoredUpdates: new Set(),
     ...more,
@@ -168,13 +178,19 @@ describe('failures', () => {
 describe('a global service', () => {
   it('runs once on every usable node', () => {
     const tasks = [task(0, RUNNING, { nodeId: 'n1' })];
-    expect(serviceProgress(global(), observe(tasks, { usableNodes: 1 })).kind).toBe('done');
-    expect(serviceProgress(global(), observe(tasks, { usableNodes: 2 })).kind).toBe('waiting');
+    expect(serviceProgress(global(), observe(tasks, { usableNodes: nodes(1) })).kind).toBe('done');
+    expect(serviceProgress(global(), observe(tasks, { usableNodes: nodes(2) })).kind).toBe('waiting');
+  });
+
+  it('counts those that its constraints let pass', () => {
+    const placed = { ...global(), spec: { ...global().spec, placement: { constraints: ['node.id==n2'] } } };
+    const tasks = [task(0, RUNNING, { nodeId: 'n2' })];
+    expect(serviceProgress(Service.fromPartial(placed), observe(tasks, { usableNodes: nodes(3) })).kind).toBe('done');
   });
 
   it('fails by node', () => {
     const tasks = [1, 2, 3].map(() => task(0, FAILED, { nodeId: 'n2' }));
-    expect(serviceProgress(global(), observe(tasks, { usableNodes: 2 })).kind).toBe('failed');
+    expect(serviceProgress(global(), observe(tasks, { usableNodes: nodes(2) })).kind).toBe('failed');
   });
 });
 

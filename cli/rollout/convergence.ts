@@ -2,15 +2,22 @@
  * Whether services have become what was asked for, decided from what the cluster knows of them. Pure: the same
  * objects always give the same answer.
  */
-import { RestartCondition, type Service, type Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type Node,
+  RestartCondition,
+  type Service,
+  type Task,
+  TaskState,
+} from '../../proto/generated/gantry/v1/types.ts';
+import { constraintsOf, unmetOf } from '../../proto/node-match.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import { type UpdateStand, updateKey, updateStand } from './update-stand.ts';
 
 export interface Observed {
   readonly services: ReadonlyMap<string, Service>;
   readonly tasks: ReadonlyMap<string, Task>;
-  /** How many nodes a task of a global service can be on. */
-  readonly usableNodes: number;
+  /** That new tasks may go to, as far as a service's constraints let them. */
+  readonly usableNodes: readonly Node[];
   /** Tasks that had failed before this rollout: no verdict on it. */
   readonly ignoredFailures: ReadonlySet<string>;
   /** Updates that were paused or rolled back before this rollout, by `updateKey`. */
@@ -82,8 +89,14 @@ function restartCondition(service: Service): RestartCondition {
 
 function desiredTasks(service: Service, observed: Observed): number {
   const mode = service.spec?.mode;
-  if (mode?.$case === 'global' || mode?.$case === 'globalJob') return observed.usableNodes;
+  if (mode?.$case === 'global' || mode?.$case === 'globalJob') return eligibleNodes(service, observed);
   return mode?.$case === 'replicatedJob' ? mode.value.totalCompletions : (mode?.value.replicas ?? 0);
+}
+
+/** How many tasks a global service, or job, is to have. */
+function eligibleNodes({ spec }: Service, { usableNodes }: Observed): number {
+  const constraints = constraintsOf(spec?.placement);
+  return usableNodes.filter((node) => unmetOf(constraints, node) === undefined).length;
 }
 
 /** Tasks of an earlier spec, or beyond the replicas, that still run. */

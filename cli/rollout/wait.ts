@@ -1,6 +1,7 @@
 /** Waits until services are what was asked for, showing how far they are; fails with the reason when they can't be. */
 import { type ControlClient, ObjectKind, type WatchEvent } from '../../proto/generated/gantry/v1/control.ts';
-import { NodeAvailability, NodeState, type Service } from '../../proto/generated/gantry/v1/types.ts';
+import type { Node, Service } from '../../proto/generated/gantry/v1/types.ts';
+import { takesTasks } from '../../proto/node-match.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import type { Cli } from '../cli.ts';
 import { watchCluster } from '../cluster-watch.ts';
@@ -31,7 +32,7 @@ const STABLE_MS = 1000;
 export async function waitForRollout(cli: Cli, control: ControlClient, options: RolloutOptions): Promise<void> {
   const only = await serviceIds(control, options.references);
   const rollout = new Rollout(cli, control, options, only);
-  await rollout.run(new ClusterView(await countUsableNodes(control)));
+  await rollout.run(new ClusterView(await usableNodes(control)));
 }
 
 /** Undefined: all that the watch shows. */
@@ -44,11 +45,9 @@ async function serviceIds(
   return new Set(services.flatMap(({ service }) => (service === undefined ? [] : [service.id])));
 }
 
-async function countUsableNodes(control: ControlClient): Promise<number> {
+async function usableNodes(control: ControlClient): Promise<readonly Node[]> {
   const { nodes } = await ask(control, control.nodeList, {});
-  return nodes.filter(
-    ({ spec, status }) => status?.state === NodeState.READY && spec?.availability === NodeAvailability.ACTIVE,
-  ).length;
+  return nodes.filter(takesTasks);
 }
 
 type Outcome = 'stable' | 'timeout';

@@ -11,6 +11,7 @@ import type {
 } from '../../proto/generated/gantry/v1/control.ts';
 import { NodeRole, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { NODE_CERTIFICATE_LIFE_MS } from '../ca/certificate-life.ts';
+import { orphaned } from '../orchestrator/tasks.ts';
 import type { Member } from '../replication/replicated-log.ts';
 import { refuseHarm, removalOutcome } from '../roles/removal.ts';
 import { type NodeObject, nodeName } from '../store/node.ts';
@@ -41,6 +42,7 @@ export async function nodeUpdate(context: ApiContext, request: NodeUpdateRequest
   const node = await store.update((tx) => {
     const found = resolveNode(tx, request.reference);
     if (request.role === NodeRole.WORKER) refuseDemotion(tx, log.members(), found, request.force);
+    if (request.role === NodeRole.MANAGER && !request.force) refusePromotion(found);
     return tx.update('node', { ...found, spec: changedSpec(found, request) });
   });
   // The role loop would wait for the quorum. Of itself a leader can't let go: it hands over, and its successor is asked again.
@@ -60,6 +62,14 @@ function changedSpec({ spec }: NodeObject, request: NodeUpdateRequest): NodeObje
     role: request.role ?? spec.role,
     availability: request.availability ?? spec.availability,
   };
+}
+
+/** It would become a manager whenever it came back, long after anybody expected that. */
+function refusePromotion(node: NodeObject): void {
+  if (node.spec.role === NodeRole.MANAGER || node.status.state !== NodeState.DOWN) return;
+  throw new GantryError('WRONG_STATE', `cannot promote node ${nodeName(node)}: it is down`, {
+    hint: 'start gantryd there, and wait until "gantry node ls" says Ready',
+  });
 }
 
 function refuseDemotion(read: ReadTransaction, members: readonly Member[], node: NodeObject, force: boolean): void {
@@ -103,9 +113,13 @@ function refuseRemoval(read: ReadTransaction, { log, nodeId }: ApiContext, node:
   });
 }
 
-/** Its certificate goes on to be valid: it is remembered until that has ended. */
-function forget(tx: WriteTransaction, nodeId: string, nowMs: number): void {
+/** Its certificate goes on to be valid: it is remembered until that has ended. Of its tasks nobody will hear again. */
+export function forget(tx: WriteTransaction, nodeId: string, nowMs: number): void {
   tx.remove('node', nodeId);
+  for (const task of tx.find('task', { by: 'node', value: nodeId })) {
+    const lost = orphaned(task, nowMs);
+    if (lost !== task) tx.update('task', lost);
+  }
   const [cluster] = tx.find('cluster', { by: 'all' });
   if (cluster === undefined) return;
   const others = cluster.removedNodes.filter((removed) => removed.nodeId !== nodeId && removed.untilMs > nowMs);

@@ -38,7 +38,8 @@ export function serviceList({ store }: ApiContext, request: ServiceListRequest):
 function selectServices(read: ReadTransaction, stack: string, references: readonly string[]): ServiceObject[] {
   const inStack =
     stack === '' ? read.find('service', { by: 'all' }) : read.find('service', { by: 'stack', value: stack });
-  if (references.length === 0) return inStack;
+  // One that is being removed is only there for who knows it: to the others its name is free.
+  if (references.length === 0) return inStack.filter(({ pendingDelete }) => !pendingDelete);
   const named = new Set(references.map((reference) => resolve(read, 'service', reference)));
   return inStack.filter((service) => named.has(service));
 }

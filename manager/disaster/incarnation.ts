@@ -31,7 +31,7 @@ export async function watchIncarnation(
   }
 }
 
-function leftBehind(): GantryError {
+export function leftBehind(): GantryError {
   return new GantryError('NOT_IN_CLUSTER', 'the cluster was recovered without this manager, whose state is of before', {
     hint: 'its node goes on as a worker; make it a manager again with "gantry node promote"',
   });

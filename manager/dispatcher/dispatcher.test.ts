@@ -28,7 +28,6 @@ describe('judge', () => {
     [STARTING, RUNNING],
     [RUNNING, COMPLETE],
     [RUNNING, SHUTDOWN],
-    [FAILED, REMOVE],
   ])('lets a task go forward: %i → %i', (from, to) => expect(verdict(from, to)).toBe('accept'));
 
   it.each([
@@ -37,6 +36,7 @@ describe('judge', () => {
     [COMPLETE, SHUTDOWN],
     [ASSIGNED, NEW],
     [RUNNING, ORPHANED],
+    [FAILED, REMOVE],
   ])('refuses the rest: %i → %i', (from, to) => expect(verdict(from, to)).toBe('refuse'));
 
   it('notices what says nothing new, and what says more', () => {

@@ -35,7 +35,8 @@ it("notes when a task began and ended by the manager's clock, whatever the agent
   const store = await storeOf(FORMAT_OF_UPDATE_STATUS);
   expect(await report(store, TaskState.RUNNING, 1000)).toMatchObject({ startedAtMs: 1000, endedAtMs: 0 });
   expect(await report(store, TaskState.FAILED, 7000)).toMatchObject({ startedAtMs: 1000, endedAtMs: 7000 });
-  expect(await report(store, TaskState.REMOVE, 9000)).toMatchObject({ startedAtMs: 1000, endedAtMs: 7000 });
+  // Refused: it has ended.
+  expect(await report(store, TaskState.SHUTDOWN, 9000)).toMatchObject({ state: TaskState.FAILED, endedAtMs: 7000 });
 });
 
 it('notes nothing while a manager would lose it', async () => {

@@ -2,10 +2,11 @@
 import type { Logger } from 'pino';
 import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { TaskState, TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import { transitionProblem } from '../../proto/task-lifecycle.ts';
 import { FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import { hasEnded, type TaskObject } from '../store/task.ts';
+import type { TaskObject } from '../store/task.ts';
 
 export type StatusVerdict =
   | { readonly verdict: 'accept' }
@@ -18,14 +19,8 @@ export type StatusVerdict =
 /** What an agent may report, by the task as it is known. Pure. */
 export function judge(task: TaskObject | undefined, nodeId: string, reported: TaskStatus): StatusVerdict {
   if (task === undefined || task.nodeId !== nodeId) return { verdict: 'stray' };
-  const { state } = task.status;
-  if (reported.state < TaskState.ASSIGNED || reported.state >= TaskState.ORPHANED) {
-    return { verdict: 'refuse', reason: `state ${reported.state} is not an agent's to report` };
-  }
-  if (reported.state < state) return { verdict: 'refuse', reason: `a task in state ${state} can't go back` };
-  if (hasEnded(task) && reported.state !== state && reported.state !== TaskState.REMOVE) {
-    return { verdict: 'refuse', reason: `a task that ended in state ${state} stays so` };
-  }
+  const reason = transitionProblem(task.status.state, reported.state, 'agent');
+  if (reason !== undefined) return { verdict: 'refuse', reason };
   return sameStatus(task.status, reported) ? { verdict: 'unchanged' } : { verdict: 'accept' };
 }
 

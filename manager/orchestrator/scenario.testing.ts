@@ -25,6 +25,7 @@ import {
   UpdateState,
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
+import { forget } from '../api/nodes.ts';
 import type { ControlLoop } from '../control-loop.ts';
 import { NO_METRICS } from '../metrics/manager-metrics.ts';
 import { node, serviceSpec } from '../objects.testing.ts';
@@ -113,7 +114,7 @@ export class Scenario {
       case 'node':
         return this.#putNode(first, named);
       case 'remove-node':
-        return this.#store.update((tx) => tx.remove('node', first));
+        return this.#store.update((tx) => forget(tx, first, this.#nowMs));
       case 'service':
         return this.#putService(first, plain.includes('global'), named);
       case 'rollback':

@@ -1,5 +1,6 @@
 /** Making tasks, and telling them to stop. All pure. */
 import { NodeState, RestartCondition, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { furtherState } from '../../proto/task-lifecycle.ts';
 import type { NodeObject } from '../store/node.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { hasEnded, NO_TASK_STATUS, type TaskObject } from '../store/task.ts';
@@ -54,7 +55,7 @@ export function replacement(old: TaskObject, id: string, nowMs: number, startAft
  * would report it stopped.
  */
 export function order(task: TaskObject, desiredState: TaskState, nowMs: number): TaskObject {
-  const ordered = { ...task, desiredState: Math.max(task.desiredState, desiredState) as TaskState };
+  const ordered = { ...task, desiredState: furtherState(task.desiredState, desiredState) };
   if (task.status.state >= TaskState.ASSIGNED) return ordered;
   return {
     ...ordered,
@@ -62,9 +63,16 @@ export function order(task: TaskObject, desiredState: TaskState, nowMs: number):
   };
 }
 
-/** It ended by itself, and by its restart policy that is that: what was stopped by order ends in SHUTDOWN. */
+/** Of a node that was removed: nobody will hear of it again. One that has ended stays as it is. */
+export function orphaned(task: TaskObject, nowMs: number): TaskObject {
+  if (hasEnded(task) || task.status.state < TaskState.ASSIGNED) return task;
+  const status = { ...task.status, state: TaskState.ORPHANED, timestampMs: nowMs, message: 'its node was removed' };
+  return { ...task, status };
+}
+
+/** It ended by itself, and by its restart policy that is that: what was stopped by order ends in SHUTDOWN, what was lost in ORPHANED. */
 export function isDoneWith({ status, spec }: TaskObject): boolean {
-  if (!hasEnded({ status }) || status.state === TaskState.SHUTDOWN) return false;
+  if (!hasEnded({ status }) || status.state === TaskState.SHUTDOWN || status.state === TaskState.ORPHANED) return false;
   const { condition = RestartCondition.ANY, maxAttempts = 0 } = spec.restart ?? {};
   const isRestarted = status.state === TaskState.COMPLETE ? RestartCondition.ANY : RestartCondition.ON_FAILURE;
   return maxAttempts > 0 || (condition !== RestartCondition.ANY && condition !== isRestarted);

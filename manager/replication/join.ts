@@ -19,72 +19,90 @@ const RETRY_MS = 200;
 
 /** All members, this one among them; undefined when the signal has aborted first. Idempotent. */
 export async function askToJoin(options: JoinOptions, signal: AbortSignal): Promise<readonly RaftMember[] | undefined> {
-  const { addresses, clock, logger } = options;
-  let queue: readonly string[] = addresses;
-  let complaint = '';
+  const complain = complainOnce(options.logger);
   while (!signal.aborted) {
-    const [address = '', ...others] = queue;
-    const answer = await ask(options, address, signal);
-    if (answer.members.length > 0) return answer.members;
-    if (answer.complaint !== complaint) logger.warn({ manager: address, reason: answer.complaint }, 'not taken in yet');
-    complaint = answer.complaint;
-    // The leader is asked next; else the others in turn, with those that were given again at the end.
-    const next =
-      answer.leaderAddress === '' || answer.leaderAddress === address ? others : [answer.leaderAddress, ...others];
-    queue = next.length === 0 ? addresses : next;
-    await clock.sleep(RETRY_MS, signal);
+    const { members } = await askAround({ ...options, incarnation: 0, complain }, signal);
+    if (members.length > 0) return members;
+    await options.clock.sleep(RETRY_MS, signal);
   }
   return undefined;
 }
 
-interface Answer extends RaftJoinResponse {
-  readonly complaint: string;
+export interface AskingOptions extends Pick<JoinOptions, 'member' | 'addresses' | 'connect'> {
+  /** Of the state that this manager has; 0: none yet. */
+  readonly incarnation: number;
+  readonly complain: (manager: string, reason: string) => void;
 }
 
-async function ask({ member, connect }: JoinOptions, address: string, signal: AbortSignal): Promise<Answer> {
+/** Asks each manager once, and whoever leads as soon as one says who that is. Without members: nobody has taken it in. */
+export async function askAround(options: AskingOptions, signal: AbortSignal): Promise<RaftJoinResponse> {
+  const asked = new Set<string>();
+  let queue = options.addresses;
+  while (queue.length > 0 && !signal.aborted) {
+    const [address = '', ...others] = queue;
+    asked.add(address);
+    const answer = await ask(options, address, signal);
+    if (answer.members.length > 0 || answer.leftBehind) return answer;
+    queue = [answer.leaderAddress, ...others].filter((next) => next !== '' && !asked.has(next));
+  }
+  return NO_ANSWER;
+}
+
+const NO_ANSWER: RaftJoinResponse = { members: [], leaderAddress: '', leftBehind: false };
+
+async function ask(
+  { member, incarnation, connect, complain }: AskingOptions,
+  address: string,
+  signal: AbortSignal,
+): Promise<RaftJoinResponse> {
   const client = connect(address);
   try {
-    const response = await unary<RaftJoinResponse>((done) => client.join({ member }, done), signal);
-    return { ...response, complaint: 'it does not lead' };
+    const response = await unary<RaftJoinResponse>((done) => client.join({ member, incarnation }, done), signal);
+    if (response.members.length === 0 && response.leaderAddress === '') complain(address, 'it knows no leader');
+    return response;
   } catch (error) {
-    return { members: [], leaderAddress: '', complaint: toGantryError(error).message };
+    complain(address, toGantryError(error).message);
+    return NO_ANSWER;
   } finally {
     client.close();
   }
 }
 
+/** Whoever asks time and again says each reason once. */
+export function complainOnce(logger: Logger): AskingOptions['complain'] {
+  const said = new Set<string>();
+  return (manager, reason) => {
+    if (said.has(`${manager} ${reason}`)) return;
+    said.add(`${manager} ${reason}`);
+    logger.warn({ manager, reason }, 'not taken in yet');
+  };
+}
+
 /**
- * The other end: what a manager answers. `mayJoin`: its node has the role, as far as the leader knows. PERMISSION_DENIED
- * when it hasn't.
+ * What the leader knows of a manager that asks: whether its node has the role, and whether the cluster was recovered
+ * without it, so that what it has of the log is none of this cluster's any more.
  */
+export type Standing = 'manager' | 'no-manager' | 'left-behind';
+
+/** The other end: what a manager answers. PERMISSION_DENIED when its node hasn't the role. */
 export async function takeIn(
   log: ReplicatedLog,
   { id, address }: RaftMember,
-  mayJoin: boolean,
+  standing: () => Standing,
 ): Promise<RaftJoinResponse> {
   const leaderAddress = log.members().find(({ leader }) => leader)?.address ?? '';
-  if (!log.leadership().isLeader) return { members: [], leaderAddress };
-  if (!mayJoin) throw new GantryError('PERMISSION_DENIED', `node ${id} is not to be a manager`);
-  await log.addMember(id, address);
-  return { members: log.members().map((member) => ({ id: member.id, address: member.address })), leaderAddress };
-}
-
-/** Until the log has this manager at its present address: it may have moved since it last ran. */
-export async function announceAddress(log: ReplicatedLog, options: JoinOptions, signal: AbortSignal): Promise<void> {
-  const { member, clock, logger } = options;
-  const isKnown = () => log.members().some(({ id, address }) => id === member.id && address === member.address);
-  while (!signal.aborted && !isKnown()) {
-    try {
-      if (log.leadership().isLeader) await log.addMember(member.id, member.address);
-      else await askToJoin({ ...options, addresses: otherAddresses(log, member, options.addresses) }, signal);
-    } catch (error) {
-      logger.info({ error: toGantryError(error).message }, 'address not announced yet; trying again');
-    }
-    await clock.sleep(RETRY_MS, signal);
+  if (!log.leadership().isLeader) return { ...NO_ANSWER, leaderAddress };
+  switch (standing()) {
+    case 'no-manager':
+      throw new GantryError('PERMISSION_DENIED', `node ${id} is not to be a manager`);
+    case 'left-behind':
+      return { ...NO_ANSWER, leaderAddress, leftBehind: true };
+    case 'manager':
+      await log.addMember(id, address);
+      return {
+        ...NO_ANSWER,
+        members: log.members().map((member) => ({ id: member.id, address: member.address })),
+        leaderAddress,
+      };
   }
-}
-
-function otherAddresses(log: ReplicatedLog, member: RaftMember, given: readonly string[]): readonly string[] {
-  const known = log.members().filter(({ id }) => id !== member.id);
-  return known.length === 0 ? given : known.map(({ address }) => address);
 }

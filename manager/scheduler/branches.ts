@@ -3,7 +3,7 @@
  * label, of the first two, and so on. Nodes without a value are a branch of their own.
  */
 import type { NodeAttribute } from '../../proto/constraint.ts';
-import { attributeOf } from '../placement/rules.ts';
+import { attributeOf } from '../../proto/node-match.ts';
 import type { NodeInfo } from './node-info.ts';
 
 export class Branch {

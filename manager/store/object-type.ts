@@ -14,6 +14,8 @@ export interface ObjectType<Raw, T extends Stored, Index extends string> {
   complete(raw: Raw): T;
   /** The name it holds: unique among objects of its kind. Undefined: none. */
   nameOf(object: T): string | undefined;
+  /** Why the first can't become the second; undefined when it can. Left out: anything goes. */
+  changeProblem?(before: T, after: T): string | undefined;
   /** The keys that an object is found by, per index. */
   readonly indexes: Readonly<Record<Index, (object: T) => readonly string[]>>;
 }

@@ -1,5 +1,6 @@
 /** One container's worth of a service, on one node: made once, moves forward, is replaced and never revived. */
 import { type Meta, type Task, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import { transitionProblem } from '../../proto/task-lifecycle.ts';
 import { slotName } from '../../proto/task-name.ts';
 import { canonical } from './canonical.ts';
 import { completeMeta, type ObjectType, STACK_LABEL, stackKeys } from './object-type.ts';
@@ -33,6 +34,7 @@ export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'stack'
     status: raw.status ?? NO_TASK_STATUS,
   }),
   nameOf: () => undefined,
+  changeProblem,
   indexes: {
     service: (task) => [task.serviceId],
     node: (task) => (task.nodeId === '' ? [] : [task.nodeId]),
@@ -40,6 +42,14 @@ export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'stack'
     uses: (task) => usedIds(task.spec),
   },
 };
+
+/** Whoever writes: a state only goes forward, and so does what is wanted. */
+function changeProblem(before: TaskObject, after: TaskObject): string | undefined {
+  if (after.desiredState < before.desiredState) return 'what is wanted of it never goes back';
+  const { state } = before.status;
+  const problem = transitionProblem(state, after.status.state, 'agent');
+  return problem && transitionProblem(state, after.status.state, 'manager');
+}
 
 /** What a task and the ones that replace it share: service and slot, or service and node for a global service. */
 export function slotKey(task: Pick<Task, 'serviceId' | 'slot' | 'nodeId'>): string {

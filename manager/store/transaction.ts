@@ -1,10 +1,11 @@
 /** Changes collected by one `Store.update`, checked as they are made. */
 import { GantryError } from '../../proto/errors.ts';
 import { type StoreAction, StoreActionKind } from '../../proto/generated/gantry/v1/store.ts';
-import { NO_META } from './object-type.ts';
+import { NO_META, type ObjectType } from './object-type.ts';
 import {
   type AnyObject,
   type IndexName,
+  OBJECT_TYPES,
   type ObjectKind,
   type ObjectTypes,
   type Query,
@@ -109,6 +110,7 @@ export class TransactionBatch implements WriteTransaction {
       ...object,
       meta: { ...current.meta, updatedAtMs: this.#now },
     };
+    refuseImpossible(kind, current, updated);
     const target = { kind, object: updated } as AnyObject;
     const before = this.#nets.get(keyOf(kind, object.id));
     const net: Net = before?.change === 'create' ? { ...before, object: target } : { change: 'update', object: target };
@@ -156,6 +158,13 @@ function actionsOf(net: Net): StoreAction[] {
       return [...first, { kind: StoreActionKind.CREATE, target: toWire(net.object) }];
     }
   }
+}
+
+/** A mistake of ours, which must not reach the log. */
+function refuseImpossible<K extends ObjectKind>(kind: K, before: ObjectTypes[K], after: ObjectTypes[K]): void {
+  const { changeProblem }: ObjectType<never, ObjectTypes[K], string> = OBJECT_TYPES[kind] as never;
+  const problem = changeProblem?.(before, after);
+  if (problem !== undefined) throw new GantryError('INTERNAL', `update ${kind} ${after.id}: ${problem}`);
 }
 
 function keyOf(kind: ObjectKind, id: string): string {

@@ -24,7 +24,7 @@ export async function formCluster(lab: Lab, print: (line: string) => void): Prom
   const managers = others.slice(0, managersOf(hosts.length) - 1);
   const workers = others.slice(managers.length);
   for (const host of managers) await join(host, first, 'manager', print);
-  for (const host of workers) await join(host, first, 'worker', print);
+  await Promise.all(workers.map((host) => join(host, first, 'worker', print)));
   await untilReady(first, hosts);
 }
 

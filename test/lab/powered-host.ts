@@ -66,11 +66,11 @@ export class PoweredHost extends EngineHost {
     return { GANTRY_HOST: this.socket, PATH: path };
   }
 
-  /** Powers it on if it is off, and starts gantryd if that isn't running. */
-  async start(): Promise<void> {
+  /** Powers it on if it is off, and starts gantryd if that isn't running, with flags beside those that every host has. */
+  async start(flags: readonly string[] = []): Promise<void> {
     if (this.state === 'off') await this.#powerOn();
     if (this.state === 'up') return;
-    const daemon = await this.startDaemon([]);
+    const daemon = await this.startDaemon(flags);
     daemon.unref();
   }
 

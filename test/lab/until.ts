@@ -1,10 +1,11 @@
 /** Waiting for a condition instead of for a time. */
 
-/** Polls until `check` returns something other than undefined and false. Fails naming `what` after `timeoutMs`. */
+/** Asks every `pauseMs` until `check` returns something other than undefined and false. Fails naming `what` after `timeoutMs`. */
 export async function until<T>(
   what: string,
   check: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = 20_000,
+  pauseMs = 25,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let lastError: unknown;
@@ -17,6 +18,6 @@ export async function until<T>(
       lastError = error;
     }
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: lastError });
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

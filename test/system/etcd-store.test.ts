@@ -133,6 +133,15 @@ describe.skipIf(ETCD_PROGRAM === undefined)('a cluster with its log in etcd', ()
     expect(second.pid('manager')).toBe(stopped);
   });
 
+  it('takes a manager back that is demoted and at once promoted again', async () => {
+    await second.ok(['node', 'demote', first.name]);
+    await second.ok(['node', 'promote', first.name]);
+    await until('both to be managers', async () => {
+      const statuses = (await managers(second)).toSorted((one, other) => one.localeCompare(other));
+      return `${statuses}` === 'Leader,Reachable';
+    });
+  });
+
   it('says what is missing while etcd is away, and goes on when it is back', async () => {
     const containers = () => Promise.all([first, second].map((host) => host.ok(['ps', '-q'])));
     const scaleTo5 = () => first.gantry(['service', 'scale', '--detach', 'shop_web=5']);

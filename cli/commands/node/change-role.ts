@@ -1,6 +1,6 @@
 /** `node promote` and `node demote`. */
 import { ControlClient, type NodeUpdateRequest } from '../../../proto/generated/gantry/v1/control.ts';
-import { NodeRole } from '../../../proto/generated/gantry/v1/types.ts';
+import { type Node, NodeRole } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Cli } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { forEach } from '../../each.ts';
@@ -9,22 +9,31 @@ import { ownNodeId } from './own-node.ts';
 /** A request that changes nothing. */
 export const NO_CHANGE: NodeUpdateRequest = { reference: '', labelsAdd: {}, labelsRemove: [], force: false };
 
+/** The node that is asked comes last when it is demoted: its manager, through which the others are reached, ends with that. */
 export async function changeRole(
   cli: Cli,
   references: readonly string[],
   role: NodeRole,
   force: boolean,
 ): Promise<void> {
-  await withClient(ControlClient, cli, (control) =>
-    forEach(cli, references, async (name) => {
-      const reference = name === 'self' ? await ownNodeId(cli) : name;
-      const { node } = await ask(control, control.nodeInspect, { reference });
+  const selfId = references.length > 1 || references.includes('self') ? await ownNodeId(cli) : '';
+  await withClient(ControlClient, cli, async (control) => {
+    const change = async (name: string, node: Node | undefined) => {
       const isThere = node?.spec?.role === role;
+      const reference = node?.id ?? name;
       // Also when it is there: by force, a demotion is carried out that has been waiting for a quorum.
       if (!isThere || force) await ask(control, control.nodeUpdate, { ...NO_CHANGE, reference, role, force });
       return describe(name, role, isThere);
-    }),
-  );
+    };
+    const last: (() => Promise<string>)[] = [];
+    await forEach(cli, references, async (name) => {
+      const { node } = await ask(control, control.nodeInspect, { reference: name === 'self' ? selfId : name });
+      if (role === NodeRole.MANAGER || node?.id !== selfId) return await change(name, node);
+      last.push(() => change(name, node));
+      return '';
+    });
+    for (const finish of last) await forEach(cli, [''], finish);
+  });
 }
 
 function describe(name: string, role: NodeRole, isThere: boolean): string {

@@ -126,15 +126,15 @@ describe('node promote and demote', () => {
       stdout: 'Node gamma promoted to a manager in the cluster.\nNode alpha is already a manager.\n',
       stderr: 'gantry: no such node: nobody\n',
     });
-    expect(updates).toMatchObject([{ reference: 'gamma', role: NodeRole.MANAGER, force: false }]);
+    expect(updates).toMatchObject([{ reference: 'id-c', role: NodeRole.MANAGER, force: false }]);
   });
 
-  it('carry force on, also for one that waits to be let go', async () => {
+  it('carry force on, also for one that waits to be let go; the node that is asked goes last', async () => {
     const { stdout } = await gantry('node', 'demote', '--force', 'self', 'gamma');
-    expect(stdout).toBe('Manager self demoted in the cluster.\nNode gamma is already a worker.\n');
+    expect(stdout).toBe('Node gamma is already a worker.\nManager self demoted in the cluster.\n');
     expect(updates).toMatchObject([
+      { reference: 'id-c', role: NodeRole.WORKER, force: true },
       { reference: 'id-d', role: NodeRole.WORKER, force: true },
-      { reference: 'gamma', role: NodeRole.WORKER, force: true },
     ]);
   });
 });

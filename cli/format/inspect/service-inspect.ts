@@ -35,7 +35,8 @@ export function inspectService(service: Service): Fields {
       Mode: modeFields(service),
       UpdateConfig: updateFields(spec?.update),
       RollbackConfig: updateFields(spec?.rollback),
-      EndpointSpec: { Mode: 'vip', Ports: (spec?.ports ?? []).map(portFields) },
+      // A service's name resolves to the addresses of its tasks, which is what Docker calls so.
+      EndpointSpec: { Mode: 'dnsrr', Ports: (spec?.ports ?? []).map(portFields) },
       Dependencies: (spec?.dependencies ?? []).map(({ service: name, condition }) => ({
         Service: name,
         Condition: conditionName(condition),

@@ -1,5 +1,6 @@
 /** Which nodes a global service has a task on. Pure. */
-import { NodeAvailability, NodeState } from '../../../proto/generated/gantry/v1/types.ts';
+import { NodeAvailability } from '../../../proto/generated/gantry/v1/types.ts';
+import { takesTasks } from '../../../proto/node-match.ts';
 import { type PlacementRules, unmetConstraint } from '../../placement/rules.ts';
 import type { NodeObject } from '../../store/node.ts';
 import type { Slot } from '../slots.ts';
@@ -21,18 +22,14 @@ export function planPlacement(
   const filled = new Set(slots.map((slot) => slot.nodeId));
   const staying = new Set(nodes.filter((node) => !isDrained(node)).map((node) => node.id));
   return {
-    create: nodes.filter((node) => accepts(node) && !filled.has(node.id)).map((node) => node.id),
+    create: nodes.filter((node) => takesTasks(node) && !filled.has(node.id)).map((node) => node.id),
     remove: slots.filter((slot) => !staying.has(slot.nodeId)),
   };
 }
 
 /** How many tasks a global service is meant to have. */
 export function eligibleNodes(nodes: readonly NodeObject[], rules: PlacementRules): number {
-  return nodes.filter((node) => accepts(node) && unmetConstraint(rules, node) === undefined).length;
-}
-
-function accepts(node: NodeObject): boolean {
-  return node.status.state === NodeState.READY && node.spec.availability === NodeAvailability.ACTIVE;
+  return nodes.filter((node) => takesTasks(node) && unmetConstraint(rules, node) === undefined).length;
 }
 
 function isDrained(node: NodeObject): boolean {

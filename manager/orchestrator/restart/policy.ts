@@ -37,6 +37,9 @@ export function decideRestart(
 ): RestartDecision {
   const task = slot.current;
   if (!isWanted(task)) return { action: 'keep' };
+  // Whatever its policy: it hasn't ended, its node has.
+  if (task.status.state === TaskState.ORPHANED && task.slot > 0) return { action: 'replace', startAfterMs: 0 };
+  if (task.status.state === TaskState.ORPHANED) return { action: 'keep' };
   if (hasEnded(task)) return decideEnded(slot, nowMs);
   // A global service's task belongs to its node, and waits for it.
   if (task.slot === 0 || task.status.state < TaskState.ASSIGNED) return { action: 'keep' };

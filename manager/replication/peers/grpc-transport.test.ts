@@ -58,7 +58,7 @@ async function serveB(port = 0, receiveSnapshot = async (transfer: SnapshotTrans
   const receiver = { receive: (message: Message) => void messages.push(message), receiveSnapshot };
   server.addService(
     RaftService,
-    raftServer(receiver, async () => ({ members: [], leaderAddress: '' })),
+    raftServer(receiver, async () => ({ members: [], leaderAddress: '', leftBehind: false })),
   );
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${port}`, new NodeServerCredentials(identityOf('b')), (error, found) =>

@@ -24,8 +24,8 @@ export interface RaftReceiver {
   receiveSnapshot(transfer: SnapshotTransfer): Promise<void>;
 }
 
-/** Takes a manager in, or says who can. */
-export type JoinHandler = (member: RaftMember) => Promise<RaftJoinResponse>;
+/** Takes a manager in, or says who can. `incarnation`: of the state that it has; 0: none yet. */
+export type JoinHandler = (member: RaftMember, incarnation: number) => Promise<RaftJoinResponse>;
 
 /** Whoever calls must be a manager: the server sees to that. A manager speaks for itself only: that is seen to here. */
 export function raftServer(receiver: RaftReceiver, join: JoinHandler): RaftServer {
@@ -50,9 +50,9 @@ export function raftServer(receiver: RaftReceiver, join: JoinHandler): RaftServe
     },
     join: (call, callback) => {
       const sender = senderOf(call);
-      unaryMethod<RaftJoinRequest, RaftJoinResponse>(({ member }) => {
+      unaryMethod<RaftJoinRequest, RaftJoinResponse>(({ member, incarnation }) => {
         if (member === undefined || member.id !== sender) throw foreign(sender, member?.id ?? '');
-        return join(member);
+        return join(member, incarnation);
       })(call, callback);
     },
   };

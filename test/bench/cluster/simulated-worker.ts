@@ -32,6 +32,9 @@ export class SimulatedWorker {
     };
   }
 
+  /** Nobody is removed here. */
+  dismiss(): void {}
+
   beginSession(onApplied: (version: number) => void): void {
     this.#onApplied = onApplied;
   }

@@ -94,7 +94,7 @@ function listen(server: Server, at: string, credentials: ServerCredentials): Pro
 const peers = new Server();
 peers.addService(
   RaftService,
-  raftServer(log, (member) => takeIn(log, member, true)),
+  raftServer(log, (member) => takeIn(log, member, () => 'manager')),
 );
 await listen(peers, address, new NodeServerCredentials(identity));
 const clients = new Server();
