@@ -80,6 +80,7 @@ beforeAll(async () => {
         setup: () => Promise.reject(new Error('no network here')),
         teardown: () => Promise.resolve(),
         recover: () => Promise.resolve(),
+        unanswered: () => Promise.resolve(0),
       },
       shims: new ShimLauncher({ ...shared, runtimeBinary: runtime }),
       native,

@@ -48,6 +48,10 @@ export class ContainerEngine implements Containers {
     await this.#lifecycle.start(this.#get(reference));
   }
 
+  async drain(reference: string): Promise<void> {
+    await this.#lifecycle.drain(this.#get(reference));
+  }
+
   async stop(reference: string, timeoutMs: number | undefined): Promise<void> {
     await this.#lifecycle.stop(this.#get(reference), timeoutMs, 'user');
   }

@@ -42,6 +42,8 @@ export interface Containers {
   create(config: ContainerConfig, task?: TaskContainer): Promise<ContainerId>;
   /** Returns when the process runs. COMMAND_NOT_FOUND, COMMAND_NOT_RUNNABLE, PORT_IN_USE ... */
   start(reference: string): Promise<void>;
+  /** Returns when nobody waits for an answer of the container, or its stop grace period is over. */
+  drain(reference: string): Promise<void>;
   /** Signal, wait, kill. Idempotent. Undefined: the container's own grace period. */
   stop(reference: string, timeoutMs: number | undefined): Promise<void>;
   kill(reference: string, signal: string): Promise<void>;

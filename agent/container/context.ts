@@ -31,7 +31,7 @@ export interface ContainerParts {
   readonly images: Pick<Images, 'resolve'>;
   readonly snapshots: Snapshots;
   readonly volumes: Volumes;
-  readonly networks: Pick<Networks, 'setup' | 'teardown' | 'recover'>;
+  readonly networks: Pick<Networks, 'setup' | 'teardown' | 'recover' | 'unanswered'>;
   readonly shims: Shims;
   readonly native: Pick<Native, 'mount' | 'unmount'>;
   readonly readLog: ReadLog;

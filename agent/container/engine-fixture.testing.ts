@@ -136,6 +136,8 @@ export class FakeHost {
   readonly volumes = new Map<string, Set<string>>();
   readonly populated: string[] = [];
   readonly recovered: string[][] = [];
+  /** How many wait for an answer of a container. */
+  unanswered: () => number = () => 0;
   prepareError: Error | undefined;
   mountError: Error | undefined;
 
@@ -248,6 +250,7 @@ export class EngineFixture {
         setup: async (request) => host.sandbox(request),
         teardown: async (id) => void host.sandboxes.delete(id),
         recover: async (live) => void host.recovered.push([...live]),
+        unanswered: async () => host.unanswered(),
       },
       shims: this.shims,
       native: { mount: async () => {}, unmount: async () => {} },

@@ -201,6 +201,26 @@ describe('a container that can’t be started', () => {
   });
 });
 
+describe('draining', () => {
+  it('waits until all that was asked is answered', async () => {
+    const id = await started();
+    let waiting = 2;
+    fixture.host.unanswered = () => waiting--;
+    await fixture.engine.drain(id);
+    expect(waiting).toBe(-1);
+    expect(fixture.shims.last.signals).toEqual([]);
+  });
+
+  it('waits for no longer than the grace period, nor for a process that has ended', async () => {
+    fixture.host.unanswered = () => 1;
+    await fixture.engine.drain(await started({ stopGracePeriodMs: 10 }));
+    const id = await started();
+    const drained = fixture.engine.drain(id);
+    await fixture.engine.kill(id, 'KILL');
+    await drained;
+  });
+});
+
 describe('stopping', () => {
   it('asks first', async () => {
     const id = await started();

@@ -23,6 +23,7 @@ import { decideRestart, type StoppedBy } from './restart-policy.ts';
 import { parseSignal, SIGKILL, SIGTERM } from './signals.ts';
 
 const DEFAULT_GRACE_MS = 10_000;
+const DRAIN_LOOK_MS = 50;
 /** A killed process that is still there then hangs in the kernel: on a dead NFS server, say. */
 const KILL_WAIT_MS = 30_000;
 
@@ -169,6 +170,17 @@ export class Lifecycle {
       entry.record = { ...entry.record, state: { ...state, restartCount, startedAtMs: this.#context.now() } };
       await this.recordExit(entry, { code: state.exitCode, oomKilled: false, finishedAtMs: this.#context.now() });
       throw error;
+    }
+  }
+
+  /** Nobody sends to it any more: what it has been asked it may still answer, within its stop grace period. */
+  async drain(entry: ContainerEntry): Promise<void> {
+    const { run } = entry;
+    const graceMs = specOf(entry).stopGracePeriodMs ?? DEFAULT_GRACE_MS;
+    const endMs = graceMs < 0 ? Number.POSITIVE_INFINITY : this.#context.now() + graceMs;
+    while (run !== undefined && entry.run === run && !this.#closed && this.#context.now() < endMs) {
+      if ((await this.#context.networks.unanswered(entry.id)) === 0) return;
+      await delay(DRAIN_LOOK_MS);
     }
   }
 

@@ -39,6 +39,7 @@ import { displayName, type SandboxRecord } from './sandbox-record.ts';
 import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';
 import { parseIpv4, parseSubnet } from './subnet.ts';
+import { unanswered } from './unanswered.ts';
 
 export interface NetworkEngineOptions {
   /** DATA_ROOT/network */
@@ -130,6 +131,11 @@ export class NetworkEngine implements Networks {
       const record = this.#model.sandboxes.get(containerId);
       if (record !== undefined && !this.#departing.has(containerId)) await this.#takeDown(record);
     });
+  }
+
+  async unanswered(containerId: string): Promise<number> {
+    if (this.#model.sandboxes.get(containerId)?.ready !== true) return 0;
+    return unanswered(await this.#builder.namespaces.tcpSockets(containerId)).length;
   }
 
   async applyNetworks(networks: readonly AssignedNetwork[], peers: readonly NetworkPeer[]): Promise<void> {

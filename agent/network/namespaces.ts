@@ -7,7 +7,8 @@ import { addAddress } from './netlink/address.ts';
 import { disableLinkLocal, dumpLinks, parseLink, setLinkUp } from './netlink/link.ts';
 import type { Request } from './netlink/message.ts';
 import { EVERYWHERE, setRoute } from './netlink/route.ts';
-import { NETLINK_ROUTE, NetlinkSocket } from './netlink/socket.ts';
+import { AF_INET, AF_INET6, dumpTcpSockets, parseTcpSocket, type TcpSocket } from './netlink/sock-diag.ts';
+import { NETLINK_ROUTE, NETLINK_SOCK_DIAG, NetlinkSocket } from './netlink/socket.ts';
 import { formatIpv4, lastAddress, requireIpv4, type Subnet } from './subnet.ts';
 
 /** linux/magic.h */
@@ -96,6 +97,20 @@ export class Namespaces {
         requests.push(setRoute({ ...VIA_NEIGHBOUR, destination: EVERYWHERE, gateway, linkIndex: indexOf(name) }));
       }
       await socket.run(requests, [NO_IPV6]);
+    } finally {
+      await socket.close();
+    }
+  }
+
+  /** Those of IPv4, and those that take both. */
+  async tcpSockets(containerId: string): Promise<TcpSocket[]> {
+    const socket = await NetlinkSocket.open(this.#native, this.pathOf(containerId), NETLINK_SOCK_DIAG);
+    try {
+      const messages = [
+        ...(await socket.query(dumpTcpSockets(AF_INET))),
+        ...(await socket.query(dumpTcpSockets(AF_INET6))),
+      ];
+      return messages.map(parseTcpSocket);
     } finally {
       await socket.close();
     }

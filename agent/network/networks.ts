@@ -39,6 +39,8 @@ export interface Networks {
   setup(request: SandboxRequest): Promise<Sandbox>;
   /** Takes the sandbox down: addresses, links, ports, names, namespace, files. Idempotent. */
   teardown(containerId: string): Promise<void>;
+  /** How many connections, made to the container, wait for an answer of it; 0 for one without a sandbox. */
+  unanswered(containerId: string): Promise<number>;
   /** All networks that the cluster has assigned to this node, and the other nodes on them; others it assigned before are removed once unused. */
   applyNetworks(networks: readonly AssignedNetwork[], peers: readonly NetworkPeer[]): Promise<void>;
   /** All services that this node must resolve and, for ports in ingress mode, send on. */

@@ -95,6 +95,7 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
       call(`start ${taskOf(reference)}`, () => {
         change(reference, 'start', { status: ContainerStatus.RUNNING, pid: 42, health: options.health ?? 0 });
       }),
+    drain: (reference) => call(`drain ${taskOf(reference)}`, () => undefined),
     stop: (reference) =>
       call(`stop ${taskOf(reference)}`, () => {
         change(reference, 'exit', { status: ContainerStatus.EXITED, pid: 0, exitCode: 143 });

@@ -129,8 +129,10 @@ describe.each([
   ['is to be shut down', TaskState.SHUTDOWN],
   ['is to be removed', TaskState.REMOVE],
 ])('a task that %s', (_name, desired) => {
-  it.each(STATES)('in state %s: its process is stopped first', (state) => {
-    expect(nextStep(record(state, desired), observed('running')).kind).toBe('stop');
+  it.each(STATES)('in state %s: its process is stopped first; one that works answers what it was asked', (state) => {
+    const step = state === TaskState.RUNNING ? 'retire' : 'stop';
+    expect(nextStep(record(state, desired), observed('running')).kind).toBe(step);
+    expect(nextStep({ ...record(state, desired), failure: 'unhealthy' }, observed('running')).kind).toBe('stop');
   });
 
   it.each(STATES.filter((state) => state < TaskState.COMPLETE))('in state %s: ends as SHUTDOWN', (state) => {

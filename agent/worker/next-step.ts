@@ -26,6 +26,8 @@ export type Step =
   /** Writes down why the task fails, before its container is stopped for it. */
   | { readonly kind: 'condemn'; readonly failure: string }
   | { readonly kind: 'stop' }
+  /** Stops it when it has answered what it was asked. */
+  | { readonly kind: 'retire' }
   | { readonly kind: 'remove' }
   /** Nothing is left of the task. */
   | { readonly kind: 'forget' }
@@ -97,13 +99,18 @@ function rest({ status }: TaskRecord, { container }: Observed): Step {
 
 function shutDown(record: TaskRecord, observed: Observed): Step {
   if (isFinal(record.status.state)) return rest(record, observed);
-  if (observed.container !== undefined && isAlive(observed.container)) return { kind: 'stop' };
+  if (observed.container !== undefined && isAlive(observed.container)) return end(record);
   return advance(TaskState.SHUTDOWN, 'shutdown');
+}
+
+/** One that works is sent nothing any more by now, but may be asked something still. */
+function end({ status, failure, assigned }: TaskRecord): Step {
+  return { kind: assigned && failure === '' && status.state === TaskState.RUNNING ? 'retire' : 'stop' };
 }
 
 /** As shutDown, and then the container goes, with its files; the manager hears of the end before that. */
 function clearAway(record: TaskRecord, observed: Observed): Step {
-  if (observed.container !== undefined && isAlive(observed.container)) return { kind: 'stop' };
+  if (observed.container !== undefined && isAlive(observed.container)) return end(record);
   if (record.assigned && !isFinal(record.status.state)) return advance(TaskState.SHUTDOWN, 'shutdown');
   if (observed.container !== undefined) return { kind: 'remove' };
   return record.assigned ? wait(record.status.message) : { kind: 'forget' };

@@ -73,6 +73,13 @@ const EXECUTORS: Executors = {
     return {};
   },
 
+  retire: async (_step, record, context) => {
+    const { id } = containerOf(record, context);
+    await ignoreNotFound(context.containers.drain(id));
+    await ignoreNotFound(context.containers.stop(id, undefined));
+    return {};
+  },
+
   remove: async (_step, record, context) => {
     // Anonymous volumes go with their container, named ones stay.
     const options = { force: true, volumes: true };

@@ -19,8 +19,10 @@ services:
       - -c
       - >-
         mkdir -p /www/cgi-bin && printf '#!/bin/sh\\necho; echo "$$(hostname) ${version} $$REMOTE_ADDR"\\n' >/www/cgi-bin/who &&
-        chmod +x /www/cgi-bin/who && exec httpd -f -p 0.0.0.0:80 -h /www
-    stop_grace_period: 1s
+        printf '#!/bin/sh\\nsleep 3; echo; echo "$$(hostname) ${version} slowly"\\n' >/www/cgi-bin/slow &&
+        chmod +x /www/cgi-bin/* && exec httpd -f -p 0.0.0.0:80 -h /www
+    init: true
+    stop_grace_period: 8s
     healthcheck: {test: wget -q -O /dev/null http://127.0.0.1/cgi-bin/who, interval: 1s, start_interval: 100ms, start_period: 9s}
     ports: ["8080:80"]
     networks: [front]
@@ -148,9 +150,10 @@ describe('a published port', () => {
     await until('the nodes to be back', async () => !(await first.ok(['node', 'ls'])).includes('Down'));
   });
 
-  it('loses no request while its service is updated, on any node', async () => {
+  it('loses no request while its service is updated, on any node, however long it takes', async () => {
     const over = new AbortController();
     const answers: string[] = [];
+    const slow = nodes.map(({ address }) => fetchMany(outside.inside([]), `http://${address}:8080/cgi-bin/slow`, 1));
     const asking = nodes.map(async ({ address }) => {
       while (!over.signal.aborted) answers.push(...(await ask(outside, address, 10)));
     });
@@ -159,6 +162,7 @@ describe('a published port', () => {
     await Promise.all(asking);
     const wrong = answers.filter((answer) => !/^web-[123] (one|two) 10\.99\.0\.5$/.test(answer));
     expect(wrong).toEqual([]);
+    for (const [answer] of await Promise.all(slow)) expect(answer?.trim()).toMatch(/^web-[123] one slowly$/);
     expect(await ask(outside, first.address, 6)).toEqual([1, 2, 3].map((slot) => `web-${slot} two ${outside.address}`));
   });
 });

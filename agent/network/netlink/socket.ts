@@ -4,6 +4,7 @@ import type { Native } from '../../../native/addon/native.ts';
 import { collectReplies, encodeBatch, type Message, NLM_F_ACK, type Reply, type Request } from './message.ts';
 
 export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_NETFILTER = 12;
 
 export type NetlinkNative = Pick<Native, 'netlinkOpen' | 'netlinkRequest' | 'closeFd'>;

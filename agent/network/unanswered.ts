@@ -1,0 +1,26 @@
+/** Which connections of a container wait for an answer of it. Pure. */
+import { TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, type TcpSocket } from './netlink/sock-diag.ts';
+
+/** A client that has just connected is about to ask. */
+const ABOUT_TO_ASK_MS = 200;
+
+/**
+ * Of those that others have made to it: what came last was a question, or the answer is still on its way. A connection that is
+ * kept for later, or on which the container itself asks somebody, isn't among them.
+ */
+export function unanswered(sockets: readonly TcpSocket[]): TcpSocket[] {
+  const ports = new Set(sockets.filter(({ state }) => state === TCP_LISTEN).map(({ localPort }) => localPort));
+  return sockets.filter(
+    (socket) => ports.has(socket.localPort) && !socket.isToItself && isOpen(socket) && waits(socket),
+  );
+}
+
+/** Also one whose client has said all that it has to say, and only listens. */
+function isOpen({ state }: TcpSocket): boolean {
+  return state === TCP_ESTABLISHED || state === TCP_CLOSE_WAIT;
+}
+
+function waits({ unread, unsent, sinceSentMs, sinceReceivedMs }: TcpSocket): boolean {
+  if (unread > 0 || unsent > 0 || sinceReceivedMs < sinceSentMs) return true;
+  return sinceReceivedMs === sinceSentMs && sinceReceivedMs < ABOUT_TO_ASK_MS;
+}
