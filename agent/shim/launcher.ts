@@ -36,6 +36,8 @@ export class ShimLauncher implements Shims {
   readonly #runtimeBinary: string;
   readonly #native: Native;
   readonly #logger: Logger;
+  /** What shims are executed from: no container gets at the host's binary through its shim, nor through its runtime. */
+  #executable: number | undefined;
   /** Shims of ours that haven't been reaped. */
   readonly #children = new Set<number>();
 
@@ -99,7 +101,9 @@ export class ShimLauncher implements Shims {
   async #runShim(options: ShimOptions): Promise<string> {
     const argv = [this.#runtimeBinary, ...shimArguments(options)];
     try {
-      const { pid, output } = await this.#native.spawnDaemon(argv, [`PATH=${process.env.PATH ?? DEFAULT_PATH}`]);
+      this.#executable ??= this.#native.openReadOnlyMount(this.#runtimeBinary);
+      const environment = [`PATH=${process.env.PATH ?? DEFAULT_PATH}`];
+      const { pid, output } = await this.#native.spawnDaemon(argv, environment, this.#executable);
       this.#adopt(pid);
       return output.trim();
     } catch (cause) {
