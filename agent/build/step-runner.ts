@@ -166,6 +166,7 @@ export class ContainerStepRunner implements StepRunner {
     return {
       containerId: id,
       bundle,
+      terminal: false,
       stateDir: join(bundle, 'shim'),
       logPath: join(bundle, 'log'),
       logMaxSizeBytes: LOG_BYTES,

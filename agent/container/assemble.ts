@@ -35,9 +35,7 @@ export async function assemble(context: ContainerContext, entry: ContainerEntry)
     context.snapshots.mount(entry.id, paths.rootfs, durabilityOf(entry)),
   ]);
   writeBundle(paths, ociSpec(context, entry, spec, paths, networking, mounts));
-  const shim = await context.shims.create(
-    shimOptions(context.roots, entry.id, entry.record.config.log, spec.openStdin),
-  );
+  const shim = await context.shims.create(shimOptions(context.roots, entry.id, entry.record.config.log, spec));
   return { shim, sandbox: networking.sandbox };
 }
 

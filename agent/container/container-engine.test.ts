@@ -21,6 +21,7 @@ import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
 import { NO_METRICS } from '../metrics/agent-metrics.ts';
 import { ShimLauncher } from '../shim/launcher.ts';
+import { UsageReader } from '../usage/usage-reader.ts';
 import { VolumeStore } from '../volume/volume-store.ts';
 import { CgroupLock, findOwnProcs } from './cgroup-lock.ts';
 import { ContainerEngine } from './container-engine.ts';
@@ -186,6 +187,23 @@ describe.skipIf(!possible)('a real container', () => {
       hostname: 'box',
     });
     expect(output).toBe('uid=33(web) gid=33\n/new/dir\n/srv 1\n');
+  });
+
+  it('is counted by the kernel, as long as it runs', async () => {
+    const usage = new UsageReader();
+    const id = await started('while :; do :; done', {}, { limits: { nanoCpus: 0, memoryBytes: 32 << 20, pids: 0 } });
+    const found = await vi.waitFor(async () => {
+      const [one] = await usage.read(await engine.list({ all: true, filters: [] }));
+      expect(one?.usage.cpu?.totalSeconds).toBeGreaterThan(0);
+      return one?.usage;
+    });
+    expect(found?.memory).toMatchObject({ limitBytes: 32 << 20, oomKills: 0 });
+    expect(found?.memory?.workingSetBytes).toBeGreaterThan(0);
+    expect(found?.tasks?.current).toBe(1);
+    // It has the host's network, whose traffic isn't its own.
+    expect(found?.interfaces).toEqual([]);
+    await engine.remove(id, { force: true, volumes: true });
+    expect(await usage.read(await engine.list({ all: true, filters: [] }))).toEqual([]);
   });
 
   it('says why a command cannot be run', async () => {

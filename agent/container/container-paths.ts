@@ -1,6 +1,7 @@
 /** Where a container's things are: what may be lost at a reboot under EXEC_ROOT, the rest under DATA_ROOT. */
 import { join } from 'node:path';
 import type { LogConfig } from '../../proto/generated/gantry/v1/engine.ts';
+import type { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId } from '../../proto/ids.ts';
 import type { ShimOptions } from '../shim/shims.ts';
 
@@ -52,12 +53,13 @@ export function shimOptions(
   roots: Roots,
   id: ContainerId,
   log: LogConfig | undefined,
-  openStdin: boolean,
+  { tty, openStdin }: Pick<ContainerSpec, 'tty' | 'openStdin'>,
 ): ShimOptions {
   const paths = containerPaths(roots, id);
   return {
     containerId: id,
     bundle: paths.bundle,
+    terminal: tty,
     stateDir: paths.shimState,
     logPath: paths.log,
     logMaxSizeBytes: log?.maxSizeBytes || DEFAULT_LOG_BYTES,

@@ -46,7 +46,7 @@ async function find(context: ContainerContext, record: ContainerRecord): Promise
 async function findShim(context: ContainerContext, entry: ContainerEntry): Promise<FoundShim> {
   const { record } = entry;
   if (record.bootId !== context.bootId || !mayHaveRun(record)) return { kind: 'lost' };
-  return context.shims.find(shimOptions(context.roots, record.id, record.config.log, specOf(entry).openStdin));
+  return context.shims.find(shimOptions(context.roots, record.id, record.config.log, specOf(entry)));
 }
 
 function mayHaveRun({ phase, state }: ContainerRecord): boolean {
@@ -144,7 +144,7 @@ async function removeOrphans(context: ContainerContext): Promise<void> {
 }
 
 async function removeOrphan(context: ContainerContext, id: ContainerId): Promise<void> {
-  const found = await context.shims.find(shimOptions(context.roots, id, undefined, false));
+  const found = await context.shims.find(shimOptions(context.roots, id, undefined, { tty: false, openStdin: false }));
   if (found.kind === 'alive') await endShim(found.shim);
   await context.snapshots.unmount(containerPaths(context.roots, id).rootfs);
   await removeBundle(context, id);

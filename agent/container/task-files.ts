@@ -3,7 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError } from '../../proto/errors.ts';
-import { countMounts } from '../image/mounts.ts';
+import { unmountAll } from '../image/mounts.ts';
 import type { TaskFile } from './containers.ts';
 import type { RecordedFile } from './record.ts';
 import { type HostFacts, isKernelAtLeast } from './spec/host-facts.ts';
@@ -13,7 +13,6 @@ import { validTarget } from './spec/mounts.ts';
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const MS_NOEXEC = 8;
-const MNT_DETACH = 2;
 /** Room for inodes and for rounding up to pages. */
 const SPARE_BYTES = 64 * 1024;
 const PAGE_BYTES = 4096;
@@ -64,6 +63,6 @@ export function taskFileBinds(directory: string, files: readonly RecordedFile[])
 /** Unmounts and forgets the files. Idempotent. */
 export async function removeTaskFiles(native: Pick<Native, 'unmount'>, directory: string): Promise<void> {
   if (!existsSync(directory)) return;
-  for (let mounts = await countMounts(directory); mounts > 0; mounts--) await native.unmount(directory, MNT_DETACH);
+  await unmountAll(native, directory);
   rmSync(directory, { recursive: true, force: true });
 }

@@ -2,8 +2,8 @@
  * Writable file systems over images: DATA_ROOT/snapshots/KEY has fs (overlayfs' upper directory), work, and
  * snapshot.json, which says over what. It appears whole, by a rename, and goes by one.
  */
-import { chmodSync, chownSync, mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
@@ -14,7 +14,7 @@ import type { ImageRecord } from './image-index.ts';
 import type { Snapshots } from './images.ts';
 import { asArray, asObject, asString, parseJson } from './json-fields.ts';
 import type { LayerStore } from './layer-store.ts';
-import { countMounts } from './mounts.ts';
+import { hasOwnFileSystem, unmountAll } from './mounts.ts';
 import { Trash } from './trash.ts';
 
 /** What snapshots need of the image store. */
@@ -34,7 +34,6 @@ export interface SnapshotStoreOptions {
 }
 
 const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const MNT_DETACH = 2;
 /**
  * A volatile mount leaves it behind, and overlayfs then refuses to mount the directories again: after a crash of the host
  * they may be damaged. One whose host has crashed is removed, not mounted. Source: Documentation/filesystems/overlayfs.rst.
@@ -100,28 +99,24 @@ export class SnapshotStore implements Snapshots {
   async mount(key: string, target: string, durability: 'durable' | 'volatile'): Promise<void> {
     const layers = this.#layers.get(key);
     if (layers === undefined) throw new GantryError('NOT_FOUND', `there is no snapshot ${key}`);
-    await mkdir(target, { recursive: true });
-    const real = await realpath(target);
-    if ((await countMounts(real)) > 0) return;
+    mkdirSync(target, { recursive: true });
+    if (hasOwnFileSystem(target)) return;
     const lower = layers.map((id) => this.#images.layers.directory(id)).reverse();
     // overlayfs wants a lower directory; an image without layers has an empty one.
     if (lower.length === 0) lower.push(join(this.#dir, key, 'empty'));
     const work = join(this.#dir, key, 'work');
     try {
-      await rm(join(work, VOLATILE_MARK), { recursive: true, force: true });
-      await this.#native.mountOverlay({ lower, upper: this.upper(key), work, target: real, durability });
+      rmSync(join(work, VOLATILE_MARK), { recursive: true, force: true });
+      await this.#native.mountOverlay({ lower, upper: this.upper(key), work, target, durability });
     } catch (error) {
-      throw new GantryError('HOST', `mounting the file system of ${key} at ${real} failed: ${String(error)}`, {
+      throw new GantryError('HOST', `mounting the file system of ${key} at ${target} failed: ${String(error)}`, {
         cause: error,
       });
     }
   }
 
   async unmount(target: string): Promise<void> {
-    const real = await realpathIfPresent(target);
-    if (real === undefined) return;
-    // Detached: a process that still has its directory there must not make a container unremovable.
-    for (let mounts = await countMounts(real); mounts > 0; mounts--) await this.#native.unmount(real, MNT_DETACH);
+    await unmountAll(this.#native, target);
   }
 
   async remove(key: string): Promise<void> {
@@ -184,14 +179,5 @@ export class SnapshotStore implements Snapshots {
 
   #temporaryDirectory(): string {
     return join(this.#dir, '.tmp');
-  }
-}
-
-async function realpathIfPresent(path: string): Promise<string | undefined> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
   }
 }

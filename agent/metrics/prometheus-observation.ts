@@ -3,7 +3,9 @@ import { Counter, Histogram } from 'prom-client';
 import type { GantryError } from '../../proto/errors.ts';
 import { addReadings, newRegistry } from '../../proto/metrics/prometheus.ts';
 import { type MetricsServer, type Observed, serveMetrics } from '../../proto/metrics/server.ts';
+import { UsageReader } from '../usage/usage-reader.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
+import { renderUsage } from './container-metrics.ts';
 import type { Observation } from './observation.ts';
 import { type ObservedAgent, readinessOf } from './observed-agent.ts';
 import { agentReadings } from './readings.ts';
@@ -16,6 +18,7 @@ const START_BUCKETS_S = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 export class PrometheusObservation implements Observation {
   readonly #address: string;
   readonly #registry = newRegistry();
+  readonly #usage = new UsageReader();
   #server: MetricsServer | undefined;
   readonly metrics: AgentMetrics;
 
@@ -50,12 +53,17 @@ export class PrometheusObservation implements Observation {
   async serve(agent: ObservedAgent, onError: (error: GantryError) => void): Promise<void> {
     addReadings(this.#registry, agentReadings(agent));
     const observed: Observed = {
-      metrics: () => this.#registry.metrics(),
+      metrics: async () => `${await this.#registry.metrics()}\n${await this.#containerMetrics(agent)}`,
       contentType: this.#registry.contentType,
       readiness: () => readinessOf(agent),
       onError,
     };
     this.#server = await serveMetrics(this.#address, OPTION, observed);
+  }
+
+  async #containerMetrics({ containers, isOpen }: ObservedAgent): Promise<string> {
+    if (!isOpen()) return '';
+    return renderUsage(await this.#usage.read(await containers.list({ all: false, filters: [] })));
   }
 
   async close(): Promise<void> {

@@ -2,13 +2,12 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { GantryError } from '../../proto/errors.ts';
+import { SharedRun } from './shared-run.ts';
 
 export class RulesetApplier {
   readonly #render: () => string;
   #applied: string | undefined;
-  #running: Promise<void> = Promise.resolve();
-  /** Begins after the one under way: all who ask meanwhile share it. */
-  #waiting: Promise<void> | undefined;
+  readonly #run = new SharedRun(() => this.#applyNow());
 
   /** `render` gives the rules as they should be at the time of the call. */
   constructor(render: () => string) {
@@ -17,14 +16,7 @@ export class RulesetApplier {
 
   /** Resolves when the kernel has the rules as `render` gives them now, or later ones. Throws HOST. */
   apply(): Promise<void> {
-    this.#waiting ??= this.#running
-      .catch(() => undefined)
-      .then(() => {
-        this.#waiting = undefined;
-        this.#running = this.#applyNow();
-        return this.#running;
-      });
-    return this.#waiting;
+    return this.#run.request();
   }
 
   async #applyNow(): Promise<void> {

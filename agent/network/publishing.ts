@@ -4,13 +4,13 @@ import { toGantryError } from '../../proto/errors.ts';
 import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
-import { KeyedLock } from './keyed-lock.ts';
 import type { NetworkModel } from './model.ts';
 import { RulesetApplier, runNft } from './nft.ts';
 import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
 import { indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
 import { type PortTarget, type PublishedPort, renderRemoval, renderRuleset } from './ruleset.ts';
 import { displayName } from './sandbox-record.ts';
+import { SharedRun } from './shared-run.ts';
 import { staleUdpFlows } from './stale-flows.ts';
 import { parseSubnet } from './subnet.ts';
 
@@ -31,7 +31,7 @@ export interface PublishingParts {
 export class Publishing {
   readonly #parts: PublishingParts;
   readonly #applier: RulesetApplier;
-  readonly #lock = new KeyedLock();
+  readonly #run = new SharedRun(() => this.#syncNow());
   /** Services that may hold ports, by owner id. */
   #services = new Set<string>();
   /** Ports that somebody else had at the last attempt, so that each is reported once. */
@@ -54,14 +54,18 @@ export class Publishing {
   }
 
   /** Resolves when ports and rules are as the model says now. Ports that somebody else has are logged and left out. */
-  async sync(): Promise<void> {
-    await this.#lock.run('ports', () => this.#syncPorts());
-    await this.#applier.apply();
-    await this.#lock.run('flows', () => this.#dropStaleFlows());
+  sync(): Promise<void> {
+    return this.#run.request();
   }
 
   async removeRules(): Promise<void> {
     await runNft(renderRemoval(this.#parts.instance));
+  }
+
+  async #syncNow(): Promise<void> {
+    await this.#syncPorts();
+    await this.#applier.apply();
+    await this.#dropStaleFlows();
   }
 
   async #syncPorts(): Promise<void> {

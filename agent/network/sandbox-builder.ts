@@ -1,5 +1,6 @@
 /** Makes one container's sandbox in the kernel and its files, and takes them down again. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { renderHostname, renderHosts, renderResolvConf } from './container-files.ts';
@@ -64,14 +65,13 @@ export class SandboxBuilder {
     await this.namespaces.configure(record.request.containerId, this.#namespaceSpec(record));
   }
 
+  /** At once: that takes less than to ask the thread pool for each of them. */
   async writeFiles(record: SandboxRecord, files: SandboxFiles): Promise<void> {
     const dir = this.#filesDir(record.request.containerId);
-    await mkdir(dir, { recursive: true, mode: 0o711 });
-    await Promise.all([
-      writeFile(join(dir, 'hosts'), files.hosts),
-      writeFile(join(dir, 'hostname'), files.hostname),
-      writeFile(join(dir, 'resolv.conf'), files.resolvConf),
-    ]);
+    mkdirSync(dir, { recursive: true, mode: 0o711 });
+    writeFileSync(join(dir, 'hosts'), files.hosts);
+    writeFileSync(join(dir, 'hostname'), files.hostname);
+    writeFileSync(join(dir, 'resolv.conf'), files.resolvConf);
   }
 
   /** Brings links back that are missing or on no bridge, in a namespace that may be in use. */

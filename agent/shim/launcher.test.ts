@@ -148,6 +148,7 @@ describe.skipIf(!isRoot).each(runtimes)('shim with %s', { timeout: 20_000 }, (ru
     return {
       containerId,
       bundle,
+      terminal: process.terminal ?? false,
       stateDir: join(directory, `state${count}`),
       logPath: join(directory, `log${count}`),
       logMaxSizeBytes: 10 * MIB,

@@ -1,7 +1,7 @@
 /** Starts shims, and finds those again that an earlier agent has started. */
 import { execFile } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -36,6 +36,8 @@ export class ShimLauncher implements Shims {
   readonly #runtimeBinary: string;
   readonly #native: Native;
   readonly #logger: Logger;
+  /** What shims are executed from: no container gets at the host's binary through its shim, nor through its runtime. */
+  #executable: number | undefined;
   /** Shims of ours that haven't been reaped. */
   readonly #children = new Set<number>();
 
@@ -46,10 +48,10 @@ export class ShimLauncher implements Shims {
   }
 
   async create(options: ShimOptions): Promise<Shim> {
-    const made = await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
+    const made = mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
     try {
       // Of an earlier run; read by find() in place of this one's if we die before the shim has removed it.
-      await rm(join(options.stateDir, EXIT_RECORD), { force: true });
+      rmSync(join(options.stateDir, EXIT_RECORD), { force: true });
       const report = parseReport(await this.#runShim(options));
       if (!hasPid(report)) throw shimFailure(`cannot create container ${options.containerId}`, report);
     } catch (error) {
@@ -99,7 +101,9 @@ export class ShimLauncher implements Shims {
   async #runShim(options: ShimOptions): Promise<string> {
     const argv = [this.#runtimeBinary, ...shimArguments(options)];
     try {
-      const { pid, output } = await this.#native.spawnDaemon(argv, [`PATH=${process.env.PATH ?? DEFAULT_PATH}`]);
+      this.#executable ??= this.#native.openReadOnlyMount(this.#runtimeBinary);
+      const environment = [`PATH=${process.env.PATH ?? DEFAULT_PATH}`];
+      const { pid, output } = await this.#native.spawnDaemon(argv, environment, this.#executable);
       this.#adopt(pid);
       return output.trim();
     } catch (cause) {
@@ -171,18 +175,13 @@ export class ShimLauncher implements Shims {
 function shimArguments(options: ShimOptions): string[] {
   const flags = [];
   if (options.openStdin) flags.push('--open-stdin');
-  if (wantsTerminal(options.bundle)) flags.push('--terminal');
+  if (options.terminal) flags.push('--terminal');
   return [
     ...['shim', '--id', options.containerId, '--bundle', options.bundle, '--state-dir', options.stateDir],
     ...['--log', options.logPath, '--log-max-size', `${options.logMaxSizeBytes}`],
     ...['--log-max-files', `${options.logMaxFiles}`, ...flags],
     ...['--runtime', options.runtime, '--runtime-root', options.runtimeRoot],
   ];
-}
-
-function wantsTerminal(bundle: string): boolean {
-  const config = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as { process?: { terminal?: unknown } };
-  return config.process?.terminal === true;
 }
 
 function hasPid(report: unknown): report is { readonly pid: number } {

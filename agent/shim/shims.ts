@@ -2,8 +2,10 @@
 
 export interface ShimOptions {
   readonly containerId: string;
-  /** Holds config.json; its process.terminal decides whether the shim makes a terminal. */
+  /** Holds config.json. */
   readonly bundle: string;
+  /** Whether the process has a terminal, as config.json says in process.terminal, too. */
+  readonly terminal: boolean;
   /** The shim's own directory, on a tmpfs where the host has one: its socket, exit record and pid file. Made if missing. */
   readonly stateDir: string;
   /** CRI log format; its directory exists. */

@@ -1,6 +1,6 @@
 /**
- * Drives one task: decides on the next step, does it, writes down what came of it, until there is nothing to do
- * but wait. What changes from outside pokes it.
+ * Drives one task: decides on the next step, does it, writes down what came of it before the next, until there is
+ * nothing to do but wait. What changes from outside pokes it.
  */
 import { errorLine, toGantryError } from '../../proto/errors.ts';
 import type { Task } from '../../proto/generated/gantry/v1/types.ts';
@@ -28,6 +28,8 @@ export interface RunnerOptions {
 export class TaskRunner {
   readonly #options: RunnerOptions;
   #record: TaskRecord;
+  /** The record has changed since it was last written. */
+  #unwritten: boolean = false;
   #unreported: boolean = false;
   #poked: boolean = false;
   #closed: boolean = false;
@@ -100,8 +102,12 @@ export class TaskRunner {
     while (!this.#closed) {
       const context = this.#options.context();
       const step = nextStep(this.#record, this.#observe(context));
+      if (!isNote(step)) this.#settle();
       this.#apply(await executeStep(step, this.#record, context));
-      if (step.kind === 'wait') return this.#sleepUntil(step, context);
+      if (step.kind === 'wait') {
+        this.#settle();
+        return this.#sleepUntil(step, context);
+      }
       if (step.kind === 'forget') return this.#forget();
     }
   }
@@ -112,19 +118,27 @@ export class TaskRunner {
     return { container: containers.findByTask(task.id), missing, aloneSinceMs: aloneSinceMs(), nowMs: now() };
   }
 
+  /** Onto the record as it is now: the manager may have changed its mind during a step. */
   #apply(change: RecordChange): void {
+    if (Object.keys(change).length === 0) return;
     if (change.status !== undefined) this.#unreported = true;
-    if (Object.keys(change).length > 0) this.#change(change);
+    this.#unwritten = true;
+    this.#record = { ...this.#record, ...change };
+  }
+
+  /** Writes the record down, and then reports it. */
+  #settle(): void {
+    if (this.#unwritten) this.#change({});
     if (!this.#unreported) return;
     this.#unreported = false;
     this.#options.onStatus(this.#record);
   }
 
-  /** Onto the record as it is now: the manager may have changed its mind during a step. */
   #change(change: Partial<TaskRecord>): void {
     const record = { ...this.#record, ...change };
     this.#options.store.save(record);
     this.#record = record;
+    this.#unwritten = false;
   }
 
   #sleepUntil({ untilMs }: Extract<Step, { kind: 'wait' }>, { now }: ExecutorContext): void {
@@ -163,4 +177,12 @@ export class TaskRunner {
     if (this.#closed) return;
     this.#timer = setTimeout(() => this.poke(), Math.max(delayMs, 0));
   }
+}
+
+/**
+ * Whether a step changes the record alone. Several in a row are written and reported as one, before anything is done in
+ * the world: those that a crash loses are found again.
+ */
+function isNote({ kind }: Step): boolean {
+  return kind === 'advance' || kind === 'condemn';
 }

@@ -13,6 +13,7 @@ NAPI_MODULE_INIT() {
       METHOD("removeXattr", remove_xattr),     METHOD("listXattr", list_xattr),
       METHOD("mknod", make_node),              METHOD("tryLock", try_lock),
       METHOD("spawnDaemon", spawn_daemon),     METHOD("reap", reap),
+      METHOD("openReadOnlyMount", open_read_only_mount),
   };
   if (napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods) != napi_ok) return NULL;
   return exports;

@@ -2,6 +2,7 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -409,7 +410,7 @@ describe('arguments', () => {
 });
 
 describe('daemons', () => {
-  const run = (script: string) => native.spawnDaemon(['/bin/sh', '-c', script], ['NAME=x y', 'PATH=/bin:/usr/bin']);
+  const run = (script: string) => native.spawnDaemon(['/bin/sh', '-c', script], ['NAME=x y', 'PATH=/bin:/usr/bin'], -1);
 
   it('gives what one prints until it is ready, and reaps it after its end', async () => {
     const { pid, output } = await run('echo "$NAME at $PWD"; exec sleep 60 >/dev/null');
@@ -423,8 +424,27 @@ describe('daemons', () => {
     expect(native.reap(pid)).toBe(true);
   });
 
+  it('is executed from a mount that nobody can write through', async () => {
+    const shell = join(directory, 'sh');
+    copyFileSync('/bin/sh', shell);
+    const executable = native.openReadOnlyMount(shell);
+    try {
+      const { pid, output } = await native.spawnDaemon(
+        ['name', '-c', 'echo up; exec >/dev/null; read x'],
+        [],
+        executable,
+      );
+      expect(output).toBe('up\n');
+      await until('it to end', () => native.reap(pid));
+      expect(() => openSync(`/proc/self/fd/${executable}`, 'r+')).toThrow('EROFS');
+    } finally {
+      native.closeFd(executable);
+    }
+    expect(() => native.openReadOnlyMount('/no/such')).toThrow('ENOENT');
+  });
+
   it('refuses a program that is not there, and no program', async () => {
-    await expect(native.spawnDaemon(['/no/such'], [])).rejects.toMatchObject({ code: 'ENOENT' });
-    await expect(native.spawnDaemon([], [])).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+    await expect(native.spawnDaemon(['/no/such'], [], -1)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(native.spawnDaemon([], [], -1)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
   });
 });

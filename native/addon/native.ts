@@ -49,6 +49,8 @@ export interface Native {
   /** A bound socket in the namespace, for dgram's bind({fd}) or net's listen({fd}). IPv6 sockets don't take IPv4. */
   socketInNetns(socket: NamespaceSocket): Promise<number>;
   closeFd(fd: number): void;
+  /** A descriptor of the file that can't be written to through it, nor through what is executed from it: on a private read-only mount. */
+  openReadOnlyMount(path: Path): number;
   /** mount(2); flags as numbers from mount(2). */
   mount(source: string, target: string, fstype: string, flags: number, data: string): Promise<void>;
   /**
@@ -67,10 +69,10 @@ export interface Native {
   mknod(path: Path, mode: number, major: number, minor: number): void;
   /**
    * Starts a program (argv[0] is its path, environment has "NAME=VALUE") in a session of its own and in /, with nothing
-   * to read. Resolves once it has closed its standard output, to what it has printed, at most 64 KiB. It stays our child:
+   * to read. `executable`: a descriptor of what is executed in place of argv[0]; -1 for none. Resolves once it has closed its standard output, to what it has printed, at most 64 KiB. It stays our child:
    * after its end somebody has to `reap` it. Rejects only when nothing was started.
    */
-  spawnDaemon(argv: readonly string[], environment: readonly string[]): Promise<Daemon>;
+  spawnDaemon(argv: readonly string[], environment: readonly string[], executable: number): Promise<Daemon>;
   /** Takes a child that has ended out of the process table. False while it runs; true also when there is no such child. */
   reap(pid: number): boolean;
   /** Exclusive, non-blocking flock(2) on an open fd; false when another process has it. */

@@ -6,8 +6,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -20,6 +22,7 @@
 
 struct spawn_call {
   struct work work;
+  int executable; /* descriptor; -1: argv[0] */
   char **argv; /* ends with NULL, as does envp */
   char **envp;
   pid_t pid;
@@ -43,7 +46,10 @@ static int start(struct spawn_call *call, int output) {
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDERR_FILENO);
   posix_spawn_file_actions_addchdir_np(&actions, "/");
-  int error = posix_spawn(&call->pid, call->argv[0], &actions, &attributes, call->argv, call->envp);
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", call->executable);
+  const char *program = call->executable >= 0 ? path : call->argv[0];
+  int error = posix_spawn(&call->pid, program, &actions, &attributes, call->argv, call->envp);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   return error;
@@ -98,10 +104,13 @@ napi_value spawn_daemon(napi_env env, napi_callback_info info) {
   call->work.run = spawn_run;
   call->work.result = spawn_result;
   call->work.destroy = spawn_destroy;
-  napi_value values[2];
-  bool read = arguments(env, info, 2, values) &&
+  napi_value values[3];
+  int64_t executable;
+  bool read = arguments(env, info, 3, values) &&
               argument_strings(env, values[0], "argv", 1, MAX_ARGUMENTS, &call->argv) &&
-              argument_strings(env, values[1], "environment", 0, MAX_ARGUMENTS, &call->envp);
+              argument_strings(env, values[1], "environment", 0, MAX_ARGUMENTS, &call->envp) &&
+              argument_integer(env, values[2], "executable", -1, INT_MAX, &executable);
+  if (read) call->executable = (int)executable;
   return read ? work_start(env, &call->work) : work_reject(env, &call->work);
 }
 

@@ -53,7 +53,7 @@ run_poststop_hooks (const struct state *state, struct error *err)
   cleanup_free char *config = xasprintf ("%s/" CONFIG_FILE, state->directory);
   cleanup_spec struct spec spec = { 0 };
 
-  if (access (config, F_OK) < 0)
+  if (!state->has_later_hooks || access (config, F_OK) < 0)
     return 0;
   if (spec_load (&spec, config, err) < 0)
     return -1;

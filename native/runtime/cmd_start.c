@@ -88,6 +88,8 @@ cmd_start (const char *root, int argc, char **argv, struct error *err)
   if (command_single_id (argc, argv, 1, usage, &id, err) < 0 || state_load (&state, root, id, err) < 0
       || start (&state, err) < 0)
     return -1;
+  if (!state.has_later_hooks)
+    return 0;
 
   cleanup_free char *config = xasprintf ("%s/" CONFIG_FILE, state.directory);
   if (spec_load (&spec, config, err) < 0)

@@ -86,6 +86,7 @@ fill_state (struct creation *creation)
   state->rootfs = spec->root_path[0] == '/' ? xstrdup (spec->root_path)
                                             : xasprintf ("%s/%s", state->bundle, spec->root_path);
   state->annotations = json_incref (spec->annotations);
+  state->has_later_hooks = hooks_exist (spec, HOOK_POSTSTART) || hooks_exist (spec, HOOK_POSTSTOP);
   if (spec->cgroups_path == NULL || spec->cgroups_path[0] == '\0')
     state->cgroup_path = xasprintf ("/gantry/%s", state->id);
   else

@@ -77,6 +77,7 @@ parse_global_options (int argc, char **argv, struct global_options *options, int
   };
   int option;
 
+  optind = 0; /* a shim's child has parsed the shim's before */
   while ((option = getopt_long (argc, argv, "+vh", known, NULL)) != -1)
     switch (option)
       {
@@ -141,8 +142,9 @@ open_standard_streams (struct error *err)
   return 0;
 }
 
-int
-main (int argc, char **argv)
+/* The command line of the runtime, from a shell or from a shim. */
+static int
+runtime_main (int argc, char **argv)
 {
   struct global_options options = { .root = DEFAULT_ROOT };
   struct error err = { 0 };
@@ -159,14 +161,17 @@ main (int argc, char **argv)
       return EXIT_FAILED;
     }
   if (strcmp (argv[first], "shim") == 0)
-    {
-      optind = 0;
-      return shim_main (argc - first, argv + first);
-    }
+    return shim_main (argc - first, argv + first, runtime_main);
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
     if (strcmp (commands[i].name, argv[first]) == 0)
       return run_command (&commands[i], options.root, argc - first, argv + first, argv);
   error_set (&err, 0, "unknown command \"%s\"; --help lists them", argv[first]);
   log_error (err.message);
   return EXIT_FAILED;
+}
+
+int
+main (int argc, char **argv)
+{
+  return runtime_main (argc, argv);
 }

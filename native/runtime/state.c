@@ -41,10 +41,11 @@ state_save (const struct state *state, struct error *err)
 {
   cleanup_free char *path = xasprintf ("%s/" STATE_FILE, state->directory), *text = NULL;
   cleanup_json json_t *json
-      = json_pack ("{s:i, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:O?}", "version", 1, "ociVersion",
+      = json_pack ("{s:i, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:b, s:O?}", "version", 1, "ociVersion",
                    state->oci_version, "id", state->id, "pid", (int) state->pid, "startTime",
                    (json_int_t) state->start_time, "bundle", state->bundle, "rootfs", state->rootfs, "created",
-                   state->created, "cgroupPath", state->cgroup_path, "annotations", state->annotations);
+                   state->created, "cgroupPath", state->cgroup_path, "laterHooks", state->has_later_hooks, "annotations",
+                   state->annotations);
 
   text = json != NULL ? json_dumps (json, JSON_INDENT (1)) : NULL;
   if (text == NULL)
@@ -70,12 +71,14 @@ read_fields (struct state *state, json_t *json, struct error *err)
 {
   struct optional_int pid = { false, 0 }, start_time = { false, 0 };
 
+  state->has_later_hooks = true; /* an older runtime didn't say */
   if (copy_string (json, "ociVersion", &state->oci_version, err) < 0 || copy_string (json, "id", &state->id, err) < 0
       || copy_string (json, "bundle", &state->bundle, err) < 0
       || copy_string (json, "rootfs", &state->rootfs, err) < 0
       || copy_string (json, "created", &state->created, err) < 0
       || copy_string (json, "cgroupPath", &state->cgroup_path, err) < 0 || field_int (json, "pid", &pid, err) < 0
       || field_int (json, "startTime", &start_time, err) < 0
+      || field_bool (json, "laterHooks", &state->has_later_hooks, err) < 0
       || field_object (json, "annotations", &state->annotations, err) < 0)
     return -1;
   json_incref (state->annotations);

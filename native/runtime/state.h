@@ -5,6 +5,7 @@
 #include "error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,6 +19,8 @@ struct state
 {
   char *id, *bundle, *oci_version, *created, *cgroup_path, *rootfs;
   json_t *annotations;
+  /* Hooks that `start` and `delete` may have to run: without them they needn't read the configuration. */
+  bool has_later_hooks;
   pid_t pid;
   uint64_t start_time; /* pidfd.h */
   char *directory;     /* ROOT/ID */

@@ -18,6 +18,8 @@ struct options {
   bool terminal;
   const char *runtime;
   const char *runtime_root;
+  /* main() of the runtime that is part of this program. */
+  int (*own_runtime)(int argc, char **argv);
 };
 
 /* All paths are absolute. False with a message when something is missing or wrong. */

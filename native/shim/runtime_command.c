@@ -6,9 +6,12 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,15 +57,37 @@ static void set_signals(posix_spawnattr_t *attributes) {
   posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-static pid_t spawn(const struct options *options, const char *const command[], const int stdio[3],
-                   struct command_failure *failure) {
-  char log[PATH_MAX];
-  state_path(options, LOG_NAME, log);
-  unlink(log); /* so that only this command's words are in it */
-  const char *arguments[24] = {options->runtime, "--root", options->runtime_root, "--log", log, "--log-format", "json"};
-  size_t count = 7;
-  while (*command != NULL) arguments[count++] = *command++;
+/* Another one's path may have taken the place of ours in an update. */
+static bool is_own(const char *runtime) {
+  struct stat named, own;
+  return stat(runtime, &named) == 0 && stat("/proc/self/exe", &own) == 0 && named.st_dev == own.st_dev &&
+         named.st_ino == own.st_ino;
+}
 
+/* A child that looks as if the runtime had been executed in it. */
+static _Noreturn void become_runtime(const struct options *options, int count, char **arguments, const int stdio[3]) {
+  for (int fd = 0; fd < 3; fd++)
+    if (stdio[fd] >= 0 && dup2(stdio[fd], fd) < 0) _exit(1);
+  /* Above all the lock: whoever holds it is the shim. */
+  close_range(STDERR_FILENO + 1, ~0U, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  prctl(PR_SET_NAME, "gantry-runtime");
+  exit(options->own_runtime(count, arguments));
+}
+
+/* Without an execution, which takes longer than most of what the commands do. */
+static pid_t fork_own(const struct options *options, int count, char **arguments, const int stdio[3],
+                      struct command_failure *failure) {
+  pid_t pid = fork();
+  if (pid == 0) become_runtime(options, count, arguments, stdio);
+  return pid < 0 ? host_failure(failure, "cannot fork the shim: %s", strerror(errno)) : pid;
+}
+
+static pid_t execute(const struct options *options, char **arguments, const int stdio[3],
+                     struct command_failure *failure) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
@@ -70,12 +95,24 @@ static pid_t spawn(const struct options *options, const char *const command[], c
   set_stdio(&actions, stdio);
   set_signals(&attributes);
   pid_t pid;
-  /* The C library's way around const, as in execv(3): the strings aren't written to. */
-  int error = posix_spawnp(&pid, options->runtime, &actions, &attributes, (char *const *)arguments, environ);
+  int error = posix_spawnp(&pid, options->runtime, &actions, &attributes, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (error != 0) return host_failure(failure, "cannot run the OCI runtime %s: %s", options->runtime, strerror(error));
   return pid;
+}
+
+static pid_t spawn(const struct options *options, const char *const command[], const int stdio[3],
+                   struct command_failure *failure) {
+  char log[PATH_MAX];
+  state_path(options, LOG_NAME, log);
+  unlink(log); /* so that only this command's words are in it */
+  const char *arguments[24] = {options->runtime, "--root", options->runtime_root, "--log", log, "--log-format", "json"};
+  int count = 7;
+  while (*command != NULL) arguments[count++] = *command++;
+  /* The C library's way around const, as in execv(3): the strings aren't written to. */
+  if (is_own(options->runtime)) return fork_own(options, count, (char **)arguments, stdio, failure);
+  return execute(options, (char **)arguments, stdio, failure);
 }
 
 static const int INHERITED[3] = {-1, -1, -1};

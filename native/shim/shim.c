@@ -329,8 +329,9 @@ static int run(void) {
   return 0;
 }
 
-int shim_main(int argc, char **argv) {
+int shim_main(int argc, char **argv, int (*own_runtime)(int argc, char **argv)) {
   struct command_failure failure = {.code = "HOST"};
+  shim.options.own_runtime = own_runtime;
   if (!options_parse(argc, argv, &shim.options, failure.message, sizeof failure.message) || detach(&failure) < 0 ||
       begin(&failure) < 0) {
     report_failure(&failure);
