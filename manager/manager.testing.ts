@@ -72,6 +72,7 @@ export class ManagerHost {
       clock: systemClock,
       random: randomBytes,
       hasKeys: true,
+      askPeers: async () => [],
       metrics: NO_METRICS,
     });
     const here: Router = () => Promise.resolve({ kind: 'here' });

@@ -12,6 +12,7 @@ import {
 } from '../../proto/generated/gantry/v1/ca.ts';
 import { type NodeAvailability, NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { checkTokenForm, isTokenOf } from '../../proto/join-token.ts';
+import { rootDigest } from '../../proto/root-certificates.ts';
 import { type NodeIdentity, pinnedChannelCredentials, unverifiedChannelCredentials } from '../../proto/tls.ts';
 import { Callback } from './callback.ts';
 import type { KnownManager } from './membership.ts';
@@ -41,7 +42,10 @@ export async function requestAdmission(request: AdmissionRequest): Promise<Admis
   checkTokenForm(token);
   const caPem = await trustedRoot(manager, token);
   const { keyPem, requestPem } = await newCertificateRequest();
-  const asked = { request: requestPem, token, nodeId, availability, expiredCertificate: '', proof: Buffer.alloc(0) };
+  const asked = {
+    ...{ request: requestPem, token, nodeId, availability, trustedRoots: [rootDigest(caPem)] },
+    ...{ expiredCertificate: '', proof: Buffer.alloc(0) },
+  };
   const answer = await answeringCallbacks(request.address, (callback) =>
     call(manager, pinnedChannelCredentials(caPem), (ca, signal) =>
       unary<IssueCertificateResponse>((done) => ca.issueCertificate({ ...asked, ...callback }, done), signal),

@@ -1,4 +1,5 @@
 /** This node's certificate: when it is to be renewed, and the asking for it. */
+import { BACKDATED_MS } from '../../proto/certificate-life.ts';
 import { newCertificateRequest } from '../../proto/certificate-request.ts';
 import { connectClient, unary } from '../../proto/client.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
@@ -10,6 +11,7 @@ import {
 import { NodeAvailability } from '../../proto/generated/gantry/v1/types.ts';
 import { validity } from '../../proto/identity-files.ts';
 import { proveOwnership } from '../../proto/renewal-proof.ts';
+import { tlsOf } from '../../proto/root-certificates.ts';
 import type { NodeIdentity } from '../../proto/tls.ts';
 import type { ManagerEndpoint } from '../session/session.ts';
 
@@ -20,8 +22,14 @@ const CALL_TIMEOUT_MS = 15_000;
  * that joined together.
  */
 export function renewalTimeMs(identity: NodeIdentity, jitter: number): number {
+  const { untilMs } = validity(identity);
+  return untilMs - certificateLifeMs(identity) * (0.4 - 0.1 * jitter);
+}
+
+/** For how long the certificate was made: from then on, not from when on it is valid. */
+export function certificateLifeMs(identity: NodeIdentity): number {
   const { fromMs, untilMs } = validity(identity);
-  return fromMs + (untilMs - fromMs) * (0.6 + 0.1 * jitter);
+  return untilMs - fromMs - BACKDATED_MS;
 }
 
 /** A new certificate of a new key, from the first manager that answers. Throws what the last one said. */
@@ -31,7 +39,8 @@ export async function renewedIdentity(
   nowMs: number,
 ): Promise<NodeIdentity> {
   const { keyPem, requestPem } = await newCertificateRequest();
-  const asked = { ...RENEWAL, request: requestPem, ...evidence(identity, requestPem, nowMs) };
+  const { trustedRoots } = tlsOf(identity);
+  const asked = { ...RENEWAL, request: requestPem, trustedRoots, ...evidence(identity, requestPem, nowMs) };
   let error = new GantryError('UNAVAILABLE', 'no manager of the cluster is known');
   for (const endpoint of endpoints) {
     try {

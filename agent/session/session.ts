@@ -16,7 +16,7 @@ import {
   type SessionResponse,
   type SessionWelcome,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import type { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
+import { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
 import type { AssignmentApplier } from '../worker/assignment-applier.ts';
 import type { Worker } from '../worker/worker.ts';
 import { ManagerTurns } from './manager-turns.ts';
@@ -34,7 +34,8 @@ export interface ManagerEndpoint {
 
 export interface SessionOptions {
   readonly nodeId: string;
-  readonly description: NodeDescription;
+  /** The node as it is now. */
+  readonly description: () => NodeDescription;
   /** The address that other nodes reach this one at. */
   readonly address: string;
   /** The managers as they are known now, the one to try first at the front. */
@@ -79,6 +80,8 @@ export class Session {
   readonly #tunnels = new Set<Promise<void>>();
   #state: SessionState;
   #current: { readonly call: SessionCall; readonly ended: AbortSignal } | undefined;
+  /** What the manager was last told in that call. */
+  #described: { readonly call: SessionCall; readonly description: NodeDescription } | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -105,6 +108,17 @@ export class Session {
       if (delayMs > 0) await delayOrSocket(localSocket(known), delayMs, signal);
     }
     await Promise.all(this.#tunnels);
+  }
+
+  /** Tells the manager what this node is, unless it is what it was told last. */
+  describe(): void {
+    const [current, described] = [this.#current, this.#described];
+    if (current === undefined || described?.call !== current.call) return;
+    const description = this.#options.description();
+    if (sameDescription(description, described.description)) return;
+    this.#described = { call: current.call, description };
+    // One that isn't said now is in the hello of the next session.
+    void write(current.call, { $case: 'description', value: description });
   }
 
   /** Tells the manager that this node leaves, if there is one to tell. */
@@ -166,7 +180,8 @@ export class Session {
 
   #hello(call: SessionCall): Promise<boolean> {
     const { nodeId, description, address } = this.#options;
-    return write(call, { $case: 'hello', value: { nodeId, description, address } });
+    this.#described = { call, description: description() };
+    return write(call, { $case: 'hello', value: { nodeId, description: this.#described.description, address } });
   }
 
   /** The manager knows this node now: everything goes to it that it may have missed, and from now on what changes. */
@@ -222,6 +237,10 @@ export class Session {
 
 function write(call: SessionCall, message: SessionRequest['message']): Promise<boolean> {
   return send(call as unknown as ClientDuplexStream<SessionRequest, never>, { message });
+}
+
+function sameDescription(a: NodeDescription, b: NodeDescription): boolean {
+  return Buffer.compare(NodeDescription.encode(a).finish(), NodeDescription.encode(b).finish()) === 0;
 }
 
 function periodOf({ heartbeatPeriodMs }: SessionWelcome): number {

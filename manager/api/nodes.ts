@@ -10,7 +10,7 @@ import type {
   NodeUpdateResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { NodeRole, NodeState } from '../../proto/generated/gantry/v1/types.ts';
-import { NODE_CERTIFICATE_LIFE_MS } from '../ca/certificate-life.ts';
+import { nodeCertificateLifeMs } from '../ca/certificate-life.ts';
 import type { Member } from '../replication/replicated-log.ts';
 import { refuseHarm, removalOutcome } from '../roles/removal.ts';
 import { type NodeObject, nodeName } from '../store/node.ts';
@@ -109,6 +109,7 @@ function forget(tx: WriteTransaction, nodeId: string, nowMs: number): void {
   const [cluster] = tx.find('cluster', { by: 'all' });
   if (cluster === undefined) return;
   const others = cluster.removedNodes.filter((removed) => removed.nodeId !== nodeId && removed.untilMs > nowMs);
-  const removedNodes = [...others, { nodeId, untilMs: nowMs + NODE_CERTIFICATE_LIFE_MS }];
+  const untilMs = Math.max(nowMs + nodeCertificateLifeMs(cluster.spec), cluster.certificatesUntilMs);
+  const removedNodes = [...others, { nodeId, untilMs }];
   tx.update('cluster', { ...cluster, removedNodes });
 }

@@ -85,7 +85,7 @@ function startAgent(nodeId: string, number: number, endpoints: readonly ManagerE
   const worker = new SimulatedWorker(noteArrival);
   const session = new Session({
     nodeId,
-    description: description(number),
+    description: () => description(number),
     address: `192.168.${number >> 8}.${number & 255}`,
     endpoints: () => endpoints,
     onMembership: () => undefined,
