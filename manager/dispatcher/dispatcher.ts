@@ -99,6 +99,8 @@ export class Dispatcher implements EngineCalls {
       logger.warn({ caller, node: hello.nodeId }, 'session refused');
       throw new GantryError('PERMISSION_DENIED', `session: the caller is not node ${hello.nodeId}`);
     }
+    // From now on: a node that is just being found silent must not be marked down after it was registered.
+    this.#liveness.heard(hello.nodeId, clock.now());
     const node = await registerNode(store, hello, clock.now());
     // It would be told nothing any more, and nobody would end it.
     if (this.#isOver) throw new GantryError('UNAVAILABLE', 'this manager does not lead any more');
@@ -289,6 +291,8 @@ export class Dispatcher implements EngineCalls {
       const lateMs = clock.now() - deadline;
       if (lateMs >= heartbeatPeriodMs) this.#liveness.missed(lateMs);
       for (const nodeId of signal.aborted ? [] : this.#liveness.takeSilent(clock.now())) {
+        // It has come while those before it were marked down.
+        if (this.#liveness.isAwaited(nodeId)) continue;
         logger.warn({ node: nodeId }, 'node is silent');
         this.#sessions.get(nodeId)?.end();
         await markDown(store, nodeId, 'no heartbeat from its agent', clock.now()).catch((error: unknown) => {
