@@ -23,6 +23,7 @@ import { ManagerRole } from './manager-role.ts';
 import { ManagerSupervisor } from './manager-supervisor.ts';
 import type { Membership, MembershipFile } from './membership.ts';
 import { renewedIdentity } from './renewal.ts';
+import { explainTlsFailure } from './tls-failure.ts';
 import { Upkeep } from './upkeep.ts';
 
 const INSPECT_RETRY_MS = 50;
@@ -168,6 +169,7 @@ export class ClusterMember implements MemberView {
       },
       address: this.#membership.advertiseAddr,
       endpoints: () => sessionEndpoints(this.#current, execRoot, this.#identity()),
+      explain: (error, address) => explainTlsFailure(error, address, Date.now()),
       onMembership: (told) => this.#upkeep.receive(told),
       worker: this.#worker,
       applier: this.#applier,

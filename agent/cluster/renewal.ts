@@ -14,6 +14,7 @@ import { proveOwnership } from '../../proto/renewal-proof.ts';
 import { tlsOf } from '../../proto/root-certificates.ts';
 import type { NodeIdentity } from '../../proto/tls.ts';
 import type { ManagerEndpoint } from '../session/session.ts';
+import { explainTlsFailure } from './tls-failure.ts';
 
 const CALL_TIMEOUT_MS = 15_000;
 
@@ -45,12 +46,28 @@ export async function renewedIdentity(
   for (const endpoint of endpoints) {
     try {
       const { certificate, rootCertificate } = await ask(endpoint, asked);
-      return { caPem: rootCertificate, certPem: certificate, keyPem };
+      const renewed = { caPem: rootCertificate, certPem: certificate, keyPem };
+      checkValidNow(renewed, nowMs);
+      return renewed;
     } catch (thrown) {
-      error = toGantryError(thrown);
+      error = await explainTlsFailure(toGantryError(thrown), endpoint.address, nowMs);
     }
   }
   throw error;
+}
+
+/** One that isn't valid here isn't put in the place of one that is. */
+function checkValidNow(identity: NodeIdentity, nowMs: number): void {
+  const { fromMs, untilMs } = validity(identity);
+  if (fromMs <= nowMs && nowMs < untilMs) return;
+  const [from, until, here] = [fromMs, untilMs, nowMs].map((ms) => new Date(ms).toISOString());
+  throw new GantryError(
+    'WRONG_STATE',
+    `the new certificate is valid from ${from} until ${until}, and here it is ${here}`,
+    {
+      hint: "compare this host's clock with those of the managers, and set the one that is wrong",
+    },
+  );
 }
 
 const RENEWAL = {

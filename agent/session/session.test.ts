@@ -75,6 +75,7 @@ async function startAgent(networks: Networks = recordingNetworks().networks) {
     description: () => described,
     address: '192.0.2.1',
     endpoints: () => endpoints,
+    explain: async (error) => error,
     onMembership: (membership) => memberships.push(membership),
     worker,
     applier,

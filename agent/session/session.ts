@@ -7,7 +7,7 @@ import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Address } from '../../proto/address.ts';
 import { connectClient, send } from '../../proto/client.ts';
-import { fromServiceError, GantryError, toGantryError } from '../../proto/errors.ts';
+import { errorLine, fromServiceError, GantryError, toGantryError } from '../../proto/errors.ts';
 import {
   DispatcherClient,
   type Membership,
@@ -40,6 +40,8 @@ export interface SessionOptions {
   readonly address: string;
   /** The managers as they are known now, the one to try first at the front. */
   readonly endpoints: () => readonly ManagerEndpoint[];
+  /** What an error of the connection means for this node. */
+  readonly explain: (error: GantryError, address: Address) => Promise<GantryError>;
   /** The node's place in the cluster has changed. */
   readonly onMembership: (membership: Membership) => void;
   readonly worker: Pick<Worker, 'statuses' | 'onStatus'>;
@@ -99,10 +101,12 @@ export class Session {
     while (!signal.aborted) {
       const known = endpoints();
       const manager = turns.next(known);
-      const error = await this.#connect(manager, turns.patienceMs(known.length), signal, () => turns.welcomed());
+      const failure = await this.#connect(manager, turns.patienceMs(known.length), signal, () => turns.welcomed());
       const sinceMs = this.#state.connected ? now() : this.#state.sinceMs;
-      this.#state = { connected: false, sinceMs, error: error.message };
+      this.#state = { connected: false, sinceMs, error: errorLine(failure) };
       if (signal.aborted) break;
+      const error = manager === undefined ? failure : await this.#options.explain(failure, manager.address);
+      this.#state = { connected: false, sinceMs, error: errorLine(error) };
       const delayMs = turns.delayMs(known.length);
       logger.info({ error: error.message, delayMs }, 'session with the manager ended');
       if (delayMs > 0) await delayOrSocket(localSocket(known), delayMs, signal);

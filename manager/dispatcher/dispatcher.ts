@@ -96,7 +96,6 @@ export class Dispatcher implements EngineCalls {
     const iterator = requests[Symbol.asyncIterator]();
     const hello = await readHello(iterator);
     if (!speaksFor(caller, hello.nodeId)) {
-      logger.warn({ caller, node: hello.nodeId }, 'session refused');
       throw new GantryError('PERMISSION_DENIED', `session: the caller is not node ${hello.nodeId}`);
     }
     // From now on: a node that is just being found silent must not be marked down after it was registered.

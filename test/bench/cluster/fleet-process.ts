@@ -88,6 +88,7 @@ function startAgent(nodeId: string, number: number, endpoints: readonly ManagerE
     description: () => description(number),
     address: `192.168.${number >> 8}.${number & 255}`,
     endpoints: () => endpoints,
+    explain: async (error) => error,
     onMembership: () => undefined,
     worker,
     applier: worker,
