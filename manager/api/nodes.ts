@@ -11,6 +11,7 @@ import type {
 } from '../../proto/generated/gantry/v1/control.ts';
 import { NodeRole, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { nodeCertificateLifeMs } from '../ca/certificate-life.ts';
+import { authorityNotice } from '../ca/notice.ts';
 import type { Member } from '../replication/replicated-log.ts';
 import { refuseHarm, removalOutcome } from '../roles/removal.ts';
 import { type NodeObject, nodeName } from '../store/node.ts';
@@ -22,7 +23,10 @@ import { resolveNode } from './references.ts';
 export function nodeList(context: ApiContext): NodeListResponse {
   const nodes = context.store.view((read) => read.find('node', { by: 'all' }));
   nodes.sort((a, b) => (nodeName(a) < nodeName(b) ? -1 : 1));
-  return { nodes, leaderNodeId: context.leaderNodeId(), managers: context.log.members().map(managerStatus) };
+  const [cluster] = context.store.view((read) => read.find('cluster', { by: 'all' }));
+  const desiredRoot = (cluster && authorityNotice(cluster)?.issuer) ?? '';
+  const managers = context.log.members().map(managerStatus);
+  return { nodes, leaderNodeId: context.leaderNodeId(), managers, desiredRoot };
 }
 
 export function nodeInspect({ store, log }: ApiContext, { reference }: NodeInspectRequest): NodeInspectResponse {
