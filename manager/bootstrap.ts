@@ -1,8 +1,7 @@
 /** The first objects of a cluster, made by the manager that first leads it. */
-import type { JoinTokens, RootCa } from '../proto/generated/gantry/v1/types.ts';
 import { NodeAvailability, NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../proto/ids.ts';
-import { newJoinToken } from '../proto/join-token.ts';
+import { newJoinTokens } from '../proto/join-token.ts';
 import { clusterType, DEFAULT_TASK_HISTORY_LIMIT, FIRST_INCARNATION } from './store/cluster.ts';
 import { nodeType } from './store/node.ts';
 import { STATE_FORMAT } from './store/state-format.ts';
@@ -13,14 +12,14 @@ import type { WriteTransaction } from './store/transaction.ts';
 export async function bootstrap(store: Store, nodeId: string, random: RandomBytes, nowMs: number): Promise<void> {
   const [cluster] = store.view((read) => read.find('cluster', { by: 'all' }));
   if (cluster?.rootCa !== undefined) return;
-  const { newRootCa } = await import('./ca/certificates.ts');
+  const { newRootCa } = await import('./ca/roots.ts');
   const clusterId = cluster?.id ?? newObjectId(random);
   const rootCa = await newRootCa(clusterId, nowMs);
   await store.update((tx) => {
     if (tx.find('cluster', { by: 'all' }).length === 0) createFirstObjects(tx, clusterId, nodeId);
     const found = tx.get('cluster', clusterId);
     if (found === undefined || found.rootCa !== undefined) return;
-    tx.update('cluster', { ...found, rootCa, joinTokens: newJoinTokens(rootCa, random) });
+    tx.update('cluster', { ...found, rootCa, joinTokens: newJoinTokens(rootCa.certificate, random) });
   });
 }
 
@@ -30,13 +29,19 @@ function createFirstObjects(tx: WriteTransaction, clusterId: string, nodeId: str
     clusterType.complete({
       id: clusterId,
       meta: undefined,
-      spec: { annotations: { name: 'default', labels: {} }, taskHistoryLimit: DEFAULT_TASK_HISTORY_LIMIT },
+      spec: {
+        annotations: { name: 'default', labels: {} },
+        taskHistoryLimit: DEFAULT_TASK_HISTORY_LIMIT,
+        nodeCertExpiryMs: 0,
+      },
       rootCa: undefined,
       joinTokens: undefined,
       removedNodes: [],
       managerLock: undefined,
       stateFormat: STATE_FORMAT,
       incarnation: FIRST_INCARNATION,
+      caRotation: undefined,
+      certificatesUntilMs: 0,
     }),
   );
   tx.create(
@@ -50,8 +55,4 @@ function createFirstObjects(tx: WriteTransaction, clusterId: string, nodeId: str
       joinedKey: Buffer.alloc(0),
     }),
   );
-}
-
-function newJoinTokens({ certificate }: RootCa, random: RandomBytes): JoinTokens {
-  return { worker: newJoinToken(certificate, random), manager: newJoinToken(certificate, random) };
 }

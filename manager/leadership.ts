@@ -6,6 +6,7 @@ import { allocatorLoop } from './allocator/allocator.ts';
 import type { ApiContext } from './api/context.ts';
 import { bootstrap } from './bootstrap.ts';
 import { CertificateAuthority } from './ca/authority.ts';
+import { runRotationLoop } from './ca/rotation-loop.ts';
 import type { Clock } from './clock.ts';
 import { type ControlLoop, runControlLoop } from './control-loop.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
@@ -18,6 +19,7 @@ import { reaperLoop } from './orchestrator/reaper/reaper.ts';
 import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
 import { updateLoop } from './orchestrator/update/update.ts';
+import type { AskPeers } from './peer-status.ts';
 import { noLeader } from './replication/quorum-loss.ts';
 import type { ReplicatedLog } from './replication/replicated-log.ts';
 import { runRoleLoop } from './roles/role-loop.ts';
@@ -30,6 +32,7 @@ export interface LeadershipOptions {
   readonly log: ReplicatedLog;
   readonly nodeId: string;
   readonly identity: Pick<LiveIdentity, 'current' | 'replace'>;
+  readonly askPeers: AskPeers;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
@@ -146,10 +149,12 @@ export class LeadershipRunner {
   /** Until the signal aborts; when one part fails, the others end too. */
   async #runParts(over: AbortController, signal: AbortSignal): Promise<void> {
     const { store, nodeId, clock, random, logger, log, heartbeatPeriodMs, nodeDownGraceMs } = this.#options;
-    const { identity, metrics } = this.#options;
+    const { identity, askPeers, metrics } = this.#options;
     await bootstrap(store, nodeId, random, clock.now());
     const managers = () => log.members().map(({ id, address }) => ({ nodeId: id, address }));
-    const authority = new CertificateAuthority({ store, clock, managers, logger: logger.child({ component: 'ca' }) });
+    const caLogger = logger.child({ component: 'ca' });
+    const upToDate = () => log.readBarrier();
+    const authority = new CertificateAuthority({ store, clock, managers, upToDate, logger: caLogger });
     if (identity.current === undefined) await identity.replace(await authority.issueOwn(nodeId));
     const dispatcherLogger = logger.child({ component: 'dispatcher' });
     const turns = new Turns();
@@ -172,6 +177,7 @@ export class LeadershipRunner {
       ...loops.map((loop) => runControlLoop(loop, { store, clock, turns, logger, metrics }, signal)),
       dispatcher.run(signal),
       runRoleLoop({ store, log, clock, nodeId, logger: logger.child({ component: 'roles' }) }, signal),
+      runRotationLoop({ store, nodeId, identity, askPeers, clock, random, logger: caLogger }, signal),
     ];
     const leaderNodeId = () => log.leadership().leaderId ?? '';
     const { hasKeys } = this.#options;

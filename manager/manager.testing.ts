@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import { vi } from 'vitest';
 import { callLog } from '../proto/call-log.ts';
 import { connectClient, unary } from '../proto/client.ts';
@@ -11,7 +11,7 @@ import { freePort } from '../proto/free-port.testing.ts';
 import { type ClusterJoinTokenResponse, ControlClient } from '../proto/generated/gantry/v1/control.ts';
 import type { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
-import { systemClock } from './clock.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
 import type { Router } from './forwarding/forwarded-service.ts';
 import { LiveIdentity } from './identity.ts';
@@ -31,6 +31,15 @@ export interface RunningManager {
   readonly log: MemoryLog;
   readonly client: ControlClient;
   stop(): Promise<void>;
+}
+
+export interface Surroundings {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+function testLogger(): Logger {
+  return pino({ level: process.env.GANTRY_TEST_LOG ?? 'silent' }, pino.destination(2));
 }
 
 export class ManagerHost {
@@ -54,13 +63,13 @@ export class ManagerHost {
     return join(this.dir, 'manager.sock');
   }
 
-  async start(heartbeatPeriodMs = 100): Promise<RunningManager> {
-    const logger = pino({ level: process.env.GANTRY_TEST_LOG ?? 'silent' }, pino.destination(2));
+  async start(heartbeatPeriodMs = 100, surroundings: Surroundings = {}): Promise<RunningManager> {
+    const { clock = systemClock, logger = testLogger() } = surroundings;
     const state = new StoreState(logger);
     const log = new MemoryLog(this.nodeId, state, this.entries);
     const identity = new LiveIdentity(identityDir(this.dir), logger);
     identity.watch();
-    const store = new Store(state, log, systemClock);
+    const store = new Store(state, log, clock);
     const leadership = new LeadershipRunner({
       store,
       log,
@@ -69,9 +78,10 @@ export class ManagerHost {
       nodeDownGraceMs: 100,
       nodeId: this.nodeId,
       identity,
-      clock: systemClock,
+      clock,
       random: randomBytes,
       hasKeys: true,
+      askPeers: async () => [],
       metrics: NO_METRICS,
     });
     const here: Router = () => Promise.resolve({ kind: 'here' });
@@ -85,7 +95,7 @@ export class ManagerHost {
         identity,
         services: leaderServices(leadership, here, remoteCaller),
         known: knownNodes(store, identity),
-        clock: systemClock,
+        clock,
         interceptors,
         logger,
       },
@@ -111,9 +121,11 @@ export class ManagerHost {
 }
 
 /** With a manager that other nodes can ask; nobody sends heartbeats. */
-export async function listeningManager(): Promise<{ readonly host: ManagerHost; readonly manager: RunningManager }> {
+export async function listeningManager(
+  surroundings: Surroundings = {},
+): Promise<{ readonly host: ManagerHost; readonly manager: RunningManager }> {
   const host = await ManagerHost.create();
-  const manager = await host.start(60_000);
+  const manager = await host.start(60_000, surroundings);
   // It listens once it has made itself a certificate.
   await vi.waitFor(() => new RemoteNode(host.port).rootCertificate(), { timeout: 10_000 });
   return { host, manager };

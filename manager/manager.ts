@@ -66,7 +66,8 @@ async function runOn(
   signal: AbortSignal,
 ): Promise<void> {
   const { logger, clock, address, socketPath, onFailure } = options;
-  const leadership = new LeadershipRunner({ ...options, store, log, identity, hasKeys: keys !== undefined });
+  const askPeers = peersOf({ ...options, log, connect: (peer) => connectManager(ManagerPeerClient, peer, identity) });
+  const leadership = new LeadershipRunner({ ...options, store, log, identity, askPeers, hasKeys: keys !== undefined });
   const route = new LeaderRoute({ leadership, log, connect: (leader) => connectManager(Client, leader, identity) });
   const find = route.find.bind(route);
   const calls = callLog({ logger: logger.child({ component: 'api' }), random: options.random, now: clock.now });
@@ -78,12 +79,11 @@ async function runOn(
     const services = [
       ...leaderServices(leadership, find, remoteCaller),
       raft(log, receiver, store),
-      peerStatusService(store),
+      peerStatusService(store, identity),
     ];
     const known = knownNodes(store, identity);
     const listenerLogger = logger.child({ component: 'listener' });
     const listener = { identity, services, known, clock, interceptors: [calls], logger: listenerLogger };
-    const askPeers = peersOf({ ...options, log, connect: (peer) => connectManager(ManagerPeerClient, peer, identity) });
     const parts = [
       leadership.run(signal),
       upgradeStateFormat({ ...options, store, log, askPeers }, signal),

@@ -123,6 +123,7 @@ export function node(id: string, options: NodeOptions = {}): NodeObject {
       resources: { nanoCpus: options.nanoCpus ?? 4e9, memoryBytes: options.memoryBytes ?? 2 ** 32, pids: 0 },
       engineVersion: '',
       engineLabels: { ...options.engineLabels },
+      tls: undefined,
     },
     status: {
       state: options.state ?? NodeState.READY,

@@ -8,7 +8,9 @@ import {
   ManagerPeerService,
   type PeerStatusResponse,
 } from '../proto/generated/gantry/v1/manager.ts';
+import { tlsOf } from '../proto/root-certificates.ts';
 import { unaryMethod } from '../proto/server.ts';
+import type { LiveIdentity } from './identity.ts';
 import type { Member, ReplicatedLog } from './replication/replicated-log.ts';
 import type { ManagerService } from './service.ts';
 import { STATE_FORMAT } from './store/state-format.ts';
@@ -17,9 +19,13 @@ import type { Store } from './store/store.ts';
 const ANSWER_TIMEOUT_MS = 3000;
 
 /** For other managers. */
-export function peerStatusService(store: Store): ManagerService {
+export function peerStatusService(store: Store, identity: Pick<LiveIdentity, 'current'>): ManagerService {
   const implementation: ManagerPeerServer = {
-    status: unaryMethod(async () => ({ incarnation: incarnationIn(store) ?? 0, stateFormat: STATE_FORMAT })),
+    status: unaryMethod(async () => ({
+      incarnation: incarnationIn(store) ?? 0,
+      stateFormat: STATE_FORMAT,
+      tls: identity.current && tlsOf(identity.current),
+    })),
   };
   return { definition: ManagerPeerService, implementation, access: 'manager' };
 }
@@ -38,7 +44,11 @@ export interface PeerOptions {
 }
 
 /** What each of the other members says now; undefined for one that doesn't answer. */
-export type AskPeers = (signal: AbortSignal) => Promise<readonly (PeerStatusResponse | undefined)[]>;
+export type AskPeers = (signal: AbortSignal) => Promise<readonly (PeerStatus | undefined)[]>;
+
+export interface PeerStatus extends PeerStatusResponse {
+  readonly nodeId: string;
+}
 
 export function peersOf(options: PeerOptions): AskPeers {
   return (signal) => {
@@ -51,14 +61,14 @@ async function ask(
   { connect, logger }: PeerOptions,
   { id, address }: Member,
   signal: AbortSignal,
-): Promise<PeerStatusResponse | undefined> {
+): Promise<PeerStatus | undefined> {
   let client: ManagerPeerClient | undefined;
   try {
     client = connect(address);
     const { status } = client;
     const call = status.bind(client);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
-    return await unary<PeerStatusResponse>((done) => call({}, done), limit);
+    return { nodeId: id, ...(await unary<PeerStatusResponse>((done) => call({}, done), limit)) };
   } catch (error) {
     logger.debug({ peer: id, error: toGantryError(error).message }, 'a manager does not answer');
     return undefined;

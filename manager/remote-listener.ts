@@ -24,12 +24,12 @@ const RETRY_MS = 5000;
 
 /** Until the signal aborts. Never rejects: a manager whose port is taken goes on with what it can do without. */
 export async function listenForNodes(options: RemoteListenerOptions, signal: AbortSignal): Promise<void> {
-  const { identity, services, known, logger } = options;
+  const { identity, services, known, clock, logger } = options;
   const first = await firstIdentity(identity, signal);
   if (first === undefined) return;
   const credentials = new NodeServerCredentials(first);
   const unsubscribe = identity.onChange((renewed) => credentials.reload(renewed));
-  const served = services.map((service) => guarded(service, known, logger));
+  const served = services.map((service) => guarded(service, known, logger, clock.now));
   const server = await serveUntilServed(options, credentials, served, signal);
   await aborted(signal);
   unsubscribe();

@@ -16,7 +16,9 @@ import {
   type SessionRequest,
   type SessionResponse,
 } from '../proto/generated/gantry/v1/dispatcher.ts';
+import { NodeDescription } from '../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../proto/ids.ts';
+import { tlsOf } from '../proto/root-certificates.ts';
 import {
   managerChannelCredentials,
   type NodeIdentity,
@@ -55,6 +57,28 @@ export class RemoteNode {
     const answer = await this.issue(request, pinnedChannelCredentials(caPem));
     this.identity = { caPem: answer.rootCertificate, certPem: answer.certificate, keyPem };
     return answer;
+  }
+
+  /** Trusts what a manager says, and gets a certificate of the newest root of it; `identity` is that from then on. */
+  async follow(rootCertificates: string): Promise<NodeIdentity> {
+    if (this.identity === undefined) throw new Error('the node has not joined');
+    this.identity = { ...this.identity, caPem: rootCertificates };
+    const { requestPem, keyPem } = await newCertificateRequest();
+    const { trustedRoots } = tlsOf(this.identity);
+    const answer = await this.issue({ request: requestPem, trustedRoots }, this.credentials);
+    this.identity = { caPem: answer.rootCertificate, certPem: answer.certificate, keyPem };
+    return this.identity;
+  }
+
+  /** Says in a session what it trusts. */
+  async describe(nodeId = this.nodeId): Promise<void> {
+    if (this.identity === undefined) throw new Error('the node has not joined');
+    const session = this.session(nodeId);
+    await session.next();
+    const value = NodeDescription.fromPartial({ hostname: nodeId, tls: tlsOf(this.identity) });
+    await session.next({ $case: 'description', value });
+    await session.next({ $case: 'heartbeat', value: {} });
+    await session.return();
   }
 
   async renew(metadata?: Metadata): Promise<Peer> {

@@ -2,8 +2,9 @@
 import type { ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { requestIdOf } from '../proto/call-log.ts';
-import { GantryError, toServiceError } from '../proto/errors.ts';
+import { type ErrorCode, fromServiceError, GantryError, toServiceError } from '../proto/errors.ts';
 import { type Caller, remoteCaller } from './forwarding/caller.ts';
+import { type Stranger, strangerOf } from './forwarding/stranger.ts';
 
 /** `node`: any node of the cluster, in its own name; what that is the service checks itself. */
 export type Access = 'anybody' | 'node' | 'manager';
@@ -25,7 +26,7 @@ export interface KnownNodes {
 /** Why somebody may not call a service; undefined: may. */
 export function refusal(access: Access, caller: Caller, known: KnownNodes): GantryError | undefined {
   if (access === 'anybody' || caller.kind === 'administrator') return undefined;
-  if (caller.kind === 'nobody') return denied('only nodes of this cluster may call, and show their certificate');
+  if (caller.kind === 'nobody') return denied('only nodes of this cluster may call');
   const { nodeId, role, clusterId } = caller;
   if (clusterId !== known.clusterId()) return denied(`node ${nodeId} is of another cluster`);
   if (known.isRemoved(nodeId)) {
@@ -44,25 +45,56 @@ function denied(why: string): GantryError {
 /** What calls of all four kinds have in common. */
 type ServerCall = Pick<
   ServerUnaryCall<unknown, unknown>,
-  'getPath' | 'getPeer' | 'getAuthContext' | 'metadata' | 'emit'
+  'getPath' | 'getPeer' | 'getAuthContext' | 'metadata' | 'emit' | 'on'
 >;
-type Callback = (error: unknown) => void;
+type Callback = (error: unknown, ...answer: unknown[]) => void;
 type Handler = (call: ServerCall, callback?: Callback) => void;
 
-/** The service as it is served to other nodes: each call is refused, and logged, before anything of it is looked at. */
-export function guarded(service: ManagerService, known: KnownNodes, logger: Logger): ManagerService {
+/** What a service itself refuses, beside what its callers did wrong. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['PERMISSION_DENIED', 'NOT_IN_CLUSTER']);
+
+/**
+ * The service as it is served to other nodes: each call that may not be is refused before anything of it is looked at.
+ * Whoever refuses it, this or the service, it is logged with who called from where.
+ */
+export function guarded(service: ManagerService, known: KnownNodes, logger: Logger, now: () => number): ManagerService {
   const guard = (handler: Handler): Handler => {
     return (call, callback) => {
       const caller = remoteCaller(call);
-      const error = refusal(service.access, caller, known);
-      if (error === undefined) return handler(call, callback);
-      const about = { requestId: requestIdOf(call.metadata), method: call.getPath(), reason: error.message };
-      logger.warn({ caller, from: call.getPeer(), ...about }, 'call refused');
-      if (callback === undefined) call.emit('error', toServiceError(error));
-      else callback(toServiceError(error));
+      const stranger = caller.kind === 'nobody' ? strangerOf(call, known.clusterId(), now()) : undefined;
+      const note = ({ message }: Error) => {
+        const about = { requestId: requestIdOf(call.metadata), method: call.getPath(), reason: message };
+        logger.warn({ caller, problem: stranger?.problem, from: call.getPeer(), ...about }, 'call refused');
+      };
+      const error = explained(refusal(service.access, caller, known), stranger);
+      if (error !== undefined) {
+        note(error);
+        return callback === undefined
+          ? void call.emit('error', toServiceError(error))
+          : callback(toServiceError(error));
+      }
+      const ended = (thrown: unknown) => {
+        const refused = fromServiceError(thrown);
+        const isRefusal = service.access === 'anybody' ? refused.fault === 'user' : REFUSALS.has(refused.code);
+        if (isRefusal) note(refused);
+      };
+      if (callback === undefined) {
+        call.on('error', ended);
+        return handler(call);
+      }
+      handler(call, (thrown, ...answer) => {
+        if (thrown !== null) ended(thrown);
+        callback(thrown, ...answer);
+      });
     };
   };
   const handlers = Object.entries(service.implementation) as [string, Handler][];
   const implementation = Object.fromEntries(handlers.map(([name, handler]) => [name, guard(handler)]));
   return { ...service, implementation: implementation as UntypedServiceImplementation };
+}
+
+/** Who has a certificate is told what is wrong with it. */
+function explained(error: GantryError | undefined, stranger: Stranger | undefined): GantryError | undefined {
+  if (error === undefined || stranger === undefined) return error;
+  return new GantryError(error.code, `${error.message}: ${stranger.problem}`, { hint: stranger.hint });
 }

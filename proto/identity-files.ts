@@ -1,8 +1,8 @@
-/** A node's identity as it is kept: DIR/ca.crt, and DIR/node.pem with its certificate and its key. */
+/** A node's identity as it is kept: DIR/ca.crt, the roots it trusts, and DIR/node.pem with its certificate and its key. */
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { GantryError } from './errors.ts';
 import type { NodeIdentity } from './tls.ts';
 
@@ -19,7 +19,7 @@ export function loadIdentity(dir: string): NodeIdentity | undefined {
   try {
     const text = readFileSync(join(dir, NODE_FILE), 'utf8');
     const caPem = readFileSync(join(dir, CA_FILE), 'utf8');
-    return { caPem, certPem: section(text, 'CERTIFICATE'), keyPem: section(text, 'PRIVATE KEY') };
+    return { caPem, certPem: sections(text, 'CERTIFICATE'), keyPem: sections(text, 'PRIVATE KEY') };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw new GantryError('CORRUPT', `cannot read this node's identity in ${dir}`, {
@@ -31,10 +31,15 @@ export function loadIdentity(dir: string): NodeIdentity | undefined {
 
 /** On disk when it resolves; nobody but the owner can read it at any time. */
 export async function saveIdentity(dir: string, { caPem, certPem, keyPem }: NodeIdentity): Promise<void> {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  await replaceFile(join(dir, CA_FILE), caPem);
+  await saveTrust(dir, caPem);
   // Last: with it the identity counts.
   await replaceFile(join(dir, NODE_FILE), `${certPem.trim()}\n${keyPem.trim()}\n`);
+}
+
+/** The roots that the node trusts from now on. On disk when it resolves. */
+export async function saveTrust(dir: string, caPem: string): Promise<void> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  await replaceFile(join(dir, CA_FILE), caPem);
 }
 
 /** When the identity's certificate begins and ends to be valid: milliseconds since the epoch. */
@@ -53,10 +58,18 @@ async function replaceFile(path: string, text: string): Promise<void> {
     await file.close();
   }
   renameSync(temporary, path);
+  // Also the name: whoever is told that a certificate is here relies on it, over a power cut too.
+  const directory = await open(dirname(path), 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }
 
-function section(text: string, label: string): string {
-  const match = new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----\n?`).exec(text);
-  if (match === null) throw new Error(`there is no ${label.toLowerCase()} in ${NODE_FILE}`);
-  return match[0];
+/** All of them: a certificate may come with that of an authority which is between it and the root. */
+function sections(text: string, label: string): string {
+  const found = text.match(new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----\n?`, 'g'));
+  if (found === null) throw new Error(`there is no ${label.toLowerCase()} in ${NODE_FILE}`);
+  return found.join('');
 }

@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
 import { GantryError } from './errors.ts';
+import type { JoinTokens } from './generated/gantry/v1/types.ts';
 import type { RandomBytes } from './ids.ts';
 
 const TOKEN = /^GNTKN-1-([0-9a-z]{50})-([0-9a-z]{25})$/;
@@ -13,6 +14,11 @@ const SECRET_DIGITS = 25;
 
 export function newJoinToken(caPem: string, random: RandomBytes): string {
   return `GNTKN-1-${caDigest(caPem)}-${base36(random(16), SECRET_DIGITS)}`;
+}
+
+/** The tokens of both roles. */
+export function newJoinTokens(caPem: string, random: RandomBytes): JoinTokens {
+  return { worker: newJoinToken(caPem, random), manager: newJoinToken(caPem, random) };
 }
 
 /** Throws INVALID_ARGUMENT, which doesn't repeat what may be most of a token. */

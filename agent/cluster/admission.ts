@@ -12,8 +12,10 @@ import {
 } from '../../proto/generated/gantry/v1/ca.ts';
 import { type NodeAvailability, NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { checkTokenForm, isTokenOf } from '../../proto/join-token.ts';
+import { rootDigest } from '../../proto/root-certificates.ts';
 import { type NodeIdentity, pinnedChannelCredentials, unverifiedChannelCredentials } from '../../proto/tls.ts';
 import { Callback } from './callback.ts';
+import { checkClocks } from './clock-difference.ts';
 import type { KnownManager } from './membership.ts';
 
 /** The leader may have to be elected first. */
@@ -35,20 +37,24 @@ export interface Admission {
   readonly managers: readonly KnownManager[];
 }
 
-/** Throws INVALID_ARGUMENT, UNAVAILABLE, PERMISSION_DENIED. Nothing is kept here; the cluster has the node from then on. */
-export async function requestAdmission(request: AdmissionRequest): Promise<Admission> {
+/** Throws INVALID_ARGUMENT, UNAVAILABLE, PERMISSION_DENIED; WRONG_STATE when the clocks are too far apart. Nothing is kept here; the cluster has the node from then on. */
+export async function requestAdmission(request: AdmissionRequest, nowMs: number): Promise<Admission> {
   const { token, manager, nodeId, availability } = request;
   checkTokenForm(token);
-  const caPem = await trustedRoot(manager, token);
+  const caPem = await trustedRoot(manager, token, nowMs);
   const { keyPem, requestPem } = await newCertificateRequest();
-  const asked = { request: requestPem, token, nodeId, availability, expiredCertificate: '', proof: Buffer.alloc(0) };
+  const asked = {
+    ...{ request: requestPem, token, nodeId, availability, trustedRoots: [rootDigest(caPem)] },
+    ...{ expiredCertificate: '', proof: Buffer.alloc(0) },
+  };
   const answer = await answeringCallbacks(request.address, (callback) =>
     call(manager, pinnedChannelCredentials(caPem), (ca, signal) =>
       unary<IssueCertificateResponse>((done) => ca.issueCertificate({ ...asked, ...callback }, done), signal),
     ),
   );
   return {
-    identity: { caPem, certPem: answer.certificate, keyPem },
+    // It comes from whom the token is of: of several roots, too.
+    identity: { caPem: answer.rootCertificate, certPem: answer.certificate, keyPem },
     clusterId: answer.clusterId,
     manager: answer.role === NodeRole.MANAGER,
     managers: answer.managers,
@@ -72,11 +78,14 @@ async function answeringCallbacks<Result>(
 }
 
 /** The CA's certificate as the manager shows it, once it is known to be that of the token. */
-async function trustedRoot(manager: Address, token: string): Promise<string> {
-  const { certificate } = await call(manager, unverifiedChannelCredentials(), (ca, signal) =>
+async function trustedRoot(manager: Address, token: string, ownMs: number): Promise<string> {
+  const { certificate, nowMs } = await call(manager, unverifiedChannelCredentials(), (ca, signal) =>
     unary<GetRootCertificateResponse>((done) => ca.getRootCertificate({}, done), signal),
   );
-  if (isCertificateOf(token, certificate)) return certificate;
+  if (isCertificateOf(token, certificate)) {
+    checkClocks('join', grpcTarget(manager), nowMs, ownMs);
+    return certificate;
+  }
   throw new GantryError(
     'PERMISSION_DENIED',
     `${grpcTarget(manager)} is no manager of the cluster that the token is of`,

@@ -6,8 +6,9 @@ import { connectClient, unary } from '../../proto/client.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type ClusterInspectResponse, ControlClient } from '../../proto/generated/gantry/v1/control.ts';
 import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import type { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
-import { identityDir, loadIdentity, saveIdentity } from '../../proto/identity-files.ts';
+import type { NodeDescription, NodeTls } from '../../proto/generated/gantry/v1/types.ts';
+import { identityDir, loadIdentity, saveIdentity, saveTrust } from '../../proto/identity-files.ts';
+import { tlsOf } from '../../proto/root-certificates.ts';
 import type { NodeIdentity } from '../../proto/tls.ts';
 import type { ClusterServiceOptions, MemberView } from '../engine/cluster-service.ts';
 import { describeNode } from '../session/node-description.ts';
@@ -22,6 +23,7 @@ import { ManagerRole } from './manager-role.ts';
 import { ManagerSupervisor } from './manager-supervisor.ts';
 import type { Membership, MembershipFile } from './membership.ts';
 import { renewedIdentity } from './renewal.ts';
+import { explainTlsFailure } from './tls-failure.ts';
 import { Upkeep } from './upkeep.ts';
 
 const INSPECT_RETRY_MS = 50;
@@ -50,7 +52,7 @@ export class ClusterMember implements MemberView {
     this.#file = file;
     this.#membership = membership;
     const aloneSinceMs = () => (this.#session.state.connected ? undefined : this.#session.state.sinceMs);
-    const node = describe(options, version);
+    const node = describe(options, version, undefined);
     this.#worker = new Worker({ dir, containers, images, node, aloneSinceMs, logger: workerLogger, now: Date.now });
     const networksFile = new AssignmentFile(join(dir, 'networks.json'), workerLogger);
     this.#applier = new AssignmentApplier({ worker: this.#worker, networks, file: networksFile, logger: workerLogger });
@@ -161,9 +163,13 @@ export class ClusterMember implements MemberView {
     const { execRoot, handlers, logger } = this.#options;
     return new Session({
       nodeId: this.#membership.nodeId,
-      description: describe(this.#options, version),
+      description: () => {
+        const identity = this.#identity();
+        return describe(this.#options, version, identity && tlsOf(identity));
+      },
       address: this.#membership.advertiseAddr,
       endpoints: () => sessionEndpoints(this.#current, execRoot, this.#identity()),
+      explain: (error, address) => explainTlsFailure(error, address, Date.now()),
       onMembership: (told) => this.#upkeep.receive(told),
       worker: this.#worker,
       applier: this.#applier,
@@ -192,6 +198,8 @@ export class ClusterMember implements MemberView {
     const { dataRoot, logger } = this.#options;
     const actions = {
       identity: () => this.#identity(),
+      report: () => this.#session.describe(),
+      trust: (rootCertificates: string) => saveTrust(identityDir(dataRoot), rootCertificates),
       renew: async () => {
         const identity = this.#identity();
         if (identity === undefined) throw new GantryError('CORRUPT', 'this node has no identity to renew');
@@ -237,6 +245,10 @@ export function workerDir(dataRoot: string): string {
   return join(dataRoot, 'worker');
 }
 
-function describe({ nodeName, engineLabels }: ClusterServiceOptions, engineVersion: string): NodeDescription {
-  return describeNode({ hostname: nodeName, engineVersion, engineLabels });
+function describe(
+  { nodeName, engineLabels }: ClusterServiceOptions,
+  engineVersion: string,
+  tls: NodeTls | undefined,
+): NodeDescription {
+  return describeNode({ hostname: nodeName, engineVersion, engineLabels, tls });
 }

@@ -135,10 +135,8 @@ export class ClusterNode implements ClusterService {
     if (chosen !== '') parseAdvertiseAddress(chosen);
     const own = chosen || (await addressTowards(address));
     const nodeId = newObjectId(randomBytes);
-    const { identity, ...admission } = await requestAdmission({
-      ...{ token, manager: address, nodeId, availability },
-      address: own,
-    });
+    const request = { token, manager: address, nodeId, availability, address: own };
+    const { identity, ...admission } = await requestAdmission(request, Date.now());
     await saveIdentity(identityDir(dataRoot), identity);
     const membership: Membership = { ...admission, nodeId, advertiseAddr: own, leaving: false };
     await this.#file.save(membership);

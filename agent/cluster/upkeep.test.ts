@@ -7,6 +7,7 @@ import { GantryError } from '../../proto/errors.ts';
 import { Membership as ToldMembership } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { TestAuthority } from '../../proto/identity.testing.ts';
+import { pemOf, rootDigest, tlsOf } from '../../proto/root-certificates.ts';
 import type { NodeIdentity, PeerRole } from '../../proto/tls.ts';
 import { MembershipFile } from './membership.ts';
 import { renewalTimeMs } from './renewal.ts';
@@ -48,6 +49,11 @@ function issue(role: PeerRole, lifeMs = 100 * HOUR_MS): Promise<NodeIdentity> {
 function start(offsetMs = 0): Upkeep {
   const actions = {
     identity: () => identity,
+    report: () => undefined,
+    trust: async (caPem: string) => {
+      calls.push('trust');
+      identity = identity && { ...identity, caPem };
+    },
     renew: async () => {
       calls.push('renew');
       if (failures-- > 0) throw new GantryError('UNAVAILABLE', 'no manager answers');
@@ -113,6 +119,18 @@ describe('upkeep', () => {
     await happened(['renew']);
   });
 
+  it('trusts whom it is told to, and then has its certificate from there', async () => {
+    const upkeep = start();
+    const next = await TestAuthority.create();
+    const rootCertificates = pemOf([ca.caPem, next.caPem]);
+    const authority = { rootCertificates, issuer: rootDigest(next.caPem), certificateLifeMs: 100 * HOUR_MS };
+    ca = next;
+    upkeep.receive({ ...told(NodeRole.WORKER, ['m1']), authority });
+    // The authority of this test says only itself.
+    await happened(['trust', 'renew', 'trust']);
+    expect(identity && tlsOf(identity)?.issuer).toBe(rootDigest(next.caPem));
+  });
+
   it('does nothing for a first manager that has no certificate yet', async () => {
     await file.update({ manager: true });
     identity = undefined;
@@ -125,12 +143,12 @@ describe('upkeep', () => {
 
 describe('renewalTimeMs', () => {
   it('lies between 60 and 70 percent of the life', async () => {
-    // Valid from two hours ago.
+    // Valid from two hours ago; made just now.
     const short = await issue('worker', 8 * HOUR_MS);
     const [early, late] = [renewalTimeMs(short, 0), renewalTimeMs(short, 1)].map(
       (time) => (time - Date.now()) / HOUR_MS,
     );
-    expect(early).toBeCloseTo(4, 1);
-    expect(late).toBeCloseTo(5, 1);
+    expect(early).toBeCloseTo(4.8, 1);
+    expect(late).toBeCloseTo(5.6, 1);
   });
 });

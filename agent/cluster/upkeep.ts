@@ -2,17 +2,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
-import type { Membership as ToldMembership } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AuthorityNotice, Membership as ToldMembership } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeRole } from '../../proto/generated/gantry/v1/types.ts';
+import { certificatesIn, rootDigest, tlsOf } from '../../proto/root-certificates.ts';
 import { type NodeIdentity, ownPeer } from '../../proto/tls.ts';
 import { Backoff } from '../session/backoff.ts';
 import type { MembershipFile } from './membership.ts';
-import { renewalTimeMs } from './renewal.ts';
-import { nextUpkeepStep, type Standing, type UpkeepStep } from './upkeep-plan.ts';
+import { certificateLifeMs, renewalTimeMs } from './renewal.ts';
+import { type Certificate, nextUpkeepStep, type Standing, type ToldAuthority, type UpkeepStep } from './upkeep-plan.ts';
 
 /** What the steps do; each of them can be broken off at any point and done again. */
 export interface UpkeepActions {
   identity(): NodeIdentity | undefined;
+  /** Tells the cluster how this node stands with its authority, if that isn't what was told last. */
+  report(): void;
+  /** From now on the roots in this PEM are trusted, and no others. */
+  trust(rootCertificates: string): Promise<void>;
   renew(): Promise<void>;
   startManager(): Promise<void>;
   stopManager(): Promise<void>;
@@ -74,6 +79,7 @@ export class Upkeep {
     if (managers !== undefined && JSON.stringify(managers) !== JSON.stringify(file.current?.managers)) {
       await file.update({ managers });
     }
+    this.#options.actions.report();
     return nextUpkeepStep(this.#standing(), now());
   }
 
@@ -81,19 +87,20 @@ export class Upkeep {
     const { file, actions } = this.#options;
     const isManager = file.current?.manager ?? false;
     const identity = actions.identity();
-    const certificate = identity && {
-      role: ownPeer(identity).role,
-      renewAtMs: renewalTimeMs(identity, this.#jitter),
-    };
+    const certificate = identity && certificateOf(identity, this.#jitter);
+    const told = this.#told;
     // Nothing has been told yet: it stays what it was.
-    if (this.#told === undefined) return { isManager, wantsManager: isManager, isMember: isManager, certificate };
-    const wantsManager = this.#told.node?.spec?.role === NodeRole.MANAGER;
-    const isMember = this.#told.managers.some(({ nodeId }) => nodeId === file.current?.nodeId);
-    return { isManager, wantsManager, isMember, certificate };
+    if (told === undefined) {
+      return { isManager, wantsManager: isManager, isMember: isManager, certificate, authority: undefined };
+    }
+    const wantsManager = told.node?.spec?.role === NodeRole.MANAGER;
+    const isMember = told.managers.some(({ nodeId }) => nodeId === file.current?.nodeId);
+    return { isManager, wantsManager, isMember, certificate, authority: told.authority && authorityOf(told.authority) };
   }
 
   async #take({ step }: UpkeepStep): Promise<void> {
     const { actions, logger, now } = this.#options;
+    if (step === 'trust') await actions.trust(this.#told?.authority?.rootCertificates ?? '');
     if (step === 'renew') await actions.renew();
     // The cluster has changed its mind, or the clocks differ by weeks: asking again at once would be no use.
     if (step === 'renew' && nextUpkeepStep(this.#standing(), now()).step === 'renew') {
@@ -112,4 +119,14 @@ export class Upkeep {
       if (!either.aborted) throw error;
     }
   }
+}
+
+function certificateOf(identity: NodeIdentity, jitter: number): Certificate {
+  const { role } = ownPeer(identity);
+  const [renewAtMs, lifeMs] = [renewalTimeMs(identity, jitter), certificateLifeMs(identity)];
+  return { role, renewAtMs, lifeMs, ...tlsOf(identity) };
+}
+
+function authorityOf({ rootCertificates, issuer, certificateLifeMs: lifeMs }: AuthorityNotice): ToldAuthority {
+  return { roots: certificatesIn(rootCertificates).map(rootDigest), issuer, lifeMs };
 }

@@ -25,6 +25,8 @@ const images = { resolve: async () => ({}) } as unknown as Images;
 
 let dir: string;
 let dispatcher: TestDispatcher;
+/** What the agent says of its node. */
+let described: NodeDescription;
 let endpoints: ManagerEndpoint[];
 let memberships: Membership[];
 const running: { stop(): Promise<void> }[] = [];
@@ -64,14 +66,16 @@ function recordingNetworks(fail = 0) {
 async function startAgent(networks: Networks = recordingNetworks().networks) {
   const containers = memoryContainers();
   const node = NodeDescription.fromPartial({ hostname: 'host1' });
+  described = node;
   const worker = new Worker({ dir, containers, images, node, aloneSinceMs: () => undefined, logger, now: () => 1000 });
   const file = new AssignmentFile(join(dir, 'networks.json'), logger);
   const applier = new AssignmentApplier({ worker, networks, file, logger });
   const session = new Session({
     nodeId: 'node1',
-    description: node,
+    description: () => described,
     address: '192.0.2.1',
     endpoints: () => endpoints,
+    explain: async (error) => error,
     onMembership: (membership) => memberships.push(membership),
     worker,
     applier,
@@ -134,6 +138,16 @@ describe('a session', () => {
       { nodeId: 'node1', address: '192.0.2.1', description: { hostname: 'host1' } },
     ]);
     await vi.waitFor(() => expect(received('heartbeat').length).toBeGreaterThan(1));
+  });
+
+  it('says it again when it has changed, and only then', async () => {
+    const { session } = await startAgent();
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    session.describe();
+    described = { ...described, tls: { trustedRoots: ['sha256:a', 'sha256:b'], issuer: 'sha256:b' } };
+    session.describe();
+    session.describe();
+    await vi.waitFor(() => expect(received('description')).toEqual([described]));
   });
 
   it('applies networks, then endpoints, then tasks, and acknowledges only then', async () => {

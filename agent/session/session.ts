@@ -7,7 +7,7 @@ import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Address } from '../../proto/address.ts';
 import { connectClient, send } from '../../proto/client.ts';
-import { fromServiceError, GantryError, toGantryError } from '../../proto/errors.ts';
+import { errorLine, fromServiceError, GantryError, toGantryError } from '../../proto/errors.ts';
 import {
   DispatcherClient,
   type Membership,
@@ -16,7 +16,7 @@ import {
   type SessionResponse,
   type SessionWelcome,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import type { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
+import { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
 import type { AssignmentApplier } from '../worker/assignment-applier.ts';
 import type { Worker } from '../worker/worker.ts';
 import { ManagerTurns } from './manager-turns.ts';
@@ -34,11 +34,14 @@ export interface ManagerEndpoint {
 
 export interface SessionOptions {
   readonly nodeId: string;
-  readonly description: NodeDescription;
+  /** The node as it is now. */
+  readonly description: () => NodeDescription;
   /** The address that other nodes reach this one at. */
   readonly address: string;
   /** The managers as they are known now, the one to try first at the front. */
   readonly endpoints: () => readonly ManagerEndpoint[];
+  /** What an error of the connection means for this node. */
+  readonly explain: (error: GantryError, address: Address) => Promise<GantryError>;
   /** The node's place in the cluster has changed. */
   readonly onMembership: (membership: Membership) => void;
   readonly worker: Pick<Worker, 'statuses' | 'onStatus'>;
@@ -79,6 +82,8 @@ export class Session {
   readonly #tunnels = new Set<Promise<void>>();
   #state: SessionState;
   #current: { readonly call: SessionCall; readonly ended: AbortSignal } | undefined;
+  /** What the manager was last told in that call. */
+  #described: { readonly call: SessionCall; readonly description: NodeDescription } | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -96,16 +101,29 @@ export class Session {
     while (!signal.aborted) {
       const known = endpoints();
       const manager = turns.next(known);
-      const error = await this.#connect(manager, turns.patienceMs(known.length), signal, () => turns.welcomed());
+      const failure = await this.#connect(manager, turns.patienceMs(known.length), signal, () => turns.welcomed());
       const sinceMs = this.#state.connected ? now() : this.#state.sinceMs;
-      this.#state = { connected: false, sinceMs, error: error.message };
+      this.#state = { connected: false, sinceMs, error: errorLine(failure) };
       if (signal.aborted) break;
-      if (error.code === 'NODE_REMOVED') applier.dismiss();
+      if (failure.code === 'NODE_REMOVED') applier.dismiss();
+      const error = manager === undefined ? failure : await this.#options.explain(failure, manager.address);
+      this.#state = { connected: false, sinceMs, error: errorLine(error) };
       const delayMs = turns.delayMs(known.length);
       logger.info({ error: error.message, delayMs }, 'session with the manager ended');
       if (delayMs > 0) await delayOrSocket(localSocket(known), delayMs, signal);
     }
     await Promise.all(this.#tunnels);
+  }
+
+  /** Tells the manager what this node is, unless it is what it was told last. */
+  describe(): void {
+    const [current, described] = [this.#current, this.#described];
+    if (current === undefined || described?.call !== current.call) return;
+    const description = this.#options.description();
+    if (sameDescription(description, described.description)) return;
+    this.#described = { call: current.call, description };
+    // One that isn't said now is in the hello of the next session.
+    void write(current.call, { $case: 'description', value: description });
   }
 
   /** Tells the manager that this node leaves, if there is one to tell. */
@@ -167,7 +185,9 @@ export class Session {
 
   #hello(call: SessionCall): Promise<boolean> {
     const { nodeId, description, address } = this.#options;
-    return write(call, { $case: 'hello', value: { nodeId, description, address, takesEndpointChanges: true } });
+    this.#described = { call, description: description() };
+    const value = { nodeId, description: this.#described.description, address, takesEndpointChanges: true };
+    return write(call, { $case: 'hello', value });
   }
 
   /** The manager knows this node now: everything goes to it that it may have missed, and from now on what changes. */
@@ -223,6 +243,10 @@ export class Session {
 
 function write(call: SessionCall, message: SessionRequest['message']): Promise<boolean> {
   return send(call as unknown as ClientDuplexStream<SessionRequest, never>, { message });
+}
+
+function sameDescription(a: NodeDescription, b: NodeDescription): boolean {
+  return Buffer.compare(NodeDescription.encode(a).finish(), NodeDescription.encode(b).finish()) === 0;
 }
 
 function periodOf({ heartbeatPeriodMs }: SessionWelcome): number {

@@ -186,6 +186,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Show or replace the token that nodes join with',
     load: () => import('./cluster/join-token.ts'),
   },
+  {
+    names: ['cluster ca'],
+    summary: "Show or replace the authority of the nodes' certificates",
+    load: () => import('./cluster/ca.ts'),
+  },
   { names: ['cluster update'], summary: "Change the cluster's settings", load: () => import('./cluster/update.ts') },
   { names: ['cluster unlock'], summary: 'Unlock this manager', load: () => import('./cluster/unlock.ts') },
   {
@@ -284,7 +289,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['volume prune', "'gantry rm -v' removes a container with its anonymous volumes"],
   ['secret inspect', "'gantry secret ls' lists what there is"],
   ['config inspect', "'gantry config ls' lists what there is"],
-  ['cluster ca', "nodes' certificates are renewed by themselves"],
   ['stack config', "'gantry stack deploy' checks the file before it changes anything"],
   ['system df', 'look at the data root with du'],
   ['system prune', "remove containers with 'gantry rm' and images with 'gantry rmi'"],

@@ -10,12 +10,13 @@ import type { ManagerLock } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { formatUnlockKey, newUnlockKey } from '../encryption/unlock-key.ts';
 import { theCluster } from '../store/the-cluster.ts';
+import { withCertExpiry } from './cert-expiry.ts';
 import type { ApiContext } from './context.ts';
 
-/** UNSUPPORTED: autolock for a log that is in etcd. */
+/** UNSUPPORTED: autolock for a log that is in etcd. INVALID_ARGUMENT: a life of certificates that can't be. */
 export async function clusterUpdate(
-  { store, random, hasKeys }: ApiContext,
-  { autolock, taskHistoryLimit }: ClusterUpdateRequest,
+  { store, random, hasKeys, clock }: ApiContext,
+  { autolock, taskHistoryLimit, nodeCertExpiryMs }: ClusterUpdateRequest,
 ): Promise<ClusterUpdateResponse> {
   if (autolock === true && !hasKeys) {
     throw new GantryError(
@@ -30,7 +31,8 @@ export async function clusterUpdate(
     const cluster = theCluster(tx);
     const managerLock = withAutolock(cluster.managerLock, autolock ?? cluster.managerLock.autolock, random);
     const spec = { ...cluster.spec, taskHistoryLimit: taskHistoryLimit ?? cluster.spec.taskHistoryLimit };
-    return { before: cluster.managerLock, after: tx.update('cluster', { ...cluster, spec, managerLock }).managerLock };
+    const changed = withCertExpiry({ ...cluster, spec, managerLock }, nodeCertExpiryMs, clock.now());
+    return { before: cluster.managerLock, after: tx.update('cluster', changed).managerLock };
   });
   return { unlockKey: after.autolock && !before.autolock ? formatUnlockKey(after.unlockKey) : '' };
 }

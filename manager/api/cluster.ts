@@ -13,10 +13,11 @@ import type { ApiContext } from './context.ts';
 
 /** Without what only managers may know. */
 export function clusterInspect(context: ApiContext): ClusterInspectResponse {
-  const { rootCa, managerLock, ...cluster } = context.store.view(theCluster);
+  const { rootCa, caRotation, managerLock, ...cluster } = context.store.view(theCluster);
   const shown = {
     ...cluster,
     rootCa: rootCa && { ...rootCa, key: '' },
+    caRotation: caRotation && { ...caRotation, rootCa: caRotation.rootCa && { ...caRotation.rootCa, key: '' } },
     joinTokens: undefined,
     managerLock: { ...managerLock, unlockKey: Buffer.alloc(0) },
   };

@@ -2,6 +2,7 @@
 import type { LocalHandlers } from '../forwarding/forwarded-service.ts';
 import { clusterInspect, clusterJoinToken } from './cluster.ts';
 import { clusterBackup } from './cluster-backup.ts';
+import { clusterCa, clusterCaRotate } from './cluster-ca.ts';
 import { clusterUnlockKey, clusterUpdate } from './cluster-settings.ts';
 import type { ApiContext } from './context.ts';
 import { configList, networkList, secretList } from './listings.ts';
@@ -69,6 +70,8 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     watch: stream(watch),
     clusterUpdate: unary(clusterUpdate),
     clusterUnlockKey: unary(clusterUnlockKey),
+    clusterCa: unary(clusterCa),
+    clusterCaRotate: unary(clusterCaRotate),
     clusterBackup: stream(clusterBackup),
   };
 }

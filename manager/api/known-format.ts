@@ -4,8 +4,14 @@ import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import type { ServiceSpec, UpdateConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { isJob } from '../../proto/service-mode.ts';
+import type { ClusterObject } from '../store/cluster.ts';
 import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
-import { FORMAT_OF_PLACEMENTS, FORMAT_OF_TEMPLATE_DRIVERS, FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
+import {
+  FORMAT_OF_CA_ROTATION,
+  FORMAT_OF_PLACEMENTS,
+  FORMAT_OF_TEMPLATE_DRIVERS,
+  FORMAT_OF_UPDATE_STATUS,
+} from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { theCluster } from '../store/the-cluster.ts';
 
@@ -23,6 +29,11 @@ export function checkStateFormat(
   if (templated !== undefined && stateFormat < FORMAT_OF_TEMPLATE_DRIVERS) {
     throw notKnownToAll(`${templated.annotations?.name} has a template driver`);
   }
+}
+
+/** WRONG_STATE: as above. */
+export function checkKnowsRotation({ stateFormat }: ClusterObject, what: string): void {
+  if (stateFormat < FORMAT_OF_CA_ROTATION) throw notKnownToAll(what);
 }
 
 function notKnownToAll(what: string): GantryError {

@@ -10,7 +10,8 @@ import type {
   NodeUpdateResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { NodeRole, NodeState } from '../../proto/generated/gantry/v1/types.ts';
-import { NODE_CERTIFICATE_LIFE_MS } from '../ca/certificate-life.ts';
+import { nodeCertificateLifeMs } from '../ca/certificate-life.ts';
+import { authorityNotice } from '../ca/notice.ts';
 import { orphaned } from '../orchestrator/tasks.ts';
 import type { Member } from '../replication/replicated-log.ts';
 import { refuseHarm, removalOutcome } from '../roles/removal.ts';
@@ -23,7 +24,10 @@ import { resolveNode } from './references.ts';
 export function nodeList(context: ApiContext): NodeListResponse {
   const nodes = context.store.view((read) => read.find('node', { by: 'all' }));
   nodes.sort((a, b) => (nodeName(a) < nodeName(b) ? -1 : 1));
-  return { nodes, leaderNodeId: context.leaderNodeId(), managers: context.log.members().map(managerStatus) };
+  const [cluster] = context.store.view((read) => read.find('cluster', { by: 'all' }));
+  const desiredRoot = (cluster && authorityNotice(cluster)?.issuer) ?? '';
+  const managers = context.log.members().map(managerStatus);
+  return { nodes, leaderNodeId: context.leaderNodeId(), managers, desiredRoot };
 }
 
 export function nodeInspect({ store, log }: ApiContext, { reference }: NodeInspectRequest): NodeInspectResponse {
@@ -123,6 +127,7 @@ export function forget(tx: WriteTransaction, nodeId: string, nowMs: number): voi
   const [cluster] = tx.find('cluster', { by: 'all' });
   if (cluster === undefined) return;
   const others = cluster.removedNodes.filter((removed) => removed.nodeId !== nodeId && removed.untilMs > nowMs);
-  const removedNodes = [...others, { nodeId, untilMs: nowMs + NODE_CERTIFICATE_LIFE_MS }];
+  const untilMs = Math.max(nowMs + nodeCertificateLifeMs(cluster.spec), cluster.certificatesUntilMs);
+  const removedNodes = [...others, { nodeId, untilMs }];
   tx.update('cluster', { ...cluster, removedNodes });
 }

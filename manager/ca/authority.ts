@@ -10,16 +10,20 @@ import type {
 import type { ManagerAddress } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeRole, type RootCa } from '../../proto/generated/gantry/v1/types.ts';
 import { isObjectId } from '../../proto/ids.ts';
+import { pemOf, rootDigest } from '../../proto/root-certificates.ts';
 import type { NodeIdentity, Peer } from '../../proto/tls.ts';
 import type { Clock } from '../clock.ts';
 import type { Caller } from '../forwarding/caller.ts';
 import type { ClusterObject } from '../store/cluster.ts';
 import { type NodeObject, peerRole } from '../store/node.ts';
 import type { Store } from '../store/store.ts';
+import { Turns } from '../turns.ts';
 import { admit, roleOf } from './admission.ts';
+import { nodeCertificateLifeMs } from './certificate-life.ts';
 import type { VerifiedRequest } from './certificates.ts';
 import { expiredPeer } from './expired.ts';
 import { checkReachable } from './reachability.ts';
+import { issuerFor, trustedRoots } from './rotation.ts';
 
 export interface AuthorityOptions {
   readonly store: Store;
@@ -27,25 +31,32 @@ export interface AuthorityOptions {
   readonly logger: Logger;
   /** Where the cluster's managers are. */
   managers(): readonly ManagerAddress[];
+  /** Resolves once the store is as new as the cluster's state: one who led until just now would sign for an old root. */
+  upToDate(): Promise<void>;
 }
 
 export class CertificateAuthority {
   readonly #options: AuthorityOptions;
+  /** When a thousand nodes ask at once, each has its turn: what a certificate takes is mostly computed here. */
+  readonly #turns = new Turns();
 
   constructor(options: AuthorityOptions) {
     this.#options = options;
   }
 
+  /** The one that join tokens name. */
   rootCertificate(): GetRootCertificateResponse {
-    return { certificate: this.#rootCa().certificate };
+    return { certificate: this.#rootCa().certificate, nowMs: this.#options.clock.now() };
   }
 
   /** Throws PERMISSION_DENIED, NOT_IN_CLUSTER, ALREADY_EXISTS, INVALID_ARGUMENT. Idempotent. */
   async issueCertificate(request: IssueCertificateRequest, caller: Caller): Promise<IssueCertificateResponse> {
+    await this.#options.upToDate();
     const { verifyRequest } = await import('./certificates.ts');
+    await this.#turns.next();
     const verified = await verifyRequest(request.request);
     const node = request.token === '' ? this.#renewing(request, caller) : await this.#joining(request, verified);
-    return this.#issue(node, verified);
+    return this.#issue(node, verified, request.trustedRoots);
   }
 
   /** For the manager that made the CA: it can ask nobody else. */
@@ -53,14 +64,15 @@ export class CertificateAuthority {
     const { keyPem, requestPem } = await newCertificateRequest();
     const { verifyRequest } = await import('./certificates.ts');
     const verified = await verifyRequest(requestPem);
-    const { certificate, rootCertificate } = await this.#issue(this.#node(nodeId), verified);
+    const trusted = trustedRoots(this.#cluster()).map(rootDigest);
+    const { certificate, rootCertificate } = await this.#issue(this.#node(nodeId), verified, trusted);
     return { caPem: rootCertificate, certPem: certificate, keyPem };
   }
 
   /** The node that the caller's certificate names, also when it has expired. */
   #renewing(request: IssueCertificateRequest, caller: Caller): NodeObject {
     if (request.expiredCertificate !== '') {
-      const { nodeId } = expiredPeer(request, this.#rootCa(), this.#cluster().id, this.#options.clock.now());
+      const { nodeId } = expiredPeer(request, this.#cluster(), this.#options.clock.now());
       this.#options.logger.warn({ node: nodeId }, 'renewing a certificate that has expired');
       return this.#node(nodeId);
     }
@@ -90,17 +102,24 @@ export class CertificateAuthority {
     return this.#options.store.update((tx) => admit(tx, { token, nodeId, availability, keyDigest }));
   }
 
-  async #issue(node: NodeObject, { publicKey }: VerifiedRequest): Promise<IssueCertificateResponse> {
+  async #issue(
+    node: NodeObject,
+    { publicKey }: VerifiedRequest,
+    trusted: readonly string[],
+  ): Promise<IssueCertificateResponse> {
     const { clock, logger, managers } = this.#options;
     const { signCertificate } = await import('./certificates.ts');
+    await this.#turns.next();
     const cluster = this.#cluster();
+    const issuer = issuerFor(cluster, trusted);
+    if (issuer === undefined) throw beingSetUp();
     const peer: Peer = { nodeId: node.id, role: peerRole(node), clusterId: cluster.id };
-    const root = this.#rootCa();
-    const certificate = await signCertificate(root, publicKey, peer, clock.now());
+    const lifeMs = nodeCertificateLifeMs(cluster.spec);
+    const certificate = await signCertificate(issuer.root, publicKey, peer, clock.now(), lifeMs);
     logger.info({ node: node.id, role: peer.role }, 'issued a certificate');
     return {
-      certificate,
-      rootCertificate: root.certificate,
+      certificate: `${certificate.trimEnd()}\n${issuer.crossCertificate}`,
+      rootCertificate: pemOf(trustedRoots(cluster)),
       clusterId: cluster.id,
       role: peer.role === 'manager' ? NodeRole.MANAGER : NodeRole.WORKER,
       managers: [...managers()],
@@ -109,13 +128,17 @@ export class CertificateAuthority {
 
   #rootCa(): RootCa {
     const { rootCa } = this.#cluster();
-    if (rootCa === undefined) throw new GantryError('UNAVAILABLE', 'the cluster is being set up');
+    if (rootCa === undefined) throw beingSetUp();
     return rootCa;
   }
 
   #cluster(): ClusterObject {
     const [cluster] = this.#options.store.view((read) => read.find('cluster', { by: 'all' }));
-    if (cluster === undefined) throw new GantryError('UNAVAILABLE', 'the cluster is being set up');
+    if (cluster === undefined) throw beingSetUp();
     return cluster;
   }
+}
+
+function beingSetUp(): GantryError {
+  return new GantryError('UNAVAILABLE', 'the cluster is being set up');
 }

@@ -1,30 +1,11 @@
-/** Makes certificates: that of the CA, and those of nodes. Time is passed in; the keys come from the system's randomness. */
-import { createHash, type webcrypto } from 'node:crypto';
+/** Makes the certificates of nodes. Time is passed in; the keys come from the system's randomness. */
+import { createHash } from 'node:crypto';
+import { BACKDATED_MS, NODE_CERTIFICATE_LIFE_MS } from '../../proto/certificate-life.ts';
 import { GantryError } from '../../proto/errors.ts';
 import type { RootCa } from '../../proto/generated/gantry/v1/types.ts';
 import { type Peer, ROLE_UNITS } from '../../proto/tls.ts';
-import { KEY_ALGORITHM, SIGNING_ALGORITHM, x509 } from '../../proto/x509.ts';
-import { CLOCK_SKEW_MS, NODE_CERTIFICATE_LIFE_MS, ROOT_CERTIFICATE_LIFE_MS } from './certificate-life.ts';
-
-export async function newRootCa(clusterId: string, nowMs: number): Promise<RootCa> {
-  const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    // Each cluster's has a name of its own: a certificate of another one isn't even tried.
-    name: [{ CN: ['gantry-ca'] }, { O: [clusterId] }],
-    keys,
-    signingAlgorithm: SIGNING_ALGORITHM,
-    notBefore: new Date(nowMs - CLOCK_SKEW_MS),
-    notAfter: new Date(nowMs + ROOT_CERTIFICATE_LIFE_MS),
-    extensions: [
-      // No further authorities below it.
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  });
-  const key = x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY');
-  return { certificate: certificate.toString('pem'), key };
-}
+import { KEY_ALGORITHM, x509 } from '../../proto/x509.ts';
+import { keyIdentifier, signerOf } from './signer.ts';
 
 /** A request whose sender has shown that the key is its own. */
 export interface VerifiedRequest {
@@ -57,34 +38,30 @@ function invalidRequest(why: string, cause?: unknown): GantryError {
   return new GantryError('INVALID_ARGUMENT', `cannot sign the request for a certificate: ${why}`, { cause });
 }
 
-/** A certificate in PEM, for servers and clients, made out to the peer. */
+/** A certificate in PEM, for servers and clients, made out to the peer. It ends no later than the root does. */
 export async function signCertificate(
   root: RootCa,
   publicKey: x509.PublicKey,
   { nodeId, role, clusterId }: Peer,
   nowMs: number,
+  lifeMs = NODE_CERTIFICATE_LIFE_MS,
 ): Promise<string> {
-  const ca = new x509.X509Certificate(root.certificate);
+  const { ca, key, algorithm } = await signerOf(root);
   const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
   const certificate = await x509.X509CertificateGenerator.create({
     subject: [{ CN: [nodeId] }, { OU: [ROLE_UNITS[role]] }, { O: [clusterId] }],
     issuer: ca.subjectName,
-    notBefore: new Date(nowMs - CLOCK_SKEW_MS),
-    notAfter: new Date(nowMs + NODE_CERTIFICATE_LIFE_MS),
+    notBefore: new Date(nowMs - BACKDATED_MS),
+    notAfter: new Date(Math.min(nowMs + lifeMs, ca.notAfter.getTime())),
     publicKey,
-    signingKey: await signingKey(root),
-    signingAlgorithm: SIGNING_ALGORITHM,
+    signingKey: key,
+    signingAlgorithm: algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([serverAuth, clientAuth]),
-      await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
+      new x509.AuthorityKeyIdentifierExtension(await keyIdentifier(ca)),
     ],
   });
   return certificate.toString('pem');
-}
-
-function signingKey({ key }: RootCa): Promise<webcrypto.CryptoKey> {
-  const bytes = x509.PemConverter.decodeFirst(key);
-  return crypto.subtle.importKey('pkcs8', bytes, KEY_ALGORITHM, false, ['sign']);
 }

@@ -78,7 +78,7 @@ describe('a worker that was off for 120 days', () => {
     );
     const foreign = await (await TestAuthority.create()).issue(peer, -1000);
     await expect(renewed(node, { ...foreign, caPem: expired.caPem })).rejects.toMatchObject(
-      denied("it is not the cluster's"),
+      denied("it is not of the cluster's authority"),
     );
     await unary((done) => manager.client.nodeRemove({ reference: node.nodeId, force: true }, done));
     await expect(renewed(node, expired)).rejects.toMatchObject({ code: 'NOT_IN_CLUSTER' });

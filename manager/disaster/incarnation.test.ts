@@ -24,7 +24,7 @@ async function lookOnce(own: number | undefined, others: readonly (number | unde
   const over = new AbortController();
   const clock = { ...systemClock, sleep: async () => over.abort() };
   const answers = others.map((incarnation) =>
-    incarnation === undefined ? undefined : { incarnation, stateFormat: 1 },
+    incarnation === undefined ? undefined : { nodeId: 'b', incarnation, stateFormat: 1, tls: undefined },
   );
   await watchIncarnation({ store: await storeOf(own), askPeers: async () => answers, clock }, over.signal);
 }

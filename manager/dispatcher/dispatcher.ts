@@ -9,8 +9,9 @@ import type {
   SessionResponse,
   TunnelFrame,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import { Node, NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import { Node, type NodeDescription, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
+import { authorityNotice } from '../ca/notice.ts';
 import type { Clock } from '../clock.ts';
 import type { Caller } from '../forwarding/caller.ts';
 import type { Store } from '../store/store.ts';
@@ -18,7 +19,7 @@ import type { StoreEvent } from '../store/watch.ts';
 import type { Turns } from '../turns.ts';
 import { AssignmentSource } from './assignment-source.ts';
 import { Liveness } from './liveness.ts';
-import { markDown, registerNode } from './nodes.ts';
+import { describeAnew, markDown, registerNode } from './nodes.ts';
 import { managersKey, type NodeView, Session } from './session.ts';
 import { writeStatuses } from './statuses.ts';
 import { Tunnels } from './tunnels.ts';
@@ -36,6 +37,8 @@ export interface DispatcherOptions {
 
 /** What changes without an event in the store is looked at this often. */
 const LOOK_PERIOD_MS = 1000;
+/** Of the sessions that are told something all at once. */
+const TOLD_PER_TURN = 50;
 
 /** What the API needs of it: calls to the engines of nodes. */
 export interface EngineCalls {
@@ -73,6 +76,7 @@ export class Dispatcher implements EngineCalls {
       await Promise.all([
         this.#source.run(signal),
         this.#followNodes(signal),
+        this.#followCluster(signal),
         this.#watchLiveness(signal),
         this.#lookNowAndThen(signal),
       ]);
@@ -92,9 +96,10 @@ export class Dispatcher implements EngineCalls {
     const iterator = requests[Symbol.asyncIterator]();
     const hello = await readHello(iterator);
     if (!speaksFor(caller, hello.nodeId)) {
-      logger.warn({ caller, node: hello.nodeId }, 'session refused');
       throw new GantryError('PERMISSION_DENIED', `session: the caller is not node ${hello.nodeId}`);
     }
+    // From now on: a node that is just being found silent must not be marked down after it was registered.
+    this.#liveness.heard(hello.nodeId, clock.now());
     const node = await registerNode(store, hello, clock.now());
     // It would be told nothing any more, and nobody would end it.
     if (this.#isOver) throw new GantryError('UNAVAILABLE', 'this manager does not lead any more');
@@ -171,6 +176,7 @@ export class Dispatcher implements EngineCalls {
     if (message?.$case === 'applied') session.acknowledge(message.value.version);
     if (message?.$case === 'heartbeat') session.answerHeartbeat();
     if (message?.$case === 'leaving') this.#nodeLeaves(session);
+    if (message?.$case === 'description') this.#describe(session, message.value);
     if (message?.$case !== 'statuses') return;
     // Not awaited, so that the next batch can join the same log entry; the store keeps their order.
     writeStatuses(store, session.nodeId, message.value.updates, clock.now(), logger).then(
@@ -183,6 +189,15 @@ export class Dispatcher implements EngineCalls {
         session.end();
       },
     );
+  }
+
+  /** A description that isn't written is said again in the next session. */
+  #describe(session: Session, description: NodeDescription): void {
+    const { store, logger } = this.#options;
+    describeAnew(store, session.nodeId, description).catch((error: unknown) => {
+      logger.warn({ err: error, node: session.nodeId }, 'the description of a node could not be written');
+      session.end();
+    });
   }
 
   async #followNodes(signal: AbortSignal): Promise<void> {
@@ -199,6 +214,24 @@ export class Dispatcher implements EngineCalls {
     }
   }
 
+  /** Whom to trust may be another matter now. All are told, which would be a long turn. */
+  async #followCluster(signal: AbortSignal): Promise<void> {
+    const watch = this.#options.store.watch({ kinds: ['cluster'] });
+    try {
+      while (!signal.aborted) {
+        await watch.changed(signal);
+        watch.take();
+        const sessions = [...this.#sessions.values()];
+        for (let first = 0; first < sessions.length; first += TOLD_PER_TURN) {
+          await this.#options.turns.next();
+          for (const session of sessions.slice(first, first + TOLD_PER_TURN)) session.touchMembership();
+        }
+      }
+    } finally {
+      watch.close();
+    }
+  }
+
   /** One that was removed isn't told anything any more. */
   #nodeChanged({ change, object }: StoreEvent): void {
     const session = this.#sessions.get(object.id);
@@ -208,9 +241,12 @@ export class Dispatcher implements EngineCalls {
 
   /** What a node has to know of itself, and where the managers are. */
   #membership(nodeId: string): Membership {
-    const node = this.#options.store.view((read) => read.get('node', nodeId));
+    const { node, cluster } = this.#options.store.view((read) => ({
+      node: read.get('node', nodeId),
+      cluster: read.find('cluster', { by: 'all' })[0],
+    }));
     const own = node && Node.create({ id: node.id, spec: node.spec });
-    return { node: own, managers: [...this.#options.managers()] };
+    return { node: own, managers: [...this.#options.managers()], authority: cluster && authorityNotice(cluster) };
   }
 
   async #lookNowAndThen(signal: AbortSignal): Promise<void> {
@@ -254,6 +290,8 @@ export class Dispatcher implements EngineCalls {
       const lateMs = clock.now() - deadline;
       if (lateMs >= heartbeatPeriodMs) this.#liveness.missed(lateMs);
       for (const nodeId of signal.aborted ? [] : this.#liveness.takeSilent(clock.now())) {
+        // It has come while those before it were marked down.
+        if (this.#liveness.isAwaited(nodeId)) continue;
         logger.warn({ node: nodeId }, 'node is silent');
         this.#sessions.get(nodeId)?.end();
         await markDown(store, nodeId, 'no heartbeat from its agent', clock.now()).catch((error: unknown) => {

@@ -32,6 +32,11 @@ export class Liveness {
     this.#heard.delete(nodeId);
   }
 
+  /** Whether the node was heard of, and hasn't been found silent since. */
+  isAwaited(nodeId: string): boolean {
+    return this.#heard.has(nodeId);
+  }
+
   /** Forgets and returns the nodes that have been silent for too long. */
   takeSilent(nowMs: number): string[] {
     const silent = [...this.#heard].filter(([, lastMs]) => nowMs - lastMs >= this.#silenceMs).map(([nodeId]) => nodeId);

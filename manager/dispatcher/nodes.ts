@@ -3,7 +3,9 @@ import { GantryError } from '../../proto/errors.ts';
 import type { SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import type { NodeObject } from '../store/node.ts';
+import { FORMAT_OF_CA_ROTATION } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
+import type { ReadTransaction } from '../store/tables.ts';
 
 /** Marks the node ready. Throws NOT_IN_CLUSTER for a node that the cluster doesn't know. */
 export function registerNode(store: Store, hello: SessionHello, nowMs: number): Promise<NodeObject> {
@@ -14,10 +16,10 @@ export function registerNode(store: Store, hello: SessionHello, nowMs: number): 
         hint: 'it may have been removed: leave the cluster and join again',
       });
     }
-    const description = hello.description ?? node.description;
+    const description = known(tx, hello.description) ?? node.description;
     const address = hello.address || node.status.address;
-    const known = node.status.state === NodeState.READY && node.status.address === address;
-    if (known && sameDescription(description, node.description)) return node;
+    const isReady = node.status.state === NodeState.READY && node.status.address === address;
+    if (isReady && sameDescription(description, node.description)) return node;
     const stateSinceMs = node.status.state === NodeState.READY ? node.status.stateSinceMs : nowMs;
     return tx.update('node', {
       ...node,
@@ -25,6 +27,23 @@ export function registerNode(store: Store, hello: SessionHello, nowMs: number): 
       status: { state: NodeState.READY, message: '', address, stateSinceMs },
     });
   });
+}
+
+/** Of a node that has a session. */
+export function describeAnew(store: Store, nodeId: string, described: NodeDescription): Promise<void> {
+  return store.update((tx) => {
+    const node = tx.get('node', nodeId);
+    const description = known(tx, described);
+    if (node === undefined || description === undefined || sameDescription(description, node.description)) return;
+    tx.update('node', { ...node, description });
+  });
+}
+
+/** Without what not all managers know of yet. */
+function known(read: ReadTransaction, description: NodeDescription | undefined): NodeDescription | undefined {
+  const [cluster] = read.find('cluster', { by: 'all' });
+  const isKnown = (cluster?.stateFormat ?? 0) >= FORMAT_OF_CA_ROTATION;
+  return description && (isKnown ? description : { ...description, tls: undefined });
 }
 
 export function markDown(store: Store, nodeId: string, message: string, nowMs: number): Promise<void> {

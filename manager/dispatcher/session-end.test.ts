@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { SessionRequest } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { systemClock } from '../clock.ts';
 import { node } from '../objects.testing.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
@@ -13,8 +14,8 @@ import { Dispatcher } from './dispatcher.ts';
 const logger = pino({ level: 'silent' });
 const caller = { kind: 'administrator', forwarded: false } as const;
 
-async function* hello() {
-  const value = { nodeId: 'n1', address: '192.0.2.1', description: undefined };
+async function* hello(nodeId = 'n1') {
+  const value = { nodeId, address: '192.0.2.1', description: undefined };
   yield SessionRequest.fromPartial({ message: { $case: 'hello', value } });
   await new Promise(() => undefined);
 }
@@ -47,4 +48,32 @@ it('ends all sessions with the term, and takes no more: nobody would tell them a
     code: 'UNAVAILABLE',
     message: 'this manager does not lead any more',
   });
+});
+
+it('does not take a node for silent that comes while another one is marked down', async () => {
+  const state = new StoreState(logger);
+  const log = new MemoryLog('n1', state);
+  const store = new Store(state, log, systemClock);
+  const nodes = ['n1', 'n2'].map((id) => node(id, { state: NodeState.READY }));
+  for (const one of nodes) await store.update((tx) => void tx.create('node', one));
+  const options = { store, clock: systemClock, random: randomBytes, heartbeatPeriodMs: 50, turns: new Turns(), logger };
+  const dispatcher = new Dispatcher({ ...options, managers: () => [] });
+  const over = new AbortController();
+  const stateOf = (id: string) => store.view((read) => read.get('node', id))?.status.state;
+  // Both are silent; n2 comes just as n1 has been found to be.
+  const propose = log.propose.bind(log);
+  let comes: Promise<unknown> = Promise.resolve();
+  const session = dispatcher.session(hello('n2'), over.signal, { kind: 'administrator', forwarded: false });
+  vi.spyOn(log, 'propose').mockImplementationOnce(async (data) => {
+    comes = session.next();
+    await new Promise((resolve) => setImmediate(resolve));
+    return propose(data);
+  });
+  const running = dispatcher.run(over.signal);
+  await vi.waitFor(() => expect(stateOf('n1')).toBe(NodeState.DOWN));
+  await comes;
+  await store.update((tx) => void tx.get('node', 'n2'));
+  expect(stateOf('n2')).toBe(NodeState.READY);
+  over.abort();
+  await running;
 });

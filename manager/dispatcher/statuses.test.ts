@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { expect, it } from 'vitest';
-import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { Cluster, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { task } from '../objects.testing.ts';
 import { clusterType } from '../store/cluster.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
@@ -17,8 +17,7 @@ async function storeOf(stateFormat: number): Promise<Store> {
   const state = new StoreState(logger);
   const store = new Store(state, new MemoryLog('n1', state), { now: () => 1, sleep: () => Promise.resolve() });
   await store.update((tx) => {
-    const bare = { rootCa: undefined, joinTokens: undefined, removedNodes: [], managerLock: undefined, incarnation: 1 };
-    tx.create('cluster', clusterType.complete({ id: 'c', meta: undefined, spec: undefined, stateFormat, ...bare }));
+    tx.create('cluster', clusterType.complete(Cluster.fromPartial({ id: 'c', stateFormat })));
     tx.create('task', task('t', { nodeId: 'n1', state: TaskState.STARTING }));
   });
   return store;

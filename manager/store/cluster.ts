@@ -21,6 +21,7 @@ export const clusterType: ObjectType<Cluster, ClusterObject, never> = {
     meta: completeMeta(raw.meta),
     spec: {
       taskHistoryLimit: DEFAULT_TASK_HISTORY_LIMIT,
+      nodeCertExpiryMs: 0,
       ...raw.spec,
       annotations: completeAnnotations(raw.spec?.annotations),
     },

@@ -21,7 +21,9 @@ async function formatAfter(inForce: number, peers: readonly (number | undefined)
   const over = new AbortController();
   const clock = { ...systemClock, sleep: async () => over.abort() };
   const askPeers = async () =>
-    peers.map((stateFormat) => (stateFormat === undefined ? undefined : { incarnation: 1, stateFormat }));
+    peers.map((stateFormat) =>
+      stateFormat === undefined ? undefined : { nodeId: 'b', incarnation: 1, stateFormat, tls: undefined },
+    );
   const leadership = () => ({ ...log.leadership(), isLeader });
   await upgradeStateFormat({ store, log: { leadership }, askPeers, clock, logger }, over.signal);
   return store.view((read) => read.get('cluster', 'c1'))?.stateFormat ?? 0;

@@ -4,28 +4,34 @@ import { type Cli, print, printLine } from '../../cli.ts';
 import { invalidFlag, refuse, wholeNumber } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError } from '../../failure.ts';
+import { duration } from '../../options/limits.ts';
 import { unlockInstructions } from './unlock-instructions.ts';
 
 interface UpdateOptions {
   readonly autolock?: boolean;
   readonly taskHistoryLimit?: number;
+  readonly certExpiry?: number;
 }
 
 export function define(command: Command, cli: Cli): void {
   command
     .option('--autolock [on]', 'managers that are restarted want the unlock key: true or false', onOrOff)
     .option('--task-history-limit <count>', 'ended tasks that are kept per slot', wholeNumber('--task-history-limit'))
-    .action(async ({ autolock, taskHistoryLimit }: UpdateOptions) => {
-      if (autolock === undefined && taskHistoryLimit === undefined) {
+    .option(
+      '--cert-expiry <duration>',
+      "how long nodes' certificates are valid (default 2160h)",
+      duration('--cert-expiry'),
+    )
+    .action(async ({ autolock, taskHistoryLimit, certExpiry }: UpdateOptions) => {
+      if (autolock === undefined && taskHistoryLimit === undefined && certExpiry === undefined) {
         throw new CliError('there is nothing to update', { hint: "see 'gantry cluster update --help'" });
       }
       const { unlockKey } = await withClient(ControlClient, cli, (control) =>
-        ask(control, control.clusterUpdate, { autolock, taskHistoryLimit }),
+        ask(control, control.clusterUpdate, { autolock, taskHistoryLimit, nodeCertExpiryMs: certExpiry }),
       );
       await printLine(cli, 'Cluster updated.');
       if (unlockKey !== '') await print(cli, unlockInstructions(unlockKey));
     });
-  refuse(command, '--cert-expiry <duration>', 'certificates are renewed long before they end');
   refuse(
     command,
     '--dispatcher-heartbeat <duration>',

@@ -16,7 +16,8 @@ import { ownNodeId } from './own-node.ts';
 export function define(command: Command, cli: Cli): void {
   declareFilter(declareListOptions(command, 'node ids')).action(async (options: ListOptions) => {
     const filters = parseFilters(options.filter, ['id', 'name']);
-    const { nodes, managers } = await withClient(ControlClient, cli, (control) => ask(control, control.nodeList, {}));
+    const answer = await withClient(ControlClient, cli, (control) => ask(control, control.nodeList, {}));
+    const { nodes, managers, desiredRoot } = answer;
     const selfId = await ownNodeId(cli);
     const rows = nodes
       .filter((node) =>
@@ -25,7 +26,7 @@ export function define(command: Command, cli: Cli): void {
         ),
       )
       .sort((a, b) => (a.description?.hostname ?? '').localeCompare(b.description?.hostname ?? ''))
-      .map((node) => nodeRow(node, { managers, selfId }));
+      .map((node) => nodeRow(node, { managers, selfId, desiredRoot }));
     await print(cli, renderListing(NODE_LISTING, rows, { format: options.format, quiet: options.quiet ?? false }));
   });
 }

@@ -1,6 +1,6 @@
 /** Nodes as `node ls` lists them. */
 import type { ManagerStatus } from '../../../proto/generated/gantry/v1/control.ts';
-import { type Node, NodeAvailability, NodeState } from '../../../proto/generated/gantry/v1/types.ts';
+import { type Node, NodeAvailability, NodeState, type NodeTls } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import type { Listing } from '../listing.ts';
 
@@ -24,9 +24,11 @@ export interface NodeContext {
   readonly managers: readonly ManagerStatus[];
   /** The node that the command line talks to. */
   readonly selfId: string;
+  /** Digest of the root that all are to trust; empty: unknown. */
+  readonly desiredRoot: string;
 }
 
-export function nodeRow(node: Node, { managers, selfId }: NodeContext): Fields {
+export function nodeRow(node: Node, { managers, selfId, desiredRoot }: NodeContext): Fields {
   return {
     Availability: availabilityName(node.spec?.availability ?? NodeAvailability.ACTIVE),
     EngineVersion: node.description?.engineVersion ?? '',
@@ -35,8 +37,15 @@ export function nodeRow(node: Node, { managers, selfId }: NodeContext): Fields {
     ManagerStatus: managerStatus(managers.find(({ nodeId }) => nodeId === node.id)),
     Self: node.id === selfId,
     Status: stateName(node.status?.state ?? NodeState.UNKNOWN),
-    TLSStatus: '',
+    TLSStatus: tlsStatus(node.description?.tls, desiredRoot),
   };
+}
+
+/** In Docker's words; "Needs Rotation" while its certificate, or whom it trusts, isn't what the cluster wants. */
+function tlsStatus(tls: NodeTls | undefined, desiredRoot: string): string {
+  if (tls === undefined || desiredRoot === '') return 'Unknown';
+  const { issuer, trustedRoots } = tls;
+  return issuer === desiredRoot && trustedRoots.every((root) => root === desiredRoot) ? 'Ready' : 'Needs Rotation';
 }
 
 /** Of a node that isn't a manager nothing, nor of one that is still catching up: it doesn't count yet. */

@@ -85,9 +85,10 @@ function startAgent(nodeId: string, number: number, endpoints: readonly ManagerE
   const worker = new SimulatedWorker(noteArrival);
   const session = new Session({
     nodeId,
-    description: description(number),
+    description: () => description(number),
     address: `192.168.${number >> 8}.${number & 255}`,
     endpoints: () => endpoints,
+    explain: async (error) => error,
     onMembership: () => undefined,
     worker,
     applier: worker,

@@ -62,6 +62,7 @@ function nodeObject(nodeId: string, number: number): AnyObject {
       resources,
       engineVersion: '0.1.0',
       engineLabels: {},
+      tls: undefined,
     },
     status: { state: NodeState.READY, message: '', address: `192.0.2.${number % 250}`, stateSinceMs: Date.now() },
     joinedKey: Buffer.alloc(0),

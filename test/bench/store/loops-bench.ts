@@ -108,6 +108,7 @@ async function openManager(dir: string) {
     ...{ store, log, logger, identity, nodeId: 'node1', clock: systemClock, random: randomBytes, hasKeys: true },
     heartbeatPeriodMs: 600_000,
     nodeDownGraceMs: 600_000,
+    askPeers: async () => [],
     metrics: NO_METRICS,
   });
   return { store, log, leadership };
