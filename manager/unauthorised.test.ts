@@ -161,7 +161,7 @@ it('nobody whose certificate is not valid yet; it is told the time', async () =>
 
 it('no node that was removed', async () => {
   await unary((done) => manager.client.nodeRemove({ reference: worker.nodeId, force: true }, done));
-  await expectRefused(worker.session().next(), { code: 'NOT_IN_CLUSTER', method: SESSION, reason: 'was removed' });
+  await expectRefused(worker.session().next(), { code: 'NODE_REMOVED', method: SESSION, reason: 'was removed' });
 });
 
 it('no node with a certificate of the authority that was there before a rotation', async () => {
