@@ -23,6 +23,7 @@ let made = 0;
 async function ownRoot(
   algorithm: typeof P256 | typeof P384 | ReturnType<typeof rsa>,
   constraints = new x509.BasicConstraintsExtension(true, undefined, true),
+  isNamed = true,
 ): Promise<RootCa> {
   made += 1;
   const keys = (await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
@@ -32,7 +33,11 @@ async function ownRoot(
     signingAlgorithm: algorithm,
     notBefore: new Date(Date.now() - 1000),
     notAfter: new Date(Date.now() + 400 * DAY_MS),
-    extensions: [constraints, new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true)],
+    extensions: [
+      constraints,
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      ...(isNamed ? [await x509.SubjectKeyIdentifierExtension.create(keys.publicKey)] : []),
+    ],
   });
   const key = x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY');
   return { certificate: certificate.toString('pem'), key };
@@ -102,17 +107,26 @@ describe('a root that the user gives', () => {
     ['several', async (): Promise<Given> => given(twice(await ownRoot(P256))), 'there are several certificates'],
     [
       'another key',
-      () => given({ ...await ownRoot(P256), key: (await ownRoot(P256)).key }),
+      async () => given({ ...(await ownRoot(P256)), key: (await ownRoot(P256)).key }),
       "the key is not the certificate's",
     ],
-    ['no key', async (): Promise<Given> => given({ ...await ownRoot(P256), key: 'x' }), 'the key cannot be read'],
+    ['no key', async (): Promise<Given> => given({ ...(await ownRoot(P256)), key: 'x' }), 'the key cannot be read'],
     ['a small key', async (): Promise<Given> => given(await ownRoot(rsa(1024))), 'its key is of another kind'],
     [
       'no authority',
-      () => given(await ownRoot(P256, new x509.BasicConstraintsExtension(false))),
+      async () => given(await ownRoot(P256, new x509.BasicConstraintsExtension(false))),
       'it is none of an authority',
     ],
-    ['one that ends soon', async (): Promise<Given> => given(await ownRoot(P256), 500 * DAY_MS), 'before the certificates would'],
+    [
+      'a key without a name',
+      async () => given(await ownRoot(P256, undefined, false)),
+      'it does not say which key it is of',
+    ],
+    [
+      'one that ends soon',
+      async (): Promise<Given> => given(await ownRoot(P256), 500 * DAY_MS),
+      'before the certificates would',
+    ],
     ['one of later', async (): Promise<Given> => early(await ownRoot(P256)), 'it is valid only from'],
   ])('is refused: %s', async (_name, make, why) => {
     const args = await make();
