@@ -64,6 +64,10 @@ export function givenRootCa(certificatePem: string, keyPem: string, nowMs: numbe
       'make one with ECDSA on P-256, P-384 or P-521, or RSA of 2048 bits or more',
     );
   }
+  // Its successor has the same name: without this, nodes couldn't tell which of the two has signed.
+  if (new x509.X509Certificate(pem).getExtension(x509.SubjectKeyIdentifierExtension) === null) {
+    throw unusable('it does not say which key it is of', 'make one with the extension subjectKeyIdentifier');
+  }
   checkValidity(certificate, nowMs, lifeMs);
   return { certificate: `${pem}\n`, key: key.export({ format: 'pem', type: 'pkcs8' }).toString() };
 }

@@ -42,6 +42,7 @@ describe('cluster update', () => {
     [['--autolock'], { autolock: true }],
     [['--autolock=true'], { autolock: true }],
     [['--autolock=false', '--task-history-limit', '3'], { autolock: false, taskHistoryLimit: 3 }],
+    [['--cert-expiry', '48h'], { nodeCertExpiryMs: 172_800_000 }],
   ])('%j', async (options, request) => {
     const { exitCode, stdout } = await gantry({ clusterUpdate: answering({ unlockKey: '' }) }, [
       'swarm',
@@ -203,5 +204,67 @@ describe('cluster recover', () => {
     const methods = { health: health(true), clusterRecover: answering({}) };
     expect((await gantry(methods, ['cluster', 'recover', '-f'], `${KEY}\n`)).exitCode).toBe(0);
     expect(requests).toEqual([{ force: true, unlockKey: KEY }]);
+  });
+});
+
+describe('cluster ca', () => {
+  const ROOT = '-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n';
+  const status = (rotatedCertificates: number, rotatedRoots: number, waiting: object[] = []) => ({
+    ...{ certificate: ROOT, desiredDigest: 'sha256:new', nodes: 2, waiting },
+    ...{ rotating: rotatedCertificates < 2, rotatedCertificates, rotatedRoots },
+  });
+  /** One after the other; the last one from then on. */
+  const steps = (...answers: object[]) => unaryMethod(async () => (answers.length > 1 ? answers.shift() : answers[0]));
+
+  it('prints the root certificate', async () => {
+    const { exitCode, stdout, stderr } = await gantry({ clusterCa: steps(status(2, 2)) }, ['swarm', 'ca']);
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: ROOT, stderr: '' });
+  });
+
+  it('shows how far a rotation is, whom it waits for, and the new root', async () => {
+    const waiting = [{ nodeId: 'b', name: 'host-b', reason: 'it is down' }];
+    const clusterCa = steps(status(0, 0, waiting), status(1, 0, waiting), status(2, 1), status(2, 2));
+    const clusterCaRotate = answering({ desiredDigest: 'sha256:new' });
+    const { exitCode, stdout } = await gantry({ clusterCa, clusterCaRotate }, ['cluster', 'ca', '--rotate']);
+    expect(exitCode).toBe(0);
+    expect(stdout.split('\n')).toEqual([
+      'desired root digest: sha256:new',
+      'rotated TLS certificates: 0/2 nodes',
+      'rotated CA certificates: 0/2 nodes',
+      'waiting for: host-b (it is down), 1 more',
+      'rotated TLS certificates: 1/2 nodes',
+      'waiting for: host-b (it is down)',
+      'rotated TLS certificates: 2/2 nodes',
+      'rotated CA certificates: 1/2 nodes',
+      'rotated CA certificates: 2/2 nodes',
+      ...ROOT.split('\n'),
+    ]);
+    expect(requests).toEqual([{ certificate: '', key: '' }]);
+  });
+
+  it('takes a root and its key from files, and returns at once with --detach, silently with --quiet', async () => {
+    writeFileSync(join(directory, 'ca.crt'), 'CERT');
+    writeFileSync(join(directory, 'ca.key'), 'KEY');
+    const clusterCaRotate = answering({ desiredDigest: 'sha256:new' });
+    await daemon.start({ clusterCa: steps(status(2, 2)), clusterCaRotate });
+    const files = ['--ca-cert', 'ca.crt', '--ca-key', 'ca.key', '--cert-expiry', '24h'];
+    for (const flag of ['--detach', '--quiet']) {
+      const finished = await runCli(daemon.host, ['cluster', 'ca', '--rotate', flag, ...files], { cwd: directory });
+      expect(finished).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+    }
+    const request = { certificate: 'CERT', key: 'KEY', nodeCertExpiryMs: 86_400_000 };
+    expect(requests).toEqual([request, request]);
+  });
+
+  it.each([
+    [['--ca-cert', 'x'], '--ca-cert is only for --rotate'],
+    [['--cert-expiry', '24h'], 'cluster update --cert-expiry'],
+    [['--rotate', '--ca-key', 'x'], '--ca-cert and --ca-key go together'],
+    [['--rotate', '--ca-cert', 'no-such', '--ca-key', 'x'], 'no such file'],
+    [['--rotate', '--external-ca', 'x'], 'give it yours with --ca-cert'],
+  ])('%j is refused: %s', async (options, message) => {
+    const { exitCode, stderr } = await gantry({}, ['cluster', 'ca', ...options]);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain(message);
   });
 });
