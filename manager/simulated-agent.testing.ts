@@ -58,6 +58,7 @@ export class SimulatedAgent {
             resources: { nanoCpus: 4e9, memoryBytes: 8 * 2 ** 30, pids: 0 },
             engineVersion: 'test',
             engineLabels: {},
+            genericResources: [],
           },
         },
       },

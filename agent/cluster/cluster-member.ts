@@ -237,6 +237,7 @@ export function workerDir(dataRoot: string): string {
   return join(dataRoot, 'worker');
 }
 
-function describe({ nodeName, engineLabels }: ClusterServiceOptions, engineVersion: string): NodeDescription {
-  return describeNode({ hostname: nodeName, engineVersion, engineLabels });
+function describe(options: ClusterServiceOptions, engineVersion: string): NodeDescription {
+  const { nodeName, engineLabels, genericResources } = options;
+  return describeNode({ hostname: nodeName, engineVersion, engineLabels, genericResources });
 }

@@ -201,6 +201,16 @@ describe('a service', () => {
     });
   });
 
+  it('reserves generic resources', () => {
+    const spec = (kind: string, value: number) => `{discrete_resource_spec: {kind: ${kind}, value: ${value}}}`;
+    const list = `[${spec('NVIDIA-GPU', 1)}, ${spec('ssd', 1)}, ${spec('ssd', 2)}]`;
+    const { task } = service(`deploy: {resources: {reservations: {generic_resources: ${list}}}}`);
+    expect(task.resources?.genericReservations).toEqual([
+      { kind: 'NVIDIA-GPU', count: 1 },
+      { kind: 'ssd', count: 2 },
+    ]);
+  });
+
   it('reads restart, healthcheck, ulimits, sysctls and the smaller keys', () => {
     const { container, task } = service(
       'restart: "no"\nhealthcheck: {test: wget -q localhost, interval: 1m30s, retries: 2}\nulimits: {nofile: 100, nproc: {soft: 1, hard: 2}}\nsysctls: [net.core.somaxconn=10]\nhostname: h\nuser: 1000:1000\nworking_dir: /w\nstop_signal: SIGINT\nstop_grace_period: 3s\nread_only: true\ninit: true\ncap_add: [NET_ADMIN]\nextra_hosts: ["a:1.2.3.4", "b=::1"]',
@@ -341,6 +351,15 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('deploy: {placement: {preferences: [spread=node.labels.zone]}}'), 'preferences[0]'],
     [web('deploy: {placement: {preferences: [{spread: node.id}]}}'), 'tasks can\'t be spread over "node.id"'],
     [web('deploy: {placement: {preference: []}}'), 'did you mean "preferences"?'],
+    [web('deploy: {resources: {reservations: {generic_resources: [{gpu: 1}]}}}'), 'says not how many of what'],
+    [
+      web('deploy: {resources: {reservations: {generic_resources: [{discrete_resource_spec: {kind: gpu}}]}}}'),
+      'services.web.deploy.resources.reservations.generic_resources[0].discrete_resource_spec: needs a kind and a value',
+    ],
+    [
+      web('deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: 1}]}}}'),
+      'gantryd --node-generic-resource gpu=UUID',
+    ],
     [web('x-gantry: {strategy: random}'), 'x-gantry.strategy'],
     [web('x-gantry: {stratgy: spread}'), 'did you mean "strategy"?'],
     [web('deploy: {mode: replicated-jobs}'), 'unknown mode "replicated-jobs"'],

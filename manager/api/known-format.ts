@@ -5,7 +5,12 @@ import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import type { ServiceSpec, UpdateConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
-import { FORMAT_OF_PLACEMENTS, FORMAT_OF_TEMPLATE_DRIVERS, FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
+import {
+  FORMAT_OF_GENERIC_RESOURCES,
+  FORMAT_OF_PLACEMENTS,
+  FORMAT_OF_TEMPLATE_DRIVERS,
+  FORMAT_OF_UPDATE_STATUS,
+} from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { theCluster } from '../store/the-cluster.ts';
 
@@ -32,7 +37,9 @@ function notKnownToAll(what: string): GantryError {
 }
 
 function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined {
-  const { placement, update, rollback } = spec;
+  const { placement, update, rollback, task } = spec;
+  const generic = task?.resources?.genericReservations ?? [];
+  if (generic.length > 0 && stateFormat < FORMAT_OF_GENERIC_RESOURCES) return 'generic resources';
   if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
   if (update !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'an update config';

@@ -184,7 +184,7 @@ export class Dispatcher implements EngineCalls {
 
   async #followStore(signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    const watch = store.watch({ kinds: ['node', 'task', 'service', 'network', 'secret', 'config'] });
+    const watch = store.watch({ kinds: ['node', 'task', 'service', 'network', 'secret', 'config', 'cluster'] });
     try {
       await this.#beginAnew();
       while (!signal.aborted) {
@@ -211,6 +211,7 @@ export class Dispatcher implements EngineCalls {
       }
       for (const event of events) {
         if (event.kind === 'node') this.#nodeChanged(event);
+        else if (event.kind === 'cluster') this.#clusterChanged(event);
         else touchConcerned(event, this.#sessions, read);
       }
     });
@@ -221,6 +222,12 @@ export class Dispatcher implements EngineCalls {
     const session = this.#sessions.get(object.id);
     if (change === 'remove') session?.end();
     else session?.touchMembership();
+  }
+
+  /** What nodes say of themselves may be kept as a whole now: in their next sessions they say it again. */
+  #clusterChanged({ object, previous }: StoreEvent & { readonly kind: 'cluster' }): void {
+    if (previous === undefined || object.stateFormat === previous.stateFormat) return;
+    for (const session of this.#sessions.values()) session.end();
   }
 
   /** What a node has to know of itself, and where the managers are. */

@@ -3,7 +3,10 @@ import { GantryError } from '../../proto/errors.ts';
 import type { SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import type { NodeObject } from '../store/node.ts';
+import { FORMAT_OF_GENERIC_RESOURCES } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import { theCluster } from '../store/the-cluster.ts';
 
 /** Marks the node ready. Throws NOT_IN_CLUSTER for a node that the cluster doesn't know. */
 export function registerNode(store: Store, hello: SessionHello, nowMs: number): Promise<NodeObject> {
@@ -14,7 +17,7 @@ export function registerNode(store: Store, hello: SessionHello, nowMs: number): 
         hint: 'it may have been removed: leave the cluster and join again',
       });
     }
-    const description = hello.description ?? node.description;
+    const description = asFarAsKnown(tx, hello.description) ?? node.description;
     const address = hello.address || node.status.address;
     const known = node.status.state === NodeState.READY && node.status.address === address;
     if (known && sameDescription(description, node.description)) return node;
@@ -25,6 +28,13 @@ export function registerNode(store: Store, hello: SessionHello, nowMs: number): 
       status: { state: NodeState.READY, message: '', address, stateSinceMs },
     });
   });
+}
+
+/** A manager that doesn't know of generic resources would lose them. */
+function asFarAsKnown(read: ReadTransaction, description: NodeDescription | undefined): NodeDescription | undefined {
+  const isToBeCut = description !== undefined && description.genericResources.length > 0;
+  if (!isToBeCut || theCluster(read).stateFormat >= FORMAT_OF_GENERIC_RESOURCES) return description;
+  return { ...description, genericResources: [] };
 }
 
 export function markDown(store: Store, nodeId: string, message: string, nowMs: number): Promise<void> {

@@ -14,6 +14,7 @@ import {
   type Dependency,
   DependencyCondition,
   FailureAction,
+  type GenericResource,
   NodeAvailability,
   NodeState,
   type Placement,
@@ -24,6 +25,7 @@ import {
   UpdateOrder,
   UpdateState,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { genericResourceTexts, parseGenericResources } from '../../proto/generic-resource.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { ControlLoop } from '../control-loop.ts';
 import { NO_METRICS } from '../metrics/manager-metrics.ts';
@@ -142,7 +144,9 @@ export class Scenario {
     const availability = drained ? NodeAvailability.DRAIN : NodeAvailability.ACTIVE;
     const memoryBytes = Number(named.get('memory') ?? 1000);
     const labels = pairsOf(named.get('labels'));
-    const wanted = node(id, { state, availability, memoryBytes, labels, stateSinceMs: this.#nowMs });
+    const genericResources = genericOf(named);
+    const facts = { memoryBytes, labels, genericResources };
+    const wanted = node(id, { state, availability, ...facts, stateSinceMs: this.#nowMs });
     return this.#store.update((tx) => {
       const known = tx.get('node', id);
       if (known === undefined) tx.create('node', wanted);
@@ -196,6 +200,10 @@ export class Scenario {
       ...(delay === undefined ? {} : { delayMs: Number(delay) }),
     };
     const reservations = { nanoCpus: 0, memoryBytes: Number(named.get('memory') ?? 0), pids: 0 };
+    const genericReservations = Object.entries(pairsOf(named.get('generic'))).map(([kind, count]) => ({
+      kind,
+      count: Number(count),
+    }));
     const mode = jobMode(named) ?? spec.mode;
     const update = updateOf(named, 'update-');
     const rollback = updateOf(named, 'rollback-');
@@ -204,7 +212,7 @@ export class Scenario {
       mode,
       update,
       rollback,
-      task: { ...spec.task, restart, resources: { limits: undefined, reservations } },
+      task: { ...spec.task, restart, resources: { limits: undefined, reservations, genericReservations } },
     };
   }
 
@@ -318,7 +326,8 @@ export class Scenario {
     const state = nameOf(task.status.state);
     const told = task.desiredState === TaskState.RUNNING ? '' : `→${nameOf(task.desiredState)}`;
     const message = task.status.message === '' ? '' : ` "${task.status.message}"`;
-    return `${task.serviceName}.${task.slot || task.nodeId} ${task.nodeId || '-'} v${task.specVersion} ${state}${told}${message}`;
+    const given = task.genericResources.flatMap(genericResourceTexts).map((text) => ` ${text}`);
+    return `${task.serviceName}.${task.slot || task.nodeId} ${task.nodeId || '-'} v${task.specVersion} ${state}${told}${given.join('')}${message}`;
   }
 
   #tasks(): TaskObject[] {
@@ -372,6 +381,14 @@ function jobMode(named: ReadonlyMap<string, string>): CompleteServiceSpec['mode'
   const totalCompletions = Number(job);
   const maxConcurrent = Number(named.get('at-once') ?? totalCompletions);
   return { $case: 'replicatedJob', value: { totalCompletions, maxConcurrent } };
+}
+
+/** "gpu=a,gpu=b,ssd=2" */
+function genericOf(named: ReadonlyMap<string, string>): GenericResource[] {
+  const texts = (named.get('generic') ?? '').split(',').filter((text) => text !== '');
+  const resources = parseGenericResources(texts);
+  if (!Array.isArray(resources)) throw new Error(`no generic resource: ${resources.text}`);
+  return resources;
 }
 
 /** "zone:a,disk:ssd" */

@@ -2,6 +2,7 @@
 import { NodeAvailability, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { type PlacementRules, unmetConstraint } from '../placement/rules.ts';
 import type { TaskObject } from '../store/task.ts';
+import { genericReservationsOf } from './generic-units.ts';
 import { hostPortsOf, type NodeInfo, reservationsOf } from './node-info.ts';
 
 /** A task, and where its service says it may be. */
@@ -40,6 +41,14 @@ export const hasMemory: Filter = ({ task }, info) => {
   return wanted > 0 && wanted > info.freeMemoryBytes ? 'insufficient memory' : undefined;
 };
 
+export const hasGenericResources: Filter = ({ task }, info) => {
+  for (const { kind, count } of genericReservationsOf(task)) {
+    const { total, free } = info.genericUnits(kind);
+    if (count > free) return total === 0 ? `no ${kind}` : `insufficient ${kind}`;
+  }
+  return undefined;
+};
+
 export const hasHostPorts: Filter = ({ task }, info) => {
   const taken = hostPortsOf(task).find((port) => info.holdsHostPort(port));
   return taken === undefined ? undefined : `host port ${taken} in use`;
@@ -57,6 +66,7 @@ export const FILTERS: readonly Filter[] = [
   meetsConstraints,
   hasCpu,
   hasMemory,
+  hasGenericResources,
   hasHostPorts,
   isBelowMaxReplicas,
 ];

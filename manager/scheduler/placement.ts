@@ -1,5 +1,5 @@
 /** What happens to pending tasks. Pure. */
-import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type GenericResource, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
@@ -10,7 +10,7 @@ export type Placement =
   /** Not to be placed: somebody else decides when. */
   | { readonly outcome: 'held' }
   | { readonly outcome: 'not-before'; readonly timeMs: number }
-  | { readonly outcome: 'assigned'; readonly nodeId: string }
+  | { readonly outcome: 'assigned'; readonly nodeId: string; readonly genericResources: readonly GenericResource[] }
   | { readonly outcome: 'unplaceable'; readonly reason: string };
 
 /** Tasks placed at one moment. Between two of them nothing may change on the nodes but that the first is counted there. */
@@ -32,7 +32,8 @@ export class PlacementRound {
     if (this.#nowMs < task.startAfterMs) return { outcome: 'not-before', timeMs: task.startAfterMs };
     const choice = this.#chooserFor(task, service).next();
     if ('reason' in choice) return { outcome: 'unplaceable', reason: choice.reason };
-    return { outcome: 'assigned', nodeId: choice.info.node.id };
+    const { info } = choice;
+    return { outcome: 'assigned', nodeId: info.node.id, genericResources: info.chooseGenericResources(task) };
   }
 
   #chooserFor(task: TaskObject, service: ServiceObject): NodeChooser {

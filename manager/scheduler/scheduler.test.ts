@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type GenericReservation,
   NodeAvailability,
   NodeState,
   Placement,
@@ -23,7 +24,7 @@ const info = (id: string, options: NodeOptions = {}) => new NodeInfo(node(id, op
 function pending(options: TaskOptions = {}, memoryBytes = 0, nanoCpus = 0): TaskObject {
   const made = task('t', { state: TaskState.PENDING, ...options });
   const reservations = { memoryBytes, nanoCpus, pids: 0 };
-  return { ...made, spec: { ...made.spec, resources: { limits: undefined, reservations } } };
+  return { ...made, spec: { ...made.spec, resources: { limits: undefined, reservations, genericReservations: [] } } };
 }
 
 const chosen = (wanted: TaskObject, nodes: NodeInfo[], placement?: Placement, nowMs = 0) => {
@@ -65,6 +66,52 @@ describe('NodeChooser', () => {
     expect(chosen(pending({}, 60), [a])).toContain('insufficient memory');
     a.set(pending({ id: 'first', state: TaskState.FAILED }, 60));
     expect(chosen(pending({}, 60), [a])).toBe('a');
+  });
+
+  it('gives units of generic resources to one task each, by name where they have one, until it ends', () => {
+    const genericResources = [
+      { kind: 'gpu', names: ['A', 'B', 'C'], count: 0 },
+      { kind: 'ssd', names: [], count: 2 },
+    ];
+    const a = info('a', { genericResources });
+    const wanting = (id: string, ...genericReservations: GenericReservation[]): TaskObject => {
+      const made = pending({ id });
+      return {
+        ...made,
+        spec: { ...made.spec, resources: { limits: undefined, reservations: undefined, genericReservations } },
+      };
+    };
+    const give = (task: TaskObject) => {
+      const given = { ...task, genericResources: a.chooseGenericResources(task) };
+      a.set(given);
+      return given.genericResources;
+    };
+    const first = wanting('1', { kind: 'gpu', count: 1 });
+    expect(give(first)).toEqual([{ kind: 'gpu', names: ['A'], count: 0 }]);
+    const second = give(wanting('2', { kind: 'gpu', count: 1 }, { kind: 'ssd', count: 2 }));
+    expect(second).toEqual([
+      { kind: 'gpu', names: ['B'], count: 0 },
+      { kind: 'ssd', names: [], count: 2 },
+    ]);
+    expect(chosen(wanting('3', { kind: 'gpu', count: 2 }), [a])).toBe('no suitable node (1 node: insufficient gpu)');
+    expect(chosen(wanting('3', { kind: 'ssd', count: 1 }), [a])).toBe('no suitable node (1 node: insufficient ssd)');
+    expect(chosen(wanting('3', { kind: 'fpga', count: 1 }), [a])).toBe('no suitable node (1 node: no fpga)');
+    a.delete('1');
+    expect(give(wanting('3', { kind: 'gpu', count: 2 }))[0]?.names).toEqual(['A', 'C']);
+  });
+
+  it('counts what tasks have been given also when the node says that it has other units now', () => {
+    const a = info('a', { genericResources: [{ kind: 'gpu', names: ['A', 'B'], count: 0 }] });
+    a.set(pending({ id: '1', genericResources: [{ kind: 'gpu', names: ['A', 'B'], count: 0 }] }));
+    for (const [names, count, free] of [
+      [['B', 'C'], 0, 0],
+      [['A', 'B', 'C'], 0, 1],
+      [[], 3, 1],
+      [[], 1, 0],
+    ] as const) {
+      a.node = info('a', { genericResources: [{ kind: 'gpu', names: [...names], count }] }).node;
+      expect(a.genericUnits('gpu').free).toBe(free);
+    }
   });
 
   it('gives a port of the host to one task', () => {
@@ -225,13 +272,18 @@ describe('PlacementRound', () => {
   it('holds a restart until its time', () => {
     const restart = pending({ startAfterMs: 100 });
     expect(place(restart, service('web'), nodes, 99)).toEqual({ outcome: 'not-before', timeMs: 100 });
-    expect(place(restart, service('web'), nodes, 100)).toEqual({ outcome: 'assigned', nodeId: 'a' });
+    expect(place(restart, service('web'), nodes, 100)).toEqual({
+      outcome: 'assigned',
+      nodeId: 'a',
+      genericResources: [],
+    });
   });
 
   it("puts a global service's task on its node, or nowhere", () => {
     expect(place(pending({ slot: 0, nodeId: 'b' }), service('web'), nodes, 0)).toEqual({
       outcome: 'assigned',
       nodeId: 'b',
+      genericResources: [],
     });
     expect(place(pending({ slot: 0, nodeId: 'gone' }), service('web'), nodes, 0).outcome).toBe('unplaceable');
   });

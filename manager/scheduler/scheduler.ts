@@ -6,7 +6,7 @@ import type { TaskObject } from '../store/task.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import { ClusterView } from './cluster-view.ts';
-import { PlacementRound } from './placement.ts';
+import { type Placement, PlacementRound } from './placement.ts';
 
 /** One key: tasks compete for the same nodes. */
 const ALL = ['all'];
@@ -71,16 +71,24 @@ function placeSome(tx: WriteTransaction, view: ClusterView, nowMs: number): numb
     if (placement.outcome === 'not-before') view.queue.seen(id, placement.timeMs);
     else if (placement.outcome === 'held') view.queue.seen(id);
     // What changes stays due: only its commit says that it was done.
-    else if (placement.outcome === 'assigned') assign(tx, view, task, placement.nodeId, nowMs);
+    else if (placement.outcome === 'assigned') assign(tx, view, task, placement, nowMs);
     else if (task.status.message === placement.reason) view.queue.seen(id);
     else explain(tx, task, placement.reason, nowMs);
   }
   return view.queue.nextMs(nowMs);
 }
 
-function assign(tx: WriteTransaction, view: ClusterView, task: TaskObject, nodeId: string, nowMs: number): void {
+type Assignment = Extract<Placement, { readonly outcome: 'assigned' }>;
+
+function assign(
+  tx: WriteTransaction,
+  view: ClusterView,
+  task: TaskObject,
+  { nodeId, genericResources }: Assignment,
+  nowMs: number,
+): void {
   const status = { ...task.status, state: TaskState.ASSIGNED, timestampMs: nowMs, message: '' };
-  const assigned = tx.update('task', { ...task, nodeId, status });
+  const assigned = tx.update('task', { ...task, nodeId, status, genericResources: [...genericResources] });
   // The next task of this turn must see what this one takes.
   view.place(assigned);
 }

@@ -31,6 +31,7 @@ const NO_DESCRIPTION: NodeDescription = {
   resources: undefined,
   engineVersion: '',
   engineLabels: {},
+  genericResources: [],
 };
 const NO_STATUS: NodeStatus = { state: NodeState.UNKNOWN, message: '', address: '', stateSinceMs: 0 };
 

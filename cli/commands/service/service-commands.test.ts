@@ -133,7 +133,6 @@ describe('service create', () => {
     [['--no-resolve-image', 'api:1'], 125, /^gantry: --no-resolve-image is not supported yet; /],
     [['--endpoint-mode', 'dnsrr', 'api:1'], 125, /^gantry: --endpoint-mode is not supported yet; /],
     [['--log-driver', 'syslog', 'api:1'], 125, /^gantry: --log-driver is not supported yet; /],
-    [['--generic-resource', 'gpu=1', 'api:1'], 125, /^gantry: --generic-resource is not supported yet; /],
     [['--env-add', 'A=1', 'api:1'], 125, /^gantry: unknown flag: --env-add/],
     [[], 1, /missing required argument 'image'/],
   ])('%j is refused', async (argv, exitCode, message) => {
@@ -191,7 +190,7 @@ describe('service update', () => {
     [['--limit-memory', 'much', 'web'], 125, /"much" for --limit-memory; write a size such as 512m or 2g\n$/],
     [['--network-rm', 'back', 'web'], 125, /"back" for --network-rm; /],
     [['--network-add', 'front', 'web'], 125, /already attached to network front; .*--network-rm front/],
-    [['--generic-resource-add', 'gpu=1', 'web'], 125, /--generic-resource-add is not supported yet; /],
+    [['--endpoint-mode', 'vip', 'web'], 125, /--endpoint-mode is not supported yet; /],
     [['--max-concurrent', '1', 'web'], 125, /--max-concurrent can only be used with a replicated job/],
     [['--rollback', '--force', 'web'], 125, /other flags may not be combined with --rollback: --force; /],
     [['--rollback', '--env-add', 'A=1', 'web'], 125, /combined with --rollback: --env-add; /],

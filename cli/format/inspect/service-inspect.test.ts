@@ -9,6 +9,7 @@ const service = Service.fromPartial({
     mode: { $case: 'replicated', value: { replicas: 2 } },
     task: {
       restart: { condition: RestartCondition.ON_FAILURE, delayMs: 1000, maxAttempts: 3 },
+      resources: { genericReservations: [{ kind: 'gpu', count: 2 }] },
       container: {
         ...{ image: 'web:1', entrypoint: { items: ['tini'] }, command: { items: ['serve', '-v'] }, env: ['A=1'] },
         ...{ groups: ['g'], hostname: 'h', extraHosts: ['db:10.0.0.1'], dns: ['1.1.1.1'], dnsSearch: ['x'] },
@@ -27,6 +28,7 @@ describe('service inspect', () => {
     expect(inspectService(service)).toMatchObject({
       Spec: {
         TaskTemplate: {
+          Resources: { Reservations: { GenericResources: [{ DiscreteResourceSpec: { Kind: 'gpu', Value: 2 } }] } },
           ContainerSpec: {
             ...{ Image: 'web:1', Command: ['tini'], Args: ['serve', '-v'], Groups: ['g'], Hostname: 'h' },
             ...{ TTY: true, Init: true, ReadOnly: true, StopSignal: 'INT', StopGracePeriod: 10_000_000_000 },
@@ -48,7 +50,7 @@ describe('service inspect', () => {
     for (const line of [
       ...[' Command:\ttini', ' Args:\tserve -v', ' Hosts:\t10.0.0.1 db', ' Init:\ttrue', ' Sysctls:\ta=1 b=2'],
       ...[' Ulimits:\tnofile=1:2', ' Test:\tCMD-SHELL true', ' Interval:\t1s', ' Target:\t/run/secrets/key'],
-      ...['  Source:\tkey', ' Condition:\ton-failure', ' Delay:\t1s', ' Max attempts:\t3'],
+      ...['  Source:\tkey', ' Condition:\ton-failure', ' Delay:\t1s', ' Max attempts:\t3', '  gpu:\t\t2'],
     ]) {
       expect(text.split('\n')).toContain(line);
     }

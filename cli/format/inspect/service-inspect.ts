@@ -18,6 +18,7 @@ import { type ModeName, modeName, serviceName } from '../rows/service-row.ts';
 import { binarySize } from '../size.ts';
 import { containerSpecFields } from './container-spec-fields.ts';
 import { containerSpecLines } from './container-spec-lines.ts';
+import { genericReservationFields } from './generic-resource-fields.ts';
 import { nanoseconds, stringMap } from './inspect-values.ts';
 import { updateFields, updateLines, updateStatusFields, updateStatusLines } from './update-fields.ts';
 
@@ -80,7 +81,10 @@ function taskFields(task: TaskSpec | undefined): Fields {
     ContainerSpec: containerSpecFields(container ?? ContainerSpec.create()),
     Resources: {
       Limits: amountFields(task?.resources?.limits),
-      Reservations: amountFields(task?.resources?.reservations),
+      Reservations: {
+        ...amountFields(task?.resources?.reservations),
+        ...genericReservationFields(task?.resources?.genericReservations ?? []),
+      },
     },
     RestartPolicy: {
       Condition: restartName(task?.restart?.condition ?? RestartCondition.ANY),
@@ -184,20 +188,27 @@ function restartLines(restart: RestartPolicy | undefined): string[] {
 }
 
 function resourceLines(task: TaskSpec | undefined): string[] {
-  const lines: string[] = [];
-  for (const [name, amounts] of [
-    ['Reservations', task?.resources?.reservations],
-    ['Limits', task?.resources?.limits],
-  ] as const) {
-    if (amounts === undefined || (amounts.nanoCpus === 0 && amounts.memoryBytes === 0 && amounts.pids === 0)) continue;
-    lines.push(` ${name}:`);
-    if (amounts.nanoCpus > 0) lines.push(`  CPU:\t\t${amounts.nanoCpus / 1e9}`);
-    if (amounts.memoryBytes > 0) lines.push(`  Memory:\t${binarySize(amounts.memoryBytes)}`);
-    if (amounts.pids > 0) lines.push(`  Pids:\t\t${amounts.pids}`);
-  }
+  const { reservations, limits, genericReservations = [] } = task?.resources ?? {};
+  const generic = genericReservations.map(({ kind, count }) => `  ${kind}:\t\t${count}`);
+  const reserved = [...amountLines(reservations), ...generic];
+  const limited = amountLines(limits);
+  const lines = [
+    ...(reserved.length === 0 ? [] : [' Reservations:', ...reserved]),
+    ...(limited.length === 0 ? [] : [' Limits:', ...limited]),
+  ];
   const grace = task?.container?.stopGracePeriodMs;
   if (grace !== undefined) lines.push(` StopGracePeriod:\t${goDuration(grace)}`);
   return lines.length === 0 ? [] : ['Resources:', ...lines];
+}
+
+function amountLines(amounts: Amounts | undefined): string[] {
+  if (amounts === undefined) return [];
+  const { nanoCpus, memoryBytes, pids } = amounts;
+  return [
+    ...(nanoCpus > 0 ? [`  CPU:\t\t${nanoCpus / 1e9}`] : []),
+    ...(memoryBytes > 0 ? [`  Memory:\t${binarySize(memoryBytes)}`] : []),
+    ...(pids > 0 ? [`  Pids:\t\t${pids}`] : []),
+  ];
 }
 
 function portLine(port: PortConfig): string {

@@ -101,6 +101,7 @@ async function filledStore(placement: Partial<Placement>): Promise<Store> {
           ports: [],
           serviceLabels: {},
           startAfterMs: 0,
+          genericResources: [],
         });
         tx.create('task', task);
       }
