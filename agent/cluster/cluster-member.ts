@@ -158,7 +158,7 @@ export class ClusterMember implements MemberView {
   }
 
   #makeSession(version: string): Session {
-    const { execRoot, handlers, logger } = this.#options;
+    const { execRoot, handlers, images, logger } = this.#options;
     return new Session({
       nodeId: this.#membership.nodeId,
       description: describe(this.#options, version),
@@ -167,6 +167,7 @@ export class ClusterMember implements MemberView {
       onMembership: (told) => this.#upkeep.receive(told),
       worker: this.#worker,
       applier: this.#applier,
+      images,
       methods: tunnelMethods(handlers),
       logger: logger.child({ component: 'session' }),
       random: Math.random,

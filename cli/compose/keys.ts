@@ -17,7 +17,7 @@ export const SERVICE_KEYS = keySet(
   `image build command entrypoint environment env_file ports volumes networks configs secrets healthcheck
    depends_on deploy labels user working_dir hostname domainname stop_signal stop_grace_period tmpfs read_only
    cap_add cap_drop ulimits sysctls init restart expose extra_hosts dns dns_search dns_opt tty stdin_open
-   group_add privileged shm_size oom_score_adj`,
+   group_add privileged shm_size oom_score_adj platform`,
   {
     annotations: 'use labels',
     attach: REMOVE,
@@ -56,7 +56,6 @@ export const SERVICE_KEYS = keySet(
     oom_kill_disable: REMOVE,
     pid: REMOVE,
     pids_limit: 'write it as deploy.resources.limits.pids',
-    platform: REMOVE,
     post_start: 'do it in the entrypoint',
     pre_stop: 'do it on the stop signal',
     profiles: 'keep such services in a file of their own',

@@ -136,8 +136,16 @@ describe('a service', () => {
       spread: ['node.labels.zone', 'engine.labels.rack'],
       maxReplicasPerNode: 2,
       strategy: PlacementStrategy.BINPACK,
+      platforms: [],
+      imagePlatforms: [],
     });
     expect(service('deploy: {placement: {constraints: [], max_replicas_per_node: 0}}').spec.placement).toBeUndefined();
+  });
+
+  it('is for the nodes of its platform', () => {
+    const { spec } = service('platform: linux/arm64/v8\ndeploy: {placement: {max_replicas_per_node: 1}}');
+    const platforms = [{ os: 'linux', architecture: 'arm64' }];
+    expect(spec.placement).toMatchObject({ maxReplicasPerNode: 1, platforms });
   });
 
   it('keeps templates as they are written', () => {
@@ -351,6 +359,7 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('deploy: {placement: {preferences: [spread=node.labels.zone]}}'), 'preferences[0]'],
     [web('deploy: {placement: {preferences: [{spread: node.id}]}}'), 'tasks can\'t be spread over "node.id"'],
     [web('deploy: {placement: {preference: []}}'), 'did you mean "preferences"?'],
+    [web('platform: linux/arm/v7'), 'services.web.platform: "linux/arm/v7" is not a platform of nodes; write it as'],
     [web('deploy: {resources: {reservations: {generic_resources: [{gpu: 1}]}}}'), 'says not how many of what'],
     [
       web('deploy: {resources: {reservations: {generic_resources: [{discrete_resource_spec: {kind: gpu}}]}}}'),

@@ -12,7 +12,6 @@ const BOTH: readonly (readonly [string, string])[] = [
   ['--log-opt <option>', LEAVE_OUT],
   ['--memory-swap <size>', 'use --limit-memory'],
   ['--memory-swappiness <number>', LEAVE_OUT],
-  ['--no-resolve-image', 'leave it out: images are taken as they are on the hosts'],
   ['--with-registry-auth', 'leave it out: registries are not spoken to yet'],
 ];
 

@@ -13,6 +13,7 @@ import { Node, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
 import type { Clock } from '../clock.ts';
 import type { Caller } from '../forwarding/caller.ts';
+import type { NodeImages } from '../images/node-images.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import type { Turns } from '../turns.ts';
@@ -31,6 +32,8 @@ export interface DispatcherOptions {
   readonly logger: Logger;
   readonly heartbeatPeriodMs: number;
   readonly turns: Turns;
+  /** Is told which images the nodes have. */
+  readonly images: Pick<NodeImages, 'report' | 'forget'>;
   /** Where the cluster's managers are. */
   managers(): readonly ManagerAddress[];
 }
@@ -113,7 +116,10 @@ export class Dispatcher implements EngineCalls {
       throw new GantryError('UNAVAILABLE', 'this manager has ended the session');
     } finally {
       session.end();
-      if (this.#sessions.get(node.id) === session) this.#sessions.delete(node.id);
+      if (this.#sessions.get(node.id) === session) {
+        this.#sessions.delete(node.id);
+        this.#options.images.forget(node.id);
+      }
       logger.info({ node: node.id, session: session.id }, 'session ended');
     }
   }
@@ -168,6 +174,7 @@ export class Dispatcher implements EngineCalls {
     }
     if (message?.$case === 'heartbeat') session.answerHeartbeat();
     if (message?.$case === 'leaving') this.#nodeLeaves(session);
+    if (message?.$case === 'images') this.#options.images.report(session.nodeId, message.value);
     if (message?.$case !== 'statuses') return;
     // Not awaited, so that the next batch can join the same log entry; the store keeps their order.
     writeStatuses(store, session.nodeId, message.value.updates, clock.now(), logger).then(

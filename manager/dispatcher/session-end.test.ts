@@ -3,6 +3,7 @@ import pino from 'pino';
 import { expect, it } from 'vitest';
 import { SessionRequest } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { systemClock } from '../clock.ts';
+import { NodeImages } from '../images/node-images.ts';
 import { node } from '../objects.testing.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
 import { StoreState } from '../store/state.ts';
@@ -29,6 +30,7 @@ it('ends all sessions with the term, and takes no more: nobody would tell them a
     random: randomBytes,
     heartbeatPeriodMs: 1000,
     turns: new Turns(),
+    images: new NodeImages(),
     logger,
   };
   const dispatcher = new Dispatcher({ ...options, managers: () => [] });

@@ -27,6 +27,7 @@ import {
 } from '../../proto/generated/gantry/v1/types.ts';
 import { genericResourceTexts, parseGenericResources } from '../../proto/generic-resource.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
+import { parsePlatform } from '../../proto/platform.ts';
 import type { ControlLoop } from '../control-loop.ts';
 import { NO_METRICS } from '../metrics/manager-metrics.ts';
 import { node, serviceSpec } from '../objects.testing.ts';
@@ -145,7 +146,8 @@ export class Scenario {
     const memoryBytes = Number(named.get('memory') ?? 1000);
     const labels = pairsOf(named.get('labels'));
     const genericResources = genericOf(named);
-    const facts = { memoryBytes, labels, genericResources };
+    const platform = parsePlatform(named.get('platform') ?? 'linux/amd64');
+    const facts = { memoryBytes, labels, genericResources, ...(platform === undefined ? {} : { platform }) };
     const wanted = node(id, { state, availability, ...facts, stateSinceMs: this.#nowMs });
     return this.#store.update((tx) => {
       const known = tx.get('node', id);
@@ -405,10 +407,12 @@ function placementOf(named: ReadonlyMap<string, string>): Placement | undefined 
     spread: list('spread'),
     maxReplicasPerNode: Number(named.get('per-node') ?? 0),
     strategy: named.get('strategy') === 'binpack' ? PlacementStrategy.BINPACK : PlacementStrategy.SPREAD,
+    platforms: list('platforms').flatMap((text) => parsePlatform(text) ?? []),
+    imagePlatforms: list('image-platforms').flatMap((text) => parsePlatform(text) ?? []),
   };
-  const says =
-    placement.constraints.length + placement.spread.length + placement.maxReplicasPerNode + placement.strategy;
-  return says > 0 ? placement : undefined;
+  const { constraints, spread, maxReplicasPerNode, strategy, platforms, imagePlatforms } = placement;
+  const lists = [constraints, spread, platforms, imagePlatforms];
+  return lists.flat().length + maxReplicasPerNode + strategy > 0 ? placement : undefined;
 }
 
 function nameOf(state: TaskState): string {

@@ -1,6 +1,7 @@
 /** A service's placement, parsed: where its tasks may be, and what they are spread over. Pure. */
 import { type Constraint, type NodeAttribute, parseConstraint, parseSpread } from '../../proto/constraint.ts';
-import { NodeRole, type Placement, PlacementStrategy } from '../../proto/generated/gantry/v1/types.ts';
+import { NodeRole, type Placement, PlacementStrategy, type Platform } from '../../proto/generated/gantry/v1/types.ts';
+import { fitsPlatform, normalArchitecture, platformText } from '../../proto/platform.ts';
 import type { NodeObject } from '../store/node.ts';
 
 export interface PlacementRules {
@@ -9,6 +10,10 @@ export interface PlacementRules {
   /** Infinity for no bound. */
   readonly maxReplicasPerNode: number;
   readonly strategy: PlacementStrategy;
+  /** None: any. */
+  readonly platforms: readonly Platform[];
+  /** Of the image; none: not known. */
+  readonly imagePlatforms: readonly Platform[];
 }
 
 export const ANYWHERE: PlacementRules = {
@@ -16,6 +21,8 @@ export const ANYWHERE: PlacementRules = {
   spread: [],
   maxReplicasPerNode: Number.POSITIVE_INFINITY,
   strategy: PlacementStrategy.SPREAD,
+  platforms: [],
+  imagePlatforms: [],
 };
 
 /** Of placements that can't change any more. */
@@ -31,6 +38,8 @@ export function rulesOf(placement: Placement | undefined): PlacementRules {
     spread: placement.spread.map(parseSpread).filter((attribute) => 'of' in attribute),
     maxReplicasPerNode: placement.maxReplicasPerNode || Number.POSITIVE_INFINITY,
     strategy: placement.strategy,
+    platforms: placement.platforms,
+    imagePlatforms: placement.imagePlatforms,
   };
   if (Object.isFrozen(placement)) parsed.set(placement, rules);
   return rules;
@@ -49,26 +58,31 @@ export function unmetConstraint({ constraints }: PlacementRules, node: NodeObjec
   });
 }
 
+/** What the node isn't and would have to be, in words: of what the user asks for. What runs there has to leave. */
+export function unmetDemand(rules: PlacementRules, node: NodeObject): string | undefined {
+  const constraint = unmetConstraint(rules, node);
+  if (constraint !== undefined) return `constraint ${constraint.text} not met`;
+  if (isOneOf(rules.platforms, node)) return undefined;
+  return `platform is not ${rules.platforms.map(platformText).join(' or ')}`;
+}
+
+/** The same, and of what the image needs: whether the node may get a new task. */
+export function unmetRule(rules: PlacementRules, node: NodeObject): string | undefined {
+  const demand = unmetDemand(rules, node);
+  if (demand !== undefined || isOneOf(rules.imagePlatforms, node)) return demand;
+  return `image is for ${rules.imagePlatforms.map(platformText).join(', ')} only`;
+}
+
+function isOneOf(platforms: readonly Platform[], { description }: NodeObject): boolean {
+  return platforms.length === 0 || platforms.some((platform) => fitsPlatform(platform, description.platform));
+}
+
 /** An id tells capitals apart; names and labels don't, as in Swarm. */
 function equals(attribute: NodeAttribute, own: string, wanted: string): boolean {
   if (attribute.of === 'id') return own === wanted;
-  if (attribute.of === 'architecture') return architecture(own) === architecture(wanted);
+  if (attribute.of === 'architecture') return normalArchitecture(own) === normalArchitecture(wanted);
   return own.toLowerCase() === wanted.toLowerCase();
 }
-
-/** The kernel's name of a machine, or Go's. */
-function architecture(name: string): string {
-  const lower = name.toLowerCase();
-  return GO_NAMES.get(lower) ?? lower;
-}
-
-const GO_NAMES: ReadonlyMap<string, string> = new Map([
-  ['x86_64', 'amd64'],
-  ['aarch64', 'arm64'],
-  ['i386', '386'],
-  ['i686', '386'],
-  ['armv7l', 'arm'],
-]);
 
 /** Empty when the node doesn't have it. */
 export function attributeOf(node: NodeObject, attribute: NodeAttribute): string {

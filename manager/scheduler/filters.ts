@@ -1,6 +1,6 @@
 /** Why a task can't go to a node. Each filter is pure: undefined, or the reason in words. */
 import { NodeAvailability, NodeState } from '../../proto/generated/gantry/v1/types.ts';
-import { type PlacementRules, unmetConstraint } from '../placement/rules.ts';
+import { type PlacementRules, unmetRule } from '../placement/rules.ts';
 import type { TaskObject } from '../store/task.ts';
 import { genericReservationsOf } from './generic-units.ts';
 import { hostPortsOf, type NodeInfo, reservationsOf } from './node-info.ts';
@@ -26,10 +26,7 @@ export const isAvailable: Filter = (_wanted, { node }) => {
   }
 };
 
-export const meetsConstraints: Filter = ({ rules }, { node }) => {
-  const unmet = unmetConstraint(rules, node);
-  return unmet === undefined ? undefined : `constraint ${unmet.text} not met`;
-};
+export const meetsRules: Filter = ({ rules }, { node }) => unmetRule(rules, node);
 
 export const hasCpu: Filter = ({ task }, info) => {
   const wanted = reservationsOf(task).nanoCpus;
@@ -63,7 +60,7 @@ export const isBelowMaxReplicas: Filter = ({ task, rules }, info) =>
 export const FILTERS: readonly Filter[] = [
   isReady,
   isAvailable,
-  meetsConstraints,
+  meetsRules,
   hasCpu,
   hasMemory,
   hasGenericResources,

@@ -8,7 +8,7 @@
  * 3: services have a placement and an update config.
  * 4: services know their previous spec and how far an update is, and tasks when they began to run; stacks have versions;
  *    secrets and configs have a template driver; services may be jobs.
- * 5: nodes have generic resources, services reserve them, and tasks have been given some.
+ * 5: nodes have generic resources, services reserve them, and tasks have been given some; placements have platforms.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -21,6 +21,7 @@ export const FORMAT_OF_PLACEMENTS = 3;
 export const FORMAT_OF_UPDATE_STATUS = 4;
 export const FORMAT_OF_TEMPLATE_DRIVERS = 4;
 export const FORMAT_OF_GENERIC_RESOURCES = 5;
+export const FORMAT_OF_PLATFORMS = 5;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

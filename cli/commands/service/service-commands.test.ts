@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GantryError } from '../../../proto/errors.ts';
-import type {
-  ServiceCreateRequest,
-  ServiceListRequest,
-  ServiceRollbackRequest,
-  ServiceUpdateRequest,
+import {
+  ResolveImage,
+  type ServiceCreateRequest,
+  type ServiceListRequest,
+  type ServiceRollbackRequest,
+  type ServiceUpdateRequest,
 } from '../../../proto/generated/gantry/v1/control.ts';
 import { ImageInspectResponse } from '../../../proto/generated/gantry/v1/engine.ts';
 import { Network, Secret, Service, ServiceSpec } from '../../../proto/generated/gantry/v1/types.ts';
@@ -20,6 +21,7 @@ let daemon: FakeDaemon;
 let directory = '';
 let web: Service;
 const created: ServiceSpec[] = [];
+const resolved: (ResolveImage | undefined)[] = [];
 const updates: ServiceUpdateRequest[] = [];
 const rollbacks: string[] = [];
 
@@ -38,7 +40,7 @@ beforeEach(() => {
       mode: { $case: 'replicated', value: { replicas: 2 } },
     },
   });
-  for (const asked of [created, updates, rollbacks]) asked.length = 0;
+  for (const asked of [created, resolved, updates, rollbacks]) asked.length = 0;
 });
 afterEach(() => {
   daemon.stop();
@@ -65,12 +67,14 @@ const methods: UntypedServiceImplementation = {
   secretList: unaryMethod(async () => ({
     secrets: [Secret.fromPartial({ id: 's1', spec: { annotations: { name: 'key' } } })],
   })),
-  serviceCreate: unaryMethod(async ({ spec }: ServiceCreateRequest) => {
+  serviceCreate: unaryMethod(async ({ spec, resolveImage }: ServiceCreateRequest) => {
     created.push(spec ?? ServiceSpec.create());
+    resolved.push(resolveImage);
     return { id: 'service-2' };
   }),
   serviceUpdate: unaryMethod(async (request: ServiceUpdateRequest) => {
     updates.push(request);
+    resolved.push(request.resolveImage);
     return {};
   }),
   serviceRollback: unaryMethod(async ({ reference }: ServiceRollbackRequest) => {
@@ -130,7 +134,6 @@ describe('service create', () => {
     [['--mode', 'many', 'api:1'], 125, /"many" for --mode; write replicated, global, replicated-job or global-job\n$/],
     [['--max-concurrent', '2', 'api:1'], 125, /--max-concurrent can only be used with a replicated job/],
     [['--with-registry-auth', 'api:1'], 125, /^gantry: --with-registry-auth is not supported yet; /],
-    [['--no-resolve-image', 'api:1'], 125, /^gantry: --no-resolve-image is not supported yet; /],
     [['--endpoint-mode', 'dnsrr', 'api:1'], 125, /^gantry: --endpoint-mode is not supported yet; /],
     [['--log-driver', 'syslog', 'api:1'], 125, /^gantry: --log-driver is not supported yet; /],
     [['--env-add', 'A=1', 'api:1'], 125, /^gantry: unknown flag: --env-add/],
@@ -140,6 +143,19 @@ describe('service create', () => {
     expect(finished.stderr).toMatch(message);
     expect(finished).toMatchObject({ exitCode, stdout: '' });
     expect(created).toEqual([]);
+  });
+});
+
+describe('what platforms an image is for', () => {
+  it.each([
+    [['create', '-d', 'api:1'], ResolveImage.CHANGED],
+    [['create', '-d', '--no-resolve-image', 'api:1'], ResolveImage.NEVER],
+    [['update', '-d', '--image', 'api:2', 'web'], ResolveImage.ALWAYS],
+    [['update', '-d', '--force', 'web'], ResolveImage.CHANGED],
+    [['update', '-d', '--no-resolve-image', 'web'], ResolveImage.NEVER],
+  ])('%j', async (argv, wanted) => {
+    expect(await gantry(argv)).toMatchObject({ exitCode: 0 });
+    expect(resolved).toEqual([wanted]);
   });
 });
 

@@ -4,6 +4,7 @@ import {
   DependencyCondition,
   type Placement,
   PlacementStrategy,
+  type Platform,
   type PortConfig,
   PublishMode,
   RestartCondition,
@@ -11,6 +12,7 @@ import {
   type Service,
   type TaskSpec,
 } from '../../../proto/generated/gantry/v1/types.ts';
+import { platformText } from '../../../proto/platform.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
@@ -99,15 +101,23 @@ function taskFields(task: TaskSpec | undefined): Fields {
 
 function placementFields(placement: Placement | undefined): Fields {
   if (placement === undefined) return {};
-  const { constraints, spread, maxReplicasPerNode, strategy } = placement;
+  const { constraints, spread, maxReplicasPerNode, strategy, platforms, imagePlatforms } = placement;
   return {
     ...(constraints.length === 0 ? {} : { Constraints: constraints }),
     ...(spread.length === 0
       ? {}
       : { Preferences: spread.map((descriptor) => ({ Spread: { SpreadDescriptor: descriptor } })) }),
     ...(maxReplicasPerNode === 0 ? {} : { MaxReplicas: maxReplicasPerNode }),
+    ...platformFields('Platforms', platforms),
+    ...platformFields('ImagePlatforms', imagePlatforms),
     ...(strategy === PlacementStrategy.BINPACK ? { Strategy: 'binpack' } : {}),
   };
+}
+
+/** Docker has one list of both. */
+function platformFields(name: string, platforms: readonly Platform[]): Fields {
+  if (platforms.length === 0) return {};
+  return { [name]: platforms.map(({ os, architecture }) => ({ Architecture: architecture, OS: os })) };
 }
 
 function placementLines(placement: Placement | undefined): string[] {
@@ -117,6 +127,9 @@ function placementLines(placement: Placement | undefined): string[] {
   if (placement.spread.length > 0)
     lines.push(` Preferences:\t[${placement.spread.map((by) => `spread=${by}`).join(' ')}]`);
   if (placement.maxReplicasPerNode > 0) lines.push(` Max Replicas Per Node:\t${placement.maxReplicasPerNode}`);
+  const platforms = (list: readonly Platform[]) => list.map(platformText).join(' ');
+  if (placement.platforms.length > 0) lines.push(` Platforms:\t[${platforms(placement.platforms)}]`);
+  if (placement.imagePlatforms.length > 0) lines.push(` Image Platforms:\t[${platforms(placement.imagePlatforms)}]`);
   if (placement.strategy === PlacementStrategy.BINPACK) lines.push(' Strategy:\tbinpack');
   return lines;
 }

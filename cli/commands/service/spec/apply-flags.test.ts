@@ -436,6 +436,8 @@ describe('placement', () => {
       spread: ['node.labels.rack'],
       maxReplicasPerNode: 2,
       strategy: PlacementStrategy.BINPACK,
+      platforms: [],
+      imagePlatforms: [],
     });
   });
 
