@@ -168,7 +168,7 @@ export class LeadershipRunner {
       dependenciesLoop(),
       reaperLoop(),
       allocatorLoop(logger),
-      schedulerLoop(metrics),
+      schedulerLoop(metrics, images),
     ];
     const parts = [
       ...loops.map((loop) => runControlLoop(loop, { store, clock, turns, logger, metrics }, signal)),

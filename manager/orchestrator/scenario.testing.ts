@@ -29,6 +29,7 @@ import { genericResourceTexts, parseGenericResources } from '../../proto/generic
 import type { RandomBytes } from '../../proto/ids.ts';
 import { parsePlatform } from '../../proto/platform.ts';
 import type { ControlLoop } from '../control-loop.ts';
+import { NodeImages } from '../images/node-images.ts';
 import { NO_METRICS } from '../metrics/manager-metrics.ts';
 import { node, serviceSpec } from '../objects.testing.ts';
 import { schedulerLoop } from '../scheduler/scheduler.ts';
@@ -100,7 +101,7 @@ export class Scenario {
       updateLoop(random),
       dependenciesLoop(),
       reaperLoop(),
-      schedulerLoop(NO_METRICS),
+      schedulerLoop(NO_METRICS, new NodeImages()),
     ];
   }
 

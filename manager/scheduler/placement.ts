@@ -1,5 +1,6 @@
 /** What happens to pending tasks. Pure. */
 import { type GenericResource, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import type { ImageHolders } from '../images/node-images.ts';
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
@@ -16,12 +17,14 @@ export type Placement =
 /** Tasks placed at one moment. Between two of them nothing may change on the nodes but that the first is counted there. */
 export class PlacementRound {
   readonly #nodes: ReadonlyMap<string, NodeInfo>;
+  readonly #images: Pick<ImageHolders, 'holdersOf'>;
   readonly #nowMs: number;
   /** Of the last task's service and version: the tasks of a service mostly come together. */
   #latest: { readonly of: string; readonly chooser: NodeChooser } | undefined;
 
-  constructor(nodes: ReadonlyMap<string, NodeInfo>, nowMs: number) {
+  constructor(nodes: ReadonlyMap<string, NodeInfo>, images: Pick<ImageHolders, 'holdersOf'>, nowMs: number) {
     this.#nodes = nodes;
+    this.#images = images;
     this.#nowMs = nowMs;
   }
 
@@ -39,7 +42,8 @@ export class PlacementRound {
   #chooserFor(task: TaskObject, service: ServiceObject): NodeChooser {
     const of = `${service.id} ${task.specVersion} ${task.nodeId}`;
     if (this.#latest?.of === of) return this.#latest.chooser;
-    const wanted = { task, rules: rulesOf(service.spec.placement) };
+    const holders = this.#images.holdersOf(task.spec.container.image);
+    const wanted = { task, rules: rulesOf(service.spec.placement), holders };
     const chooser = new NodeChooser(wanted, candidates(task, this.#nodes), this.#nodes.values(), this.#nowMs);
     this.#latest = { of, chooser };
     return chooser;

@@ -10,6 +10,7 @@ import {
   PublishMode,
   TaskState,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { type Holders, NodeImages } from '../images/node-images.ts';
 import { type NodeOptions, node, service, type TaskOptions, task } from '../objects.testing.ts';
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
@@ -18,6 +19,8 @@ import { Heap } from './heap.ts';
 import { NodeChooser } from './node-chooser.ts';
 import { NodeInfo } from './node-info.ts';
 import { PlacementRound } from './placement.ts';
+
+const NOBODY: Holders = new Map();
 
 const info = (id: string, options: NodeOptions = {}) => new NodeInfo(node(id, options));
 
@@ -28,7 +31,12 @@ function pending(options: TaskOptions = {}, memoryBytes = 0, nanoCpus = 0): Task
 }
 
 const chosen = (wanted: TaskObject, nodes: NodeInfo[], placement?: Placement, nowMs = 0) => {
-  const choice = new NodeChooser({ task: wanted, rules: rulesOf(placement) }, nodes, nodes, nowMs).next();
+  const choice = new NodeChooser(
+    { task: wanted, rules: rulesOf(placement), holders: NOBODY },
+    nodes,
+    nodes,
+    nowMs,
+  ).next();
   return 'info' in choice ? choice.info.node.id : choice.reason;
 };
 
@@ -194,6 +202,34 @@ describe('NodeChooser by placement', () => {
   });
 });
 
+describe('NodeChooser by image', () => {
+  const holders: Holders = new Map([['c', undefined]]);
+  const order = (count: number, nodes: NodeInfo[], placement?: Placement) => {
+    const chooser = new NodeChooser({ task: pending(), rules: rulesOf(placement), holders }, nodes, nodes, 0);
+    return Array.from({ length: count }, (_, index) => {
+      const choice = chooser.next();
+      if (!('info' in choice)) return choice.reason;
+      choice.info.set(task(`t${index}`));
+      return choice.info.node.id;
+    });
+  };
+
+  it('prefers the node that has it among equal ones, and spreads all the same', () => {
+    expect(order(6, [info('a'), info('b'), info('c')])).toEqual(['c', 'a', 'b', 'c', 'a', 'b']);
+  });
+
+  it('does not fill the node that has it while others have less to do', () => {
+    const nodes = [info('a'), info('b'), info('c')];
+    nodes[2]?.set(task('other', { serviceId: 'other' }));
+    expect(order(2, nodes)).toEqual(['a', 'b']);
+  });
+
+  it('decides where binpack begins', () => {
+    const placement = Placement.fromPartial({ strategy: PlacementStrategy.BINPACK });
+    expect(order(3, [info('a'), info('b'), info('c')], placement)).toEqual(['c', 'c', 'c']);
+  });
+});
+
 describe('NodeChooser for many tasks', () => {
   const placements: [string, Partial<Placement>][] = [
     ['spread', {}],
@@ -220,11 +256,12 @@ describe('NodeChooser for many tasks', () => {
 
   it.each(placements)('gives each the node that it would have got by itself: %s', (_name, fields) => {
     const rules = rulesOf(Placement.fromPartial(fields));
+    const holders: Holders = new Map(Array.from({ length: 10 }, (_, number) => [`n${number * 3}`, undefined]));
     const [together, alone] = [fleet(), fleet()];
-    const chooser = new NodeChooser({ task: pending({}, 10), rules }, together, together, 0);
+    const chooser = new NodeChooser({ task: pending({}, 10), rules, holders }, together, together, 0);
     for (let number = 0; number < 250; number += 1) {
       const wanted = pending({ id: `t${number}`, state: TaskState.PENDING }, 10);
-      const [one, other] = [chooser.next(), new NodeChooser({ task: wanted, rules }, alone, alone, 0).next()];
+      const [one, other] = [chooser.next(), new NodeChooser({ task: wanted, rules, holders }, alone, alone, 0).next()];
       expect('info' in one ? one.info.node.id : one.reason).toBe('info' in other ? other.info.node.id : other.reason);
       const put = { ...wanted, status: { ...wanted.status, state: TaskState.RUNNING } };
       for (const choice of [one, other]) if ('info' in choice) choice.info.set(put);
@@ -255,7 +292,7 @@ describe('Heap', () => {
 
 describe('PlacementRound', () => {
   const place = (task: TaskObject, of: ServiceObject | undefined, all: Map<string, NodeInfo>, nowMs: number) =>
-    new PlacementRound(all, nowMs).place(task, of);
+    new PlacementRound(all, new NodeImages(), nowMs).place(task, of);
 
   const nodes = new Map([
     ['a', info('a')],
