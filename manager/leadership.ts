@@ -11,6 +11,7 @@ import type { Clock } from './clock.ts';
 import { type ControlLoop, runControlLoop } from './control-loop.ts';
 import { Dispatcher } from './dispatcher/dispatcher.ts';
 import type { LiveIdentity } from './identity.ts';
+import { NodeImages } from './images/node-images.ts';
 import type { ManagerMetrics } from './metrics/manager-metrics.ts';
 import { dependenciesLoop } from './orchestrator/dependencies/dependencies.ts';
 import { globalLoop } from './orchestrator/global/global.ts';
@@ -158,8 +159,9 @@ export class LeadershipRunner {
     if (identity.current === undefined) await identity.replace(await authority.issueOwn(nodeId));
     const dispatcherLogger = logger.child({ component: 'dispatcher' });
     const turns = new Turns();
+    const images = new NodeImages();
     const dispatcher = new Dispatcher({
-      ...{ store, clock, random, managers, heartbeatPeriodMs, turns },
+      ...{ store, clock, random, managers, heartbeatPeriodMs, turns, images },
       logger: dispatcherLogger,
     });
     const loops: ControlLoop[] = [
@@ -171,7 +173,7 @@ export class LeadershipRunner {
       dependenciesLoop(),
       reaperLoop(),
       allocatorLoop(logger),
-      schedulerLoop(metrics),
+      schedulerLoop(metrics, images),
     ];
     const parts = [
       ...loops.map((loop) => runControlLoop(loop, { store, clock, turns, logger, metrics }, signal)),
@@ -182,7 +184,8 @@ export class LeadershipRunner {
     const leaderNodeId = () => log.leadership().leaderId ?? '';
     const { hasKeys } = this.#options;
     const engines = dispatcher;
-    const api = { store, log, engines, clock, random, logger, nodeId, leaderNodeId, hasKeys, termOver: signal };
+    const parties = { store, log, engines, images, clock, random, logger };
+    const api = { ...parties, nodeId, leaderNodeId, hasKeys, termOver: signal };
     this.#term = { dispatcher, api, authority };
     for (const settle of [...this.#waiting]) settle();
     logger.info({ term: log.leadership().term }, 'leading');

@@ -1,6 +1,7 @@
 /** Specs and objects for tests: whatever isn't given is as a user would leave it. */
 import {
   type Dependency,
+  type GenericResource,
   NodeAvailability,
   NodeRole,
   NodeState,
@@ -91,6 +92,7 @@ export function task(id: string, options: TaskOptions = {}): TaskObject {
       ports: [],
       serviceLabels: {},
       startAfterMs: 0,
+      genericResources: [],
     }),
     ...fields,
   };
@@ -105,6 +107,7 @@ export interface NodeOptions {
   readonly labels?: Readonly<Record<string, string>>;
   readonly engineLabels?: Readonly<Record<string, string>>;
   readonly platform?: Platform;
+  readonly genericResources?: readonly GenericResource[];
   readonly role?: NodeRole;
 }
 
@@ -124,6 +127,7 @@ export function node(id: string, options: NodeOptions = {}): NodeObject {
       engineVersion: '',
       engineLabels: { ...options.engineLabels },
       tls: undefined,
+      genericResources: [...(options.genericResources ?? [])],
     },
     status: {
       state: options.state ?? NodeState.READY,

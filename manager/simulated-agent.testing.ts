@@ -17,7 +17,13 @@ import {
   PortProbeRequest,
   PortProbeResponse,
 } from '../proto/generated/gantry/v1/engine.ts';
-import { type ServiceEndpoints, type Task, TaskState, TaskStatus } from '../proto/generated/gantry/v1/types.ts';
+import {
+  type Platform,
+  type ServiceEndpoints,
+  type Task,
+  TaskState,
+  TaskStatus,
+} from '../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../proto/ingress-network.ts';
 
 export class SimulatedAgent {
@@ -62,6 +68,7 @@ export class SimulatedAgent {
             engineVersion: 'test',
             engineLabels: {},
             tls: undefined,
+            genericResources: [],
           },
         },
       },
@@ -85,6 +92,12 @@ export class SimulatedAgent {
   adopt(other: SimulatedAgent): void {
     for (const [id, status] of other.reported) this.reported.set(id, status);
     for (const id of other.started) this.started.add(id);
+  }
+
+  /** All images it has, each with one name. */
+  reportImages(names: readonly string[], platform: Platform): void {
+    const put = names.map((name) => ({ id: `sha256:${name}`, names: [name], platform }));
+    this.#session.write({ message: { $case: 'images', value: { complete: true, put, removed: [], partial: false } } });
   }
 
   report(taskId: string, status: Partial<TaskStatus>): void {

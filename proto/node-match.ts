@@ -1,6 +1,7 @@
 /** Which nodes a placement's constraints let pass: managers decide by it, and the CLI knows by it what to wait for. Pure. */
 import { type Constraint, type NodeAttribute, parseConstraint } from './constraint.ts';
 import { type Node, NodeAvailability, NodeRole, NodeState, type Placement } from './generated/gantry/v1/types.ts';
+import { normalArchitecture } from './platform.ts';
 
 /** Of a placement that was checked when the service was made; what it has that isn't understood is met by no node. */
 export function constraintsOf(placement: Placement | undefined): readonly Constraint[] {
@@ -26,23 +27,9 @@ export function takesTasks({ spec, status }: Node): boolean {
 /** An id tells capitals apart; names and labels don't, as in Swarm. */
 function equals(attribute: NodeAttribute, own: string, wanted: string): boolean {
   if (attribute.of === 'id') return own === wanted;
-  if (attribute.of === 'architecture') return architecture(own) === architecture(wanted);
+  if (attribute.of === 'architecture') return normalArchitecture(own) === normalArchitecture(wanted);
   return own.toLowerCase() === wanted.toLowerCase();
 }
-
-/** The kernel's name of a machine, or Go's. */
-function architecture(name: string): string {
-  const lower = name.toLowerCase();
-  return GO_NAMES.get(lower) ?? lower;
-}
-
-const GO_NAMES: ReadonlyMap<string, string> = new Map([
-  ['x86_64', 'amd64'],
-  ['aarch64', 'arm64'],
-  ['i386', '386'],
-  ['i686', '386'],
-  ['armv7l', 'arm'],
-]);
 
 /** Empty when the node doesn't have it. */
 export function attributeOf(node: Node, attribute: NodeAttribute): string {

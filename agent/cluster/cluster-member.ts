@@ -160,7 +160,7 @@ export class ClusterMember implements MemberView {
   }
 
   #makeSession(version: string): Session {
-    const { execRoot, handlers, logger } = this.#options;
+    const { execRoot, handlers, images, logger } = this.#options;
     return new Session({
       nodeId: this.#membership.nodeId,
       description: () => {
@@ -173,6 +173,7 @@ export class ClusterMember implements MemberView {
       onMembership: (told) => this.#upkeep.receive(told),
       worker: this.#worker,
       applier: this.#applier,
+      images,
       methods: tunnelMethods(handlers),
       logger: logger.child({ component: 'session' }),
       random: Math.random,
@@ -245,10 +246,7 @@ export function workerDir(dataRoot: string): string {
   return join(dataRoot, 'worker');
 }
 
-function describe(
-  { nodeName, engineLabels }: ClusterServiceOptions,
-  engineVersion: string,
-  tls: NodeTls | undefined,
-): NodeDescription {
-  return describeNode({ hostname: nodeName, engineVersion, engineLabels, tls });
+function describe(options: ClusterServiceOptions, engineVersion: string, tls: NodeTls | undefined): NodeDescription {
+  const { nodeName, engineLabels, genericResources } = options;
+  return describeNode({ hostname: nodeName, engineVersion, engineLabels, genericResources, tls });
 }

@@ -86,6 +86,7 @@ export class TestHost {
       execRoot: this.dir,
       nodeName: 'host1',
       engineLabels: {},
+      genericResources: [],
       advertiseAddr: this.address,
       store,
       managerMetricsAddr,

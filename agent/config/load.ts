@@ -36,6 +36,11 @@ function parseFlags(argv: readonly string[], version: string): Flags {
     .option('--advertise-addr <ip[:port]>', 'where other nodes reach this one')
     .option('--name <name>', "the node's name (default: the host's)")
     .option('--label <name=value>', 'label of this host for placement, engine.labels.NAME; may be repeated', append)
+    .option(
+      '--node-generic-resource <kind=value>',
+      'a GPU or the like that services can reserve: KIND=NAME, or KIND=COUNT; may be repeated',
+      append,
+    )
     .option('--config <file>', `options as a JSON object (default: ${DEFAULT_FILE}, if it is there)`)
     .option('--store <address>', "etcd cluster that keeps the managers' log: etcd://HOST:PORT,.../PREFIX, or etcds://")
     .option('--store-ca <file>', 'authority of its certificates, for etcds://')
@@ -65,6 +70,7 @@ function settingsFromFlags(values: Readonly<Record<string, string | string[] | u
 
 /** As dockerd's: one label each. */
 function flagOf(name: OptionName): string {
+  if (name === 'node-generic-resources') return 'node-generic-resource';
   return name === 'labels' ? 'label' : name;
 }
 

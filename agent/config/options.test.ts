@@ -24,6 +24,7 @@ describe('gantryd’s options', () => {
       advertiseAddr: '',
       name: 'machine',
       labels: {},
+      genericResources: [],
       logLevel: 'info',
       store: { address: '', files: { ca: '', cert: '', key: '' } },
       metricsAddr: '',
@@ -56,6 +57,18 @@ describe('gantryd’s options', () => {
     expect(load([]).labels).toEqual({});
   });
 
+  it('say what the host has that services can reserve', () => {
+    const gpus = { kind: 'NVIDIA-GPU', names: ['UUID1', 'UUID2'], count: 0 };
+    const ssd = { kind: 'ssd', names: [], count: 2 };
+    const texts = ['NVIDIA-GPU=UUID1', 'NVIDIA-GPU=UUID2', 'ssd=2'];
+    const flags = texts.flatMap((text) => ['--node-generic-resource', text]);
+    expect(load(flags).genericResources).toEqual([gpus, ssd]);
+    expect(load([], { GANTRY_NODE_GENERIC_RESOURCES: texts.join() }).genericResources).toEqual([gpus, ssd]);
+    const file = JSON.stringify({ 'node-generic-resources': texts });
+    expect(load([], {}, file).genericResources).toEqual([gpus, ssd]);
+    expect(load([]).genericResources).toEqual([]);
+  });
+
   it('say where the log is kept', () => {
     const files = { ca: '/ca', cert: '/cert', key: '/key' };
     const text = '{"store": "etcds://h1,h2/p", "store-ca": "/ca", "store-cert": "/cert", "store-key": "/key"}';
@@ -83,6 +96,7 @@ describe('gantryd’s options', () => {
     [['--host', 'unix://relative'], '--host: invalid value "relative"'],
     [['--advertise-addr', 'eth0'], '--advertise-addr: invalid value "eth0"'],
     [['--label', 'ssd'], '--label: invalid value "ssd"'],
+    [['--node-generic-resource', 'gpu'], '--node-generic-resource: invalid value "gpu"'],
     [['--name', 'a b'], '--name: invalid value "a b"'],
     [['--metrics-addr', ':9323'], '--metrics-addr: invalid value ":9323"'],
     [['--metrics-addr', '127.0.0.1'], '--metrics-addr: invalid value "127.0.0.1"'],

@@ -5,6 +5,8 @@
 import { posix } from 'node:path';
 import { DEFAULT_HOST, parseAddress, parseListenAddress } from '../../proto/address.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
+import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
+import { parseGenericResources } from '../../proto/generic-resource.ts';
 import { checkStoreFiles, parseStoreAddress, type StoreFiles } from '../../proto/store-address.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -20,6 +22,8 @@ export interface DaemonOptions {
   readonly name: string;
   /** Of this host's engine, for placement constraints: engine.labels.NAME. */
   readonly labels: Readonly<Record<string, string>>;
+  /** What this host has that services can reserve, such as GPUs. */
+  readonly genericResources: readonly GenericResource[];
   readonly logLevel: LogLevel;
   readonly store: StoreOptions;
   /** IP:PORT where gantryd serves /metrics, /healthz and /readyz; empty: nowhere. */
@@ -44,7 +48,7 @@ export interface Given {
 }
 
 /** Options that may be given more than once. */
-export const LIST_OPTIONS: ReadonlySet<OptionName> = new Set(['host', 'labels']);
+export const LIST_OPTIONS: ReadonlySet<OptionName> = new Set(['host', 'labels', 'node-generic-resources']);
 
 /** One source's settings, by option; only LIST_OPTIONS are ever more than one. */
 export type Settings = Partial<Record<OptionName, readonly Given[]>>;
@@ -56,6 +60,7 @@ export const OPTION_NAMES = [
   'advertise-addr',
   'name',
   'labels',
+  'node-generic-resources',
   'log-level',
   'store',
   'store-ca',
@@ -81,6 +86,7 @@ export function resolveOptions(sources: readonly Settings[], hostname: string): 
     advertiseAddr: advertiseAddress(one('advertise-addr', '')),
     name: nodeName(one('name', hostname)),
     labels: engineLabels(strongest('labels')),
+    genericResources: genericResources(strongest('node-generic-resources')),
     logLevel: logLevel(one('log-level', 'info')),
     store: storeOptions(one('store', ''), {
       ca: optionalPath(one('store-ca', '')),
@@ -98,7 +104,7 @@ function defaultSocket(execRoot: string): string {
     : posix.join(execRoot, 'gantry.sock');
 }
 
-/** From GANTRY_HOST and GANTRY_LABELS, which may name several with commas, and their like. Empty variables count as unset. */
+/** From GANTRY_HOST, GANTRY_LABELS and GANTRY_NODE_GENERIC_RESOURCES, which may name several with commas, and their like. Empty variables count as unset. */
 export function settingsFromEnvironment(env: Readonly<Record<string, string | undefined>>): Settings {
   const settings: Settings = {};
   for (const name of OPTION_NAMES) {
@@ -157,6 +163,13 @@ function engineLabels(given: readonly Given[]): Record<string, string> {
     labels[value.slice(0, equals)] = value.slice(equals + 1);
   }
   return labels;
+}
+
+function genericResources(given: readonly Given[]): GenericResource[] {
+  const resources = parseGenericResources(given.map(({ value }) => value));
+  if (Array.isArray(resources)) return resources;
+  const { text, hint } = resources;
+  throw invalid(given.findLast(({ value }) => value === text)?.origin ?? '--node-generic-resource', text, hint);
 }
 
 function logLevel({ value, origin }: Given): LogLevel {

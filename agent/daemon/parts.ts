@@ -44,7 +44,7 @@ export interface PartsOptions {
 }
 
 export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptions): DaemonParts {
-  const { dataRoot, execRoot, name, labels, advertiseAddr, store, managerMetricsAddr } = options;
+  const { dataRoot, execRoot, name, labels, genericResources, advertiseAddr, store, managerMetricsAddr } = options;
   const roots: Roots = { dataRoot, execRoot, runtime: runtimeBinaryPath() };
   const shared = { clock: Date.now, random: randomBytes, logger, native };
   const host = readHostFacts();
@@ -73,6 +73,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
       execRoot,
       nodeName: name,
       engineLabels: labels,
+      genericResources,
       advertiseAddr,
       store,
       managerMetricsAddr,

@@ -2,6 +2,7 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
 import type { StoreOptions } from '../config/options.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
@@ -20,6 +21,8 @@ export interface ClusterServiceOptions {
   readonly execRoot: string;
   readonly nodeName: string;
   readonly engineLabels: Readonly<Record<string, string>>;
+  /** What it has that services can reserve. */
+  readonly genericResources: readonly GenericResource[];
   /** IP[:PORT], or empty: the address of the default route's interface. */
   readonly advertiseAddr: string;
   /** Of the log of this node's manager. */

@@ -45,6 +45,7 @@ export class ImageIndex {
   readonly #path: string;
   #state: IndexState = { images: new Map(), names: new Map() };
   #writing: Promise<unknown> = Promise.resolve();
+  readonly #listeners = new Set<() => void>();
 
   constructor(dir: string) {
     this.#path = join(dir, 'images', 'images.json');
@@ -67,6 +68,12 @@ export class ImageIndex {
     return parseIndex(data, this.#path);
   }
 
+  /** `listener` is called when the state has changed, until the returned function is. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** Takes a state as the present one without writing it: after {@link read}. */
   restore(state: IndexState): void {
     this.#state = state;
@@ -81,6 +88,7 @@ export class ImageIndex {
       const next = change(this.#state);
       await writeFileAtomically(this.#path, encodeIndex(next));
       this.#state = next;
+      for (const listener of this.#listeners) listener();
     });
     // The next change waits for this one, whatever comes of it; this one's failure goes to its caller.
     this.#writing = work.catch(() => undefined);

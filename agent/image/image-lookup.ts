@@ -3,8 +3,6 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { Image } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest } from '../../proto/ids.ts';
-import { createdAtMs } from './image-config.ts';
-import type { ImageRecord, IndexState } from './image-index.ts';
 import {
   canonicalName,
   familiarName,
@@ -12,7 +10,9 @@ import {
   parseReference,
   type Reference,
   withDefaultTag,
-} from './reference.ts';
+} from '../../proto/image-reference.ts';
+import { createdAtMs } from './image-config.ts';
+import type { ImageRecord, IndexState } from './image-index.ts';
 import { compareText } from './text-order.ts';
 
 export interface FoundImage {

@@ -1,9 +1,9 @@
 /** What removing an image takes away, by Docker's rules. Pure. */
 import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
+import { parseReference } from '../../proto/image-reference.ts';
 import type { IndexState } from './image-index.ts';
 import { findImage, namesOf, shortId, shortName } from './image-lookup.ts';
-import { parseReference } from './reference.ts';
 
 export interface RemovalPlan {
   /** Canonical names that go. */

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { Image } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
+import { canonicalName, parseReference, withDefaultTag } from '../../proto/image-reference.ts';
 import { applyChanges } from '../build/config-changes.ts';
 import { spoolArchive } from './archive.ts';
 import { findImages } from './archive-images.ts';
@@ -23,6 +24,7 @@ import {
 } from './image-index.ts';
 import { describeImage, findImage, shortId, shortName } from './image-lookup.ts';
 import { planRemoval } from './image-removal.ts';
+import { type ImageReport, reportImages } from './image-report.ts';
 import type { ImageFilter, Images, RunnableImage } from './images.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayerWorkers } from './layer-workers.ts';
@@ -35,7 +37,6 @@ import {
   type Platform,
   parseManifest,
 } from './manifest.ts';
-import { canonicalName, parseReference, withDefaultTag } from './reference.ts';
 
 export interface ImageStoreOptions {
   /** DATA_ROOT */
@@ -85,6 +86,14 @@ export class ImageStore implements Images {
 
   count(): number {
     return new Set([...this.#index.state.images.values()].map(({ id }) => id)).size;
+  }
+
+  report(): ImageReport {
+    return reportImages(this.#index.state, (record) => this.#sizeOf(record));
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#index.onChange(listener);
   }
 
   async resolve(reference: string): Promise<RunnableImage> {
@@ -202,12 +211,12 @@ export class ImageStore implements Images {
   }
 
   #describe(state: IndexState, record: ImageRecord): Image {
-    const sizes = record.chainIds.map((id) => this.layers.get(id)?.sizeBytes ?? 0);
-    return describeImage(
-      state,
-      record,
-      sizes.reduce((sum, size) => sum + size, 0),
-    );
+    return describeImage(state, record, this.#sizeOf(record));
+  }
+
+  /** Unpacked. */
+  #sizeOf({ chainIds }: ImageRecord): number {
+    return chainIds.reduce((sum, id) => sum + (this.layers.get(id)?.sizeBytes ?? 0), 0);
   }
 
   async #readRecord(manifestDigest: Digest, image: string): Promise<ImageRecord> {

@@ -1,6 +1,7 @@
 /** What the rest of the engine asks of images and of the file systems made from them. */
 import type { Image, ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest } from '../../proto/ids.ts';
+import type { ImageReport } from './image-report.ts';
 
 /** An image as it can be run. */
 export interface RunnableImage {
@@ -40,6 +41,10 @@ export interface Images {
     options: { readonly reference: string; readonly changes: readonly string[]; readonly message: string },
   ): Promise<Digest>;
   count(): number;
+  /** What managers are told of them. */
+  report(): ImageReport;
+  /** `listener` is called when there are others, or they have other names; until the returned function is. */
+  onChange(listener: () => void): () => void;
 }
 
 /** Writable file systems over an image's layers, by key; a container's key is its id. */

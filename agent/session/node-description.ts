@@ -1,6 +1,6 @@
 /** This host as the cluster describes its nodes. */
 import { arch, availableParallelism, totalmem } from 'node:os';
-import { NodeDescription, type NodeTls } from '../../proto/generated/gantry/v1/types.ts';
+import { type GenericResource, NodeDescription, type NodeTls } from '../../proto/generated/gantry/v1/types.ts';
 
 /** Architectures whose name in Go, and so in images and placement constraints, isn't Node's. */
 const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
@@ -14,17 +14,25 @@ export interface EngineFacts {
   readonly hostname: string;
   readonly engineVersion: string;
   readonly engineLabels: Readonly<Record<string, string>>;
+  readonly genericResources: readonly GenericResource[];
   /** Undefined: it has no certificate yet. */
   readonly tls: NodeTls | undefined;
 }
 
-export function describeNode({ hostname, engineVersion, engineLabels, tls }: EngineFacts): NodeDescription {
+export function describeNode({
+  hostname,
+  engineVersion,
+  engineLabels,
+  genericResources,
+  tls,
+}: EngineFacts): NodeDescription {
   return NodeDescription.fromPartial({
     hostname,
     platform: { os: 'linux', architecture: GO_ARCHITECTURES[arch()] ?? arch() },
     resources: { nanoCpus: availableParallelism() * 1e9, memoryBytes: totalmem(), pids: 0 },
     engineVersion,
     engineLabels: { ...engineLabels },
+    genericResources: [...genericResources],
     tls,
   });
 }

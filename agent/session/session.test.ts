@@ -7,10 +7,13 @@ import { GantryError } from '../../proto/errors.ts';
 import {
   Assignments,
   Membership,
+  type NodeImage,
+  type NodeImages,
   type SessionRequest,
   type TaskStatusUpdate,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import type { ImageReport } from '../image/image-report.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
 import { AssignmentApplier } from '../worker/assignment-applier.ts';
@@ -22,6 +25,17 @@ import { type ManagerEndpoint, Session } from './session.ts';
 
 const logger = pino({ level: 'silent' });
 const images = { resolve: async () => ({}) } as unknown as Images;
+
+/** What the host has. */
+let report: ImageReport;
+let imagesChanged: () => void;
+const hostImages = {
+  report: () => report,
+  onChange: (listener: () => void) => {
+    imagesChanged = listener;
+    return () => undefined;
+  },
+};
 
 let dir: string;
 let dispatcher: TestDispatcher;
@@ -36,6 +50,7 @@ beforeEach(async () => {
   dispatcher = await serveDispatcher(join(dir, 'manager.sock'));
   endpoints = [endpoint('manager.sock')];
   memberships = [];
+  report = { images: [], partial: false };
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((agent) => agent.stop()));
@@ -79,6 +94,7 @@ async function startAgent(networks: Networks = recordingNetworks().networks) {
     onMembership: (membership) => memberships.push(membership),
     worker,
     applier,
+    images: hostImages,
     methods: new Map(),
     logger,
     random: () => 0.5,
@@ -148,6 +164,26 @@ describe('a session', () => {
     session.describe();
     session.describe();
     await vi.waitFor(() => expect(received('description')).toEqual([described]));
+  });
+
+  it('tells which images the node has, and afterwards only what has changed', async () => {
+    const image = (id: string, ...names: string[]) => ({ id, names, platform: { os: 'linux', architecture: 'arm64' } });
+    const told = (put: NodeImage[], fields: Partial<NodeImages> = {}) =>
+      expect.objectContaining({ complete: false, put, removed: [], partial: false, ...fields });
+    report = { images: [image('i1', 'a:1'), image('i2', 'b:1')], partial: false };
+    await startAgent();
+    await vi.waitFor(() => expect(received('images')).toHaveLength(1));
+    report = { images: [image('i1', 'a:1', 'a:2'), image('i3', 'c:1')], partial: true };
+    imagesChanged();
+    imagesChanged();
+    await vi.waitFor(() => expect(received('images')).toHaveLength(2), 5000);
+    dispatcher.sessions.at(-1)?.end();
+    await vi.waitFor(() => expect(received('images')).toHaveLength(3), 5000);
+    expect(received('images')).toEqual([
+      told([image('i1', 'a:1'), image('i2', 'b:1')], { complete: true }),
+      told([image('i1', 'a:1', 'a:2'), image('i3', 'c:1')], { removed: ['i2'], partial: true }),
+      told([image('i1', 'a:1', 'a:2'), image('i3', 'c:1')], { complete: true, partial: true }),
+    ]);
   });
 
   it('applies networks, then endpoints, then tasks, and acknowledges only then', async () => {
@@ -223,7 +259,7 @@ describe('with several managers', () => {
     const { session } = await startAgent();
     await vi.waitFor(() => expect(session.state.connected).toBe(true));
     dispatcher.close();
-    await vi.waitFor(() => expect(second.received).toMatchObject([{ $case: 'hello' }]));
+    await vi.waitFor(() => expect(second.received[0]?.$case).toBe('hello'));
     await vi.waitFor(() => expect(session.state.connected).toBe(true));
     second.close();
   });

@@ -17,8 +17,10 @@ import {
   type SessionWelcome,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
+import type { Images } from '../image/images.ts';
 import type { AssignmentApplier } from '../worker/assignment-applier.ts';
 import type { Worker } from '../worker/worker.ts';
+import { ImageChanges } from './image-changes.ts';
 import { ManagerTurns } from './manager-turns.ts';
 import { Silence } from './silence.ts';
 import { delayOrSocket } from './socket-watch.ts';
@@ -46,6 +48,7 @@ export interface SessionOptions {
   readonly onMembership: (membership: Membership) => void;
   readonly worker: Pick<Worker, 'statuses' | 'onStatus'>;
   readonly applier: Pick<AssignmentApplier, 'beginSession' | 'receive' | 'dismiss'>;
+  readonly images: Pick<Images, 'report' | 'onChange'>;
   readonly methods: TunnelMethods;
   readonly logger: Logger;
   /** Uniform in [0, 1). */
@@ -56,6 +59,8 @@ export interface SessionOptions {
 
 /** Statuses that change together travel together; the delay is lost on no user. */
 const BATCH_DELAY_MS = 20;
+/** Images are built and loaded several at a time, and nobody waits to hear of them. */
+const IMAGES_DELAY_MS = 1000;
 const DEFAULT_HEARTBEAT_MS = 1000;
 /** A manager answers each heartbeat: after so many unanswered ones it doesn't hear this node, or isn't heard. */
 const SILENT_HEARTBEATS = 3;
@@ -197,6 +202,7 @@ export class Session {
     this.#options.applier.beginSession((version) => void write(call, { $case: 'applied', value: { version } }));
     void this.#heartbeats(call, periodOf(welcome), ended);
     this.#reportStatuses(call, ended);
+    this.#reportImages(call, ended);
   }
 
   async #heartbeats(call: SessionCall, periodMs: number, ended: AbortSignal): Promise<void> {
@@ -224,6 +230,26 @@ export class Session {
     ended.addEventListener('abort', unsubscribe, { once: true });
     for (const update of worker.statuses()) batch.put(update);
     void flush();
+  }
+
+  #reportImages(call: SessionCall, ended: AbortSignal): void {
+    const { images } = this.#options;
+    const changes = new ImageChanges();
+    const tell = async () => {
+      const value = changes.take(images.report());
+      if (value !== undefined) await write(call, { $case: 'images', value });
+    };
+    let isDue = false;
+    const unsubscribe = images.onChange(() => {
+      if (isDue) return;
+      isDue = true;
+      void elapsed(IMAGES_DELAY_MS, ended).then(async (isOpen) => {
+        isDue = false;
+        if (isOpen) await tell();
+      });
+    });
+    ended.addEventListener('abort', unsubscribe, { once: true });
+    void tell();
   }
 
   #openTunnel(client: DispatcherClient, open: OpenStream, signal: AbortSignal): void {

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { Task } from '../../proto/generated/gantry/v1/types.ts';
-import { missingMaterial } from './task-container.ts';
+import { ContainerSpec, Task } from '../../proto/generated/gantry/v1/types.ts';
+import { containerConfig, missingMaterial } from './task-container.ts';
+
+it('a task sees which generic resources it was given, by Docker’s names', () => {
+  const genericResources = [
+    { kind: 'NVIDIA-GPU', names: ['UUID1', 'UUID2'] },
+    { kind: 'ssd', count: 2 },
+  ];
+  const task = Task.fromPartial({ spec: { container: { env: ['A=1'] } }, genericResources });
+  const { spec } = containerConfig(task, ContainerSpec.fromPartial({ env: ['A=1'] }));
+  expect(spec?.env).toEqual(['A=1', 'DOCKER_RESOURCE_NVIDIA-GPU=UUID1,UUID2', 'DOCKER_RESOURCE_SSD=2']);
+});
 
 describe('what a task waits for', () => {
   const nothing = { secrets: new Map(), configs: new Map(), networks: new Set<string>() };

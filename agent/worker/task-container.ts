@@ -6,6 +6,7 @@ import {
   type ConfigSpec,
   type ContainerSpec,
   type FileReference,
+  type GenericResource,
   PublishMode,
   type Secret,
   type SecretSpec,
@@ -33,12 +34,21 @@ const STACK_LABEL = 'com.docker.stack.namespace';
 export function containerConfig(task: Task, spec: ContainerSpec): ContainerConfig {
   return ContainerConfig.fromPartial({
     name: containerName(task),
-    spec: { ...spec, labels: { ...spec.labels, ...taskLabels(task) } },
+    spec: {
+      ...spec,
+      env: [...spec.env, ...task.genericResources.map(resourceVariable)],
+      labels: { ...spec.labels, ...taskLabels(task) },
+    },
     limits: task.spec?.resources?.limits,
     networks: task.spec?.networks ?? [],
     ports: task.ports.filter((port) => port.mode === PublishMode.HOST),
     restart: LocalRestart.NO,
   });
+}
+
+/** By Docker's name, since what hands out devices goes by it: the NVIDIA runtime's swarm-resource, for one. */
+function resourceVariable({ kind, names, count }: GenericResource): string {
+  return `DOCKER_RESOURCE_${kind.toUpperCase()}=${names.length === 0 ? count : names.join(',')}`;
 }
 
 function taskLabels(task: Task): Record<string, string> {

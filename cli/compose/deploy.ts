@@ -1,6 +1,7 @@
 /** `deploy:` and `restart:` of a service: how many, with what, and what happens when one ends. */
 import { parseConstraint, parseSpread } from '../../proto/constraint.ts';
 import {
+  type GenericReservation,
   Placement,
   type ResourceAmounts,
   type Resources,
@@ -9,10 +10,13 @@ import {
   type ServiceSpec,
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { isGenericReservation } from '../../proto/generic-resource.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import type { Cursor } from './cursor.ts';
 import {
   DEPLOY_KEYS,
+  DISCRETE_RESOURCE_KEYS,
+  GENERIC_RESOURCE_KEYS,
   LIMITS_KEYS,
   PLACEMENT_KEYS,
   PREFERENCE_KEYS,
@@ -117,8 +121,26 @@ function readResources(cursor: Cursor): Resources {
       child.checkKeys(RESERVATIONS_KEYS);
       return readAmounts(child);
     }),
+    genericReservations: cursor.field('reservations', (child) => child.field('generic_resources', readGeneric)) ?? [],
   };
 }
+
+/** Of a kind that is there twice, the last one counts, as in Docker. */
+function readGeneric(list: Cursor): GenericReservation[] {
+  const reservations = list.items((item) => {
+    item.checkKeys(GENERIC_RESOURCE_KEYS);
+    const discrete = item.child('discrete_resource_spec');
+    if (discrete === undefined) throw item.problem('says not how many of what', GENERIC_HINT);
+    discrete.checkKeys(DISCRETE_RESOURCE_KEYS);
+    const kind = discrete.field('kind', (cursor) => cursor.string()) ?? '';
+    const reservation = { kind, count: discrete.field('value', (cursor) => cursor.integer(1)) ?? 0 };
+    if (!isGenericReservation(reservation)) throw discrete.problem('needs a kind and a value', GENERIC_HINT);
+    return reservation;
+  });
+  return [...new Map(reservations.map((one) => [one.kind, one])).values()];
+}
+
+const GENERIC_HINT = 'write "discrete_resource_spec: { kind: gpu, value: 1 }"';
 
 function readAmounts(cursor: Cursor): ResourceAmounts {
   return {

@@ -17,7 +17,7 @@ export const SERVICE_KEYS = keySet(
   `image build command entrypoint environment env_file ports volumes networks configs secrets healthcheck
    depends_on deploy labels user working_dir hostname domainname stop_signal stop_grace_period tmpfs read_only
    cap_add cap_drop ulimits sysctls init restart expose extra_hosts dns dns_search dns_opt tty stdin_open
-   group_add privileged shm_size oom_score_adj`,
+   group_add privileged shm_size oom_score_adj platform`,
   {
     annotations: 'use labels',
     attach: REMOVE,
@@ -56,7 +56,6 @@ export const SERVICE_KEYS = keySet(
     oom_kill_disable: REMOVE,
     pid: REMOVE,
     pids_limit: 'write it as deploy.resources.limits.pids',
-    platform: REMOVE,
     post_start: 'do it in the entrypoint',
     pre_stop: 'do it on the stop signal',
     profiles: 'keep such services in a file of their own',
@@ -108,7 +107,15 @@ export const PLACEMENT_KEYS = keySet('constraints preferences max_replicas_per_n
 export const PREFERENCE_KEYS = keySet('spread');
 export const RESOURCES_KEYS = keySet('limits reservations');
 export const LIMITS_KEYS = keySet('cpus memory pids');
-export const RESERVATIONS_KEYS = keySet('cpus memory', { devices: REMOVE, generic_resources: REMOVE });
+export const RESERVATIONS_KEYS = keySet('cpus memory generic_resources', {
+  devices: `name the units on their hosts, as in "gantryd --node-generic-resource gpu=UUID", and write
+    "generic_resources: [{ discrete_resource_spec: { kind: gpu, value: 1 } }]" here`.replaceAll(/\s+/g, ' '),
+});
+export const GENERIC_RESOURCE_KEYS = keySet('discrete_resource_spec', {
+  named_resource_spec:
+    'write "discrete_resource_spec: { kind: gpu, value: 1 }": which unit a task gets is the cluster\'s to say',
+});
+export const DISCRETE_RESOURCE_KEYS = keySet('kind value');
 export const RESTART_POLICY_KEYS = keySet('condition delay max_attempts window');
 export const HEALTHCHECK_KEYS = keySet('test interval timeout retries start_period start_interval disable');
 export const DEPENDENCY_KEYS = keySet('condition required restart');

@@ -136,8 +136,16 @@ describe('a service', () => {
       spread: ['node.labels.zone', 'engine.labels.rack'],
       maxReplicasPerNode: 2,
       strategy: PlacementStrategy.BINPACK,
+      platforms: [],
+      imagePlatforms: [],
     });
     expect(service('deploy: {placement: {constraints: [], max_replicas_per_node: 0}}').spec.placement).toBeUndefined();
+  });
+
+  it('is for the nodes of its platform', () => {
+    const { spec } = service('platform: linux/arm64/v8\ndeploy: {placement: {max_replicas_per_node: 1}}');
+    const platforms = [{ os: 'linux', architecture: 'arm64' }];
+    expect(spec.placement).toMatchObject({ maxReplicasPerNode: 1, platforms });
   });
 
   it('keeps templates as they are written', () => {
@@ -199,6 +207,16 @@ describe('a service', () => {
       maxAttempts: 3,
       windowMs: 60000,
     });
+  });
+
+  it('reserves generic resources', () => {
+    const spec = (kind: string, value: number) => `{discrete_resource_spec: {kind: ${kind}, value: ${value}}}`;
+    const list = `[${spec('NVIDIA-GPU', 1)}, ${spec('ssd', 1)}, ${spec('ssd', 2)}]`;
+    const { task } = service(`deploy: {resources: {reservations: {generic_resources: ${list}}}}`);
+    expect(task.resources?.genericReservations).toEqual([
+      { kind: 'NVIDIA-GPU', count: 1 },
+      { kind: 'ssd', count: 2 },
+    ]);
   });
 
   it('reads restart, healthcheck, ulimits, sysctls and the smaller keys', () => {
@@ -341,6 +359,16 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('deploy: {placement: {preferences: [spread=node.labels.zone]}}'), 'preferences[0]'],
     [web('deploy: {placement: {preferences: [{spread: node.id}]}}'), 'tasks can\'t be spread over "node.id"'],
     [web('deploy: {placement: {preference: []}}'), 'did you mean "preferences"?'],
+    [web('platform: linux/arm/v7'), 'services.web.platform: "linux/arm/v7" is not a platform of nodes; write it as'],
+    [web('deploy: {resources: {reservations: {generic_resources: [{gpu: 1}]}}}'), 'says not how many of what'],
+    [
+      web('deploy: {resources: {reservations: {generic_resources: [{discrete_resource_spec: {kind: gpu}}]}}}'),
+      'services.web.deploy.resources.reservations.generic_resources[0].discrete_resource_spec: needs a kind and a value',
+    ],
+    [
+      web('deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: 1}]}}}'),
+      'gantryd --node-generic-resource gpu=UUID',
+    ],
     [web('x-gantry: {strategy: random}'), 'x-gantry.strategy'],
     [web('x-gantry: {stratgy: spread}'), 'did you mean "strategy"?'],
     [web('deploy: {mode: replicated-jobs}'), 'unknown mode "replicated-jobs"'],

@@ -6,11 +6,13 @@ import {
   type NetworkAttachmentConfig,
   Placement,
   PlacementStrategy,
+  type Platform,
   type PortConfig,
   ServiceSpec,
   type Ulimit,
   type VolumeSpec,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { parsePlatform } from '../../proto/platform.ts';
 import { type Build, readBuild } from './build.ts';
 import { readCommandLine } from './command-line.ts';
 import type { Cursor } from './cursor.ts';
@@ -58,7 +60,10 @@ export function readService(
       networks: readAttachments(name, service, context),
     },
     mode: deploy.mode,
-    placement: withStrategy(deploy.placement, service.field('x-gantry', readStrategy)),
+    placement: placementOf(deploy.placement, {
+      strategy: service.field('x-gantry', readStrategy),
+      platform: service.field('platform', readPlatform),
+    }),
     update: deploy.update,
     rollback: deploy.rollback,
     ports: service.field('ports', (cursor) => cursor.items(readPorts).flat()) ?? [],
@@ -77,11 +82,28 @@ function readStrategy(own: Cursor): PlacementStrategy | undefined {
   return word === 'binpack' ? PlacementStrategy.BINPACK : undefined;
 }
 
-function withStrategy(
-  placement: Placement | undefined,
-  strategy: PlacementStrategy | undefined,
-): Placement | undefined {
-  return strategy === undefined ? placement : { ...(placement ?? Placement.create()), strategy };
+function readPlatform(cursor: Cursor): Platform {
+  const platform = parsePlatform(cursor.string());
+  if (platform !== undefined) return platform;
+  throw cursor.problem(
+    `"${cursor.string()}" is not a platform of nodes`,
+    'write it as linux/amd64 or linux/arm64: nodes tell no variant of theirs',
+  );
+}
+
+interface OwnPlacement {
+  readonly strategy: PlacementStrategy | undefined;
+  readonly platform: Platform | undefined;
+}
+
+function placementOf(placement: Placement | undefined, { strategy, platform }: OwnPlacement): Placement | undefined {
+  if (strategy === undefined && platform === undefined) return placement;
+  const before = placement ?? Placement.create();
+  return {
+    ...before,
+    strategy: strategy ?? before.strategy,
+    platforms: platform === undefined ? before.platforms : [platform],
+  };
 }
 
 function checkPorts(service: Cursor, ports: readonly PortConfig[]): void {

@@ -2,12 +2,14 @@
 import { parseConstraint, parseSpread } from '../../proto/constraint.ts';
 import {
   type FileReference,
+  type GenericReservation,
   type Mount,
   type NetworkAttachmentConfig,
   type PortConfig,
   PublishMode,
   type Ulimit,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { parseGenericReservation } from '../../proto/generic-resource.ts';
 import { invalidFlag } from '../command-line.ts';
 import { protocolName } from '../format/ports.ts';
 import { FILE_DIRECTORIES, parseFileReference } from './file-references.ts';
@@ -37,6 +39,8 @@ export interface ServiceEdits {
   readonly dnsSearch: Edit<string>;
   /** KEY=VALUE; removed by KEY. */
   readonly env: Edit<string>;
+  /** Removed by kind. */
+  readonly genericReservations: Edit<GenericReservation>;
   readonly groups: Edit<string>;
   /** HOST:IP; removed by that, or by HOST. */
   readonly hosts: Edit<string>;
@@ -65,6 +69,11 @@ export function readServiceEdits(raw: RawEdits, envFiles: readonly string[], { e
     dnsOptions: raw['dns-option'],
     dnsSearch: raw['dns-search'],
     env: { add: readEnvironment(envFiles, raw.env.add, env), rm: raw.env.rm },
+    genericReservations: distinct(
+      raw['generic-resource'],
+      readItems(raw['generic-resource'], genericReservation),
+      ({ kind }) => kind,
+    ),
     groups: raw.group,
     hosts: { add: raw.host.add.map((text) => parseExtraHost(text, raw.host.addFlag)), rm: raw.host.rm.map(hostKey) },
     labels: readPairs(raw.label),
@@ -125,6 +134,12 @@ function constraintText(flag: string, text: string): string {
   const constraint = parseConstraint(text);
   if ('hint' in constraint) throw invalidFlag(flag, text, constraint.hint);
   return constraint.text;
+}
+
+function genericReservation(flag: string, text: string): GenericReservation {
+  const reservation = parseGenericReservation(text);
+  if ('hint' in reservation) throw invalidFlag(flag, text, reservation.hint);
+  return reservation;
 }
 
 /** "spread=node.labels.zone" → "node.labels.zone" */

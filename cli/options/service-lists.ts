@@ -20,6 +20,7 @@ const LISTS = {
   'dns-option': { item: 'option', key: 'option', text: 'option of the resolver' },
   'dns-search': { item: 'domain', key: 'domain', text: 'domain to search names in' },
   env: { short: '-e', item: 'name=value', key: 'name', text: 'environment variable' },
+  'generic-resource': { item: 'kind=count', key: 'kind', text: 'units that a node must have left for a task: gpu=2' },
   group: { item: 'group', key: 'group', text: 'further group of the user' },
   host: { item: 'host:ip', key: 'host[:ip]', text: 'line in /etc/hosts' },
   label: { short: '-l', item: 'name=value', key: 'name', text: 'label of the service' },

@@ -1,5 +1,6 @@
 /** The flags of `service create` and `update` that say one thing each. */
 import type { Command } from 'commander';
+import { ResolveImage } from '../../proto/generated/gantry/v1/control.ts';
 import {
   FailureAction,
   PlacementStrategy,
@@ -34,6 +35,8 @@ export interface ServiceOptions {
   readonly limitMemory?: number;
   readonly limitPids?: number;
   readonly oomScoreAdj?: number;
+  /** False for --no-resolve-image. */
+  readonly resolveImage: boolean;
   readonly readOnly?: boolean;
   readonly maxConcurrent?: number;
   readonly replicas?: number;
@@ -115,7 +118,8 @@ function declareScheduling(command: Command): void {
       '--strategy <word>',
       'spread: the emptiest node first; binpack: the fullest',
       oneOf('--strategy', STRATEGIES),
-    );
+    )
+    .option('--no-resolve-image', "don't look up what platforms the image is for: any node may get a task");
 }
 
 const CONDITIONS = {
@@ -162,6 +166,12 @@ function declareRollout(
       'share of tasks that may fail, 0 to 1',
       ratio(flag('max-failure-ratio')),
     );
+}
+
+/** An image that isn't named anew is what it was. */
+export function resolveImageOf({ resolveImage, image }: Pick<ServiceOptions, 'resolveImage' | 'image'>): ResolveImage {
+  if (!resolveImage) return ResolveImage.NEVER;
+  return image === undefined ? ResolveImage.CHANGED : ResolveImage.ALWAYS;
 }
 
 /** A command in one argument, split as a shell would. */

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { refuse } from '../command-line.ts';
 
 const LEAVE_OUT = 'leave it out';
-const GENERIC = 'label the nodes that have it, and use a constraint';
 
 const BOTH: readonly (readonly [string, string])[] = [
   ['--credential-spec <spec>', 'it is for Windows containers; leave it out'],
@@ -13,22 +12,13 @@ const BOTH: readonly (readonly [string, string])[] = [
   ['--log-opt <option>', LEAVE_OUT],
   ['--memory-swap <size>', 'use --limit-memory'],
   ['--memory-swappiness <number>', LEAVE_OUT],
-  ['--no-resolve-image', 'leave it out: images are taken as they are on the hosts'],
   ['--with-registry-auth', 'leave it out: registries are not spoken to yet'],
 ];
 
 export function refuseOfServiceCreate(command: Command): void {
-  for (const [flags, hint] of [...BOTH, ['--generic-resource <resource>', GENERIC] as const]) {
-    refuse(command, flags, hint);
-  }
+  for (const [flags, hint] of BOTH) refuse(command, flags, hint);
 }
 
 export function refuseOfServiceUpdate(command: Command): void {
-  for (const [flags, hint] of [
-    ...BOTH,
-    ['--generic-resource-add <resource>', GENERIC] as const,
-    ['--generic-resource-rm <resource>', GENERIC] as const,
-  ]) {
-    refuse(command, flags, hint);
-  }
+  for (const [flags, hint] of BOTH) refuse(command, flags, hint);
 }

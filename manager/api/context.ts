@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { Clock } from '../clock.ts';
 import type { EngineCalls } from '../dispatcher/dispatcher.ts';
+import type { ImageHolders } from '../images/node-images.ts';
 import type { ReplicatedLog } from '../replication/replicated-log.ts';
 import type { Store } from '../store/store.ts';
 
@@ -10,6 +11,8 @@ export interface ApiContext {
   readonly store: Store;
   readonly log: Pick<ReplicatedLog, 'members' | 'readBarrier' | 'removeMember'>;
   readonly engines: EngineCalls;
+  /** Which nodes have which images. */
+  readonly images: ImageHolders;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;

@@ -8,7 +8,9 @@ import type { ClusterObject } from '../store/cluster.ts';
 import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import {
   FORMAT_OF_CA_ROTATION,
+  FORMAT_OF_GENERIC_RESOURCES,
   FORMAT_OF_PLACEMENTS,
+  FORMAT_OF_PLATFORMS,
   FORMAT_OF_TEMPLATE_DRIVERS,
   FORMAT_OF_UPDATE_STATUS,
 } from '../store/state-format.ts';
@@ -43,9 +45,13 @@ function notKnownToAll(what: string): GantryError {
 }
 
 function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined {
-  const { placement, update, rollback } = spec;
+  const { placement, update, rollback, task } = spec;
+  const generic = task?.resources?.genericReservations ?? [];
+  if (generic.length > 0 && stateFormat < FORMAT_OF_GENERIC_RESOURCES) return 'generic resources';
   if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
+  const platforms = placement === undefined ? 0 : placement.platforms.length + placement.imagePlatforms.length;
+  if (platforms > 0 && stateFormat < FORMAT_OF_PLATFORMS) return 'a platform';
   if (update !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'an update config';
   if (rollback !== undefined && stateFormat < FORMAT_OF_UPDATE_STATUS) return 'a rollback config';
   if (update !== undefined && stateFormat < FORMAT_OF_UPDATE_STATUS && saysMore(update)) {

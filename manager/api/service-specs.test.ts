@@ -1,9 +1,9 @@
 /** One service created, updated and taken back by itself. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { unary } from '../../proto/client.ts';
-import type { ServiceListResponse } from '../../proto/generated/gantry/v1/control.ts';
+import { ResolveImage, type ServiceListResponse, StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import { ServiceSpec, UpdateState } from '../../proto/generated/gantry/v1/types.ts';
-import { manager, port, running, useManager, waitFor } from '../manager-fixture.testing.ts';
+import { agent, deploy, manager, port, running, useManager, waitFor } from '../manager-fixture.testing.ts';
 import { serviceSpec } from '../objects.testing.ts';
 
 useManager();
@@ -44,6 +44,29 @@ describe('a service by itself', () => {
       ]);
     });
     expect(await found('web')).toMatchObject({ updateStatus: { state: UpdateState.ROLLBACK_STARTED } });
+  });
+
+  it('has the platforms of its image, as far as they are known and wanted, when it is deployed', async () => {
+    const platform = { os: 'linux', architecture: 'amd64' };
+    const platformsOf = async (name: string) => (await found(name))?.spec?.placement?.imagePlatforms ?? [];
+    expect(await platformsOf('web')).toEqual([]);
+    agent.reportImages(['docker.io/library/hello:latest'], platform);
+    await waitFor(async () => {
+      const before = await found('web');
+      await update('web', before?.spec, before?.spec);
+      expect(await platformsOf('web')).toEqual([platform]);
+    });
+    const create = (name: string, resolveImage: ResolveImage) =>
+      unary((done) => manager.client.serviceCreate({ spec: serviceSpec(name), resolveImage }, done));
+    await create('known', ResolveImage.ALWAYS);
+    expect(await platformsOf('known')).toEqual([platform]);
+    await create('any', ResolveImage.NEVER);
+    expect(await platformsOf('any')).toEqual([]);
+    await deploy(
+      StackSpec.fromPartial({ name: 's', services: [serviceSpec('s_a'), serviceSpec('s_b', { image: 'b' })] }),
+    );
+    expect(await platformsOf('s_a')).toEqual([platform]);
+    expect(await platformsOf('s_b')).toEqual([]);
   });
 
   it('is not updated over what somebody else has changed meanwhile', async () => {

@@ -1,16 +1,18 @@
 /** ServiceCreate, ServiceUpdate, ServiceRollback: one service at a time, of a stack or of none. */
 import { GantryError } from '../../proto/errors.ts';
-import type {
-  ServiceCreateRequest,
-  ServiceCreateResponse,
-  ServiceRollbackRequest,
-  ServiceRollbackResponse,
-  ServiceUpdateRequest,
-  ServiceUpdateResponse,
+import {
+  ResolveImage,
+  type ServiceCreateRequest,
+  type ServiceCreateResponse,
+  type ServiceRollbackRequest,
+  type ServiceRollbackResponse,
+  type ServiceUpdateRequest,
+  type ServiceUpdateResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { type PortConfig, ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
 import { allocatePorts, describePort } from '../allocator/ports.ts';
+import { withImagePlatforms } from '../images/image-platforms.ts';
 import { rolledBack, withSpec } from '../orchestrator/update/spec-change.ts';
 import { sameMessage } from '../store/same-message.ts';
 import {
@@ -23,6 +25,7 @@ import {
 import type { ReadTransaction } from '../store/tables.ts';
 import type { ApiContext } from './context.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
+import { knownPlatforms } from './known-platforms.ts';
 import { checkHostPorts } from './port-probe.ts';
 import { resolve } from './references.ts';
 import { live } from './services.ts';
@@ -37,7 +40,9 @@ export async function serviceCreate(
   signal: AbortSignal,
 ): Promise<ServiceCreateResponse> {
   const spec = validated(request.spec);
-  const plan = (read: ReadTransaction) => planCreation(read, spec);
+  const { resolveImage = ResolveImage.ALWAYS } = request;
+  const plan = (read: ReadTransaction) =>
+    planCreation(read, withImagePlatforms(spec, undefined, knownPlatforms(context, read), resolveImage));
   const { ports } = context.store.view(plan);
   await checkHostPorts(context, published(ports), signal);
   return context.store.update((tx) => {
@@ -55,7 +60,16 @@ export async function serviceUpdate(
   signal: AbortSignal,
 ): Promise<ServiceUpdateResponse> {
   const spec = validated(request.spec);
-  const plan = (read: ReadTransaction) => planUpdate(read, request, spec, context.clock.now());
+  const { resolveImage = ResolveImage.ALWAYS } = request;
+  const plan = (read: ReadTransaction) => {
+    const resolved = withImagePlatforms(
+      spec,
+      request.base && completeServiceSpec(request.base),
+      knownPlatforms(context, read),
+      resolveImage,
+    );
+    return planUpdate(read, request, resolved, context.clock.now());
+  };
   const { service, before } = context.store.view(plan);
   await checkHostPorts(context, newPorts(service, before), signal);
   return context.store.update((tx) => {

@@ -3,6 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import {
   ChangeKind,
   ObjectKind,
+  ResolveImage,
   type StackChange,
   type StackDeployRequest,
   type StackDeployResponse,
@@ -17,6 +18,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { ApiContext } from './context.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
+import { knownPlatforms } from './known-platforms.ts';
 import { checkHostPorts } from './port-probe.ts';
 import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
@@ -46,6 +48,8 @@ export async function deployStack(
     planStack(existingIn(read), stack, request.prune, {
       newId: () => newObjectId(context.random),
       nowMs: context.clock.now(),
+      platformsOf: knownPlatforms(context, read),
+      resolveImage: request.resolveImage ?? ResolveImage.ALWAYS,
     });
   const draft = context.store.view(plan);
   await checkHostPorts(context, newlyPublished(context, stack, draft), signal);

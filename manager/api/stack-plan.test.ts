@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ChangeKind, StackSpec } from '../../proto/generated/gantry/v1/control.ts';
+import { ChangeKind, ResolveImage, StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import { PublishMode, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { type ServiceOptions, serviceSpec } from '../objects.testing.ts';
 import { configType } from '../store/config.ts';
@@ -20,6 +20,8 @@ function plan(existing: Existing, spec: StackSpec, prune = false): PlanStep[] {
   const known = existing.networks.length + existing.secrets.length + existing.configs.length + existing.services.length;
   return planStack(existing, spec, prune, {
     nowMs: 1_000_000,
+    platformsOf: () => [],
+    resolveImage: ResolveImage.ALWAYS,
     newId: () => {
       ids += 1;
       return `id${known + ids}`;

@@ -1,6 +1,6 @@
 /** What deploying a stack changes. Pure: the plan is data, run by a transaction, shown by a dry run. */
 import { GantryError } from '../../proto/errors.ts';
-import { ChangeKind, type StackSpec } from '../../proto/generated/gantry/v1/control.ts';
+import { ChangeKind, type ResolveImage, type StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import {
   type Annotations,
   ConfigSpec,
@@ -11,6 +11,7 @@ import {
 } from '../../proto/generated/gantry/v1/types.ts';
 import { allocatePorts } from '../allocator/ports.ts';
 import { allocateSubnet } from '../allocator/subnets.ts';
+import { type PlatformsOf, withImagePlatforms } from '../images/image-platforms.ts';
 import { samePorts, withSpec } from '../orchestrator/update/spec-change.ts';
 import { isPaused } from '../orchestrator/update/update-config.ts';
 import type { NetworkObject } from '../store/network.ts';
@@ -63,6 +64,9 @@ export interface Existing {
 export interface PlanContext {
   readonly newId: () => string;
   readonly nowMs: number;
+  /** Of images. */
+  readonly platformsOf: PlatformsOf;
+  readonly resolveImage: ResolveImage;
 }
 
 /**
@@ -185,7 +189,7 @@ function planServices(
   stack: string,
   specs: readonly CompleteServiceSpec[],
   prune: boolean,
-  { newId, nowMs }: PlanContext,
+  { newId, nowMs, platformsOf, resolveImage }: PlanContext,
 ): PlanStep[] {
   const wanted = new Set(specs.map((spec) => spec.annotations.name));
   // Services that this deployment removes give up their ports to those that it makes.
@@ -205,7 +209,10 @@ function planServices(
     const others = [...holders, ...reserved.slice(position + 1)];
     const ports = allocatePorts(spec.annotations.name, spec.ports, own?.ports ?? [], others);
     holders.push(asHolder(spec, ports));
-    steps.push(own === undefined ? createService(spec, ports, newId()) : planExistingService(own, spec, ports, nowMs));
+    const resolved = withImagePlatforms(spec, own?.spec, platformsOf, resolveImage);
+    steps.push(
+      own === undefined ? createService(resolved, ports, newId()) : planExistingService(own, resolved, ports, nowMs),
+    );
   });
   return steps;
 }

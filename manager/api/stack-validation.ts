@@ -6,12 +6,14 @@ import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import {
   type Annotations,
   FailureAction,
+  type GenericReservation,
   type Placement,
   PublishMode,
   RestartCondition,
   type ServiceSpec,
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { isGenericReservation } from '../../proto/generic-resource.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
@@ -70,6 +72,7 @@ export function validateService(raw: ServiceSpec): ServiceSpec {
   const spec = completeServiceSpec(raw);
   const { name } = spec.annotations;
   if (spec.task.container.image === '') throw new GantryError('INVALID_ARGUMENT', `service ${name} has no image`);
+  checkGenericReservations(name, spec.task.resources?.genericReservations ?? []);
   checkPlacement(name, spec.placement);
   checkUpdateConfig(name, 'update', spec.update);
   checkUpdateConfig(name, 'rollback', spec.rollback);
@@ -93,6 +96,19 @@ function checkJob(name: string, { mode, task, update, rollback }: CompleteServic
   }
   if (update !== undefined || rollback !== undefined) {
     throw refused('which is run anew as a whole', 'leave out how it is to be updated or rolled back');
+  }
+}
+
+function checkGenericReservations(service: string, reservations: readonly GenericReservation[]): void {
+  const kinds = new Set<string>();
+  for (const reservation of reservations) {
+    const { kind, count } = reservation;
+    if (!isGenericReservation(reservation) || kinds.has(kind)) {
+      throw new GantryError('INVALID_ARGUMENT', `service ${service}: it can't reserve ${count} of "${kind}"`, {
+        hint: 'each kind once, and at least 1 of it',
+      });
+    }
+    kinds.add(kind);
   }
 }
 

@@ -14,6 +14,7 @@ import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
 import { authorityNotice } from '../ca/notice.ts';
 import type { Clock } from '../clock.ts';
 import type { Caller } from '../forwarding/caller.ts';
+import type { NodeImages } from '../images/node-images.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import type { Turns } from '../turns.ts';
@@ -31,6 +32,8 @@ export interface DispatcherOptions {
   readonly logger: Logger;
   readonly heartbeatPeriodMs: number;
   readonly turns: Turns;
+  /** Is told which images the nodes have. */
+  readonly images: Pick<NodeImages, 'report' | 'forget'>;
   /** Where the cluster's managers are. */
   managers(): readonly ManagerAddress[];
 }
@@ -124,7 +127,10 @@ export class Dispatcher implements EngineCalls {
       throw new GantryError('UNAVAILABLE', 'this manager has ended the session');
     } finally {
       session.end();
-      if (this.#sessions.get(node.id) === session) this.#sessions.delete(node.id);
+      if (this.#sessions.get(node.id) === session) {
+        this.#sessions.delete(node.id);
+        this.#options.images.forget(node.id);
+      }
       logger.info({ node: node.id, session: session.id }, 'session ended');
     }
   }
@@ -177,6 +183,7 @@ export class Dispatcher implements EngineCalls {
     if (message?.$case === 'heartbeat') session.answerHeartbeat();
     if (message?.$case === 'leaving') this.#nodeLeaves(session);
     if (message?.$case === 'description') this.#describe(session, message.value);
+    if (message?.$case === 'images') this.#options.images.report(session.nodeId, message.value);
     if (message?.$case !== 'statuses') return;
     // Not awaited, so that the next batch can join the same log entry; the store keeps their order.
     writeStatuses(store, session.nodeId, message.value.updates, clock.now(), logger).then(
@@ -220,8 +227,10 @@ export class Dispatcher implements EngineCalls {
     try {
       while (!signal.aborted) {
         await watch.changed(signal);
-        watch.take();
+        const events = watch.take();
         const sessions = [...this.#sessions.values()];
+        // What nodes say of themselves may be kept as a whole now: in their next sessions they say it again.
+        if (events !== 'lagged' && events.some(hasNewFormat)) for (const session of sessions) session.end();
         for (let first = 0; first < sessions.length; first += TOLD_PER_TURN) {
           await this.#options.turns.next();
           for (const session of sessions.slice(first, first + TOLD_PER_TURN)) session.touchMembership();
@@ -308,6 +317,10 @@ async function readHello(requests: AsyncIterator<SessionRequest>): Promise<Sessi
   const message = first.done === true ? undefined : first.value.message;
   if (message?.$case === 'hello') return message.value;
   throw new GantryError('INVALID_ARGUMENT', 'session: the first message must be hello');
+}
+
+function hasNewFormat({ kind, object, previous }: StoreEvent): boolean {
+  return kind === 'cluster' && previous !== undefined && object.stateFormat !== previous.stateFormat;
 }
 
 /** A node speaks for itself; root on a manager may speak for any. */

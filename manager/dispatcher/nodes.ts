@@ -3,7 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import type { NodeObject } from '../store/node.ts';
-import { FORMAT_OF_CA_ROTATION } from '../store/state-format.ts';
+import { FORMAT_OF_CA_ROTATION, FORMAT_OF_GENERIC_RESOURCES } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 
@@ -39,11 +39,15 @@ export function describeAnew(store: Store, nodeId: string, described: NodeDescri
   });
 }
 
-/** Without what not all managers know of yet. */
+/** Without what not all managers know of yet: they would lose it. */
 function known(read: ReadTransaction, description: NodeDescription | undefined): NodeDescription | undefined {
-  const [cluster] = read.find('cluster', { by: 'all' });
-  const isKnown = (cluster?.stateFormat ?? 0) >= FORMAT_OF_CA_ROTATION;
-  return description && (isKnown ? description : { ...description, tls: undefined });
+  if (description === undefined) return undefined;
+  const format = read.find('cluster', { by: 'all' })[0]?.stateFormat ?? 0;
+  return {
+    ...description,
+    tls: format >= FORMAT_OF_CA_ROTATION ? description.tls : undefined,
+    genericResources: format >= FORMAT_OF_GENERIC_RESOURCES ? description.genericResources : [],
+  };
 }
 
 export function markDown(store: Store, nodeId: string, message: string, nowMs: number): Promise<void> {

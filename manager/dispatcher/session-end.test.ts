@@ -4,6 +4,7 @@ import { expect, it, vi } from 'vitest';
 import { SessionRequest } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { systemClock } from '../clock.ts';
+import { NodeImages } from '../images/node-images.ts';
 import { node } from '../objects.testing.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
 import { StoreState } from '../store/state.ts';
@@ -30,6 +31,7 @@ it('ends all sessions with the term, and takes no more: nobody would tell them a
     random: randomBytes,
     heartbeatPeriodMs: 1000,
     turns: new Turns(),
+    images: new NodeImages(),
     logger,
   };
   const dispatcher = new Dispatcher({ ...options, managers: () => [] });
@@ -56,7 +58,15 @@ it('does not take a node for silent that comes while another one is marked down'
   const store = new Store(state, log, systemClock);
   const nodes = ['n1', 'n2'].map((id) => node(id, { state: NodeState.READY }));
   for (const one of nodes) await store.update((tx) => void tx.create('node', one));
-  const options = { store, clock: systemClock, random: randomBytes, heartbeatPeriodMs: 50, turns: new Turns(), logger };
+  const options = {
+    store,
+    clock: systemClock,
+    random: randomBytes,
+    heartbeatPeriodMs: 50,
+    turns: new Turns(),
+    images: new NodeImages(),
+    logger,
+  };
   const dispatcher = new Dispatcher({ ...options, managers: () => [] });
   const over = new AbortController();
   const stateOf = (id: string) => store.view((read) => read.get('node', id))?.status.state;

@@ -16,6 +16,7 @@ import {
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { PublishMode, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { systemClock } from '../clock.ts';
+import { NodeImages } from '../images/node-images.ts';
 import { node, service, task } from '../objects.testing.ts';
 import { configType } from '../store/config.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
@@ -133,7 +134,7 @@ async function open(): Promise<{ store: Store; dispatcher: Dispatcher }> {
     tx.create('service', service('web', { networks: ['front'] }));
     tx.create('service', service('db', { networks: ['back'] }));
   });
-  const common = { store, clock: systemClock, random: randomBytes, logger };
+  const common = { store, clock: systemClock, random: randomBytes, images: new NodeImages(), logger };
   return {
     store,
     dispatcher: new Dispatcher({ ...common, heartbeatPeriodMs: 60_000, turns: new Turns(), managers: () => [] }),

@@ -7,6 +7,7 @@ import { freePort } from '../../proto/free-port.testing.ts';
 import { NodeAvailability, NodeState, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { systemClock } from '../clock.ts';
 import { runControlLoop } from '../control-loop.ts';
+import { NodeImages } from '../images/node-images.ts';
 import { node, service, task } from '../objects.testing.ts';
 import { schedulerLoop } from '../scheduler/scheduler.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
@@ -124,7 +125,7 @@ describe('a manager', () => {
     const { store } = leadingStore();
     const over = new AbortController();
     const context = { store, logger, clock: systemClock, turns: new Turns(), metrics };
-    const running = runControlLoop(schedulerLoop(metrics), context, over.signal);
+    const running = runControlLoop(schedulerLoop(metrics, new NodeImages()), context, over.signal);
     await store.update((tx) => {
       tx.create('node', node('n1', { state: NodeState.READY }));
       tx.create('service', service('web'));

@@ -14,6 +14,7 @@ import {
   type Dependency,
   DependencyCondition,
   FailureAction,
+  type GenericResource,
   NodeAvailability,
   NodeState,
   type Placement,
@@ -24,9 +25,12 @@ import {
   UpdateOrder,
   UpdateState,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { genericResourceTexts, parseGenericResources } from '../../proto/generic-resource.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
+import { parsePlatform } from '../../proto/platform.ts';
 import { forget } from '../api/nodes.ts';
 import type { ControlLoop } from '../control-loop.ts';
+import { NodeImages } from '../images/node-images.ts';
 import { NO_METRICS } from '../metrics/manager-metrics.ts';
 import { node, serviceSpec } from '../objects.testing.ts';
 import { schedulerLoop } from '../scheduler/scheduler.ts';
@@ -98,7 +102,7 @@ export class Scenario {
       updateLoop(random),
       dependenciesLoop(),
       reaperLoop(),
-      schedulerLoop(NO_METRICS),
+      schedulerLoop(NO_METRICS, new NodeImages()),
     ];
   }
 
@@ -143,7 +147,10 @@ export class Scenario {
     const availability = drained ? NodeAvailability.DRAIN : NodeAvailability.ACTIVE;
     const memoryBytes = Number(named.get('memory') ?? 1000);
     const labels = pairsOf(named.get('labels'));
-    const wanted = node(id, { state, availability, memoryBytes, labels, stateSinceMs: this.#nowMs });
+    const genericResources = genericOf(named);
+    const platform = parsePlatform(named.get('platform') ?? 'linux/amd64');
+    const facts = { memoryBytes, labels, genericResources, ...(platform === undefined ? {} : { platform }) };
+    const wanted = node(id, { state, availability, ...facts, stateSinceMs: this.#nowMs });
     return this.#store.update((tx) => {
       const known = tx.get('node', id);
       if (known === undefined) tx.create('node', wanted);
@@ -197,6 +204,10 @@ export class Scenario {
       ...(delay === undefined ? {} : { delayMs: Number(delay) }),
     };
     const reservations = { nanoCpus: 0, memoryBytes: Number(named.get('memory') ?? 0), pids: 0 };
+    const genericReservations = Object.entries(pairsOf(named.get('generic'))).map(([kind, count]) => ({
+      kind,
+      count: Number(count),
+    }));
     const mode = jobMode(named) ?? spec.mode;
     const update = updateOf(named, 'update-');
     const rollback = updateOf(named, 'rollback-');
@@ -205,7 +216,7 @@ export class Scenario {
       mode,
       update,
       rollback,
-      task: { ...spec.task, restart, resources: { limits: undefined, reservations } },
+      task: { ...spec.task, restart, resources: { limits: undefined, reservations, genericReservations } },
     };
   }
 
@@ -319,7 +330,8 @@ export class Scenario {
     const state = nameOf(task.status.state);
     const told = task.desiredState === TaskState.RUNNING ? '' : `→${nameOf(task.desiredState)}`;
     const message = task.status.message === '' ? '' : ` "${task.status.message}"`;
-    return `${task.serviceName}.${task.slot || task.nodeId} ${task.nodeId || '-'} v${task.specVersion} ${state}${told}${message}`;
+    const given = task.genericResources.flatMap(genericResourceTexts).map((text) => ` ${text}`);
+    return `${task.serviceName}.${task.slot || task.nodeId} ${task.nodeId || '-'} v${task.specVersion} ${state}${told}${given.join('')}${message}`;
   }
 
   #tasks(): TaskObject[] {
@@ -375,6 +387,14 @@ function jobMode(named: ReadonlyMap<string, string>): CompleteServiceSpec['mode'
   return { $case: 'replicatedJob', value: { totalCompletions, maxConcurrent } };
 }
 
+/** "gpu=a,gpu=b,ssd=2" */
+function genericOf(named: ReadonlyMap<string, string>): GenericResource[] {
+  const texts = (named.get('generic') ?? '').split(',').filter((text) => text !== '');
+  const resources = parseGenericResources(texts);
+  if (!Array.isArray(resources)) throw new Error(`no generic resource: ${resources.text}`);
+  return resources;
+}
+
 /** "zone:a,disk:ssd" */
 function pairsOf(text: string | undefined): Record<string, string> {
   const pairs = (text ?? '').split(',').filter((pair) => pair !== '');
@@ -389,10 +409,12 @@ function placementOf(named: ReadonlyMap<string, string>): Placement | undefined 
     spread: list('spread'),
     maxReplicasPerNode: Number(named.get('per-node') ?? 0),
     strategy: named.get('strategy') === 'binpack' ? PlacementStrategy.BINPACK : PlacementStrategy.SPREAD,
+    platforms: list('platforms').flatMap((text) => parsePlatform(text) ?? []),
+    imagePlatforms: list('image-platforms').flatMap((text) => parsePlatform(text) ?? []),
   };
-  const says =
-    placement.constraints.length + placement.spread.length + placement.maxReplicasPerNode + placement.strategy;
-  return says > 0 ? placement : undefined;
+  const { constraints, spread, maxReplicasPerNode, strategy, platforms, imagePlatforms } = placement;
+  const lists = [constraints, spread, platforms, imagePlatforms];
+  return lists.flat().length + maxReplicasPerNode + strategy > 0 ? placement : undefined;
 }
 
 function nameOf(state: TaskState): string {

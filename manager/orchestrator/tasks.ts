@@ -26,6 +26,7 @@ export function newTask(service: ServiceObject, place: Place, id: string, nowMs:
     ports: service.ports,
     serviceLabels: service.spec.annotations.labels,
     startAfterMs: 0,
+    genericResources: [],
   };
 }
 
@@ -47,6 +48,7 @@ export function replacement(old: TaskObject, id: string, nowMs: number, startAft
       message: startAfterMs > nowMs ? `waiting ${(startAfterMs - nowMs) / 1000} s before the restart` : '',
     },
     startAfterMs,
+    genericResources: [],
   };
 }
 

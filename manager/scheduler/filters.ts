@@ -1,13 +1,17 @@
 /** Why a task can't go to a node. Each filter is pure: undefined, or the reason in words. */
 import { NodeAvailability, NodeState } from '../../proto/generated/gantry/v1/types.ts';
-import { type PlacementRules, unmetConstraint } from '../placement/rules.ts';
+import type { Holders } from '../images/node-images.ts';
+import { type PlacementRules, unmetRule } from '../placement/rules.ts';
 import type { TaskObject } from '../store/task.ts';
+import { genericReservationsOf } from './generic-units.ts';
 import { hostPortsOf, type NodeInfo, reservationsOf } from './node-info.ts';
 
 /** A task, and where its service says it may be. */
 export interface Wanted {
   readonly task: TaskObject;
   readonly rules: PlacementRules;
+  /** Nodes that have its image. */
+  readonly holders: Holders;
 }
 
 export type Filter = (wanted: Wanted, info: NodeInfo) => string | undefined;
@@ -25,10 +29,7 @@ export const isAvailable: Filter = (_wanted, { node }) => {
   }
 };
 
-export const meetsConstraints: Filter = ({ rules }, { node }) => {
-  const unmet = unmetConstraint(rules, node);
-  return unmet === undefined ? undefined : `constraint ${unmet.text} not met`;
-};
+export const meetsRules: Filter = ({ rules }, { node }) => unmetRule(rules, node);
 
 export const hasCpu: Filter = ({ task }, info) => {
   const wanted = reservationsOf(task).nanoCpus;
@@ -38,6 +39,14 @@ export const hasCpu: Filter = ({ task }, info) => {
 export const hasMemory: Filter = ({ task }, info) => {
   const wanted = reservationsOf(task).memoryBytes;
   return wanted > 0 && wanted > info.freeMemoryBytes ? 'insufficient memory' : undefined;
+};
+
+export const hasGenericResources: Filter = ({ task }, info) => {
+  for (const { kind, count } of genericReservationsOf(task)) {
+    const { total, free } = info.genericUnits(kind);
+    if (count > free) return total === 0 ? `no ${kind}` : `insufficient ${kind}`;
+  }
+  return undefined;
 };
 
 export const hasHostPorts: Filter = ({ task }, info) => {
@@ -54,9 +63,10 @@ export const isBelowMaxReplicas: Filter = ({ task, rules }, info) =>
 export const FILTERS: readonly Filter[] = [
   isReady,
   isAvailable,
-  meetsConstraints,
+  meetsRules,
   hasCpu,
   hasMemory,
+  hasGenericResources,
   hasHostPorts,
   isBelowMaxReplicas,
 ];

@@ -1,8 +1,10 @@
 /** What the scheduler knows of a node: what it has, and what is promised to tasks on it. */
-import { PublishMode, type ResourceAmounts } from '../../proto/generated/gantry/v1/types.ts';
+import { type GenericResource, PublishMode, type ResourceAmounts } from '../../proto/generated/gantry/v1/types.ts';
+import { genericResourceCount } from '../../proto/generic-resource.ts';
 import { describePort } from '../allocator/ports.ts';
 import type { NodeObject } from '../store/node.ts';
 import { hasEnded, type TaskObject } from '../store/task.ts';
+import { GenericUnits, genericReservationsOf } from './generic-units.ts';
 import { RecentFailures } from './recent-failures.ts';
 
 const NOTHING: ResourceAmounts = { nanoCpus: 0, memoryBytes: 0, pids: 0 };
@@ -21,6 +23,7 @@ export class NodeInfo {
   readonly #tasks = new Map<string, TaskObject>();
   readonly #tasksOfService = new Map<string, number>();
   readonly #hostPorts = new Map<string, number>();
+  readonly #genericUnits = new GenericUnits();
   readonly #failures = new RecentFailures();
   #nanoCpus = 0;
   #memoryBytes = 0;
@@ -64,6 +67,24 @@ export class NodeInfo {
     return (this.node.description.resources?.memoryBytes ?? 0) - this.#memoryBytes;
   }
 
+  /** Units of a generic resource that it has at all, and those of them that aren't given to a task yet. */
+  genericUnits(kind: string): { readonly total: number; readonly free: number } {
+    const total = this.#genericResource(kind);
+    return { total: total === undefined ? 0 : genericResourceCount(total), free: this.#genericUnits.free(total) };
+  }
+
+  /** What the task is to be given, of what is free: there must be enough. */
+  chooseGenericResources(task: TaskObject): GenericResource[] {
+    return genericReservationsOf(task).flatMap(({ kind, count }) => {
+      const total = this.#genericResource(kind);
+      return total === undefined ? [] : [this.#genericUnits.choose(total, count)];
+    });
+  }
+
+  #genericResource(kind: string): GenericResource | undefined {
+    return this.node.description.genericResources.find((resource) => resource.kind === kind);
+  }
+
   /** Idempotent. A task that has ended takes nothing. */
   set(task: TaskObject): void {
     this.delete(task.id);
@@ -87,6 +108,8 @@ export class NodeInfo {
     this.#memoryBytes += sign * memoryBytes;
     bump(this.#tasksOfService, task.serviceId, sign);
     for (const port of hostPortsOf(task)) bump(this.#hostPorts, port, sign);
+    if (sign > 0) this.#genericUnits.give(task.genericResources);
+    else this.#genericUnits.takeBack(task.genericResources);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What happens to pending tasks. Pure. */
-import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type GenericResource, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import type { ImageHolders } from '../images/node-images.ts';
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
@@ -10,18 +11,20 @@ export type Placement =
   /** Not to be placed: somebody else decides when. */
   | { readonly outcome: 'held' }
   | { readonly outcome: 'not-before'; readonly timeMs: number }
-  | { readonly outcome: 'assigned'; readonly nodeId: string }
+  | { readonly outcome: 'assigned'; readonly nodeId: string; readonly genericResources: readonly GenericResource[] }
   | { readonly outcome: 'unplaceable'; readonly reason: string };
 
 /** Tasks placed at one moment. Between two of them nothing may change on the nodes but that the first is counted there. */
 export class PlacementRound {
   readonly #nodes: ReadonlyMap<string, NodeInfo>;
+  readonly #images: Pick<ImageHolders, 'holdersOf'>;
   readonly #nowMs: number;
   /** Of the last task's service and version: the tasks of a service mostly come together. */
   #latest: { readonly of: string; readonly chooser: NodeChooser } | undefined;
 
-  constructor(nodes: ReadonlyMap<string, NodeInfo>, nowMs: number) {
+  constructor(nodes: ReadonlyMap<string, NodeInfo>, images: Pick<ImageHolders, 'holdersOf'>, nowMs: number) {
     this.#nodes = nodes;
+    this.#images = images;
     this.#nowMs = nowMs;
   }
 
@@ -32,13 +35,15 @@ export class PlacementRound {
     if (this.#nowMs < task.startAfterMs) return { outcome: 'not-before', timeMs: task.startAfterMs };
     const choice = this.#chooserFor(task, service).next();
     if ('reason' in choice) return { outcome: 'unplaceable', reason: choice.reason };
-    return { outcome: 'assigned', nodeId: choice.info.node.id };
+    const { info } = choice;
+    return { outcome: 'assigned', nodeId: info.node.id, genericResources: info.chooseGenericResources(task) };
   }
 
   #chooserFor(task: TaskObject, service: ServiceObject): NodeChooser {
     const of = `${service.id} ${task.specVersion} ${task.nodeId}`;
     if (this.#latest?.of === of) return this.#latest.chooser;
-    const wanted = { task, rules: rulesOf(service.spec.placement) };
+    const holders = this.#images.holdersOf(task.spec.container.image);
+    const wanted = { task, rules: rulesOf(service.spec.placement), holders };
     const chooser = new NodeChooser(wanted, candidates(task, this.#nodes), this.#nodes.values(), this.#nowMs);
     this.#latest = { of, chooser };
     return chooser;

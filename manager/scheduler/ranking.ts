@@ -11,6 +11,8 @@ export interface RankedNode {
   readonly tasksOfService: number;
   readonly reservedShare: number;
   readonly tasks: number;
+  /** It is known to have the image. */
+  readonly hasImage: boolean;
 }
 
 /** Negative: the first is better. */
@@ -19,7 +21,8 @@ export type Ranking = (a: RankedNode, b: RankedNode) => number;
 /** So many failures of a service's version on a node, and others are tried first. As in Swarm. */
 const FAILURES_TO_AVOID = 5;
 
-export function rankNode({ task: { serviceId, specVersion } }: Wanted, info: NodeInfo, nowMs: number): RankedNode {
+export function rankNode({ task, holders }: Wanted, info: NodeInfo, nowMs: number): RankedNode {
+  const { serviceId, specVersion } = task;
   const failures = info.recentFailures(serviceId, specVersion, nowMs);
   return {
     info,
@@ -27,6 +30,7 @@ export function rankNode({ task: { serviceId, specVersion } }: Wanted, info: Nod
     tasksOfService: info.tasksOfService(serviceId),
     reservedShare: info.reservedShare,
     tasks: info.tasks,
+    hasImage: holders.has(info.node.id),
   };
 }
 
@@ -39,9 +43,14 @@ export function byStrategy({ rules }: Wanted): Ranking {
 
 /** Where the fewest of the service's tasks are, then the least reserved, then the fewest tasks at all. */
 const spread: Ranking = (a, b) =>
-  a.tasksOfService - b.tasksOfService || a.reservedShare - b.reservedShare || a.tasks - b.tasks || byId(a, b);
+  a.tasksOfService - b.tasksOfService || a.reservedShare - b.reservedShare || a.tasks - b.tasks || byImage(a, b);
 
-const binpack: Ranking = (a, b) => b.reservedShare - a.reservedShare || b.tasks - a.tasks || byId(a, b);
+const binpack: Ranking = (a, b) => b.reservedShare - a.reservedShare || b.tasks - a.tasks || byImage(a, b);
+
+/** Only between nodes that are equal otherwise: else all would come to where the first was, as that has the image. */
+function byImage(a: RankedNode, b: RankedNode): number {
+  return Number(b.hasImage) - Number(a.hasImage) || byId(a, b);
+}
 
 function byId(a: RankedNode, b: RankedNode): number {
   return a.info.node.id < b.info.node.id ? -1 : 1;

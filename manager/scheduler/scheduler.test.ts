@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type GenericReservation,
   NodeAvailability,
   NodeState,
   Placement,
@@ -9,6 +10,7 @@ import {
   PublishMode,
   TaskState,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { type Holders, NodeImages } from '../images/node-images.ts';
 import { type NodeOptions, node, service, type TaskOptions, task } from '../objects.testing.ts';
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
@@ -18,16 +20,23 @@ import { NodeChooser } from './node-chooser.ts';
 import { NodeInfo } from './node-info.ts';
 import { PlacementRound } from './placement.ts';
 
+const NOBODY: Holders = new Map();
+
 const info = (id: string, options: NodeOptions = {}) => new NodeInfo(node(id, options));
 
 function pending(options: TaskOptions = {}, memoryBytes = 0, nanoCpus = 0): TaskObject {
   const made = task('t', { state: TaskState.PENDING, ...options });
   const reservations = { memoryBytes, nanoCpus, pids: 0 };
-  return { ...made, spec: { ...made.spec, resources: { limits: undefined, reservations } } };
+  return { ...made, spec: { ...made.spec, resources: { limits: undefined, reservations, genericReservations: [] } } };
 }
 
 const chosen = (wanted: TaskObject, nodes: NodeInfo[], placement?: Placement, nowMs = 0) => {
-  const choice = new NodeChooser({ task: wanted, rules: rulesOf(placement) }, nodes, nodes, nowMs).next();
+  const choice = new NodeChooser(
+    { task: wanted, rules: rulesOf(placement), holders: NOBODY },
+    nodes,
+    nodes,
+    nowMs,
+  ).next();
   return 'info' in choice ? choice.info.node.id : choice.reason;
 };
 
@@ -65,6 +74,52 @@ describe('NodeChooser', () => {
     expect(chosen(pending({}, 60), [a])).toContain('insufficient memory');
     a.set(pending({ id: 'first', state: TaskState.FAILED }, 60));
     expect(chosen(pending({}, 60), [a])).toBe('a');
+  });
+
+  it('gives units of generic resources to one task each, by name where they have one, until it ends', () => {
+    const genericResources = [
+      { kind: 'gpu', names: ['A', 'B', 'C'], count: 0 },
+      { kind: 'ssd', names: [], count: 2 },
+    ];
+    const a = info('a', { genericResources });
+    const wanting = (id: string, ...genericReservations: GenericReservation[]): TaskObject => {
+      const made = pending({ id });
+      return {
+        ...made,
+        spec: { ...made.spec, resources: { limits: undefined, reservations: undefined, genericReservations } },
+      };
+    };
+    const give = (task: TaskObject) => {
+      const given = { ...task, genericResources: a.chooseGenericResources(task) };
+      a.set(given);
+      return given.genericResources;
+    };
+    const first = wanting('1', { kind: 'gpu', count: 1 });
+    expect(give(first)).toEqual([{ kind: 'gpu', names: ['A'], count: 0 }]);
+    const second = give(wanting('2', { kind: 'gpu', count: 1 }, { kind: 'ssd', count: 2 }));
+    expect(second).toEqual([
+      { kind: 'gpu', names: ['B'], count: 0 },
+      { kind: 'ssd', names: [], count: 2 },
+    ]);
+    expect(chosen(wanting('3', { kind: 'gpu', count: 2 }), [a])).toBe('no suitable node (1 node: insufficient gpu)');
+    expect(chosen(wanting('3', { kind: 'ssd', count: 1 }), [a])).toBe('no suitable node (1 node: insufficient ssd)');
+    expect(chosen(wanting('3', { kind: 'fpga', count: 1 }), [a])).toBe('no suitable node (1 node: no fpga)');
+    a.delete('1');
+    expect(give(wanting('3', { kind: 'gpu', count: 2 }))[0]?.names).toEqual(['A', 'C']);
+  });
+
+  it('counts what tasks have been given also when the node says that it has other units now', () => {
+    const a = info('a', { genericResources: [{ kind: 'gpu', names: ['A', 'B'], count: 0 }] });
+    a.set(pending({ id: '1', genericResources: [{ kind: 'gpu', names: ['A', 'B'], count: 0 }] }));
+    for (const [names, count, free] of [
+      [['B', 'C'], 0, 0],
+      [['A', 'B', 'C'], 0, 1],
+      [[], 3, 1],
+      [[], 1, 0],
+    ] as const) {
+      a.node = info('a', { genericResources: [{ kind: 'gpu', names: [...names], count }] }).node;
+      expect(a.genericUnits('gpu').free).toBe(free);
+    }
   });
 
   it('gives a port of the host to one task', () => {
@@ -147,6 +202,34 @@ describe('NodeChooser by placement', () => {
   });
 });
 
+describe('NodeChooser by image', () => {
+  const holders: Holders = new Map([['c', undefined]]);
+  const order = (count: number, nodes: NodeInfo[], placement?: Placement) => {
+    const chooser = new NodeChooser({ task: pending(), rules: rulesOf(placement), holders }, nodes, nodes, 0);
+    return Array.from({ length: count }, (_, index) => {
+      const choice = chooser.next();
+      if (!('info' in choice)) return choice.reason;
+      choice.info.set(task(`t${index}`));
+      return choice.info.node.id;
+    });
+  };
+
+  it('prefers the node that has it among equal ones, and spreads all the same', () => {
+    expect(order(6, [info('a'), info('b'), info('c')])).toEqual(['c', 'a', 'b', 'c', 'a', 'b']);
+  });
+
+  it('does not fill the node that has it while others have less to do', () => {
+    const nodes = [info('a'), info('b'), info('c')];
+    nodes[2]?.set(task('other', { serviceId: 'other' }));
+    expect(order(2, nodes)).toEqual(['a', 'b']);
+  });
+
+  it('decides where binpack begins', () => {
+    const placement = Placement.fromPartial({ strategy: PlacementStrategy.BINPACK });
+    expect(order(3, [info('a'), info('b'), info('c')], placement)).toEqual(['c', 'c', 'c']);
+  });
+});
+
 describe('NodeChooser for many tasks', () => {
   const placements: [string, Partial<Placement>][] = [
     ['spread', {}],
@@ -173,11 +256,12 @@ describe('NodeChooser for many tasks', () => {
 
   it.each(placements)('gives each the node that it would have got by itself: %s', (_name, fields) => {
     const rules = rulesOf(Placement.fromPartial(fields));
+    const holders: Holders = new Map(Array.from({ length: 10 }, (_, number) => [`n${number * 3}`, undefined]));
     const [together, alone] = [fleet(), fleet()];
-    const chooser = new NodeChooser({ task: pending({}, 10), rules }, together, together, 0);
+    const chooser = new NodeChooser({ task: pending({}, 10), rules, holders }, together, together, 0);
     for (let number = 0; number < 250; number += 1) {
       const wanted = pending({ id: `t${number}`, state: TaskState.PENDING }, 10);
-      const [one, other] = [chooser.next(), new NodeChooser({ task: wanted, rules }, alone, alone, 0).next()];
+      const [one, other] = [chooser.next(), new NodeChooser({ task: wanted, rules, holders }, alone, alone, 0).next()];
       expect('info' in one ? one.info.node.id : one.reason).toBe('info' in other ? other.info.node.id : other.reason);
       const put = { ...wanted, status: { ...wanted.status, state: TaskState.RUNNING } };
       for (const choice of [one, other]) if ('info' in choice) choice.info.set(put);
@@ -208,7 +292,7 @@ describe('Heap', () => {
 
 describe('PlacementRound', () => {
   const place = (task: TaskObject, of: ServiceObject | undefined, all: Map<string, NodeInfo>, nowMs: number) =>
-    new PlacementRound(all, nowMs).place(task, of);
+    new PlacementRound(all, new NodeImages(), nowMs).place(task, of);
 
   const nodes = new Map([
     ['a', info('a')],
@@ -225,13 +309,18 @@ describe('PlacementRound', () => {
   it('holds a restart until its time', () => {
     const restart = pending({ startAfterMs: 100 });
     expect(place(restart, service('web'), nodes, 99)).toEqual({ outcome: 'not-before', timeMs: 100 });
-    expect(place(restart, service('web'), nodes, 100)).toEqual({ outcome: 'assigned', nodeId: 'a' });
+    expect(place(restart, service('web'), nodes, 100)).toEqual({
+      outcome: 'assigned',
+      nodeId: 'a',
+      genericResources: [],
+    });
   });
 
   it("puts a global service's task on its node, or nowhere", () => {
     expect(place(pending({ slot: 0, nodeId: 'b' }), service('web'), nodes, 0)).toEqual({
       outcome: 'assigned',
       nodeId: 'b',
+      genericResources: [],
     });
     expect(place(pending({ slot: 0, nodeId: 'gone' }), service('web'), nodes, 0).outcome).toBe('unplaceable');
   });

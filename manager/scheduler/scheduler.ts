@@ -1,12 +1,13 @@
 /** Gives pending tasks nodes. */
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../control-loop.ts';
+import type { ImageHolders } from '../images/node-images.ts';
 import type { ManagerMetrics } from '../metrics/manager-metrics.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import { ClusterView } from './cluster-view.ts';
-import { PlacementRound } from './placement.ts';
+import { type Placement, PlacementRound } from './placement.ts';
 
 /** One key: tasks compete for the same nodes. */
 const ALL = ['all'];
@@ -15,7 +16,10 @@ const ALL = ['all'];
 const PLACED_AT_ONCE = 200;
 const LOADED_AT_ONCE = 1000;
 
-export function schedulerLoop(metrics: Pick<ManagerMetrics, 'placed'>): ControlLoop {
+export function schedulerLoop(
+  metrics: Pick<ManagerMetrics, 'placed'>,
+  images: Pick<ImageHolders, 'holdersOf'>,
+): ControlLoop {
   let view: ClusterView | undefined;
   return {
     name: 'scheduler',
@@ -31,7 +35,7 @@ export function schedulerLoop(metrics: Pick<ManagerMetrics, 'placed'>): ControlL
       if (givesRoom(event)) view?.queue.lookAgain();
       return givesRoom(event) || isPending(event) ? ALL : [];
     },
-    reconcile: (tx, _key, nowMs) => (view === undefined ? undefined : placeSome(tx, view, nowMs)),
+    reconcile: (tx, _key, nowMs) => (view === undefined ? undefined : placeSome(tx, view, images, nowMs)),
   };
 }
 
@@ -58,12 +62,17 @@ function givesRoom(event: StoreEvent): boolean {
 }
 
 /** When to go on. */
-function placeSome(tx: WriteTransaction, view: ClusterView, nowMs: number): number | undefined {
+function placeSome(
+  tx: WriteTransaction,
+  view: ClusterView,
+  images: Pick<ImageHolders, 'holdersOf'>,
+  nowMs: number,
+): number | undefined {
   if (!view.load(LOADED_AT_ONCE)) return nowMs;
   const due = view.queue.due(PLACED_AT_ONCE, nowMs);
   // A turn whose transaction failed may have left them on nodes.
   for (const id of due) view.release(id);
-  const round = new PlacementRound(view.nodes, nowMs);
+  const round = new PlacementRound(view.nodes, images, nowMs);
   for (const id of due) {
     const task = tx.get('task', id);
     if (task === undefined) continue;
@@ -71,16 +80,24 @@ function placeSome(tx: WriteTransaction, view: ClusterView, nowMs: number): numb
     if (placement.outcome === 'not-before') view.queue.seen(id, placement.timeMs);
     else if (placement.outcome === 'held') view.queue.seen(id);
     // What changes stays due: only its commit says that it was done.
-    else if (placement.outcome === 'assigned') assign(tx, view, task, placement.nodeId, nowMs);
+    else if (placement.outcome === 'assigned') assign(tx, view, task, placement, nowMs);
     else if (task.status.message === placement.reason) view.queue.seen(id);
     else explain(tx, task, placement.reason, nowMs);
   }
   return view.queue.nextMs(nowMs);
 }
 
-function assign(tx: WriteTransaction, view: ClusterView, task: TaskObject, nodeId: string, nowMs: number): void {
+type Assignment = Extract<Placement, { readonly outcome: 'assigned' }>;
+
+function assign(
+  tx: WriteTransaction,
+  view: ClusterView,
+  task: TaskObject,
+  { nodeId, genericResources }: Assignment,
+  nowMs: number,
+): void {
   const status = { ...task.status, state: TaskState.ASSIGNED, timestampMs: nowMs, message: '' };
-  const assigned = tx.update('task', { ...task, nodeId, status });
+  const assigned = tx.update('task', { ...task, nodeId, status, genericResources: [...genericResources] });
   // The next task of this turn must see what this one takes.
   view.place(assigned);
 }

@@ -32,6 +32,7 @@ const NO_DESCRIPTION: NodeDescription = {
   engineVersion: '',
   engineLabels: {},
   tls: undefined,
+  genericResources: [],
 };
 const NO_STATUS: NodeStatus = { state: NodeState.UNKNOWN, message: '', address: '', stateSinceMs: 0 };
 

@@ -8,7 +8,8 @@
  * 3: services have a placement and an update config.
  * 4: services know their previous spec and how far an update is, and tasks when they began to run; stacks have versions;
  *    secrets and configs have a template driver; services may be jobs.
- * 5: the authority can be rotated, for which nodes say what they trust; the life of nodes' certificates can be set.
+ * 5: the authority can be rotated, for which nodes say what they trust; the life of nodes' certificates can be set; nodes have
+ *    generic resources, services reserve them, and tasks have been given some; placements have platforms.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -22,6 +23,8 @@ export const FORMAT_OF_UPDATE_STATUS = 4;
 export const FORMAT_OF_TEMPLATE_DRIVERS = 4;
 /** And of the life of certificates, and of what nodes trust. */
 export const FORMAT_OF_CA_ROTATION = 5;
+export const FORMAT_OF_GENERIC_RESOURCES = 5;
+export const FORMAT_OF_PLATFORMS = 5;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

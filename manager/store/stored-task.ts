@@ -1,6 +1,12 @@
 /** Between a task and its form in the log and in snapshots. */
 import type { StoredTask } from '../../proto/generated/gantry/v1/store.ts';
-import { type PortConfig, type TaskAddress, TaskSpec, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type GenericResource,
+  type PortConfig,
+  type TaskAddress,
+  TaskSpec,
+  type TaskStatus,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { canonical } from './canonical.ts';
 import { completeMeta } from './object-type.ts';
 import type { CompleteTaskSpec } from './service.ts';
@@ -9,8 +15,10 @@ import { NO_TASK_STATUS, type TaskObject } from './task.ts';
 
 const NO_PORTS: PortConfig[] = [];
 const NO_ADDRESSES: TaskAddress[] = [];
+const NO_RESOURCES: GenericResource[] = [];
 Object.freeze(NO_PORTS);
 Object.freeze(NO_ADDRESSES);
+Object.freeze(NO_RESOURCES);
 
 /** Of specs that can't change any more. */
 const encodedSpecs = new WeakMap<CompleteTaskSpec, Buffer>();
@@ -35,6 +43,7 @@ export function fromStoredTask(stored: StoredTask, shared: SharedParts): TaskObj
     ports: stored.ports.length === 0 ? NO_PORTS : canonical(stored.ports),
     serviceLabels: shared.labels(stored.serviceLabels),
     startAfterMs: stored.startAfterMs,
+    genericResources: stored.genericResources.length === 0 ? NO_RESOURCES : canonical(stored.genericResources),
   };
 }
 

@@ -24,7 +24,13 @@ const node = (id: string, hostname: string, role: NodeRole, state: NodeState = N
     id,
     meta: { version: 7, createdAtMs: 0 },
     spec: { annotations: { labels: { zone: 'a' } }, role, availability: NodeAvailability.ACTIVE },
-    description: { hostname, platform: { os: 'linux', architecture: 'amd64' }, engineVersion: '0.1.0' },
+    description: {
+      ...{ hostname, platform: { os: 'linux', architecture: 'amd64' }, engineVersion: '0.1.0' },
+      genericResources: [
+        { kind: 'gpu', names: ['A', 'B'] },
+        { kind: 'ssd', count: 2 },
+      ],
+    },
     status: { state, address: '192.0.2.1' },
   });
 
@@ -97,11 +103,17 @@ describe('node inspect', () => {
       { ID: 'id-c', Spec: { Role: 'worker' } },
     ]);
     expect(JSON.parse(stdout)[1]).not.toHaveProperty('ManagerStatus');
+    expect(JSON.parse(stdout)[1].Description.Resources.GenericResources).toEqual([
+      { NamedResourceSpec: { Kind: 'gpu', Value: 'A' } },
+      { NamedResourceSpec: { Kind: 'gpu', Value: 'B' } },
+      { DiscreteResourceSpec: { Kind: 'ssd', Value: 2 } },
+    ]);
   });
 
   it('knows itself, and tells it to people', async () => {
     const { stdout } = await gantry('node', 'inspect', 'self', '--pretty');
     expect(stdout).toMatch(/^ID:\s+id-d\n/);
+    expect(stdout).toContain(' Generic Resources:\n  - gpu=A\n  - gpu=B\n  - ssd=2\n');
     expect(stdout).toMatch(/ Raft Status:\s+Reachable\n Leader:\s+No\n/);
   });
 });

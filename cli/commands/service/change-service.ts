@@ -1,5 +1,5 @@
 /** One service read, changed, and waited for. */
-import type { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
+import type { ControlClient, ResolveImage } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Service, ServiceSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Cli } from '../../cli.ts';
 import { ask } from '../../connection.ts';
@@ -23,12 +23,18 @@ export async function changeService(
   control: ControlClient,
   reference: string,
   change: (spec: ServiceSpec) => Promise<ServiceSpec>,
+  resolveImage: ResolveImage,
 ): Promise<ServiceVersion> {
   for (let attempt = 1; ; attempt += 1) {
     const service = await readService(control, reference);
     const base = service.spec ?? ServiceSpec.create();
     try {
-      await ask(control, control.serviceUpdate, { reference: service.id, base, spec: await change(base) });
+      await ask(control, control.serviceUpdate, {
+        reference: service.id,
+        base,
+        spec: await change(base),
+        resolveImage,
+      });
       return service;
     } catch (error) {
       if (!isGantryError(error) || error.code !== 'CONFLICT' || attempt === ATTEMPTS) throw error;

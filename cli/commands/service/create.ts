@@ -8,7 +8,7 @@ import { ask, withClient } from '../../connection.ts';
 import { serviceName } from '../../format/rows/service-row.ts';
 import { readServiceEdits } from '../../options/service-edits.ts';
 import { declareLists } from '../../options/service-lists.ts';
-import { declareServiceOptions, type ServiceOptions } from '../../options/service-options.ts';
+import { declareServiceOptions, resolveImageOf, type ServiceOptions } from '../../options/service-options.ts';
 import { refuseOfServiceCreate } from '../../options/service-refusals.ts';
 import { requireImage } from '../image/image-exists.ts';
 import { type WaitOptions, waitForService } from './change-service.ts';
@@ -66,7 +66,7 @@ async function createService(
     const bare = newServiceSpec({ name: name ?? (await freeName(control)), image, args, mode });
     const spec = applyServiceFlags(bare, flags, names);
     await requireImage(cli, image);
-    const { id } = await ask(control, control.serviceCreate, { spec });
+    const { id } = await ask(control, control.serviceCreate, { spec, resolveImage: resolveImageOf(flags.options) });
     await printLine(cli, id);
     await waitForService(cli, control, { id, specVersion: 0 }, wait);
   });

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GantryError } from '../../../proto/errors.ts';
-import type {
-  ServiceCreateRequest,
-  ServiceListRequest,
-  ServiceRollbackRequest,
-  ServiceUpdateRequest,
+import {
+  ResolveImage,
+  type ServiceCreateRequest,
+  type ServiceListRequest,
+  type ServiceRollbackRequest,
+  type ServiceUpdateRequest,
 } from '../../../proto/generated/gantry/v1/control.ts';
 import { ImageInspectResponse } from '../../../proto/generated/gantry/v1/engine.ts';
 import { Network, Secret, Service, ServiceSpec } from '../../../proto/generated/gantry/v1/types.ts';
@@ -20,6 +21,7 @@ let daemon: FakeDaemon;
 let directory = '';
 let web: Service;
 const created: ServiceSpec[] = [];
+const resolved: (ResolveImage | undefined)[] = [];
 const updates: ServiceUpdateRequest[] = [];
 const rollbacks: string[] = [];
 
@@ -38,7 +40,7 @@ beforeEach(() => {
       mode: { $case: 'replicated', value: { replicas: 2 } },
     },
   });
-  for (const asked of [created, updates, rollbacks]) asked.length = 0;
+  for (const asked of [created, resolved, updates, rollbacks]) asked.length = 0;
 });
 afterEach(() => {
   daemon.stop();
@@ -65,12 +67,14 @@ const methods: UntypedServiceImplementation = {
   secretList: unaryMethod(async () => ({
     secrets: [Secret.fromPartial({ id: 's1', spec: { annotations: { name: 'key' } } })],
   })),
-  serviceCreate: unaryMethod(async ({ spec }: ServiceCreateRequest) => {
+  serviceCreate: unaryMethod(async ({ spec, resolveImage }: ServiceCreateRequest) => {
     created.push(spec ?? ServiceSpec.create());
+    resolved.push(resolveImage);
     return { id: 'service-2' };
   }),
   serviceUpdate: unaryMethod(async (request: ServiceUpdateRequest) => {
     updates.push(request);
+    resolved.push(request.resolveImage);
     return {};
   }),
   serviceRollback: unaryMethod(async ({ reference }: ServiceRollbackRequest) => {
@@ -130,10 +134,8 @@ describe('service create', () => {
     [['--mode', 'many', 'api:1'], 125, /"many" for --mode; write replicated, global, replicated-job or global-job\n$/],
     [['--max-concurrent', '2', 'api:1'], 125, /--max-concurrent can only be used with a replicated job/],
     [['--with-registry-auth', 'api:1'], 125, /^gantry: --with-registry-auth is not supported yet; /],
-    [['--no-resolve-image', 'api:1'], 125, /^gantry: --no-resolve-image is not supported yet; /],
     [['--endpoint-mode', 'dnsrr', 'api:1'], 125, /^gantry: --endpoint-mode is not supported yet; /],
     [['--log-driver', 'syslog', 'api:1'], 125, /^gantry: --log-driver is not supported yet; /],
-    [['--generic-resource', 'gpu=1', 'api:1'], 125, /^gantry: --generic-resource is not supported yet; /],
     [['--env-add', 'A=1', 'api:1'], 125, /^gantry: unknown flag: --env-add/],
     [[], 1, /missing required argument 'image'/],
   ])('%j is refused', async (argv, exitCode, message) => {
@@ -141,6 +143,19 @@ describe('service create', () => {
     expect(finished.stderr).toMatch(message);
     expect(finished).toMatchObject({ exitCode, stdout: '' });
     expect(created).toEqual([]);
+  });
+});
+
+describe('what platforms an image is for', () => {
+  it.each([
+    [['create', '-d', 'api:1'], ResolveImage.CHANGED],
+    [['create', '-d', '--no-resolve-image', 'api:1'], ResolveImage.NEVER],
+    [['update', '-d', '--image', 'api:2', 'web'], ResolveImage.ALWAYS],
+    [['update', '-d', '--force', 'web'], ResolveImage.CHANGED],
+    [['update', '-d', '--no-resolve-image', 'web'], ResolveImage.NEVER],
+  ])('%j', async (argv, wanted) => {
+    expect(await gantry(argv)).toMatchObject({ exitCode: 0 });
+    expect(resolved).toEqual([wanted]);
   });
 });
 
@@ -191,7 +206,7 @@ describe('service update', () => {
     [['--limit-memory', 'much', 'web'], 125, /"much" for --limit-memory; write a size such as 512m or 2g\n$/],
     [['--network-rm', 'back', 'web'], 125, /"back" for --network-rm; /],
     [['--network-add', 'front', 'web'], 125, /already attached to network front; .*--network-rm front/],
-    [['--generic-resource-add', 'gpu=1', 'web'], 125, /--generic-resource-add is not supported yet; /],
+    [['--endpoint-mode', 'vip', 'web'], 125, /--endpoint-mode is not supported yet; /],
     [['--max-concurrent', '1', 'web'], 125, /--max-concurrent can only be used with a replicated job/],
     [['--rollback', '--force', 'web'], 125, /other flags may not be combined with --rollback: --force; /],
     [['--rollback', '--env-add', 'A=1', 'web'], 125, /combined with --rollback: --env-add; /],

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
+import type { ServiceSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, printLine } from '../../cli.ts';
 import { withClient } from '../../connection.ts';
 import { CliError, EXIT } from '../../failure.ts';
 import { readServiceEdits } from '../../options/service-edits.ts';
 import { declareListEdits } from '../../options/service-lists.ts';
-import { declareServiceOptions, type ServiceOptions, words } from '../../options/service-options.ts';
+import { declareServiceOptions, resolveImageOf, type ServiceOptions, words } from '../../options/service-options.ts';
 import { refuseOfServiceUpdate } from '../../options/service-refusals.ts';
 import { requireImage } from '../image/image-exists.ts';
 import { changeService, type WaitOptions, waitForService } from './change-service.ts';
@@ -56,9 +57,8 @@ async function updateService(cli: Cli, reference: string, flags: ServiceFlags, w
   const { image } = flags.options;
   if (image !== undefined) await requireImage(cli, image);
   await withClient(ControlClient, cli, async (control) => {
-    const before = await changeService(control, reference, async (spec) =>
-      applyServiceFlags(spec, flags, await knownNames(control, flags.edits)),
-    );
+    const change = async (spec: ServiceSpec) => applyServiceFlags(spec, flags, await knownNames(control, flags.edits));
+    const before = await changeService(control, reference, change, resolveImageOf(flags.options));
     await printLine(cli, reference);
     await waitForService(cli, control, before, wait);
   });

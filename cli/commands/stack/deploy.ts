@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import { ControlClient, type StackChange } from '../../../proto/generated/gantry/v1/control.ts';
+import { ControlClient, ResolveImage, type StackChange } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Cli, complain, printLine } from '../../cli.ts';
 import { collect, refuse } from '../../command-line.ts';
 import { loadStack } from '../../compose/load-stack.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError, isGantryError } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
+import { oneOf } from '../../options/words.ts';
 import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
 import { changedServices, changeLines } from './changes.ts';
 import { locatePortConflict } from './port-conflict.ts';
@@ -18,8 +19,15 @@ interface DeployOptions {
   readonly dryRun?: boolean;
   readonly prune?: boolean;
   readonly quiet?: boolean;
+  readonly resolveImage?: ResolveImage;
   readonly timeout: number;
 }
+
+const RESOLVE_IMAGE = {
+  always: ResolveImage.ALWAYS,
+  changed: ResolveImage.CHANGED,
+  never: ResolveImage.NEVER,
+} as const;
 
 type Loaded = ReturnType<typeof loadStack>;
 
@@ -31,10 +39,14 @@ export function define(command: Command, cli: Cli): void {
     .option('-d, --detach', "don't wait until everything runs")
     .option('--timeout <duration>', 'longest time to wait (default: 5m)', duration('--timeout'), DEFAULT_TIMEOUT_MS)
     .option('-q, --quiet', 'print only errors')
+    .option(
+      '--resolve-image <choice>',
+      'when to look up what platforms an image is for: always, changed or never (default: always)',
+      oneOf('--resolve-image', RESOLVE_IMAGE),
+    )
     .option('--dry-run', 'show what would change, and change nothing')
     .action((stackName: string, options: DeployOptions) => deploy(cli, stackName, options));
   refuse(command, '--with-registry-auth', 'registries are not spoken to yet');
-  refuse(command, '--resolve-image <choice>', 'images are taken as they are on the hosts');
 }
 
 async function deploy(cli: Cli, stackName: string, options: DeployOptions): Promise<void> {
@@ -63,7 +75,8 @@ async function deploy(cli: Cli, stackName: string, options: DeployOptions): Prom
 }
 
 async function requestDeploy(control: ControlClient, loaded: Loaded, options: DeployOptions): Promise<StackChange[]> {
-  const request = { stack: loaded.spec, prune: options.prune ?? false, dryRun: options.dryRun ?? false };
+  const { prune = false, dryRun = false, resolveImage = ResolveImage.ALWAYS } = options;
+  const request = { stack: loaded.spec, prune, dryRun, resolveImage };
   try {
     const { changes } = await ask(control, control.stackDeploy, request);
     return changes;

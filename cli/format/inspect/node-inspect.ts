@@ -1,10 +1,12 @@
 /** A node in the form of `docker node inspect`, and its --pretty text. */
 import type { ManagerStatus } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Node, NodeRole } from '../../../proto/generated/gantry/v1/types.ts';
+import { genericResourceTexts } from '../../../proto/generic-resource.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { rfc3339 } from '../duration.ts';
 import { availabilityName, stateName } from '../rows/node-row.ts';
 import { binarySize } from '../size.ts';
+import { genericResourceFields } from './generic-resource-fields.ts';
 import { stringMap } from './inspect-values.ts';
 
 export interface InspectedNode {
@@ -30,6 +32,7 @@ export function inspectNode({ node, manager }: InspectedNode): Fields {
       Resources: {
         NanoCPUs: description?.resources?.nanoCpus ?? 0,
         MemoryBytes: description?.resources?.memoryBytes ?? 0,
+        ...genericResourceFields(description?.genericResources ?? []),
       },
       Engine: { EngineVersion: description?.engineVersion ?? '', Labels: stringMap(description?.engineLabels) },
     },
@@ -85,6 +88,8 @@ export function prettyNode({ node, manager }: InspectedNode): string {
   lines.push('Resources:');
   line('CPUs', String((description?.resources?.nanoCpus ?? 0) / 1e9), 1);
   line('Memory', binarySize(description?.resources?.memoryBytes ?? 0), 1);
+  const generic = (description?.genericResources ?? []).flatMap(genericResourceTexts);
+  if (generic.length > 0) lines.push(' Generic Resources:', ...generic.map((text) => `  - ${text}`));
   line('Engine Version', description?.engineVersion);
   return `${lines.join('\n')}\n`;
 }

@@ -7,8 +7,13 @@ const service = Service.fromPartial({
   spec: {
     annotations: { name: 'web' },
     mode: { $case: 'replicated', value: { replicas: 2 } },
+    placement: {
+      platforms: [{ os: 'linux', architecture: '' }],
+      imagePlatforms: [{ os: 'linux', architecture: 'arm64' }],
+    },
     task: {
       restart: { condition: RestartCondition.ON_FAILURE, delayMs: 1000, maxAttempts: 3 },
+      resources: { genericReservations: [{ kind: 'gpu', count: 2 }] },
       container: {
         ...{ image: 'web:1', entrypoint: { items: ['tini'] }, command: { items: ['serve', '-v'] }, env: ['A=1'] },
         ...{ groups: ['g'], hostname: 'h', extraHosts: ['db:10.0.0.1'], dns: ['1.1.1.1'], dnsSearch: ['x'] },
@@ -27,6 +32,11 @@ describe('service inspect', () => {
     expect(inspectService(service)).toMatchObject({
       Spec: {
         TaskTemplate: {
+          Placement: {
+            Platforms: [{ Architecture: '', OS: 'linux' }],
+            ImagePlatforms: [{ Architecture: 'arm64', OS: 'linux' }],
+          },
+          Resources: { Reservations: { GenericResources: [{ DiscreteResourceSpec: { Kind: 'gpu', Value: 2 } }] } },
           ContainerSpec: {
             ...{ Image: 'web:1', Command: ['tini'], Args: ['serve', '-v'], Groups: ['g'], Hostname: 'h' },
             ...{ TTY: true, Init: true, ReadOnly: true, StopSignal: 'INT', StopGracePeriod: 10_000_000_000 },
@@ -48,7 +58,8 @@ describe('service inspect', () => {
     for (const line of [
       ...[' Command:\ttini', ' Args:\tserve -v', ' Hosts:\t10.0.0.1 db', ' Init:\ttrue', ' Sysctls:\ta=1 b=2'],
       ...[' Ulimits:\tnofile=1:2', ' Test:\tCMD-SHELL true', ' Interval:\t1s', ' Target:\t/run/secrets/key'],
-      ...['  Source:\tkey', ' Condition:\ton-failure', ' Delay:\t1s', ' Max attempts:\t3'],
+      ...['  Source:\tkey', ' Condition:\ton-failure', ' Delay:\t1s', ' Max attempts:\t3', '  gpu:\t\t2'],
+      ...[' Platforms:\t[linux]', ' Image Platforms:\t[linux/arm64]'],
     ]) {
       expect(text.split('\n')).toContain(line);
     }

@@ -4,6 +4,7 @@ import {
   DependencyCondition,
   type Placement,
   PlacementStrategy,
+  type Platform,
   type PortConfig,
   PublishMode,
   RestartCondition,
@@ -11,6 +12,7 @@ import {
   type Service,
   type TaskSpec,
 } from '../../../proto/generated/gantry/v1/types.ts';
+import { platformText } from '../../../proto/platform.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
@@ -18,6 +20,7 @@ import { type ModeName, modeName, serviceName } from '../rows/service-row.ts';
 import { binarySize } from '../size.ts';
 import { containerSpecFields } from './container-spec-fields.ts';
 import { containerSpecLines } from './container-spec-lines.ts';
+import { genericReservationFields } from './generic-resource-fields.ts';
 import { nanoseconds, stringMap } from './inspect-values.ts';
 import { updateFields, updateLines, updateStatusFields, updateStatusLines } from './update-fields.ts';
 
@@ -81,7 +84,10 @@ function taskFields(task: TaskSpec | undefined): Fields {
     ContainerSpec: containerSpecFields(container ?? ContainerSpec.create()),
     Resources: {
       Limits: amountFields(task?.resources?.limits),
-      Reservations: amountFields(task?.resources?.reservations),
+      Reservations: {
+        ...amountFields(task?.resources?.reservations),
+        ...genericReservationFields(task?.resources?.genericReservations ?? []),
+      },
     },
     RestartPolicy: {
       Condition: restartName(task?.restart?.condition ?? RestartCondition.ANY),
@@ -96,15 +102,23 @@ function taskFields(task: TaskSpec | undefined): Fields {
 
 function placementFields(placement: Placement | undefined): Fields {
   if (placement === undefined) return {};
-  const { constraints, spread, maxReplicasPerNode, strategy } = placement;
+  const { constraints, spread, maxReplicasPerNode, strategy, platforms, imagePlatforms } = placement;
   return {
     ...(constraints.length === 0 ? {} : { Constraints: constraints }),
     ...(spread.length === 0
       ? {}
       : { Preferences: spread.map((descriptor) => ({ Spread: { SpreadDescriptor: descriptor } })) }),
     ...(maxReplicasPerNode === 0 ? {} : { MaxReplicas: maxReplicasPerNode }),
+    ...platformFields('Platforms', platforms),
+    ...platformFields('ImagePlatforms', imagePlatforms),
     ...(strategy === PlacementStrategy.BINPACK ? { Strategy: 'binpack' } : {}),
   };
+}
+
+/** Docker has one list of both. */
+function platformFields(name: string, platforms: readonly Platform[]): Fields {
+  if (platforms.length === 0) return {};
+  return { [name]: platforms.map(({ os, architecture }) => ({ Architecture: architecture, OS: os })) };
 }
 
 function placementLines(placement: Placement | undefined): string[] {
@@ -114,6 +128,9 @@ function placementLines(placement: Placement | undefined): string[] {
   if (placement.spread.length > 0)
     lines.push(` Preferences:\t[${placement.spread.map((by) => `spread=${by}`).join(' ')}]`);
   if (placement.maxReplicasPerNode > 0) lines.push(` Max Replicas Per Node:\t${placement.maxReplicasPerNode}`);
+  const platforms = (list: readonly Platform[]) => list.map(platformText).join(' ');
+  if (placement.platforms.length > 0) lines.push(` Platforms:\t[${platforms(placement.platforms)}]`);
+  if (placement.imagePlatforms.length > 0) lines.push(` Image Platforms:\t[${platforms(placement.imagePlatforms)}]`);
   if (placement.strategy === PlacementStrategy.BINPACK) lines.push(' Strategy:\tbinpack');
   return lines;
 }
@@ -185,20 +202,27 @@ function restartLines(restart: RestartPolicy | undefined): string[] {
 }
 
 function resourceLines(task: TaskSpec | undefined): string[] {
-  const lines: string[] = [];
-  for (const [name, amounts] of [
-    ['Reservations', task?.resources?.reservations],
-    ['Limits', task?.resources?.limits],
-  ] as const) {
-    if (amounts === undefined || (amounts.nanoCpus === 0 && amounts.memoryBytes === 0 && amounts.pids === 0)) continue;
-    lines.push(` ${name}:`);
-    if (amounts.nanoCpus > 0) lines.push(`  CPU:\t\t${amounts.nanoCpus / 1e9}`);
-    if (amounts.memoryBytes > 0) lines.push(`  Memory:\t${binarySize(amounts.memoryBytes)}`);
-    if (amounts.pids > 0) lines.push(`  Pids:\t\t${amounts.pids}`);
-  }
+  const { reservations, limits, genericReservations = [] } = task?.resources ?? {};
+  const generic = genericReservations.map(({ kind, count }) => `  ${kind}:\t\t${count}`);
+  const reserved = [...amountLines(reservations), ...generic];
+  const limited = amountLines(limits);
+  const lines = [
+    ...(reserved.length === 0 ? [] : [' Reservations:', ...reserved]),
+    ...(limited.length === 0 ? [] : [' Limits:', ...limited]),
+  ];
   const grace = task?.container?.stopGracePeriodMs;
   if (grace !== undefined) lines.push(` StopGracePeriod:\t${goDuration(grace)}`);
   return lines.length === 0 ? [] : ['Resources:', ...lines];
+}
+
+function amountLines(amounts: Amounts | undefined): string[] {
+  if (amounts === undefined) return [];
+  const { nanoCpus, memoryBytes, pids } = amounts;
+  return [
+    ...(nanoCpus > 0 ? [`  CPU:\t\t${nanoCpus / 1e9}`] : []),
+    ...(memoryBytes > 0 ? [`  Memory:\t${binarySize(memoryBytes)}`] : []),
+    ...(pids > 0 ? [`  Pids:\t\t${pids}`] : []),
+  ];
 }
 
 function portLine(port: PortConfig): string {

@@ -1,7 +1,7 @@
 /** Which nodes a global service has a task on. Pure. */
 import { NodeAvailability } from '../../../proto/generated/gantry/v1/types.ts';
 import { takesTasks } from '../../../proto/node-match.ts';
-import { type PlacementRules, unmetConstraint } from '../../placement/rules.ts';
+import { type PlacementRules, unmetDemand, unmetRule } from '../../placement/rules.ts';
 import type { NodeObject } from '../../store/node.ts';
 import type { Slot } from '../slots.ts';
 
@@ -18,18 +18,22 @@ export function planPlacement(
   rules: PlacementRules,
   slots: readonly Slot[],
 ): PlacementPlan {
-  const nodes = all.filter((node) => unmetConstraint(rules, node) === undefined);
+  const nodes = all.filter((node) => unmetDemand(rules, node) === undefined);
   const filled = new Set(slots.map((slot) => slot.nodeId));
   const staying = new Set(nodes.filter((node) => !isDrained(node)).map((node) => node.id));
   return {
-    create: nodes.filter((node) => takesTasks(node) && !filled.has(node.id)).map((node) => node.id),
+    create: all.filter((node) => isEligible(node, rules) && !filled.has(node.id)).map((node) => node.id),
     remove: slots.filter((slot) => !staying.has(slot.nodeId)),
   };
 }
 
 /** How many tasks a global service is meant to have. */
 export function eligibleNodes(nodes: readonly NodeObject[], rules: PlacementRules): number {
-  return nodes.filter((node) => takesTasks(node) && unmetConstraint(rules, node) === undefined).length;
+  return nodes.filter((node) => isEligible(node, rules)).length;
+}
+
+function isEligible(node: NodeObject, rules: PlacementRules): boolean {
+  return takesTasks(node) && unmetRule(rules, node) === undefined;
 }
 
 function isDrained(node: NodeObject): boolean {

@@ -3,7 +3,7 @@
  * Pure.
  */
 import { TaskState, type UpdateConfig } from '../../../proto/generated/gantry/v1/types.ts';
-import { type PlacementRules, unmetConstraint } from '../../placement/rules.ts';
+import { type PlacementRules, unmetDemand } from '../../placement/rules.ts';
 import type { NodeObject } from '../../store/node.ts';
 import { hasEnded, isWanted, runningSinceMs, type TaskObject } from '../../store/task.ts';
 import type { Slot } from '../slots.ts';
@@ -132,7 +132,7 @@ function isAlone(slot: Slot): boolean {
 /** A task of a global service leaves its node as a whole; see planPlacement. */
 function isMisplaced(task: TaskObject, rules: PlacementRules, node: NodeObject | undefined): boolean {
   if (node === undefined || task.slot === 0 || !isWanted(task) || hasEnded(task)) return false;
-  return unmetConstraint(rules, node) !== undefined;
+  return unmetDemand(rules, node) !== undefined;
 }
 
 /** Its turn is over: it has the one task that it should have, which runs or did what it was for. */

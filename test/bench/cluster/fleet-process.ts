@@ -92,6 +92,7 @@ function startAgent(nodeId: string, number: number, endpoints: readonly ManagerE
     onMembership: () => undefined,
     worker,
     applier: worker,
+    images: { report: () => ({ images: [], partial: false }), onChange: () => () => undefined },
     methods: new Map(),
     logger,
     random: Math.random,

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import pino from 'pino';
 import { systemClock } from '../../../manager/clock.ts';
 import { runControlLoop } from '../../../manager/control-loop.ts';
+import { NodeImages } from '../../../manager/images/node-images.ts';
 import { NO_METRICS } from '../../../manager/metrics/manager-metrics.ts';
 import { schedulerLoop } from '../../../manager/scheduler/scheduler.ts';
 import { MemoryLog } from '../../../manager/store/memory-log.testing.ts';
@@ -101,12 +102,24 @@ async function filledStore(placement: Partial<Placement>): Promise<Store> {
           ports: [],
           serviceLabels: {},
           startAfterMs: 0,
+          genericResources: [],
         });
         tx.create('task', task);
       }
     });
   }
   return store;
+}
+
+/** Every fourth node has the services' image. */
+function reportedImages(): NodeImages {
+  const images = new NodeImages();
+  const platform = { os: 'linux', architecture: 'amd64' };
+  const put = [{ id: 'hello', names: ['docker.io/library/hello:latest'], platform }];
+  for (let number = 0; number < NODES; number += 4) {
+    images.report(`n${number}`, { complete: true, put, removed: [], partial: false });
+  }
+  return images;
 }
 
 function countPlaced(store: Store): number {
@@ -120,8 +133,9 @@ async function bench(name: string, placement: Partial<Placement>): Promise<void>
   let placed = 0;
   const watch = store.watch({ kinds: ['task'] });
   const run = await measured(async () => {
+    const images = reportedImages();
     const context = { store, clock: systemClock, turns: new Turns(), logger, metrics: NO_METRICS };
-    const running = runControlLoop(schedulerLoop(NO_METRICS), context, over.signal);
+    const running = runControlLoop(schedulerLoop(NO_METRICS, images), context, over.signal);
     while (placed < TASKS) {
       const events = watch.take();
       if (events === 'lagged') throw new Error('the watch lagged');

@@ -63,6 +63,7 @@ function nodeObject(nodeId: string, number: number): AnyObject {
       engineVersion: '0.1.0',
       engineLabels: {},
       tls: undefined,
+      genericResources: [],
     },
     status: { state: NodeState.READY, message: '', address: `192.0.2.${number % 250}`, stateSinceMs: Date.now() },
     joinedKey: Buffer.alloc(0),
@@ -150,6 +151,7 @@ function taskObject(service: ServiceObject, slot: number, nodeId: string): TaskO
     ports: [],
     serviceLabels: service.spec.annotations.labels,
     startAfterMs: 0,
+    genericResources: [],
   });
 }
 

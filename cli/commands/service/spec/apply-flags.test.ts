@@ -436,6 +436,8 @@ describe('placement', () => {
       spread: ['node.labels.rack'],
       maxReplicasPerNode: 2,
       strategy: PlacementStrategy.BINPACK,
+      platforms: [],
+      imagePlatforms: [],
     });
   });
 
@@ -461,17 +463,34 @@ describe('resources', () => {
     expect(limited.task?.resources).toEqual({
       limits: { nanoCpus: 500_000_000, memoryBytes: 64 << 20, pids: 10 },
       reservations: undefined,
+      genericReservations: [],
     });
     const reserved = update(limited, '--reserve-cpu', '1', '--reserve-memory', '1g', '--limit-pids', '0');
     expect(reserved.task?.resources).toEqual({
       limits: { nanoCpus: 500_000_000, memoryBytes: 64 << 20, pids: 0 },
       reservations: { nanoCpus: 1_000_000_000, memoryBytes: 2 ** 30, pids: 0 },
+      genericReservations: [],
     });
     const none = ['--limit-cpu', '0', '--limit-memory', '0', '--reserve-cpu', '0', '--reserve-memory', '0'];
     expect(update(reserved, ...none).task?.resources).toBeUndefined();
   });
 
+  it('of other kinds are reserved by number', () => {
+    const spec = create('--generic-resource', 'gpu=2', '--generic-resource', 'ssd=1');
+    const ssd = { kind: 'ssd', count: 1 };
+    expect(spec.task?.resources?.genericReservations).toEqual([{ kind: 'gpu', count: 2 }, ssd]);
+    const changed = update(spec, '--generic-resource-add', 'gpu=1', '--generic-resource-rm', 'ssd');
+    expect(changed.task?.resources?.genericReservations).toEqual([{ kind: 'gpu', count: 1 }]);
+    expect(update(changed, '--generic-resource-rm', 'gpu').task?.resources).toBeUndefined();
+    expect(update(spec, '--env-add', 'A=b').task?.resources).toEqual(spec.task?.resources);
+    expect(() => create('--generic-resource', 'gpu=1', '--generic-resource', 'gpu=2')).toThrow(
+      'invalid argument "gpu" for --generic-resource',
+    );
+  });
+
   it.each([
+    ['--generic-resource', 'gpu=UUID1'],
+    ['--generic-resource', 'gpu=0'],
     ['--limit-cpu', 'many'],
     ['--limit-memory', '1x'],
     ['--limit-pids', 'x'],

@@ -10,11 +10,13 @@ export function changedPlacement(
 ): Placement | undefined {
   const before = placement ?? Placement.create();
   const after: Placement = {
+    ...before,
     constraints: editTexts(before.constraints, edits.constraints),
     spread: editTexts(before.spread, edits.spread),
     maxReplicasPerNode: options.replicasMaxPerNode ?? before.maxReplicasPerNode,
     strategy: options.strategy ?? before.strategy,
   };
-  const { constraints, spread, maxReplicasPerNode, strategy } = after;
-  return constraints.length + spread.length + maxReplicasPerNode + strategy > 0 ? after : undefined;
+  const { constraints, spread, maxReplicasPerNode, strategy, platforms, imagePlatforms } = after;
+  const lists = [constraints, spread, platforms, imagePlatforms];
+  return lists.flat().length + maxReplicasPerNode + strategy > 0 ? after : undefined;
 }

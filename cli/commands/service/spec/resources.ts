@@ -1,14 +1,26 @@
 /** What a command line makes of a task's limits and reservations. Pure. */
-import { ResourceAmounts, type Resources } from '../../../../proto/generated/gantry/v1/types.ts';
-import type { ServiceOptions } from '../../../options/service-options.ts';
+import { ResourceAmounts, Resources } from '../../../../proto/generated/gantry/v1/types.ts';
+import { editList } from './edit-list.ts';
+import type { ServiceFlags } from './service-flags.ts';
 
-export function changedResources(resources: Resources | undefined, options: ServiceOptions): Resources | undefined {
+export function changedResources(
+  resources: Resources | undefined,
+  { options, edits }: ServiceFlags,
+): Resources | undefined {
   const { limitCpu, limitMemory, limitPids, reserveCpu, reserveMemory } = options;
-  const before: Resources = { limits: resources?.limits, reservations: resources?.reservations };
+  const before = resources ?? Resources.create();
   const limits = changedAmounts(before.limits, { nanoCpus: limitCpu, memoryBytes: limitMemory, pids: limitPids });
   const reservations = changedAmounts(before.reservations, { nanoCpus: reserveCpu, memoryBytes: reserveMemory });
-  if (limits === before.limits && reservations === before.reservations) return resources;
-  return limits === undefined && reservations === undefined ? undefined : { limits, reservations };
+  const { add, rm } = edits.genericReservations;
+  const genericReservations = editList(before.genericReservations, {
+    add,
+    removes: ({ kind }) => rm.includes(kind),
+    keyOf: ({ kind }) => kind,
+  });
+  const isSaid = limits !== undefined || reservations !== undefined || genericReservations.length > 0;
+  if (limits === before.limits && reservations === before.reservations && add.length + rm.length === 0)
+    return resources;
+  return isSaid ? { limits, reservations, genericReservations } : undefined;
 }
 
 interface AmountFlags {

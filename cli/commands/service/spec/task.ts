@@ -16,7 +16,7 @@ export function changedTask(raw: TaskSpec | undefined, flags: ServiceFlags, name
   const task = raw ?? TaskSpec.create();
   return {
     container: changedContainer(task.container ?? ContainerSpec.create(), flags, names),
-    resources: changedResources(task.resources, flags.options),
+    resources: changedResources(task.resources, flags),
     restart: changedRestart(task.restart, flags),
     networks: changedNetworks(task.networks, flags.edits.networks, names.networks),
     forceUpdate: task.forceUpdate + (flags.options.force === true ? 1 : 0),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalName, familiarName, parseReference, withDefaultTag } from './reference.ts';
+import { canonicalName, familiarName, parseReference, withDefaultTag } from './image-reference.ts';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 

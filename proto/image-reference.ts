@@ -2,8 +2,8 @@
  * Image references as Docker parses them (distribution/reference): "busybox" is docker.io/library/busybox:latest.
  * Pure.
  */
-import { GantryError } from '../../proto/errors.ts';
-import { type Digest, isDigest } from '../../proto/ids.ts';
+import { GantryError } from './errors.ts';
+import { type Digest, isDigest } from './ids.ts';
 
 export interface Reference {
   /** "docker.io", "registry.example.com:5000" */

@@ -1,0 +1,13 @@
+/** What platforms images are for: what the nodes say, where the state can keep it. */
+import { type PlatformsOf, platformsOf } from '../images/image-platforms.ts';
+import { FORMAT_OF_PLATFORMS } from '../store/state-format.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import { theCluster } from '../store/the-cluster.ts';
+import type { ApiContext } from './context.ts';
+
+/** A manager that doesn't know of platforms would lose them: then none are known. */
+export function knownPlatforms({ images }: Pick<ApiContext, 'images'>, read: ReadTransaction): PlatformsOf {
+  if (theCluster(read).stateFormat < FORMAT_OF_PLATFORMS) return () => [];
+  const nodes = read.find('node', { by: 'all' });
+  return (image) => platformsOf(image, nodes, images);
+}
