@@ -1,6 +1,6 @@
 /** The first objects of a cluster, made by the manager that first leads it. */
 import type { JoinTokens, RootCa } from '../proto/generated/gantry/v1/types.ts';
-import { NodeAvailability, NodeRole } from '../proto/generated/gantry/v1/types.ts';
+import { NodeAvailability, NodeRole, PlacementStrategy } from '../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../proto/ids.ts';
 import { newJoinToken } from '../proto/join-token.ts';
 import { clusterType, DEFAULT_TASK_HISTORY_LIMIT, FIRST_INCARNATION } from './store/cluster.ts';
@@ -30,7 +30,11 @@ function createFirstObjects(tx: WriteTransaction, clusterId: string, nodeId: str
     clusterType.complete({
       id: clusterId,
       meta: undefined,
-      spec: { annotations: { name: 'default', labels: {} }, taskHistoryLimit: DEFAULT_TASK_HISTORY_LIMIT },
+      spec: {
+        annotations: { name: 'default', labels: {} },
+        taskHistoryLimit: DEFAULT_TASK_HISTORY_LIMIT,
+        strategy: PlacementStrategy.UNSPECIFIED,
+      },
       rootCa: undefined,
       joinTokens: undefined,
       removedNodes: [],

@@ -31,7 +31,7 @@ export function checkStateFormat(
   }
 }
 
-function notKnownToAll(what: string): GantryError {
+export function notKnownToAll(what: string): GantryError {
   return new GantryError('WRONG_STATE', `${what}, which not all managers of the cluster know of yet`, {
     hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs",
   });

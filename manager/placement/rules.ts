@@ -20,7 +20,7 @@ export const ANYWHERE: PlacementRules = {
   constraints: [],
   spread: [],
   maxReplicasPerNode: Number.POSITIVE_INFINITY,
-  strategy: PlacementStrategy.SPREAD,
+  strategy: PlacementStrategy.UNSPECIFIED,
   platforms: [],
   imagePlatforms: [],
 };

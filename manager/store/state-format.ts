@@ -8,7 +8,8 @@
  * 3: services have a placement and an update config.
  * 4: services know their previous spec and how far an update is, and tasks when they began to run; stacks have versions;
  *    secrets and configs have a template driver; services may be jobs.
- * 5: nodes have generic resources, services reserve them, and tasks have been given some; placements have platforms.
+ * 5: nodes have generic resources, services reserve them, and tasks have been given some; placements have platforms; the cluster has a
+ *    placement strategy.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -22,6 +23,7 @@ export const FORMAT_OF_UPDATE_STATUS = 4;
 export const FORMAT_OF_TEMPLATE_DRIVERS = 4;
 export const FORMAT_OF_GENERIC_RESOURCES = 5;
 export const FORMAT_OF_PLATFORMS = 5;
+export const FORMAT_OF_CLUSTER_STRATEGY = 5;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

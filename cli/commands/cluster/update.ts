@@ -1,13 +1,17 @@
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
+import type { PlacementStrategy } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, print, printLine } from '../../cli.ts';
 import { invalidFlag, refuse, wholeNumber } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError } from '../../failure.ts';
+import { CLUSTER_STRATEGIES } from '../../options/strategies.ts';
+import { oneOf } from '../../options/words.ts';
 import { unlockInstructions } from './unlock-instructions.ts';
 
 interface UpdateOptions {
   readonly autolock?: boolean;
+  readonly strategy?: PlacementStrategy;
   readonly taskHistoryLimit?: number;
 }
 
@@ -15,12 +19,17 @@ export function define(command: Command, cli: Cli): void {
   command
     .option('--autolock [on]', 'managers that are restarted want the unlock key: true or false', onOrOff)
     .option('--task-history-limit <count>', 'ended tasks that are kept per slot', wholeNumber('--task-history-limit'))
-    .action(async ({ autolock, taskHistoryLimit }: UpdateOptions) => {
-      if (autolock === undefined && taskHistoryLimit === undefined) {
+    .option(
+      '--strategy <word>',
+      'of services that have none of their own: spread or binpack; what runs stays where it is',
+      oneOf('--strategy', CLUSTER_STRATEGIES),
+    )
+    .action(async ({ autolock, strategy, taskHistoryLimit }: UpdateOptions) => {
+      if (autolock === undefined && strategy === undefined && taskHistoryLimit === undefined) {
         throw new CliError('there is nothing to update', { hint: "see 'gantry cluster update --help'" });
       }
       const { unlockKey } = await withClient(ControlClient, cli, (control) =>
-        ask(control, control.clusterUpdate, { autolock, taskHistoryLimit }),
+        ask(control, control.clusterUpdate, { autolock, strategy, taskHistoryLimit }),
       );
       await printLine(cli, 'Cluster updated.');
       if (unlockKey !== '') await print(cli, unlockInstructions(unlockKey));
