@@ -1,5 +1,5 @@
 /** The first objects of a cluster, made by the manager that first leads it. */
-import { NodeAvailability, NodeRole } from '../proto/generated/gantry/v1/types.ts';
+import { NodeAvailability, NodeRole, PlacementStrategy } from '../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../proto/ids.ts';
 import { newJoinTokens } from '../proto/join-token.ts';
 import { clusterType, DEFAULT_TASK_HISTORY_LIMIT, FIRST_INCARNATION } from './store/cluster.ts';
@@ -33,6 +33,7 @@ function createFirstObjects(tx: WriteTransaction, clusterId: string, nodeId: str
         annotations: { name: 'default', labels: {} },
         taskHistoryLimit: DEFAULT_TASK_HISTORY_LIMIT,
         nodeCertExpiryMs: 0,
+        strategy: PlacementStrategy.UNSPECIFIED,
       },
       rootCa: undefined,
       joinTokens: undefined,

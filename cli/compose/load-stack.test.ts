@@ -139,6 +139,7 @@ describe('a service', () => {
       platforms: [],
       imagePlatforms: [],
     });
+    expect(service('x-gantry: {strategy: spread}').spec.placement?.strategy).toBe(PlacementStrategy.SPREAD);
     expect(service('deploy: {placement: {constraints: [], max_replicas_per_node: 0}}').spec.placement).toBeUndefined();
   });
 

@@ -5,7 +5,7 @@ import {
   type Mount,
   type NetworkAttachmentConfig,
   Placement,
-  PlacementStrategy,
+  type PlacementStrategy,
   type Platform,
   type PortConfig,
   ServiceSpec,
@@ -13,6 +13,7 @@ import {
   type VolumeSpec,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { parsePlatform } from '../../proto/platform.ts';
+import { CLUSTER_STRATEGIES } from '../options/strategies.ts';
 import { type Build, readBuild } from './build.ts';
 import { readCommandLine } from './command-line.ts';
 import type { Cursor } from './cursor.ts';
@@ -79,7 +80,7 @@ export function readService(
 function readStrategy(own: Cursor): PlacementStrategy | undefined {
   own.checkKeys(OWN_KEYS);
   const word = own.field('strategy', (cursor) => cursor.oneOf(['spread', 'binpack']));
-  return word === 'binpack' ? PlacementStrategy.BINPACK : undefined;
+  return word && CLUSTER_STRATEGIES[word];
 }
 
 function readPlatform(cursor: Cursor): Platform {

@@ -11,6 +11,7 @@ import { collect, declareSwitch, invalidFlag, wholeNumber } from '../command-lin
 import { splitWords } from '../compose/command-line.ts';
 import { declareHealth } from './container-options.ts';
 import { byteSize, duration, nanoCpus, oomScoreAdj, pidsLimit } from './limits.ts';
+import { CLUSTER_STRATEGIES } from './strategies.ts';
 import { oneOf } from './words.ts';
 
 /** As commander reads them. Undefined: as it is, or as it is by default. */
@@ -103,7 +104,7 @@ function declareResources(command: Command): void {
     .option('--oom-score-adj <number>', 'preference of the OOM killer, -1000 to 1000', oomScoreAdj);
 }
 
-const STRATEGIES = { spread: PlacementStrategy.SPREAD, binpack: PlacementStrategy.BINPACK } as const;
+const STRATEGIES = { ...CLUSTER_STRATEGIES, default: PlacementStrategy.UNSPECIFIED } as const;
 
 function declareScheduling(command: Command): void {
   command
@@ -116,7 +117,7 @@ function declareScheduling(command: Command): void {
     )
     .option(
       '--strategy <word>',
-      'spread: the emptiest node first; binpack: the fullest',
+      "spread: the emptiest node first; binpack: the fullest; default: as 'gantry cluster update --strategy' says",
       oneOf('--strategy', STRATEGIES),
     )
     .option('--no-resolve-image', "don't look up what platforms the image is for: any node may get a task");

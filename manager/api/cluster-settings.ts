@@ -6,17 +6,19 @@ import type {
   ClusterUpdateRequest,
   ClusterUpdateResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
-import type { ManagerLock } from '../../proto/generated/gantry/v1/types.ts';
+import { type ManagerLock, PlacementStrategy } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { formatUnlockKey, newUnlockKey } from '../encryption/unlock-key.ts';
+import { FORMAT_OF_CLUSTER_STRATEGY } from '../store/state-format.ts';
 import { theCluster } from '../store/the-cluster.ts';
 import { withCertExpiry } from './cert-expiry.ts';
 import type { ApiContext } from './context.ts';
+import { notKnownToAll } from './known-format.ts';
 
 /** UNSUPPORTED: autolock for a log that is in etcd. INVALID_ARGUMENT: a life of certificates that can't be. */
 export async function clusterUpdate(
   { store, random, hasKeys, clock }: ApiContext,
-  { autolock, taskHistoryLimit, nodeCertExpiryMs }: ClusterUpdateRequest,
+  { autolock, taskHistoryLimit, nodeCertExpiryMs, strategy }: ClusterUpdateRequest,
 ): Promise<ClusterUpdateResponse> {
   if (autolock === true && !hasKeys) {
     throw new GantryError(
@@ -30,11 +32,24 @@ export async function clusterUpdate(
   const { before, after } = await store.update((tx) => {
     const cluster = theCluster(tx);
     const managerLock = withAutolock(cluster.managerLock, autolock ?? cluster.managerLock.autolock, random);
-    const spec = { ...cluster.spec, taskHistoryLimit: taskHistoryLimit ?? cluster.spec.taskHistoryLimit };
+    if (strategy !== undefined) checkStrategy(strategy, cluster.stateFormat);
+    const spec = {
+      ...cluster.spec,
+      taskHistoryLimit: taskHistoryLimit ?? cluster.spec.taskHistoryLimit,
+      strategy: strategy ?? cluster.spec.strategy,
+    };
     const changed = withCertExpiry({ ...cluster, spec, managerLock }, nodeCertExpiryMs, clock.now());
     return { before: cluster.managerLock, after: tx.update('cluster', changed).managerLock };
   });
   return { unlockKey: after.autolock && !before.autolock ? formatUnlockKey(after.unlockKey) : '' };
+}
+
+/** INVALID_ARGUMENT, WRONG_STATE: a manager that doesn't know of it would lose it. */
+function checkStrategy(strategy: PlacementStrategy, stateFormat: number): void {
+  if (!Object.values<number>(PlacementStrategy).includes(strategy)) {
+    throw new GantryError('INVALID_ARGUMENT', `there is no placement strategy ${strategy}`);
+  }
+  if (stateFormat < FORMAT_OF_CLUSTER_STRATEGY) throw notKnownToAll('the cluster is to have a placement strategy');
 }
 
 /** The key as it is, or a new one; empty without autolock. WRONG_STATE when there is none that could be rotated. */

@@ -38,7 +38,7 @@ export function checkKnowsRotation({ stateFormat }: ClusterObject, what: string)
   if (stateFormat < FORMAT_OF_CA_ROTATION) throw notKnownToAll(what);
 }
 
-function notKnownToAll(what: string): GantryError {
+export function notKnownToAll(what: string): GantryError {
   return new GantryError('WRONG_STATE', `${what}, which not all managers of the cluster know of yet`, {
     hint: "install this version of gantry on all managers; 'gantry node ls' shows theirs",
   });

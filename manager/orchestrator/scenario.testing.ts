@@ -408,7 +408,7 @@ function placementOf(named: ReadonlyMap<string, string>): Placement | undefined 
     constraints: list('constraints'),
     spread: list('spread'),
     maxReplicasPerNode: Number(named.get('per-node') ?? 0),
-    strategy: named.get('strategy') === 'binpack' ? PlacementStrategy.BINPACK : PlacementStrategy.SPREAD,
+    strategy: named.get('strategy') === 'binpack' ? PlacementStrategy.BINPACK : PlacementStrategy.UNSPECIFIED,
     platforms: list('platforms').flatMap((text) => parsePlatform(text) ?? []),
     imagePlatforms: list('image-platforms').flatMap((text) => parsePlatform(text) ?? []),
   };

@@ -21,7 +21,7 @@ export const ANYWHERE: PlacementRules = {
   constraints: [],
   spread: [],
   maxReplicasPerNode: Number.POSITIVE_INFINITY,
-  strategy: PlacementStrategy.SPREAD,
+  strategy: PlacementStrategy.UNSPECIFIED,
   platforms: [],
   imagePlatforms: [],
 };

@@ -1,5 +1,5 @@
 /** Why a task can't go to a node. Each filter is pure: undefined, or the reason in words. */
-import { NodeAvailability, NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import { NodeAvailability, NodeState, type PlacementStrategy } from '../../proto/generated/gantry/v1/types.ts';
 import type { Holders } from '../images/node-images.ts';
 import { type PlacementRules, unmetRule } from '../placement/rules.ts';
 import type { TaskObject } from '../store/task.ts';
@@ -10,6 +10,8 @@ import { hostPortsOf, type NodeInfo, reservationsOf } from './node-info.ts';
 export interface Wanted {
   readonly task: TaskObject;
   readonly rules: PlacementRules;
+  /** Its service's, or the cluster's. */
+  readonly strategy: PlacementStrategy;
   /** Nodes that have its image. */
   readonly holders: Holders;
 }

@@ -32,7 +32,7 @@ export class NodeChooser {
     this.#nowMs = nowMs;
     const suitable: RankedNode[] = [];
     for (const info of candidates) if (this.#suits(info)) suitable.push(rankNode(wanted, info, nowMs));
-    const strategy = byStrategy(wanted);
+    const strategy = byStrategy(wanted.strategy);
     this.#pool =
       wanted.rules.spread.length > 0
         ? new SpreadPool(wanted, suitable, nodes, strategy)

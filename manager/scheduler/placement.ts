@@ -1,5 +1,5 @@
 /** What happens to pending tasks. Pure. */
-import { type GenericResource, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type GenericResource, type PlacementStrategy, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ImageHolders } from '../images/node-images.ts';
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
@@ -14,25 +14,31 @@ export type Placement =
   | { readonly outcome: 'assigned'; readonly nodeId: string; readonly genericResources: readonly GenericResource[] }
   | { readonly outcome: 'unplaceable'; readonly reason: string };
 
+/** What of the world counts, beside the nodes. */
+export interface Circumstances {
+  readonly images: Pick<ImageHolders, 'holdersOf'>;
+  /** Of services that don't say. */
+  readonly defaultStrategy: PlacementStrategy;
+  readonly nowMs: number;
+}
+
 /** Tasks placed at one moment. Between two of them nothing may change on the nodes but that the first is counted there. */
 export class PlacementRound {
   readonly #nodes: ReadonlyMap<string, NodeInfo>;
-  readonly #images: Pick<ImageHolders, 'holdersOf'>;
-  readonly #nowMs: number;
+  readonly #circumstances: Circumstances;
   /** Of the last task's service and version: the tasks of a service mostly come together. */
   #latest: { readonly of: string; readonly chooser: NodeChooser } | undefined;
 
-  constructor(nodes: ReadonlyMap<string, NodeInfo>, images: Pick<ImageHolders, 'holdersOf'>, nowMs: number) {
+  constructor(nodes: ReadonlyMap<string, NodeInfo>, circumstances: Circumstances) {
     this.#nodes = nodes;
-    this.#images = images;
-    this.#nowMs = nowMs;
+    this.#circumstances = circumstances;
   }
 
   /** `service` is undefined when it has been removed. */
   place(task: TaskObject, service: ServiceObject | undefined): Placement {
     if (task.status.state >= TaskState.ASSIGNED || !isWanted(task)) return { outcome: 'held' };
     if (service === undefined || service.pendingDelete || !service.dependenciesMet) return { outcome: 'held' };
-    if (this.#nowMs < task.startAfterMs) return { outcome: 'not-before', timeMs: task.startAfterMs };
+    if (this.#circumstances.nowMs < task.startAfterMs) return { outcome: 'not-before', timeMs: task.startAfterMs };
     const choice = this.#chooserFor(task, service).next();
     if ('reason' in choice) return { outcome: 'unplaceable', reason: choice.reason };
     const { info } = choice;
@@ -42,9 +48,11 @@ export class PlacementRound {
   #chooserFor(task: TaskObject, service: ServiceObject): NodeChooser {
     const of = `${service.id} ${task.specVersion} ${task.nodeId}`;
     if (this.#latest?.of === of) return this.#latest.chooser;
-    const holders = this.#images.holdersOf(task.spec.container.image);
-    const wanted = { task, rules: rulesOf(service.spec.placement), holders };
-    const chooser = new NodeChooser(wanted, candidates(task, this.#nodes), this.#nodes.values(), this.#nowMs);
+    const { images, defaultStrategy, nowMs } = this.#circumstances;
+    const rules = rulesOf(service.spec.placement);
+    const holders = images.holdersOf(task.spec.container.image);
+    const wanted = { task, rules, strategy: rules.strategy || defaultStrategy, holders };
+    const chooser = new NodeChooser(wanted, candidates(task, this.#nodes), this.#nodes.values(), nowMs);
     this.#latest = { of, chooser };
     return chooser;
   }

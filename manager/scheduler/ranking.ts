@@ -37,8 +37,8 @@ export function rankNode({ task, holders }: Wanted, info: NodeInfo, nowMs: numbe
 /** Nodes where the version doesn't fail come first. */
 export const byFailures: Ranking = (a, b) => a.failures - b.failures;
 
-export function byStrategy({ rules }: Wanted): Ranking {
-  return rules.strategy === PlacementStrategy.BINPACK ? binpack : spread;
+export function byStrategy(strategy: PlacementStrategy): Ranking {
+  return strategy === PlacementStrategy.BINPACK ? binpack : spread;
 }
 
 /** Where the fewest of the service's tasks are, then the least reserved, then the fewest tasks at all. */

@@ -15,6 +15,7 @@ import { type NodeOptions, node, service, type TaskOptions, task } from '../obje
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
 import type { TaskObject } from '../store/task.ts';
+import type { Wanted } from './filters.ts';
 import { Heap } from './heap.ts';
 import { NodeChooser } from './node-chooser.ts';
 import { NodeInfo } from './node-info.ts';
@@ -30,13 +31,13 @@ function pending(options: TaskOptions = {}, memoryBytes = 0, nanoCpus = 0): Task
   return { ...made, spec: { ...made.spec, resources: { limits: undefined, reservations, genericReservations: [] } } };
 }
 
+const wantedBy = (task: TaskObject, placement?: Placement, holders: Holders = NOBODY): Wanted => {
+  const rules = rulesOf(placement);
+  return { task, rules, strategy: rules.strategy, holders };
+};
+
 const chosen = (wanted: TaskObject, nodes: NodeInfo[], placement?: Placement, nowMs = 0) => {
-  const choice = new NodeChooser(
-    { task: wanted, rules: rulesOf(placement), holders: NOBODY },
-    nodes,
-    nodes,
-    nowMs,
-  ).next();
+  const choice = new NodeChooser(wantedBy(wanted, placement), nodes, nodes, nowMs).next();
   return 'info' in choice ? choice.info.node.id : choice.reason;
 };
 
@@ -205,7 +206,7 @@ describe('NodeChooser by placement', () => {
 describe('NodeChooser by image', () => {
   const holders: Holders = new Map([['c', undefined]]);
   const order = (count: number, nodes: NodeInfo[], placement?: Placement) => {
-    const chooser = new NodeChooser({ task: pending(), rules: rulesOf(placement), holders }, nodes, nodes, 0);
+    const chooser = new NodeChooser(wantedBy(pending(), placement, holders), nodes, nodes, 0);
     return Array.from({ length: count }, (_, index) => {
       const choice = chooser.next();
       if (!('info' in choice)) return choice.reason;
@@ -255,13 +256,16 @@ describe('NodeChooser for many tasks', () => {
   }
 
   it.each(placements)('gives each the node that it would have got by itself: %s', (_name, fields) => {
-    const rules = rulesOf(Placement.fromPartial(fields));
+    const placement = Placement.fromPartial(fields);
     const holders: Holders = new Map(Array.from({ length: 10 }, (_, number) => [`n${number * 3}`, undefined]));
     const [together, alone] = [fleet(), fleet()];
-    const chooser = new NodeChooser({ task: pending({}, 10), rules, holders }, together, together, 0);
+    const chooser = new NodeChooser(wantedBy(pending({}, 10), placement, holders), together, together, 0);
     for (let number = 0; number < 250; number += 1) {
       const wanted = pending({ id: `t${number}`, state: TaskState.PENDING }, 10);
-      const [one, other] = [chooser.next(), new NodeChooser({ task: wanted, rules, holders }, alone, alone, 0).next()];
+      const [one, other] = [
+        chooser.next(),
+        new NodeChooser(wantedBy(wanted, placement, holders), alone, alone, 0).next(),
+      ];
       expect('info' in one ? one.info.node.id : one.reason).toBe('info' in other ? other.info.node.id : other.reason);
       const put = { ...wanted, status: { ...wanted.status, state: TaskState.RUNNING } };
       for (const choice of [one, other]) if ('info' in choice) choice.info.set(put);
@@ -290,9 +294,11 @@ describe('Heap', () => {
   });
 });
 
+const CIRCUMSTANCES = { images: new NodeImages(), defaultStrategy: PlacementStrategy.UNSPECIFIED, nowMs: 0 };
+
 describe('PlacementRound', () => {
   const place = (task: TaskObject, of: ServiceObject | undefined, all: Map<string, NodeInfo>, nowMs: number) =>
-    new PlacementRound(all, new NodeImages(), nowMs).place(task, of);
+    new PlacementRound(all, { ...CIRCUMSTANCES, nowMs }).place(task, of);
 
   const nodes = new Map([
     ['a', info('a')],
@@ -304,6 +310,21 @@ describe('PlacementRound', () => {
     expect(place(pending(), service('web', { pendingDelete: true }), nodes, 0)).toEqual({ outcome: 'held' });
     expect(place(pending(), service('web', { dependenciesMet: false }), nodes, 0)).toEqual({ outcome: 'held' });
     expect(place(pending({ desiredState: TaskState.SHUTDOWN }), service('web'), nodes, 0)).toEqual({ outcome: 'held' });
+  });
+
+  it('goes by the strategy of the cluster where the service has none', () => {
+    const fleet = new Map(['a', 'b'].map((id) => [id, info(id)] as const));
+    fleet.get('b')?.set(task('1', { serviceId: 'other' }));
+    const nodeOf = (strategy: PlacementStrategy, defaultStrategy: PlacementStrategy) => {
+      const of = service('web', { placement: Placement.fromPartial({ strategy }) });
+      const placed = new PlacementRound(fleet, { ...CIRCUMSTANCES, defaultStrategy }).place(pending(), of);
+      return placed.outcome === 'assigned' ? placed.nodeId : placed.outcome;
+    };
+    const { UNSPECIFIED, SPREAD, BINPACK } = PlacementStrategy;
+    expect([UNSPECIFIED, SPREAD].map((own) => nodeOf(UNSPECIFIED, own))).toEqual(['a', 'a']);
+    expect(nodeOf(UNSPECIFIED, BINPACK)).toBe('b');
+    expect(nodeOf(SPREAD, BINPACK)).toBe('a');
+    expect(nodeOf(BINPACK, SPREAD)).toBe('b');
   });
 
   it('holds a restart until its time', () => {

@@ -1,8 +1,9 @@
 /** Gives pending tasks nodes. */
-import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { PlacementStrategy, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../control-loop.ts';
 import type { ImageHolders } from '../images/node-images.ts';
 import type { ManagerMetrics } from '../metrics/manager-metrics.ts';
+import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { StoreEvent } from '../store/watch.ts';
@@ -72,7 +73,7 @@ function placeSome(
   const due = view.queue.due(PLACED_AT_ONCE, nowMs);
   // A turn whose transaction failed may have left them on nodes.
   for (const id of due) view.release(id);
-  const round = new PlacementRound(view.nodes, images, nowMs);
+  const round = new PlacementRound(view.nodes, { images, defaultStrategy: defaultStrategy(tx), nowMs });
   for (const id of due) {
     const task = tx.get('task', id);
     if (task === undefined) continue;
@@ -85,6 +86,10 @@ function placeSome(
     else explain(tx, task, placement.reason, nowMs);
   }
   return view.queue.nextMs(nowMs);
+}
+
+function defaultStrategy(read: ReadTransaction): PlacementStrategy {
+  return read.find('cluster', { by: 'all' })[0]?.spec.strategy ?? PlacementStrategy.UNSPECIFIED;
 }
 
 type Assignment = Extract<Placement, { readonly outcome: 'assigned' }>;

@@ -1,5 +1,12 @@
 /** The cluster itself: one object, made when the first manager first leads. */
-import type { Annotations, Cluster, ClusterSpec, ManagerLock, Meta } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type Annotations,
+  type Cluster,
+  type ClusterSpec,
+  type ManagerLock,
+  type Meta,
+  PlacementStrategy,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { completeAnnotations, completeMeta, type ObjectType } from './object-type.ts';
 import { OLDEST_STATE_FORMAT } from './state-format.ts';
 
@@ -22,6 +29,7 @@ export const clusterType: ObjectType<Cluster, ClusterObject, never> = {
     spec: {
       taskHistoryLimit: DEFAULT_TASK_HISTORY_LIMIT,
       nodeCertExpiryMs: 0,
+      strategy: PlacementStrategy.UNSPECIFIED,
       ...raw.spec,
       annotations: completeAnnotations(raw.spec?.annotations),
     },

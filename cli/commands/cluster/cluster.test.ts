@@ -5,6 +5,7 @@ import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GantryError } from '../../../proto/errors.ts';
 import type { ClusterRestoreRequest } from '../../../proto/generated/gantry/v1/node.ts';
+import { PlacementStrategy } from '../../../proto/generated/gantry/v1/types.ts';
 import { clientStreamMethod, serverStreamMethod, unaryMethod } from '../../../proto/server.ts';
 import { FakeDaemon, runCli } from '../../fake-daemon.testing.ts';
 
@@ -41,6 +42,8 @@ describe('cluster update', () => {
   it.each([
     [['--autolock'], { autolock: true }],
     [['--autolock=true'], { autolock: true }],
+    [['--strategy', 'binpack'], { strategy: PlacementStrategy.BINPACK }],
+    [['--strategy', 'spread'], { strategy: PlacementStrategy.SPREAD }],
     [['--autolock=false', '--task-history-limit', '3'], { autolock: false, taskHistoryLimit: 3 }],
     [['--cert-expiry', '48h'], { nodeCertExpiryMs: 172_800_000 }],
   ])('%j', async (options, request) => {

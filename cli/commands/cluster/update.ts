@@ -1,14 +1,18 @@
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
+import type { PlacementStrategy } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, print, printLine } from '../../cli.ts';
 import { invalidFlag, refuse, wholeNumber } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
+import { CLUSTER_STRATEGIES } from '../../options/strategies.ts';
+import { oneOf } from '../../options/words.ts';
 import { unlockInstructions } from './unlock-instructions.ts';
 
 interface UpdateOptions {
   readonly autolock?: boolean;
+  readonly strategy?: PlacementStrategy;
   readonly taskHistoryLimit?: number;
   readonly certExpiry?: number;
 }
@@ -22,12 +26,19 @@ export function define(command: Command, cli: Cli): void {
       "how long nodes' certificates are valid (default 2160h)",
       duration('--cert-expiry'),
     )
-    .action(async ({ autolock, taskHistoryLimit, certExpiry }: UpdateOptions) => {
-      if (autolock === undefined && taskHistoryLimit === undefined && certExpiry === undefined) {
+    .option(
+      '--strategy <word>',
+      'of services that have none of their own: spread or binpack; what runs stays where it is',
+      oneOf('--strategy', CLUSTER_STRATEGIES),
+    )
+    .action(async ({ certExpiry: nodeCertExpiryMs, ...options }: UpdateOptions) => {
+      const { autolock, strategy, taskHistoryLimit } = options;
+      const changes = { autolock, strategy, taskHistoryLimit, nodeCertExpiryMs };
+      if (Object.values(changes).every((value) => value === undefined)) {
         throw new CliError('there is nothing to update', { hint: "see 'gantry cluster update --help'" });
       }
       const { unlockKey } = await withClient(ControlClient, cli, (control) =>
-        ask(control, control.clusterUpdate, { autolock, taskHistoryLimit, nodeCertExpiryMs: certExpiry }),
+        ask(control, control.clusterUpdate, changes),
       );
       await printLine(cli, 'Cluster updated.');
       if (unlockKey !== '') await print(cli, unlockInstructions(unlockKey));

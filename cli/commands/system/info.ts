@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
+import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import { EngineClient, type InfoResponse } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type ClusterStatusResponse, NodeAgentClient } from '../../../proto/generated/gantry/v1/node.ts';
+import type { ClusterSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, print } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
+import { isGantryError } from '../../failure.ts';
 import { renderObject } from '../../format/listing.ts';
 import { binarySize } from '../../format/size.ts';
+import { clusterStrategyName } from '../../options/strategies.ts';
 import { clientVersion } from './client-version.ts';
 
 interface InfoOptions {
@@ -16,8 +20,22 @@ export function define(command: Command, cli: Cli): void {
   command.option('-f, --format <template>', "'json' or a Go template").action(async ({ format }: InfoOptions) => {
     const info = await withClient(EngineClient, cli, (engine) => ask(engine, engine.info, {}));
     const cluster = await withClient(NodeAgentClient, cli, (agent) => ask(agent, agent.clusterStatus, {}));
-    await print(cli, format === undefined ? infoText(info, cluster) : renderObject(infoFields(info, cluster), format));
+    const spec = await clusterSpec(cli, cluster);
+    const text = format === undefined ? infoText(info, cluster, spec) : undefined;
+    await print(cli, text ?? renderObject(infoFields(info, cluster, spec), format ?? ''));
   });
+}
+
+/** Undefined where there is no manager, or none that answers: that is said elsewhere. */
+async function clusterSpec(cli: Cli, { manager, connected }: ClusterStatusResponse): Promise<ClusterSpec | undefined> {
+  if (!manager || !connected) return undefined;
+  try {
+    const { cluster } = await withClient(ControlClient, cli, (control) => ask(control, control.clusterInspect, {}));
+    return cluster?.spec;
+  } catch (error) {
+    if (isGantryError(error) && error.code === 'UNAVAILABLE') return undefined;
+    throw error;
+  }
 }
 
 function clusterState(cluster: ClusterStatusResponse): string {
@@ -26,7 +44,7 @@ function clusterState(cluster: ClusterStatusResponse): string {
   return cluster.connected ? 'active' : 'pending';
 }
 
-function infoFields(info: InfoResponse, cluster: ClusterStatusResponse): Fields {
+function infoFields(info: InfoResponse, cluster: ClusterStatusResponse, spec: ClusterSpec | undefined): Fields {
   return {
     ID: info.id,
     Containers: info.containers,
@@ -53,16 +71,29 @@ function infoFields(info: InfoResponse, cluster: ClusterStatusResponse): Fields 
       ControlAvailable: cluster.manager,
       Error: cluster.error,
       RemoteManagers: cluster.managers.map((address) => ({ Addr: address })),
+      ...(spec === undefined ? {} : { Cluster: { Spec: { Orchestration: orchestrationFields(spec) } } }),
     },
     ClientInfo: { Version: clientVersion(), Context: 'default' },
   };
+}
+
+function orchestrationFields({ taskHistoryLimit, strategy }: ClusterSpec): Fields {
+  return { TaskHistoryRetentionLimit: taskHistoryLimit, Strategy: clusterStrategyName(strategy) };
+}
+
+function orchestrationLines({ taskHistoryLimit, strategy }: ClusterSpec): string[] {
+  return [
+    '  Orchestration:',
+    `   Task History Retention Limit: ${taskHistoryLimit}`,
+    `   Placement Strategy: ${clusterStrategyName(strategy)}`,
+  ];
 }
 
 function managerLines(managers: readonly string[]): string[] {
   return managers.length === 0 ? [] : ['  Manager Addresses:', ...managers.map((address) => `   ${address}`)];
 }
 
-function infoText(info: InfoResponse, cluster: ClusterStatusResponse): string {
+function infoText(info: InfoResponse, cluster: ClusterStatusResponse, spec: ClusterSpec | undefined): string {
   const lines = [
     'Client: Gantry',
     ` Version:    ${clientVersion()}`,
@@ -79,6 +110,7 @@ function infoText(info: InfoResponse, cluster: ClusterStatusResponse): string {
     ` Cluster: ${clusterState(cluster)}`,
     ...(cluster.nodeId === '' ? [] : [`  NodeID: ${cluster.nodeId}`, `  Is Manager: ${cluster.manager}`]),
     ...(cluster.error === '' ? [] : [`  Error: ${cluster.error}`]),
+    ...(spec === undefined ? [] : orchestrationLines(spec)),
     ...managerLines(cluster.managers),
     ' Security Options:',
     ...info.securityOptions.map((option) => `  ${option}`),

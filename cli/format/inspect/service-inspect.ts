@@ -14,6 +14,7 @@ import {
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { platformText } from '../../../proto/platform.ts';
 import type { Fields } from '../../../proto/template/values.ts';
+import { clusterStrategyName } from '../../options/strategies.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
 import { type ModeName, modeName, serviceName } from '../rows/service-row.ts';
@@ -111,7 +112,7 @@ function placementFields(placement: Placement | undefined): Fields {
     ...(maxReplicasPerNode === 0 ? {} : { MaxReplicas: maxReplicasPerNode }),
     ...platformFields('Platforms', platforms),
     ...platformFields('ImagePlatforms', imagePlatforms),
-    ...(strategy === PlacementStrategy.BINPACK ? { Strategy: 'binpack' } : {}),
+    ...(strategy === PlacementStrategy.UNSPECIFIED ? {} : { Strategy: clusterStrategyName(strategy) }),
   };
 }
 
@@ -131,7 +132,8 @@ function placementLines(placement: Placement | undefined): string[] {
   const platforms = (list: readonly Platform[]) => list.map(platformText).join(' ');
   if (placement.platforms.length > 0) lines.push(` Platforms:\t[${platforms(placement.platforms)}]`);
   if (placement.imagePlatforms.length > 0) lines.push(` Image Platforms:\t[${platforms(placement.imagePlatforms)}]`);
-  if (placement.strategy === PlacementStrategy.BINPACK) lines.push(' Strategy:\tbinpack');
+  if (placement.strategy !== PlacementStrategy.UNSPECIFIED)
+    lines.push(` Strategy:\t${clusterStrategyName(placement.strategy)}`);
   return lines;
 }
 

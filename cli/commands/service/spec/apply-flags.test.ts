@@ -443,7 +443,7 @@ describe('placement', () => {
 
   it('that says nothing is none', () => {
     const spec = create('--constraint', 'node.role==manager', '--replicas-max-per-node', '2');
-    const flags = ['--constraint-rm', 'node.role == manager', '--replicas-max-per-node', '0', '--strategy', 'spread'];
+    const flags = ['--constraint-rm', 'node.role == manager', '--replicas-max-per-node', '0', '--strategy', 'default'];
     expect(update(spec, ...flags).placement).toBeUndefined();
   });
 
