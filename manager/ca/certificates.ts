@@ -84,7 +84,7 @@ export async function signCertificate(
   return certificate.toString('pem');
 }
 
-function signingKey({ key }: RootCa): Promise<webcrypto.CryptoKey> {
+export function signingKey({ key }: RootCa): Promise<webcrypto.CryptoKey> {
   const bytes = x509.PemConverter.decodeFirst(key);
   return crypto.subtle.importKey('pkcs8', bytes, KEY_ALGORITHM, false, ['sign']);
 }

@@ -8,17 +8,19 @@
  * 3: services have a placement and an update config.
  * 4: services know their previous spec and how far an update is, and tasks when they began to run; stacks have versions;
  *    secrets and configs have a template driver; services may be jobs.
+ * 5: client certificates.
  */
 import { GantryError } from '../../proto/errors.ts';
 
 /** The newest that this version reads, and writes once all managers read it. Raised with whatever an older one would lose or misread. */
-export const STATE_FORMAT = 4;
+export const STATE_FORMAT = 5;
 export const OLDEST_STATE_FORMAT = 1;
 /** And of update configs. */
 export const FORMAT_OF_PLACEMENTS = 3;
 /** And of rollback configs, versions of stacks, and jobs. */
 export const FORMAT_OF_UPDATE_STATUS = 4;
 export const FORMAT_OF_TEMPLATE_DRIVERS = 4;
+export const FORMAT_OF_CLIENT_CERTIFICATES = 5;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {
