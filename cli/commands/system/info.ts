@@ -4,6 +4,7 @@ import { type ClusterStatusResponse, NodeAgentClient } from '../../../proto/gene
 import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, print } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
+import { contextName } from '../../context/daemon.ts';
 import { renderObject } from '../../format/listing.ts';
 import { binarySize } from '../../format/size.ts';
 import { clientVersion } from './client-version.ts';
@@ -16,7 +17,10 @@ export function define(command: Command, cli: Cli): void {
   command.option('-f, --format <template>', "'json' or a Go template").action(async ({ format }: InfoOptions) => {
     const info = await withClient(EngineClient, cli, (engine) => ask(engine, engine.info, {}));
     const cluster = await withClient(NodeAgentClient, cli, (agent) => ask(agent, agent.clusterStatus, {}));
-    await print(cli, format === undefined ? infoText(info, cluster) : renderObject(infoFields(info, cluster), format));
+    await print(
+      cli,
+      format === undefined ? infoText(cli, info, cluster) : renderObject(infoFields(cli, info, cluster), format),
+    );
   });
 }
 
@@ -26,7 +30,7 @@ function clusterState(cluster: ClusterStatusResponse): string {
   return cluster.connected ? 'active' : 'pending';
 }
 
-function infoFields(info: InfoResponse, cluster: ClusterStatusResponse): Fields {
+function infoFields(cli: Cli, info: InfoResponse, cluster: ClusterStatusResponse): Fields {
   return {
     ID: info.id,
     Containers: info.containers,
@@ -54,7 +58,7 @@ function infoFields(info: InfoResponse, cluster: ClusterStatusResponse): Fields 
       Error: cluster.error,
       RemoteManagers: cluster.managers.map((address) => ({ Addr: address })),
     },
-    ClientInfo: { Version: clientVersion(), Context: 'default' },
+    ClientInfo: { Version: clientVersion(), Context: contextName(cli) },
   };
 }
 
@@ -62,11 +66,11 @@ function managerLines(managers: readonly string[]): string[] {
   return managers.length === 0 ? [] : ['  Manager Addresses:', ...managers.map((address) => `   ${address}`)];
 }
 
-function infoText(info: InfoResponse, cluster: ClusterStatusResponse): string {
+function infoText(cli: Cli, info: InfoResponse, cluster: ClusterStatusResponse): string {
   const lines = [
     'Client: Gantry',
     ` Version:    ${clientVersion()}`,
-    ' Context:    default',
+    ` Context:    ${contextName(cli)}`,
     '',
     'Server:',
     ` Containers: ${info.containers}`,
