@@ -1,9 +1,13 @@
 /** What surrounds one run of the program; commands take everything that isn't in their arguments from here. */
 import type { ReadStream, WriteStream } from 'node:tty';
+import type { ContextStore } from './context/context-store.ts';
+import type { Target } from './context/target.ts';
 
 export interface Cli {
-  /** Where gantryd listens, as the user wrote it; set from the global options before a command runs. */
-  host: string;
+  /** The daemon that the command is for; set from the global options before a command runs. */
+  target: Target;
+  /** The user's contexts; of the global options, too. */
+  contexts: () => ContextStore;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly stdin: ReadStream;
@@ -13,6 +17,14 @@ export interface Cli {
   /** What the program will exit with. */
   exitCode: number;
 }
+
+/** Until the global options are read. */
+export const NOT_YET_CHOSEN: Pick<Cli, 'target' | 'contexts'> = {
+  target: { kind: 'context', name: '' },
+  contexts: () => {
+    throw new Error('the global options have not been read');
+  },
+};
 
 /** Writes all of it, waiting while the reader is behind. */
 export function write(stream: WriteStream, data: string | Uint8Array): Promise<void> {

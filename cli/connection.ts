@@ -8,24 +8,28 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { parseAddress } from '../proto/address.ts';
-import { connectClient, send, unary } from '../proto/client.ts';
+import { type ClientConstructor, connectClient, send, unary } from '../proto/client.ts';
 import { fromServiceError, GantryError } from '../proto/errors.ts';
 import type { Cli } from './cli.ts';
-import { CliError, isGantryError } from './failure.ts';
+import { daemonOf } from './context/daemon.ts';
+import { brokenConnection, CliError } from './failure.ts';
 
-type ClientConstructor<C> = Parameters<typeof connectClient<C>>[0];
-
-/** Runs the action with a client of one of gantryd's services. */
+/** Runs the action with a client of one of the daemon's services. */
 export async function withClient<C extends { close(): void }, Result>(
   Client: ClientConstructor<C>,
   cli: Cli,
   action: (client: C) => Promise<Result>,
 ): Promise<Result> {
-  const client = connectClient(Client, parseAddress(cli.host));
+  const daemon = daemonOf(cli);
+  if (daemon.kind === 'remote') {
+    const { withRemoteClient } = await import('./remote-connection.ts');
+    return await withRemoteClient(Client, cli, daemon, action);
+  }
+  const client = connectClient(Client, parseAddress(daemon.host));
   try {
     return await action(client);
   } catch (error) {
-    throw explainUnreachable(error, cli.host);
+    throw explainUnreachable(error, daemon.host);
   } finally {
     client.close();
   }
@@ -78,14 +82,13 @@ async function sendAll<Request>(call: ClientWritableStream<Request>, messages: A
 }
 
 /** An error of the connection itself as what the user can do about it; any other as it is. */
-export function explainUnreachable(error: unknown, host: string): unknown {
-  // What gantryd itself answered carries no status of gRPC's as its cause.
-  if (!isGantryError(error) || error.code !== 'UNAVAILABLE' || error.cause === undefined) return error;
-  const details = error.message;
+function explainUnreachable(error: unknown, host: string): unknown {
+  const details = brokenConnection(error);
+  if (details === undefined) return error;
   if (/EACCES|EPERM/.test(details)) {
     return new CliError(`permission denied on ${host}`, { hint: 'run gantry as root, or as a member of its group' });
   }
-  if (/No connection established|ENOENT|ECONNREFUSED|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT/.test(details)) {
+  if (/No connection established|ENOENT|ECONNREFUSED/.test(details)) {
     return new GantryError('UNAVAILABLE', `cannot connect to gantryd at ${host}`, {
       hint: 'is it running? start it with `npm start` or `gantryd`',
       cause: error,

@@ -63,3 +63,8 @@ export function commandExitCode(thrown: unknown): number | undefined {
 export function withExitCode(thrown: unknown, exitCode: number): CliError {
   return new CliError(failureText(thrown), { exitCode });
 }
+
+/** What gRPC says of the connection, when that is what failed: what the daemon itself answers carries no cause. */
+export function brokenConnection(error: unknown): string | undefined {
+  return isGantryError(error) && error.code === 'UNAVAILABLE' && error.cause !== undefined ? error.message : undefined;
+}

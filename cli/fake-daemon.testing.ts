@@ -11,7 +11,7 @@ import { EngineService } from '../proto/generated/gantry/v1/engine.ts';
 import { LocalManagerService } from '../proto/generated/gantry/v1/manager.ts';
 import { NodeAgentService } from '../proto/generated/gantry/v1/node.ts';
 import { unaryMethod } from '../proto/server.ts';
-import type { Cli } from './cli.ts';
+import { type Cli, NOT_YET_CHOSEN } from './cli.ts';
 import { main } from './main.ts';
 
 export class FakeDaemon {
@@ -75,7 +75,7 @@ export async function runCli(
   const out = collect(stdout);
   const err = collect(stderr);
   const cli: Cli = {
-    host: '',
+    ...NOT_YET_CHOSEN,
     env: surroundings.env ?? {},
     cwd: surroundings.cwd ?? '/',
     stdin: stdin as unknown as ReadStream,

@@ -1,6 +1,6 @@
 /** The program's entry: what it has of the process, and how the rest is loaded. */
 import type { WriteStream } from 'node:tty';
-import type { Cli } from './cli.ts';
+import { type Cli, NOT_YET_CHOSEN } from './cli.ts';
 import { loadMain } from './code-cache.ts';
 
 /** The reader has gone (`gantry logs | head`): end as a program killed by SIGPIPE does, without a word. */
@@ -23,7 +23,7 @@ function written(stream: WriteStream): Promise<void> {
 }
 
 const cli: Cli = {
-  host: '',
+  ...NOT_YET_CHOSEN,
   env: process.env,
   cwd: process.cwd(),
   // Opened when first asked for: each costs a millisecond or two, and few commands need all three.

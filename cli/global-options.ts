@@ -1,29 +1,48 @@
-/** The options before the command: `gantry -H unix:///x.sock ps`. */
+/** The options before the command: `gantry --context prod ps`. */
 import { CliError, EXIT } from './failure.ts';
 
 export interface GlobalOptions {
+  /** Undefined: not given. */
   readonly host: string | undefined;
+  readonly context: string | undefined;
+  /** Directory of the contexts. */
+  readonly config: string | undefined;
+  readonly tls: TlsFiles;
   readonly action: 'run' | 'help' | 'version';
   /** The command and what follows it. */
   readonly rest: readonly string[];
 }
 
+/** PEM files for a host that isn't in a context. */
+export interface TlsFiles {
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
+type Valued = 'host' | 'context' | 'config' | 'ca' | 'cert' | 'key';
+
 /** Options that take a value, by every way to write them. */
-const VALUED: ReadonlyMap<string, 'host' | 'context'> = new Map([
+const VALUED: ReadonlyMap<string, Valued> = new Map([
   ['-H', 'host'],
   ['--host', 'host'],
   ['-c', 'context'],
   ['--context', 'context'],
+  ['--config', 'config'],
+  ['--tlscacert', 'ca'],
+  ['--tlscert', 'cert'],
+  ['--tlskey', 'key'],
 ]);
 
 export function parseGlobalOptions(argv: readonly string[]): GlobalOptions {
-  let host: string | undefined;
+  const values: { [option in Valued]?: string } = {};
   let index = 0;
   for (; index < argv.length; index += 1) {
     const argument = argv[index] ?? '';
     if (!argument.startsWith('-') || argument === '-') break;
-    if (argument === '--help' || argument === '-h') return { host, action: 'help', rest: [] };
-    if (argument === '--version' || argument === '-v') return { host, action: 'version', rest: [] };
+    if (argument === '--help' || argument === '-h') return globalOptions(values, 'help', []);
+    if (argument === '--version' || argument === '-v') return globalOptions(values, 'version', []);
+    if (isTlsSwitch(argument)) continue;
     const { name, attached } = splitOption(argument);
     const option = VALUED.get(name);
     if (option === undefined) throw unknownOption(argument);
@@ -32,10 +51,27 @@ export function parseGlobalOptions(argv: readonly string[]): GlobalOptions {
       throw new CliError(`flag needs an argument: ${argument}`, { exitCode: EXIT.refused });
     }
     if (attached === undefined) index += 1;
-    if (option === 'host') host = value;
-    else refuseContext(value);
+    values[option] = value;
   }
-  return { host, action: index >= argv.length ? 'help' : 'run', rest: argv.slice(index) };
+  return globalOptions(values, index >= argv.length ? 'help' : 'run', argv.slice(index));
+}
+
+function globalOptions(
+  { host, context, config, ca, cert, key }: { [option in Valued]?: string },
+  action: GlobalOptions['action'],
+  rest: readonly string[],
+): GlobalOptions {
+  return { host, context, config, tls: { ca, cert, key }, action, rest };
+}
+
+/** `--tlsverify` says what is always so. Without it, Docker's clients would talk to anybody; ours never do. */
+function isTlsSwitch(argument: string): boolean {
+  if (argument === '--tlsverify' || argument === '--tlsverify=true') return true;
+  if (!/^--(tls|tlsverify)(=|$)/.test(argument)) return false;
+  throw new CliError(`${argument} is not supported: managers are always verified`, {
+    hint: 'use --tlscacert, --tlscert and --tlskey, or a context',
+    exitCode: EXIT.refused,
+  });
 }
 
 function splitOption(argument: string): { name: string; attached: string | undefined } {
@@ -46,13 +82,6 @@ function splitOption(argument: string): { name: string; attached: string | undef
   }
   if (argument.length === 2) return { name: argument, attached: undefined };
   return { name: argument.slice(0, 2), attached: argument.slice(equals === 2 ? 3 : 2) };
-}
-
-function refuseContext(name: string): void {
-  if (name === 'default') return;
-  throw new CliError(`--context ${name}: contexts are not supported yet`, {
-    hint: 'name the daemon with -H or GANTRY_HOST',
-  });
 }
 
 function unknownOption(argument: string): CliError {

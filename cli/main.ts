@@ -2,28 +2,23 @@
 import { type Cli, complain, print } from './cli.ts';
 import { lookUp } from './commands/lookup.ts';
 import type { CommandEntry } from './commands/registry.ts';
+import { ContextStore, configDirectory } from './context/context-store.ts';
+import { chooseTarget } from './context/target.ts';
 import { CliError, exitCodeOf, failureText } from './failure.ts';
 import { type GlobalOptions, parseGlobalOptions } from './global-options.ts';
-
-/** As in proto/address.ts, which isn't loaded for help alone. */
-const DEFAULT_HOST = 'unix:///run/gantry/gantry.sock';
 
 /** Runs the command line and gives back the exit code. Never rejects for what a user did. */
 export async function main(argv: readonly string[], cli: Cli): Promise<number> {
   try {
     const globals = parseGlobalOptions(argv);
-    cli.host = chooseHost(globals.host, cli.env.GANTRY_HOST);
+    cli.contexts = () => new ContextStore(configDirectory(globals.config, cli.env));
+    if (globals.action === 'run') cli.target = chooseTarget(globals, cli.env, () => cli.contexts().current());
     await act(cli, globals);
     return cli.exitCode;
   } catch (error) {
     await complain(cli, `gantry: ${failureText(error)}`);
     return exitCodeOf(error);
   }
-}
-
-/** -H wins over GANTRY_HOST, that over the local socket. */
-function chooseHost(flag: string | undefined, environment: string | undefined): string {
-  return flag ?? (environment === undefined || environment === '' ? DEFAULT_HOST : environment);
 }
 
 async function act(cli: Cli, { action, rest }: GlobalOptions): Promise<void> {

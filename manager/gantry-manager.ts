@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import pino from 'pino';
 import { grpcTarget, parseNodeAddress } from '../proto/address.ts';
 import { errorLine, GantryError, toGantryError } from '../proto/errors.ts';
+import { ENGINE_SOCKET } from '../proto/local-client.ts';
 import { checkStoreFiles, parseStoreAddress } from '../proto/store-address.ts';
 import { systemClock } from './clock.ts';
 import { isOffline, runOffline } from './disaster/offline.ts';
@@ -71,6 +72,7 @@ async function main(flags: Flags, signal: AbortSignal): Promise<void> {
     ...storeOptions(flags),
     address: advertiseAddr === '' ? '' : grpcTarget(parseNodeAddress(advertiseAddr)),
     socketPath: join(flags.execRoot, 'manager.sock'),
+    engineSocketPath: join(flags.execRoot, ENGINE_SOCKET),
     clock: systemClock,
     random: randomBytes,
     logger,

@@ -3,6 +3,7 @@ import { CaService, type IssueCertificateRequest } from '../proto/generated/gant
 import { ControlService } from '../proto/generated/gantry/v1/control.ts';
 import { DispatcherService, type SessionRequest, type TunnelFrame } from '../proto/generated/gantry/v1/dispatcher.ts';
 import { controlHandlers } from './api/control.ts';
+import { CONTROL_PERMISSIONS } from './clients/permissions.ts';
 import type { Caller, CallerOf } from './forwarding/caller.ts';
 import { forwardedService, type LocalHandlers, type Router } from './forwarding/forwarded-service.ts';
 import type { LeadershipRunner, Term } from './leadership.ts';
@@ -13,8 +14,12 @@ type Terms = Pick<LeadershipRunner, 'term'>;
 /** `callerOf`: of calls on the listener that the services are for. */
 export function leaderServices(terms: Terms, route: Router, callerOf: CallerOf): ManagerService[] {
   return [
-    // Users have it through the socket of a manager.
-    { ...forwardedService(ControlService, control(terms), route, callerOf), access: 'manager' },
+    // Users have it through the socket of a manager, or as clients.
+    {
+      ...forwardedService(ControlService, control(terms), route, callerOf),
+      access: 'manager',
+      permissions: CONTROL_PERMISSIONS,
+    },
     { ...forwardedService(DispatcherService, dispatcher(terms), route, callerOf), access: 'node' },
     // Those who call it may have no certificate yet; it looks at token and caller itself.
     { ...forwardedService(CaService, ca(terms), route, callerOf), access: 'anybody' },

@@ -18,6 +18,8 @@ export interface ManagerOptions {
   readonly storeFiles: StoreFiles;
   /** Of the unix socket for this host's root. */
   readonly socketPath: string;
+  /** Of the unix socket that this host's gantryd answers for it. */
+  readonly engineSocketPath: string;
   readonly heartbeatPeriodMs: number;
   /** How long a node may be down before its tasks are replaced elsewhere. */
   readonly nodeDownGraceMs: number;

@@ -11,7 +11,10 @@ import { freePort } from '../proto/free-port.testing.ts';
 import { type ClusterJoinTokenResponse, ControlClient } from '../proto/generated/gantry/v1/control.ts';
 import type { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
+import { connectLocally, ENGINE_SOCKET } from '../proto/local-client.ts';
+import { ClientCalls } from './clients/client-calls.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { engineServices } from './engine-services.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
 import type { Router } from './forwarding/forwarded-service.ts';
 import { LiveIdentity } from './identity.ts';
@@ -89,12 +92,16 @@ export class ManagerHost {
     const services = leaderServices(leadership, here, localCaller);
     const server = await serveSocket(this.socketPath, services, interceptors);
     const over = new AbortController();
+    const clients = new ClientCalls({ store, clock: systemClock });
+    const watchingClients = clients.run(over.signal);
+    const gantryd = connectLocally(join(this.dir, ENGINE_SOCKET));
     const listening = listenForNodes(
       {
         advertiseAddr: `127.0.0.1:${this.port}`,
         identity,
-        services: leaderServices(leadership, here, remoteCaller),
+        services: [...leaderServices(leadership, here, remoteCaller), ...engineServices(gantryd, systemClock.now)],
         known: knownNodes(store, identity),
+        clients,
         clock,
         interceptors,
         logger,
@@ -108,6 +115,8 @@ export class ManagerHost {
       over.abort();
       await running;
       await listening;
+      await watchingClients;
+      gantryd.close();
       identity.close();
       await server.close();
       await log.close();

@@ -8,10 +8,14 @@ import { ManagerPeerClient } from '../proto/generated/gantry/v1/manager.ts';
 import { RaftClient, RaftService } from '../proto/generated/gantry/v1/raft.ts';
 import { NodeRole } from '../proto/generated/gantry/v1/types.ts';
 import { identityDir } from '../proto/identity-files.ts';
+import { connectLocally } from '../proto/local-client.ts';
 import { RenewableChannelCredentials } from '../proto/tls.ts';
 import { renewIfExpired } from './ca/own-certificate.ts';
+import { ClientCalls } from './clients/client-calls.ts';
+import { LOCAL_MANAGER_PERMISSIONS } from './clients/permissions.ts';
 import { leftBehind, watchIncarnation } from './disaster/incarnation.ts';
 import { followClusterLock } from './encryption/lock-follower.ts';
+import { engineServices } from './engine-services.ts';
 import { localCaller, remoteCaller } from './forwarding/caller.ts';
 import { LeaderRoute } from './forwarding/leader-route.ts';
 import { healthService } from './health.ts';
@@ -71,21 +75,27 @@ async function runOn(
   const route = new LeaderRoute({ leadership, log, connect: (leader) => connectManager(Client, leader, identity) });
   const find = route.find.bind(route);
   const calls = callLog({ logger: logger.child({ component: 'api' }), random: options.random, now: clock.now });
+  const gantryd = connectLocally(options.engineSocketPath);
   const local = [...leaderServices(leadership, find, localCaller), healthService(log, keys)];
   const server = await serveSocket(socketPath, local, [calls]);
   try {
     options.metrics.serving({ store, log, sessions: () => leadership.sessions });
     logger.info({ index: log.appliedIndex }, 'serving');
-    const services = [
+    const health = healthService(log, keys);
+    const services: ManagerService[] = [
       ...leaderServices(leadership, find, remoteCaller),
+      ...engineServices(gantryd, clock.now),
+      { ...health, access: 'client', permissions: LOCAL_MANAGER_PERMISSIONS },
       raft(log, receiver, store),
       peerStatusService(store, identity),
     ];
     const known = knownNodes(store, identity);
+    const clients = new ClientCalls({ store, clock });
     const listenerLogger = logger.child({ component: 'listener' });
-    const listener = { identity, services, known, clock, interceptors: [calls], logger: listenerLogger };
+    const listener = { identity, services, known, clients, clock, interceptors: [calls], logger: listenerLogger };
     const parts = [
       leadership.run(signal),
+      clients.run(signal),
       upgradeStateFormat({ ...options, store, log, askPeers }, signal),
       beginAnewIfLeftBehind(watchIncarnation({ ...options, store, askPeers }, signal), options),
     ];
@@ -103,6 +113,7 @@ async function runOn(
     await Promise.all(parts);
   } finally {
     route.close();
+    gantryd.close();
     await server.close();
   }
 }

@@ -1,35 +1,32 @@
 /** Keeps the cluster's port open to other nodes, from when this manager has an identity on. */
 import type { ServerInterceptor } from '@grpc/grpc-js';
-import type { Logger } from 'pino';
 import { listenAddress } from '../proto/address.ts';
 import { toGantryError } from '../proto/errors.ts';
 import { type NodeIdentity, NodeServerCredentials } from '../proto/tls.ts';
 import type { Clock } from './clock.ts';
 import type { LiveIdentity } from './identity.ts';
 import { type ManagerServer, servePort } from './server.ts';
-import { guarded, type KnownNodes, type ManagerService } from './service.ts';
+import { type Guards, guarded, type ManagerService } from './service.ts';
 
-export interface RemoteListenerOptions {
+export interface RemoteListenerOptions extends Guards {
   /** IP[:PORT] that other nodes reach this one at. */
   readonly advertiseAddr: string;
   readonly identity: LiveIdentity;
   readonly services: readonly ManagerService[];
   readonly interceptors?: readonly ServerInterceptor[];
-  readonly known: KnownNodes;
   readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 const RETRY_MS = 5000;
 
 /** Until the signal aborts. Never rejects: a manager whose port is taken goes on with what it can do without. */
 export async function listenForNodes(options: RemoteListenerOptions, signal: AbortSignal): Promise<void> {
-  const { identity, services, known, clock, logger } = options;
+  const { identity, services } = options;
   const first = await firstIdentity(identity, signal);
   if (first === undefined) return;
   const credentials = new NodeServerCredentials(first);
   const unsubscribe = identity.onChange((renewed) => credentials.reload(renewed));
-  const served = services.map((service) => guarded(service, known, logger, clock.now));
+  const served = services.map((service) => guarded(service, options));
   const server = await serveUntilServed(options, credentials, served, signal);
   await aborted(signal);
   unsubscribe();

@@ -1,18 +1,23 @@
-/** A gRPC service of a manager, and who may call it from another node. */
+/** A gRPC service of a manager, and who may call it from another host. */
 import type { ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { requestIdOf } from '../proto/call-log.ts';
 import { type ErrorCode, fromServiceError, GantryError, toServiceError } from '../proto/errors.ts';
-import { type Caller, remoteCaller } from './forwarding/caller.ts';
+import type { ClientCalls } from './clients/client-calls.ts';
+import type { Permission } from './clients/permissions.ts';
+import type { Clock } from './clock.ts';
+import { type Caller, type ClientCaller, remoteCaller } from './forwarding/caller.ts';
 import { type Stranger, strangerOf } from './forwarding/stranger.ts';
 
-/** `node`: any node of the cluster, in its own name; what that is the service checks itself. */
-export type Access = 'anybody' | 'node' | 'manager';
+/** `node`: any node of the cluster, in its own name; what that is the service checks itself. `client`: no node. */
+export type Access = 'anybody' | 'node' | 'manager' | 'client';
 
 export interface ManagerService {
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
   readonly access: Access;
+  /** What clients may call from afar, by method name; without it nothing. */
+  readonly permissions?: Readonly<Record<string, Permission>>;
 }
 
 /** What is known of callers, beside what their certificates say. */
@@ -23,10 +28,16 @@ export interface KnownNodes {
   isRemoved(nodeId: string): boolean;
 }
 
-/** Why somebody may not call a service; undefined: may. */
-export function refusal(access: Access, caller: Caller, known: KnownNodes): GantryError | undefined {
+type NonClient = Exclude<Caller, ClientCaller>;
+
+/** Why somebody who is no client may not call a service; undefined: may. */
+export function refusal(access: Access, caller: NonClient, known: KnownNodes): GantryError | undefined {
   if (access === 'anybody' || caller.kind === 'administrator') return undefined;
-  if (caller.kind === 'nobody') return denied('only nodes of this cluster may call');
+  if (caller.kind === 'nobody') {
+    return denied('only nodes and clients of this cluster may call', {
+      hint: 'from afar with a certificate of this cluster, which a manager gives with "gantry client create NAME"',
+    });
+  }
   const { nodeId, role, clusterId } = caller;
   if (clusterId !== known.clusterId()) return denied(`node ${nodeId} is of another cluster`);
   if (known.isRemoved(nodeId)) {
@@ -34,12 +45,13 @@ export function refusal(access: Access, caller: Caller, known: KnownNodes): Gant
       hint: 'leave the cluster and join again',
     });
   }
+  if (access === 'client') return denied(`node ${nodeId} is no client`);
   if (access === 'manager' && role !== 'manager') return denied(`node ${nodeId} is not a manager`);
   return undefined;
 }
 
-function denied(why: string): GantryError {
-  return new GantryError('PERMISSION_DENIED', `refused: ${why}`);
+function denied(why: string, options: { readonly hint?: string } = {}): GantryError {
+  return new GantryError('PERMISSION_DENIED', `refused: ${why}`, options);
 }
 
 /** What calls of all four kinds have in common. */
@@ -53,48 +65,99 @@ type Handler = (call: ServerCall, callback?: Callback) => void;
 /** What a service itself refuses, beside what its callers did wrong. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set(['PERMISSION_DENIED', 'NOT_IN_CLUSTER']);
 
+export interface Guards {
+  readonly known: KnownNodes;
+  readonly clients: ClientCalls;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly logger: Logger;
+}
+
 /**
- * The service as it is served to other nodes: each call that may not be is refused before anything of it is looked at.
+ * The service as it is served to other hosts: each call that may not be is refused before anything of it is looked at.
  * Whoever refuses it, this or the service, it is logged with who called from where.
  */
-export function guarded(service: ManagerService, known: KnownNodes, logger: Logger, now: () => number): ManagerService {
-  const guard = (handler: Handler): Handler => {
+export function guarded(service: ManagerService, { known, clients, clock, logger }: Guards): ManagerService {
+  const guard = (name: string, handler: Handler): Handler => {
+    const needed = service.permissions?.[name];
     return (call, callback) => {
       const caller = remoteCaller(call);
-      const stranger = caller.kind === 'nobody' ? strangerOf(call, known.clusterId(), now()) : undefined;
+      const stranger = caller.kind === 'nobody' ? strangerOf(call, known.clusterId(), clock.now()) : undefined;
+      const about = { requestId: requestIdOf(call.metadata), method: call.getPath(), from: call.getPeer(), caller };
       const note = ({ message }: Error) => {
-        const about = { requestId: requestIdOf(call.metadata), method: call.getPath(), reason: message };
-        logger.warn({ caller, problem: stranger?.problem, from: call.getPeer(), ...about }, 'call refused');
+        logger.warn({ ...about, problem: stranger?.problem, reason: message }, 'call refused');
       };
-      const error = explained(refusal(service.access, caller, known), stranger);
+      const isClient = caller.kind === 'client';
+      const error = isClient ? clients.refusal(caller, needed) : refusal(service.access, caller, known);
       if (error !== undefined) {
         note(error);
-        return callback === undefined
-          ? void call.emit('error', toServiceError(error))
-          : callback(toServiceError(error));
+        return fail(call, callback, explained(error, stranger));
       }
-      const ended = (thrown: unknown) => {
-        const refused = fromServiceError(thrown);
-        const isRefusal = service.access === 'anybody' ? refused.fault === 'user' : REFUSALS.has(refused.code);
-        if (isRefusal) note(refused);
-      };
-      if (callback === undefined) {
-        call.on('error', ended);
-        return handler(call);
-      }
-      handler(call, (thrown, ...answer) => {
-        if (thrown !== null) ended(thrown);
-        callback(thrown, ...answer);
-      });
+      const noted = noting(service, call, callback, note);
+      if (!isClient) return handler(call, noted);
+      if (needed === 'admin' && !caller.forwarded) logger.info(about, 'called from afar');
+      handler(call, endWithCertificate(clients, caller, call, noted));
     };
   };
   const handlers = Object.entries(service.implementation) as [string, Handler][];
-  const implementation = Object.fromEntries(handlers.map(([name, handler]) => [name, guard(handler)]));
+  const implementation = Object.fromEntries(handlers.map(([name, handler]) => [name, guard(name, handler)]));
   return { ...service, implementation: implementation as UntypedServiceImplementation };
 }
 
+/** Has it noted when the service itself refuses the call. Returns the callback for the handler. */
+function noting(
+  { access }: ManagerService,
+  call: ServerCall,
+  callback: Callback | undefined,
+  note: (error: GantryError) => void,
+): Callback | undefined {
+  const ended = (thrown: unknown) => {
+    const refused = fromServiceError(thrown);
+    const isRefusal = access === 'anybody' ? refused.fault === 'user' : REFUSALS.has(refused.code);
+    if (isRefusal) note(refused);
+  };
+  if (callback === undefined) {
+    call.on('error', ended);
+    return undefined;
+  }
+  return (thrown, ...answer) => {
+    if (thrown !== null) ended(thrown);
+    callback(thrown, ...answer);
+  };
+}
+
 /** Who has a certificate is told what is wrong with it. */
-function explained(error: GantryError | undefined, stranger: Stranger | undefined): GantryError | undefined {
-  if (error === undefined || stranger === undefined) return error;
-  return new GantryError(error.code, `${error.message}: ${stranger.problem}`, { hint: stranger.hint });
+function explained(error: GantryError, stranger: Stranger | undefined): GantryError {
+  if (stranger === undefined) return error;
+  const hint = stranger.hint === '' ? error.hint : stranger.hint;
+  return new GantryError(error.code, `${error.message}: ${stranger.problem}`, hint === undefined ? {} : { hint });
+}
+
+/** Breaks the call off once the certificate doesn't count any more. Returns the callback for the handler. */
+function endWithCertificate(
+  clients: ClientCalls,
+  caller: ClientCaller,
+  call: ServerCall,
+  callback: Callback | undefined,
+): Callback | undefined {
+  const closed = clients.opened(caller, (reason) => {
+    fail(call, answer, reason);
+    // To the handler it is as if the client had gone: the error alone would wait for a client that reads nothing.
+    call.emit('cancelled', 'cancelled');
+  });
+  let isAnswered = false;
+  const answer: Callback | undefined =
+    callback &&
+    ((...result) => {
+      closed();
+      if (!isAnswered) callback(...result);
+      isAnswered = true;
+    });
+  call.on('cancelled', closed);
+  call.on('close', closed);
+  return answer;
+}
+
+function fail(call: ServerCall, callback: Callback | undefined, error: GantryError): void {
+  if (callback === undefined) call.emit('error', toServiceError(error));
+  else callback(toServiceError(error));
 }

@@ -30,7 +30,7 @@ const CHANNEL_OPTIONS = {
 /** A peer whose host is off answers nothing, and the kernel waits for it for minutes. */
 const REMOTE_OPTIONS = { 'grpc.keepalive_time_ms': 5000, 'grpc.keepalive_timeout_ms': 5000 } as const;
 
-type ClientConstructor<C> = new (target: string, creds: ChannelCredentials, options: object) => C;
+export type ClientConstructor<C> = new (target: string, creds: ChannelCredentials, options: object) => C;
 
 /** A client of one service at an address; the caller closes it. Credentials for TCP are made by tls.ts. */
 export function connectClient<C>(

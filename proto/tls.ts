@@ -76,7 +76,11 @@ export class NodeServerCredentials extends ServerCredentials {
 
 /** Of a client that calls a manager of its own cluster: it shows its certificate, and talks to nobody else. */
 export function managerChannelCredentials(identity: NodeIdentity): ChannelCredentials {
-  const { clusterId } = ownPeer(identity);
+  return managerChannel(identity, ownPeer(identity).clusterId);
+}
+
+/** The same for whoever's certificate isn't a node's. */
+export function managerChannel(identity: NodeIdentity, clusterId: string): ChannelCredentials {
   return channelCredentials(contextOptions(identity), clusterId);
 }
 

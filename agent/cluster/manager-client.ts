@@ -1,8 +1,8 @@
 /** The node's channel to its manager's socket. */
 import { join } from 'node:path';
-import { Client, credentials } from '@grpc/grpc-js';
-import { MAX_MESSAGE_BYTES } from '../../proto/client.ts';
+import type { Client } from '@grpc/grpc-js';
 import { GantryError } from '../../proto/errors.ts';
+import { connectLocally } from '../../proto/local-client.ts';
 
 /** A manager starts in well under this; whoever calls meanwhile waits. */
 const READY_TIMEOUT_MS = 5000;
@@ -13,18 +13,7 @@ export function managerSocket(execRoot: string): string {
 
 /** A channel that comes back quickly after the manager was restarted; the caller closes it. */
 export function connectManager(execRoot: string): Client {
-  return new Client(`unix:${managerSocket(execRoot)}`, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    'grpc.enable_retries': 0,
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_http_proxy': 0,
-    'grpc.service_config_disable_resolution': 1,
-    'grpc.default_authority': 'gantry',
-    'grpc.initial_reconnect_backoff_ms': 50,
-    'grpc.min_reconnect_backoff_ms': 50,
-    'grpc.max_reconnect_backoff_ms': 500,
-  });
+  return connectLocally(managerSocket(execRoot));
 }
 
 /** Resolves once the manager's socket answers. UNAVAILABLE when it doesn't in time. */

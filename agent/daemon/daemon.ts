@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { native } from '../../native/addon/native.ts';
 import { callLog } from '../../proto/call-log.ts';
+import { ENGINE_SOCKET } from '../../proto/local-client.ts';
 import type { DaemonOptions } from '../config/options.ts';
 import { engineService } from '../engine/service.ts';
 import type { Observation } from '../metrics/observation.ts';
@@ -58,7 +59,7 @@ export class Daemon {
     this.#isOpen = true;
     await cluster.start();
     this.#writePidFile();
-    await this.#server.listen(this.#options.sockets);
+    await this.#server.listen(this.#sockets());
     this.#logger.info({ sockets: this.#options.sockets, dataRoot: this.#options.dataRoot }, 'gantryd is ready');
   }
 
@@ -67,6 +68,11 @@ export class Daemon {
     const { containers, networks, volumes, cluster } = this.#parts;
     const agent = { containers, networks, volumes, cluster, isOpen: () => this.#isOpen };
     await this.#observation.serve(agent, (error) => this.#logger.warn({ err: error }, 'metrics could not be shown'));
+  }
+
+  /** Where users connect; and where this host's manager does, for users who are elsewhere. */
+  #sockets(): string[] {
+    return [...this.#options.sockets, join(this.#options.execRoot, ENGINE_SOCKET)];
   }
 
   #pidFile(): string {
@@ -92,7 +98,7 @@ export class Daemon {
     await containers.close();
     await networks.close();
     await images.close();
-    for (const path of this.#options.sockets) rmSync(path, { force: true });
+    for (const path of this.#sockets()) rmSync(path, { force: true });
     rmSync(this.#pidFile(), { force: true });
   }
 

@@ -25,6 +25,12 @@ ${table([
     '-H, --host ADDRESS',
     'where gantryd listens: unix:///PATH or tcp://HOST:PORT (default: GANTRY_HOST, or the local socket)',
   ],
+  ['-c, --context NAME', 'the cluster to use (default: GANTRY_CONTEXT, or the one that "gantry context use" has set)'],
+  ['    --config DIR', 'where contexts are kept (default: GANTRY_CONFIG, or ~/.gantry)'],
+  [
+    '    --tlscacert FILE, --tlscert FILE, --tlskey FILE',
+    'certificates for a tcp:// host (default: in GANTRY_CERT_PATH)',
+  ],
   ['    --help', 'print this and exit'],
   ['-v, --version', 'print the version and exit'],
 ])}

@@ -33,6 +33,8 @@ export const NOUNS: readonly {
   { name: 'config', summary: 'Manage configs', aliases: [] },
   { name: 'cluster', summary: 'Manage the cluster', aliases: ['swarm'] },
   { name: 'node', summary: 'Manage nodes', aliases: [] },
+  { name: 'client', summary: 'Manage who may use the cluster from afar', aliases: [] },
+  { name: 'context', summary: 'Manage which cluster this command line uses', aliases: [] },
   { name: 'system', summary: 'Manage gantryd and its host', aliases: [] },
 ];
 
@@ -223,6 +225,44 @@ export const COMMANDS: readonly CommandEntry[] = [
   { names: ['node rm', 'node remove'], summary: 'Remove nodes from the cluster', load: () => import('./node/rm.ts') },
 
   {
+    names: ['client create'],
+    summary: 'Make a certificate for somebody who uses the cluster from afar',
+    load: () => import('./client/create.ts'),
+  },
+  { names: ['client ls', 'client list'], summary: 'List clients', load: () => import('./client/ls.ts') },
+  {
+    names: ['client rm', 'client remove'],
+    summary: 'Revoke the certificates of clients',
+    load: () => import('./client/rm.ts'),
+  },
+
+  {
+    names: ['context create'],
+    summary: 'Make a context from an address and certificates',
+    load: () => import('./context/create.ts'),
+  },
+  {
+    names: ['context import'],
+    summary: "Take a context from a file that 'client create' or 'context export' has written",
+    load: () => import('./context/import.ts'),
+  },
+  { names: ['context ls', 'context list'], summary: 'List contexts', load: () => import('./context/ls.ts') },
+  { names: ['context use'], summary: 'Use a context from now on', load: () => import('./context/use.ts') },
+  { names: ['context show'], summary: 'Print the name of the context in use', load: () => import('./context/show.ts') },
+  {
+    names: ['context inspect'],
+    summary: 'Show contexts in detail',
+    load: () => import('./context/inspect.ts'),
+  },
+  { names: ['context update'], summary: 'Change a context', load: () => import('./context/update.ts') },
+  {
+    names: ['context export'],
+    summary: 'Write a context to a file, with its key',
+    load: () => import('./context/export.ts'),
+  },
+  { names: ['context rm', 'context remove'], summary: 'Remove contexts', load: () => import('./context/rm.ts') },
+
+  {
     names: ['system info', 'info'],
     summary: 'Show what gantryd knows of its host',
     load: () => import('./system/info.ts'),
@@ -295,7 +335,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['compose', "use 'gantry stack deploy -c FILE NAME'"],
   ['buildx', "use 'gantry build'"],
   ['builder', "use 'gantry build'"],
-  ['context', 'name the daemon with -H or GANTRY_HOST'],
   ['plugin', 'there are no plugins'],
   ['manifest', 'registries are not spoken to yet'],
   ['trust', 'registries are not spoken to yet'],

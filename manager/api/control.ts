@@ -1,5 +1,6 @@
 /** The Control service: each method by name, as plain functions. */
 import type { LocalHandlers } from '../forwarding/forwarded-service.ts';
+import { clientCreate, clientList, clientRemove } from './clients.ts';
 import { clusterInspect, clusterJoinToken } from './cluster.ts';
 import { clusterBackup } from './cluster-backup.ts';
 import { clusterCa, clusterCaRotate } from './cluster-ca.ts';
@@ -73,5 +74,8 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     clusterCa: unary(clusterCa),
     clusterCaRotate: unary(clusterCaRotate),
     clusterBackup: stream(clusterBackup),
+    clientCreate: unary(clientCreate),
+    clientList: unary(clientList),
+    clientRemove: unary(clientRemove),
   };
 }

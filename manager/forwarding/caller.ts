@@ -1,13 +1,18 @@
-/** Who makes a call on a manager: root on its own host, or a node of the cluster; also through another manager. */
+/** Who makes a call on a manager: root on its own host, a node, or a client from afar; also through another manager. */
 import { Metadata } from '@grpc/grpc-js';
 import { passRequestId } from '../../proto/call-log.ts';
+import { clientOf, type RemoteClient } from '../../proto/client-certificate.ts';
 import { type AuthenticatedCall, type Peer, peerOf } from '../../proto/tls.ts';
 
 export type Caller =
   | { readonly kind: 'administrator'; readonly forwarded: boolean }
   | ({ readonly kind: 'node'; readonly forwarded: boolean } & Peer)
+  | ClientCaller
   /** Somebody without a certificate of the cluster's CA. */
   | { readonly kind: 'nobody'; readonly forwarded: boolean };
+
+/** Somebody outside the cluster with a client's certificate, which may have been revoked. */
+export type ClientCaller = { readonly kind: 'client'; readonly forwarded: boolean } & RemoteClient;
 
 /** A call as a server sees it. */
 export interface IncomingCall extends AuthenticatedCall {
@@ -31,23 +36,36 @@ export function localCaller(): Caller {
  */
 export function remoteCaller(call: IncomingCall): Caller {
   const peer = peerOf(call);
-  if (peer === undefined) return { kind: 'nobody', forwarded: false };
+  if (peer === undefined) return withoutNode(call);
   const [named] = call.metadata.get(CALLER);
   if (named === undefined || peer.role !== 'manager') return { kind: 'node', forwarded: false, ...peer };
   return parse(String(named), peer.clusterId);
+}
+
+function withoutNode(call: IncomingCall): Caller {
+  const client = clientOf(call);
+  return client === undefined ? { kind: 'nobody', forwarded: false } : { kind: 'client', forwarded: false, ...client };
 }
 
 /** What a manager adds to a call that it hands on, whose metadata is `call`; without it, it would call in its own name. */
 export function forwardedMetadata(caller: Caller, call: Metadata): Metadata {
   const metadata = new Metadata();
   passRequestId(call, metadata);
-  metadata.set(CALLER, caller.kind === 'node' ? `${caller.role} ${caller.nodeId}` : caller.kind);
+  metadata.set(CALLER, callerText(caller));
   return metadata;
+}
+
+function callerText(caller: Caller): string {
+  if (caller.kind === 'node') return `${caller.role} ${caller.nodeId}`;
+  return caller.kind === 'client' ? `client ${caller.serial} ${caller.name}` : caller.kind;
 }
 
 function parse(text: string, clusterId: string): Caller {
   if (text === ADMINISTRATOR) return { kind: ADMINISTRATOR, forwarded: true };
-  const [role, nodeId] = text.split(' ');
-  if ((role !== 'manager' && role !== 'worker') || nodeId === undefined) return { kind: NOBODY, forwarded: true };
-  return { kind: 'node', nodeId, role, clusterId, forwarded: true };
+  const [role, id, name] = text.split(' ');
+  if (role === 'client' && id !== undefined && name !== undefined) {
+    return { kind: 'client', serial: id, name, clusterId, forwarded: true };
+  }
+  if ((role !== 'manager' && role !== 'worker') || id === undefined) return { kind: NOBODY, forwarded: true };
+  return { kind: 'node', nodeId: id, role, clusterId, forwarded: true };
 }

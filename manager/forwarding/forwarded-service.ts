@@ -4,18 +4,18 @@
  */
 import type {
   Client,
-  ClientDuplexStream,
   handleBidiStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
+  Metadata,
   MethodDefinition,
   ServiceDefinition,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { responses, send, unary } from '../../proto/client.ts';
 import { GantryError } from '../../proto/errors.ts';
 import { bidiMethod, serverStreamMethod, unaryMethod } from '../../proto/server.ts';
 import { type Caller, type CallerOf, forwardedMetadata } from './caller.ts';
+import { type AnyMethod, asBytes, type Destination, passBidi, passServerStream, passUnary } from './pass-on.ts';
 
 /** Where a call is to be answered. */
 export type Route =
@@ -33,8 +33,6 @@ export type Router = (caller: Caller, signal: AbortSignal) => Promise<Route>;
 export type LocalHandlers = Readonly<Record<string, LocalHandler>>;
 // Each method has types of its own, which meet here only as bytes.
 export type LocalHandler = (request: never, signal: AbortSignal, caller: Caller) => unknown;
-
-type AnyMethod = MethodDefinition<unknown, unknown>;
 
 export interface ForwardedService {
   readonly definition: ServiceDefinition;
@@ -74,14 +72,7 @@ function unaryCall(
       if (where.kind === 'here') {
         return method.responseSerialize(await handler(method.requestDeserialize(bytes) as never, signal, caller));
       }
-      const metadata = forwardedMetadata(caller, call.metadata);
-      const answer = unary<Buffer>(
-        (done) =>
-          where.client.makeUnaryRequest<Buffer, Buffer>(method.path, asIs, asIs, bytes, metadata, (error, response) =>
-            done(error, response as Buffer),
-          ),
-        AbortSignal.any([signal, where.lost]),
-      );
+      const answer = passUnary(destination(where, caller, call), method.path, bytes, eitherOf(signal, where));
       return answer.catch((error: unknown) => {
         throw where.lost.aborted ? leaderLost() : error;
       });
@@ -104,14 +95,8 @@ function serverStream(
         for await (const answer of answers) yield method.responseSerialize(answer);
         return;
       }
-      const upstream = where.client.makeServerStreamRequest<Buffer, Buffer>(
-        method.path,
-        asIs,
-        asIs,
-        bytes,
-        forwardedMetadata(caller, call.metadata),
-      );
-      yield* untilLost(where.lost, signal, upstream, responses(upstream));
+      const to = destination(where, caller, call);
+      yield* untilLost(where, passServerStream(to, method.path, bytes, eitherOf(signal, where)));
     })(call);
   };
 }
@@ -131,16 +116,8 @@ function bidi(
         for await (const answer of answers) yield method.responseSerialize(answer);
         return;
       }
-      const upstream = where.client.makeBidiStreamRequest<Buffer, Buffer>(
-        method.path,
-        asIs,
-        asIs,
-        forwardedMetadata(caller, call.metadata),
-      );
-      // Ends by itself with the call, which is over when the leader has answered: nobody waits for more requests then.
-      void sendAll(upstream, requests);
-      const answers = responses(upstream as unknown as ClientDuplexStream<never, Buffer>);
-      yield* untilLost(where.lost, signal, upstream, answers);
+      const to = destination(where, caller, call);
+      yield* untilLost(where, passBidi(to, method.path, requests, eitherOf(signal, where)));
     })(call);
   };
 }
@@ -149,33 +126,21 @@ async function* decoded(method: AnyMethod, requests: AsyncIterable<Buffer>): Asy
   for await (const bytes of requests) yield method.requestDeserialize(bytes);
 }
 
-async function sendAll(call: ClientDuplexStream<Buffer, Buffer>, requests: AsyncIterable<Buffer>): Promise<void> {
-  try {
-    for await (const bytes of requests) {
-      if (!(await send(call as unknown as ClientDuplexStream<Buffer, never>, bytes))) return;
-    }
-    call.end();
-  } catch {
-    // The caller's stream broke: so does the one to the leader.
-    call.cancel();
-  }
+type LeaderRoute = Extract<Route, { readonly kind: 'leader' }>;
+
+function destination({ client }: LeaderRoute, caller: Caller, call: { readonly metadata: Metadata }): Destination {
+  return { client, metadata: forwardedMetadata(caller, call.metadata) };
 }
 
-async function* untilLost(
-  lost: AbortSignal,
-  signal: AbortSignal,
-  call: { cancel(): void },
-  answers: AsyncIterable<Buffer>,
-): AsyncGenerator<Buffer> {
-  const either = AbortSignal.any([signal, lost]);
-  const cancel = () => call.cancel();
-  either.addEventListener('abort', cancel, { once: true });
+function eitherOf(signal: AbortSignal, { lost }: LeaderRoute): AbortSignal {
+  return AbortSignal.any([signal, lost]);
+}
+
+async function* untilLost({ lost }: LeaderRoute, answers: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   try {
     yield* answers;
   } catch (error) {
     throw lost.aborted ? leaderLost() : error;
-  } finally {
-    either.removeEventListener('abort', cancel);
   }
 }
 
@@ -183,18 +148,4 @@ function leaderLost(): GantryError {
   return new GantryError('UNAVAILABLE', "the cluster's leader changed before it had answered", {
     hint: 'what was asked for may have been done or not; look, or try again',
   });
-}
-
-function asBytes({ path, requestStream, responseStream }: AnyMethod): MethodDefinition<Buffer, Buffer> {
-  const codec = {
-    requestSerialize: asIs,
-    requestDeserialize: asIs,
-    responseSerialize: asIs,
-    responseDeserialize: asIs,
-  };
-  return { path, requestStream, responseStream, ...codec };
-}
-
-function asIs(bytes: Buffer): Buffer {
-  return bytes;
 }

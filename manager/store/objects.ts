@@ -1,6 +1,7 @@
 /** All kinds of objects, and the way between them and their form on the wire. */
 import { StoreObject } from '../../proto/generated/gantry/v1/store.ts';
 import { canonical } from './canonical.ts';
+import { type ClientCertificateObject, clientCertificateType } from './client-certificate.ts';
 import { type ClusterObject, clusterType } from './cluster.ts';
 import { type ConfigObject, configType } from './config.ts';
 import { type NetworkObject, networkType } from './network.ts';
@@ -21,6 +22,7 @@ export interface ObjectTypes {
   secret: SecretObject;
   config: ConfigObject;
   stackVersion: StackVersionObject;
+  clientCertificate: ClientCertificateObject;
 }
 
 export type ObjectKind = keyof ObjectTypes;
@@ -30,6 +32,7 @@ export type AnyObject = { [K in ObjectKind]: { readonly kind: K; readonly object
 
 export const OBJECT_TYPES = {
   cluster: clusterType,
+  clientCertificate: clientCertificateType,
   stackVersion: stackVersionType,
   node: nodeType,
   network: networkType,

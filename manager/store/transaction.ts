@@ -172,5 +172,6 @@ function keyOf(kind: ObjectKind, id: string): string {
 }
 
 function nameIn(object: ObjectTypes[ObjectKind]): string {
+  if (!('spec' in object)) return object.id;
   return 'annotations' in object.spec ? object.spec.annotations.name : object.id;
 }

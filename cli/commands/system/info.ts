@@ -6,6 +6,7 @@ import type { ClusterSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, print } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
+import { contextName } from '../../context/daemon.ts';
 import { isGantryError } from '../../failure.ts';
 import { renderObject } from '../../format/listing.ts';
 import { binarySize } from '../../format/size.ts';
@@ -21,8 +22,8 @@ export function define(command: Command, cli: Cli): void {
     const info = await withClient(EngineClient, cli, (engine) => ask(engine, engine.info, {}));
     const cluster = await withClient(NodeAgentClient, cli, (agent) => ask(agent, agent.clusterStatus, {}));
     const spec = await clusterSpec(cli, cluster);
-    const text = format === undefined ? infoText(info, cluster, spec) : undefined;
-    await print(cli, text ?? renderObject(infoFields(info, cluster, spec), format ?? ''));
+    const text = format === undefined ? infoText(cli, info, cluster, spec) : undefined;
+    await print(cli, text ?? renderObject(infoFields(cli, info, cluster, spec), format ?? ''));
   });
 }
 
@@ -44,7 +45,12 @@ function clusterState(cluster: ClusterStatusResponse): string {
   return cluster.connected ? 'active' : 'pending';
 }
 
-function infoFields(info: InfoResponse, cluster: ClusterStatusResponse, spec: ClusterSpec | undefined): Fields {
+function infoFields(
+  cli: Cli,
+  info: InfoResponse,
+  cluster: ClusterStatusResponse,
+  spec: ClusterSpec | undefined,
+): Fields {
   return {
     ID: info.id,
     Containers: info.containers,
@@ -73,7 +79,7 @@ function infoFields(info: InfoResponse, cluster: ClusterStatusResponse, spec: Cl
       RemoteManagers: cluster.managers.map((address) => ({ Addr: address })),
       ...(spec === undefined ? {} : { Cluster: { Spec: { Orchestration: orchestrationFields(spec) } } }),
     },
-    ClientInfo: { Version: clientVersion(), Context: 'default' },
+    ClientInfo: { Version: clientVersion(), Context: contextName(cli) },
   };
 }
 
@@ -93,11 +99,11 @@ function managerLines(managers: readonly string[]): string[] {
   return managers.length === 0 ? [] : ['  Manager Addresses:', ...managers.map((address) => `   ${address}`)];
 }
 
-function infoText(info: InfoResponse, cluster: ClusterStatusResponse, spec: ClusterSpec | undefined): string {
+function infoText(cli: Cli, info: InfoResponse, cluster: ClusterStatusResponse, spec: ClusterSpec | undefined): string {
   const lines = [
     'Client: Gantry',
     ` Version:    ${clientVersion()}`,
-    ' Context:    default',
+    ` Context:    ${contextName(cli)}`,
     '',
     'Server:',
     ` Containers: ${info.containers}`,

@@ -3,6 +3,7 @@ import { EngineClient, type VersionResponse } from '../../../proto/generated/gan
 import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, print } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
+import { contextName } from '../../context/daemon.ts';
 import { renderObject } from '../../format/listing.ts';
 import { clientVersion } from './client-version.ts';
 
@@ -15,7 +16,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '3
 
 export function define(command: Command, cli: Cli): void {
   command.option('-f, --format <template>', "'json' or a Go template").action(async ({ format }: VersionOptions) => {
-    const client = clientFields();
+    const client = clientFields(cli);
     let server: Fields | null = null;
     let failure: unknown;
     try {
@@ -35,13 +36,13 @@ function askServer(cli: Cli): Promise<VersionResponse> {
   return withClient(EngineClient, cli, (engine) => ask(engine, engine.version, {}));
 }
 
-function clientFields(): Fields {
+function clientFields(cli: Cli): Fields {
   return {
     Version: clientVersion(),
     NodeVersion: process.versions.node,
     Os: process.platform,
     Arch: ARCHITECTURES[process.arch] ?? process.arch,
-    Context: 'default',
+    Context: contextName(cli),
   };
 }
 
