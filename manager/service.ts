@@ -129,7 +129,7 @@ function noting(
 function explained(error: GantryError, stranger: Stranger | undefined): GantryError {
   if (stranger === undefined) return error;
   const hint = stranger.hint === '' ? error.hint : stranger.hint;
-  return new GantryError(error.code, `${error.message}: ${stranger.problem}`, hint === undefined ? {} : { hint });
+  return new GantryError(error.code, `${error.message}: ${stranger.problem}`, { hint });
 }
 
 /** Breaks the call off once the certificate doesn't count any more. Returns the callback for the handler. */
