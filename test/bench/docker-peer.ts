@@ -31,6 +31,9 @@ export class DockerPeer {
   async #start(): Promise<void> {
     await output(['ip', 'netns', 'add', this.#namespace]);
     await output(['ip', '-n', this.#namespace, 'link', 'set', 'lo', 'up']);
+    // As /run is on most hosts.
+    await output(['mkdir', join(this.#directory, 'run')]);
+    await output(['mount', '-t', 'tmpfs', this.#namespace, join(this.#directory, 'run')]);
     const log = openSync(join(this.#directory, 'dockerd.log'), 'a');
     const argv = [`--net=/run/netns/${this.#namespace}`, 'dockerd', '-H', this.#host];
     argv.push('--data-root', join(this.#directory, 'data'), '--exec-root', join(this.#directory, 'run'));

@@ -60,6 +60,12 @@ export class Host extends EngineHost {
     await output(['mount', '-t', 'tmpfs', '-o', `size=${megabytes}m`, this.name, this.dataRoot]);
   }
 
+  /** Gives it a file system in memory for what it needs while it runs, as /run is on most hosts; before it is started. */
+  async keepRunInMemory(): Promise<void> {
+    mkdirSync(this.execRoot, { recursive: true });
+    await output(['mount', '-t', 'tmpfs', this.name, this.execRoot]);
+  }
+
   /** A command line as it runs on the host. nsenter, unlike `ip netns exec`, keeps the mount namespace. */
   inside(argv: readonly string[]): string[] {
     return ['nsenter', `--net=/run/netns/${this.name}`, ...argv];
@@ -104,8 +110,8 @@ export class Host extends EngineHost {
     await runCommand(['ip', 'netns', 'del', this.name]);
     // A host on a LAN has none.
     await runCommand(['ip', 'netns', 'del', this.#neighbour]);
-    // One whose disk isn't limited has none.
-    await runCommand(['umount', this.dataRoot]);
+    // Most have neither a limited disk nor files in memory.
+    for (const root of [this.dataRoot, this.execRoot]) await runCommand(['umount', root]);
     await rm(this.directory, { recursive: true, force: true });
   }
 }
