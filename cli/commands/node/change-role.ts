@@ -1,10 +1,16 @@
 /** `node promote` and `node demote`. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { ControlClient, type NodeUpdateRequest } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Node, NodeRole } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Cli } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { forEach } from '../../each.ts';
+import { isGantryError } from '../../failure.ts';
 import { ownNodeId } from './own-node.ts';
+
+/** An election takes one to two seconds; where the log is in etcd, five. */
+const PATIENCE_MS = 8000;
+const PAUSE_MS = 250;
 
 /** A request that changes nothing. */
 export const NO_CHANGE: NodeUpdateRequest = { reference: '', labelsAdd: {}, labelsRemove: [], force: false };
@@ -22,7 +28,7 @@ export async function changeRole(
       const isThere = node?.spec?.role === role;
       const reference = node?.id ?? name;
       // Also when it is there: by force, a demotion is carried out that has been waiting for a quorum.
-      if (!isThere || force) await ask(control, control.nodeUpdate, { ...NO_CHANGE, reference, role, force });
+      if (!isThere || force) await insist(control, { ...NO_CHANGE, reference, role, force });
       return describe(name, role, isThere);
     };
     const last: (() => Promise<string>)[] = [];
@@ -34,6 +40,21 @@ export async function changeRole(
     });
     for (const finish of last) await forEach(cli, [''], finish);
   });
+}
+
+/** The leader may be the one that is demoted, and end before it has answered: what it was asked for is asked for again. */
+async function insist(control: ControlClient, request: NodeUpdateRequest): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      await ask(control, control.nodeUpdate, request);
+      return;
+    } catch (error) {
+      const isOver = !isGantryError(error) || error.code !== 'UNAVAILABLE' || Date.now() > deadline;
+      if (isOver) throw error;
+      await delay(PAUSE_MS);
+    }
+  }
 }
 
 function describe(name: string, role: NodeRole, isThere: boolean): string {
