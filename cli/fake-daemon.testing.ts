@@ -11,6 +11,7 @@ import { EngineService } from '../proto/generated/gantry/v1/engine.ts';
 import { LocalManagerService } from '../proto/generated/gantry/v1/manager.ts';
 import { NodeAgentService } from '../proto/generated/gantry/v1/node.ts';
 import { unaryMethod } from '../proto/server.ts';
+import { type NodeIdentity, NodeServerCredentials } from '../proto/tls.ts';
 import { type Cli, NOT_YET_CHOSEN } from './cli.ts';
 import { main } from './main.ts';
 
@@ -25,15 +26,26 @@ export class FakeDaemon {
 
   /** Methods that the test doesn't give answer with UNSUPPORTED. */
   async start(methods: UntypedServiceImplementation): Promise<void> {
+    await this.#listen(methods, this.host.replace('unix://', 'unix:'), ServerCredentials.createInsecure());
+  }
+
+  /** As a manager does for clients from afar, on the loopback address. Resolves with its tcp:// host. */
+  async startRemote(methods: UntypedServiceImplementation, identity: NodeIdentity, wanted = 0): Promise<string> {
+    const port = await this.#listen(methods, `127.0.0.1:${wanted}`, new NodeServerCredentials(identity));
+    return `tcp://127.0.0.1:${port}`;
+  }
+
+  async #listen(
+    methods: UntypedServiceImplementation,
+    target: string,
+    credentials: ServerCredentials,
+  ): Promise<number> {
     for (const service of [EngineService, ControlService, NodeAgentService, LocalManagerService]) {
       const all = Object.keys(service).map((name) => [name, methods[name] ?? unexpected(name)]);
       this.#server.addService(service, Object.fromEntries(all));
     }
-    const target = this.host.replace('unix://', 'unix:');
-    await new Promise<void>((resolve, reject) => {
-      this.#server.bindAsync(target, ServerCredentials.createInsecure(), (error) =>
-        error === null ? resolve() : reject(error),
-      );
+    return await new Promise((resolve, reject) => {
+      this.#server.bindAsync(target, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
     });
   }
 
@@ -63,9 +75,9 @@ export interface Surroundings {
   readonly nowMs?: number;
 }
 
-/** Runs a command line with streams of its own. */
+/** Runs a command line with streams of its own. `host` undefined: as the environment and the contexts say. */
 export async function runCli(
-  host: string,
+  host: string | undefined,
   argv: readonly string[],
   surroundings: Surroundings = {},
 ): Promise<Finished> {
@@ -84,7 +96,7 @@ export async function runCli(
     nowMs: () => surroundings.nowMs ?? 0,
     exitCode: 0,
   };
-  const exitCode = await main(['-H', host, ...argv], cli);
+  const exitCode = await main(host === undefined ? argv : ['-H', host, ...argv], cli);
   stdout.end();
   stderr.end();
   const bytes = await out;

@@ -34,8 +34,14 @@ export function clientIn({
   return { name, serial: serialNumber.toLowerCase(), clusterId };
 }
 
-/** Whom a certificate in PEM is made out to, and until when: milliseconds since the epoch. INVALID_ARGUMENT when it is no client's. */
-export function ownClient(certPem: string): RemoteClient & { readonly expiresAtMs: number } {
+export interface OwnClient extends RemoteClient {
+  /** Milliseconds since the epoch. */
+  readonly validFromMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** Whom a certificate in PEM is made out to. INVALID_ARGUMENT when it is no client's. */
+export function ownClient(certPem: string): OwnClient {
   const certificate = parse(certPem);
   const client = clientIn(certificate.toLegacyObject());
   if (client === undefined) {
@@ -43,7 +49,8 @@ export function ownClient(certPem: string): RemoteClient & { readonly expiresAtM
       hint: 'a manager makes one with "gantry client create NAME"',
     });
   }
-  return { ...client, expiresAtMs: certificate.validToDate.getTime() };
+  const [validFromMs, expiresAtMs] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()];
+  return { ...client, validFromMs, expiresAtMs };
 }
 
 function parse(certPem: string): X509Certificate {

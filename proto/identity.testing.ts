@@ -1,6 +1,7 @@
 /** Identities of nodes for tests, of a CA that lasts as long as the test. */
 import type { webcrypto } from 'node:crypto';
 import { newCertificateRequest } from './certificate-request.ts';
+import { CLIENT_UNIT } from './client-certificate.ts';
 import { type NodeIdentity, type Peer, ROLE_UNITS } from './tls.ts';
 import { KEY_ALGORITHM, SIGNING_ALGORITHM, x509 } from './x509.ts';
 
@@ -39,9 +40,20 @@ export class TestAuthority {
     return { caPem: this.caPem, certPem: await this.sign(requestPem, peer, lifeMs), keyPem };
   }
 
-  async sign(requestPem: string, { nodeId, role, clusterId }: Peer, lifeMs = HOUR_MS): Promise<string> {
+  sign(requestPem: string, { nodeId, role, clusterId }: Peer, lifeMs = HOUR_MS): Promise<string> {
+    return this.#sign(requestPem, [{ CN: [nodeId] }, { OU: [ROLE_UNITS[role]] }, { O: [clusterId] }], lifeMs);
+  }
+
+  /** As a client's context has it. */
+  async issueClient(name: string, clusterId: string, lifeMs = HOUR_MS): Promise<NodeIdentity> {
+    const { keyPem, requestPem } = await newCertificateRequest();
+    const certPem = await this.#sign(requestPem, [{ CN: [name] }, { OU: [CLIENT_UNIT] }, { O: [clusterId] }], lifeMs);
+    return { caPem: this.caPem, certPem, keyPem };
+  }
+
+  async #sign(requestPem: string, subject: x509.JsonName, lifeMs: number): Promise<string> {
     const certificate = await x509.X509CertificateGenerator.create({
-      subject: [{ CN: [nodeId] }, { OU: [ROLE_UNITS[role]] }, { O: [clusterId] }],
+      subject,
       issuer: this.#certificate.subject,
       notBefore: new Date(Date.now() - 2 * HOUR_MS),
       notAfter: new Date(Date.now() + lifeMs),

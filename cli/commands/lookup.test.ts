@@ -26,7 +26,7 @@ describe('finding a command', () => {
 
   it('says what to do instead of what is not there yet', () => {
     expect(lookUp(['pull', 'x'])).toMatchObject({ kind: 'unsupported', path: 'pull' });
-    expect(lookUp(['swarm', 'ca'])).toMatchObject({ kind: 'unsupported', path: 'swarm ca' });
+    expect(lookUp(['network', 'create'])).toMatchObject({ kind: 'unsupported', path: 'network create' });
   });
 
   it('suggests the nearest', () => {

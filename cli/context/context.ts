@@ -20,8 +20,8 @@ export interface ContextIdentity {
 
 /** Of the file's form. */
 const VERSION = 1;
-/** As Docker's. */
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.+-]+$/;
+/** As Docker's, and of one character, too. */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.+-]*$/;
 
 export function checkContextName(name: string): void {
   if (name === 'default') {
@@ -31,7 +31,7 @@ export function checkContextName(name: string): void {
   }
   if (NAME.test(name)) return;
   throw new CliError(`invalid context name "${name}"`, {
-    hint: 'use at least two letters, digits, "_", ".", "+" and "-", beginning with a letter or digit',
+    hint: 'use letters, digits, "_", ".", "+" and "-", beginning with a letter or digit',
   });
 }
 

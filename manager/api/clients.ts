@@ -138,6 +138,6 @@ function checkStateFormat({ stateFormat }: ClusterObject): void {
 
 function managersOf(members: readonly { readonly address: string; readonly leader: boolean }[]): string[] {
   return members
-    .toSorted((a, b) => Number(b.leader) - Number(a.leader))
+    .toSorted((a, b) => Number(b.leader) - Number(a.leader) || a.address.localeCompare(b.address))
     .flatMap(({ address }) => (address === '' ? [] : [address]));
 }

@@ -131,7 +131,8 @@ describe('a viewer', () => {
     ] as const;
     for (const [service, permissions] of services) {
       expect(new Set(Object.keys(permissions))).toEqual(new Set(Object.keys(service)));
-      expect(await deniedMethods(credentials, service)).toEqual(withPermission(permissions, 'admin'));
+      const denied = await deniedMethods(credentials, service);
+      expect(new Set(denied)).toEqual(new Set(withPermission(permissions, 'admin')));
     }
   });
 });

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { newCertificateRequest } from '../../../proto/certificate-request.ts';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
-import type { ClientRole } from '../../../proto/generated/gantry/v1/types.ts';
+import { ClientRole } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, complain } from '../../cli.ts';
 import { collect, invalidFlag } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
@@ -40,7 +40,7 @@ export function define(command: Command, cli: Cli): void {
 async function create(cli: Cli, name: string, options: CreateOptions): Promise<void> {
   const file = options.output ?? `${name}.gantrycontext`;
   const { requestPem, keyPem } = await requestOf(cli, options.request);
-  const hosts = options.manager.map((host) => (host.includes('://') ? host : `tcp://${host}`));
+  const hosts = options.manager.map((host) => (host.startsWith('tcp://') ? host : `tcp://${host}`));
   if (hosts.length > 0) checkHosts(hosts);
   await withClient(ControlClient, cli, (control) => {
     // The file is opened first: where it can't be, nobody is let in.
@@ -50,12 +50,14 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<v
       written(() => certified(control, name, options, { requestPem, keyPem, hosts })),
     );
   });
-  if (file === '-') return;
-  const key = keyPem === '' ? ' --key FILE' : '';
-  await complain(
-    cli,
-    `Written file "${file}". There, take it with:\n\n    gantry context import ${name} ${file}${key}\n`,
-  );
+  if (file !== '-') await complain(cli, nextStep(name, file, options));
+}
+
+function nextStep(name: string, file: string, { role, request }: CreateOptions): string {
+  const isKey = request === undefined;
+  const warning = isKey && role === ClientRole.ADMIN ? ' Whoever has it may do everything.' : '';
+  const command = `gantry context import ${name} ${basename(file)}${isKey ? '' : ' --key FILE'}`;
+  return `Written file "${file}".${warning} Take it to the host that is to use the cluster, and run there:\n\n    ${command}\n`;
 }
 
 /** A key that no manager ever sees. */
