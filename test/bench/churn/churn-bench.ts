@@ -7,7 +7,7 @@ import { Host } from '../../lab/host.ts';
 import { importBusybox } from '../../lab/image.ts';
 import { memoryText, type ProcessMemory, readMemory } from './process-memory.ts';
 
-const REPLICAS = 25;
+const REPLICAS = 50;
 const WARM_UP = 500;
 const LOOKS = 5;
 const DAEMONS = { gantryd: '127.0.0.1:9323', manager: '127.0.0.1:9324' } as const;
