@@ -37,8 +37,7 @@ import {
 import { NodeAvailability, type NodeRole } from '../../proto/generated/gantry/v1/types.ts';
 import { NO_STORE, type StoreOptions } from '../config/options.ts';
 import type { EngineHandlers } from '../engine/api.ts';
-import type { Images } from '../image/images.ts';
-import type { Networks } from '../network/networks.ts';
+import { runnableImage } from '../image/runnable-image.testing.ts';
 import { type MemoryContainers, memoryContainers } from '../worker/memory-containers.testing.ts';
 import { ClusterNode } from './cluster-node.ts';
 import { findManager } from './manager-process.ts';
@@ -91,8 +90,12 @@ export class TestHost {
       store,
       managerMetricsAddr,
       containers: this.containers,
-      images: { resolve: async () => ({}) } as unknown as Images,
-      networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined } as unknown as Networks,
+      images: {
+        resolve: async () => runnableImage(),
+        report: () => ({ images: [], partial: false }),
+        onChange: () => () => undefined,
+      },
+      networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined },
       handlers: {} as EngineHandlers,
       logger: pino({ level: process.env.GANTRY_TEST_LOG ?? 'fatal' }, pino.destination(2)),
       onSystemStop: async () => {

@@ -6,7 +6,7 @@ import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
 import type { StoreOptions } from '../config/options.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
-import type { Networks } from '../network/networks.ts';
+import type { ClusterNetworks } from '../network/networks.ts';
 import type { SessionState } from '../session/session.ts';
 import type { EngineHandlers } from './api.ts';
 
@@ -30,8 +30,8 @@ export interface ClusterServiceOptions {
   /** IP:PORT where this node's manager shows its metrics; empty: nowhere. */
   readonly managerMetricsAddr: string;
   readonly containers: Containers;
-  readonly images: Images;
-  readonly networks: Networks;
+  readonly images: Pick<Images, 'resolve' | 'report' | 'onChange'>;
+  readonly networks: ClusterNetworks;
   /** By lower-camel method name: what a manager's tunnel calls on this host's engine. */
   readonly handlers: EngineHandlers;
   readonly logger: Logger;

@@ -54,3 +54,6 @@ export interface Networks {
   /** Ends timers and sockets of this process, leaving the kernel's state for the next agent. */
   close(): Promise<void>;
 }
+
+/** What of it a node's membership of a cluster needs. */
+export type ClusterNetworks = Pick<Networks, 'applyNetworks' | 'applyEndpoints'>;

@@ -14,8 +14,8 @@ import {
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ImageReport } from '../image/image-report.ts';
-import type { Images } from '../image/images.ts';
-import type { Networks } from '../network/networks.ts';
+import { runnableImage } from '../image/runnable-image.testing.ts';
+import type { ClusterNetworks } from '../network/networks.ts';
 import { AssignmentApplier } from '../worker/assignment-applier.ts';
 import { AssignmentFile } from '../worker/assignment-file.ts';
 import { memoryContainers } from '../worker/memory-containers.testing.ts';
@@ -24,7 +24,7 @@ import { serveDispatcher, type TestDispatcher } from './dispatcher-server.testin
 import { type ManagerEndpoint, Session } from './session.ts';
 
 const logger = pino({ level: 'silent' });
-const images = { resolve: async () => ({}) } as unknown as Images;
+const images = { resolve: async () => runnableImage() };
 
 /** What the host has. */
 let report: ImageReport;
@@ -74,11 +74,11 @@ function recordingNetworks(fail = 0) {
     applyEndpoints: async (list: readonly { serviceId: string }[]) => {
       applied.push(`endpoints ${list.map(({ serviceId }) => serviceId)}`);
     },
-  } as unknown as Networks;
+  };
   return { applied, networks };
 }
 
-async function startAgent(networks: Networks = recordingNetworks().networks) {
+async function startAgent(networks: ClusterNetworks = recordingNetworks().networks) {
   const containers = memoryContainers();
   const node = NodeDescription.fromPartial({ hostname: 'host1' });
   described = node;

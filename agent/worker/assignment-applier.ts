@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Assignments } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import type { Networks } from '../network/networks.ts';
+import type { ClusterNetworks } from '../network/networks.ts';
 import type { AssignmentFile } from './assignment-file.ts';
 import { type AssignmentSet, mergeAssignments, NO_ASSIGNMENTS } from './assignment-set.ts';
 import type { Worker } from './worker.ts';
@@ -15,7 +15,7 @@ const LAST_RETRY_MS = 15_000;
 
 export interface ApplierOptions {
   readonly worker: Worker;
-  readonly networks: Networks;
+  readonly networks: ClusterNetworks;
   readonly file: AssignmentFile;
   readonly logger: Logger;
 }
@@ -70,8 +70,9 @@ export class AssignmentApplier {
     if (this.#dismissed) return;
     this.#dismissed = true;
     const networks = this.#appliedNetworks ?? NO_ASSIGNMENTS.networks;
+    const peers = this.#appliedPeers ?? NO_ASSIGNMENTS.peers;
     const endpoints = this.#appliedEndpoints ?? NO_ASSIGNMENTS.endpoints;
-    this.#wanted = { ...NO_ASSIGNMENTS, networks, endpoints };
+    this.#wanted = { ...NO_ASSIGNMENTS, networks, peers, endpoints };
     this.#onApplied = () => undefined;
     this.#poke();
   }
@@ -124,15 +125,14 @@ export class AssignmentApplier {
   }
 
   async #applyNetworks({ networks, peers }: Pick<AssignmentSet, 'networks' | 'peers'>): Promise<void> {
-    const known = this.#appliedNetworks === networks || isDeepStrictEqual(this.#appliedNetworks, networks);
-    if (known && isDeepStrictEqual(this.#appliedPeers, peers)) return;
+    if (same(this.#appliedNetworks, networks) && same(this.#appliedPeers, peers)) return;
     await this.#options.networks.applyNetworks([...networks.values()], [...peers.values()]);
     this.#appliedNetworks = networks;
     this.#appliedPeers = peers;
   }
 
   async #applyEndpoints(endpoints: AssignmentSet['endpoints']): Promise<void> {
-    if (isDeepStrictEqual(this.#appliedEndpoints, endpoints)) return;
+    if (same(this.#appliedEndpoints, endpoints)) return;
     await this.#options.networks.applyEndpoints([...endpoints.values()]);
     this.#appliedEndpoints = endpoints;
   }
@@ -147,4 +147,9 @@ export class AssignmentApplier {
     this.#failures += 1;
     this.#timer = setTimeout(() => this.#poke(), delayMs);
   }
+}
+
+/** What no message touched is the same object: with a thousand networks, that is told at once. */
+function same<Items>(applied: Items | undefined, wanted: Items): boolean {
+  return applied === wanted || isDeepStrictEqual(applied, wanted);
 }

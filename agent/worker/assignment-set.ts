@@ -19,6 +19,8 @@ export interface AssignmentSet {
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
 }
 
+type ItemKind = NonNullable<AssignmentChange['item']>['$case'];
+
 export const NO_ASSIGNMENTS: AssignmentSet = {
   tasks: new Map(),
   secrets: new Map(),
@@ -28,16 +30,20 @@ export const NO_ASSIGNMENTS: AssignmentSet = {
   endpoints: new Map(),
 };
 
-/** The set after a message; a complete one starts from nothing. */
+/** The set after a message; a complete one starts from nothing. What the message doesn't touch is the same map as before. */
 export function mergeAssignments(set: AssignmentSet, message: Assignments): AssignmentSet {
   const from = message.complete ? NO_ASSIGNMENTS : set;
+  const touched = new Set<ItemKind | undefined>(message.changes.map(({ item }) => item?.$case));
+  const copied = <Item>(items: ReadonlyMap<string, Item>, ...kinds: ItemKind[]) =>
+    // Those that aren't touched aren't written to either.
+    kinds.some((kind) => touched.has(kind)) ? new Map(items) : (items as Map<string, Item>);
   const next = {
-    tasks: new Map(from.tasks),
-    secrets: new Map(from.secrets),
-    configs: new Map(from.configs),
-    networks: new Map(from.networks),
-    peers: new Map(from.peers),
-    endpoints: new Map(from.endpoints),
+    tasks: copied(from.tasks, 'task'),
+    secrets: copied(from.secrets, 'secret'),
+    configs: copied(from.configs, 'config'),
+    networks: copied(from.networks, 'network'),
+    peers: copied(from.peers, 'peer'),
+    endpoints: copied(from.endpoints, 'endpoints', 'endpointChanges'),
   };
   for (const change of message.changes) applyChange(next, change);
   return next;

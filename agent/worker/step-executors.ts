@@ -13,7 +13,7 @@ import { expandContainer, type NodeFacts } from './task-templates.ts';
 
 export interface ExecutorContext {
   readonly containers: Containers;
-  readonly images: Images;
+  readonly images: Pick<Images, 'resolve'>;
   readonly material: TaskMaterial;
   readonly node: NodeFacts;
   /** Since when this node has no manager; undefined while it has one. */

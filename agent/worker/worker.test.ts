@@ -7,7 +7,7 @@ import { GantryError } from '../../proto/errors.ts';
 import { HealthStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import { PublishMode, Secret, Task, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
 import type { Containers } from '../container/containers.ts';
-import type { Images } from '../image/images.ts';
+import { runnableImage } from '../image/runnable-image.testing.ts';
 import { type MemoryContainers, memoryContainers } from './memory-containers.testing.ts';
 import type { TaskMaterial } from './task-container.ts';
 import { Worker } from './worker.ts';
@@ -21,9 +21,9 @@ const MATERIAL: TaskMaterial = {
 const images = {
   resolve: async (reference: string) => {
     if (reference === 'missing') throw new GantryError('IMAGE_NOT_FOUND', 'not there');
-    return {};
+    return runnableImage();
   },
-} as unknown as Images;
+};
 
 let dir: string;
 const workers: Worker[] = [];

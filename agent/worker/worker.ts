@@ -16,7 +16,7 @@ export interface WorkerOptions {
   /** Holds `tasks/`, the records. */
   readonly dir: string;
   readonly containers: Containers;
-  readonly images: Images;
+  readonly images: Pick<Images, 'resolve'>;
   readonly node: NodeFacts;
   /** Since when this node has no manager, in milliseconds since the epoch; undefined while it has one. */
   readonly aloneSinceMs: () => number | undefined;
