@@ -40,6 +40,7 @@ import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';
 import { parseIpv4, parseSubnet } from './subnet.ts';
 import { unanswered } from './unanswered.ts';
+import { VirtualIps } from './vip/virtual-ips.ts';
 
 export interface NetworkEngineOptions {
   /** DATA_ROOT/network */
@@ -69,6 +70,7 @@ export class NetworkEngine implements Networks {
   readonly #ingress: Ingress;
   readonly #reservations = new PortReservations();
   readonly #publishing: Publishing;
+  readonly #virtualIps: VirtualIps;
   readonly #hostResolvConf = new HostResolvConf();
   readonly #forwarder: Forwarder;
   readonly #resolver: Resolver;
@@ -107,6 +109,7 @@ export class NetworkEngine implements Networks {
       ingress: this.#ingress,
       logger,
     });
+    this.#virtualIps = new VirtualIps({ instance, model, links });
     this.#forwarder = new Forwarder(random, logger);
     this.#resolver = new Resolver(this.#forwarder, random, logger);
   }
@@ -159,7 +162,7 @@ export class NetworkEngine implements Networks {
       await this.#saveNetworks();
       return errors;
     });
-    await this.#publishing.sync();
+    await this.#syncRules();
     // The others work; the cluster must hear that this one doesn't.
     for (const failure of failures) throw failure;
   }
@@ -170,7 +173,11 @@ export class NetworkEngine implements Networks {
       this.#model.setServices(services);
       await this.#store.writeEndpoints(services);
     });
-    await this.#publishing.sync();
+    await this.#syncRules();
+  }
+
+  async #syncRules(): Promise<void> {
+    await settleAll([this.#publishing.sync(), this.#virtualIps.sync()]);
   }
 
   async list(): Promise<LocalNetwork[]> {
@@ -206,7 +213,7 @@ export class NetworkEngine implements Networks {
     for (const record of this.#model.sandboxes.values()) {
       if (record.ready) await this.#openDns(record);
     }
-    await this.#publishing.sync();
+    await this.#syncRules();
     this.#logger.info({ steps: plan.length, sandboxes: this.#model.sandboxes.size }, 'networks recovered');
   }
 
@@ -220,6 +227,7 @@ export class NetworkEngine implements Networks {
     await this.#ingress.remove();
     await this.#links.deleteAll();
     await this.#publishing.removeRules();
+    await this.#virtualIps.remove();
     for (const containerId of await this.#builder.namespaces.list()) await this.#builder.namespaces.unpin(containerId);
     await rm(this.#options.execDir, { recursive: true, force: true });
     await restoreForwarding(this.#store);

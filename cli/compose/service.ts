@@ -61,6 +61,7 @@ export function readService(
       networks: readAttachments(name, service, context),
     },
     mode: deploy.mode,
+    endpointMode: deploy.endpointMode,
     placement: placementOf(deploy.placement, {
       strategy: service.field('x-gantry', readStrategy),
       platform: service.field('platform', readPlatform),

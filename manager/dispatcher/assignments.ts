@@ -143,7 +143,10 @@ export function itemOfId(kind: ItemKind, id: string): AssignmentItem {
       return { $case: 'peer', value: { networkId, nodeId, nodeAddress: '', blocks: [] } };
     }
     case 'endpoints':
-      return { $case: 'endpoints', value: { serviceId: id, serviceName: '', networks: [], ports: [], endpoints: [] } };
+      return {
+        $case: 'endpoints',
+        value: { serviceId: id, serviceName: '', networks: [], ports: [], endpoints: [], virtualIps: [] },
+      };
   }
 }
 
