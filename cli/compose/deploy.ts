@@ -68,12 +68,7 @@ export function readDeploy(service: Cursor): Deploy {
 }
 
 function readEndpointMode(cursor: Cursor): EndpointMode {
-  const word = cursor.string();
-  const mode = Object.hasOwn(ENDPOINT_MODES, word) ? ENDPOINT_MODES[word] : undefined;
-  if (mode === undefined) {
-    throw cursor.problem(`unknown endpoint mode "${word}"`, `write ${Object.keys(ENDPOINT_MODES).join(' or ')}`);
-  }
-  return mode;
+  return ENDPOINT_MODES[cursor.oneOf(['vip', 'dnsrr'])];
 }
 
 function replicated(replicas: number): NonNullable<ServiceSpec['mode']> {

@@ -74,7 +74,7 @@ export const SERVICE_KEYS = keySet(
 );
 
 /** Of a service's `x-gantry`: what Compose has no word for. */
-export const OWN_KEYS = keySet('strategy');
+export const OWN_KEYS = keySet('strategy ingress');
 
 export const BUILD_KEYS = keySet('context dockerfile dockerfile_inline args target labels no_cache tags', {
   additional_contexts: 'copy what is needed into the context',

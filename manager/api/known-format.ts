@@ -2,7 +2,12 @@
 
 import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
-import { EndpointMode, type ServiceSpec, type UpdateConfig } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  EndpointMode,
+  IngressScope,
+  type ServiceSpec,
+  type UpdateConfig,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import type { ClusterObject } from '../store/cluster.ts';
 import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
@@ -50,6 +55,7 @@ function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined
   const generic = task?.resources?.genericReservations ?? [];
   if (generic.length > 0 && stateFormat < FORMAT_OF_GENERIC_RESOURCES) return 'generic resources';
   if (spec.endpointMode !== EndpointMode.VIP && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an endpoint mode';
+  if (spec.ingressScope !== IngressScope.CLUSTER && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an ingress scope';
   if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
   const platforms = placement === undefined ? 0 : placement.platforms.length + placement.imagePlatforms.length;

@@ -25,6 +25,7 @@ export function endpointsOf(
     networks,
     ports: hasWayOut(service.spec.task, isInternal) ? service.ports : [],
     virtualIps: service.virtualIps,
+    ingressScope: service.spec.ingressScope,
     endpoints: tasks
       .filter(takesTraffic)
       .sort((a, b) => a.slot - b.slot || (a.id < b.id ? -1 : 1))

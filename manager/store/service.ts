@@ -4,6 +4,7 @@ import {
   type ContainerSpec,
   ContainerSpec as ContainerSpecMessage,
   EndpointMode,
+  IngressScope,
   type Meta,
   type Service,
   type ServiceSpec,
@@ -73,6 +74,7 @@ export function completeServiceSpec(spec: ServiceSpec | undefined): CompleteServ
     update: spec?.update,
     rollback: spec?.rollback,
     endpointMode: spec?.endpointMode ?? EndpointMode.VIP,
+    ingressScope: spec?.ingressScope ?? IngressScope.CLUSTER,
     annotations: completeAnnotations(spec?.annotations),
     task: completeTaskSpec(spec?.task),
   };

@@ -5,6 +5,7 @@ import {
   ContainerSpec,
   DependencyCondition,
   EndpointMode,
+  IngressScope,
   type Placement,
   PlacementStrategy,
   type Platform,
@@ -43,7 +44,12 @@ export function inspectService(service: Service): Fields {
       Mode: modeFields(service),
       UpdateConfig: updateFields(spec?.update),
       RollbackConfig: updateFields(spec?.rollback),
-      EndpointSpec: { Mode: mode, Ports: (spec?.ports ?? []).map(portFields) },
+      EndpointSpec: {
+        Mode: mode,
+        Ports: (spec?.ports ?? []).map(portFields),
+        // Of ours, and so only where it says something.
+        ...(spec?.ingressScope === IngressScope.LOCAL ? { IngressScope: 'local' } : {}),
+      },
       Dependencies: (spec?.dependencies ?? []).map(({ service: name, condition }) => ({
         Service: name,
         Condition: conditionName(condition),
