@@ -15,11 +15,11 @@ import { until } from '../../lab/until.ts';
 import { DockerPeer } from '../docker-peer.ts';
 import { median } from '../statistics.ts';
 import { handMadeVxlan } from './hand-made.ts';
-import { ECHO_PORT, measure, type Path, type Speed, STREAM_PORT } from './path.ts';
+import { measure, OWN, type Path, PUBLISHED, type Speed } from './path.ts';
 import { setUpTimes } from './set-up-times.ts';
 
 const [rounds = 3] = process.argv.slice(2).map(Number);
-const PUBLISHED = `["${STREAM_PORT}:${STREAM_PORT}", "${ECHO_PORT}:${ECHO_PORT}"]`;
+const PORTS = (['stream', 'echo'] as const).map((kind) => `${PUBLISHED[kind]}:${OWN[kind]}`);
 
 const STACK = `
 services:
@@ -27,7 +27,7 @@ services:
     image: busybox
     command: sleep infinity
     init: true
-    ports: ${PUBLISHED}
+    ports: ${JSON.stringify(PORTS)}
     deploy: {placement: {constraints: [node.labels.role == server]}}
   client:
     image: busybox
@@ -51,17 +51,30 @@ async function betweenHosts(): Promise<void> {
     )?.[1];
     if (address === undefined || vip === undefined) throw new Error('the service has no address');
     const paths: Path[] = [
-      { name: 'bare link', client: client.inside([]), server: server.inside([]), address: server.address },
+      { name: 'bare link', client: client.inside([]), server: server.inside([]), address: server.address, ports: OWN },
       {
         name: 'VXLAN by hand',
         client: handMade.prefixes[0],
         server: handMade.prefixes[1],
         address: handMade.addresses[1],
+        ports: OWN,
       },
-      { name: 'overlay', client: clientTask, server: serverTask, address },
-      { name: 'service address', client: clientTask, server: serverTask, address: vip },
-      { name: 'published, other node', client: outside.inside([]), server: serverTask, address: client.address },
-      { name: 'published, own node', client: outside.inside([]), server: serverTask, address: server.address },
+      { name: 'overlay', client: clientTask, server: serverTask, address, ports: OWN },
+      { name: 'service address', client: clientTask, server: serverTask, address: vip, ports: OWN },
+      {
+        name: 'published, other node',
+        client: outside.inside([]),
+        server: serverTask,
+        address: client.address,
+        ports: PUBLISHED,
+      },
+      {
+        name: 'published, own node',
+        client: outside.inside([]),
+        server: serverTask,
+        address: server.address,
+        ports: PUBLISHED,
+      },
     ];
     print('between hosts', await takeTurns(paths), 'VXLAN by hand');
     await handMade.remove();
@@ -162,11 +175,23 @@ async function localPaths(engine: Engine): Promise<Path[]> {
       .split(' ');
     return { prefix: ['nsenter', '-t', pid, '--net'], address };
   };
-  const ports = [STREAM_PORT, ECHO_PORT].flatMap((port) => ['-p', `${port}:${port}`]);
+  const ports = PORTS.flatMap((port) => ['-p', port]);
   const [server, client] = [await run('server', ...ports), await run('client')];
   return [
-    { name: `${engine.name} bridge`, client: client.prefix, server: server.prefix, address: server.address },
-    { name: `${engine.name} published`, client: engine.outside, server: server.prefix, address: engine.address },
+    {
+      name: `${engine.name} bridge`,
+      client: client.prefix,
+      server: server.prefix,
+      address: server.address,
+      ports: OWN,
+    },
+    {
+      name: `${engine.name} published`,
+      client: engine.outside,
+      server: server.prefix,
+      address: engine.address,
+      ports: PUBLISHED,
+    },
   ];
 }
 
@@ -196,9 +221,13 @@ function print(title: string, speeds: ReadonlyMap<string, Speed>, beside: string
   }
 }
 
-const { container: containerMs, endpoints } = await setUpTimes();
-console.log(
-  `a container's network: ${containerMs.toFixed(1)} ms; a change of a service of 100 tasks: ${endpoints.toFixed(1)} ms`,
-);
+async function timesOfSetUp(): Promise<void> {
+  const { container: ofContainer, endpoints } = await setUpTimes();
+  console.log(
+    `a container's network ${ofContainer.toFixed(1)} ms, a service of 100 tasks changed ${endpoints.toFixed(1)} ms`,
+  );
+}
+
+await timesOfSetUp();
 await betweenHosts();
 await onOneHost();
