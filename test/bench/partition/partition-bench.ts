@@ -108,9 +108,10 @@ async function change(
 ): Promise<number> {
   const [few = 0] = REPLICAS;
   let made = 0;
-  for (let up = true; made < wanted; up = !up) {
-    await first.ok(['service', 'scale', '-d', `shop_web=${up ? few + atATime : few}`]);
-    await until('the tasks', async () => (await running(first)).length === (up ? few + atATime : few), 60_000);
+  for (let round = 0; made < wanted; round += 1) {
+    const replicas = round % 2 === 0 ? few + atATime : few;
+    await first.ok(['service', 'scale', '-d', `shop_web=${replicas}`]);
+    await until('the tasks', async () => (await running(first)).length === replicas, 60_000);
     made += atATime;
   }
   if ((await running(first)).length !== few) await first.ok(['service', 'scale', '-d', `shop_web=${few}`]);
