@@ -16,6 +16,7 @@ import { HostResolvConf } from './dns/host-resolv-conf.ts';
 import { Resolver, type ResolverContext } from './dns/resolver.ts';
 import { DnsServer } from './dns/server.ts';
 import { enableForwarding, restoreForwarding } from './forwarding.ts';
+import { Healer } from './healing/healer.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
 import { KeyedLock } from './keyed-lock.ts';
@@ -69,6 +70,7 @@ export class NetworkEngine implements Networks {
   readonly #ingress: Ingress;
   readonly #reservations = new PortReservations();
   readonly #publishing: Publishing;
+  readonly #healer: Healer;
   readonly #hostResolvConf = new HostResolvConf();
   readonly #forwarder: Forwarder;
   readonly #resolver: Resolver;
@@ -101,11 +103,27 @@ export class NetworkEngine implements Networks {
     });
     this.#publishing = new Publishing({
       instance,
+      native,
       model,
       links,
       reservations: this.#reservations,
       ingress: this.#ingress,
       logger,
+    });
+    this.#healer = new Healer({
+      instance,
+      native,
+      logger,
+      model,
+      links,
+      builder: this.#builder,
+      overlays: this.#overlays,
+      ingress: this.#ingress,
+      publishing: this.#publishing,
+      enableForwarding: () => enableForwarding(this.#store),
+      lockNetworks: (action) => this.#lock.run('networks', action),
+      lockContainer: (containerId, action) => this.#containerLock.run(containerId, action),
+      needsBridge: (network) => this.#needsBridge(network),
     });
     this.#forwarder = new Forwarder(random, logger);
     this.#resolver = new Resolver(this.#forwarder, random, logger);
@@ -207,10 +225,12 @@ export class NetworkEngine implements Networks {
       if (record.ready) await this.#openDns(record);
     }
     await this.#publishing.sync();
+    await this.#healer.start();
     this.#logger.info({ steps: plan.length, sandboxes: this.#model.sandboxes.size }, 'networks recovered');
   }
 
   async shutdown(): Promise<void> {
+    await this.#healer.close();
     await this.#closeSockets();
     await Promise.all(this.#departing.values());
     for (const record of this.#model.sandboxes.values()) {
@@ -223,12 +243,15 @@ export class NetworkEngine implements Networks {
     for (const containerId of await this.#builder.namespaces.list()) await this.#builder.namespaces.unpin(containerId);
     await rm(this.#options.execDir, { recursive: true, force: true });
     await restoreForwarding(this.#store);
+    await this.#publishing.close();
     await this.#links.close();
   }
 
   async close(): Promise<void> {
+    await this.#healer.close();
     await this.#closeSockets();
     await Promise.all(this.#departing.values());
+    await this.#publishing.close();
     await this.#links.close();
   }
 

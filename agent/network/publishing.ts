@@ -5,10 +5,12 @@ import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
 import type { NetworkModel } from './model.ts';
+import type { NetlinkNative } from './netlink/socket.ts';
 import { RulesetApplier, runNft } from './nft.ts';
+import { OwnTable } from './own-table.ts';
 import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
 import { indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
-import { type PortTarget, type PublishedPort, renderRemoval, renderRuleset } from './ruleset.ts';
+import { type PortTarget, type PublishedPort, renderRemoval, renderRuleset, tableName } from './ruleset.ts';
 import { displayName } from './sandbox-record.ts';
 import { SharedRun } from './shared-run.ts';
 import { staleUdpFlows } from './stale-flows.ts';
@@ -21,6 +23,7 @@ interface Claim {
 
 export interface PublishingParts {
   readonly instance: string;
+  readonly native: NetlinkNative;
   readonly model: NetworkModel;
   readonly links: HostLinks;
   readonly reservations: PortReservations;
@@ -30,6 +33,7 @@ export interface PublishingParts {
 
 export class Publishing {
   readonly #parts: PublishingParts;
+  readonly #table: OwnTable;
   readonly #applier: RulesetApplier;
   readonly #run = new SharedRun(() => this.#syncNow());
   /** Services that may hold ports, by owner id. */
@@ -42,15 +46,16 @@ export class Publishing {
 
   constructor(parts: PublishingParts) {
     this.#parts = parts;
-    const { instance, model, ingress } = parts;
-    this.#applier = new RulesetApplier(() =>
+    const { instance, native, model, ingress } = parts;
+    this.#table = new OwnTable(native, tableName(instance));
+    const render = () =>
       renderRuleset(instance, {
         bridges: model.bridgeRules(),
         ports: this.#publishedPorts(),
         ingress: ingress.isUp ? { link: ingress.link, nodes: ingress.nodes } : undefined,
         itself: [...model.overlayAddresses(), ...new Set(model.nodes.values())],
-      }),
-    );
+      });
+    this.#applier = new RulesetApplier(render, this.#table);
   }
 
   /** Resolves when ports and rules are as the model says now. Ports that somebody else has are logged and left out. */
@@ -58,8 +63,18 @@ export class Publishing {
     return this.#run.request();
   }
 
+  /** Puts rules back that somebody else has taken away. Returns what that was, in words. */
+  restoreRules(): Promise<readonly string[]> {
+    return this.#applier.restore();
+  }
+
   async removeRules(): Promise<void> {
     await runNft(renderRemoval(this.#parts.instance));
+  }
+
+  /** What this process has open; rules stay. */
+  async close(): Promise<void> {
+    await this.#table.close();
   }
 
   async #syncNow(): Promise<void> {
