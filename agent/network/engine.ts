@@ -15,6 +15,7 @@ import { Forwarder } from './dns/forwarder.ts';
 import { HostResolvConf } from './dns/host-resolv-conf.ts';
 import { Resolver, type ResolverContext } from './dns/resolver.ts';
 import { DnsServer } from './dns/server.ts';
+import { HostFirewall } from './firewall/host-firewall.ts';
 import { enableForwarding, restoreForwarding } from './forwarding.ts';
 import { Healer } from './healing/healer.ts';
 import { HostLinks } from './host-links.ts';
@@ -70,6 +71,7 @@ export class NetworkEngine implements Networks {
   readonly #ingress: Ingress;
   readonly #reservations = new PortReservations();
   readonly #publishing: Publishing;
+  readonly #firewall: HostFirewall;
   readonly #healer: Healer;
   readonly #hostResolvConf = new HostResolvConf();
   readonly #forwarder: Forwarder;
@@ -110,6 +112,7 @@ export class NetworkEngine implements Networks {
       ingress: this.#ingress,
       logger,
     });
+    this.#firewall = new HostFirewall({ instance, native, logger });
     this.#healer = new Healer({
       instance,
       native,
@@ -120,6 +123,7 @@ export class NetworkEngine implements Networks {
       overlays: this.#overlays,
       ingress: this.#ingress,
       publishing: this.#publishing,
+      firewall: this.#firewall,
       enableForwarding: () => enableForwarding(this.#store),
       lockNetworks: (action) => this.#lock.run('networks', action),
       lockContainer: (containerId, action) => this.#containerLock.run(containerId, action),
@@ -240,9 +244,11 @@ export class NetworkEngine implements Networks {
     await this.#ingress.remove();
     await this.#links.deleteAll();
     await this.#publishing.removeRules();
+    await this.#firewall.remove();
     for (const containerId of await this.#builder.namespaces.list()) await this.#builder.namespaces.unpin(containerId);
     await rm(this.#options.execDir, { recursive: true, force: true });
     await restoreForwarding(this.#store);
+    await this.#firewall.close();
     await this.#publishing.close();
     await this.#links.close();
   }
@@ -251,6 +257,7 @@ export class NetworkEngine implements Networks {
     await this.#healer.close();
     await this.#closeSockets();
     await Promise.all(this.#departing.values());
+    await this.#firewall.close();
     await this.#publishing.close();
     await this.#links.close();
   }

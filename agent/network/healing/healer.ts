@@ -7,6 +7,8 @@
  */
 import type { Logger } from 'pino';
 import type { Native } from '../../../native/addon/native.ts';
+import { toGantryError } from '../../../proto/errors.ts';
+import type { HostFirewall } from '../firewall/host-firewall.ts';
 import type { HostLinks } from '../host-links.ts';
 import type { Ingress } from '../ingress/ingress.ts';
 import type { NetworkModel } from '../model.ts';
@@ -36,6 +38,7 @@ export interface HealerParts {
   readonly overlays: Overlays;
   readonly ingress: Ingress;
   readonly publishing: Publishing;
+  readonly firewall: HostFirewall;
   /** Switches on the host's forwarding. True: it was off. */
   readonly enableForwarding: () => Promise<boolean>;
   /** Runs while no network is made or removed. */
@@ -51,6 +54,8 @@ export class Healer {
   readonly #loop = new HealLoop(() => this.#heal());
   #socket: NetlinkSocket | undefined;
   #watch: KernelWatch | undefined;
+  /** Why the last look failed, so that it is said once. */
+  #failure = '';
 
   constructor(parts: HealerParts) {
     this.#parts = parts;
@@ -64,6 +69,8 @@ export class Healer {
       { instance, native, logger, changed: () => this.#loop.request() },
       this.#socket,
     );
+    // What others have changed while no agent was there, such as a firewall that has come or gone.
+    await this.#heal();
     this.#loop.start();
   }
 
@@ -77,13 +84,19 @@ export class Healer {
 
   /** Never throws: says what it has put back, or why it couldn't. */
   async #heal(): Promise<boolean> {
-    const { logger, publishing } = this.#parts;
+    const { logger, publishing, firewall } = this.#parts;
     try {
       const putBack = [...(await this.#healLinks()), ...(await publishing.restoreRules())];
+      await firewall.pass();
       if (putBack.length > 0) logger.warn({ putBack }, 'somebody else has changed networks of this host; put back');
+      this.#failure = '';
       return true;
-    } catch (error) {
-      logger.error({ err: error }, 'cannot put back what somebody else has changed of networks; will try again');
+    } catch (thrown) {
+      const error = toGantryError(thrown);
+      if (error.message !== this.#failure) {
+        logger.error({ err: error }, 'cannot put back what somebody else has changed of networks; will try again');
+      }
+      this.#failure = error.message;
       return false;
     }
   }

@@ -29,6 +29,9 @@ const NFTA_CHAIN_HANDLE = 2;
 const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_HOOK = 4;
 const NFTA_CHAIN_POLICY = 5;
+const NFTA_CHAIN_TYPE = 7;
+const NFTA_HOOK_HOOKNUM = 1;
+const NF_INET_FORWARD = 2;
 const NFTA_RULE_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_HANDLE = 3;
@@ -41,7 +44,10 @@ const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 const NFT_SET_ANONYMOUS = 1;
 
+const AF_UNSPEC = 0;
 const AF_INET = 2;
+/** As a family of tables: NFPROTO_INET. */
+const INET = 1;
 const HEADER_BYTES = 4;
 
 /** One line for each thing in the table, which begins with what it is: "rule forward ...". */
@@ -85,6 +91,41 @@ export async function tableContents(socket: NetlinkSocket, table: string): Promi
   }
 }
 
+export interface FilterChain {
+  readonly family: 'ip' | 'inet';
+  readonly table: string;
+  /** As it is now; the same as long as nobody changes the chain's policy, or a rule of its table. */
+  readonly version: string;
+}
+
+/** Chains of all tables that filter what is forwarded of IPv4. */
+export async function forwardChains(socket: NetlinkSocket): Promise<FilterChain[]> {
+  const answers = await socket.query(request(NFT_MSG_GETCHAIN, NLM_F_DUMP, [], LIST, AF_UNSPEC));
+  const found: FilterChain[] = [];
+  for (const { payload } of answers) {
+    const family = FAMILIES.get(payload.readUInt8(0));
+    const chain = parseAttributes(payload.subarray(HEADER_BYTES));
+    if (family === undefined || !isForwardFilter(chain)) continue;
+    const table = text(chain, NFTA_CHAIN_TABLE);
+    const selection = [stringAttribute(NFTA_RULE_TABLE, table)];
+    const rules = await dump(socket, NFT_MSG_GETRULE, NLM_F_DUMP, selection, payload.readUInt8(0));
+    const handles = rules.map((rule) => `${text(rule, NFTA_RULE_CHAIN)} ${hex(rule, NFTA_RULE_HANDLE)}`);
+    found.push({ family, table, version: [chainLine(chain), ...handles].join('\n') });
+  }
+  return found;
+}
+
+function isForwardFilter(chain: Fields): boolean {
+  const hook = parseAttributes(chain.get(NFTA_CHAIN_HOOK) ?? Buffer.alloc(0)).get(NFTA_HOOK_HOOKNUM);
+  return hook?.readUInt32BE() === NF_INET_FORWARD && text(chain, NFTA_CHAIN_TYPE) === 'filter';
+}
+
+const FAMILIES: ReadonlyMap<number, FilterChain['family']> = new Map([
+  [AF_INET, 'ip'],
+  [INET, 'inet'],
+]);
+const LIST = 'list nf_tables rules';
+
 type Fields = ReadonlyMap<number, Buffer>;
 
 function chainLine(chain: Fields): string {
@@ -123,14 +164,21 @@ async function dump(
   message: number,
   flags: number,
   attributes: readonly Buffer[],
+  family = AF_INET,
 ): Promise<Fields[]> {
-  const answers: readonly Message[] = await socket.query(request(message, flags, attributes, 'list nf_tables rules'));
+  const answers: readonly Message[] = await socket.query(request(message, flags, attributes, LIST, family));
   return answers.map(({ payload }) => parseAttributes(payload.subarray(HEADER_BYTES)));
 }
 
-function request(message: number, flags: number, attributes: readonly Buffer[], purpose: string): Request {
+function request(
+  message: number,
+  flags: number,
+  attributes: readonly Buffer[],
+  purpose: string,
+  family = AF_INET,
+): Request {
   // struct nfgenmsg
-  const payload = Buffer.concat([Buffer.of(AF_INET, 0, 0, 0), ...attributes]);
+  const payload = Buffer.concat([Buffer.of(family, 0, 0, 0), ...attributes]);
   return { type: NFNL_SUBSYS_NFTABLES | message, flags, payload, purpose };
 }
 
