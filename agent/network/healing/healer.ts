@@ -7,7 +7,7 @@
  */
 import type { Logger } from 'pino';
 import type { Native } from '../../../native/addon/native.ts';
-import { toGantryError } from '../../../proto/errors.ts';
+import { type GantryError, toGantryError } from '../../../proto/errors.ts';
 import type { HostFirewall } from '../firewall/host-firewall.ts';
 import type { HostLinks } from '../host-links.ts';
 import type { Ingress } from '../ingress/ingress.ts';
@@ -85,20 +85,30 @@ export class Healer {
   /** Never throws: says what it has put back, or why it couldn't. */
   async #heal(): Promise<boolean> {
     const { logger, publishing, firewall } = this.#parts;
-    try {
-      const putBack = [...(await this.#healLinks()), ...(await publishing.restoreRules())];
-      await firewall.pass();
-      if (putBack.length > 0) logger.warn({ putBack }, 'somebody else has changed networks of this host; put back');
-      this.#failure = '';
-      return true;
-    } catch (thrown) {
-      const error = toGantryError(thrown);
-      if (error.message !== this.#failure) {
-        logger.error({ err: error }, 'cannot put back what somebody else has changed of networks; will try again');
+    const parts = [() => this.#healLinks(), () => publishing.restoreRules(), () => firewall.pass()];
+    const putBack: string[] = [];
+    const failures: GantryError[] = [];
+    // Where one can't be helped, the others can.
+    for (const heal of parts) {
+      try {
+        putBack.push(...((await heal()) ?? []));
+      } catch (thrown) {
+        failures.push(toGantryError(thrown));
       }
-      this.#failure = error.message;
-      return false;
     }
+    if (putBack.length > 0) logger.warn({ putBack }, 'somebody else has changed networks of this host; put back');
+    this.#report(failures);
+    return failures.length === 0;
+  }
+
+  #report(failures: readonly GantryError[]): void {
+    const messages = failures.map(({ message }) => message).join('\n');
+    if (messages !== this.#failure) {
+      for (const err of failures) {
+        this.#parts.logger.error({ err }, 'cannot put back what somebody else has changed of networks; will try again');
+      }
+    }
+    this.#failure = messages;
   }
 
   async #healLinks(): Promise<string[]> {
