@@ -33,15 +33,18 @@ import {
 } from './network-record.ts';
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
 import { Overlays } from './overlay/overlays.ts';
+import { OwnTransactions } from './own-tables.ts';
 import { checkPort, type PortOwner, PortReservations } from './port-reservations.ts';
 import { Publishing } from './publishing.ts';
 import { planRecovery, type RecoveryStep } from './recovery-plan.ts';
+import { tableName } from './ruleset.ts';
 import { SandboxBuilder } from './sandbox-builder.ts';
 import { displayName, type SandboxRecord } from './sandbox-record.ts';
 import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';
 import { parseIpv4, parseSubnet } from './subnet.ts';
 import { unanswered } from './unanswered.ts';
+import { VirtualIps } from './vip/virtual-ips.ts';
 
 export interface NetworkEngineOptions {
   /** DATA_ROOT/network */
@@ -70,9 +73,11 @@ export class NetworkEngine implements Networks {
   readonly #overlays: Overlays;
   readonly #ingress: Ingress;
   readonly #reservations = new PortReservations();
+  readonly #transactions: OwnTransactions;
   readonly #publishing: Publishing;
   readonly #firewall: HostFirewall;
   readonly #healer: Healer;
+  readonly #virtualIps: VirtualIps;
   readonly #hostResolvConf = new HostResolvConf();
   readonly #forwarder: Forwarder;
   readonly #resolver: Resolver;
@@ -103,15 +108,17 @@ export class NetworkEngine implements Networks {
       links,
       hostResolvConf: this.#hostResolvConf,
     });
+    this.#transactions = new OwnTransactions(native, `${tableName(instance)}-hold`);
     this.#publishing = new Publishing({
       instance,
-      native,
+      transactions: this.#transactions,
       model,
       links,
       reservations: this.#reservations,
       ingress: this.#ingress,
       logger,
     });
+    this.#virtualIps = new VirtualIps({ instance, model, links, transactions: this.#transactions });
     this.#firewall = new HostFirewall({ instance, native, logger });
     this.#healer = new Healer({
       instance,
@@ -123,6 +130,7 @@ export class NetworkEngine implements Networks {
       overlays: this.#overlays,
       ingress: this.#ingress,
       publishing: this.#publishing,
+      virtualIps: this.#virtualIps,
       firewall: this.#firewall,
       enableForwarding: () => enableForwarding(this.#store),
       lockNetworks: (action) => this.#lock.run('networks', action),
@@ -181,7 +189,7 @@ export class NetworkEngine implements Networks {
       await this.#saveNetworks();
       return errors;
     });
-    await this.#publishing.sync();
+    await this.#syncRules();
     // The others work; the cluster must hear that this one doesn't.
     for (const failure of failures) throw failure;
   }
@@ -192,7 +200,11 @@ export class NetworkEngine implements Networks {
       this.#model.setServices(services);
       await this.#store.writeEndpoints(services);
     });
-    await this.#publishing.sync();
+    await this.#syncRules();
+  }
+
+  async #syncRules(): Promise<void> {
+    await settleAll([this.#publishing.sync(), this.#virtualIps.sync()]);
   }
 
   async list(): Promise<LocalNetwork[]> {
@@ -228,7 +240,7 @@ export class NetworkEngine implements Networks {
     for (const record of this.#model.sandboxes.values()) {
       if (record.ready) await this.#openDns(record);
     }
-    await this.#publishing.sync();
+    await this.#syncRules();
     await this.#healer.start();
     this.#logger.info({ steps: plan.length, sandboxes: this.#model.sandboxes.size }, 'networks recovered');
   }
@@ -245,11 +257,12 @@ export class NetworkEngine implements Networks {
     await this.#links.deleteAll();
     await this.#publishing.removeRules();
     await this.#firewall.remove();
+    await this.#virtualIps.remove();
     for (const containerId of await this.#builder.namespaces.list()) await this.#builder.namespaces.unpin(containerId);
     await rm(this.#options.execDir, { recursive: true, force: true });
     await restoreForwarding(this.#store);
     await this.#firewall.close();
-    await this.#publishing.close();
+    await this.#transactions.close();
     await this.#links.close();
   }
 
@@ -258,7 +271,7 @@ export class NetworkEngine implements Networks {
     await this.#closeSockets();
     await Promise.all(this.#departing.values());
     await this.#firewall.close();
-    await this.#publishing.close();
+    await this.#transactions.close();
     await this.#links.close();
   }
 

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { GantryError } from '../../proto/errors.ts';
-import type { OwnTable } from './own-table.ts';
+import type { OwnTable } from './own-tables.ts';
 import { SharedRun } from './shared-run.ts';
 
 export class RulesetApplier {

@@ -5,9 +5,8 @@ import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
 import type { NetworkModel } from './model.ts';
-import type { NetlinkNative } from './netlink/socket.ts';
 import { RulesetApplier, runNft } from './nft.ts';
-import { OwnTable } from './own-table.ts';
+import { OwnTable, type OwnTransactions } from './own-tables.ts';
 import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
 import { indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
 import { type PortTarget, type PublishedPort, renderRemoval, renderRuleset, tableName } from './ruleset.ts';
@@ -23,7 +22,7 @@ interface Claim {
 
 export interface PublishingParts {
   readonly instance: string;
-  readonly native: NetlinkNative;
+  readonly transactions: OwnTransactions;
   readonly model: NetworkModel;
   readonly links: HostLinks;
   readonly reservations: PortReservations;
@@ -33,7 +32,6 @@ export interface PublishingParts {
 
 export class Publishing {
   readonly #parts: PublishingParts;
-  readonly #table: OwnTable;
   readonly #applier: RulesetApplier;
   readonly #run = new SharedRun(() => this.#syncNow());
   /** Services that may hold ports, by owner id. */
@@ -46,8 +44,7 @@ export class Publishing {
 
   constructor(parts: PublishingParts) {
     this.#parts = parts;
-    const { instance, native, model, ingress } = parts;
-    this.#table = new OwnTable(native, tableName(instance));
+    const { instance, transactions, model, ingress } = parts;
     const render = () =>
       renderRuleset(instance, {
         bridges: model.bridgeRules(),
@@ -55,7 +52,7 @@ export class Publishing {
         ingress: ingress.isUp ? { link: ingress.link, nodes: ingress.nodes } : undefined,
         itself: [...model.overlayAddresses(), ...new Set(model.nodes.values())],
       });
-    this.#applier = new RulesetApplier(render, this.#table);
+    this.#applier = new RulesetApplier(render, new OwnTable(transactions, tableName(instance)));
   }
 
   /** Resolves when ports and rules are as the model says now. Ports that somebody else has are logged and left out. */
@@ -70,11 +67,6 @@ export class Publishing {
 
   async removeRules(): Promise<void> {
     await runNft(renderRemoval(this.#parts.instance));
-  }
-
-  /** What this process has open; rules stay. */
-  async close(): Promise<void> {
-    await this.#table.close();
   }
 
   async #syncNow(): Promise<void> {

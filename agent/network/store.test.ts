@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyedLock } from './keyed-lock.ts';
 import { RulesetApplier } from './nft.ts';
-import type { OwnTable } from './own-table.ts';
+import type { OwnTable } from './own-tables.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';

@@ -21,6 +21,7 @@ import type { Publishing } from '../publishing.ts';
 import type { SandboxBuilder } from '../sandbox-builder.ts';
 import type { SandboxRecord } from '../sandbox-record.ts';
 import { parseSubnet } from '../subnet.ts';
+import type { VirtualIps } from '../vip/virtual-ips.ts';
 import { HealLoop } from './heal-loop.ts';
 import { type KernelState, readKernelState } from './kernel-state.ts';
 import { KernelWatch } from './kernel-watch.ts';
@@ -38,6 +39,7 @@ export interface HealerParts {
   readonly overlays: Overlays;
   readonly ingress: Ingress;
   readonly publishing: Publishing;
+  readonly virtualIps: VirtualIps;
   readonly firewall: HostFirewall;
   /** Switches on the host's forwarding. True: it was off. */
   readonly enableForwarding: () => Promise<boolean>;
@@ -84,8 +86,13 @@ export class Healer {
 
   /** Never throws: says what it has put back, or why it couldn't. */
   async #heal(): Promise<boolean> {
-    const { logger, publishing, firewall } = this.#parts;
-    const parts = [() => this.#healLinks(), () => publishing.restoreRules(), () => firewall.pass()];
+    const { logger, publishing, virtualIps, firewall } = this.#parts;
+    const parts = [
+      () => this.#healLinks(),
+      () => publishing.restoreRules(),
+      () => virtualIps.restore(),
+      () => firewall.pass(),
+    ];
     const putBack: string[] = [];
     const failures: GantryError[] = [];
     // Where one can't be helped, the others can.

@@ -125,6 +125,8 @@ describe.skipIf(!isRoot)('a host whose networks somebody else changes', { timeou
       'an element of a set deleted',
       `nft delete element ip gantry-lab itself '{ ${NEIGHBOUR_ADDRESS} . ${NEIGHBOUR_ADDRESS} }'`,
     ],
+    ["the table of services' addresses deleted", 'nft delete table ip gantry-lab-vip'],
+    ["a chain of services' addresses flushed", 'nft flush chain ip gantry-lab-vip prerouting'],
     ['the VXLAN deleted', `ip link del ${OVERLAY}`],
     ['the bridge deleted', `ip link del ${BRIDGE}`],
     ['both deleted', `ip link del ${BRIDGE}; ip link del ${OVERLAY}`],

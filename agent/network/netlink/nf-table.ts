@@ -61,12 +61,6 @@ export async function rulesetGeneration(socket: NetlinkSocket): Promise<number> 
   return id.readUInt32BE();
 }
 
-/** What the generation after this one is called. */
-export function generationAfter(generation: number): number {
-  // It is never 0.
-  return generation === 0xffff_ffff ? 1 : generation + 1;
-}
-
 /** Of family ip. Undefined when there is no such table. */
 export async function tableContents(socket: NetlinkSocket, table: string): Promise<TableContents | undefined> {
   try {
