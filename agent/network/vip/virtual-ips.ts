@@ -3,14 +3,23 @@ import type { HostLinks } from '../host-links.ts';
 import { bridgeName } from '../link-names.ts';
 import type { NetworkModel } from '../model.ts';
 import { runNft } from '../nft.ts';
+import { OwnTable, type OwnTransactions } from '../own-tables.ts';
 import { SharedRun } from '../shared-run.ts';
-import { renderVipChanges, renderVipRemoval, renderVipTable, type VipRules, vipRules } from './vip-rules.ts';
+import {
+  renderVipChanges,
+  renderVipRemoval,
+  renderVipTable,
+  type VipRules,
+  vipRules,
+  vipTableName,
+} from './vip-rules.ts';
 import { flowsToOthers } from './virtual-service.ts';
 
 export interface VirtualIpParts {
   readonly instance: string;
   readonly model: NetworkModel;
   readonly links: Pick<HostLinks, 'deleteFlows'>;
+  readonly transactions: OwnTransactions;
 }
 
 export class VirtualIps {
@@ -18,14 +27,27 @@ export class VirtualIps {
   readonly #run = new SharedRun(() => this.#syncNow());
   /** What the kernel has; undefined when that isn't known. */
   #applied: VipRules | undefined;
+  readonly #table: OwnTable;
+  /** How often it has been said that somebody else may have changed them. */
+  #doubts = 0;
+  #restored: readonly string[] = [];
 
   constructor(parts: VirtualIpParts) {
     this.#parts = parts;
+    this.#table = new OwnTable(parts.transactions, vipTableName(parts.instance));
   }
 
   /** Resolves when the rules are as the model says now: no new connection goes to a task that has left. Throws HOST. */
   sync(): Promise<void> {
     return this.#run.request();
+  }
+
+  /** Puts rules back that somebody else has taken away. Returns what that was, in words. Throws HOST. */
+  async restore(): Promise<readonly string[]> {
+    this.#doubts += 1;
+    this.#restored = [];
+    await this.#run.request();
+    return this.#restored;
   }
 
   async remove(): Promise<void> {
@@ -43,15 +65,27 @@ export class VirtualIps {
         targets,
       })),
     );
+    await this.#lookIfInDoubt();
     const before = this.#applied;
     // Until it has worked, nobody knows what is there.
     this.#applied = undefined;
     const text = before === undefined ? renderVipTable(instance, wanted) : renderVipChanges(instance, before, wanted);
-    if (text !== '') await runNft(text);
+    if (before === undefined) await this.#table.replace(() => runNft(text));
+    else if (text !== '') await this.#table.change(() => runNft(text));
     this.#applied = wanted;
     if (before === undefined || loses(before, wanted)) {
       await links.deleteFlows((flows) => flowsToOthers(flows, services));
     }
+  }
+
+  async #lookIfInDoubt(): Promise<void> {
+    const isInDoubt = this.#doubts > 0 && this.#applied !== undefined;
+    this.#doubts = 0;
+    if (!isInDoubt) return;
+    const condition = await this.#table.condition();
+    if (condition.kind === 'changed') this.#restored = condition.what;
+    // All of it is made anew.
+    if (condition.kind !== 'intact') this.#applied = undefined;
   }
 }
 
