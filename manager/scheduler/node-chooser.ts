@@ -3,7 +3,7 @@
  * at once; after that a task costs the logarithm of their number, since only the node that got the last one has changed.
  */
 import { type Branch, branchesOf } from './branches.ts';
-import { FILTERS, type Wanted } from './filters.ts';
+import { type Filter, filtersOf, type Wanted } from './filters.ts';
 import { Heap } from './heap.ts';
 import type { NodeInfo } from './node-info.ts';
 import { byFailures, byStrategy, type RankedNode, type Ranking, rankNode } from './ranking.ts';
@@ -21,6 +21,7 @@ interface Pool {
 export class NodeChooser {
   readonly #wanted: Wanted;
   readonly #nowMs: number;
+  readonly #filters: readonly Filter[];
   readonly #pool: Pool;
   /** Why the other nodes don't do, and how many. */
   readonly #reasons = new Map<string, number>();
@@ -30,6 +31,7 @@ export class NodeChooser {
   constructor(wanted: Wanted, candidates: Iterable<NodeInfo>, nodes: Iterable<NodeInfo>, nowMs: number) {
     this.#wanted = wanted;
     this.#nowMs = nowMs;
+    this.#filters = filtersOf(wanted);
     const suitable: RankedNode[] = [];
     for (const info of candidates) if (this.#suits(info)) suitable.push(rankNode(wanted, info, nowMs));
     const strategy = byStrategy(wanted.strategy);
@@ -54,8 +56,8 @@ export class NodeChooser {
 
   /** Counts the reason when it doesn't. */
   #suits(info: NodeInfo): boolean {
-    for (const filter of FILTERS) {
-      const reason = filter(this.#wanted, info);
+    for (const filter of this.#filters) {
+      const reason = filter(info);
       if (reason === undefined) continue;
       this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
       return false;

@@ -15,7 +15,7 @@ import { type NodeOptions, node, service, type TaskOptions, task } from '../obje
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
 import type { TaskObject } from '../store/task.ts';
-import type { Wanted } from './filters.ts';
+import { filtersOf, type Wanted } from './filters.ts';
 import { Heap } from './heap.ts';
 import { NodeChooser } from './node-chooser.ts';
 import { NodeInfo } from './node-info.ts';
@@ -132,6 +132,17 @@ describe('NodeChooser', () => {
     expect(chosen(pending({ ports }), [a])).toBe('no suitable node (1 node: host port 8080/tcp in use)');
     expect(chosen(pending(), [a])).toBe('a');
   });
+});
+
+it('asks nodes only for what the task wants', () => {
+  const asked = (wanted: TaskObject, placement?: Partial<Placement>) =>
+    filtersOf(wantedBy(wanted, placement && Placement.fromPartial(placement))).length;
+  const always = asked(pending());
+  expect(always).toBe(2);
+  expect(asked(pending({}, 1))).toBe(always + 1);
+  expect(asked(pending({}, 1, 1))).toBe(always + 2);
+  expect(asked(pending(), { spread: ['node.labels.zone'] })).toBe(always);
+  expect(asked(pending(), { constraints: ['node.labels.disk==ssd'], maxReplicasPerNode: 1 })).toBe(always + 2);
 });
 
 describe('NodeChooser by placement', () => {
