@@ -3,6 +3,7 @@ import { NodeAvailability, NodeState, type PlacementStrategy } from '../../proto
 import type { Holders } from '../images/node-images.ts';
 import { type PlacementRules, unmetRule } from '../placement/rules.ts';
 import type { TaskObject } from '../store/task.ts';
+import type { Homes } from '../volumes/homes.ts';
 import { genericReservationsOf } from './generic-units.ts';
 import { hostPortsOf, type NodeInfo, reservationsOf } from './node-info.ts';
 
@@ -14,6 +15,8 @@ export interface Wanted {
   readonly strategy: PlacementStrategy;
   /** Nodes that have its image. */
   readonly holders: Holders;
+  /** Where its volumes are; undefined: nowhere yet. */
+  readonly homes: Homes | undefined;
 }
 
 /** Of one node: undefined, or the reason in words. */
@@ -28,6 +31,7 @@ export function filtersOf(wanted: Wanted): readonly Filter[] {
     ...byResources(wanted),
     ...byHostPorts(wanted),
     ...byReplicas(wanted),
+    ...byPredecessors(wanted),
   ];
 }
 
@@ -78,4 +82,10 @@ function byReplicas({ task, rules }: Wanted): Filter[] {
   if (most === Number.POSITIVE_INFINITY) return [];
   const reason = `has ${most} of the service, the most it may have`;
   return [(info) => (info.tasksOfService(task.serviceId) < most ? undefined : reason)];
+}
+
+/** Of a node that was cut off, what has been replaced still runs when it is back: two would write into one volume. */
+function byPredecessors({ task, homes }: Wanted): Filter[] {
+  if (homes === undefined) return [];
+  return [(info) => (info.isStopping(task) ? 'its predecessor has not stopped yet' : undefined)];
 }

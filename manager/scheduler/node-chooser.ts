@@ -28,16 +28,19 @@ export class NodeChooser {
   #last: RankedNode | undefined;
 
   /** `nodes`: all of the cluster. Valid as long as nothing changes on them but what the tasks placed here bring. */
-  constructor(wanted: Wanted, candidates: Iterable<NodeInfo>, nodes: Iterable<NodeInfo>, nowMs: number) {
+  constructor(wanted: Wanted, candidates: Iterable<NodeInfo>, nodes: ReadonlyMap<string, NodeInfo>, nowMs: number) {
     this.#wanted = wanted;
     this.#nowMs = nowMs;
     this.#filters = filtersOf(wanted);
     const suitable: RankedNode[] = [];
+    const { homes } = wanted;
+    const away = homes === undefined ? 0 : nodes.size - homes.nodeIds.filter((id) => nodes.has(id)).length;
+    if (homes !== undefined && away > 0) this.#reasons.set(homes.reason, away);
     for (const info of candidates) if (this.#suits(info)) suitable.push(rankNode(wanted, info, nowMs));
     const strategy = byStrategy(wanted.strategy);
     this.#pool =
-      wanted.rules.spread.length > 0
-        ? new SpreadPool(wanted, suitable, nodes, strategy)
+      wanted.rules.spread.length > 0 && suitable.length > 1
+        ? new SpreadPool(wanted, suitable, nodes.values(), strategy)
         : heapPool(suitable, (a, b) => byFailures(a, b) || strategy(a, b));
   }
 
