@@ -2,6 +2,7 @@
 import {
   type Dependency,
   type GenericResource,
+  MountType,
   NodeAvailability,
   NodeRole,
   NodeState,
@@ -24,6 +25,7 @@ export interface ServiceOptions {
   readonly secrets?: readonly string[];
   readonly configs?: readonly string[];
   readonly global?: boolean;
+  readonly volumes?: readonly string[];
   readonly placement?: Placement | undefined;
 }
 
@@ -36,6 +38,7 @@ export function serviceSpec(name: string, options: ServiceOptions = {}): Service
         image: options.image ?? 'hello:latest',
         secrets: (options.secrets ?? []).map(file),
         configs: (options.configs ?? []).map(file),
+        mounts: (options.volumes ?? []).map((source) => ({ type: MountType.VOLUME, source, target: `/${source}` })),
       },
       networks: (options.networks ?? []).map((target) => ({ target, aliases: [] })),
     },

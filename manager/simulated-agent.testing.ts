@@ -100,6 +100,11 @@ export class SimulatedAgent {
     this.#session.write({ message: { $case: 'images', value: { complete: true, put, removed: [], partial: false } } });
   }
 
+  /** All volumes it has. */
+  reportVolumes(names: string[]): void {
+    this.#session.write({ message: { $case: 'volumes', value: { names, mounted: [] } } });
+  }
+
   report(taskId: string, status: Partial<TaskStatus>): void {
     const full = TaskStatus.fromPartial({ ...this.reported.get(taskId), timestampMs: Date.now(), ...status });
     this.reported.set(taskId, full);

@@ -160,7 +160,7 @@ export class ClusterMember implements MemberView {
   }
 
   #makeSession(version: string): Session {
-    const { execRoot, handlers, images, logger } = this.#options;
+    const { execRoot, handlers, images, volumes, logger } = this.#options;
     return new Session({
       nodeId: this.#membership.nodeId,
       description: () => {
@@ -174,6 +174,7 @@ export class ClusterMember implements MemberView {
       worker: this.#worker,
       applier: this.#applier,
       images,
+      volumes,
       methods: tunnelMethods(handlers),
       logger: logger.child({ component: 'session' }),
       random: Math.random,

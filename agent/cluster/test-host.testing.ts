@@ -97,6 +97,7 @@ export class TestHost {
         report: () => ({ images: [], partial: false }),
         onChange: () => () => undefined,
       },
+      volumes: { report: async () => ({ names: [], mounted: [] }), onChange: () => () => undefined },
       networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined },
       handlers: {} as EngineHandlers,
       logger: pino({ level: process.env.GANTRY_TEST_LOG ?? 'fatal' }, pino.destination(2)),

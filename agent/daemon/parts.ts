@@ -79,6 +79,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
       managerMetricsAddr,
       containers,
       images,
+      volumes,
       networks,
       handlers,
       onSystemStop,

@@ -47,6 +47,8 @@ import type {
   VersionResponse,
   VolumeListRequest,
   VolumeListResponse,
+  VolumeRemoveRequest,
+  VolumeRemoveResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { BidiHandler, ClientStreamHandler, ServerStreamHandler, UnaryHandler } from '../../proto/server.ts';
 import type { Builder } from '../build/builder.ts';
@@ -86,6 +88,7 @@ export interface SystemHandlers {
   readonly info: UnaryHandler<InfoRequest, InfoResponse>;
   readonly localNetworkList: UnaryHandler<LocalNetworkListRequest, LocalNetworkListResponse>;
   readonly volumeList: UnaryHandler<VolumeListRequest, VolumeListResponse>;
+  readonly volumeRemove: UnaryHandler<VolumeRemoveRequest, VolumeRemoveResponse>;
   readonly portProbe: UnaryHandler<PortProbeRequest, PortProbeResponse>;
 }
 

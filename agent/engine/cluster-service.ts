@@ -8,6 +8,7 @@ import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
 import type { ClusterNetworks } from '../network/networks.ts';
 import type { SessionState } from '../session/session.ts';
+import type { ReportedVolumes } from '../volume/volumes.ts';
 import type { EngineHandlers } from './api.ts';
 
 /** A gRPC service as Server.addService takes it. */
@@ -31,6 +32,7 @@ export interface ClusterServiceOptions {
   readonly managerMetricsAddr: string;
   readonly containers: Containers;
   readonly images: Pick<Images, 'resolve' | 'report' | 'onChange'>;
+  readonly volumes: ReportedVolumes;
   readonly networks: ClusterNetworks;
   /** By lower-camel method name: what a manager's tunnel calls on this host's engine. */
   readonly handlers: EngineHandlers;

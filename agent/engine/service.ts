@@ -31,6 +31,7 @@ export function engineService(handlers: EngineHandlers): MountedService {
       imageBuild: bidiMethod(handlers.imageBuild),
       localNetworkList: unaryMethod(handlers.localNetworkList),
       volumeList: unaryMethod(handlers.volumeList),
+      volumeRemove: unaryMethod(handlers.volumeRemove),
       portProbe: unaryMethod(handlers.portProbe),
     },
   };

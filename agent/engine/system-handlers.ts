@@ -43,6 +43,10 @@ export function systemHandlers(parts: Omit<EngineParts, 'builder'>): SystemHandl
     async volumeList({ filters }) {
       return { volumes: await volumes.list(filters) };
     },
+    async volumeRemove({ name }) {
+      await volumes.remove(name);
+      return {};
+    },
     async portProbe({ ports }) {
       return { conflicts: await networks.probe(ports) };
     },

@@ -16,6 +16,7 @@ import { NodeDescription, TaskState } from '../../proto/generated/gantry/v1/type
 import type { ImageReport } from '../image/image-report.ts';
 import { runnableImage } from '../image/runnable-image.testing.ts';
 import type { ClusterNetworks } from '../network/networks.ts';
+import type { VolumeReport } from '../volume/volumes.ts';
 import { AssignmentApplier } from '../worker/assignment-applier.ts';
 import { AssignmentFile } from '../worker/assignment-file.ts';
 import { memoryContainers } from '../worker/memory-containers.testing.ts';
@@ -37,6 +38,17 @@ const hostImages = {
   },
 };
 
+/** Of the host. */
+let volumes: VolumeReport;
+let volumesChanged: () => void;
+const hostVolumes = {
+  report: async () => volumes,
+  onChange: (listener: () => void) => {
+    volumesChanged = listener;
+    return () => undefined;
+  },
+};
+
 let dir: string;
 let dispatcher: TestDispatcher;
 /** What the agent says of its node. */
@@ -51,6 +63,7 @@ beforeEach(async () => {
   endpoints = [endpoint('manager.sock')];
   memberships = [];
   report = { images: [], partial: false };
+  volumes = { names: [], mounted: [] };
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((agent) => agent.stop()));
@@ -95,6 +108,7 @@ async function startAgent(networks: ClusterNetworks = recordingNetworks().networ
     worker,
     applier,
     images: hostImages,
+    volumes: hostVolumes,
     methods: new Map(),
     logger,
     random: () => 0.5,
@@ -184,6 +198,18 @@ describe('a session', () => {
       told([image('i1', 'a:1', 'a:2'), image('i3', 'c:1')], { removed: ['i2'], partial: true }),
       told([image('i1', 'a:1', 'a:2'), image('i3', 'c:1')], { complete: true, partial: true }),
     ]);
+  });
+
+  it('tells which volumes the node has, also that it has none, and again when there are others', async () => {
+    await startAgent();
+    await vi.waitFor(() => expect(received('volumes')).toHaveLength(1));
+    volumes = { names: ['data'], mounted: ['share'] };
+    volumesChanged();
+    await vi.waitFor(() => expect(received('volumes')).toHaveLength(2), 5000);
+    dispatcher.sessions.at(-1)?.end();
+    await vi.waitFor(() => expect(received('volumes')).toHaveLength(3), 5000);
+    const both = { names: ['data'], mounted: ['share'] };
+    expect(received('volumes')).toEqual([{ names: [], mounted: [] }, both, both]);
   });
 
   it('applies networks, then endpoints, then tasks, and acknowledges only then', async () => {

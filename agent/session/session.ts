@@ -18,6 +18,7 @@ import {
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
 import type { Images } from '../image/images.ts';
+import type { ReportedVolumes } from '../volume/volumes.ts';
 import type { AssignmentApplier } from '../worker/assignment-applier.ts';
 import type { Worker } from '../worker/worker.ts';
 import { ImageChanges } from './image-changes.ts';
@@ -49,6 +50,7 @@ export interface SessionOptions {
   readonly worker: Pick<Worker, 'statuses' | 'onStatus'>;
   readonly applier: Pick<AssignmentApplier, 'beginSession' | 'receive' | 'dismiss'>;
   readonly images: Pick<Images, 'report' | 'onChange'>;
+  readonly volumes: ReportedVolumes;
   readonly methods: TunnelMethods;
   readonly logger: Logger;
   /** Uniform in [0, 1). */
@@ -59,8 +61,8 @@ export interface SessionOptions {
 
 /** Statuses that change together travel together; the delay is lost on no user. */
 const BATCH_DELAY_MS = 20;
-/** Images are built and loaded several at a time, and nobody waits to hear of them. */
-const IMAGES_DELAY_MS = 1000;
+/** Images and volumes are made several at a time, and nobody waits to hear of them. */
+const REPORT_DELAY_MS = 1000;
 const DEFAULT_HEARTBEAT_MS = 1000;
 /** A manager answers each heartbeat: after so many unanswered ones it doesn't hear this node, or isn't heard. */
 const SILENT_HEARTBEATS = 3;
@@ -203,6 +205,7 @@ export class Session {
     void this.#heartbeats(call, periodOf(welcome), ended);
     this.#reportStatuses(call, ended);
     this.#reportImages(call, ended);
+    this.#reportVolumes(call, ended);
   }
 
   async #heartbeats(call: SessionCall, periodMs: number, ended: AbortSignal): Promise<void> {
@@ -239,17 +242,25 @@ export class Session {
       const value = changes.take(images.report());
       if (value !== undefined) await write(call, { $case: 'images', value });
     };
-    let isDue = false;
-    const unsubscribe = images.onChange(() => {
-      if (isDue) return;
-      isDue = true;
-      void elapsed(IMAGES_DELAY_MS, ended).then(async (isOpen) => {
-        isDue = false;
-        if (isOpen) await tell();
-      });
-    });
-    ended.addEventListener('abort', unsubscribe, { once: true });
-    void tell();
+    tellOfChanges(images, tell, ended);
+  }
+
+  #reportVolumes(call: SessionCall, ended: AbortSignal): void {
+    const { volumes, logger } = this.#options;
+    let told = '';
+    const tell = async () => {
+      try {
+        const { names, mounted } = await volumes.report();
+        const text = JSON.stringify([names, mounted]);
+        if (text === told) return;
+        told = text;
+        await write(call, { $case: 'volumes', value: { names: [...names], mounted: [...mounted] } });
+      } catch (error) {
+        // The managers go on with what they knew; the next change, or session, tries again.
+        logger.error({ err: error }, 'the volumes of this host could not be listed');
+      }
+    };
+    tellOfChanges(volumes, tell, ended);
   }
 
   #openTunnel(client: DispatcherClient, open: OpenStream, signal: AbortSignal): void {
@@ -265,6 +276,21 @@ export class Session {
       });
     this.#tunnels.add(tunnel);
   }
+}
+
+/** Now, and some time after each change, until `ended`. `tell` never rejects. */
+function tellOfChanges(source: Pick<Images, 'onChange'>, tell: () => Promise<void>, ended: AbortSignal): void {
+  let isDue = false;
+  const unsubscribe = source.onChange(() => {
+    if (isDue) return;
+    isDue = true;
+    void elapsed(REPORT_DELAY_MS, ended).then(async (isOpen) => {
+      isDue = false;
+      if (isOpen) await tell();
+    });
+  });
+  ended.addEventListener('abort', unsubscribe, { once: true });
+  void tell();
 }
 
 function write(call: SessionCall, message: SessionRequest['message']): Promise<boolean> {

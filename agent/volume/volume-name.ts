@@ -14,6 +14,12 @@ export function checkVolumeName(name: string): void {
   });
 }
 
+const ANONYMOUS = /^[0-9a-f]{64}$/;
+
+export function isAnonymous(name: string): boolean {
+  return ANONYMOUS.test(name);
+}
+
 /** 64 hex digits: what anonymous volumes are called. */
 export function anonymousVolumeName(random: RandomBytes): string {
   return random(32).toString('hex');

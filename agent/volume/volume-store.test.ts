@@ -304,3 +304,27 @@ describe.skipIf(!isRoot)('volumes with a device', () => {
     await store.release('bound', 'one');
   });
 });
+
+describe('what managers are told', () => {
+  it('is which volumes there are: with data of their own, or mounted from elsewhere; not the anonymous', async () => {
+    const changes: string[] = [];
+    store.onChange(() => changes.push('changed'));
+    await store.ensure('data', undefined);
+    await store.ensure('scratch', spec({ driverOpts: { type: 'tmpfs', device: 'tmpfs' } }));
+    await store.ensure('', undefined);
+    expect(await store.report()).toEqual({ names: ['data'], mounted: ['scratch'] });
+    await store.ensure('data', undefined);
+    expect(changes).toHaveLength(3);
+    await store.remove('data');
+    expect(changes).toHaveLength(4);
+    expect(await store.report()).toEqual({ names: [], mounted: ['scratch'] });
+  });
+
+  it('has those that can’t be read: their data are still there', async () => {
+    await store.ensure('data', undefined);
+    const record = join(directory, 'volumes', 'data', 'volume.json');
+    writeFileSync(record, 'no record');
+    expect(await newStore().report()).toEqual({ names: ['data'], mounted: [] });
+    rmSync(join(directory, 'volumes', 'data'), { recursive: true });
+  });
+});

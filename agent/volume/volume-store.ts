@@ -23,9 +23,9 @@ import { KeyedQueue } from './keyed-queue.ts';
 import { planMount } from './mount-plan.ts';
 import { volumeFilter } from './volume-filter.ts';
 import { mountVolume, unmountVolume } from './volume-mount.ts';
-import { anonymousVolumeName, checkVolumeName } from './volume-name.ts';
+import { anonymousVolumeName, checkVolumeName, isAnonymous } from './volume-name.ts';
 import { readVolumeRecord, type VolumeRecord, writeVolumeRecord } from './volume-record.ts';
-import type { Volumes } from './volumes.ts';
+import type { ReportedVolumes, VolumeReport, Volumes } from './volumes.ts';
 
 const DATA = '_data';
 const REMOVED = '.removed-';
@@ -41,11 +41,14 @@ export interface VolumeStoreOptions {
   readonly logger: Logger;
 }
 
-export class VolumeStore implements Volumes {
+export class VolumeStore implements Volumes, ReportedVolumes {
   readonly #options: VolumeStoreOptions;
   readonly #logger: Logger;
   readonly #turns = new KeyedQueue();
   readonly #users = new Map<string, Set<string>>();
+  readonly #listeners = new Set<() => void>();
+  /** Names of volumes whose record can't be read. */
+  readonly #unreadable = new Set<string>();
   #loaded: Promise<Map<string, VolumeRecord>> | undefined;
 
   constructor(options: VolumeStoreOptions) {
@@ -74,6 +77,7 @@ export class VolumeStore implements Volumes {
       await mkdir(this.#dataPath(wanted), { recursive: true, mode: 0o755 });
       await this.#put(record);
       this.#logger.info({ volume: wanted }, 'volume created');
+      this.#changed();
       return this.#volume(record);
     });
   }
@@ -141,7 +145,25 @@ export class VolumeStore implements Volumes {
       (await this.#records()).delete(name);
       await rm(removed, { recursive: true, force: true });
       this.#logger.info({ volume: name }, 'volume removed');
+      this.#changed();
     });
+  }
+
+  async report(): Promise<VolumeReport> {
+    const records = [...(await this.#records()).values()].filter(({ name }) => !isAnonymous(name));
+    const [names, mounted] = [[...this.#unreadable], [] as string[]];
+    for (const { name, driverOpts } of records)
+      (planMount(name, driverOpts) === undefined ? names : mounted).push(name);
+    return { names, mounted };
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   // ---- filling ----
@@ -185,19 +207,20 @@ export class VolumeStore implements Volumes {
       const directory = join(this.#options.dir, name);
       if (name.startsWith(REMOVED)) await rm(directory, { recursive: true, force: true });
       if (name.startsWith('.')) continue;
-      const record = await this.#loadRecord(directory);
+      const record = await this.#loadRecord(name, directory);
       if (record !== undefined) records.set(name, record);
     }
     return records;
   }
 
   /** One volume that can't be read doesn't keep the others away; its name stays taken by its directory. */
-  async #loadRecord(directory: string): Promise<VolumeRecord | undefined> {
+  async #loadRecord(name: string, directory: string): Promise<VolumeRecord | undefined> {
     try {
       return await readVolumeRecord(directory);
     } catch (error) {
       if (!(error instanceof GantryError)) throw error;
       this.#logger.error({ err: error }, 'ignoring a volume');
+      this.#unreadable.add(name);
       return undefined;
     }
   }

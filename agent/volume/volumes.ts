@@ -1,6 +1,21 @@
-/** What the rest of the engine asks of named volumes. */
+/** What the rest of the engine asks of named volumes, and what the cluster is told of them. */
 import type { Volume } from '../../proto/generated/gantry/v1/engine.ts';
 import type { VolumeSpec } from '../../proto/generated/gantry/v1/types.ts';
+
+/** Names of all volumes but anonymous ones, in no particular order. */
+export interface VolumeReport {
+  /** With data of their own, also those whose record can't be read. */
+  readonly names: readonly string[];
+  /** Mounted from elsewhere by their options. */
+  readonly mounted: readonly string[];
+}
+
+/** What managers are told of them. */
+export interface ReportedVolumes {
+  report(): Promise<VolumeReport>;
+  /** `listener` is called when there are others; until the returned function is. */
+  onChange(listener: () => void): () => void;
+}
 
 export interface Volumes {
   /** Makes the volume if it isn't there; an empty name makes an anonymous one. */

@@ -158,6 +158,7 @@ export const COMMANDS: readonly CommandEntry[] = [
 
   { names: ['network ls', 'network list'], summary: 'List networks', load: () => import('./network/ls.ts') },
   { names: ['volume ls', 'volume list'], summary: 'List volumes', load: () => import('./volume/ls.ts') },
+  { names: ['volume rm', 'volume remove'], summary: 'Remove volumes', load: () => import('./volume/rm.ts') },
   { names: ['secret ls', 'secret list'], summary: 'List secrets', load: () => import('./secret/ls.ts') },
   {
     names: ['secret create'],
@@ -325,8 +326,7 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['network disconnect', 'name the network when the container is created: --network'],
   ['volume create', 'a volume is made when a container first names it: -v NAME:/path'],
   ['volume inspect', "'gantry volume ls --format json' lists what there is"],
-  ['volume rm', "'gantry rm -v' removes a container with its anonymous volumes"],
-  ['volume prune', "'gantry rm -v' removes a container with its anonymous volumes"],
+  ['volume prune', "'gantry volume rm' removes those that it is told"],
   ['secret inspect', "'gantry secret ls' lists what there is"],
   ['config inspect', "'gantry config ls' lists what there is"],
   ['stack config', "'gantry stack deploy' checks the file before it changes anything"],

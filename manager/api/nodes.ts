@@ -18,6 +18,7 @@ import { refuseHarm, removalOutcome } from '../roles/removal.ts';
 import { type NodeObject, nodeName } from '../store/node.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
+import { forgetPinsTo } from '../volumes/pins.ts';
 import type { ApiContext } from './context.ts';
 import { resolveNode } from './references.ts';
 
@@ -117,9 +118,10 @@ function refuseRemoval(read: ReadTransaction, { log, nodeId }: ApiContext, node:
   });
 }
 
-/** Its certificate goes on to be valid: it is remembered until that has ended. Of its tasks nobody will hear again. */
+/** Its certificate goes on to be valid: it is remembered until that has ended. Of its tasks nobody will hear again, nor of its volumes. */
 export function forget(tx: WriteTransaction, nodeId: string, nowMs: number): void {
   tx.remove('node', nodeId);
+  forgetPinsTo(tx, nodeId);
   for (const task of tx.find('task', { by: 'node', value: nodeId })) {
     const lost = orphaned(task, nowMs);
     if (lost !== task) tx.update('task', lost);

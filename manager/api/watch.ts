@@ -96,7 +96,7 @@ function isIn(stack: string): (target: AnyObject) => boolean {
 function stackIn(target: AnyObject): string | undefined {
   if (target.kind === 'task') return target.object.serviceLabels[STACK_LABEL];
   if (target.kind === 'stackVersion') return target.object.stack;
-  if (target.kind === 'clientCertificate') return undefined;
+  if (target.kind === 'clientCertificate' || target.kind === 'volumePin') return undefined;
   return target.object.spec.annotations.labels[STACK_LABEL];
 }
 

@@ -77,6 +77,7 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   imageBuild: 'admin',
   localNetworkList: 'viewer',
   volumeList: 'viewer',
+  volumeRemove: 'admin',
   portProbe: 'viewer',
 };
 

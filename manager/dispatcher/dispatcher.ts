@@ -4,6 +4,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type {
   ManagerAddress,
   Membership,
+  NodeVolumes,
   SessionHello,
   SessionRequest,
   SessionResponse,
@@ -18,6 +19,7 @@ import type { NodeImages } from '../images/node-images.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import type { Turns } from '../turns.ts';
+import { unpinVolumes } from '../volumes/pins.ts';
 import { AssignmentSource } from './assignment-source.ts';
 import { Liveness } from './liveness.ts';
 import { describeAnew, markDown, registerNode } from './nodes.ts';
@@ -184,9 +186,10 @@ export class Dispatcher implements EngineCalls {
     if (message?.$case === 'leaving') this.#nodeLeaves(session);
     if (message?.$case === 'description') this.#describe(session, message.value);
     if (message?.$case === 'images') this.#options.images.report(session.nodeId, message.value);
+    if (message?.$case === 'volumes') this.#haveVolumes(session, message.value);
     if (message?.$case !== 'statuses') return;
     // Not awaited, so that the next batch can join the same log entry; the store keeps their order.
-    writeStatuses(store, session.nodeId, message.value.updates, clock.now(), logger).then(
+    writeStatuses(store, session, message.value.updates, clock.now(), logger).then(
       (strays) => {
         if (strays.length > 0) session.addStrays(strays);
       },
@@ -203,6 +206,16 @@ export class Dispatcher implements EngineCalls {
     const { store, logger } = this.#options;
     describeAnew(store, session.nodeId, description).catch((error: unknown) => {
       logger.warn({ err: error, node: session.nodeId }, 'the description of a node could not be written');
+      session.end();
+    });
+  }
+
+  /** What isn't written is said again in the next session. */
+  #haveVolumes(session: Session, volumes: NodeVolumes): void {
+    const { store, logger } = this.#options;
+    session.mountedVolumes = new Set(volumes.mounted);
+    unpinVolumes(store, session.nodeId, volumes).catch((error: unknown) => {
+      logger.warn({ err: error, node: session.nodeId }, 'pins to the volumes of a node could not be removed');
       session.end();
     });
   }

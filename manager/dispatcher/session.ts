@@ -39,6 +39,8 @@ export function managersKey(managers: readonly ManagerAddress[]): string {
 export class Session {
   readonly id: string;
   readonly nodeId: string;
+  /** That the node mounts from elsewhere, as far as it has said. */
+  mountedVolumes: ReadonlySet<string> = new Set();
   readonly #over = new AbortController();
   readonly #assignments: NodeAssignments;
   readonly #progress: Progress;

@@ -11,6 +11,7 @@ import { NO_TASK_STATUS } from '../store/task.ts';
 import { writeStatuses } from './statuses.ts';
 
 const HOUR_MS = 3_600_000;
+const REPORTER = { nodeId: 'n1', mountedVolumes: new Set<string>() };
 const logger = pino({ level: 'silent' });
 
 async function storeOf(stateFormat: number): Promise<Store> {
@@ -26,7 +27,7 @@ async function storeOf(stateFormat: number): Promise<Store> {
 /** By an agent whose clock is an hour ahead. */
 async function report(store: Store, state: TaskState, nowMs: number) {
   const status = { ...NO_TASK_STATUS, state, timestampMs: nowMs + HOUR_MS };
-  await writeStatuses(store, 'n1', [{ taskId: 't', status }], nowMs, logger);
+  await writeStatuses(store, REPORTER, [{ taskId: 't', status }], nowMs, logger);
   return store.view((read) => read.get('task', 't'))?.status;
 }
 

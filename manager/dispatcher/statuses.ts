@@ -7,6 +7,7 @@ import { FORMAT_OF_UPDATE_STATUS } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
+import { pinVolumes } from '../volumes/pins.ts';
 
 export type StatusVerdict =
   | { readonly verdict: 'accept' }
@@ -46,13 +47,20 @@ function notesTimes(read: ReadTransaction): boolean {
   return (read.find('cluster', { by: 'all' })[0]?.stateFormat ?? 0) >= FORMAT_OF_UPDATE_STATUS;
 }
 
+/** The node whose statuses they are. */
+export interface Reporter {
+  readonly nodeId: string;
+  /** That it mounts from elsewhere, as far as it has said. */
+  readonly mountedVolumes: ReadonlySet<string>;
+}
+
 /**
  * Writes one batch; batches that come while another is on its way to disk share the next log entry. Returns the
  * ids of tasks that the node shouldn't have.
  */
 export function writeStatuses(
   store: Store,
-  nodeId: string,
+  { nodeId, mountedVolumes }: Reporter,
   updates: readonly TaskStatusUpdate[],
   nowMs: number,
   logger: Logger,
@@ -66,8 +74,10 @@ export function writeStatuses(
       const outcome = judge(task, nodeId, status);
       if (outcome.verdict === 'stray') strays.push(taskId);
       else if (outcome.verdict === 'refuse') logger.warn({ taskId, reason: outcome.reason }, 'status refused');
-      else if (outcome.verdict === 'accept' && task !== undefined) {
-        tx.update('task', { ...task, status: accepted(task, status, notes, nowMs) });
+      else if (task !== undefined) {
+        const isNew = outcome.verdict === 'accept';
+        const known = isNew ? tx.update('task', { ...task, status: accepted(task, status, notes, nowMs) }) : task;
+        pinVolumes(tx, known, mountedVolumes);
       }
     }
     return strays;

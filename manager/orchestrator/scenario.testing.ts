@@ -7,10 +7,11 @@
  *   - t1                                gone
  *   ~ web v2 COMPLETED: update completed   how the update of a service stands: its spec version, state, message
  *
- * Configs are shown likewise: "+ c1 config app", and "~ c1 config app, replaced" once another has the name.
+ * Pins of slots to nodes with their volumes are shown likewise: "+ web.1 data pinned to n1". Configs, too: "+ c1 config app", and "~ c1 config app, replaced" once another has the name.
  */
 import pino from 'pino';
 import {
+  Cluster,
   type Dependency,
   DependencyCondition,
   FailureAction,
@@ -34,12 +35,15 @@ import { NodeImages } from '../images/node-images.ts';
 import { NO_METRICS } from '../metrics/manager-metrics.ts';
 import { node, serviceSpec } from '../objects.testing.ts';
 import { schedulerLoop } from '../scheduler/scheduler.ts';
+import { clusterType } from '../store/cluster.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
 import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED } from '../store/service.ts';
 import { StoreState } from '../store/state.ts';
+import { STATE_FORMAT } from '../store/state-format.ts';
 import { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
+import { pinVolumes, unpinVolumes } from '../volumes/pins.ts';
 import { dependenciesLoop } from './dependencies/dependencies.ts';
 import { globalLoop } from './global/global.ts';
 import { jobLoop } from './job/job.ts';
@@ -107,6 +111,10 @@ export class Scenario {
   }
 
   async run(command: ScriptCommand): Promise<string[]> {
+    await this.#store.update((tx) => {
+      if (tx.total('cluster') > 0) return;
+      tx.create('cluster', clusterType.complete(Cluster.fromPartial({ id: 'c', stateFormat: STATE_FORMAT })));
+    });
     await this.#execute(command);
     await this.#settle();
     return command.name === 'tasks' ? this.#list() : this.#differences();
@@ -131,6 +139,8 @@ export class Scenario {
         return this.#report(this.#taskId(first), second, named);
       case 'agents':
         return this.#reportAll(plain);
+      case 'volumes':
+        return unpinVolumes(this.#store, first, { names: plain.slice(1), mounted: [] });
       case 'advance':
         this.#nowMs += Number(first);
         return Promise.resolve();
@@ -194,6 +204,7 @@ export class Scenario {
         image: named.get('image') ?? 'v1',
         configs: (named.get('configs') ?? '').split(',').filter((config) => config !== ''),
         placement: placementOf(named),
+        volumes: (named.get('volumes') ?? '').split(',').filter((volume) => volume !== ''),
       }),
     );
     const delay = named.get('delay');
@@ -248,10 +259,9 @@ export class Scenario {
       const timestampMs = this.#nowMs;
       const startedAtMs = state === TaskState.RUNNING ? timestampMs : task.status.startedAtMs;
       const endedAtMs = state > TaskState.RUNNING ? timestampMs : 0;
-      tx.update('task', {
-        ...task,
-        status: { ...task.status, state, pid, timestampMs, startedAtMs, endedAtMs, message: '' },
-      });
+      const containerId = state >= TaskState.STARTING && state !== TaskState.REJECTED ? taskId : '';
+      const status = { ...task.status, state, pid, timestampMs, startedAtMs, endedAtMs, containerId, message: '' };
+      pinVolumes(tx, tx.update('task', { ...task, status }), new Set());
     });
   }
 
@@ -280,7 +290,7 @@ export class Scenario {
 
   #differences(): string[] {
     const tasks = this.#tasks().map((task): [string, string] => [this.#label(task.id), this.#describe(task)]);
-    const now = new Map([...this.#describedConfigs(), ...tasks, ...this.#updates()]);
+    const now = new Map([...this.#describedConfigs(), ...tasks, ...this.#pins(), ...this.#updates()]);
     const lines: string[] = [];
     for (const [label, text] of now) {
       const before = this.#shown.get(label);
@@ -310,6 +320,11 @@ export class Scenario {
         return [[id, `v${specVersion} ${UPDATE_STATES.get(updateStatus.state)}: ${message}`]];
       }),
     );
+  }
+
+  #pins(): [label: string, text: string][] {
+    const pins = this.#store.view((read) => read.find('volumePin', { by: 'all' }));
+    return pins.map(({ id, nodeId }) => [id, `pinned to ${nodeId}`]);
   }
 
   #list(): string[] {

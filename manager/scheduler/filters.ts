@@ -1,8 +1,9 @@
-/** Why a task can't go to a node. Each filter is pure: undefined, or the reason in words. */
+/** Why a task can't go to a node. All pure. A task is asked once what it wants, and each node only for that. */
 import { NodeAvailability, NodeState, type PlacementStrategy } from '../../proto/generated/gantry/v1/types.ts';
 import type { Holders } from '../images/node-images.ts';
 import { type PlacementRules, unmetRule } from '../placement/rules.ts';
 import type { TaskObject } from '../store/task.ts';
+import type { Homes } from '../volumes/homes.ts';
 import { genericReservationsOf } from './generic-units.ts';
 import { hostPortsOf, type NodeInfo, reservationsOf } from './node-info.ts';
 
@@ -14,13 +15,29 @@ export interface Wanted {
   readonly strategy: PlacementStrategy;
   /** Nodes that have its image. */
   readonly holders: Holders;
+  /** Where its volumes are; undefined: nowhere yet. */
+  readonly homes: Homes | undefined;
 }
 
-export type Filter = (wanted: Wanted, info: NodeInfo) => string | undefined;
+/** Of one node: undefined, or the reason in words. */
+export type Filter = (info: NodeInfo) => string | undefined;
 
-export const isReady: Filter = (_wanted, { node }) => (node.status.state === NodeState.READY ? undefined : 'not ready');
+/** Those that can keep a node from the task at all, in the order in which a user would want to know. */
+export function filtersOf(wanted: Wanted): readonly Filter[] {
+  return [
+    isReady,
+    isAvailable,
+    ...byRules(wanted),
+    ...byResources(wanted),
+    ...byHostPorts(wanted),
+    ...byReplicas(wanted),
+    ...byPredecessors(wanted),
+  ];
+}
 
-export const isAvailable: Filter = (_wanted, { node }) => {
+const isReady: Filter = ({ node }) => (node.status.state === NodeState.READY ? undefined : 'not ready');
+
+const isAvailable: Filter = ({ node }) => {
   switch (node.spec.availability) {
     case NodeAvailability.PAUSE:
       return 'paused';
@@ -31,44 +48,44 @@ export const isAvailable: Filter = (_wanted, { node }) => {
   }
 };
 
-export const meetsRules: Filter = ({ rules }, { node }) => unmetRule(rules, node);
+function byRules({ rules }: Wanted): Filter[] {
+  const { constraints, platforms, imagePlatforms } = rules;
+  if (constraints.length + platforms.length + imagePlatforms.length === 0) return [];
+  return [({ node }) => unmetRule(rules, node)];
+}
 
-export const hasCpu: Filter = ({ task }, info) => {
-  const wanted = reservationsOf(task).nanoCpus;
-  return wanted > 0 && wanted > info.freeNanoCpus ? 'insufficient cpu' : undefined;
-};
-
-export const hasMemory: Filter = ({ task }, info) => {
-  const wanted = reservationsOf(task).memoryBytes;
-  return wanted > 0 && wanted > info.freeMemoryBytes ? 'insufficient memory' : undefined;
-};
-
-export const hasGenericResources: Filter = ({ task }, info) => {
+function byResources({ task }: Wanted): Filter[] {
+  const { nanoCpus, memoryBytes } = reservationsOf(task);
+  const filters: Filter[] = [];
+  if (nanoCpus > 0) filters.push((info) => (nanoCpus > info.freeNanoCpus ? 'insufficient cpu' : undefined));
+  if (memoryBytes > 0) filters.push((info) => (memoryBytes > info.freeMemoryBytes ? 'insufficient memory' : undefined));
   for (const { kind, count } of genericReservationsOf(task)) {
-    const { total, free } = info.genericUnits(kind);
-    if (count > free) return total === 0 ? `no ${kind}` : `insufficient ${kind}`;
+    filters.push((info) => {
+      const { total, free } = info.genericUnits(kind);
+      if (count <= free) return undefined;
+      return total === 0 ? `no ${kind}` : `insufficient ${kind}`;
+    });
   }
-  return undefined;
-};
+  return filters;
+}
 
-export const hasHostPorts: Filter = ({ task }, info) => {
-  const taken = hostPortsOf(task).find((port) => info.holdsHostPort(port));
-  return taken === undefined ? undefined : `host port ${taken} in use`;
-};
+function byHostPorts({ task }: Wanted): Filter[] {
+  return hostPortsOf(task).map(
+    (port): Filter =>
+      (info) =>
+        info.holdsHostPort(port) ? `host port ${port} in use` : undefined,
+  );
+}
 
-export const isBelowMaxReplicas: Filter = ({ task, rules }, info) =>
-  info.tasksOfService(task.serviceId) < rules.maxReplicasPerNode
-    ? undefined
-    : `has ${rules.maxReplicasPerNode} of the service, the most it may have`;
+function byReplicas({ task, rules }: Wanted): Filter[] {
+  const most = rules.maxReplicasPerNode;
+  if (most === Number.POSITIVE_INFINITY) return [];
+  const reason = `has ${most} of the service, the most it may have`;
+  return [(info) => (info.tasksOfService(task.serviceId) < most ? undefined : reason)];
+}
 
-/** In the order in which a user would want to know. */
-export const FILTERS: readonly Filter[] = [
-  isReady,
-  isAvailable,
-  meetsRules,
-  hasCpu,
-  hasMemory,
-  hasGenericResources,
-  hasHostPorts,
-  isBelowMaxReplicas,
-];
+/** Of a node that was cut off, what has been replaced still runs when it is back: two would write into one volume. */
+function byPredecessors({ task, homes }: Wanted): Filter[] {
+  if (homes === undefined) return [];
+  return [(info) => (info.isStopping(task) ? 'its predecessor has not stopped yet' : undefined)];
+}

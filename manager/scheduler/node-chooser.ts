@@ -3,7 +3,7 @@
  * at once; after that a task costs the logarithm of their number, since only the node that got the last one has changed.
  */
 import { type Branch, branchesOf } from './branches.ts';
-import { FILTERS, type Wanted } from './filters.ts';
+import { type Filter, filtersOf, type Wanted } from './filters.ts';
 import { Heap } from './heap.ts';
 import type { NodeInfo } from './node-info.ts';
 import { byFailures, byStrategy, type RankedNode, type Ranking, rankNode } from './ranking.ts';
@@ -21,21 +21,26 @@ interface Pool {
 export class NodeChooser {
   readonly #wanted: Wanted;
   readonly #nowMs: number;
+  readonly #filters: readonly Filter[];
   readonly #pool: Pool;
   /** Why the other nodes don't do, and how many. */
   readonly #reasons = new Map<string, number>();
   #last: RankedNode | undefined;
 
   /** `nodes`: all of the cluster. Valid as long as nothing changes on them but what the tasks placed here bring. */
-  constructor(wanted: Wanted, candidates: Iterable<NodeInfo>, nodes: Iterable<NodeInfo>, nowMs: number) {
+  constructor(wanted: Wanted, candidates: Iterable<NodeInfo>, nodes: ReadonlyMap<string, NodeInfo>, nowMs: number) {
     this.#wanted = wanted;
     this.#nowMs = nowMs;
+    this.#filters = filtersOf(wanted);
     const suitable: RankedNode[] = [];
+    const { homes } = wanted;
+    const away = homes === undefined ? 0 : nodes.size - homes.nodeIds.filter((id) => nodes.has(id)).length;
+    if (homes !== undefined && away > 0) this.#reasons.set(homes.reason, away);
     for (const info of candidates) if (this.#suits(info)) suitable.push(rankNode(wanted, info, nowMs));
     const strategy = byStrategy(wanted.strategy);
     this.#pool =
-      wanted.rules.spread.length > 0
-        ? new SpreadPool(wanted, suitable, nodes, strategy)
+      wanted.rules.spread.length > 0 && suitable.length > 1
+        ? new SpreadPool(wanted, suitable, nodes.values(), strategy)
         : heapPool(suitable, (a, b) => byFailures(a, b) || strategy(a, b));
   }
 
@@ -54,8 +59,8 @@ export class NodeChooser {
 
   /** Counts the reason when it doesn't. */
   #suits(info: NodeInfo): boolean {
-    for (const filter of FILTERS) {
-      const reason = filter(this.#wanted, info);
+    for (const filter of this.#filters) {
+      const reason = filter(info);
       if (reason === undefined) continue;
       this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
       return false;

@@ -3,7 +3,7 @@ import { type GenericResource, PublishMode, type ResourceAmounts } from '../../p
 import { genericResourceCount } from '../../proto/generic-resource.ts';
 import { describePort } from '../allocator/ports.ts';
 import type { NodeObject } from '../store/node.ts';
-import { hasEnded, type TaskObject } from '../store/task.ts';
+import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
 import { GenericUnits, genericReservationsOf } from './generic-units.ts';
 import { RecentFailures } from './recent-failures.ts';
 
@@ -42,6 +42,13 @@ export class NodeInfo {
 
   holdsHostPort(port: string): boolean {
     return this.#hostPorts.has(port);
+  }
+
+  /** Another task in the slot has been told to stop, and runs yet. */
+  isStopping({ id, serviceName, slot }: TaskObject): boolean {
+    return this.#tasks
+      .values()
+      .some((task) => task.slot === slot && task.serviceName === serviceName && task.id !== id && !isWanted(task));
   }
 
   recentFailures(serviceId: string, specVersion: number, nowMs: number): number {

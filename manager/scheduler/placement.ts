@@ -4,6 +4,7 @@ import type { ImageHolders } from '../images/node-images.ts';
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
+import type { Homes } from '../volumes/homes.ts';
 import { NodeChooser } from './node-chooser.ts';
 import type { NodeInfo } from './node-info.ts';
 
@@ -19,6 +20,8 @@ export interface Circumstances {
   readonly images: Pick<ImageHolders, 'holdersOf'>;
   /** Of services that don't say. */
   readonly defaultStrategy: PlacementStrategy;
+  /** Where the volumes are that a task mounts. */
+  readonly homesOf: (task: TaskObject) => Homes | undefined;
   readonly nowMs: number;
 }
 
@@ -46,21 +49,25 @@ export class PlacementRound {
   }
 
   #chooserFor(task: TaskObject, service: ServiceObject): NodeChooser {
-    const of = `${service.id} ${task.specVersion} ${task.nodeId}`;
+    const { images, defaultStrategy, homesOf, nowMs } = this.#circumstances;
+    const homes = homesOf(task);
+    const of = `${service.id} ${task.specVersion} ${task.nodeId}${homes === undefined ? '' : ` ${task.id}`}`;
     if (this.#latest?.of === of) return this.#latest.chooser;
-    const { images, defaultStrategy, nowMs } = this.#circumstances;
     const rules = rulesOf(service.spec.placement);
     const holders = images.holdersOf(task.spec.container.image);
-    const wanted = { task, rules, strategy: rules.strategy || defaultStrategy, holders };
-    const chooser = new NodeChooser(wanted, candidates(task, this.#nodes), this.#nodes.values(), nowMs);
+    const wanted = { task, rules, strategy: rules.strategy || defaultStrategy, holders, homes };
+    const chooser = new NodeChooser(wanted, candidates(task, homes, this.#nodes), this.#nodes, nowMs);
     this.#latest = { of, chooser };
     return chooser;
   }
 }
 
-/** A task of a global service has its node from the start. */
-function candidates(task: TaskObject, nodes: ReadonlyMap<string, NodeInfo>): Iterable<NodeInfo> {
-  if (task.nodeId === '') return nodes.values();
-  const info = nodes.get(task.nodeId);
-  return info === undefined ? [] : [info];
+/** A task of a global service has its node from the start, and one whose volumes are somewhere few to choose from. */
+function candidates(
+  { nodeId }: TaskObject,
+  homes: Homes | undefined,
+  nodes: ReadonlyMap<string, NodeInfo>,
+): Iterable<NodeInfo> {
+  const ids = nodeId === '' ? homes?.nodeIds : [nodeId];
+  return ids === undefined ? nodes.values() : ids.flatMap((id) => nodes.get(id) ?? []);
 }

@@ -15,7 +15,8 @@ import { type NodeOptions, node, service, type TaskOptions, task } from '../obje
 import { rulesOf } from '../placement/rules.ts';
 import type { ServiceObject } from '../store/service.ts';
 import type { TaskObject } from '../store/task.ts';
-import type { Wanted } from './filters.ts';
+import type { Homes } from '../volumes/homes.ts';
+import { filtersOf, type Wanted } from './filters.ts';
 import { Heap } from './heap.ts';
 import { NodeChooser } from './node-chooser.ts';
 import { NodeInfo } from './node-info.ts';
@@ -31,13 +32,15 @@ function pending(options: TaskOptions = {}, memoryBytes = 0, nanoCpus = 0): Task
   return { ...made, spec: { ...made.spec, resources: { limits: undefined, reservations, genericReservations: [] } } };
 }
 
-const wantedBy = (task: TaskObject, placement?: Placement, holders: Holders = NOBODY): Wanted => {
+const byId = (nodes: readonly NodeInfo[]) => new Map(nodes.map((one) => [one.node.id, one]));
+
+const wantedBy = (task: TaskObject, placement?: Placement, holders: Holders = NOBODY, homes?: Homes): Wanted => {
   const rules = rulesOf(placement);
-  return { task, rules, strategy: rules.strategy, holders };
+  return { task, rules, strategy: rules.strategy, holders, homes };
 };
 
 const chosen = (wanted: TaskObject, nodes: NodeInfo[], placement?: Placement, nowMs = 0) => {
-  const choice = new NodeChooser(wantedBy(wanted, placement), nodes, nodes, nowMs).next();
+  const choice = new NodeChooser(wantedBy(wanted, placement), nodes, byId(nodes), nowMs).next();
   return 'info' in choice ? choice.info.node.id : choice.reason;
 };
 
@@ -134,6 +137,17 @@ describe('NodeChooser', () => {
   });
 });
 
+it('asks nodes only for what the task wants', () => {
+  const asked = (wanted: TaskObject, placement?: Partial<Placement>) =>
+    filtersOf(wantedBy(wanted, placement && Placement.fromPartial(placement))).length;
+  const always = asked(pending());
+  expect(always).toBe(2);
+  expect(asked(pending({}, 1))).toBe(always + 1);
+  expect(asked(pending({}, 1, 1))).toBe(always + 2);
+  expect(asked(pending(), { spread: ['node.labels.zone'] })).toBe(always);
+  expect(asked(pending(), { constraints: ['node.labels.disk==ssd'], maxReplicasPerNode: 1 })).toBe(always + 2);
+});
+
 describe('NodeChooser by placement', () => {
   const placed = (fields: Partial<Placement>) => Placement.fromPartial(fields);
   const zone = (id: string, labels: Record<string, string>, options: NodeOptions = {}) =>
@@ -206,7 +220,7 @@ describe('NodeChooser by placement', () => {
 describe('NodeChooser by image', () => {
   const holders: Holders = new Map([['c', undefined]]);
   const order = (count: number, nodes: NodeInfo[], placement?: Placement) => {
-    const chooser = new NodeChooser(wantedBy(pending(), placement, holders), nodes, nodes, 0);
+    const chooser = new NodeChooser(wantedBy(pending(), placement, holders), nodes, byId(nodes), 0);
     return Array.from({ length: count }, (_, index) => {
       const choice = chooser.next();
       if (!('info' in choice)) return choice.reason;
@@ -259,12 +273,12 @@ describe('NodeChooser for many tasks', () => {
     const placement = Placement.fromPartial(fields);
     const holders: Holders = new Map(Array.from({ length: 10 }, (_, number) => [`n${number * 3}`, undefined]));
     const [together, alone] = [fleet(), fleet()];
-    const chooser = new NodeChooser(wantedBy(pending({}, 10), placement, holders), together, together, 0);
+    const chooser = new NodeChooser(wantedBy(pending({}, 10), placement, holders), together, byId(together), 0);
     for (let number = 0; number < 250; number += 1) {
       const wanted = pending({ id: `t${number}`, state: TaskState.PENDING }, 10);
       const [one, other] = [
         chooser.next(),
-        new NodeChooser(wantedBy(wanted, placement, holders), alone, alone, 0).next(),
+        new NodeChooser(wantedBy(wanted, placement, holders), alone, byId(alone), 0).next(),
       ];
       expect('info' in one ? one.info.node.id : one.reason).toBe('info' in other ? other.info.node.id : other.reason);
       const put = { ...wanted, status: { ...wanted.status, state: TaskState.RUNNING } };
@@ -294,7 +308,12 @@ describe('Heap', () => {
   });
 });
 
-const CIRCUMSTANCES = { images: new NodeImages(), defaultStrategy: PlacementStrategy.UNSPECIFIED, nowMs: 0 };
+const CIRCUMSTANCES = {
+  images: new NodeImages(),
+  defaultStrategy: PlacementStrategy.UNSPECIFIED,
+  nowMs: 0,
+  homesOf: () => undefined,
+};
 
 describe('PlacementRound', () => {
   const place = (task: TaskObject, of: ServiceObject | undefined, all: Map<string, NodeInfo>, nowMs: number) =>

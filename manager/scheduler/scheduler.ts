@@ -7,6 +7,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { StoreEvent } from '../store/watch.ts';
+import { homesOf } from '../volumes/homes.ts';
 import { ClusterView } from './cluster-view.ts';
 import { type Placement, PlacementRound } from './placement.ts';
 
@@ -24,7 +25,7 @@ export function schedulerLoop(
   let view: ClusterView | undefined;
   return {
     name: 'scheduler',
-    kinds: ['task', 'node', 'service'],
+    kinds: ['task', 'node', 'service', 'volumePin'],
     allKeys: (read) => {
       view = new ClusterView(read);
       return ALL;
@@ -55,6 +56,7 @@ function isPending(event: StoreEvent): boolean {
 /** Tasks that couldn't be placed before may be so now. */
 function givesRoom(event: StoreEvent): boolean {
   if (event.kind === 'node') return true;
+  if (event.kind === 'volumePin') return event.change === 'remove';
   if (event.kind === 'service') {
     const { object, previous } = event;
     return object.dependenciesMet !== previous?.dependenciesMet || object.spec.placement !== previous.spec.placement;
@@ -73,7 +75,13 @@ function placeSome(
   const due = view.queue.due(PLACED_AT_ONCE, nowMs);
   // A turn whose transaction failed may have left them on nodes.
   for (const id of due) view.release(id);
-  const round = new PlacementRound(view.nodes, { images, defaultStrategy: defaultStrategy(tx), nowMs });
+  const circumstances = {
+    images,
+    defaultStrategy: defaultStrategy(tx),
+    homesOf: (task: TaskObject) => homesOf(tx, task),
+    nowMs,
+  };
+  const round = new PlacementRound(view.nodes, circumstances);
   for (const id of due) {
     const task = tx.get('task', id);
     if (task === undefined) continue;

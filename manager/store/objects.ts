@@ -12,6 +12,7 @@ import type { SharedParts } from './shared-parts.ts';
 import { type StackVersionObject, stackVersionType } from './stack-version.ts';
 import { fromStoredTask, toStoredTask } from './stored-task.ts';
 import { type TaskObject, taskType } from './task.ts';
+import { type VolumePinObject, volumePinType } from './volume-pin.ts';
 
 export interface ObjectTypes {
   cluster: ClusterObject;
@@ -23,6 +24,7 @@ export interface ObjectTypes {
   config: ConfigObject;
   stackVersion: StackVersionObject;
   clientCertificate: ClientCertificateObject;
+  volumePin: VolumePinObject;
 }
 
 export type ObjectKind = keyof ObjectTypes;
@@ -40,6 +42,7 @@ export const OBJECT_TYPES = {
   config: configType,
   service: serviceType,
   task: taskType,
+  volumePin: volumePinType,
 } as const;
 
 /** In the order of references: what comes later refers to what comes earlier. */

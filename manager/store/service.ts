@@ -10,6 +10,7 @@ import {
   type ServiceSpec,
   type TaskSpec,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { localVolumesOf } from './local-volumes.ts';
 import { completeAnnotations, completeMeta, type ObjectType, stackKeys } from './object-type.ts';
 
 export type CompleteTaskSpec = TaskSpec & { container: ContainerSpec };
@@ -30,7 +31,7 @@ export const NEVER_UPDATED = {
   lastSpecVersion: 0,
 } as const;
 
-export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses' | 'awaits'> = {
+export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses' | 'awaits' | 'volume'> = {
   complete: (raw) => ({
     ...raw,
     meta: completeMeta(raw.meta),
@@ -46,11 +47,18 @@ export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses' | 
       ...new Set([...usedIds(spec.task), ...(previousSpec === undefined ? [] : usedIds(previousSpec.task))]),
     ],
     awaits: awaitedServices,
+    volume: mountedVolumes,
   },
 };
 
 export function serviceName(service: ServiceObject): string {
   return service.spec.annotations.name;
+}
+
+/** Those that its tasks go to: tasks of a global service are on every node. */
+function mountedVolumes({ spec, pendingDelete }: ServiceObject): readonly string[] {
+  const isGlobal = spec.mode?.$case === 'global' || spec.mode?.$case === 'globalJob';
+  return isGlobal || pendingDelete ? [] : localVolumesOf(spec.task);
 }
 
 /** Names of the services that this one waits for before it starts. */

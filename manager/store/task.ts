@@ -3,6 +3,7 @@ import { type Meta, type Task, TaskState, type TaskStatus } from '../../proto/ge
 import { transitionProblem } from '../../proto/task-lifecycle.ts';
 import { slotName } from '../../proto/task-name.ts';
 import { canonical } from './canonical.ts';
+import { localVolumesOf } from './local-volumes.ts';
 import { completeMeta, type ObjectType, STACK_LABEL, stackKeys } from './object-type.ts';
 import { type CompleteTaskSpec, completeTaskSpec, usedIds } from './service.ts';
 
@@ -26,7 +27,9 @@ export const NO_TASK_STATUS: TaskStatus = canonical({
   endedAtMs: 0,
 });
 
-export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'stack' | 'uses'> = {
+const NONE: readonly string[] = [];
+
+export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'stack' | 'uses' | 'volume'> = {
   complete: (raw) => ({
     ...raw,
     meta: completeMeta(raw.meta),
@@ -40,6 +43,8 @@ export const taskType: ObjectType<Task, TaskObject, 'service' | 'node' | 'stack'
     node: (task) => (task.nodeId === '' ? [] : [task.nodeId]),
     stack: (task) => stackKeys(task.serviceLabels),
     uses: (task) => usedIds(task.spec),
+    // Of tasks of a global service, which are where they are, none.
+    volume: (task) => (task.slot === 0 ? NONE : localVolumesOf(task.spec)),
   },
 };
 

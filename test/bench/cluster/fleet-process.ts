@@ -92,6 +92,7 @@ function startAgent(nodeId: string, number: number, endpoints: readonly ManagerE
     onMembership: () => undefined,
     worker,
     applier: worker,
+    volumes: { report: async () => ({ names: [], mounted: [] }), onChange: () => () => undefined },
     images: { report: () => ({ images: [], partial: false }), onChange: () => () => undefined },
     methods: new Map(),
     logger,

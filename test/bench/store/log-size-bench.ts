@@ -39,7 +39,7 @@ async function reportAll(store: Store, byNode: Iterable<readonly TaskObject[]>, 
       taskId: id,
       status: { ...status, message, timestampMs: minute },
     }));
-    return writeStatuses(store, tasks[0]?.nodeId ?? '', updates, minute, logger);
+    return writeStatuses(store, { nodeId: tasks[0]?.nodeId ?? '', mountedVolumes: new Set() }, updates, minute, logger);
   });
   await Promise.all(reports);
 }
