@@ -38,9 +38,21 @@ import type {
   ImageTagResponse,
   InfoRequest,
   InfoResponse,
+  LocalNetworkCreateRequest,
+  LocalNetworkCreateResponse,
+  LocalNetworkInspectRequest,
+  LocalNetworkInspectResponse,
   LocalNetworkListRequest,
   LocalNetworkListResponse,
+  LocalNetworkRemoveRequest,
+  LocalNetworkRemoveResponse,
   LogLine,
+  NetworkConnectRequest,
+  NetworkConnectResponse,
+  NetworkDisconnectRequest,
+  NetworkDisconnectResponse,
+  NetworkProbeRequest,
+  NetworkProbeResponse,
   PortProbeRequest,
   PortProbeResponse,
   VersionRequest,
@@ -81,15 +93,24 @@ export interface ImageHandlers {
   readonly imageBuild: BidiHandler<ImageBuildRequest, ImageBuildResponse>;
 }
 
+export interface NetworkHandlers {
+  readonly localNetworkList: UnaryHandler<LocalNetworkListRequest, LocalNetworkListResponse>;
+  readonly localNetworkCreate: UnaryHandler<LocalNetworkCreateRequest, LocalNetworkCreateResponse>;
+  readonly localNetworkInspect: UnaryHandler<LocalNetworkInspectRequest, LocalNetworkInspectResponse>;
+  readonly localNetworkRemove: UnaryHandler<LocalNetworkRemoveRequest, LocalNetworkRemoveResponse>;
+  readonly networkConnect: UnaryHandler<NetworkConnectRequest, NetworkConnectResponse>;
+  readonly networkDisconnect: UnaryHandler<NetworkDisconnectRequest, NetworkDisconnectResponse>;
+  readonly networkProbe: UnaryHandler<NetworkProbeRequest, NetworkProbeResponse>;
+}
+
 export interface SystemHandlers {
   readonly version: UnaryHandler<VersionRequest, VersionResponse>;
   readonly info: UnaryHandler<InfoRequest, InfoResponse>;
-  readonly localNetworkList: UnaryHandler<LocalNetworkListRequest, LocalNetworkListResponse>;
   readonly volumeList: UnaryHandler<VolumeListRequest, VolumeListResponse>;
   readonly portProbe: UnaryHandler<PortProbeRequest, PortProbeResponse>;
 }
 
-export interface EngineHandlers extends ContainerHandlers, ImageHandlers, SystemHandlers {}
+export interface EngineHandlers extends ContainerHandlers, ImageHandlers, NetworkHandlers, SystemHandlers {}
 
 export interface EngineParts {
   readonly containers: Containers;

@@ -5,8 +5,14 @@ import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError } from '../../proto/errors.ts';
 import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import type { LocalNetwork, PortConflict } from '../../proto/generated/gantry/v1/engine.ts';
-import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import type {
+  LocalNetwork,
+  LocalNetworkSpec,
+  NetworkConflict,
+  NetworkEndpoint,
+  PortConflict,
+} from '../../proto/generated/gantry/v1/engine.ts';
+import type { NetworkAttachmentConfig, PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { RESOLVER_ADDRESS } from './container-files.ts';
@@ -19,8 +25,10 @@ import { enableForwarding, restoreForwarding } from './forwarding.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { NetworkModel } from './model.ts';
+import { LocalNetworks } from './local-networks.ts';
+import { describeNetwork, NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
+import { probeNetworks } from './network-probe.ts';
 import {
   clusterNetwork,
   DEFAULT_MTU,
@@ -33,6 +41,7 @@ import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
 import { Overlays } from './overlay/overlays.ts';
 import { checkPort, type PortOwner, PortReservations } from './port-reservations.ts';
 import { Publishing } from './publishing.ts';
+import { reattach } from './reattachment.ts';
 import { planRecovery, type RecoveryStep } from './recovery-plan.ts';
 import { SandboxBuilder } from './sandbox-builder.ts';
 import { displayName, type SandboxRecord } from './sandbox-record.ts';
@@ -69,6 +78,7 @@ export class NetworkEngine implements Networks {
   readonly #ingress: Ingress;
   readonly #reservations = new PortReservations();
   readonly #publishing: Publishing;
+  readonly #localNetworks: LocalNetworks;
   readonly #hostResolvConf = new HostResolvConf();
   readonly #forwarder: Forwarder;
   readonly #resolver: Resolver;
@@ -107,6 +117,15 @@ export class NetworkEngine implements Networks {
       ingress: this.#ingress,
       logger,
     });
+    this.#localNetworks = new LocalNetworks({
+      model,
+      store: this.#store,
+      links,
+      builder: this.#builder,
+      publishing: this.#publishing,
+      random,
+      clock: options.clock,
+    });
     this.#forwarder = new Forwarder(random, logger);
     this.#resolver = new Resolver(this.#forwarder, random, logger);
   }
@@ -123,6 +142,32 @@ export class NetworkEngine implements Networks {
       }
       const record = isSame ? known : this.#assign(request);
       return this.#builder.describe(await this.#build(record));
+    });
+  }
+
+  reattach(request: SandboxRequest): Promise<Sandbox | undefined> {
+    return this.#containerLock.run(request.containerId, async () => {
+      const known = this.#model.sandboxes.get(request.containerId);
+      if (known?.ready !== true || this.#departing.has(request.containerId)) return undefined;
+      if (isDeepStrictEqual(asJson(known.request.networks), asJson(request.networks))) {
+        return this.#builder.describe(known);
+      }
+      const next = await reattach(
+        {
+          model: this.#model,
+          builder: this.#builder,
+          store: this.#store,
+          publishing: this.#publishing,
+          reservations: this.#reservations,
+          reservePorts: (record) => this.#reservePorts(record),
+          logger: this.#logger,
+        },
+        known,
+        { ...known.request, networks: request.networks },
+      );
+      if (!this.#dnsServers.has(request.containerId)) await this.#openDns(next);
+      if (this.#retired.size > 0) await this.#lock.run('networks', () => this.#removeRetired());
+      return this.#builder.describe(next);
     });
   }
 
@@ -175,6 +220,32 @@ export class NetworkEngine implements Networks {
 
   async list(): Promise<LocalNetwork[]> {
     return this.#model.list();
+  }
+
+  find(reference: string): LocalNetwork {
+    return describeNetwork(this.#model.resolveNetwork(reference));
+  }
+
+  checkAddress({ target, ip }: NetworkAttachmentConfig): void {
+    if (ip !== undefined) this.#model.addresses.checkChosen(this.#model.resolveNetwork(target), ip);
+  }
+
+  endpointsOf(reference: string): NetworkEndpoint[] {
+    return this.#model.endpointsOf(this.#model.resolveNetwork(reference));
+  }
+
+  probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkConflict[]> {
+    return probeNetworks(networks, this.#model, this.#links);
+  }
+
+  create(spec: LocalNetworkSpec): Promise<string> {
+    return this.#lock.run('networks', () => this.#localNetworks.create(spec));
+  }
+
+  async remove(reference: string): Promise<void> {
+    // Their addresses are still taken.
+    await Promise.all(this.#departing.values());
+    await this.#lock.run('networks', () => this.#localNetworks.remove(reference));
   }
 
   async probe(ports: readonly PortConfig[]): Promise<PortConflict[]> {
@@ -346,7 +417,9 @@ export class NetworkEngine implements Networks {
     // The container's own name server would ask itself.
     const own = record.request.dns.filter((server) => server !== RESOLVER_ADDRESS);
     const host = this.#options.upstream ?? (await this.#hostResolvConf.read()).nameservers;
-    return { asker: this.#model.asker(record), upstream: own.length > 0 ? own : host };
+    // It may be on other networks by now.
+    const current = this.#model.sandboxes.get(record.request.containerId) ?? record;
+    return { asker: this.#model.asker(current), upstream: own.length > 0 ? own : host };
   }
 
   /** Undefined: this host is in no cluster. */

@@ -28,6 +28,8 @@ export function tunnelMethods(handlers: EngineHandlers): TunnelMethods {
     ['ContainerAttach', bidi(EngineService.containerAttach, handlers.containerAttach)],
     ['ContainerInspect', unary(EngineService.containerInspect, handlers.containerInspect)],
     ['ImageInspect', unary(EngineService.imageInspect, handlers.imageInspect)],
+    ['LocalNetworkInspect', unary(EngineService.localNetworkInspect, handlers.localNetworkInspect)],
+    ['NetworkProbe', unary(EngineService.networkProbe, handlers.networkProbe)],
     ['PortProbe', unary(EngineService.portProbe, handlers.portProbe)],
   ]);
 }
