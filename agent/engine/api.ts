@@ -47,6 +47,8 @@ import type {
   LocalNetworkRemoveRequest,
   LocalNetworkRemoveResponse,
   LogLine,
+  NetworkCheckRequest,
+  NetworkCheckResponse,
   NetworkConnectRequest,
   NetworkConnectResponse,
   NetworkDisconnectRequest,
@@ -101,6 +103,7 @@ export interface NetworkHandlers {
   readonly networkConnect: UnaryHandler<NetworkConnectRequest, NetworkConnectResponse>;
   readonly networkDisconnect: UnaryHandler<NetworkDisconnectRequest, NetworkDisconnectResponse>;
   readonly networkProbe: UnaryHandler<NetworkProbeRequest, NetworkProbeResponse>;
+  readonly networkCheck: BidiHandler<NetworkCheckRequest, NetworkCheckResponse>;
 }
 
 export interface SystemHandlers {

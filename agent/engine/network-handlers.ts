@@ -34,6 +34,7 @@ export function networkHandlers({
       await containers.disconnect(container, network, force);
       return {};
     },
+    networkCheck: (requests, signal) => networks.check(requests, signal),
     async networkProbe({ networks: wanted }) {
       return { conflicts: await networks.probeNetworks(wanted) };
     },

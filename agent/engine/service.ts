@@ -36,6 +36,7 @@ export function engineService(handlers: EngineHandlers): MountedService {
       networkConnect: unaryMethod(handlers.networkConnect),
       networkDisconnect: unaryMethod(handlers.networkDisconnect),
       networkProbe: unaryMethod(handlers.networkProbe),
+      networkCheck: bidiMethod(handlers.networkCheck),
       volumeList: unaryMethod(handlers.volumeList),
       portProbe: unaryMethod(handlers.portProbe),
     },

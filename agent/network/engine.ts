@@ -8,6 +8,8 @@ import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/
 import type {
   LocalNetwork,
   LocalNetworkSpec,
+  NetworkCheckRequest,
+  NetworkCheckResponse,
   NetworkConflict,
   NetworkEndpoint,
   PortConflict,
@@ -21,6 +23,8 @@ import { Forwarder } from './dns/forwarder.ts';
 import { HostResolvConf } from './dns/host-resolv-conf.ts';
 import { Resolver, type ResolverContext } from './dns/resolver.ts';
 import { DnsServer } from './dns/server.ts';
+import { checkNetwork } from './doctor/check.ts';
+import { removeStaleProbes } from './doctor/probe-counters.ts';
 import { enableForwarding, restoreForwarding } from './forwarding.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
@@ -234,6 +238,12 @@ export class NetworkEngine implements Networks {
     return this.#model.endpointsOf(this.#model.resolveNetwork(reference));
   }
 
+  check(requests: AsyncIterable<NetworkCheckRequest>, signal: AbortSignal): AsyncIterable<NetworkCheckResponse> {
+    const { instance, native, random, clock } = this.#options;
+    const parts = { instance, native, random, clock, links: this.#links, model: this.#model };
+    return checkNetwork({ ...parts, namespaces: this.#builder.namespaces }, requests, signal);
+  }
+
   probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkConflict[]> {
     return probeNetworks(networks, this.#model, this.#links);
   }
@@ -261,6 +271,7 @@ export class NetworkEngine implements Networks {
     await this.#load(new Set(live));
     await this.#ensureLocalNetwork();
     await enableForwarding(this.#store);
+    await removeStaleProbes(this.#options.instance);
     const plan = planRecovery({
       instance: this.#options.instance,
       live: new Set(live),

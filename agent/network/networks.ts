@@ -5,6 +5,8 @@ import type {
   ContainerNetwork,
   LocalNetwork,
   LocalNetworkSpec,
+  NetworkCheckRequest,
+  NetworkCheckResponse,
   NetworkConflict,
   NetworkEndpoint,
   PortConflict,
@@ -68,6 +70,8 @@ export interface Networks {
   create(spec: LocalNetworkSpec): Promise<string>;
   /** IN_USE while containers are on it. */
   remove(reference: string): Promise<void>;
+  /** `gantry network doctor` on this host; the steps are in engine.proto. Leaves nothing, however it ends. */
+  check(requests: AsyncIterable<NetworkCheckRequest>, signal: AbortSignal): AsyncIterable<NetworkCheckResponse>;
   /** Which of these the host can't have, and why. */
   probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkConflict[]>;
   probe(ports: readonly PortConfig[]): Promise<PortConflict[]>;

@@ -29,6 +29,7 @@ export function tunnelMethods(handlers: EngineHandlers): TunnelMethods {
     ['ContainerInspect', unary(EngineService.containerInspect, handlers.containerInspect)],
     ['ImageInspect', unary(EngineService.imageInspect, handlers.imageInspect)],
     ['LocalNetworkInspect', unary(EngineService.localNetworkInspect, handlers.localNetworkInspect)],
+    ['NetworkCheck', bidi(EngineService.networkCheck, handlers.networkCheck)],
     ['NetworkProbe', unary(EngineService.networkProbe, handlers.networkProbe)],
     ['PortProbe', unary(EngineService.portProbe, handlers.portProbe)],
   ]);

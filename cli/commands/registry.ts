@@ -170,6 +170,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Disconnect a container from a network',
     load: () => import('./network/disconnect.ts'),
   },
+  {
+    names: ['network doctor'],
+    summary: 'Check the network of this host, and between all nodes',
+    load: () => import('./network/doctor.ts'),
+  },
   { names: ['network ls', 'network list'], summary: 'List networks', load: () => import('./network/ls.ts') },
   { names: ['volume ls', 'volume list'], summary: 'List volumes', load: () => import('./volume/ls.ts') },
   { names: ['secret ls', 'secret list'], summary: 'List secrets', load: () => import('./secret/ls.ts') },

@@ -43,9 +43,11 @@ export async function checkOnNodes(
 export async function refuseAttached(context: ApiContext, network: NetworkObject, signal: AbortSignal): Promise<void> {
   const nodes = readyNodes(context).filter(({ id }) => network.blocks.some((block) => block.nodeId === id));
   const attached = await Promise.all(nodes.map((node) => attachedOn(context, node, network.id, signal)));
-  const names = nodes.flatMap((node, position) =>
-    (attached[position] ?? []).map(({ containerName }) => `${containerName} on ${nodeName(node)}`),
-  );
+  const names = nodes
+    .flatMap((node, position) =>
+      (attached[position] ?? []).map(({ containerName }) => `${containerName} on ${nodeName(node)}`),
+    )
+    .toSorted();
   if (names.length === 0) return;
   throw new GantryError(
     'IN_USE',

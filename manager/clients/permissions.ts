@@ -38,6 +38,7 @@ export const CONTROL_PERMISSIONS: Permissions<typeof ControlService> = {
   networkList: 'viewer',
   networkCreate: 'admin',
   networkRemove: 'admin',
+  networkDoctor: 'viewer',
   secretList: 'viewer',
   configList: 'viewer',
   secretCreate: 'admin',
@@ -84,6 +85,7 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   networkConnect: 'admin',
   networkDisconnect: 'admin',
   networkProbe: 'viewer',
+  networkCheck: 'viewer',
   volumeList: 'viewer',
   portProbe: 'viewer',
 };

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { type Cli, print, printLine } from '../../cli.ts';
+import { collect } from '../../command-line.ts';
 import { isGantryError } from '../../failure.ts';
-import { declareFilter, type Filter, matchesLabel, parseFilters } from '../../options/listing-options.ts';
+import { type Filter, matchesLabel, parseFilters } from '../../options/listing-options.ts';
 import { parseTime } from '../../options/log-options.ts';
 import { confirm } from '../../terminal/confirm.ts';
 import { type KnownNetwork, knownNetworks, removeNetwork } from './networks.ts';
@@ -14,7 +15,8 @@ interface PruneOptions {
 }
 
 export function define(command: Command, cli: Cli): void {
-  declareFilter(command)
+  command
+    .option('--filter <name=value>', 'only what matches', collect, [])
     .option('-f, --force', "don't ask")
     .action(async ({ force, filter }: PruneOptions) => {
       const filters = parseFilters(filter, ['label', 'label!', 'until']);
