@@ -62,7 +62,10 @@ export class LocalNetworks {
       });
     }
     if (model.addresses.isUsed(network.id)) {
-      const names = model.endpointsOf(network).map(({ containerName }) => containerName);
+      const names = model
+        .endpointsOf(network)
+        .map(({ containerName }) => containerName)
+        .toSorted();
       throw new GantryError('IN_USE', `network ${network.name} has active endpoints: ${names.join(', ')}`, {
         hint: `stop those containers, or 'gantry network disconnect ${network.name} CONTAINER'`,
       });

@@ -207,6 +207,13 @@ describe.skipIf(!isRoot)('networks of one host', { timeout: 30_000 }, () => {
     expect((await own.engine.call('list')).map(({ name }) => name)).toEqual(['bridge']);
   });
 
+  it('are looked into by a doctor of whom nothing is left, also when he is killed', async () => {
+    const before = await own.kernelState();
+    await own.run(own.hostPath(), 'nft', 'add table ip gantry-check-lab-x');
+    await own.startEngine([]);
+    expect(await own.kernelState()).toBe(before);
+  });
+
   it('have the MTU that they are given', async () => {
     await create({ name: 'small', driverOpts: { 'com.docker.network.driver.mtu': '1300' } });
     const sandbox = await own.engine.call(

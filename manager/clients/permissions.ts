@@ -38,7 +38,7 @@ export const CONTROL_PERMISSIONS: Permissions<typeof ControlService> = {
   networkList: 'viewer',
   networkCreate: 'admin',
   networkRemove: 'admin',
-  networkDoctor: 'viewer',
+  networkDoctor: 'admin',
   secretList: 'viewer',
   configList: 'viewer',
   secretCreate: 'admin',
@@ -85,7 +85,7 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   networkConnect: 'admin',
   networkDisconnect: 'admin',
   networkProbe: 'viewer',
-  networkCheck: 'viewer',
+  networkCheck: 'admin',
   volumeList: 'viewer',
   portProbe: 'viewer',
 };

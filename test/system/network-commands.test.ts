@@ -69,9 +69,8 @@ describe('on a host alone', () => {
     await first.ok(['network', 'connect', '--ip', '10.77.0.8', '--alias', 'web', 'front', 'one']);
     expect(await ping(first, 'two', 'web')).toBe(true);
     expect(await first.ok(['inspect', '-f', '{{.NetworkSettings.Networks.front.IPAddress}}', 'one'])).toBe('10.77.0.8');
-    expect(await inspect(first, 'front', '{{range .Containers}}{{.Name}} {{.IPv4Address}},{{end}}')).toBe(
-      'one 10.77.0.8/24,two 10.77.0.7/24,',
-    );
+    const onFront = await inspect(first, 'front', '{{range .Containers}}{{.Name}} {{.IPv4Address}},{{end}}');
+    expect(onFront.split(',').toSorted()).toEqual(['', 'one 10.77.0.8/24', 'two 10.77.0.7/24']);
     await first.ok(['network', 'disconnect', 'bridge', 'one']);
     await first.ok(['restart', '-t', '0', 'one']);
     expect(await ping(first, 'two', 'web')).toBe(true);
