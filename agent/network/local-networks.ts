@@ -65,7 +65,7 @@ export class LocalNetworks {
       const names = model
         .endpointsOf(network)
         .map(({ containerName }) => containerName)
-        .toSorted();
+        .toSorted((a, b) => a.localeCompare(b, 'en'));
       throw new GantryError('IN_USE', `network ${network.name} has active endpoints: ${names.join(', ')}`, {
         hint: `stop those containers, or 'gantry network disconnect ${network.name} CONTAINER'`,
       });

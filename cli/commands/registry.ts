@@ -294,7 +294,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { names: ['version'], summary: 'Show the versions of gantry and gantryd', load: () => import('./system/version.ts') },
   {
     names: ['inspect'],
-    summary: 'Show containers, images or services in detail',
+    summary: 'Show containers, images, networks or services in detail',
     load: () => import('./system/inspect.ts'),
   },
 ];

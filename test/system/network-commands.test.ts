@@ -115,12 +115,13 @@ describe('on a host alone', () => {
 describe('in a cluster', () => {
   beforeAll(async () => {
     await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
+    // The other node finds it when it joins.
+    await first.ok(['network', 'create', '-d', 'overlay', '--attachable', '--label', 'a=1', 'wide']);
     const token = await first.ok(['cluster', 'join-token', '-q', 'worker']);
     await second.ok(['cluster', 'join', '--token', token, `${first.address}:2377`]);
   });
 
   it('makes networks that containers of all nodes can be on', async () => {
-    await first.ok(['network', 'create', '-d', 'overlay', '--attachable', '--label', 'a=1', 'wide']);
     expect(
       await first.ok(['network', 'ls', '--filter', 'scope=swarm', '--format', '{{.Name}} {{.Driver}} {{.Labels}}']),
     ).toBe('wide overlay a=1');
@@ -140,6 +141,9 @@ describe('in a cluster', () => {
 
   it('lets services and stacks use them, and nobody else those that are not attachable', async () => {
     await first.ok(['network', 'create', '-d', 'overlay', '--subnet', '10.66.0.0/16', 'plain']);
+    const fixed = ['service', 'create', '-q', '--name', 'other', '--network', 'name=plain,ip=10.66.0.9', 'busybox'];
+    expect(await refused(first, fixed)).toContain("can't have the address");
+    expect(await first.ok(['inspect', '-f', '{{.Name}}', 'plain'])).toBe('plain');
     const stack = `
 services: {web: {image: busybox, command: sleep 1000, init: true, networks: [plain], deploy: {mode: global}}}
 networks: {plain: {external: true}}
