@@ -12,6 +12,7 @@ import { containerPorts, defaultAttachment } from './published.ts';
 import type { BridgeRules, PublishedPort } from './ruleset.ts';
 import { type Attachment, displayName, interfacesOf, type SandboxRecord } from './sandbox-record.ts';
 import { parseSubnet, requireIpv4 } from './subnet.ts';
+import { type VirtualService, virtualServices } from './vip/virtual-service.ts';
 
 /** What changes of a sandbox that is put on other networks. */
 export interface Reassignment {
@@ -202,6 +203,10 @@ export class NetworkModel {
     return [...this.#sandboxes.values()].flatMap(({ attachments }) =>
       attachments.flatMap(({ networkId, address }) => (this.#networks.get(networkId)?.overlay ? [address] : [])),
     );
+  }
+
+  virtualServices(): VirtualService[] {
+    return virtualServices(this.#services, this.#networks);
   }
 
   containerPorts(): PublishedPort[] {

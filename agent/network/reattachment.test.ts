@@ -183,6 +183,8 @@ describe.skipIf(!isRoot)('networks of one host', { timeout: 30_000 }, () => {
     own.engine.call('create', LocalNetworkSpec.fromPartial({ name: 'net', ...spec }));
 
   it('are kept over a restart, and gone once removed, with their bridge and rules', async () => {
+    // Tables come in the order that they were made in.
+    await own.startEngine([]);
     const before = await own.kernelState();
     const id = await create({ labels: { a: '1' }, subnet: '10.81.0.0/24' });
     await own.startEngine([]);

@@ -10,6 +10,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
 import { planBlocks } from './blocks.ts';
+import { virtualIpsOf } from './virtual-ips.ts';
 import { chooseVni } from './vni.ts';
 
 /** Keys are ids of networks, for all nodes that use them, or ids of a network and of one node. */
@@ -32,7 +33,7 @@ export function allocatorLoop(logger: Logger): ControlLoop {
       const demand = demandOf(tx, networkId, nodeId);
       // Any node may have containers on it that nobody here knows of.
       if (isForAll(network)) for (const id of present) if (!demand.has(id)) demand.set(id, 0);
-      const { blocks, exhausted } = planBlocks(network, demand, present);
+      const { blocks, exhausted } = planBlocks(network, demand, present, virtualIpsOf(tx, networkId));
       const vni = network.vni || chooseVni(networkId, takenVnis(tx));
       if (blocks.length !== network.blocks.length || vni !== network.vni) {
         tx.update('network', { ...network, blocks: [...blocks], vni });

@@ -1,4 +1,5 @@
 /** `gantry network doctor`: what is broken on purpose is named, with the way it is broken in, and what to do. */
+import { existsSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { output } from '../lab/command.ts';
 import type { Host } from '../lab/host.ts';
@@ -50,23 +51,32 @@ describe('a host in no cluster', () => {
     expect([code, stdout]).toEqual([0, 'All is well: this host\n']);
   });
 
-  it('is told that it does not forward, and of a firewall that does not, until it is open', async () => {
+  it('stays well when it is told not to forward, and by a firewall that does not: that is put right', async () => {
     const [host] = hosts;
     await output(host.inside(['sysctl', '-qw', 'net.ipv4.ip_forward=0']));
     await nft(
       host,
       'add table inet strict; add chain inet strict fw { type filter hook forward priority 0; policy drop; }',
     );
-    const { code, findings } = await diagnose(host);
-    expect(code).toBe(1);
-    expect(findings.map(({ Subject }) => Subject)).toEqual(['sysctl', 'firewall']);
-    await output(host.inside(['sysctl', '-qw', 'net.ipv4.ip_forward=1']));
-    // As it is told to.
-    const rule = /run '(nft insert rule [^']* accept)'/.exec(findings[1]?.Hint ?? '')?.[1] ?? '';
-    for (const key of ['iifname', 'oifname']) await nft(host, rule.replace('nft ', '').replace('iifname', key));
-    expect(await diagnose(host)).toEqual({ code: 0, findings: [] });
+    await until('it is well', async () => (await diagnose(host)).code === 0);
     await nft(host, 'delete table inet strict');
   });
+
+  it.skipIf(!existsSync('/usr/sbin/iptables-legacy'))(
+    'is told of older iptables that nobody opens, until they are',
+    async () => {
+      const [host] = hosts;
+      await output(host.inside(['iptables-legacy', '-P', 'FORWARD', 'DROP']));
+      const { code, findings } = await diagnose(host);
+      expect([code, ...findings.map(({ Subject }) => Subject)]).toEqual([1, 'firewall']);
+      // As it is told to.
+      const rule = /run '(iptables-legacy [^']* ACCEPT)'/.exec(findings[0]?.Hint ?? '')?.[1] ?? '';
+      for (const flag of ['-i', '-o']) await output(host.inside(rule.replace('-i', flag).split(' ')));
+      expect(await diagnose(host)).toEqual({ code: 0, findings: [] });
+      await output(host.inside(['iptables-legacy', '-F', 'FORWARD']));
+      await output(host.inside(['iptables-legacy', '-P', 'FORWARD', 'ACCEPT']));
+    },
+  );
 });
 
 describe('a cluster', () => {

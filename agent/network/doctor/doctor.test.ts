@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { CheckedPeer } from '../../../proto/generated/gantry/v1/engine.ts';
+import type { NftRule } from '../firewall/passage.ts';
 import { closedForwardChains, isClosedInIptables } from './forward-chains.ts';
 import { type HostFacts, hasUdpPort } from './host-facts.ts';
 import { hostFindings } from './host-findings.ts';
-import type { NftObject } from './nft-json.ts';
+import type { NftObject } from './nft-listing.ts';
 import { packetsByCounter, renderCounters } from './probe-counters.ts';
 import { probe } from './send-probes.ts';
 
@@ -34,7 +35,7 @@ describe('a host', () => {
     [{ forwards: false }, 'sysctl', /ip_forward=1/],
     [{ ingressFilter: 1 }, 'sysctl', /rp_filter=2/],
     [{ connections: { count: 95, max: 100 } }, 'sysctl', /nf_conntrack_max=200/],
-    [{ closedChains: [{ family: 'inet', table: 'f', chain: 'fw' }] }, 'firewall', /insert rule inet f fw .*"gtab12\*"/],
+    [{ closedChains: ['inet f fw'] }, 'firewall', /links gtab12\*/],
     [{ isClosedInIptables: true }, 'firewall', /-i gtab12\+/],
     [{ underlayMtu: undefined }, 'mtu', /--advertise-addr/],
     [{ underlayMtu: 1400 }, 'mtu', /restart gantryd/],
@@ -52,24 +53,25 @@ describe('a host', () => {
   });
 });
 
-const forward = (policy: string, table = 't'): NftObject => ({
-  chain: { family: 'ip', table, name: 'fw', type: 'filter', hook: 'forward', policy },
-});
-const rule = (chain: string, ...expr: object[]): NftObject => ({ rule: { family: 'ip', table: 't', chain, expr } });
+const chain = (policy: string) => ({ family: 'ip', table: 't', name: 'fw', type: 'filter', hook: 'forward', policy });
+const rule = (expr: NftRule['expr'], comment?: string): NftRule => {
+  return { family: 'ip', table: 't', chain: 'fw', handle: 1, expr, ...(comment === undefined ? {} : { comment }) };
+};
 const link = (key: string, right: string) => ({ match: { op: '==', left: { meta: { key } }, right } });
-const closed = (...objects: NftObject[]) => closedForwardChains(objects, 'gtab12').length;
+const accept = { accept: null };
+const closed = (policy: string, ...rules: NftRule[]) =>
+  closedForwardChains({ chains: [chain(policy)], rules }, 'gantry-x', 'gtab12');
 
 describe('a firewall', () => {
-  it('is closed when it drops by policy or in its last rule, unless it lets our links pass both ways', () => {
-    expect(closed(forward('accept'))).toBe(0);
-    expect(closed(forward('drop'))).toBe(1);
-    expect(closed(forward('accept'), rule('fw', { reject: {} }))).toBe(1);
-    expect(closed(forward('accept'), rule('fw', link('iifname', 'eth9'), { drop: null }))).toBe(0);
+  it('is closed when it drops by default, unless it lets our links pass both ways', () => {
+    expect(closed('accept')).toEqual([]);
+    expect(closed('drop')).toEqual(['ip t fw']);
+    expect(closed('accept', rule([{ reject: {} }]))).toEqual(['ip t fw']);
+    expect(closed('drop', rule([accept], 'gantry-x'), rule([accept], 'gantry-x'))).toEqual([]);
     const [from, to] = [link('iifname', 'gtab12*'), link('oifname', 'gt*')];
-    expect(closed(forward('drop'), rule('fw', from, { accept: null }))).toBe(1);
-    expect(closed(forward('drop'), rule('fw', from, { accept: null }), rule('user', to, { accept: null }))).toBe(0);
-    expect(closed(forward('drop'), rule('fw', from, to, { accept: null }))).toBe(1);
-    expect(closed(forward('drop', 'gantry-x'))).toBe(0);
+    expect(closed('drop', rule([from, accept]))).toEqual(['ip t fw']);
+    expect(closed('drop', rule([from, accept]), rule([to, accept]))).toEqual([]);
+    expect(closed('drop', rule([from, to, accept]))).toEqual(['ip t fw']);
   });
 
   it('of the older iptables likewise', () => {

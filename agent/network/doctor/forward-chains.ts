@@ -1,46 +1,24 @@
 /** Firewalls of others that don't forward what they don't know: of `nft list ruleset`, and of the older iptables. Pure. */
-import type { NftObject } from './nft-json.ts';
+import { type NftObjects, type NftRule, planPassage } from '../firewall/passage.ts';
 
-/** Where packets of containers end unless there are rules that let them pass. */
-export interface ForwardChain {
-  readonly family: string;
-  readonly table: string;
-  readonly chain: string;
+/**
+ * Chains that drop by default what is forwarded, and that gantryd could not put its own rules into, unless somebody else
+ * has: as "inet filter forward". `comment` and `prefix`: of our rules and links, as for planPassage.
+ */
+export function closedForwardChains(objects: NftObjects, comment: string, prefix: string): string[] {
+  const closed = planPassage(objects, comment, prefix).filter(({ changes }) =>
+    changes.some((change) => !change.startsWith('delete ')),
+  );
+  return closed
+    .map(({ chain }) => chain)
+    .filter((chain) => {
+      const [family, table] = chain.split(' ');
+      const own = objects.rules.filter((rule) => rule.family === family && rule.table === table);
+      return !['iifname', 'oifname'].every((key) => own.some((rule) => accepts(rule, key, prefix)));
+    });
 }
 
-interface Rule {
-  readonly table: string;
-  readonly chain: string;
-  readonly expressions: readonly Readonly<Record<string, unknown>>[];
-}
-
-/** Chains that drop by default what is forwarded, and don't accept what comes from and goes to links that begin with `prefix`. */
-export function closedForwardChains(objects: readonly NftObject[], prefix: string): ForwardChain[] {
-  const rules = objects.flatMap(({ rule }) => (rule === undefined ? [] : [toRule(rule)]));
-  return objects.flatMap(({ chain }) => {
-    if (chain === undefined || chain.hook !== 'forward' || !['ip', 'inet'].includes(String(chain.family))) return [];
-    const [family, table, name] = [String(chain.family), String(chain.table), String(chain.name)];
-    if (table.startsWith('gantry-')) return [];
-    const own = rules.filter((rule) => rule.table === `${family} ${table}`);
-    const isClosed = chain.policy === 'drop' || endsInDrop(own.filter((rule) => rule.chain === name));
-    const isOpenToUs = ['iifname', 'oifname'].every((key) => own.some((rule) => accepts(rule, key, prefix)));
-    return isClosed && !isOpenToUs ? [{ family, table, chain: name }] : [];
-  });
-}
-
-function toRule(rule: Readonly<Record<string, unknown>>): Rule {
-  const expressions = Array.isArray(rule.expr) ? (rule.expr as Rule['expressions']) : [];
-  return { table: `${String(rule.family)} ${String(rule.table)}`, chain: String(rule.chain), expressions };
-}
-
-/** Its last rule is for all that has come so far. */
-function endsInDrop(rules: readonly Rule[]): boolean {
-  const last = rules.at(-1)?.expressions ?? [];
-  const isForAll = last.every((expression) => !('match' in expression));
-  return isForAll && last.some((expression) => 'drop' in expression || 'reject' in expression);
-}
-
-function accepts({ expressions }: Rule, key: string, prefix: string): boolean {
+function accepts({ expr: expressions }: NftRule, key: string, prefix: string): boolean {
   const matches = expressions.flatMap(({ match }) => (match === undefined ? [] : [match as Match]));
   const [match] = matches;
   const isAccept = expressions.some((expression) => 'accept' in expression);

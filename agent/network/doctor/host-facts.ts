@@ -2,12 +2,14 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import type { NftChain, NftObjects, NftRule } from '../firewall/passage.ts';
 import { ingressName, linkPrefix } from '../link-names.ts';
 import { VXLAN_PORT } from '../network-record.ts';
+import { tableName } from '../ruleset.ts';
 import type { CheckParts } from './check.ts';
-import { closedForwardChains, type ForwardChain, isClosedInIptables } from './forward-chains.ts';
+import { closedForwardChains, isClosedInIptables } from './forward-chains.ts';
 import { type MissingFeature, missingFeatures } from './kernel-features.ts';
-import { listNft } from './nft-json.ts';
+import { listTable, listTables } from './nft-listing.ts';
 
 export interface HostFacts {
   /** What the names of our links begin with. */
@@ -16,7 +18,7 @@ export interface HostFacts {
   readonly forwards: boolean;
   /** Reverse path filter in force for what comes from other nodes; undefined: there is no link to them. */
   readonly ingressFilter: number | undefined;
-  readonly closedChains: readonly ForwardChain[];
+  readonly closedChains: readonly string[];
   readonly isClosedInIptables: boolean;
   /** Tracked connections, and how many there may be; undefined where that isn't said. */
   readonly connections: { readonly count: number; readonly max: number } | undefined;
@@ -38,13 +40,24 @@ export async function readHostFacts(parts: CheckParts, ownAddress: string): Prom
     missing,
     forwards: (await readNumber('net/ipv4/ip_forward')) === 1,
     ingressFilter: await ingressFilter(ingressName(instance)),
-    closedChains: closedForwardChains(await listNft(['ruleset']), prefix),
+    closedChains: closedForwardChains(await foreignRules(), tableName(instance), prefix),
     isClosedInIptables: isClosedInIptables(await iptablesForward(), prefix),
     connections: await connections(),
     ownAddress,
     underlayMtu: ownAddress === '' ? undefined : await links.mtuOf(ownAddress),
     takesVxlan: hasUdpPort(await readFile('/proc/net/udp', 'utf8'), VXLAN_PORT),
     networks: [...model.networks.values()].filter(({ overlay }) => overlay !== undefined),
+  };
+}
+
+/** Of tables that aren't a gantryd's. */
+async function foreignRules(): Promise<NftObjects> {
+  const tables = (await listTables()).filter(({ name }) => !name.startsWith('gantry-'));
+  const objects = (await Promise.all(tables.map(listTable))).flat();
+  // What nft lists has these fields (libnftables-json(5)).
+  return {
+    chains: objects.flatMap(({ chain }) => (chain === undefined ? [] : [chain as unknown as NftChain])),
+    rules: objects.flatMap(({ rule }) => (rule === undefined ? [] : [rule as unknown as NftRule])),
   };
 }
 

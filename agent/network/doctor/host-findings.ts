@@ -58,11 +58,11 @@ function sysctls({ forwards, ingressFilter, connections }: HostFacts): NetworkFi
 function firewalls({ closedChains, isClosedInIptables, prefix }: HostFacts): NetworkFinding[] {
   const iptables = `run 'iptables-legacy -I FORWARD -i ${prefix}+ -j ACCEPT', and the same with -o`;
   return [
-    ...closedChains.map(({ family, table, chain }) =>
+    ...closedChains.map((chain) =>
       finding(
         'firewall',
-        `chain ${chain} of table ${family} ${table} drops what is forwarded, also of containers`,
-        `run 'nft insert rule ${family} ${table} ${chain} iifname "${prefix}*" accept', and the same with oifname`,
+        `chain ${chain} drops what is forwarded, also of containers, and gantryd can't change it`,
+        `let its owner accept there what comes from and goes to links ${prefix}*`,
       ),
     ),
     ...(isClosedInIptables

@@ -6,7 +6,7 @@ import { createBridge, createVeth, createVxlan, getLink, parseLink } from '../ne
 import { addRule } from '../netlink/rule.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/socket.ts';
 import { DEFAULT_MTU, VXLAN_PORT } from '../network-record.ts';
-import { whyNotApplied } from './nft-json.ts';
+import { whyNotApplied } from './nft-listing.ts';
 
 export interface MissingFeature {
   readonly feature: string;

@@ -6,7 +6,7 @@
 import type { CheckedPeer, ReceivedProbes } from '../../../proto/generated/gantry/v1/engine.ts';
 import { VXLAN_PORT } from '../network-record.ts';
 import { runNft } from '../nft.ts';
-import { listNft, type NftObject } from './nft-json.ts';
+import { listTable, listTables, type NftObject } from './nft-listing.ts';
 
 /** Behind all that firewalls use. */
 const LAST = 10_000;
@@ -54,7 +54,7 @@ export function renderCounters({ table, peers }: ProbeCounters, vni: number): st
 }
 
 export async function readProbeCounters({ table, peers }: ProbeCounters): Promise<ReceivedProbes[]> {
-  const packets = packetsByCounter(await listNft(['table', 'ip', table]));
+  const packets = packetsByCounter(await listTable({ family: 'ip', name: table }));
   return peers.map(({ nodeId }, index) => ({
     nodeId,
     small: packets.get(`small${index}`) ?? 0,
@@ -72,8 +72,7 @@ export async function closeProbeCounters({ table }: Pick<ProbeCounters, 'table'>
 
 /** Of checks that a crash has cut off. */
 export async function removeStaleProbes(instance: string): Promise<void> {
-  for (const { table } of await listNft(['tables', 'ip'])) {
-    const name = String(table?.name ?? '');
+  for (const { name } of await listTables()) {
     if (name.startsWith(prefix(instance))) await closeProbeCounters({ table: name });
   }
 }

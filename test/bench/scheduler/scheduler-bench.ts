@@ -71,6 +71,7 @@ function serviceObject(number: number, placement: Partial<Placement>) {
     meta: undefined,
     spec,
     ports: [],
+    virtualIps: [],
     specVersion: 1,
     dependenciesMet: true,
     pendingDelete: false,
