@@ -14,6 +14,8 @@ import {
   type ContainerStreamResponse,
   Image,
   ImageInspectResponse,
+  LocalNetwork,
+  LocalNetworkInspectResponse,
 } from '../proto/generated/gantry/v1/engine.ts';
 import { bidiMethod, serverStreamMethod, unaryMethod } from '../proto/server.ts';
 import { FakeDaemon, runCli, type Surroundings } from './fake-daemon.testing.ts';
@@ -389,10 +391,33 @@ describe('inspect', () => {
       if (reference !== 'bb:1') throw new GantryError('IMAGE_NOT_FOUND', 'no such image');
       return { image: Image.fromPartial({ id: 'sha256:11', tags: ['bb:1'] }) };
     }),
+    localNetworkList: unaryMethod(async () => ({
+      networks: [LocalNetwork.fromPartial({ id: 'ab12', name: 'front', subnet: '10.1.0.0/24' })],
+    })),
+    localNetworkInspect: unaryMethod(async () =>
+      LocalNetworkInspectResponse.fromPartial({ endpoints: [{ containerName: 'web' }] }),
+    ),
+    networkList: unaryMethod(async () => {
+      throw new GantryError('NOT_IN_CLUSTER', 'not in a cluster');
+    }),
     serviceList: unaryMethod(async () => {
       throw new GantryError('NOT_IN_CLUSTER', 'not in a cluster');
     }),
   };
+
+  it('finds networks by name or the beginning of their id', async () => {
+    const format = '{{.Name}} {{range .Containers}}{{.Name}}{{end}} {{json .IPAM.Config}}';
+    const line = 'front web [{"Subnet":"10.1.0.0/24","Gateway":""}]\n';
+    expect((await gantry(methods, ['network', 'inspect', '-f', format, 'front', 'ab'])).stdout).toBe(line + line);
+  });
+
+  it('says of a network that it isn’t there', async () => {
+    expect(await gantry(methods, ['network', 'inspect', 'nope'])).toMatchObject({
+      exitCode: 1,
+      stdout: '[]\n',
+      stderr: 'gantry: no such network: nope\n',
+    });
+  });
 
   it('finds containers and images, and names what it does not find', async () => {
     const finished = await gantry(methods, ['inspect', '-f', '{{.Id}}', 'web', 'nope', 'bb:1']);

@@ -79,6 +79,11 @@ beforeAll(async () => {
       volumes: new VolumeStore({ ...shared, dir: join(root, 'volumes') }),
       networks: {
         setup: () => Promise.reject(new Error('no network here')),
+        reattach: () => Promise.resolve(undefined),
+        find: () => {
+          throw new Error('no network here');
+        },
+        checkAddress: () => undefined,
         teardown: () => Promise.resolve(),
         recover: () => Promise.resolve(),
         unanswered: () => Promise.resolve(0),

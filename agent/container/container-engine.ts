@@ -8,7 +8,9 @@ import type {
   ContainerStreamResponse,
   LogLine,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId } from '../../proto/ids.ts';
+import { connect, disconnect } from './connections.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { ContainerIndex } from './container-index.ts';
 import { recordsRoot } from './container-paths.ts';
@@ -62,6 +64,14 @@ export class ContainerEngine implements Containers {
 
   async remove(reference: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {
     await this.#lifecycle.remove(this.#get(reference), options);
+  }
+
+  async connect(reference: string, network: NetworkAttachmentConfig): Promise<void> {
+    await connect(this.#context, this.#get(reference), network);
+  }
+
+  async disconnect(reference: string, network: string, force: boolean): Promise<void> {
+    await disconnect(this.#context, this.#get(reference), network, force);
   }
 
   async list(options: { readonly all: boolean; readonly filters: readonly string[] }): Promise<Container[]> {

@@ -6,6 +6,7 @@ import type {
   ContainerStreamResponse,
   LogLine,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId } from '../../proto/ids.ts';
 
 /** What a task adds to a container of its own. */
@@ -48,6 +49,10 @@ export interface Containers {
   stop(reference: string, timeoutMs: number | undefined): Promise<void>;
   kill(reference: string, signal: string): Promise<void>;
   remove(reference: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
+  /** Running or not. NOT_FOUND, ALREADY_EXISTS, WRONG_STATE, PERMISSION_DENIED, IN_USE for its address. */
+  connect(reference: string, network: NetworkAttachmentConfig): Promise<void>;
+  /** With `force` it is no error that it isn't on the network. */
+  disconnect(reference: string, network: string, force: boolean): Promise<void>;
   list(options: { readonly all: boolean; readonly filters: readonly string[] }): Promise<Container[]>;
   /** Throws NOT_FOUND, AMBIGUOUS. */
   inspect(reference: string): Container;

@@ -31,7 +31,10 @@ export interface ContainerParts {
   readonly images: Pick<Images, 'resolve'>;
   readonly snapshots: Snapshots;
   readonly volumes: Volumes;
-  readonly networks: Pick<Networks, 'setup' | 'teardown' | 'recover' | 'unanswered'>;
+  readonly networks: Pick<
+    Networks,
+    'setup' | 'reattach' | 'teardown' | 'recover' | 'unanswered' | 'find' | 'checkAddress'
+  >;
   readonly shims: Shims;
   readonly native: Pick<Native, 'mount' | 'unmount'>;
   readonly readLog: ReadLog;

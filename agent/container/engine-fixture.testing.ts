@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
-import { ContainerConfig, ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
+import { ContainerConfig, ImageConfig, LocalNetwork } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { Digest } from '../../proto/ids.ts';
 import type { RunnableImage } from '../image/images.ts';
@@ -133,6 +133,10 @@ export class FakeHost {
   readonly snapshots = new Set<string>();
   readonly mounts = new Set<string>();
   readonly sandboxes = new Map<string, SandboxRequest>();
+  /** Networks that aren't there. */
+  readonly gone = new Set<string>();
+  /** The cluster's that only services may be on. */
+  readonly unattachable = new Set<string>();
   readonly volumes = new Map<string, Set<string>>();
   readonly populated: string[] = [];
   readonly recovered: string[][] = [];
@@ -159,6 +163,11 @@ export class FakeHost {
       hostnamePath: '/hostname',
       resolvConfPath: '/resolv.conf',
     };
+  }
+
+  network(reference: string): LocalNetwork {
+    if (this.gone.has(reference)) throw new GantryError('NOT_FOUND', `network ${reference} not found`);
+    return LocalNetwork.fromPartial({ id: reference, name: reference, cluster: this.unattachable.has(reference) });
   }
 
   get volumeStore(): Volumes {
@@ -248,6 +257,9 @@ export class EngineFixture {
       volumes: host.volumeStore,
       networks: {
         setup: async (request) => host.sandbox(request),
+        reattach: async (request) => (host.sandboxes.has(request.containerId) ? host.sandbox(request) : undefined),
+        find: (reference) => host.network(reference),
+        checkAddress: () => undefined,
         teardown: async (id) => void host.sandboxes.delete(id),
         recover: async (live) => void host.recovered.push([...live]),
         unanswered: async () => host.unanswered(),

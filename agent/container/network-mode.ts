@@ -7,6 +7,7 @@ import {
   PortProtocol,
   PublishMode,
 } from '../../proto/generated/gantry/v1/types.ts';
+import type { ContainerRecord } from './record.ts';
 
 export type NetworkMode =
   | { readonly kind: 'networks'; readonly attachments: readonly NetworkAttachmentConfig[] }
@@ -17,6 +18,11 @@ export type NetworkMode =
 
 const DEFAULT_NETWORK = 'bridge';
 const CONTAINER = 'container:';
+
+/** What the container is on now: as it was made, or as it was connected and disconnected since. */
+export function networkModeOf({ config, networks }: Pick<ContainerRecord, 'config' | 'networks'>): NetworkMode {
+  return networks === undefined ? parseNetworkMode(config.networks) : { kind: 'networks', attachments: networks };
+}
 
 /** Nothing is the default bridge. Throws INVALID_ARGUMENT for a word among networks. */
 export function parseNetworkMode(networks: readonly NetworkAttachmentConfig[]): NetworkMode {

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
 import type { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { Sandbox, SandboxRequest } from '../network/networks.ts';
+import { refuseUnattachable } from './attachable.ts';
 import { readBundle } from './bundle.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
-import { type NetworkMode, parseNetworkMode, publishedPorts } from './network-mode.ts';
+import { type NetworkMode, networkModeOf, publishedPorts } from './network-mode.ts';
 import type { OwnBind } from './spec/mounts.ts';
 import type { NamespaceSource } from './spec/namespaces.ts';
 
@@ -30,7 +31,7 @@ export async function setUpNetworking(
   entry: ContainerEntry,
   spec: ContainerSpec,
 ): Promise<Networking> {
-  const mode = parseNetworkMode(entry.record.config.networks);
+  const mode = networkModeOf(entry.record);
   switch (mode.kind) {
     case 'host':
       return hostNetworking(containerPaths(context.roots, entry.id).bundle, spec);
@@ -54,6 +55,7 @@ async function sandboxNetworking(
   mode: Extract<NetworkMode, { kind: 'networks' | 'none' }>,
 ): Promise<Networking> {
   const request = sandboxRequest(entry, spec, mode);
+  if (entry.record.taskId === '') for (const { target } of request.networks) refuseUnattachable(context, target);
   const sandbox = await context.networks.setup(request);
   return {
     namespace: { path: sandbox.netnsPath },

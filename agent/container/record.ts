@@ -8,6 +8,7 @@ import {
   HealthStatus,
   ImageConfig,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
 import type { Sandbox } from '../network/networks.ts';
 import type { StoppedBy } from './restart-policy.ts';
@@ -47,6 +48,8 @@ export interface ContainerRecord {
   /** Empty for a container of no task. */
   readonly taskId: string;
   readonly argv: readonly string[];
+  /** What it was connected to and disconnected from since it was made; undefined: what its config says. */
+  readonly networks?: readonly NetworkAttachmentConfig[];
   readonly volumes: readonly RecordedVolume[];
   readonly files: readonly RecordedFile[];
   /** Standard input ends with the first client that has sent some. */
@@ -132,7 +135,7 @@ export function toContainer(record: ContainerRecord, logPath: string): Container
   return {
     id: record.id,
     name: record.name,
-    config: record.config,
+    config: record.networks === undefined ? record.config : { ...record.config, networks: [...record.networks] },
     imageId: record.imageId,
     createdAtMs: record.createdAtMs,
     state: record.state,

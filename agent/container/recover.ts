@@ -7,6 +7,7 @@ import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerId } from '../../proto/ids.ts';
 import type { ExitRecord, FoundShim } from '../shim/shims.ts';
 import { specOf } from './assemble.ts';
+import { reconnect } from './connections.ts';
 import { ContainerEntry } from './container-entry.ts';
 import { bundlesRoot, containerPaths, shimOptions } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
@@ -100,7 +101,10 @@ async function recoverRun(
   entry: ContainerEntry,
   found: FoundShim,
 ): Promise<void> {
-  if (found.kind === 'alive') return lifecycle.watch(entry, { shim: found.shim, ended: Promise.withResolvers() });
+  if (found.kind === 'alive') {
+    lifecycle.watch(entry, { shim: found.shim, ended: Promise.withResolvers() });
+    return reconnect(context, entry);
+  }
   const exit = found.kind === 'exited' ? found.record : lost(context);
   context.logger.info({ ...entry.logFields, ...exit }, 'container ended while gantryd was away');
   // The snapshot may still be mounted where the runtime left it.

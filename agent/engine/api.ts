@@ -38,9 +38,23 @@ import type {
   ImageTagResponse,
   InfoRequest,
   InfoResponse,
+  LocalNetworkCreateRequest,
+  LocalNetworkCreateResponse,
+  LocalNetworkInspectRequest,
+  LocalNetworkInspectResponse,
   LocalNetworkListRequest,
   LocalNetworkListResponse,
+  LocalNetworkRemoveRequest,
+  LocalNetworkRemoveResponse,
   LogLine,
+  NetworkCheckRequest,
+  NetworkCheckResponse,
+  NetworkConnectRequest,
+  NetworkConnectResponse,
+  NetworkDisconnectRequest,
+  NetworkDisconnectResponse,
+  NetworkProbeRequest,
+  NetworkProbeResponse,
   PortProbeRequest,
   PortProbeResponse,
   VersionRequest,
@@ -83,16 +97,26 @@ export interface ImageHandlers {
   readonly imageBuild: BidiHandler<ImageBuildRequest, ImageBuildResponse>;
 }
 
+export interface NetworkHandlers {
+  readonly localNetworkList: UnaryHandler<LocalNetworkListRequest, LocalNetworkListResponse>;
+  readonly localNetworkCreate: UnaryHandler<LocalNetworkCreateRequest, LocalNetworkCreateResponse>;
+  readonly localNetworkInspect: UnaryHandler<LocalNetworkInspectRequest, LocalNetworkInspectResponse>;
+  readonly localNetworkRemove: UnaryHandler<LocalNetworkRemoveRequest, LocalNetworkRemoveResponse>;
+  readonly networkConnect: UnaryHandler<NetworkConnectRequest, NetworkConnectResponse>;
+  readonly networkDisconnect: UnaryHandler<NetworkDisconnectRequest, NetworkDisconnectResponse>;
+  readonly networkProbe: UnaryHandler<NetworkProbeRequest, NetworkProbeResponse>;
+  readonly networkCheck: BidiHandler<NetworkCheckRequest, NetworkCheckResponse>;
+}
+
 export interface SystemHandlers {
   readonly version: UnaryHandler<VersionRequest, VersionResponse>;
   readonly info: UnaryHandler<InfoRequest, InfoResponse>;
-  readonly localNetworkList: UnaryHandler<LocalNetworkListRequest, LocalNetworkListResponse>;
   readonly volumeList: UnaryHandler<VolumeListRequest, VolumeListResponse>;
   readonly volumeRemove: UnaryHandler<VolumeRemoveRequest, VolumeRemoveResponse>;
   readonly portProbe: UnaryHandler<PortProbeRequest, PortProbeResponse>;
 }
 
-export interface EngineHandlers extends ContainerHandlers, ImageHandlers, SystemHandlers {}
+export interface EngineHandlers extends ContainerHandlers, ImageHandlers, NetworkHandlers, SystemHandlers {}
 
 export interface EngineParts {
   readonly containers: Containers;

@@ -37,9 +37,6 @@ export function systemHandlers(parts: Omit<EngineParts, 'builder'>): SystemHandl
         securityOptions: ['name=seccomp,profile=builtin', 'name=cgroupns'],
       };
     },
-    async localNetworkList() {
-      return { networks: await networks.list() };
-    },
     async volumeList({ filters }) {
       return { volumes: await volumes.list(filters) };
     },

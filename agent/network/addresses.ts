@@ -1,6 +1,7 @@
 /** Which addresses of each network are in use. Leases aren't stored: they are what the sandboxes say. */
 import { GantryError } from '../../proto/errors.ts';
 import { nextAddress } from './address-pool.ts';
+import { checkChosen } from './chosen-address.ts';
 import { addressPool, type NetworkRecord } from './network-record.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 import type { Cursors } from './store.ts';
@@ -32,6 +33,21 @@ export class Addresses {
     taken.add(address);
     this.#last.set(network.id, address);
     return formatIpv4(address);
+  }
+
+  /** The one that a user has chosen. Throws INVALID_ARGUMENT for one that can't be a container's there, IN_USE. */
+  takeChosen(network: NetworkRecord, address: string): string {
+    this.checkChosen(network, address);
+    this.#takenOf(network.id).add(requireIpv4(address));
+    return address;
+  }
+
+  checkChosen(network: NetworkRecord, address: string): void {
+    checkChosen(network, address);
+    if (this.#taken.get(network.id)?.has(requireIpv4(address)) !== true) return;
+    throw new GantryError('IN_USE', `address ${address} of network ${network.name} is already in use`, {
+      hint: `choose another one; 'gantry network inspect ${network.name}' shows who has which`,
+    });
   }
 
   /** False when it is taken, or none of the network's on this node (any more). */

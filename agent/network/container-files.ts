@@ -28,10 +28,25 @@ export interface HostsFile {
 /** hosts(5). Throws INVALID_ARGUMENT for a malformed extra host. */
 export function renderHosts(file: HostsFile): string {
   const extra = file.extraHosts.map((entry) => renderExtraHost(entry, file.hostGateway));
+  return lines([...LOCAL_NAMES, ...extra, ...ownLines(file)]);
+}
+
+/** The file of a container that has other addresses than before; lines that others have added stay as they are. */
+export function replaceOwnHosts(
+  text: string,
+  names: Pick<HostsFile, 'hostname' | 'domainname'>,
+  before: readonly string[],
+  after: readonly string[],
+): string {
+  const gone = new Set(ownLines({ ...names, addresses: before }));
+  const kept = text.split('\n').filter((line) => line !== '' && !gone.has(line));
+  return lines([...kept, ...ownLines({ ...names, addresses: after })]);
+}
+
+function ownLines(file: Pick<HostsFile, 'hostname' | 'domainname' | 'addresses'>): string[] {
   const qualified = file.domainname === '' ? [] : [`${file.hostname}.${file.domainname}`];
   const names = [...qualified, file.hostname].join(' ');
-  const own = file.hostname === '' ? [] : file.addresses.map((address) => `${address}\t${names}`);
-  return lines([...LOCAL_NAMES, ...extra, ...own]);
+  return file.hostname === '' ? [] : file.addresses.map((address) => `${address}\t${names}`);
 }
 
 function renderExtraHost(entry: string, hostGateway: string | undefined): string {

@@ -5,8 +5,16 @@ import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError } from '../../proto/errors.ts';
 import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import type { LocalNetwork, PortConflict } from '../../proto/generated/gantry/v1/engine.ts';
-import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import type {
+  LocalNetwork,
+  LocalNetworkSpec,
+  NetworkCheckRequest,
+  NetworkCheckResponse,
+  NetworkConflict,
+  NetworkEndpoint,
+  PortConflict,
+} from '../../proto/generated/gantry/v1/engine.ts';
+import type { NetworkAttachmentConfig, PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { RESOLVER_ADDRESS } from './container-files.ts';
@@ -15,14 +23,18 @@ import { Forwarder } from './dns/forwarder.ts';
 import { HostResolvConf } from './dns/host-resolv-conf.ts';
 import { Resolver, type ResolverContext } from './dns/resolver.ts';
 import { DnsServer } from './dns/server.ts';
+import { checkNetwork } from './doctor/check.ts';
+import { removeStaleProbes } from './doctor/probe-counters.ts';
 import { HostFirewall } from './firewall/host-firewall.ts';
 import { enableForwarding, restoreForwarding } from './forwarding.ts';
 import { Healer } from './healing/healer.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { NetworkModel } from './model.ts';
+import { LocalNetworks } from './local-networks.ts';
+import { describeNetwork, NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
+import { probeNetworks } from './network-probe.ts';
 import {
   clusterNetwork,
   DEFAULT_MTU,
@@ -36,6 +48,7 @@ import { Overlays } from './overlay/overlays.ts';
 import { OwnTransactions } from './own-tables.ts';
 import { checkPort, type PortOwner, PortReservations } from './port-reservations.ts';
 import { Publishing } from './publishing.ts';
+import { reattach } from './reattachment.ts';
 import { planRecovery, type RecoveryStep } from './recovery-plan.ts';
 import { tableName } from './ruleset.ts';
 import { SandboxBuilder } from './sandbox-builder.ts';
@@ -75,6 +88,7 @@ export class NetworkEngine implements Networks {
   readonly #reservations = new PortReservations();
   readonly #transactions: OwnTransactions;
   readonly #publishing: Publishing;
+  readonly #localNetworks: LocalNetworks;
   readonly #firewall: HostFirewall;
   readonly #healer: Healer;
   readonly #virtualIps: VirtualIps;
@@ -118,6 +132,15 @@ export class NetworkEngine implements Networks {
       ingress: this.#ingress,
       logger,
     });
+    this.#localNetworks = new LocalNetworks({
+      model,
+      store: this.#store,
+      links,
+      builder: this.#builder,
+      publishing: this.#publishing,
+      random,
+      clock: options.clock,
+    });
     this.#virtualIps = new VirtualIps({ instance, model, links, transactions: this.#transactions });
     this.#firewall = new HostFirewall({ instance, native, logger });
     this.#healer = new Healer({
@@ -153,6 +176,32 @@ export class NetworkEngine implements Networks {
       }
       const record = isSame ? known : this.#assign(request);
       return this.#builder.describe(await this.#build(record));
+    });
+  }
+
+  reattach(request: SandboxRequest): Promise<Sandbox | undefined> {
+    return this.#containerLock.run(request.containerId, async () => {
+      const known = this.#model.sandboxes.get(request.containerId);
+      if (known?.ready !== true || this.#departing.has(request.containerId)) return undefined;
+      if (isDeepStrictEqual(asJson(known.request.networks), asJson(request.networks))) {
+        return this.#builder.describe(known);
+      }
+      const next = await reattach(
+        {
+          model: this.#model,
+          builder: this.#builder,
+          store: this.#store,
+          publishing: this.#publishing,
+          reservations: this.#reservations,
+          reservePorts: (record) => this.#reservePorts(record),
+          logger: this.#logger,
+        },
+        known,
+        { ...known.request, networks: request.networks },
+      );
+      if (!this.#dnsServers.has(request.containerId)) await this.#openDns(next);
+      if (this.#retired.size > 0) await this.#lock.run('networks', () => this.#removeRetired());
+      return this.#builder.describe(next);
     });
   }
 
@@ -211,6 +260,38 @@ export class NetworkEngine implements Networks {
     return this.#model.list();
   }
 
+  find(reference: string): LocalNetwork {
+    return describeNetwork(this.#model.resolveNetwork(reference));
+  }
+
+  checkAddress({ target, ip }: NetworkAttachmentConfig): void {
+    if (ip !== undefined) this.#model.addresses.checkChosen(this.#model.resolveNetwork(target), ip);
+  }
+
+  endpointsOf(reference: string): NetworkEndpoint[] {
+    return this.#model.endpointsOf(this.#model.resolveNetwork(reference));
+  }
+
+  check(requests: AsyncIterable<NetworkCheckRequest>, signal: AbortSignal): AsyncIterable<NetworkCheckResponse> {
+    const { instance, native, random, clock } = this.#options;
+    const parts = { instance, native, random, clock, links: this.#links, model: this.#model };
+    return checkNetwork({ ...parts, namespaces: this.#builder.namespaces }, requests, signal);
+  }
+
+  probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkConflict[]> {
+    return probeNetworks(networks, this.#model, this.#links);
+  }
+
+  create(spec: LocalNetworkSpec): Promise<string> {
+    return this.#lock.run('networks', () => this.#localNetworks.create(spec));
+  }
+
+  async remove(reference: string): Promise<void> {
+    // Their addresses are still taken.
+    await Promise.all(this.#departing.values());
+    await this.#lock.run('networks', () => this.#localNetworks.remove(reference));
+  }
+
   async probe(ports: readonly PortConfig[]): Promise<PortConflict[]> {
     const conflicts: PortConflict[] = [];
     for (const port of ports) {
@@ -224,6 +305,7 @@ export class NetworkEngine implements Networks {
     await this.#load(new Set(live));
     await this.#ensureLocalNetwork();
     await enableForwarding(this.#store);
+    await removeStaleProbes(this.#options.instance);
     const plan = planRecovery({
       instance: this.#options.instance,
       live: new Set(live),
@@ -389,7 +471,9 @@ export class NetworkEngine implements Networks {
     // The container's own name server would ask itself.
     const own = record.request.dns.filter((server) => server !== RESOLVER_ADDRESS);
     const host = this.#options.upstream ?? (await this.#hostResolvConf.read()).nameservers;
-    return { asker: this.#model.asker(record), upstream: own.length > 0 ? own : host };
+    // It may be on other networks by now.
+    const current = this.#model.sandboxes.get(record.request.containerId) ?? record;
+    return { asker: this.#model.asker(current), upstream: own.length > 0 ? own : host };
   }
 
   /** Undefined: this host is in no cluster. */

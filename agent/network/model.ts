@@ -1,18 +1,25 @@
 /** What this node knows of its networks, sandboxes and services, and what follows from it. No I/O. */
 import { GantryError } from '../../proto/errors.ts';
-import type { LocalNetwork } from '../../proto/generated/gantry/v1/engine.ts';
-import type { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import type { LocalNetwork, NetworkEndpoint } from '../../proto/generated/gantry/v1/engine.ts';
+import type { NetworkAttachmentConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import { Addresses } from './addresses.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
-import { bridgeName, vxlanName } from './link-names.ts';
+import { bridgeName, macOf, vxlanName } from './link-names.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import type { SandboxRequest } from './networks.ts';
 import { containerPorts, defaultAttachment } from './published.ts';
 import type { BridgeRules, PublishedPort } from './ruleset.ts';
-import type { Attachment, SandboxRecord } from './sandbox-record.ts';
-import { parseSubnet } from './subnet.ts';
+import { type Attachment, displayName, interfacesOf, type SandboxRecord } from './sandbox-record.ts';
+import { parseSubnet, requireIpv4 } from './subnet.ts';
 import { type VirtualService, virtualServices } from './vip/virtual-service.ts';
+
+/** What changes of a sandbox that is put on other networks. */
+export interface Reassignment {
+  readonly next: SandboxRecord;
+  readonly joining: readonly Attachment[];
+  readonly leaving: readonly Attachment[];
+}
 
 /** Of containers that were removed nobody says so here. */
 const MAX_LEFT = 1000;
@@ -94,8 +101,22 @@ export class NetworkModel {
   findNetwork(target: string): NetworkRecord {
     const wanted = target === '' || target === 'default' ? DEFAULT_NETWORK : target;
     const network = this.#networks.get(wanted) ?? [...this.#networks.values()].find(({ name }) => name === wanted);
-    if (network === undefined) throw new GantryError('NOT_FOUND', `network ${wanted} not found on this node`);
-    return network;
+    if (network !== undefined) return network;
+    throw new GantryError('NOT_FOUND', `network ${wanted} not found on this node`, {
+      hint: "'gantry network ls' lists those that there are",
+    });
+  }
+
+  /** As users name networks: also by the beginning of an id. Throws NOT_FOUND, AMBIGUOUS. */
+  resolveNetwork(reference: string): NetworkRecord {
+    const begun = [...this.#networks.values()].filter(({ id }) => reference !== '' && id.startsWith(reference));
+    const isNamed = [...this.#networks.values()].some(({ id, name }) => id === reference || name === reference);
+    if (isNamed || begun.length === 0) return this.findNetwork(reference);
+    const [network] = begun;
+    if (network !== undefined && begun.length === 1) return network;
+    throw new GantryError('AMBIGUOUS', `${begun.length} networks have ids that begin with "${reference}"`, {
+      hint: 'give more of the id',
+    });
   }
 
   /**
@@ -103,7 +124,7 @@ export class NetworkModel {
    * then has taken nothing.
    */
   assign(request: SandboxRequest): SandboxRecord {
-    const networks = request.networks.map(({ target, aliases }) => ({ network: this.findNetwork(target), aliases }));
+    const networks = request.networks.map((wanted) => ({ network: this.resolveNetwork(wanted.target), wanted }));
     if (new Set(networks.map(({ network }) => network.id)).size < networks.length) {
       throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
     }
@@ -111,16 +132,55 @@ export class NetworkModel {
     const last = this.#left.get(request.containerId) ?? [];
     this.#left.delete(request.containerId);
     try {
-      for (const { network, aliases } of networks) {
+      for (const { network, wanted } of networks) {
         const before = last.find(({ networkId }) => networkId === network.id);
-        const address = this.addresses.take(network, before?.address);
-        attachments.push({ networkId: network.id, networkName: network.name, address, aliases });
+        attachments.push(this.#attach(network, wanted, attachments.length, before?.address));
       }
     } catch (error) {
       for (const { networkId, address } of attachments) this.addresses.free(networkId, address);
       throw error;
     }
     return { request, attachments, ports: [], ready: false };
+  }
+
+  #attach(
+    network: NetworkRecord,
+    { aliases, ip }: NetworkAttachmentConfig,
+    number: number,
+    preferred: string | undefined,
+  ): Attachment {
+    const address = ip === undefined ? this.addresses.take(network, preferred) : this.addresses.takeChosen(network, ip);
+    return { networkId: network.id, networkName: network.name, address, aliases, interface: number };
+  }
+
+  /**
+   * The sandbox on the networks of `request`, not yet kept: what it has of them it keeps, and it gets an address on each
+   * other. Addresses that it leaves aren't free yet. Throws as `assign` does, and then has taken nothing.
+   */
+  reassign(record: SandboxRecord, request: SandboxRequest): Reassignment {
+    const joining: Attachment[] = [];
+    const attachments: Attachment[] = [];
+    const present = interfacesOf(record).map(([number, attachment]) => ({ ...attachment, interface: number }));
+    try {
+      for (const wanted of request.networks) {
+        const network = this.resolveNetwork(wanted.target);
+        if (attachments.some(({ networkId }) => networkId === network.id)) {
+          throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
+        }
+        const kept = present.find(({ networkId, address }) => {
+          return networkId === network.id && (wanted.ip === undefined || wanted.ip === address);
+        });
+        const number = kept?.interface ?? freeNumber([...present, ...joining]);
+        const attachment = kept ?? this.#attach(network, wanted, number, undefined);
+        if (kept === undefined) joining.push(attachment);
+        attachments.push({ ...attachment, aliases: wanted.aliases });
+      }
+    } catch (error) {
+      for (const { networkId, address } of joining) this.addresses.free(networkId, address);
+      throw error;
+    }
+    const leaving = present.filter((one) => !attachments.some(({ interface: number }) => number === one.interface));
+    return { next: { ...record, request, attachments }, joining, leaving };
   }
 
   /** The network that the default route goes through; undefined when all are internal. */
@@ -172,10 +232,51 @@ export class NetworkModel {
   }
 
   list(): LocalNetwork[] {
-    return [...this.#networks.values()]
-      .map(({ id, name, driver, subnet, gateway, internal, cluster, createdAtMs }) => {
-        return { id, name, driver, subnet, gateway, internal, cluster, createdAtMs };
-      })
-      .toSorted((a, b) => a.name.localeCompare(b.name, 'en'));
+    return [...this.#networks.values()].map(describeNetwork).toSorted((a, b) => a.name.localeCompare(b.name, 'en'));
   }
+
+  /** The containers of this node that are on the network. */
+  endpointsOf(network: NetworkRecord): NetworkEndpoint[] {
+    const ready = [...this.#sandboxes.values()].filter((sandbox) => sandbox.ready);
+    return ready.flatMap((sandbox) =>
+      sandbox.attachments
+        .filter(({ networkId }) => networkId === network.id)
+        .map(({ address }) => ({
+          containerId: sandbox.request.containerId,
+          containerName: displayName(sandbox),
+          address,
+          prefixLength: network.overlay === undefined ? parseSubnet(network.subnet).prefixLength : 32,
+          macAddress: macOf(requireIpv4(address)),
+          taskId: '',
+        })),
+    );
+  }
+}
+
+/** The network as the API shows it. */
+export function describeNetwork(record: NetworkRecord): LocalNetwork {
+  const { id, name, driver, subnet, gateway, internal, cluster, createdAtMs } = record;
+  const [range = subnet] = record.blocks;
+  return {
+    id,
+    name,
+    driver,
+    subnet,
+    gateway,
+    internal,
+    cluster,
+    createdAtMs,
+    attachable: record.attachable ?? false,
+    ipRange: cluster || range === subnet ? '' : range,
+    labels: { ...record.labels },
+    driverOpts: { ...record.driverOpts },
+  };
+}
+
+/** The lowest N that no interface ethN has, also none that is on its way out. */
+function freeNumber(taken: readonly Attachment[]): number {
+  const numbers = new Set(taken.map((attachment) => attachment.interface));
+  let number = 0;
+  while (numbers.has(number)) number += 1;
+  return number;
 }

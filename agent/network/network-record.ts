@@ -30,6 +30,12 @@ export interface NetworkRecord {
   readonly createdAtMs: number;
   /** How it reaches other nodes; undefined: it is on this one alone. */
   readonly overlay: OverlayRecord | undefined;
+  /** Of a network of the cluster: whether containers of no task may be on it. */
+  readonly attachable?: boolean;
+  /** Whether its user chose the subnet, and so may choose addresses of it. */
+  readonly hasOwnSubnet?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly driverOpts?: Readonly<Record<string, string>>;
 }
 
 export interface OverlayRecord {
@@ -98,6 +104,10 @@ export function clusterNetwork(assigned: AssignedNetwork, underlayMtu: number): 
     mtu: chooseMtu(name, spec.driverOpts, limits),
     createdAtMs: network.meta?.createdAtMs ?? 0,
     overlay,
+    attachable: spec.attachable,
+    hasOwnSubnet: spec.subnet !== '',
+    labels: spec.annotations?.labels ?? {},
+    driverOpts: spec.driverOpts,
   };
   checkAddresses(record);
   return record;
@@ -113,13 +123,14 @@ interface MtuLimits {
   readonly most: number;
 }
 
-const ON_ONE_NODE: MtuLimits = { usual: DEFAULT_MTU, most: MAX_MTU };
+export const ON_ONE_NODE: MtuLimits = { usual: DEFAULT_MTU, most: MAX_MTU };
 
 function acrossNodes(underlayMtu: number): MtuLimits {
   return { usual: underlayMtu - VXLAN_OVERHEAD, most: underlayMtu - VXLAN_OVERHEAD };
 }
 
-function chooseMtu(
+/** Throws UNSUPPORTED for another option, INVALID_ARGUMENT for an MTU that can't be. */
+export function chooseMtu(
   network: string,
   options: Readonly<Record<string, string | undefined>>,
   { usual, most }: MtuLimits,
@@ -146,7 +157,7 @@ function chooseMtu(
   return mtu;
 }
 
-function checkAddresses(record: NetworkRecord): void {
+export function checkAddresses(record: NetworkRecord): void {
   const subnet = parseSubnet(record.subnet);
   if (!contains(subnet, requireIpv4(record.gateway))) {
     throw new GantryError(

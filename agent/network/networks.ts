@@ -1,7 +1,16 @@
 /** What the rest of the engine asks of networks: namespaces, addresses, names and published ports. */
 
 import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import type { ContainerNetwork, LocalNetwork, PortConflict } from '../../proto/generated/gantry/v1/engine.ts';
+import type {
+  ContainerNetwork,
+  LocalNetwork,
+  LocalNetworkSpec,
+  NetworkCheckRequest,
+  NetworkCheckResponse,
+  NetworkConflict,
+  NetworkEndpoint,
+  PortConflict,
+} from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig, PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 
 export interface SandboxRequest {
@@ -37,6 +46,11 @@ export interface Sandbox {
 export interface Networks {
   /** Makes or finds the container's sandbox. Idempotent. PORT_IN_USE, NOT_FOUND, EXHAUSTED. */
   setup(request: SandboxRequest): Promise<Sandbox>;
+  /**
+   * Puts a container that runs on the networks of the request; what else it asks for is as it was. Idempotent. Undefined
+   * when the container has no sandbox that is whole: its next setup makes it so. As setup, and IN_USE for an address.
+   */
+  reattach(request: SandboxRequest): Promise<Sandbox | undefined>;
   /** Takes the sandbox down: addresses, links, ports, names, namespace, files. Idempotent. */
   teardown(containerId: string): Promise<void>;
   /** How many connections, made to the container, wait for an answer of it; 0 for one without a sandbox. */
@@ -46,6 +60,20 @@ export interface Networks {
   /** All services that this node must resolve and, for ports in ingress mode, send on. */
   applyEndpoints(services: readonly ServiceEndpoints[]): Promise<void>;
   list(): Promise<LocalNetwork[]>;
+  /** By id, name or beginning of an id. NOT_FOUND, AMBIGUOUS. */
+  find(reference: string): LocalNetwork;
+  /** Whether a container could get the address that is asked for. INVALID_ARGUMENT, UNSUPPORTED, IN_USE, NOT_FOUND. */
+  checkAddress(attachment: NetworkAttachmentConfig): void;
+  /** This node's containers that are on it. */
+  endpointsOf(reference: string): NetworkEndpoint[];
+  /** A network of this host alone; returns its id. */
+  create(spec: LocalNetworkSpec): Promise<string>;
+  /** IN_USE while containers are on it. */
+  remove(reference: string): Promise<void>;
+  /** `gantry network doctor` on this host; the steps are in engine.proto. Leaves nothing, however it ends. */
+  check(requests: AsyncIterable<NetworkCheckRequest>, signal: AbortSignal): AsyncIterable<NetworkCheckResponse>;
+  /** Which of these the host can't have, and why. */
+  probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkConflict[]>;
   probe(ports: readonly PortConfig[]): Promise<PortConflict[]>;
   /** Brings the kernel in line with what is known after a start of the agent; `live` are the containers that exist. */
   recover(live: readonly string[]): Promise<void>;

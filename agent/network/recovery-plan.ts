@@ -1,7 +1,7 @@
 /** What must be done to the kernel after a start of the agent: from what is on disk and what is there. Pure. */
 import { bridgeName, ingressName, linkPrefix, vethName, vxlanName } from './link-names.ts';
 import type { Link } from './netlink/link.ts';
-import type { SandboxRecord } from './sandbox-record.ts';
+import { interfacesOf, type SandboxRecord } from './sandbox-record.ts';
 
 export type RecoveryStep =
   /** Nobody has this container any more. Its links are among those to be deleted. */
@@ -43,7 +43,7 @@ export function planRecovery(state: RecoveryState): RecoveryStep[] {
     ...state.networkIds.map((id) => bridgeName(instance, id)),
     ...state.overlayIds.map((id) => vxlanName(instance, id)),
     ingressName(instance),
-    ...usable.flatMap((record) => record.attachments.map((_, index) => vethName(instance, idOf(record), index))),
+    ...usable.flatMap((record) => interfacesOf(record).map(([index]) => vethName(instance, idOf(record), index))),
   ]);
   const strays = state.links
     .map(({ name }) => name)
@@ -64,7 +64,7 @@ export function planRecovery(state: RecoveryState): RecoveryStep[] {
 
 function isPluggedIn(record: SandboxRecord, state: RecoveryState): boolean {
   const byName = new Map(state.links.map((link) => [link.name, link]));
-  return record.attachments.every(({ networkId }, index) => {
+  return interfacesOf(record).every(([index, { networkId }]) => {
     const bridge = byName.get(bridgeName(state.instance, networkId));
     const veth = byName.get(vethName(state.instance, idOf(record), index));
     return bridge !== undefined && veth !== undefined && veth.master === bridge.index;

@@ -1,9 +1,9 @@
 /** Makes one container's sandbox in the kernel and its files, and takes them down again. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
-import { renderHostname, renderHosts, renderResolvConf } from './container-files.ts';
+import { renderHostname, renderHosts, renderResolvConf, replaceOwnHosts } from './container-files.ts';
 import type { HostResolvConf } from './dns/host-resolv-conf.ts';
 import type { HostLinks } from './host-links.ts';
 import { bridgeName, macOf, vethName } from './link-names.ts';
@@ -12,7 +12,7 @@ import { type NamespaceSpec, Namespaces } from './namespaces.ts';
 import type { VethSpec } from './netlink/link.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { Sandbox } from './networks.ts';
-import { displayName, type SandboxRecord } from './sandbox-record.ts';
+import { type Attachment, displayName, interfacesOf, type SandboxRecord } from './sandbox-record.ts';
 import { parseSubnet, requireIpv4 } from './subnet.ts';
 
 export interface SandboxBuilderParts {
@@ -78,7 +78,7 @@ export class SandboxBuilder {
   async repairLinks(record: SandboxRecord): Promise<void> {
     const { containerId } = record.request;
     const present = new Map((await this.#parts.links.links()).map((link) => [link.name, link]));
-    for (const [index, { networkId }] of record.attachments.entries()) {
+    for (const [index, { networkId }] of interfacesOf(record)) {
       const link = present.get(vethName(this.#parts.instance, containerId, index));
       if (link !== undefined) await this.#parts.links.setMaster(link.name, await this.bridge(networkId));
     }
@@ -99,8 +99,27 @@ export class SandboxBuilder {
 
   async unplug(record: SandboxRecord): Promise<void> {
     const { containerId } = record.request;
-    const names = record.attachments.map((_, index) => vethName(this.#parts.instance, containerId, index));
+    const names = interfacesOf(record).map(([index]) => vethName(this.#parts.instance, containerId, index));
     await this.#parts.links.deleteLinks(names);
+  }
+
+  /** Interfaces that the sandbox is to have besides those that it has, in a namespace that is in use. */
+  plugIn(record: SandboxRecord, joining: readonly Attachment[]): Promise<void> {
+    return this.#plugIn({ ...record, attachments: joining });
+  }
+
+  /** Addresses and routes as the record says. Idempotent. */
+  configure(record: SandboxRecord): Promise<void> {
+    return this.namespaces.configure(record.request.containerId, this.#namespaceSpec(record));
+  }
+
+  /** The container's own lines in its hosts file; what it has written there itself stays. */
+  async updateHosts(before: SandboxRecord, after: SandboxRecord): Promise<void> {
+    const path = join(this.#filesDir(after.request.containerId), 'hosts');
+    const addresses = (record: SandboxRecord) => record.attachments.map(({ address }) => address);
+    const text = await readFile(path, 'utf8');
+    // In place: the file is mounted into the container, which would keep an old one.
+    await writeFile(path, replaceOwnHosts(text, after.request, addresses(before), addresses(after)));
   }
 
   /** Makes or finds the network's bridge. Returns its link index. */
@@ -157,13 +176,20 @@ export class SandboxBuilder {
     if (record.attachments.length === 0) return;
     const masters = await Promise.all(record.attachments.map(({ networkId }) => this.bridge(networkId)));
     await this.namespaces.withFile(record.request.containerId, async (netnsFd) => {
-      const specs = record.attachments.map((_, index) => this.#vethSpec(record, index, masters[index] ?? 0, netnsFd));
+      const specs = interfacesOf(record).map(([index, attachment], position) =>
+        this.#vethSpec(record, index, attachment, masters[position] ?? 0, netnsFd),
+      );
       await this.#parts.links.createVeths(specs.filter(({ name }) => !present.has(name)));
     });
   }
 
-  #vethSpec(record: SandboxRecord, index: number, master: number, netnsFd: number): VethSpec {
-    const { networkId = '', address = '' } = record.attachments[index] ?? {};
+  #vethSpec(
+    record: SandboxRecord,
+    index: number,
+    { networkId, address }: Attachment,
+    master: number,
+    netnsFd: number,
+  ): VethSpec {
     return {
       name: vethName(this.#parts.instance, record.request.containerId, index),
       alias: `gantry container ${displayName(record)}`,
@@ -175,9 +201,10 @@ export class SandboxBuilder {
 
   #namespaceSpec(record: SandboxRecord): NamespaceSpec {
     const network = this.#parts.model.defaultNetwork(record);
-    const index = record.attachments.findIndex(({ networkId }) => networkId === network?.id);
+    const interfaces = interfacesOf(record);
+    const index = interfaces.find(([, { networkId }]) => networkId === network?.id)?.[0];
     return {
-      interfaces: record.attachments.map(({ networkId, address }, position) => ({
+      interfaces: interfaces.map(([position, { networkId, address }]) => ({
         name: `eth${position}`,
         address,
         subnet: parseSubnet(this.#network(networkId).subnet),

@@ -7,16 +7,23 @@ export interface Attachment {
   readonly networkName: string;
   readonly address: string;
   readonly aliases: readonly string[];
+  /** N of ethN. Undefined in records from before a container could leave a network: its place in the list. */
+  readonly interface?: number;
 }
 
 export interface SandboxRecord {
   readonly request: SandboxRequest;
-  /** In the order of interfaces: eth0, eth1, ... */
+  /** In the order that was asked for: the first one on a network that isn't internal leads outside. */
   readonly attachments: readonly Attachment[];
   /** With publishedPort always set. */
   readonly ports: readonly PortConfig[];
   /** Whether the kernel has been given all of it. False after a crash on the way: the next setup builds it again. */
   readonly ready: boolean;
+}
+
+/** Attachments and the number of each one's interface. */
+export function interfacesOf({ attachments }: Pick<SandboxRecord, 'attachments'>): [number, Attachment][] {
+  return attachments.map((attachment, position) => [attachment.interface ?? position, attachment]);
 }
 
 /** What users call the container: its name, or else the start of its id. */

@@ -28,6 +28,9 @@ export function tunnelMethods(handlers: EngineHandlers): TunnelMethods {
     ['ContainerAttach', bidi(EngineService.containerAttach, handlers.containerAttach)],
     ['ContainerInspect', unary(EngineService.containerInspect, handlers.containerInspect)],
     ['ImageInspect', unary(EngineService.imageInspect, handlers.imageInspect)],
+    ['LocalNetworkInspect', unary(EngineService.localNetworkInspect, handlers.localNetworkInspect)],
+    ['NetworkCheck', bidi(EngineService.networkCheck, handlers.networkCheck)],
+    ['NetworkProbe', unary(EngineService.networkProbe, handlers.networkProbe)],
     ['PortProbe', unary(EngineService.portProbe, handlers.portProbe)],
   ]);
 }

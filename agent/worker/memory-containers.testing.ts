@@ -114,6 +114,8 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
       return () => listeners.delete(listener);
     },
     kill: unsupported,
+    connect: unsupported,
+    disconnect: unsupported,
     wait: unsupported,
     logs: () => {
       throw new GantryError('UNSUPPORTED', 'not in memory');

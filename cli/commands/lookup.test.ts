@@ -26,7 +26,7 @@ describe('finding a command', () => {
 
   it('says what to do instead of what is not there yet', () => {
     expect(lookUp(['pull', 'x'])).toMatchObject({ kind: 'unsupported', path: 'pull' });
-    expect(lookUp(['network', 'create'])).toMatchObject({ kind: 'unsupported', path: 'network create' });
+    expect(lookUp(['volume', 'create'])).toMatchObject({ kind: 'unsupported', path: 'volume create' });
   });
 
   it('suggests the nearest', () => {

@@ -156,6 +156,25 @@ export const COMMANDS: readonly CommandEntry[] = [
   { names: ['image rm', 'rmi', 'image remove'], summary: 'Remove images', load: () => import('./image/rm.ts') },
   { names: ['image inspect'], summary: 'Show images in detail', load: () => import('./image/inspect.ts') },
 
+  { names: ['network create'], summary: 'Create a network', load: () => import('./network/create.ts') },
+  { names: ['network inspect'], summary: 'Show networks in detail', load: () => import('./network/inspect.ts') },
+  { names: ['network rm', 'network remove'], summary: 'Remove networks', load: () => import('./network/rm.ts') },
+  { names: ['network prune'], summary: 'Remove networks that nobody uses', load: () => import('./network/prune.ts') },
+  {
+    names: ['network connect'],
+    summary: 'Connect a container to a network',
+    load: () => import('./network/connect.ts'),
+  },
+  {
+    names: ['network disconnect'],
+    summary: 'Disconnect a container from a network',
+    load: () => import('./network/disconnect.ts'),
+  },
+  {
+    names: ['network doctor'],
+    summary: 'Check the network of this host, and between all nodes',
+    load: () => import('./network/doctor.ts'),
+  },
   { names: ['network ls', 'network list'], summary: 'List networks', load: () => import('./network/ls.ts') },
   { names: ['volume ls', 'volume list'], summary: 'List volumes', load: () => import('./volume/ls.ts') },
   { names: ['volume rm', 'volume remove'], summary: 'Remove volumes', load: () => import('./volume/rm.ts') },
@@ -276,7 +295,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { names: ['version'], summary: 'Show the versions of gantry and gantryd', load: () => import('./system/version.ts') },
   {
     names: ['inspect'],
-    summary: 'Show containers, images or services in detail',
+    summary: 'Show containers, images, networks or services in detail',
     load: () => import('./system/inspect.ts'),
   },
 ];
@@ -318,12 +337,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['top', "'gantry exec CONTAINER ps' shows the container's processes"],
   ['container top', "'gantry exec CONTAINER ps' shows the container's processes"],
   ['container prune', "remove containers with 'gantry rm'"],
-  ['network create', 'name the network in a compose file'],
-  ['network inspect', "'gantry network ls --no-trunc' lists what there is"],
-  ['network rm', 'networks go with their stack'],
-  ['network prune', 'networks go with their stack'],
-  ['network connect', 'name the network when the container is created: --network'],
-  ['network disconnect', 'name the network when the container is created: --network'],
   ['volume create', 'a volume is made when a container first names it: -v NAME:/path'],
   ['volume inspect', "'gantry volume ls --format json' lists what there is"],
   ['volume prune', "'gantry volume rm' removes those that it is told"],

@@ -116,14 +116,17 @@ function allMounts(options: ContainerOptions, cwd: string): Mount[] {
   return mounts;
 }
 
-function networkAttachments({ network, networkAlias }: ContainerOptions): NetworkAttachmentConfig[] {
-  if (networkAlias.length > 0 && network.length > 1) {
-    throw new CliError('--network-alias is ambiguous with several networks', {
-      hint: 'write --network name=NETWORK,alias=NAME for each',
+function networkAttachments({ network, networkAlias, ip }: ContainerOptions): NetworkAttachmentConfig[] {
+  const flag = networkAlias.length > 0 ? '--network-alias' : '--ip';
+  if ((networkAlias.length > 0 || ip !== undefined) && network.length > 1) {
+    throw new CliError(`${flag} is ambiguous with several networks`, {
+      hint: 'write --network name=NETWORK,alias=NAME,ip=ADDRESS for each',
       exitCode: EXIT.refused,
     });
   }
-  return network.map((text) => parseNetwork('--network', text, networkAlias));
+  // Without a network they are about the default one.
+  const named = network.length === 0 && ip !== undefined ? ['bridge'] : network;
+  return named.map((text) => parseNetwork('--network', text, networkAlias, ip));
 }
 
 function healthcheck(options: ContainerOptions): { healthcheck?: Healthcheck } {

@@ -38,6 +38,7 @@ export interface ContainerOptions {
   readonly name?: string;
   readonly network: readonly string[];
   readonly networkAlias: readonly string[];
+  readonly ip?: string;
   readonly oomScoreAdj?: number;
   readonly pid?: string;
   readonly pidsLimit?: number;
@@ -112,6 +113,7 @@ function declareNetwork(command: Command, list: DeclareList): void {
   list('--network <network>', 'bridge, host, none or the name of a network');
   alias(command, '--net <network>', 'network');
   list('--network-alias <name>', 'further name on the network');
+  command.option('--ip <address>', 'address on the network, which must have a subnet of its own');
   alias(command, '--net-alias <name>', 'network-alias');
   list('--add-host <host:ip>', 'line in /etc/hosts');
   list('--dns <ip>', 'name server');
@@ -197,7 +199,6 @@ function refuseUnsupported(command: Command): void {
     ['--device-write-iops <rate>', LATER],
     ['--disable-content-trust', LATER],
     ['--gpus <gpus>', 'name the device files with --device'],
-    ['--ip <address>', 'containers find each other by name'],
     ['--ip6 <address>', 'containers find each other by name'],
     ['--isolation <technology>', LATER],
     ['--link <container>', 'put both containers on one --network and use their names'],

@@ -2,19 +2,30 @@
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
 
-const HINT = 'write NAME or name=NAME,alias=ALIAS';
+const HINT = 'write NAME or name=NAME,alias=ALIAS,ip=ADDRESS';
 
-/** NAME, or name=NAME,alias=ALIAS. */
-export function parseNetwork(flag: string, text: string, aliases: readonly string[]): NetworkAttachmentConfig {
+/** NAME, or name=NAME,alias=ALIAS,ip=ADDRESS. `aliases` and `ip`: from other flags. */
+export function parseNetwork(
+  flag: string,
+  text: string,
+  aliases: readonly string[],
+  ip?: string,
+): NetworkAttachmentConfig {
   if (text === '') throw invalidFlag(flag, text, HINT);
-  if (!text.includes('=')) return { target: text, aliases: [...aliases] };
-  const attachment: NetworkAttachmentConfig = { target: '', aliases: [...aliases] };
+  const attachment = attachmentOf('', aliases, ip);
+  if (!text.includes('=')) return { ...attachment, target: text };
   for (const field of text.split(',')) {
     const [key, value = ''] = field.split('=');
     if (key === 'name') attachment.target = value;
     else if (key === 'alias') attachment.aliases.push(value);
+    else if (key === 'ip') attachment.ip = value;
     else throw invalidFlag(flag, text, HINT);
   }
   if (attachment.target === '') throw invalidFlag(flag, text, HINT);
   return attachment;
+}
+
+/** Unset fields are left out, as they are in messages. */
+export function attachmentOf(target: string, aliases: readonly string[], ip?: string): NetworkAttachmentConfig {
+  return { target, aliases: [...aliases], ...(ip === undefined ? {} : { ip }) };
 }

@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../control-loop.ts';
+import { isForAll } from '../store/network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
@@ -29,12 +30,10 @@ export function allocatorLoop(logger: Logger): ControlLoop {
       const network = tx.get('network', networkId);
       if (network === undefined) return undefined;
       const present = new Set(tx.find('node', { by: 'all' }).map((node) => node.id));
-      const { blocks, exhausted } = planBlocks(
-        network,
-        demandOf(tx, networkId, nodeId),
-        present,
-        virtualIpsOf(tx, networkId),
-      );
+      const demand = demandOf(tx, networkId, nodeId);
+      // Any node may have containers on it that nobody here knows of.
+      if (isForAll(network)) for (const id of present) if (!demand.has(id)) demand.set(id, 0);
+      const { blocks, exhausted } = planBlocks(network, demand, present, virtualIpsOf(tx, networkId));
       const vni = network.vni || chooseVni(networkId, takenVnis(tx));
       if (blocks.length !== network.blocks.length || vni !== network.vni) {
         tx.update('network', { ...network, blocks: [...blocks], vni });

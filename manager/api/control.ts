@@ -7,6 +7,8 @@ import { clusterCa, clusterCaRotate } from './cluster-ca.ts';
 import { clusterUnlockKey, clusterUpdate } from './cluster-settings.ts';
 import type { ApiContext } from './context.ts';
 import { configList, networkList, secretList } from './listings.ts';
+import { networkDoctor } from './network-doctor.ts';
+import { networkCreate, networkRemove } from './networks.ts';
 import { nodeInspect, nodeList, nodeRemove, nodeUpdate } from './nodes.ts';
 import { configCreate, configRemove, secretCreate, secretRemove } from './secrets-and-configs.ts';
 import { serviceLogs } from './service-logs.ts';
@@ -61,6 +63,9 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     serviceRemove: unary(serviceRemove),
     taskList: unary(taskList),
     networkList: unary(networkList),
+    networkCreate: unary(networkCreate),
+    networkRemove: unary(networkRemove),
+    networkDoctor: unary(networkDoctor),
     secretList: unary(secretList),
     configList: unary(configList),
     secretCreate: unary(secretCreate),

@@ -14,11 +14,14 @@ import {
 import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
 import { describePort } from '../allocator/ports.ts';
+import type { NetworkObject } from '../store/network.ts';
+import { NO_META } from '../store/object-type.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { ApiContext } from './context.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
+import { checkOnNodes } from './network-probe.ts';
 import { checkHostPorts } from './port-probe.ts';
 import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
@@ -52,6 +55,7 @@ export async function deployStack(
       resolveImage: request.resolveImage ?? ResolveImage.ALWAYS,
     });
   const draft = context.store.view(plan);
+  await checkOnNodes(context, newNetworks(draft), signal);
   await checkHostPorts(context, newlyPublished(context, stack, draft), signal);
   if (request.dryRun) return { changes: draft.map(describeStep) };
   return context.store.update((tx) => {
@@ -97,6 +101,12 @@ function newlyPublished(context: ApiContext, stack: StackSpec, draft: readonly P
   return draft
     .flatMap((step) => (step.kind === 'service' && step.change !== ChangeKind.REMOVE ? step.object.ports : []))
     .filter((port) => port.publishedPort !== 0 && !published.has(describePort(port)));
+}
+
+function newNetworks(draft: readonly PlanStep[]): NetworkObject[] {
+  return draft.flatMap((step) =>
+    step.kind === 'network' && step.change === ChangeKind.CREATE ? [{ ...step.object, meta: NO_META }] : [],
+  );
 }
 
 function runStep(tx: WriteTransaction, step: PlanStep): void {

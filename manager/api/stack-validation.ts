@@ -7,6 +7,7 @@ import {
   type Annotations,
   FailureAction,
   type GenericReservation,
+  type NetworkAttachmentConfig,
   type Placement,
   PublishMode,
   RestartCondition,
@@ -73,6 +74,7 @@ export function validateService(raw: ServiceSpec): ServiceSpec {
   const { name } = spec.annotations;
   if (spec.task.container.image === '') throw new GantryError('INVALID_ARGUMENT', `service ${name} has no image`);
   checkGenericReservations(name, spec.task.resources?.genericReservations ?? []);
+  checkNetworks(name, spec.task.networks);
   checkPlacement(name, spec.placement);
   checkUpdateConfig(name, 'update', spec.update);
   checkUpdateConfig(name, 'rollback', spec.rollback);
@@ -97,6 +99,15 @@ function checkJob(name: string, { mode, task, update, rollback }: CompleteServic
   if (update !== undefined || rollback !== undefined) {
     throw refused('which is run anew as a whole', 'leave out how it is to be updated or rolled back');
   }
+}
+
+/** Each task needs one of its own, of its node's. */
+function checkNetworks(service: string, networks: readonly NetworkAttachmentConfig[]): void {
+  const fixed = networks.find(({ ip }) => ip !== undefined);
+  if (fixed === undefined) return;
+  throw new GantryError('UNSUPPORTED', `service ${service}: its tasks can't have the address ${fixed.ip}`, {
+    hint: 'leave it out, and call the service by its name',
+  });
 }
 
 function checkGenericReservations(service: string, reservations: readonly GenericReservation[]): void {

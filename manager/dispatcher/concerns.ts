@@ -1,6 +1,7 @@
 /** Whose node may have to know something else after a change. */
 import { type AddressBlock, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
+import { isForAll } from '../store/network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
@@ -94,6 +95,7 @@ function touchNetwork(
   read: ReadTransaction,
 ): void {
   const { nodeId } = session;
+  if (isForAll(object) && moved.includes(nodeId)) session.touch('network', object.id);
   if (session.isTold('network', object.id)) {
     session.touch('network', object.id);
     for (const peer of moved) session.touch('peer', peerId(object.id, peer));

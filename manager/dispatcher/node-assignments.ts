@@ -7,10 +7,12 @@
 import type { AssignmentChange, SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
+import { isForAll } from '../store/network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import {
   type AssignmentItem,
+  hasBlock,
   ITEM_KINDS,
   type ItemKind,
   ingressItem,
@@ -115,6 +117,7 @@ export class NodeAssignments {
     for (const kind of ITEM_KINDS) for (const id of this.#told[kind].keys()) this.touch(kind, id);
     for (const id of this.#told.network.keys()) this.#markAllOn(read, id);
     this.touch('network', INGRESS_NETWORK);
+    for (const network of read.find('network', { by: 'all' })) if (isForAll(network)) this.touch('network', network.id);
     for (const { id } of read.find('task', { by: 'node', value: this.#nodeId })) this.touch('task', id);
     // Of the others only those on networks that the node comes to know.
     for (const service of endpoints.all()) if (isPublished(service)) this.touch('endpoints', service.serviceId);
@@ -175,8 +178,10 @@ export class NodeAssignments {
       case 'network': {
         const node = read.get('node', this.#nodeId);
         if (id === INGRESS_NETWORK) return node && ingressItem(node);
-        const network = this.#users.network.has(id) ? read.get('network', id) : undefined;
-        return network && node && networkItem(network, node);
+        const network = read.get('network', id);
+        const isHere =
+          network && (this.#users.network.has(id) || (isForAll(network) && hasBlock(network, this.#nodeId)));
+        return isHere && node ? networkItem(network, node) : undefined;
       }
       case 'peer': {
         const [networkId = '', nodeId = ''] = id.split(' ');

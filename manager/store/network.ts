@@ -8,6 +8,11 @@ export interface NetworkObject extends Readonly<Omit<Network, 'meta' | 'spec'>> 
   readonly spec: NetworkSpec & { annotations: Annotations };
 }
 
+/** Each node has addresses of it, whether or not it has tasks there. */
+export function isForAll({ spec, pendingDelete }: NetworkObject): boolean {
+  return spec.attachable && !pendingDelete;
+}
+
 export const networkType: ObjectType<Network, NetworkObject, 'stack' | 'pendingDelete'> = {
   complete: (raw) => {
     const spec = raw.spec ?? NetworkSpecMessage.create();

@@ -3,7 +3,7 @@ import { bridgeName, vethName } from '../link-names.ts';
 import type { Link, VxlanSpec } from '../netlink/link.ts';
 import { MAIN_TABLE } from '../netlink/route.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import { displayName, type SandboxRecord } from '../sandbox-record.ts';
+import { displayName, interfacesOf, type SandboxRecord } from '../sandbox-record.ts';
 import { formatSubnet, parseSubnet } from '../subnet.ts';
 import type { KernelState } from './kernel-state.ts';
 
@@ -44,7 +44,7 @@ export interface Plug {
 }
 
 export function plugsOf(instance: string, record: SandboxRecord): Plug[] {
-  return record.attachments.map(({ networkId }, index) => ({
+  return interfacesOf(record).map(([index, { networkId }]) => ({
     veth: vethName(instance, record.request.containerId, index),
     bridge: bridgeName(instance, networkId),
     networkId,

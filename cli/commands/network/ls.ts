@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
-import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Cli, print } from '../../cli.ts';
-import { ask, withClient } from '../../connection.ts';
 import { renderListing } from '../../format/listing.ts';
 import {
   localNetworkSummary,
@@ -15,16 +13,17 @@ import {
   type Filter,
   type ListOptions,
   matchesFilters,
+  matchesLabel,
   parseFilters,
 } from '../../options/listing-options.ts';
+import { knownNetworks } from './networks.ts';
 
 export function define(command: Command, cli: Cli): void {
   declareListOptions(command, 'network ids')
     .option('--no-trunc', "don't cut anything off")
     .action(async (options: ListOptions) => {
-      const filters = parseFilters(options.filter, ['id', 'name', 'driver', 'scope']);
-      const { networks } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.localNetworkList, {}));
-      const rows = networks
+      const filters = parseFilters(options.filter, ['id', 'name', 'driver', 'scope', 'label', 'type']);
+      const rows = (await knownNetworks(cli))
         .map(localNetworkSummary)
         .filter((network) => matchesFilters(filters, (filter) => matches(network, filter)))
         .sort((a, b) => a.name.localeCompare(b.name))
@@ -37,5 +36,7 @@ export function define(command: Command, cli: Cli): void {
 function matches(network: NetworkSummary, { key, value }: Filter): boolean {
   if (key === 'id') return network.id.startsWith(value);
   if (key === 'name') return network.name.includes(value);
+  if (key === 'label') return matchesLabel(network.labels, value);
+  if (key === 'type') return (network.id === 'bridge' ? 'builtin' : 'custom') === value;
   return (key === 'driver' ? network.driver : network.scope) === value;
 }

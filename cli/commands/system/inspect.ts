@@ -10,6 +10,7 @@ import { inspectContainer } from '../../format/inspect/container-inspect.ts';
 import { inspectImage } from '../../format/inspect/image-inspect.ts';
 import { inspectService } from '../../format/inspect/service-inspect.ts';
 import { renderInspect } from '../../format/listing.ts';
+import { inspectedNetwork } from '../network/inspected-network.ts';
 
 interface InspectOptions {
   readonly format?: string;
@@ -17,7 +18,7 @@ interface InspectOptions {
 }
 
 /** In the order a reference is looked for. */
-const KINDS = ['container', 'image', 'service'] as const;
+const KINDS = ['container', 'image', 'network', 'service'] as const;
 export type InspectKind = (typeof KINDS)[number];
 
 export function define(command: Command, cli: Cli): void {
@@ -97,6 +98,7 @@ const FINDERS: Readonly<Record<InspectKind, Finder>> = {
     const { image } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.imageInspect, { reference }));
     return image === undefined ? undefined : inspectImage(image);
   },
+  network: inspectedNetwork,
   service: async (cli, reference) => {
     const { services } = await withClient(ControlClient, cli, (control) =>
       ask(control, control.serviceList, { stack: '', references: [reference] }),

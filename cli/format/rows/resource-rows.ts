@@ -34,7 +34,7 @@ export interface NetworkSummary {
 }
 
 export function localNetworkSummary(network: LocalNetwork): NetworkSummary {
-  return { ...network, scope: network.cluster ? 'swarm' : 'local', labels: {} };
+  return { ...network, scope: network.cluster ? 'swarm' : 'local' };
 }
 
 export function networkRow(network: NetworkSummary, truncate: boolean): Fields {

@@ -1,0 +1,42 @@
+/** Engine methods about networks of this host, and containers on them. */
+import { GantryError } from '../../proto/errors.ts';
+import type { EngineParts, NetworkHandlers } from './api.ts';
+
+export function networkHandlers({
+  containers,
+  networks,
+}: Pick<EngineParts, 'containers' | 'networks'>): NetworkHandlers {
+  return {
+    async localNetworkList() {
+      return { networks: await networks.list() };
+    },
+    async localNetworkCreate({ spec }) {
+      if (spec === undefined) throw new GantryError('INVALID_ARGUMENT', 'LocalNetworkCreate must be sent a spec');
+      return { id: await networks.create(spec) };
+    },
+    async localNetworkInspect({ reference }) {
+      const endpoints = networks.endpointsOf(reference).map((endpoint) => ({
+        ...endpoint,
+        taskId: containers.inspect(endpoint.containerId).taskId,
+      }));
+      return { network: networks.find(reference), endpoints };
+    },
+    async localNetworkRemove({ reference }) {
+      await networks.remove(reference);
+      return {};
+    },
+    async networkConnect({ container, network }) {
+      if (network === undefined) throw new GantryError('INVALID_ARGUMENT', 'NetworkConnect must be sent a network');
+      await containers.connect(container, network);
+      return {};
+    },
+    async networkDisconnect({ container, network, force }) {
+      await containers.disconnect(container, network, force);
+      return {};
+    },
+    networkCheck: (requests, signal) => networks.check(requests, signal),
+    async networkProbe({ networks: wanted }) {
+      return { conflicts: await networks.probeNetworks(wanted) };
+    },
+  };
+}

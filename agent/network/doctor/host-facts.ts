@@ -1,0 +1,102 @@
+/** Reads what a host's networks depend on. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import type { NftChain, NftObjects, NftRule } from '../firewall/passage.ts';
+import { ingressName, linkPrefix } from '../link-names.ts';
+import { VXLAN_PORT } from '../network-record.ts';
+import { tableName } from '../ruleset.ts';
+import type { CheckParts } from './check.ts';
+import { closedForwardChains, isClosedInIptables } from './forward-chains.ts';
+import { type MissingFeature, missingFeatures } from './kernel-features.ts';
+import { listTable, listTables } from './nft-listing.ts';
+
+export interface HostFacts {
+  /** What the names of our links begin with. */
+  readonly prefix: string;
+  readonly missing: readonly MissingFeature[];
+  readonly forwards: boolean;
+  /** Reverse path filter in force for what comes from other nodes; undefined: there is no link to them. */
+  readonly ingressFilter: number | undefined;
+  readonly closedChains: readonly string[];
+  readonly isClosedInIptables: boolean;
+  /** Tracked connections, and how many there may be; undefined where that isn't said. */
+  readonly connections: { readonly count: number; readonly max: number } | undefined;
+  /** Empty on a host in no cluster. */
+  readonly ownAddress: string;
+  /** Of the link that has the address; undefined when none has it. */
+  readonly underlayMtu: number | undefined;
+  readonly takesVxlan: boolean;
+  /** Those that span nodes. */
+  readonly networks: readonly { readonly name: string; readonly mtu: number }[];
+}
+
+export async function readHostFacts(parts: CheckParts, ownAddress: string): Promise<HostFacts> {
+  const { instance, native, namespaces, random, links, model } = parts;
+  const prefix = linkPrefix(instance);
+  const missing = await missingFeatures(native, namespaces, random);
+  return {
+    prefix,
+    missing,
+    forwards: (await readNumber('net/ipv4/ip_forward')) === 1,
+    ingressFilter: await ingressFilter(ingressName(instance)),
+    closedChains: closedForwardChains(await foreignRules(), tableName(instance), prefix),
+    isClosedInIptables: isClosedInIptables(await iptablesForward(), prefix),
+    connections: await connections(),
+    ownAddress,
+    underlayMtu: ownAddress === '' ? undefined : await links.mtuOf(ownAddress),
+    takesVxlan: hasUdpPort(await readFile('/proc/net/udp', 'utf8'), VXLAN_PORT),
+    networks: [...model.networks.values()].filter(({ overlay }) => overlay !== undefined),
+  };
+}
+
+/** Of tables that aren't a gantryd's. */
+async function foreignRules(): Promise<NftObjects> {
+  const tables = (await listTables()).filter(({ name }) => !name.startsWith('gantry-'));
+  const objects = (await Promise.all(tables.map(listTable))).flat();
+  // What nft lists has these fields (libnftables-json(5)).
+  return {
+    chains: objects.flatMap(({ chain }) => (chain === undefined ? [] : [chain as unknown as NftChain])),
+    rules: objects.flatMap(({ rule }) => (rule === undefined ? [] : [rule as unknown as NftRule])),
+  };
+}
+
+/** Undefined where the kernel has no such setting. */
+async function readNumber(sysctl: string): Promise<number | undefined> {
+  try {
+    return Number((await readFile(`/proc/sys/${sysctl}`, 'utf8')).trim());
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The larger one of both counts (ip-sysctl.rst). */
+async function ingressFilter(link: string): Promise<number | undefined> {
+  const own = await readNumber(`net/ipv4/conf/${link}/rp_filter`);
+  return own === undefined ? undefined : Math.max(own, (await readNumber('net/ipv4/conf/all/rp_filter')) ?? 0);
+}
+
+async function connections(): Promise<HostFacts['connections']> {
+  const count = await readNumber('net/netfilter/nf_conntrack_count');
+  const max = await readNumber('net/netfilter/nf_conntrack_max');
+  return count === undefined || max === undefined ? undefined : { count, max };
+}
+
+/** Empty where the older iptables isn't in use: to ask for its rules would load it. */
+async function iptablesForward(): Promise<string> {
+  const tables = await readFile('/proc/net/ip_tables_names', 'utf8').catch(() => '');
+  if (!tables.split('\n').includes('filter')) return '';
+  try {
+    return (await promisify(execFile)('iptables-legacy', ['-S', 'FORWARD'])).stdout;
+  } catch {
+    // Whoever made the rules has the program elsewhere; what they do shows in the probes.
+    return '';
+  }
+}
+
+/** Of /proc/net/udp: "  sl  local_address ...", the port in hexadecimal. */
+export function hasUdpPort(table: string, port: number): boolean {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return table.split('\n').some((line) => line.trim().split(/\s+/)[1]?.endsWith(suffix));
+}

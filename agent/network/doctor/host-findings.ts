@@ -1,0 +1,101 @@
+/** What is wrong with a host, and what to do about it. Pure. */
+import type { NetworkFinding } from '../../../proto/generated/gantry/v1/engine.ts';
+import { VXLAN_OVERHEAD, VXLAN_PORT } from '../network-record.ts';
+import { finding } from './finding.ts';
+import type { HostFacts } from './host-facts.ts';
+
+/** Of tracked connections, from which on new ones may soon be dropped. */
+const NEARLY_FULL = 0.9;
+const STRICT = 1;
+
+export function hostFindings(facts: HostFacts): NetworkFinding[] {
+  return [
+    ...kernel(facts),
+    ...sysctls(facts),
+    ...firewalls(facts),
+    ...(facts.ownAddress === '' ? [] : underlay(facts)),
+  ];
+}
+
+function kernel({ missing }: HostFacts): NetworkFinding[] {
+  return missing.map(({ feature, reason, option }) =>
+    finding('kernel', `no ${feature}: ${reason}`, `load the module, or use a kernel with ${option}`),
+  );
+}
+
+function sysctls({ forwards, ingressFilter, connections }: HostFacts): NetworkFinding[] {
+  return [
+    ...(forwards
+      ? []
+      : [
+          finding(
+            'sysctl',
+            'net.ipv4.ip_forward is 0: nothing leaves or reaches a container',
+            "run 'sysctl -w net.ipv4.ip_forward=1', and see who switches it off",
+          ),
+        ]),
+    ...(ingressFilter === STRICT
+      ? [
+          finding(
+            'sysctl',
+            'net.ipv4.conf.all.rp_filter is 1 for the link between nodes: published ports fail from other nodes',
+            "run 'sysctl -w net.ipv4.conf.all.rp_filter=2'",
+          ),
+        ]
+      : []),
+    ...(connections !== undefined && connections.count > connections.max * NEARLY_FULL
+      ? [
+          finding(
+            'sysctl',
+            `${connections.count} of ${connections.max} connections are tracked: new ones will be dropped`,
+            `run 'sysctl -w net.netfilter.nf_conntrack_max=${connections.max * 2}'`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function firewalls({ closedChains, isClosedInIptables, prefix }: HostFacts): NetworkFinding[] {
+  const iptables = `run 'iptables-legacy -I FORWARD -i ${prefix}+ -j ACCEPT', and the same with -o`;
+  return [
+    ...closedChains.map((chain) =>
+      finding(
+        'firewall',
+        `chain ${chain} drops what is forwarded, also of containers, and gantryd can't change it`,
+        `let its owner accept there what comes from and goes to links ${prefix}*`,
+      ),
+    ),
+    ...(isClosedInIptables
+      ? [finding('firewall', 'iptables drops what is forwarded, also of containers', iptables)]
+      : []),
+  ];
+}
+
+function underlay({ ownAddress, underlayMtu, takesVxlan, networks }: HostFacts): NetworkFinding[] {
+  const unbound = finding(
+    'udp',
+    `nobody takes UDP port ${VXLAN_PORT} here: no packets come from other nodes`,
+    "see gantryd's log for why, and restart it",
+  );
+  if (underlayMtu === undefined) {
+    return [
+      finding(
+        'mtu',
+        `no link has the node's address ${ownAddress}, so its MTU is not known`,
+        'start gantryd with --advertise-addr and an address of this host',
+      ),
+    ];
+  }
+  const most = underlayMtu - VXLAN_OVERHEAD;
+  const large = networks.filter(({ mtu }) => mtu > most);
+  return [
+    ...(takesVxlan ? [] : [unbound]),
+    ...large.map(({ name, mtu }) =>
+      finding(
+        'mtu',
+        `network ${name} has MTU ${mtu}, but the link with ${ownAddress} carries only ${most} of it`,
+        'give the link the MTU that it had, or restart gantryd and then the containers on that network',
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,138 @@
+/** From what a user asks for to a network of this host alone. Pure. */
+import { GantryError } from '../../proto/errors.ts';
+import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
+import { chooseSubnet } from './default-pools.ts';
+import type { Route } from './netlink/route.ts';
+import { findOverlap } from './network-overlap.ts';
+import { checkAddresses, chooseMtu, type NetworkRecord, ON_ONE_NODE } from './network-record.ts';
+import {
+  contains,
+  covers,
+  formatIpv4,
+  formatSubnet,
+  lastAddress,
+  parseIpv4,
+  parseSubnet,
+  type Subnet,
+} from './subnet.ts';
+
+/** Names that mean something else where a network is named. */
+const PREDEFINED: readonly string[] = ['bridge', 'host', 'none', 'default'];
+/** A network needs its own address, a gateway, a container and the broadcast address. */
+const LONGEST_PREFIX = 29;
+
+export interface Surroundings {
+  readonly networks: readonly NetworkRecord[];
+  /** Of the host, without those through our own bridges. */
+  readonly routes: readonly Route[];
+  readonly id: string;
+  readonly nowMs: number;
+}
+
+/** Throws INVALID_ARGUMENT, UNSUPPORTED, ALREADY_EXISTS, CONFLICT for a subnet that is taken, EXHAUSTED. */
+export function planLocalNetwork(spec: LocalNetworkSpec, surroundings: Surroundings): NetworkRecord {
+  const { name } = spec;
+  checkName(name, surroundings.networks);
+  checkDriver(spec);
+  const subnet = spec.subnet === '' ? freeSubnet(spec, surroundings) : chosenSubnet(name, spec.subnet);
+  const record: NetworkRecord = {
+    id: surroundings.id,
+    name,
+    driver: 'bridge',
+    internal: spec.internal,
+    cluster: false,
+    subnet: formatSubnet(subnet),
+    gateway: spec.gateway === '' ? formatIpv4(subnet.base + 1) : gatewayIn(name, subnet, spec.gateway),
+    blocks: [formatSubnet(spec.ipRange === '' ? subnet : rangeIn(name, subnet, spec.ipRange))],
+    mtu: chooseMtu(name, spec.driverOpts, ON_ONE_NODE),
+    createdAtMs: surroundings.nowMs,
+    overlay: undefined,
+    attachable: false,
+    hasOwnSubnet: spec.subnet !== '',
+    labels: spec.labels,
+    driverOpts: spec.driverOpts,
+  };
+  checkAddresses(record);
+  const overlap = findOverlap(record, surroundings.networks, surroundings.routes);
+  if (overlap !== undefined) throw overlap;
+  return record;
+}
+
+/** Throws WRONG_STATE for a network that is there whether or not anybody wants it. */
+export function refusePredefined(name: string, what: string): void {
+  if (!PREDEFINED.includes(name)) return;
+  throw new GantryError('WRONG_STATE', `${what} is not permitted on the predefined network ${name}`, {
+    hint: 'choose a network of your own',
+  });
+}
+
+function checkName(name: string, networks: readonly NetworkRecord[]): void {
+  refusePredefined(name, 'create');
+  if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) {
+    throw new GantryError('INVALID_ARGUMENT', `"${name}" is no name for a network`, {
+      hint: 'use letters, digits, "_", "." and "-", and begin with a letter or digit',
+    });
+  }
+  const holder = networks.find((network) => network.name === name);
+  if (holder === undefined) return;
+  throw new GantryError('ALREADY_EXISTS', `network with name ${name} already exists`, {
+    hint: `'gantry network inspect ${name}' shows it; choose another name, or remove that one`,
+  });
+}
+
+const OTHER_DRIVERS: Readonly<Record<string, string>> = {
+  overlay: "a manager makes it: run 'gantry network create -d overlay' there",
+  host: "there is one, and it is there: 'gantry run --network host'",
+  none: "there is one, and it is there: 'gantry run --network none'",
+  null: "there is one, and it is there: 'gantry run --network none'",
+  macvlan: "use bridge and publish ports with -p, or 'gantry run --network host'",
+  ipvlan: "use bridge and publish ports with -p, or 'gantry run --network host'",
+};
+
+function checkDriver({ name, driver }: LocalNetworkSpec): void {
+  if (driver === '' || driver === 'bridge') return;
+  throw new GantryError('UNSUPPORTED', `network ${name}: driver "${driver}" is not supported on this host alone`, {
+    hint: OTHER_DRIVERS[driver] ?? 'use bridge, or overlay in a cluster',
+  });
+}
+
+function chosenSubnet(name: string, text: string): Subnet {
+  const subnet = parseSubnet(text);
+  const isWhole = text === formatSubnet(subnet);
+  if (isWhole && subnet.prefixLength > 0 && subnet.prefixLength <= LONGEST_PREFIX) return subnet;
+  throw new GantryError('INVALID_ARGUMENT', `network ${name}: invalid subnet "${text}"`, {
+    hint: isWhole
+      ? `use a prefix length from 1 to ${LONGEST_PREFIX}`
+      : `write its first address: ${formatSubnet(subnet)}`,
+  });
+}
+
+function freeSubnet({ name, gateway, ipRange }: LocalNetworkSpec, { networks, routes }: Surroundings): Subnet {
+  if (gateway !== '' || ipRange !== '') {
+    throw new GantryError('INVALID_ARGUMENT', `network ${name} has a gateway or range, but no subnet that it is in`, {
+      hint: 'give its --subnet too',
+    });
+  }
+  const taken = [...routes.map((route) => route.destination), ...networks.map(({ subnet }) => parseSubnet(subnet))];
+  const subnet = chooseSubnet(taken);
+  if (subnet !== undefined) return subnet;
+  throw new GantryError('EXHAUSTED', `no subnet of the default pools is left for network ${name}`, {
+    hint: "give it one of its own with --subnet, or remove networks: 'gantry network prune'",
+  });
+}
+
+function gatewayIn(name: string, subnet: Subnet, text: string): string {
+  const address = parseIpv4(text);
+  const isInside = address !== undefined && contains(subnet, address);
+  if (isInside && address !== subnet.base && address !== lastAddress(subnet)) return text;
+  throw new GantryError(
+    'INVALID_ARGUMENT',
+    `network ${name}: gateway "${text}" is no address of ${formatSubnet(subnet)}`,
+  );
+}
+
+function rangeIn(name: string, subnet: Subnet, text: string): Subnet {
+  const range = parseSubnet(text);
+  if (covers(subnet, range)) return range;
+  throw new GantryError('INVALID_ARGUMENT', `network ${name}: range ${text} is not in ${formatSubnet(subnet)}`);
+}

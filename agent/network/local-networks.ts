@@ -1,0 +1,83 @@
+/** Networks that users make on this host alone. A bridge is made when the first container comes. */
+import { GantryError } from '../../proto/errors.ts';
+import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
+import type { RandomBytes } from '../../proto/ids.ts';
+import type { HostLinks } from './host-links.ts';
+import { planLocalNetwork, refusePredefined } from './local-network-spec.ts';
+import type { NetworkModel } from './model.ts';
+import type { Publishing } from './publishing.ts';
+import type { SandboxBuilder } from './sandbox-builder.ts';
+import type { NetworkStore } from './store.ts';
+
+const ID_BYTES = 32;
+
+export interface LocalNetworksParts {
+  readonly model: NetworkModel;
+  readonly store: NetworkStore;
+  readonly links: HostLinks;
+  readonly builder: SandboxBuilder;
+  readonly publishing: Publishing;
+  readonly random: RandomBytes;
+  /** Milliseconds since the Unix epoch. */
+  readonly clock: () => number;
+}
+
+/** Its methods are called one at a time, and not while the cluster's networks change. */
+export class LocalNetworks {
+  readonly #parts: LocalNetworksParts;
+
+  constructor(parts: LocalNetworksParts) {
+    this.#parts = parts;
+  }
+
+  /** Returns its id. Throws as `planLocalNetwork` does, and then has made nothing. */
+  async create(spec: LocalNetworkSpec): Promise<string> {
+    const { model, links, random, clock } = this.#parts;
+    const record = planLocalNetwork(spec, {
+      networks: [...model.networks.values()],
+      routes: await links.foreignRoutes(),
+      id: random(ID_BYTES).toString('hex'),
+      nowMs: clock(),
+    });
+    model.putNetwork(record);
+    try {
+      await this.#save();
+      await this.#parts.publishing.sync();
+    } catch (error) {
+      model.removeNetwork(record.id);
+      await this.#save();
+      throw error;
+    }
+    return record.id;
+  }
+
+  /** Throws NOT_FOUND, AMBIGUOUS, IN_USE naming the containers, WRONG_STATE for one that isn't a user's. */
+  async remove(reference: string): Promise<void> {
+    const { model, builder, publishing } = this.#parts;
+    const network = model.resolveNetwork(reference);
+    refusePredefined(network.name, 'remove');
+    if (network.cluster) {
+      throw new GantryError('WRONG_STATE', `network ${network.name} is the cluster's`, {
+        hint: "remove it on a manager: 'gantry network rm', or 'gantry stack rm' for one of a stack",
+      });
+    }
+    if (model.addresses.isUsed(network.id)) {
+      const names = model
+        .endpointsOf(network)
+        .map(({ containerName }) => containerName)
+        .toSorted((a, b) => a.localeCompare(b, 'en'));
+      throw new GantryError('IN_USE', `network ${network.name} has active endpoints: ${names.join(', ')}`, {
+        hint: `stop those containers, or 'gantry network disconnect ${network.name} CONTAINER'`,
+      });
+    }
+    // First, so that no container is set up on it meanwhile.
+    model.removeNetwork(network.id);
+    await this.#save();
+    await builder.removeBridge(network.id);
+    await publishing.sync();
+  }
+
+  #save(): Promise<void> {
+    return this.#parts.store.writeNetworks([...this.#parts.model.networks.values()]);
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Puts a container that runs on other networks: links, addresses, routes, names and published ports. After a crash on the
+ * way links that aren't in its record are removed by recovery, and the container engine asks for the networks once more.
+ */
+import type { Logger } from 'pino';
+import type { NetworkModel, Reassignment } from './model.ts';
+import type { SandboxRequest } from './networks.ts';
+import type { PortReservations } from './port-reservations.ts';
+import type { Publishing } from './publishing.ts';
+import type { SandboxBuilder } from './sandbox-builder.ts';
+import type { SandboxRecord } from './sandbox-record.ts';
+import type { NetworkStore } from './store.ts';
+
+export interface ReattachmentParts {
+  readonly model: NetworkModel;
+  readonly builder: SandboxBuilder;
+  readonly store: NetworkStore;
+  readonly publishing: Publishing;
+  readonly reservations: PortReservations;
+  /** The record with the ports that its request asks for, reserved on the host. */
+  readonly reservePorts: (record: SandboxRecord) => Promise<SandboxRecord>;
+  readonly logger: Logger;
+}
+
+/** What fails leaves the sandbox as it was. Throws as `NetworkModel.assign` does, PORT_IN_USE, HOST. */
+export async function reattach(
+  parts: ReattachmentParts,
+  record: SandboxRecord,
+  request: SandboxRequest,
+): Promise<SandboxRecord> {
+  const change = parts.model.reassign(record, request);
+  let next = change.next;
+  try {
+    // Nobody is told of an address before it can be reached.
+    await parts.builder.plugIn(record, change.joining);
+    await parts.builder.configure(next);
+    next = await withPorts(parts, record, next);
+    await keep(parts, next);
+    await parts.store.writeCursors(parts.model.addresses.cursors());
+    await parts.publishing.sync();
+    await parts.builder.updateHosts(record, next);
+  } catch (error) {
+    await undo(parts, record, change);
+    throw error;
+  }
+  if (next.ports.length === 0 && record.ports.length > 0) await parts.reservations.release(request.containerId);
+  await leave(parts, next, change);
+  return next;
+}
+
+/** A container publishes its ports as long as it is on a network that isn't internal. */
+async function withPorts(
+  { model, reservePorts }: ReattachmentParts,
+  before: SandboxRecord,
+  next: SandboxRecord,
+): Promise<SandboxRecord> {
+  if (model.defaultNetwork(next) === undefined) return { ...next, ports: [] };
+  return model.defaultNetwork(before) === undefined ? reservePorts(next) : next;
+}
+
+async function keep({ model, store }: ReattachmentParts, record: SandboxRecord): Promise<void> {
+  model.putSandbox(record);
+  await store.writeSandbox(record);
+}
+
+/** An address is given back only when its link is gone. */
+async function leave({ model, builder }: ReattachmentParts, next: SandboxRecord, { leaving }: Reassignment) {
+  if (leaving.length === 0) return;
+  await builder.unplug({ ...next, attachments: leaving });
+  for (const { networkId, address } of leaving) model.addresses.free(networkId, address);
+}
+
+async function undo(parts: ReattachmentParts, record: SandboxRecord, { joining, next }: Reassignment): Promise<void> {
+  const { model, builder, publishing, reservations, logger } = parts;
+  try {
+    await keep(parts, record);
+    await publishing.sync();
+    if (record.ports.length === 0) await reservations.release(record.request.containerId);
+    await builder.unplug({ ...record, attachments: joining });
+    for (const { networkId, address } of joining) model.addresses.free(networkId, address);
+    await builder.configure(record);
+    await builder.updateHosts(next, record);
+  } catch (error) {
+    // What failed first is what the user hears. The next start of the agent removes the links.
+    logger.error({ err: error, containerId: record.request.containerId }, 'a container is not back on its networks');
+  }
+}

@@ -1,0 +1,84 @@
+import type { Command } from 'commander';
+import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
+import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
+import { type Cli, printLine } from '../../cli.ts';
+import { collect, refuse } from '../../command-line.ts';
+import { ask, withClient } from '../../connection.ts';
+import { CliError, EXIT } from '../../failure.ts';
+import { parsePairs } from '../../options/pairs.ts';
+
+interface CreateOptions {
+  readonly driver: string;
+  readonly subnet: readonly string[];
+  readonly gateway: readonly string[];
+  readonly ipRange: readonly string[];
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  readonly label: readonly string[];
+  readonly opt: readonly string[];
+}
+
+const NO_IPV6 = 'networks have IPv4 addresses only; leave it out';
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .argument('<network>', 'name of the network')
+    .option('-d, --driver <driver>', "'bridge': on this host; 'overlay': across the hosts of a cluster", 'bridge')
+    .option('--subnet <cidr>', 'its addresses: 172.30.0.0/16', collect, [])
+    .option('--gateway <address>', "the host's own address on it", collect, [])
+    .option('--ip-range <cidr>', 'the part of the subnet that containers get addresses of', collect, [])
+    .option('--internal', 'without a way out of the network')
+    .option('--attachable', "of overlay networks: also for containers that aren't a service's")
+    .option('--label <key=value>', 'label of the network', collect, [])
+    .option('-o, --opt <key=value>', 'option of the driver: com.docker.network.driver.mtu=1400', collect, [])
+    .action(async (name: string, options: CreateOptions) => {
+      await printLine(cli, await create(cli, name, options));
+    });
+  refuse(command, '--ipv6', NO_IPV6);
+  refuse(command, '--ipv4', 'networks have IPv4 addresses always; leave it out');
+  refuse(command, '--aux-address <name=address>', 'keep addresses free with --ip-range');
+  refuse(command, '--config-from <network>', 'write the options out');
+  refuse(command, '--config-only', 'write the options out where the network is made');
+  refuse(command, '--ingress', 'published ports need no network of their own');
+  refuse(command, '--ipam-driver <driver>', 'addresses are given by the network itself');
+  refuse(command, '--ipam-opt <key=value>', 'addresses are given by the network itself');
+  refuse(command, '--scope <scope>', "it follows from the driver: 'bridge' is local, 'overlay' is the cluster's");
+}
+
+async function create(cli: Cli, name: string, options: CreateOptions): Promise<string> {
+  const given = {
+    driver: options.driver,
+    driverOpts: parsePairs('--opt', options.opt, () => ''),
+    internal: options.internal ?? false,
+    subnet: onlyOne('--subnet', options.subnet),
+    gateway: onlyOne('--gateway', options.gateway),
+  };
+  const labels = parsePairs('--label', options.label, () => '');
+  const ipRange = onlyOne('--ip-range', options.ipRange);
+  if (options.driver !== 'overlay') {
+    const spec = { ...given, name, labels, ipRange };
+    const { id } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.localNetworkCreate, { spec }));
+    return id;
+  }
+  if (ipRange !== '') {
+    throw new CliError('--ip-range is not supported for overlay networks', {
+      hint: 'their nodes share the subnet among them; give a --subnet that is the range',
+      exitCode: EXIT.refused,
+    });
+  }
+  const spec = { ...given, annotations: { name, labels }, attachable: options.attachable ?? false };
+  const { id } = await withClient(ControlClient, cli, (control) => ask(control, control.networkCreate, { spec }));
+  return id;
+}
+
+/** Docker takes several, for networks with IPv6 as well. */
+function onlyOne(flag: string, values: readonly string[]): string {
+  const ipv6 = values.find((value) => value.includes(':'));
+  if (ipv6 !== undefined || values.length > 1) {
+    throw new CliError(`${flag} ${ipv6 ?? values.join(` ${flag} `)}: ${ipv6 === undefined ? 'only one' : 'no IPv6'}`, {
+      hint: ipv6 === undefined ? 'a network has one subnet' : NO_IPV6,
+      exitCode: EXIT.refused,
+    });
+  }
+  return values[0] ?? '';
+}

@@ -1,0 +1,196 @@
+/** `gantry network …` as its users type it: on a host alone, and in a cluster of two. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Census, takeCensus } from '../lab/census.ts';
+import { output } from '../lab/command.ts';
+import type { Host } from '../lab/host.ts';
+import { importBusybox } from '../lab/image.ts';
+import { Lan } from '../lab/lan.ts';
+import { until } from '../lab/until.ts';
+
+let lan: Lan;
+let first: Host;
+let second: Host;
+let empty: readonly Census[];
+
+beforeAll(async () => {
+  lan = await Lan.create('netcmd', 2);
+  [first, second] = lan.hosts as [Host, Host];
+  empty = await Promise.all(lan.hosts.map(takeCensus));
+  await Promise.all(lan.hosts.map((host) => host.start()));
+  await Promise.all(lan.hosts.map((host) => importBusybox(host)));
+});
+
+afterAll(() => lan.destroy());
+
+/** A container that does nothing for a while. */
+const idle = (host: Host, name: string, ...flags: string[]) =>
+  host.ok(['run', '-d', '--init', '--name', name, ...flags, 'busybox', 'sleep', '1000']);
+const ping = (host: Host, from: string, to: string) =>
+  host.gantry(['exec', from, 'ping', '-c', '1', '-W', '2', to]).then(({ code }) => code === 0);
+const inspect = (host: Host, network: string, format: string) => host.ok(['network', 'inspect', '-f', format, network]);
+
+async function refused(host: Host, argv: readonly string[]): Promise<string> {
+  const { code, stderr, stdout } = await host.gantry(argv);
+  expect([code, stdout]).not.toEqual([0, '']);
+  expect(code).not.toBe(0);
+  return stderr;
+}
+
+describe('on a host alone', () => {
+  it('makes networks, shows and removes them', async () => {
+    const flags = [
+      '--subnet',
+      '10.77.0.0/24',
+      '--gateway',
+      '10.77.0.9',
+      '--ip-range',
+      '10.77.0.128/25',
+      '--label',
+      'a=1',
+    ];
+    const id = await first.ok(['network', 'create', ...flags, '-o', 'com.docker.network.driver.mtu=1400', 'front']);
+    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    expect(
+      await first.ok(['network', 'ls', '--filter', 'label=a=1', '--format', '{{.Name}} {{.Driver}} {{.Scope}}']),
+    ).toBe('front bridge local');
+    expect(await inspect(first, 'front', '{{json .IPAM.Config}}')).toBe(
+      '[{"Subnet":"10.77.0.0/24","IPRange":"10.77.0.128/25","Gateway":"10.77.0.9"}]',
+    );
+    expect(await first.ok(['network', 'rm', id.slice(0, 8)])).toBe(id.slice(0, 8));
+    expect(await refused(first, ['network', 'rm', 'front'])).toContain('not found');
+    expect(await first.ok(['network', 'rm', '-f', 'front'])).toBe('');
+  });
+
+  it('connects and disconnects what runs, over a restart of the container and kill -9 of gantryd', async () => {
+    await first.ok(['network', 'create', '--subnet', '10.77.0.0/24', 'front']);
+    await idle(first, 'one');
+    await idle(first, 'two', '--network', 'front', '--ip', '10.77.0.7');
+    expect(await ping(first, 'two', 'one')).toBe(false);
+    await first.ok(['network', 'connect', '--ip', '10.77.0.8', '--alias', 'web', 'front', 'one']);
+    expect(await ping(first, 'two', 'web')).toBe(true);
+    expect(await first.ok(['inspect', '-f', '{{.NetworkSettings.Networks.front.IPAddress}}', 'one'])).toBe('10.77.0.8');
+    const onFront = await inspect(first, 'front', '{{range .Containers}}{{.Name}} {{.IPv4Address}},{{end}}');
+    expect(onFront.split(',').toSorted()).toEqual(['', 'one 10.77.0.8/24', 'two 10.77.0.7/24']);
+    await first.ok(['network', 'disconnect', 'bridge', 'one']);
+    await first.ok(['restart', '-t', '0', 'one']);
+    expect(await ping(first, 'two', 'web')).toBe(true);
+    await first.stop('SIGKILL');
+    await first.start();
+    expect(await ping(first, 'two', 'web')).toBe(true);
+    expect(await first.ok(['inspect', '-f', '{{len .NetworkSettings.Networks}}', 'one'])).toBe('1');
+    expect(await refused(first, ['network', 'rm', 'front'])).toContain('active endpoints: one, two');
+    expect(await refused(first, ['network', 'connect', 'front', 'one'])).toContain('already on network front');
+    expect(await refused(first, ['network', 'connect', 'front', 'nobody'])).toContain('no such container');
+    expect(await refused(first, ['network', 'connect', 'nope', 'one'])).toContain('network nope not found');
+    expect(await refused(first, ['network', 'connect', 'host', 'one'])).toContain('network host');
+    expect(await refused(first, ['network', 'disconnect', 'bridge', 'one'])).toContain('not connected');
+    expect(await refused(first, ['network', 'connect', '--ip', '172.17.0.9', 'bridge', 'one'])).toContain('--subnet');
+    await first.ok(['network', 'disconnect', '-f', 'bridge', 'one']);
+    await first.ok(['stop', '-t', '0', 'one']);
+    await first.ok(['network', 'disconnect', 'front', 'one']);
+    await first.ok(['network', 'connect', 'bridge', 'one']);
+    await first.ok(['start', 'one']);
+    expect(await ping(first, 'two', 'web')).toBe(false);
+    await first.ok(['rm', '-f', 'one', 'two']);
+    await first.ok(['network', 'prune', '-f']);
+    expect(await first.ok(['network', 'ls', '-q', '--filter', 'type=custom'])).toBe('');
+  });
+
+  it.each([
+    [['--subnet', '10.99.0.0/16'], /overlaps the host's route/],
+    [['--subnet', '10.77.0.1/24'], /invalid subnet.*10\.77\.0\.0\/24/],
+    [['--subnet', 'fd00::/64'], /IPv4 addresses only/],
+    [['--ipv6'], /IPv4 addresses only/],
+    [['-d', 'macvlan'], /"macvlan" is not supported.*use bridge/],
+    [['-d', 'weave'], /"weave" is not supported.*use bridge/],
+    [['-o', 'mtu=1400'], /option "mtu" is not supported.*com\.docker\.network\.driver\.mtu/],
+    [['-o', 'com.docker.network.driver.mtu=99999'], /no MTU.*65535/],
+    [['-d', 'overlay'], /cluster/],
+  ])('refuses `network create %s`, says what to do, and makes nothing', async (flags, message) => {
+    expect(await refused(first, ['network', 'create', ...flags, 'bad'])).toMatch(message);
+    expect(await first.ok(['network', 'ls', '-q', '--filter', 'type=custom'])).toBe('');
+  });
+});
+
+describe('in a cluster', () => {
+  beforeAll(async () => {
+    await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
+    // The other node finds it when it joins.
+    await first.ok(['network', 'create', '-d', 'overlay', '--attachable', '--label', 'a=1', 'wide']);
+    const token = await first.ok(['cluster', 'join-token', '-q', 'worker']);
+    await second.ok(['cluster', 'join', '--token', token, `${first.address}:2377`]);
+  });
+
+  it('makes networks that containers of all nodes can be on', async () => {
+    expect(
+      await first.ok(['network', 'ls', '--filter', 'scope=swarm', '--format', '{{.Name}} {{.Driver}} {{.Labels}}']),
+    ).toBe('wide overlay a=1');
+    expect(await inspect(first, 'wide', '{{.Attachable}} {{.Scope}}')).toBe('true swarm');
+    await until('the worker has the network', async () => (await second.ok(['network', 'ls'])).includes('wide'));
+    await idle(first, 'one', '--network', 'wide');
+    await idle(second, 'two');
+    await second.ok(['network', 'connect', '--alias', 'beta', 'wide', 'two']);
+    const address = await second.ok(['inspect', '-f', '{{.NetworkSettings.Networks.wide.IPAddress}}', 'two']);
+    await until('b is reached', () => ping(first, 'one', address));
+    expect(await refused(first, ['network', 'rm', 'wide'])).toMatch(/active endpoints: one on \S+, two on/);
+    await second.ok(['rm', '-f', 'two']);
+    await first.ok(['rm', '-f', 'one']);
+    await first.ok(['network', 'rm', 'wide']);
+    await until('it is gone', async () => !(await second.ok(['network', 'ls'])).includes('wide'));
+  });
+
+  it('lets services and stacks use them, and nobody else those that are not attachable', async () => {
+    await first.ok(['network', 'create', '-d', 'overlay', '--subnet', '10.66.0.0/16', 'plain']);
+    const fixed = ['service', 'create', '-q', '--name', 'other', '--network', 'name=plain,ip=10.66.0.9', 'busybox'];
+    expect(await refused(first, fixed)).toContain("can't have the address");
+    expect(await first.ok(['inspect', '-f', '{{.Name}}', 'plain'])).toBe('plain');
+    const stack = `
+services: {web: {image: busybox, command: sleep 1000, init: true, networks: [plain], deploy: {mode: global}}}
+networks: {plain: {external: true}}
+`;
+    await first.ok(['stack', 'deploy', '-c', '-', 'shop'], { stdin: stack });
+    await first.ok([
+      'service',
+      'create',
+      '-q',
+      '--name',
+      'other',
+      '--init',
+      '--network',
+      'plain',
+      'busybox',
+      'sleep',
+      '1000',
+    ]);
+    const web = await first.ok(['ps', '-q', '--filter', 'name=shop_web']);
+    expect(await ping(first, web, 'other')).toBe(true);
+    expect(await refused(first, ['run', '--rm', '--network', 'plain', 'busybox', 'true'])).toContain('not attachable');
+    expect(await refused(first, ['network', 'disconnect', 'plain', web])).toContain('service update');
+    expect(await refused(first, ['network', 'rm', 'plain'])).toMatch(/used by (shop_web, other|other, shop_web)/);
+    await first.ok(['stack', 'rm', 'shop']);
+    await first.ok(['service', 'rm', 'other']);
+    await first.ok(['network', 'rm', 'plain']);
+  });
+
+  it.each([
+    [['--subnet', '10.99.0.0/16'], /contains the address .* of a node/],
+    [['--subnet', '10.55.0.0/16'], /node \S+: subnet 10\.55\.0\.0\/16 of network bad overlaps the host's route/],
+    [['-o', 'com.docker.network.driver.mtu=9000'], /node \S+: network bad: MTU 9000.*at most 1450/],
+    [['-o', 'encrypted'], /option "encrypted" is not supported/],
+    [['--ip-range', '10.1.0.0/16'], /share the subnet/],
+  ])('refuses `network create -d overlay %s`, says what to do, and makes nothing', async (flags, message) => {
+    await output(second.inside(['ip', 'route', 'replace', '10.55.1.0/24', 'dev', 'lo']));
+    expect(await refused(first, ['network', 'create', '-d', 'overlay', ...flags, 'bad'])).toMatch(message);
+    expect(await first.ok(['network', 'ls', '-q', '--filter', 'type=custom'])).toBe('');
+  });
+
+  it('leaves nothing behind', async () => {
+    await output(second.inside(['ip', 'route', 'del', '10.55.1.0/24']));
+    for (const host of lan.hosts) await host.ok(['system', 'stop', '-f']);
+    const kernel = (all: readonly Census[]) => all.map(({ cgroups: _, ...left }) => left);
+    await until('all of it to be gone', async () => {
+      expect(kernel(await Promise.all(lan.hosts.map(takeCensus)))).toEqual(kernel(empty));
+      return true;
+    });
+  });
+});
