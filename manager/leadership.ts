@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { GantryError } from '../proto/errors.ts';
 import type { RandomBytes } from '../proto/ids.ts';
 import { allocatorLoop } from './allocator/allocator.ts';
+import { virtualIpLoop } from './allocator/virtual-ips.ts';
 import type { ApiContext } from './api/context.ts';
 import { bootstrap } from './bootstrap.ts';
 import { CertificateAuthority } from './ca/authority.ts';
@@ -173,6 +174,7 @@ export class LeadershipRunner {
       dependenciesLoop(),
       reaperLoop(),
       allocatorLoop(logger),
+      virtualIpLoop(logger),
       schedulerLoop(metrics, images),
     ];
     const parts = [

@@ -59,6 +59,7 @@ export function service(id: string, options: ServiceOptions & Partial<ServiceObj
       meta: undefined,
       spec: serviceSpec(id, options),
       ports: [],
+      virtualIps: [],
       specVersion: options.specVersion ?? 1,
       dependenciesMet: options.dependenciesMet ?? true,
       pendingDelete: options.pendingDelete ?? false,

@@ -75,6 +75,44 @@ describe('restore', { timeout: 90_000 }, () => {
     expect([workerHost.started, workerHost.stoppedContainers]).toEqual([2, 0]);
   });
 
+  it('has the authority that the cluster had last, and the workers of before trust it', async () => {
+    const { host, node } = await cluster();
+    const workerHost = await newHost();
+    const worker = await workerHost.start();
+    const { nodeId } = await worker.join(host.address, (await node.token(NodeRole.WORKER)).token);
+    await node.rotate();
+    await soon(async () => expect(await node.authority()).toMatchObject({ rotating: false, rotatedRoots: 2 }));
+    const { certificate } = await node.authority();
+    const file = await node.backup();
+    await host.remove();
+    const heir = await (await newHost(host.address)).start();
+    await heir.restore(file);
+    await soon(async () => expect((await heir.node(nodeId)).node?.status?.state).toBe(NodeState.READY));
+    expect((await heir.authority()).certificate).toBe(certificate);
+  });
+
+  it('goes on with a rotation of the authority that was under way', async () => {
+    const { host, node } = await cluster();
+    const workerHost = await newHost();
+    const worker = await workerHost.start();
+    const { nodeId } = await worker.join(host.address, (await node.token(NodeRole.WORKER)).token);
+    await worker.close();
+    await node.rotate();
+    // It waits for the worker.
+    await soon(async () => expect(await node.authority()).toMatchObject({ rotating: true, rotatedCertificates: 1 }));
+    const file = await node.backup();
+    await host.remove();
+    const heir = await (await newHost(host.address)).start();
+    await heir.restore(file);
+    await workerHost.start();
+    await soon(async () => expect((await heir.node(nodeId)).node?.status?.state).toBe(NodeState.READY));
+    // The manager of before is no more; nobody can wait for it.
+    for (const { id, status } of (await heir.nodes()).nodes) {
+      if (status?.state !== NodeState.READY) await heir.removeNode(id, true);
+    }
+    await soon(async () => expect((await heir.authority()).rotating).toBe(false));
+  });
+
   it('leaves a node as it was when the file is no good', async () => {
     const { host, node, clusterId } = await cluster();
     const file = await node.backup();

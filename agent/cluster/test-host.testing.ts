@@ -7,6 +7,8 @@ import { pino } from 'pino';
 import { connectClient, responses, unary } from '../../proto/client.ts';
 import { freePort } from '../../proto/free-port.testing.ts';
 import {
+  type ClusterCaResponse,
+  type ClusterCaRotateResponse,
   type ClusterInspectResponse,
   type ClusterJoinTokenResponse,
   type ClusterUpdateResponse,
@@ -135,6 +137,11 @@ export class TestHost {
       inspect: () => unary<ClusterInspectResponse>((done) => control.clusterInspect({}, done)),
       token: (role: NodeRole) =>
         unary<ClusterJoinTokenResponse>((done) => control.clusterJoinToken({ role, rotate: false }, done)),
+      rotate: () =>
+        unary<ClusterCaRotateResponse>((done) =>
+          control.clusterCaRotate({ certificate: '', key: '', nodeCertExpiryMs: undefined }, done),
+        ),
+      authority: () => unary<ClusterCaResponse>((done) => control.clusterCa({}, done)),
       nodes: () => unary<NodeListResponse>((done) => control.nodeList({}, done)),
       node: (reference: string) => unary<NodeInspectResponse>((done) => control.nodeInspect({ reference }, done)),
       setRole: (reference: string, role: NodeRole, force = false) =>

@@ -211,6 +211,15 @@ describe('draining', () => {
     expect(fixture.shims.last.signals).toEqual([]);
   });
 
+  it("doesn't wait for what can't be known", async () => {
+    const id = await started();
+    fixture.host.unanswered = () => {
+      throw new GantryError('HOST', 'no such namespace');
+    };
+    await fixture.engine.drain(id);
+    await fixture.engine.stop(id, 0);
+  });
+
   it('waits for no longer than the grace period, nor for a process that has ended', async () => {
     fixture.host.unanswered = () => 1;
     await fixture.engine.drain(await started({ stopGracePeriodMs: 10 }));

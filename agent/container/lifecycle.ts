@@ -179,8 +179,18 @@ export class Lifecycle {
     const graceMs = specOf(entry).stopGracePeriodMs ?? DEFAULT_GRACE_MS;
     const endMs = graceMs < 0 ? Number.POSITIVE_INFINITY : this.#context.now() + graceMs;
     while (run !== undefined && entry.run === run && !this.#closed && this.#context.now() < endMs) {
-      if ((await this.#context.networks.unanswered(entry.id)) === 0) return;
+      if ((await this.#unanswered(entry)) === 0) return;
       await delay(DRAIN_LOOK_MS);
+    }
+  }
+
+  /** Who can't be asked isn't waited for: it is to stop in any case. */
+  async #unanswered(entry: ContainerEntry): Promise<number> {
+    try {
+      return await this.#context.networks.unanswered(entry.id);
+    } catch (error) {
+      this.#context.logger.warn({ err: error, ...entry.logFields }, 'cannot tell what a container has yet to answer');
+      return 0;
     }
   }
 

@@ -451,18 +451,6 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
       expect(await setUp('stopped', request)).toEqual(sandbox);
       expect(await lab.ping(await setUp('newcomer'), 'stopped')).toContain('1 packets received');
     });
-
-    it('is quick: a container on a network that is there is set up and taken down in milliseconds', async () => {
-      await setUp('first');
-      const times: number[] = [];
-      for (let round = 0; round < 20; round += 1) {
-        await setUp('quick');
-        times.push(lab.engine.milliseconds);
-        await tearDown('quick');
-      }
-      // The goal is 8; the machine that tests run on may be busy.
-      expect(times.toSorted((a, b) => a - b)[10]).toBeLessThan(40);
-    });
   });
 
   it('leaves nothing after shutdown', async () => {

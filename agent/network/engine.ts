@@ -15,7 +15,9 @@ import { Forwarder } from './dns/forwarder.ts';
 import { HostResolvConf } from './dns/host-resolv-conf.ts';
 import { Resolver, type ResolverContext } from './dns/resolver.ts';
 import { DnsServer } from './dns/server.ts';
+import { HostFirewall } from './firewall/host-firewall.ts';
 import { enableForwarding, restoreForwarding } from './forwarding.ts';
+import { Healer } from './healing/healer.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
 import { KeyedLock } from './keyed-lock.ts';
@@ -31,15 +33,18 @@ import {
 } from './network-record.ts';
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
 import { Overlays } from './overlay/overlays.ts';
+import { OwnTransactions } from './own-tables.ts';
 import { checkPort, type PortOwner, PortReservations } from './port-reservations.ts';
 import { Publishing } from './publishing.ts';
 import { planRecovery, type RecoveryStep } from './recovery-plan.ts';
+import { tableName } from './ruleset.ts';
 import { SandboxBuilder } from './sandbox-builder.ts';
 import { displayName, type SandboxRecord } from './sandbox-record.ts';
 import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';
 import { parseIpv4, parseSubnet } from './subnet.ts';
 import { unanswered } from './unanswered.ts';
+import { VirtualIps } from './vip/virtual-ips.ts';
 
 export interface NetworkEngineOptions {
   /** DATA_ROOT/network */
@@ -68,7 +73,11 @@ export class NetworkEngine implements Networks {
   readonly #overlays: Overlays;
   readonly #ingress: Ingress;
   readonly #reservations = new PortReservations();
+  readonly #transactions: OwnTransactions;
   readonly #publishing: Publishing;
+  readonly #firewall: HostFirewall;
+  readonly #healer: Healer;
+  readonly #virtualIps: VirtualIps;
   readonly #hostResolvConf = new HostResolvConf();
   readonly #forwarder: Forwarder;
   readonly #resolver: Resolver;
@@ -99,13 +108,34 @@ export class NetworkEngine implements Networks {
       links,
       hostResolvConf: this.#hostResolvConf,
     });
+    this.#transactions = new OwnTransactions(native, `${tableName(instance)}-hold`);
     this.#publishing = new Publishing({
       instance,
+      transactions: this.#transactions,
       model,
       links,
       reservations: this.#reservations,
       ingress: this.#ingress,
       logger,
+    });
+    this.#virtualIps = new VirtualIps({ instance, model, links, transactions: this.#transactions });
+    this.#firewall = new HostFirewall({ instance, native, logger });
+    this.#healer = new Healer({
+      instance,
+      native,
+      logger,
+      model,
+      links,
+      builder: this.#builder,
+      overlays: this.#overlays,
+      ingress: this.#ingress,
+      publishing: this.#publishing,
+      virtualIps: this.#virtualIps,
+      firewall: this.#firewall,
+      enableForwarding: () => enableForwarding(this.#store),
+      lockNetworks: (action) => this.#lock.run('networks', action),
+      lockContainer: (containerId, action) => this.#containerLock.run(containerId, action),
+      needsBridge: (network) => this.#needsBridge(network),
     });
     this.#forwarder = new Forwarder(random, logger);
     this.#resolver = new Resolver(this.#forwarder, random, logger);
@@ -159,7 +189,7 @@ export class NetworkEngine implements Networks {
       await this.#saveNetworks();
       return errors;
     });
-    await this.#publishing.sync();
+    await this.#syncRules();
     // The others work; the cluster must hear that this one doesn't.
     for (const failure of failures) throw failure;
   }
@@ -170,7 +200,11 @@ export class NetworkEngine implements Networks {
       this.#model.setServices(services);
       await this.#store.writeEndpoints(services);
     });
-    await this.#publishing.sync();
+    await this.#syncRules();
+  }
+
+  async #syncRules(): Promise<void> {
+    await settleAll([this.#publishing.sync(), this.#virtualIps.sync()]);
   }
 
   async list(): Promise<LocalNetwork[]> {
@@ -206,11 +240,13 @@ export class NetworkEngine implements Networks {
     for (const record of this.#model.sandboxes.values()) {
       if (record.ready) await this.#openDns(record);
     }
-    await this.#publishing.sync();
+    await this.#syncRules();
+    await this.#healer.start();
     this.#logger.info({ steps: plan.length, sandboxes: this.#model.sandboxes.size }, 'networks recovered');
   }
 
   async shutdown(): Promise<void> {
+    await this.#healer.close();
     await this.#closeSockets();
     await Promise.all(this.#departing.values());
     for (const record of this.#model.sandboxes.values()) {
@@ -220,15 +256,22 @@ export class NetworkEngine implements Networks {
     await this.#ingress.remove();
     await this.#links.deleteAll();
     await this.#publishing.removeRules();
+    await this.#firewall.remove();
+    await this.#virtualIps.remove();
     for (const containerId of await this.#builder.namespaces.list()) await this.#builder.namespaces.unpin(containerId);
     await rm(this.#options.execDir, { recursive: true, force: true });
     await restoreForwarding(this.#store);
+    await this.#firewall.close();
+    await this.#transactions.close();
     await this.#links.close();
   }
 
   async close(): Promise<void> {
+    await this.#healer.close();
     await this.#closeSockets();
     await Promise.all(this.#departing.values());
+    await this.#firewall.close();
+    await this.#transactions.close();
     await this.#links.close();
   }
 

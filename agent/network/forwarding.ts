@@ -7,11 +7,13 @@ import type { NetworkStore } from './store.ts';
 
 const FILE = '/proc/sys/net/ipv4/ip_forward';
 
-export async function enableForwarding(store: NetworkStore): Promise<void> {
-  if ((await readFile(FILE, 'utf8')).trim() === '1') return;
+/** True: it was off. */
+export async function enableForwarding(store: NetworkStore): Promise<boolean> {
+  if ((await readFile(FILE, 'utf8')).trim() === '1') return false;
   // The mark first: after a crash between the two, switching off what is off does no harm.
   await store.markForwarding();
   await writeFile(FILE, '1');
+  return true;
 }
 
 export async function restoreForwarding(store: NetworkStore): Promise<void> {

@@ -12,6 +12,7 @@ import { containerPorts, defaultAttachment } from './published.ts';
 import type { BridgeRules, PublishedPort } from './ruleset.ts';
 import type { Attachment, SandboxRecord } from './sandbox-record.ts';
 import { parseSubnet } from './subnet.ts';
+import { type VirtualService, virtualServices } from './vip/virtual-service.ts';
 
 /** Of containers that were removed nobody says so here. */
 const MAX_LEFT = 1000;
@@ -142,6 +143,10 @@ export class NetworkModel {
     return [...this.#sandboxes.values()].flatMap(({ attachments }) =>
       attachments.flatMap(({ networkId, address }) => (this.#networks.get(networkId)?.overlay ? [address] : [])),
     );
+  }
+
+  virtualServices(): VirtualService[] {
+    return virtualServices(this.#services, this.#networks);
   }
 
   containerPorts(): PublishedPort[] {

@@ -2,16 +2,22 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { GantryError } from '../../proto/errors.ts';
+import type { OwnTable } from './own-tables.ts';
 import { SharedRun } from './shared-run.ts';
 
 export class RulesetApplier {
   readonly #render: () => string;
+  readonly #table: Pick<OwnTable, 'replace' | 'condition'>;
   #applied: string | undefined;
   readonly #run = new SharedRun(() => this.#applyNow());
+  /** How often it has been said that somebody else may have changed them. */
+  #doubts = 0;
+  #restored: readonly string[] = [];
 
   /** `render` gives the rules as they should be at the time of the call. */
-  constructor(render: () => string) {
+  constructor(render: () => string, table: Pick<OwnTable, 'replace' | 'condition'>) {
     this.#render = render;
+    this.#table = table;
   }
 
   /** Resolves when the kernel has the rules as `render` gives them now, or later ones. Throws HOST. */
@@ -19,11 +25,30 @@ export class RulesetApplier {
     return this.#run.request();
   }
 
+  /** The same when somebody else may have changed them in the kernel. Returns what was missing there, in words. Throws HOST. */
+  async restore(): Promise<readonly string[]> {
+    this.#doubts += 1;
+    this.#restored = [];
+    await this.#run.request();
+    return this.#restored;
+  }
+
   async #applyNow(): Promise<void> {
     const rules = this.#render();
-    if (rules === this.#applied) return;
-    await runNft(rules);
+    const isInDoubt = this.#doubts > 0;
+    this.#doubts = 0;
+    const isChanged = isInDoubt && (await this.#isChanged());
+    if (rules === this.#applied && !isChanged) return;
+    await this.#table.replace(() => runNft(rules));
     this.#applied = rules;
+    // Somebody is at work here: from now on it is known what ours are.
+    if (isInDoubt) await this.#table.condition();
+  }
+
+  async #isChanged(): Promise<boolean> {
+    const condition = await this.#table.condition();
+    if (condition.kind === 'changed') this.#restored = condition.what;
+    return condition.kind !== 'intact';
   }
 }
 

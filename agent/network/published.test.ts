@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { PortConfig, PortProtocol, PublishMode, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  IngressScope,
+  PortConfig,
+  PortProtocol,
+  PublishMode,
+  ServiceEndpoints,
+} from '../../proto/generated/gantry/v1/types.ts';
 import type { Flow } from './netlink/conntrack.ts';
 import { MAIN_TABLE } from './netlink/route.ts';
 import { findOverlap } from './network-overlap.ts';
@@ -92,6 +98,13 @@ describe('ingress ports', () => {
     const port = PortConfig.fromPartial({ targetPort: 80, publishedPort: 8080 });
     const surroundings = { networks, local, nodes: new Map([['other', '192.0.2.2']]) };
     expect(ingressPort(service, port, surroundings)).toMatchObject({ targets: [here, there], here: [here] });
+  });
+
+  it('lead to no other node when they are to stay on the node that they come to', () => {
+    const port = PortConfig.fromPartial({ targetPort: 80, publishedPort: 8080 });
+    const surroundings = { networks, local, nodes: new Map([['other', '192.0.2.2']]) };
+    const scoped = { ...service, ingressScope: IngressScope.LOCAL };
+    expect(ingressPort(scoped, port, surroundings)).toMatchObject({ targets: [here], here: [here] });
   });
 
   it('lead, for what another node sent on, to a task that has just left, and on to another node only without one', () => {

@@ -1,7 +1,7 @@
 /** What the node publishes: from sandboxes, services and networks to ports and where each leads. Pure. */
 
 import type { Endpoint, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
-import { type PortConfig, PortProtocol, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { IngressScope, type PortConfig, PortProtocol, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { PortTarget, PublishedPort } from './ruleset.ts';
 import type { Attachment, SandboxRecord } from './sandbox-record.ts';
@@ -48,13 +48,13 @@ export interface Surroundings {
   readonly nodes: ReadonlyMap<string, string>;
 }
 
-/** Where a port of the service leads: to every endpoint that is here, at its default attachment, and to others' nodes. */
+/** Where a port of the service leads: to every endpoint that is here, at its default attachment, and, unless it wants none of them, to others' nodes. */
 export function ingressPort(service: ServiceEndpoints, port: PortConfig, surroundings: Surroundings): PublishedPort {
   const { networks, local, nodes } = surroundings;
   const targets = service.endpoints.flatMap((endpoint): PortTarget[] => {
     const address = endpointAddress(endpoint, networks, local);
     if (address !== undefined) return [{ kind: 'container', address, port: port.targetPort }];
-    const node = nodes.get(endpoint.nodeId);
+    const node = service.ingressScope === IngressScope.LOCAL ? undefined : nodes.get(endpoint.nodeId);
     return node === undefined ? [] : [{ kind: 'node', address: node, port: port.publishedPort }];
   });
   const here = targets.filter(({ kind }) => kind === 'container');

@@ -6,9 +6,10 @@ import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
 import type { NetworkModel } from './model.ts';
 import { RulesetApplier, runNft } from './nft.ts';
+import { OwnTable, type OwnTransactions } from './own-tables.ts';
 import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
 import { indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
-import { type PortTarget, type PublishedPort, renderRemoval, renderRuleset } from './ruleset.ts';
+import { type PortTarget, type PublishedPort, renderRemoval, renderRuleset, tableName } from './ruleset.ts';
 import { displayName } from './sandbox-record.ts';
 import { SharedRun } from './shared-run.ts';
 import { staleUdpFlows } from './stale-flows.ts';
@@ -21,6 +22,7 @@ interface Claim {
 
 export interface PublishingParts {
   readonly instance: string;
+  readonly transactions: OwnTransactions;
   readonly model: NetworkModel;
   readonly links: HostLinks;
   readonly reservations: PortReservations;
@@ -42,20 +44,25 @@ export class Publishing {
 
   constructor(parts: PublishingParts) {
     this.#parts = parts;
-    const { instance, model, ingress } = parts;
-    this.#applier = new RulesetApplier(() =>
+    const { instance, transactions, model, ingress } = parts;
+    const render = () =>
       renderRuleset(instance, {
         bridges: model.bridgeRules(),
         ports: this.#publishedPorts(),
         ingress: ingress.isUp ? { link: ingress.link, nodes: ingress.nodes } : undefined,
         itself: [...model.overlayAddresses(), ...new Set(model.nodes.values())],
-      }),
-    );
+      });
+    this.#applier = new RulesetApplier(render, new OwnTable(transactions, tableName(instance)));
   }
 
   /** Resolves when ports and rules are as the model says now. Ports that somebody else has are logged and left out. */
   sync(): Promise<void> {
     return this.#run.request();
+  }
+
+  /** Puts rules back that somebody else has taken away. Returns what that was, in words. */
+  restoreRules(): Promise<readonly string[]> {
+    return this.#applier.restore();
   }
 
   async removeRules(): Promise<void> {

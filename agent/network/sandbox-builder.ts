@@ -113,6 +113,11 @@ export class SandboxBuilder {
     return made;
   }
 
+  /** Whether it has been made, and not removed. */
+  hasBridge(networkId: string): boolean {
+    return this.#bridges.has(networkId);
+  }
+
   /** It is the same bridge, but what is said of its network has changed. */
   async remakeBridge(networkId: string): Promise<void> {
     this.#bridges.delete(networkId);

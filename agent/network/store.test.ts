@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyedLock } from './keyed-lock.ts';
 import { RulesetApplier } from './nft.ts';
+import type { OwnTable } from './own-tables.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';
@@ -100,13 +101,19 @@ describe('settleAll', () => {
   });
 });
 
+/** A table that nobody else changes. */
+const UNWATCHED: Pick<OwnTable, 'replace' | 'condition'> = {
+  replace: (transaction) => transaction(),
+  condition: async () => ({ kind: 'intact' }),
+};
+
 describe('RulesetApplier', () => {
   it('says what nft says about rules that it refuses, and tries again the next time', async () => {
     let renders = 0;
     const applier = new RulesetApplier(() => {
       renders += 1;
       return 'nonsense\n';
-    });
+    }, UNWATCHED);
     const together = await Promise.allSettled([applier.apply(), applier.apply(), applier.apply()]);
     expect(together.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     expect(renders).toBe(1);

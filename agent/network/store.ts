@@ -15,7 +15,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 import { SharedRun } from './shared-run.ts';
@@ -54,7 +54,10 @@ export class NetworkStore {
   }
 
   async readEndpoints(): Promise<ServiceEndpoints[]> {
-    return (await this.#read<ServiceEndpoints[]>('endpoints.json')) ?? [];
+    // What an older version has written lacks what it didn't know.
+    return ((await this.#read<Partial<ServiceEndpoints>[]>('endpoints.json')) ?? []).map((service) =>
+      ServiceEndpoints.fromPartial(service),
+    );
   }
 
   writeEndpoints(services: readonly ServiceEndpoints[]): Promise<void> {

@@ -3,6 +3,8 @@ import { TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_LISTEN, type TcpSocket } from './n
 
 /** A client that has just connected is about to ask. */
 const ABOUT_TO_ASK_MS = 200;
+/** So long a question is taken for unanswered of which it isn't known whether it came before the last answer or after. */
+const IN_DOUBT_MS = 1000;
 
 /**
  * Of those that others have made to it: what came last was a question, or the answer is still on its way. A connection that is
@@ -20,7 +22,9 @@ function isOpen({ state }: TcpSocket): boolean {
   return state === TCP_ESTABLISHED || state === TCP_CLOSE_WAIT;
 }
 
-function waits({ unread, unsent, sinceSentMs, sinceReceivedMs }: TcpSocket): boolean {
+/** The kernel's ticks are milliseconds long: a question may come in the same one as the connection, or as the answer before it. */
+function waits({ unread, unsent, sinceSentMs, sinceReceivedMs, received, sent }: TcpSocket): boolean {
   if (unread > 0 || unsent > 0 || sinceReceivedMs < sinceSentMs) return true;
-  return sinceReceivedMs === sinceSentMs && sinceReceivedMs < ABOUT_TO_ASK_MS;
+  if (received > 0 && sent === 0) return true;
+  return sinceReceivedMs === sinceSentMs && sinceReceivedMs < (sent === 0 ? ABOUT_TO_ASK_MS : IN_DOUBT_MS);
 }

@@ -1,6 +1,8 @@
 /** `deploy:` and `restart:` of a service: how many, with what, and what happens when one ends. */
 import { parseConstraint, parseSpread } from '../../proto/constraint.ts';
+import { ENDPOINT_MODES } from '../../proto/endpoint-mode.ts';
 import {
+  EndpointMode,
   type GenericReservation,
   Placement,
   type ResourceAmounts,
@@ -28,6 +30,7 @@ import { readRollbackConfig, readUpdateConfig } from './update-config.ts';
 
 export interface Deploy {
   readonly mode: NonNullable<ServiceSpec['mode']>;
+  readonly endpointMode: EndpointMode;
   readonly resources: Resources | undefined;
   readonly restart: RestartPolicy;
   readonly labels: Readonly<Record<string, string>>;
@@ -41,6 +44,7 @@ export function readDeploy(service: Cursor): Deploy {
   if (deploy === undefined || deploy.isNull) {
     return {
       mode: replicated(1),
+      endpointMode: EndpointMode.VIP,
       resources: undefined,
       restart: readRestart(service, 'any'),
       labels: {},
@@ -53,6 +57,7 @@ export function readDeploy(service: Cursor): Deploy {
   const mode = deploy.attempt(readMode) ?? replicated(1);
   return {
     mode,
+    endpointMode: deploy.field('endpoint_mode', readEndpointMode) ?? EndpointMode.VIP,
     resources: deploy.field('resources', readResources),
     restart: isJob({ mode }) ? readJobRestart(service, deploy) : readServiceRestart(service, deploy),
     labels: deploy.field('labels', (cursor) => cursor.labels()) ?? {},
@@ -60,6 +65,10 @@ export function readDeploy(service: Cursor): Deploy {
     update: deploy.field('update_config', readUpdateConfig),
     rollback: deploy.field('rollback_config', readRollbackConfig),
   };
+}
+
+function readEndpointMode(cursor: Cursor): EndpointMode {
+  return ENDPOINT_MODES[cursor.oneOf(['vip', 'dnsrr'])];
 }
 
 function replicated(replicas: number): NonNullable<ServiceSpec['mode']> {

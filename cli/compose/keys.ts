@@ -74,7 +74,7 @@ export const SERVICE_KEYS = keySet(
 );
 
 /** Of a service's `x-gantry`: what Compose has no word for. */
-export const OWN_KEYS = keySet('strategy');
+export const OWN_KEYS = keySet('strategy ingress');
 
 export const BUILD_KEYS = keySet('context dockerfile dockerfile_inline args target labels no_cache tags', {
   additional_contexts: 'copy what is needed into the context',
@@ -96,10 +96,7 @@ export const BUILD_KEYS = keySet('context dockerfile dockerfile_inline args targ
 });
 
 export const DEPLOY_KEYS = keySet(
-  'mode replicas resources restart_policy labels placement update_config rollback_config',
-  {
-    endpoint_mode: 'remove it: a service name resolves to its healthy tasks',
-  },
+  'mode endpoint_mode replicas resources restart_policy labels placement update_config rollback_config',
 );
 
 export const UPDATE_KEYS = keySet('parallelism delay order failure_action monitor max_failure_ratio');

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { GantryError } from '../../proto/errors.ts';
 import {
   DependencyCondition,
+  EndpointMode,
   FailureAction,
+  IngressScope,
   MountType,
   PlacementStrategy,
   PortProtocol,
@@ -125,6 +127,12 @@ describe('a service', () => {
     expect(container.secrets).toMatchObject([{ name: 'demo_key', target: '/run/secrets/key' }]);
     expect(stack.configs.map(({ data }) => data.toString())).toEqual(['c', 'v=$1']);
     expect(stack.secrets.map(({ data }) => data.toString())).toEqual(['k']);
+  });
+
+  it('has an endpoint mode, and says where its published ports lead', () => {
+    expect(service('').spec).toMatchObject({ endpointMode: EndpointMode.VIP, ingressScope: IngressScope.CLUSTER });
+    const { spec } = service('deploy: {endpoint_mode: dnsrr}\nx-gantry: {ingress: local}');
+    expect(spec).toMatchObject({ endpointMode: EndpointMode.DNSRR, ingressScope: IngressScope.LOCAL });
   });
 
   it('has a placement from deploy and from x-gantry', () => {
@@ -371,6 +379,8 @@ describe('what is wrong is named with its place and remedy', () => {
       'gantryd --node-generic-resource gpu=UUID',
     ],
     [web('x-gantry: {strategy: random}'), 'x-gantry.strategy'],
+    [web('x-gantry: {ingress: none}'), 'x-gantry.ingress'],
+    [web('deploy: {endpoint_mode: dns}'), 'services.web.deploy.endpoint_mode'],
     [web('x-gantry: {stratgy: spread}'), 'did you mean "strategy"?'],
     [web('deploy: {mode: replicated-jobs}'), 'unknown mode "replicated-jobs"'],
     [web('deploy: {mode: global-job, replicas: 2}'), 'does not go with "mode: global-job"'],

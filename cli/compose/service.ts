@@ -2,6 +2,7 @@
 import {
   ContainerSpec,
   type FileReference,
+  IngressScope,
   type Mount,
   type NetworkAttachmentConfig,
   Placement,
@@ -51,6 +52,7 @@ export function readService(
   const image = service.field('image', (cursor) => cursor.string());
   if (image === undefined && build === undefined) service.report('has neither image nor build', 'add one');
   const deploy = readDeploy(service);
+  const own = service.field('x-gantry', readOwn);
   const stack = { [STACK_LABEL]: context.stackName };
   const spec = ServiceSpec.fromPartial({
     annotations: { name: `${context.stackName}_${name}`, labels: { ...deploy.labels, ...stack } },
@@ -61,8 +63,10 @@ export function readService(
       networks: readAttachments(name, service, context),
     },
     mode: deploy.mode,
+    endpointMode: deploy.endpointMode,
+    ingressScope: own?.ingressScope ?? IngressScope.CLUSTER,
     placement: placementOf(deploy.placement, {
-      strategy: service.field('x-gantry', readStrategy),
+      strategy: own?.strategy,
       platform: service.field('platform', readPlatform),
     }),
     update: deploy.update,
@@ -77,11 +81,22 @@ export function readService(
   return { spec, build };
 }
 
-function readStrategy(own: Cursor): PlacementStrategy | undefined {
-  own.checkKeys(OWN_KEYS);
-  const word = own.field('strategy', (cursor) => cursor.oneOf(['spread', 'binpack']));
-  return word && CLUSTER_STRATEGIES[word];
+interface Own {
+  readonly strategy: PlacementStrategy | undefined;
+  readonly ingressScope: IngressScope | undefined;
 }
+
+function readOwn(own: Cursor): Own {
+  own.checkKeys(OWN_KEYS);
+  const strategy = own.field('strategy', (cursor) => cursor.oneOf(['spread', 'binpack']));
+  const ingress = own.field('ingress', (cursor) => cursor.oneOf(['cluster', 'local']));
+  return {
+    strategy: strategy && CLUSTER_STRATEGIES[strategy],
+    ingressScope: ingress && INGRESS_SCOPES[ingress],
+  };
+}
+
+const INGRESS_SCOPES = { cluster: IngressScope.CLUSTER, local: IngressScope.LOCAL } as const;
 
 function readPlatform(cursor: Cursor): Platform {
   const platform = parsePlatform(cursor.string());

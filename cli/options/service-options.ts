@@ -1,7 +1,9 @@
 /** The flags of `service create` and `update` that say one thing each. */
 import type { Command } from 'commander';
+import { ENDPOINT_MODES } from '../../proto/endpoint-mode.ts';
 import { ResolveImage } from '../../proto/generated/gantry/v1/control.ts';
 import {
+  type EndpointMode,
   FailureAction,
   PlacementStrategy,
   RestartCondition,
@@ -19,6 +21,7 @@ export interface ServiceOptions {
   readonly args?: readonly string[];
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
+  readonly endpointMode?: EndpointMode;
   readonly entrypoint?: readonly string[];
   readonly force?: boolean;
   readonly healthCmd?: string;
@@ -119,6 +122,11 @@ function declareScheduling(command: Command): void {
       '--strategy <word>',
       "spread: the emptiest node first; binpack: the fullest; default: as 'gantry cluster update --strategy' says",
       oneOf('--strategy', STRATEGIES),
+    )
+    .option(
+      '--endpoint-mode <word>',
+      "what the service's name stands for: vip, an address of its own, or dnsrr, the addresses of its tasks",
+      oneOf('--endpoint-mode', ENDPOINT_MODES),
     )
     .option('--no-resolve-image', "don't look up what platforms the image is for: any node may get a task");
 }

@@ -6,7 +6,6 @@ const LEAVE_OUT = 'leave it out';
 
 const BOTH: readonly (readonly [string, string])[] = [
   ['--credential-spec <spec>', 'it is for Windows containers; leave it out'],
-  ['--endpoint-mode <mode>', 'leave it out: a service name resolves to its healthy tasks'],
   ['--isolation <technology>', 'it is for Windows containers; leave it out'],
   ['--log-driver <driver>', "leave it out: logs are always readable with 'gantry service logs'"],
   ['--log-opt <option>', LEAVE_OUT],

@@ -113,9 +113,23 @@ describe('planBlocks', () => {
       ]),
       nodes,
     );
-    expect(cidrs(plan.blocks)).toEqual(['n1 10.0.0.0/28']);
+    expect(cidrs(plan.blocks)).toEqual(['n1 10.0.0.0/30', 'n1 10.0.0.4/30', 'n1 10.0.0.8/30', 'n1 10.0.0.12/30']);
     expect(plan.exhausted).toEqual(['n2']);
     expect(planBlocks(small, new Map([['n1', 14]]), nodes).exhausted).toEqual(['n1']);
+  });
+
+  it('are small where the network is, so that 16 nodes can have one', () => {
+    const demand = new Map(Array.from({ length: 16 }, (_, index) => [`n${index}`, 1] as const));
+    const present = new Set(demand.keys());
+    const plan = planBlocks(network('a', '10.0.0.0/24', '10.0.0.1'), demand, present);
+    expect(plan.exhausted).toEqual([]);
+    expect(new Set(plan.blocks.map(({ nodeId }) => nodeId)).size).toBe(16);
+  });
+
+  it("leave out services' own addresses", () => {
+    const small = network('a', '10.0.0.0/28', '10.0.0.1');
+    const { blocks } = planBlocks(small, new Map([['n1', 1]]), new Set(['n1']), ['10.0.0.6', '10.0.0.15']);
+    expect(cidrs(blocks)).toEqual(['n1 10.0.0.0/30', 'n1 10.0.0.8/30']);
   });
 });
 

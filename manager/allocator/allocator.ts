@@ -9,6 +9,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
 import { planBlocks } from './blocks.ts';
+import { virtualIpsOf } from './virtual-ips.ts';
 import { chooseVni } from './vni.ts';
 
 /** Keys are ids of networks, for all nodes that use them, or ids of a network and of one node. */
@@ -28,7 +29,12 @@ export function allocatorLoop(logger: Logger): ControlLoop {
       const network = tx.get('network', networkId);
       if (network === undefined) return undefined;
       const present = new Set(tx.find('node', { by: 'all' }).map((node) => node.id));
-      const { blocks, exhausted } = planBlocks(network, demandOf(tx, networkId, nodeId), present);
+      const { blocks, exhausted } = planBlocks(
+        network,
+        demandOf(tx, networkId, nodeId),
+        present,
+        virtualIpsOf(tx, networkId),
+      );
       const vni = network.vni || chooseVni(networkId, takenVnis(tx));
       if (blocks.length !== network.blocks.length || vni !== network.vni) {
         tx.update('network', { ...network, blocks: [...blocks], vni });

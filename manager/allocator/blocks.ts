@@ -5,6 +5,9 @@ import { type Cidr, contains, firstFree, formatCidr, parseAddress, parseCidr, si
 
 /** 64 addresses: small enough for many nodes, large enough that most never need a second one. */
 const BLOCK_PREFIX = 26;
+/** Blocks of a small network are smaller, so that 16 nodes can have one; but no block is smaller than 4 addresses. */
+const BLOCKS_BITS = 4;
+const LONGEST_PREFIX = 30;
 /** A task that is replaced and its successor hold an address each for a while. */
 const SPARE_ADDRESSES = 8;
 
@@ -17,12 +20,13 @@ export interface BlockPlan {
 /**
  * The blocks that the network should have. `demand`: tasks per node that use the network; a node without any
  * keeps its blocks, since its agent may still hold addresses of them. Blocks of nodes that aren't `present`
- * are free again.
+ * are free again. `virtualIps`: addresses that services have, which are in no node's block.
  */
 export function planBlocks(
   network: NetworkObject,
   demand: ReadonlyMap<string, number>,
   present: ReadonlySet<string>,
+  virtualIps: readonly string[] = [],
 ): BlockPlan {
   const blocks = network.blocks.filter((block) => present.has(block.nodeId));
   const exhausted: string[] = [];
@@ -35,7 +39,7 @@ export function planBlocks(
   for (const [nodeId, tasks] of demand) {
     if (!present.has(nodeId)) continue;
     while ((room.get(nodeId) ?? 0) < tasks + SPARE_ADDRESSES) {
-      const block = nextBlock(subnet, blocks);
+      const block = nextBlock(subnet, blocks, virtualIps);
       if (block === undefined) break;
       const given = { nodeId, cidr: formatCidr(block) };
       blocks.push(given);
@@ -46,12 +50,13 @@ export function planBlocks(
   return { blocks, exhausted };
 }
 
-function nextBlock(subnet: Cidr, blocks: readonly AddressBlock[]): Cidr | undefined {
-  const prefix = Math.max(BLOCK_PREFIX, subnet.prefix);
+function nextBlock(subnet: Cidr, blocks: readonly AddressBlock[], virtualIps: readonly string[]): Cidr | undefined {
+  const prefix = Math.max(BLOCK_PREFIX, Math.min(subnet.prefix + BLOCKS_BITS, LONGEST_PREFIX));
+  const taken = [...blocks.map(({ cidr }) => cidr), ...virtualIps.map((address) => `${address}/32`)];
   return firstFree(
     subnet,
     prefix,
-    blocks.flatMap((block) => parseCidr(block.cidr) ?? []),
+    taken.flatMap((cidr) => parseCidr(cidr) ?? []),
   );
 }
 

@@ -2,7 +2,12 @@
 
 import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
-import type { ServiceSpec, UpdateConfig } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  EndpointMode,
+  IngressScope,
+  type ServiceSpec,
+  type UpdateConfig,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import type { ClusterObject } from '../store/cluster.ts';
 import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
@@ -13,6 +18,7 @@ import {
   FORMAT_OF_PLATFORMS,
   FORMAT_OF_TEMPLATE_DRIVERS,
   FORMAT_OF_UPDATE_STATUS,
+  FORMAT_OF_VIRTUAL_IPS,
 } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { theCluster } from '../store/the-cluster.ts';
@@ -48,6 +54,8 @@ function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined
   const { placement, update, rollback, task } = spec;
   const generic = task?.resources?.genericReservations ?? [];
   if (generic.length > 0 && stateFormat < FORMAT_OF_GENERIC_RESOURCES) return 'generic resources';
+  if (spec.endpointMode !== EndpointMode.VIP && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an endpoint mode';
+  if (spec.ingressScope !== IngressScope.CLUSTER && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an ingress scope';
   if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
   const platforms = placement === undefined ? 0 : placement.platforms.length + placement.imagePlatforms.length;

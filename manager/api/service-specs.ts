@@ -32,6 +32,7 @@ import { live } from './services.ts';
 import { bindReferences } from './stack-references.ts';
 import { checkTemplates } from './stack-templates.ts';
 import { checkName, validateService } from './stack-validation.ts';
+import { checkWayOut } from './way-out.ts';
 
 /** ALREADY_EXISTS for a name that a service has, INVALID_ARGUMENT for references to nothing, PORT_IN_USE. */
 export async function serviceCreate(
@@ -48,7 +49,7 @@ export async function serviceCreate(
   return context.store.update((tx) => {
     const id = newObjectId(context.random);
     checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
-    tx.create('service', { id, ...plan(tx), ...NEVER_UPDATED, pendingDelete: false });
+    tx.create('service', { id, ...plan(tx), ...NEVER_UPDATED, virtualIps: [], pendingDelete: false });
     return { id };
   });
 }
@@ -110,6 +111,7 @@ function planCreation(read: ReadTransaction, raw: CompleteServiceSpec): NewServi
     });
   }
   const spec = bindReferences(raw, namesIn(read));
+  checkWayOut(spec, isInternalIn(read));
   const ports = allocatePorts(name, spec.ports, [], read.find('service', { by: 'all' }));
   return { spec, ports, specVersion: 1, dependenciesMet: spec.dependencies.length === 0 };
 }
@@ -136,6 +138,7 @@ function planUpdate(
     });
   }
   const spec = bindReferences(raw, namesIn(read, before));
+  checkWayOut(spec, isInternalIn(read));
   const ports = allocatePorts(name, spec.ports, before.ports, othersThan(read, before));
   return { service: withSpec(before, spec, ports, nowMs), before };
 }
@@ -153,6 +156,10 @@ function namesIn(read: ReadTransaction, service?: ServiceObject) {
   };
   const services = read.find('service', { by: 'all' }).map(({ spec }) => spec.annotations.name);
   return { networks: ids('network'), secrets: ids('secret'), configs: ids('config'), services: new Set(services) };
+}
+
+function isInternalIn(read: ReadTransaction): (networkId: string) => boolean {
+  return (networkId) => read.get('network', networkId)?.spec.internal === true;
 }
 
 function othersThan(read: ReadTransaction, service: ServiceObject): ServiceObject[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeKind, ResolveImage, StackSpec } from '../../proto/generated/gantry/v1/control.ts';
-import { PublishMode, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { PortConfig, PublishMode, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { type ServiceOptions, serviceSpec } from '../objects.testing.ts';
 import { configType } from '../store/config.ts';
 import { networkType } from '../store/network.ts';
@@ -182,6 +182,16 @@ describe('planStack', () => {
     });
     const thief = validateStack(StackSpec.fromPartial({ name: 'other', networks: [net] }));
     expect(() => plan(theirs, thief)).toThrow('network s_net already exists and belongs to stack s');
+  });
+
+  it('refuses a published port that nobody could reach', () => {
+    const inner = { ...net, annotations: { name: 's_inner', labels: {} }, internal: true };
+    const rest = { networks: [net, inner], configs: [conf('one')] };
+    const ports = [PortConfig.fromPartial({ targetPort: 80, publishedPort: 8080 })];
+    expect(() => plan(NOTHING, stack([web({ networks: ['s_inner'], ports })], rest))).toThrow(
+      'service s_web publishes ports, but its networks are all internal',
+    );
+    plan(NOTHING, stack([web({ networks: ['s_inner', 's_net'], ports })], rest));
   });
 
   it("refuses what can't be changed in place", () => {

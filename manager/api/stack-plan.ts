@@ -21,6 +21,7 @@ import { sameMessage } from '../store/same-message.ts';
 import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import type { NewObject } from '../store/transaction.ts';
 import { bindReferences } from './stack-references.ts';
+import { checkWayOut } from './way-out.ts';
 
 type PlannedKind = 'network' | 'secret' | 'config' | 'service';
 
@@ -84,7 +85,13 @@ export function planStack(existing: Existing, stack: StackSpec, prune: boolean, 
     configs: idsByName(existing.configs.filter(isLive), configs),
     services: new Set([...existing.services, ...stack.services.map((spec) => ({ spec }))].map(nameOf)),
   };
+  const internal = new Set(
+    [...existing.networks, ...networks.map(({ object }) => object)].flatMap((object) =>
+      'blocks' in object && object.spec.internal ? [object.id] : [],
+    ),
+  );
   const specs = stack.services.map((spec) => bindReferences(completeServiceSpec(spec), names));
+  for (const spec of specs) checkWayOut(spec, (id) => internal.has(id));
   const services = planServices(existing.services, stack.name, specs, prune, context);
   const removed = prune ? unmentioned(existing, stack) : [];
   return [...networks, ...secrets, ...configs, ...services, ...removed];
@@ -220,7 +227,7 @@ function planServices(
 /** A service that only holds ports. */
 function asHolder(spec: CompleteServiceSpec, ports: PortConfig[]): ServiceObject {
   const holder = { id: '', meta: NO_META, spec, ports, specVersion: 0, dependenciesMet: false, pendingDelete: false };
-  return { ...holder, ...NEVER_UPDATED };
+  return { ...holder, ...NEVER_UPDATED, virtualIps: [] };
 }
 
 function createService(spec: CompleteServiceSpec, ports: PortConfig[], id: string): PlanStep {
@@ -231,6 +238,7 @@ function createService(spec: CompleteServiceSpec, ports: PortConfig[], id: strin
     specVersion: 1,
     dependenciesMet: spec.dependencies.length === 0,
     pendingDelete: false,
+    virtualIps: [],
     ...NEVER_UPDATED,
   };
   return { change: ChangeKind.CREATE, kind: 'service', object };

@@ -1,6 +1,6 @@
 /** The items that a node is told of: when it must know one, and whether one differs from what it knows. Pure. */
 import type { AssignmentChange, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import { Network, PublishMode, type ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { Network, PublishMode, ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK, INGRESS_VNI } from '../../proto/ingress-network.ts';
 import type { NetworkObject } from '../store/network.ts';
 import type { NodeObject } from '../store/node.ts';
@@ -143,7 +143,7 @@ export function itemOfId(kind: ItemKind, id: string): AssignmentItem {
       return { $case: 'peer', value: { networkId, nodeId, nodeAddress: '', blocks: [] } };
     }
     case 'endpoints':
-      return { $case: 'endpoints', value: { serviceId: id, serviceName: '', networks: [], ports: [], endpoints: [] } };
+      return { $case: 'endpoints', value: ServiceEndpoints.create({ serviceId: id }) };
   }
 }
 

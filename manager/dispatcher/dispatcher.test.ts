@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { PortConfig, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { node, service, type TaskOptions, task } from '../objects.testing.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
@@ -68,6 +68,13 @@ describe('endpointsOf', () => {
       ['a', 'web.1.a'],
       ['b', 'web.2.b'],
     ]);
+  });
+
+  it('has no ports when all networks are internal: nodes would send each other what comes', () => {
+    const port = PortConfig.fromPartial({ targetPort: 80, publishedPort: 8080 });
+    const published = { ...service('web', { networks: ['inner', 'net'] }), ports: [port] };
+    expect(endpointsOf(published, [], (id) => id === 'inner')?.ports).toEqual([port]);
+    expect(endpointsOf(published, [], () => true)?.ports).toEqual([]);
   });
 
   it('is nothing for a service that is out of reach or on its way out', () => {

@@ -2,21 +2,30 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Endpoint, ServiceEndpoints, type TaskAddress, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { containerName } from '../../proto/task-name.ts';
-import { type ServiceObject, serviceName } from '../store/service.ts';
+import { hasWayOut, type ServiceObject, serviceName } from '../store/service.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { StoreEvent } from '../store/watch.ts';
 
-/** Undefined for a service that nobody can reach, or that is being removed. Pure. */
-export function endpointsOf(service: ServiceObject, tasks: readonly TaskObject[]): ServiceEndpoints | undefined {
+/**
+ * Undefined for a service that nobody can reach, or that is being removed. `isInternal`: by network id; nodes are told of no
+ * port that leads to nobody, and which they would send on to each other. Pure.
+ */
+export function endpointsOf(
+  service: ServiceObject,
+  tasks: readonly TaskObject[],
+  isInternal: (networkId: string) => boolean = () => false,
+): ServiceEndpoints | undefined {
   const { networks } = service.spec.task;
   if (service.pendingDelete || (networks.length === 0 && service.ports.length === 0)) return undefined;
   return {
     serviceId: service.id,
     serviceName: serviceName(service),
     networks,
-    ports: service.ports,
+    ports: hasWayOut(service.spec.task, isInternal) ? service.ports : [],
+    virtualIps: service.virtualIps,
+    ingressScope: service.spec.ingressScope,
     endpoints: tasks
       .filter(takesTraffic)
       .sort((a, b) => a.slot - b.slot || (a.id < b.id ? -1 : 1))
@@ -100,7 +109,9 @@ export class EndpointTable {
 
   #refresh(serviceId: string, read: ReadTransaction): boolean {
     const service = read.get('service', serviceId);
-    const next = service && endpointsOf(service, read.find('task', { by: 'service', value: serviceId }));
+    const tasks = read.find('task', { by: 'service', value: serviceId });
+    const isInternal = (networkId: string) => read.get('network', networkId)?.spec.internal === true;
+    const next = service && endpointsOf(service, tasks, isInternal);
     const known = this.#byService.get(serviceId);
     if (next === undefined) return this.#byService.delete(serviceId);
     if (known !== undefined && same(known, next)) return false;

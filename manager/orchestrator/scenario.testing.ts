@@ -173,7 +173,7 @@ export class Scenario {
       const [known] = tx.find('service', { by: 'name', value: name });
       const spec = withConfigs(tx, this.#spec(name, global, named));
       const dependenciesMet = spec.dependencies.length === 0;
-      const fields = { id: name, spec, ports: [], dependenciesMet, pendingDelete: false };
+      const fields = { id: name, spec, ports: [], virtualIps: [], dependenciesMet, pendingDelete: false };
       if (known === undefined) tx.create('service', { ...fields, ...NEVER_UPDATED, specVersion: 1 });
       else tx.update('service', withSpec(known, spec, [], this.#nowMs));
     });

@@ -3,6 +3,8 @@ import {
   type Annotations,
   type ContainerSpec,
   ContainerSpec as ContainerSpecMessage,
+  EndpointMode,
+  IngressScope,
   type Meta,
   type Service,
   type ServiceSpec,
@@ -79,9 +81,16 @@ export function completeServiceSpec(spec: ServiceSpec | undefined): CompleteServ
     placement: spec?.placement,
     update: spec?.update,
     rollback: spec?.rollback,
+    endpointMode: spec?.endpointMode ?? EndpointMode.VIP,
+    ingressScope: spec?.ingressScope ?? IngressScope.CLUSTER,
     annotations: completeAnnotations(spec?.annotations),
     task: completeTaskSpec(spec?.task),
   };
+}
+
+/** Whether others than the members of its networks can reach it; `isInternal`: by network id. */
+export function hasWayOut({ networks }: CompleteTaskSpec, isInternal: (networkId: string) => boolean): boolean {
+  return networks.length === 0 || networks.some(({ target }) => !isInternal(target));
 }
 
 /** Of specs that can't change any more: many tasks have the same. */

@@ -10,7 +10,8 @@
  *    secrets and configs have a template driver; services may be jobs.
  * 5: the authority can be rotated, for which nodes say what they trust; the life of nodes' certificates can be set; nodes have
  *    generic resources, services reserve them, and tasks have been given some; placements have platforms; the cluster has a
- *    placement strategy, and client certificates; slots of services are pinned to the nodes that have their volumes.
+ *    placement strategy, and client certificates; services have an endpoint mode, an ingress scope, and
+ *    addresses of their own, and slots of them are pinned to the nodes that have their volumes.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -29,6 +30,8 @@ export const FORMAT_OF_PLATFORMS = 5;
 export const FORMAT_OF_CLUSTER_STRATEGY = 5;
 export const FORMAT_OF_CLIENT_CERTIFICATES = 5;
 export const FORMAT_OF_VOLUME_PINS = 5;
+/** And of endpoint modes and ingress scopes. */
+export const FORMAT_OF_VIRTUAL_IPS = 5;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

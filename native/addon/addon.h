@@ -87,6 +87,7 @@ napi_value create_netns(napi_env env, napi_callback_info info);
 napi_value socket_in_netns(napi_env env, napi_callback_info info);
 napi_value netlink_open(napi_env env, napi_callback_info info);
 napi_value netlink_request(napi_env env, napi_callback_info info);
+napi_value netlink_subscribe(napi_env env, napi_callback_info info);
 napi_value close_fd(napi_env env, napi_callback_info info);
 napi_value open_read_only_mount(napi_env env, napi_callback_info info);
 napi_value mount_filesystem(napi_env env, napi_callback_info info);

@@ -46,6 +46,17 @@ export interface Native {
    * lost, ETIMEDOUT when fewer than expected have come in 10 s. Requests on one fd take turns.
    */
   netlinkRequest(fd: number, message: Uint8Array, expected: number): Promise<Buffer[]>;
+  /**
+   * What the kernel says to multicast groups (one bit each, the first group lowest), in the namespace; null for the
+   * caller's own. Resolves to a descriptor for net.Socket, a stream of netlink messages: of datagrams that begin with a
+   * message of one of the types. NLMSG_OVERRUN stands for any number of messages that were lost. Closing it ends all.
+   */
+  netlinkSubscribe(
+    netnsPath: string | null,
+    protocol: number,
+    groups: number,
+    types: readonly number[],
+  ): Promise<number>;
   /** A bound socket in the namespace, for dgram's bind({fd}) or net's listen({fd}). IPv6 sockets don't take IPv4. */
   socketInNetns(socket: NamespaceSocket): Promise<number>;
   closeFd(fd: number): void;

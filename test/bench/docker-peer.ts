@@ -9,6 +9,7 @@ import { until } from '../lab/until.ts';
 
 export class DockerPeer {
   readonly #namespace = `gl-docker-${process.pid}`;
+  readonly #neighbour = `gl-docker-${process.pid}-n`;
   readonly #directory = mkdtempSync(join(tmpdir(), 'gantry-docker-'));
   #daemon: ChildProcess | undefined;
 
@@ -43,6 +44,27 @@ export class DockerPeer {
     await until('dockerd', async () => (await runCommand(this.command(['version']))).code === 0, 60_000);
   }
 
+  /** As its neighbour reaches it. */
+  static readonly ADDRESS = '10.98.0.1';
+
+  /** A command line as it runs on a neighbour of the daemon's host. */
+  outside(argv: readonly string[]): string[] {
+    return ['nsenter', `--net=/run/netns/${this.#neighbour}`, ...argv];
+  }
+
+  async addNeighbour(): Promise<void> {
+    const [host, neighbour] = [this.#namespace, this.#neighbour];
+    await output(['ip', 'netns', 'add', neighbour]);
+    await output(['ip', '-n', host, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', neighbour]);
+    for (const [namespace, address] of [
+      [host, DockerPeer.ADDRESS],
+      [neighbour, '10.98.0.2'],
+    ] as const) {
+      await output(['ip', '-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0']);
+      await output(['ip', '-n', namespace, 'link', 'set', 'eth0', 'up']);
+    }
+  }
+
   async stop(): Promise<void> {
     const daemon = this.#daemon;
     if (daemon !== undefined && daemon.exitCode === null) {
@@ -51,6 +73,8 @@ export class DockerPeer {
       await ended;
     }
     await runCommand(['ip', 'netns', 'del', this.#namespace]);
+    // Most have none.
+    await runCommand(['ip', 'netns', 'del', this.#neighbour]);
     await runCommand(['sh', '-c', `grep -o "${this.#directory}[^ ]*" /proc/mounts | sort -r | xargs -r umount -l`]);
     await rm(this.#directory, { recursive: true, force: true });
   }

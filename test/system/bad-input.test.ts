@@ -96,8 +96,10 @@ describe('a bad stack', () => {
   it('whose tasks exceed their memory says so, after they have been restarted', async () => {
     const hog = 'sh -c "x=$$(yes | head -c 64000000); echo $$x | wc -c"';
     const limit = 'deploy: {resources: {limits: {memory: 16M}}}';
+    // However slow the machine is: it isn't up before it has used too much.
+    const health = 'healthcheck: {test: [CMD, "false"], start_period: 60s}';
     const { code, stderr } = await deploy(
-      `services:\n  web:\n    image: busybox\n    command: ${hog}\n    ${limit}\n`,
+      `services:\n  web:\n    image: busybox\n    command: ${hog}\n    ${limit}\n    ${health}\n`,
       'hungry',
     );
     expect(code).toBe(1);

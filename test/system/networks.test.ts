@@ -6,6 +6,7 @@ import type { Host } from '../lab/host.ts';
 import { importBusybox } from '../lab/image.ts';
 import { Lan } from '../lab/lan.ts';
 import { fetchMany } from '../lab/requests.ts';
+import { connection, serveEcho, serveUdp, type Talker, udpClient } from '../lab/talk.ts';
 import { until } from '../lab/until.ts';
 
 /** Each task of web says its own name and version, and the address of whoever asks. */
@@ -24,7 +25,7 @@ services:
     init: true
     stop_grace_period: 8s
     healthcheck: {test: wget -q -O /dev/null http://127.0.0.1/cgi-bin/who, interval: 1s, start_interval: 100ms, start_period: 9s}
-    ports: ["8080:80"]
+    ports: ["8080:80", "8081:81", "5353:53/udp"]
     networks: [front]
     deploy:
       replicas: 3
@@ -51,6 +52,7 @@ let nodes: [Host, Host, Host, Host];
 let first: Host;
 let outside: Host;
 let empty: readonly Census[];
+const talkers: Talker[] = [];
 
 beforeAll(async () => {
   lan = await Lan.create('networks', 5);
@@ -67,7 +69,10 @@ beforeAll(async () => {
   await deploy('one');
 });
 
-afterAll(() => lan.destroy());
+afterAll(async () => {
+  await Promise.all(talkers.splice(0).map((talker) => talker.close()));
+  await lan.destroy();
+});
 
 async function deploy(version: string): Promise<void> {
   await first.ok(['stack', 'deploy', '-c', '-', 'shop'], { stdin: stack(version) });
@@ -77,13 +82,39 @@ async function containerOf(host: Host, service: string): Promise<string> {
   return host.ok(['ps', '-q', '--filter', `name=shop_${service}`]);
 }
 
+async function keep(talker: Promise<Talker>): Promise<Talker> {
+  const started = await talker;
+  talkers.push(started);
+  return started;
+}
+
+/** In the network namespace of each task of web. */
+async function inTasks(serve: (prefix: readonly string[], slot: string) => Promise<Talker>): Promise<Talker[]> {
+  const served: Talker[] = [];
+  for (const host of nodes) {
+    const ids = (await containerOf(host, 'web')).split('\n').filter((id) => id !== '');
+    for (const id of ids) {
+      const [pid = '', name = ''] = (await host.ok(['inspect', '--format', '{{.State.Pid}} {{.Name}}', id])).split(' ');
+      const [, slot = ''] = /web\.(\d+)\./.exec(name) ?? [];
+      served.push(await keep(serve(['nsenter', '-t', pid, '--net'], slot)));
+    }
+  }
+  return served;
+}
+
+/** Nodes that have one task of web. */
+async function withTasks(): Promise<Host[]> {
+  const ids = await Promise.all(nodes.map((host) => containerOf(host, 'web')));
+  return nodes.filter((_, index) => /^\w+$/.test(ids[index]?.trim() ?? ''));
+}
+
 /** In the service's container on the host. */
 async function inContainer(host: Host, service: string, script: string): Promise<string> {
   return host.ok(['exec', await containerOf(host, service), 'sh', '-c', script]);
 }
 
 async function webAddresses(): Promise<string[]> {
-  const answer = await inContainer(first, 'client', 'nslookup web');
+  const answer = await inContainer(first, 'client', 'nslookup tasks.web');
   return [...answer.matchAll(/Address: (10\.\d+\.\d+\.\d+)$/gm)].map(([, address]) => address ?? '');
 }
 
@@ -104,6 +135,21 @@ describe('a network of containers on several hosts', () => {
       const answers = (await inContainer(host, 'client', addresses.map(script).join(';'))).split('\n');
       expect(answers.sort()).toEqual([1, 2, 3].map((slot) => `web-${slot} one ${own}`));
     }
+  });
+
+  it('has one address for the service, by which its tasks are reached from everywhere, also from themselves', async () => {
+    const [, vip = ''] = /Address: (10\.\S+)/.exec(await inContainer(first, 'client', 'nslookup web')) ?? [];
+    expect(await webAddresses()).not.toContain(vip);
+    const script = `for i in 1 2 3 4 5 6; do printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${vip} 80 | tail -1; done`;
+    for (const host of nodes) {
+      const own = (await inContainer(host, 'client', "ip -4 -o address show eth0 | sed 's/.*inet //; s#/.*##'")).trim();
+      const answers = new Set((await inContainer(host, 'client', script)).split('\n'));
+      expect([...answers].sort()).toEqual([1, 2, 3].map((slot) => `web-${slot} one ${own}`));
+    }
+    const [host = first] = await withTasks();
+    const names = (await inContainer(host, 'web', script)).split('\n').map((answer) => answer.split(' ')[0]);
+    expect(new Set(names)).toEqual(new Set(['web-1', 'web-2', 'web-3']));
+    expect(await inContainer(first, 'stranger', `nc -w 2 ${vip} 80 </dev/null; echo $?`)).toBe('1');
   });
 
   it('cannot be reached from another network, nor be found there', async () => {
@@ -141,12 +187,30 @@ describe('a published port', () => {
     }
   });
 
-  it('goes on while the agents of nodes are away, and all managers', async () => {
-    await Promise.all(nodes.map((host) => host.stop('SIGKILL')));
+  it('leads there over UDP, too', async () => {
+    const servers = await inTasks(async (prefix, slot) => serveUdp(prefix, 53, `web-${slot}`));
+    for (const { address } of [...nodes]) {
+      const client = await keep(udpClient(outside.inside([]), address, 5353));
+      const answers = new Set<string>();
+      for (let count = 0; count < 9; count += 1) answers.add(await client.ask());
+      expect([...answers].sort()).toEqual([1, 2, 3].map((slot) => `web-${slot} ${outside.address}`));
+    }
+    await Promise.all(servers.map((server) => server.close()));
+  });
+
+  it('goes on while the agents of nodes are away, and all managers, with what was under way', async () => {
+    await inTasks((prefix) => serveEcho(prefix, 81));
+    const connections = await Promise.all(
+      nodes.map(({ address }) => keep(connection(outside.inside([]), address, 8081))),
+    );
+    await first.kill();
+    await Promise.all(nodes.slice(1).map((host) => host.stop('SIGKILL')));
+    for (const one of connections) expect(await one.ask('still here')).toBe('still here');
     const all = [1, 2, 3].map((slot) => `web-${slot} one ${outside.address}`);
     for (const { address } of nodes) expect(await ask(outside, address, 6)).toEqual(all);
     await Promise.all(nodes.map((host) => host.start()));
     for (const { address } of nodes) expect(await ask(outside, address, 6)).toEqual(all);
+    for (const one of connections) expect(await one.ask('and still')).toBe('and still');
     await until('the nodes to be back', async () => !(await first.ok(['node', 'ls'])).includes('Down'));
   });
 

@@ -12,8 +12,8 @@ import { Resolver, shuffle } from './resolver.ts';
 import { answers, encodeAnswer, encodeFailure, FrameReader, frame, parseQuery, udpLimit, withId } from './wire.ts';
 
 const networks = [
-  { id: 'f', name: 'shop_front' },
-  { id: 'b', name: 'shop_back' },
+  { id: 'f', name: 'shop_front', overlay: undefined },
+  { id: 'b', name: 'shop_back', overlay: { vni: 5000, nodeAddress: '192.0.2.1' } },
 ];
 const web = ServiceEndpoints.fromPartial({
   serviceId: 's1',
@@ -57,6 +57,32 @@ function ask(name: string, type: packet.RecordType = 'A', who = asker(['f'])) {
 
 describe('names', () => {
   const endpoints = ['10.1.0.2', '10.1.0.3'];
+
+  it("of a service stand for its own address, where it has one and the network spans nodes, and those of its tasks don't", () => {
+    const virtualIps = [
+      { networkId: 'f', address: '10.1.0.200' },
+      { networkId: 'b', address: '10.2.0.200' },
+    ];
+    const both = { ...web, virtualIps, networks: [...web.networks, { target: 'b', aliases: ['web'] }] };
+    const [endpoint] = both.endpoints;
+    if (endpoint === undefined) throw new Error('no endpoint');
+    const addresses = [...endpoint.addresses, { networkId: 'b', address: '10.2.0.2' }];
+    const names = buildNameTable(networks, [{ ...both, endpoints: [{ ...endpoint, addresses }] }], []);
+    const tables = (id: string) => [names.get(id)].flatMap((one) => one ?? []);
+    expect(lookupName(tables('f'), 'web')).toEqual(['10.1.0.2']);
+    for (const name of ['web', 'shop_web', 'web.shop_back'])
+      expect(lookupName(tables('b'), name)).toEqual(['10.2.0.200']);
+    for (const name of ['tasks.web', 'tasks.shop_web', 'shop_web.1']) {
+      expect(lookupName(tables('b'), name)).toEqual(['10.2.0.2']);
+    }
+    const nobody = buildNameTable(networks, [{ ...both, endpoints: [] }], []);
+    expect(
+      lookupName(
+        [nobody.get('b')].flatMap((one) => one ?? []),
+        'web',
+      ),
+    ).toEqual([]);
+  });
 
   it.each([
     ['web', endpoints],

@@ -3,7 +3,9 @@
  * whenever one of them changes.
  */
 import type { ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
+import type { NetworkRecord } from '../network-record.ts';
 import type { SandboxRecord } from '../sandbox-record.ts';
+import { hasVirtualIps } from '../vip/virtual-service.ts';
 
 export interface NetworkNames {
   /** "frontend": names can be written NAME.NETWORK too. */
@@ -19,13 +21,15 @@ export type NameTable = ReadonlyMap<string, NetworkNames>;
 
 class NetworkNamesBuilder implements NetworkNames {
   readonly networkName: string;
+  readonly hasVirtualIps: boolean;
   readonly addresses = new Map<string, string[]>();
   readonly names = new Map<string, string>();
   /** Names of services: what an alias of a container can't add to, for only the cluster knows who is healthy. */
   readonly #owned = new Set<string>();
 
-  constructor(networkName: string) {
+  constructor(networkName: string, hasVirtualIps: boolean) {
     this.networkName = networkName;
+    this.hasVirtualIps = hasVirtualIps;
   }
 
   addService(name: string, addresses: readonly string[]): void {
@@ -48,12 +52,12 @@ class NetworkNamesBuilder implements NetworkNames {
 }
 
 export function buildNameTable(
-  networks: Iterable<{ readonly id: string; readonly name: string }>,
+  networks: Iterable<Pick<NetworkRecord, 'id' | 'name' | 'overlay'>>,
   services: readonly ServiceEndpoints[],
   sandboxes: Iterable<SandboxRecord>,
 ): NameTable {
   const table = new Map<string, NetworkNamesBuilder>();
-  for (const network of networks) table.set(network.id, new NetworkNamesBuilder(network.name));
+  for (const network of networks) table.set(network.id, new NetworkNamesBuilder(network.name, hasVirtualIps(network)));
   // Services first: they own their names.
   for (const service of services) addServiceNames(table, service);
   for (const sandbox of sandboxes) addSandboxNames(table, sandbox);
@@ -70,8 +74,11 @@ function addServiceNames(table: ReadonlyMap<string, NetworkNamesBuilder>, servic
         .map(({ address }) => ({ address, slot: endpoint.slot, containerName: endpoint.containerName })),
     );
     const all = endpoints.map(({ address }) => address);
+    const vip = names.hasVirtualIps ? service.virtualIps.find(({ networkId }) => networkId === target) : undefined;
+    if (vip !== undefined) names.setReverse(vip.address, service.serviceName);
     for (const name of [service.serviceName, ...aliases]) {
-      names.addService(name, all);
+      // Without a healthy task the name leads nowhere, by whichever address.
+      names.addService(name, vip === undefined || all.length === 0 ? all : [vip.address]);
       names.addService(`tasks.${name}`, all);
       for (const { slot, address } of endpoints) {
         if (slot > 0) names.addService(`${name}.${slot}`, [address]);

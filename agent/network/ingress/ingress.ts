@@ -1,12 +1,16 @@
 /** The way between nodes for what comes to published ports: a VXLAN to all of them, and routes by mark; see marks.ts. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { INGRESS_VNI } from '../../../proto/ingress-network.ts';
+import { type KernelState, linkFacts } from '../healing/kernel-state.ts';
+import { describeVxlan } from '../healing/link-faults.ts';
 import type { HostLinks } from '../host-links.ts';
 import { ingressName } from '../link-names.ts';
-import { deleteRoute, EVERYWHERE, type RouteSpec, setRoute } from '../netlink/route.ts';
+import type { VxlanSpec } from '../netlink/link.ts';
+import type { Request } from '../netlink/message.ts';
+import { deleteRoute, EVERYWHERE, type Route, type RouteSpec, setRoute } from '../netlink/route.ts';
 import { addRule, deleteRule, type Rule } from '../netlink/rule.ts';
 import { VXLAN_PORT } from '../network-record.ts';
-import { linkState, nodeMac, overlayChanges, overlayState } from '../overlay/overlay-state.ts';
+import { linkState, nodeMac, type OverlayState, overlayChanges, overlayState } from '../overlay/overlay-state.ts';
 import { parseSubnet } from '../subnet.ts';
 import { numberNodes, OURS_MASK, originOf, TOWARDS_NODES, towardsOrigin } from './marks.ts';
 
@@ -41,6 +45,7 @@ export class Ingress {
   readonly link: string;
   #nodes: readonly IngressNode[] = [];
   #applied = '';
+  #wanted: IngressLinkSpec | undefined;
 
   constructor(instance: string, links: HostLinks) {
     this.#links = links;
@@ -60,8 +65,67 @@ export class Ingress {
     const key = JSON.stringify(spec);
     if (this.#applied === key) return;
     this.#applied = '';
-    const { nodeAddress, mtu, others } = spec;
-    const linkIndex = await this.#links.ensureVxlan({
+    this.#wanted = spec;
+    await this.#bringInLine(spec);
+    this.#applied = key;
+  }
+
+  /** Puts back what somebody else has taken away. Returns what that was, in words. */
+  async repair(state: KernelState): Promise<string[]> {
+    if (this.#wanted === undefined) return [];
+    const missing = await this.#faults(this.#wanted, state);
+    if (missing.length > 0) await this.#bringInLine(this.#wanted);
+    return missing;
+  }
+
+  /** Also what an earlier agent has made. */
+  async remove(): Promise<void> {
+    this.#applied = '';
+    this.#wanted = undefined;
+    this.#nodes = [];
+    const rules = (await this.#links.rules()).filter(({ mark, mask }) => isOurs(mark, mask));
+    await this.#links.run(rules.map(deleteRule), GONE);
+    await this.#links.deleteLinks([this.link]);
+  }
+
+  async #bringInLine({ others, ...spec }: IngressLinkSpec): Promise<void> {
+    const linkIndex = await this.#links.ensureVxlan(this.#vxlan(spec));
+    await this.#setSysctls();
+    const now = await linkState(this.#links, linkIndex);
+    await this.#links.run(overlayChanges(linkIndex, now, neighboursOnly(others)), GONE);
+    const rules = await this.#links.rules();
+    const routes = await this.#links.routesOfTables(linkIndex);
+    const numbers = this.#number(routes, others);
+    await this.#links.run(routingChanges({ rules, routes, numbers, linkIndex }), ['EEXIST', ...GONE]);
+    this.#nodes = [...numbers].map(([address, number]) => ({ address, number, mac: nodeMac(address) }));
+  }
+
+  async #faults({ others, ...spec }: IngressLinkSpec, state: KernelState): Promise<string[]> {
+    const vxlan = this.#vxlan(spec);
+    const link = state.links.get(vxlan.name);
+    const faults = describeVxlan(vxlan, link);
+    if (link === undefined || faults.length > 0) return faults;
+    const linkIndex = link.index;
+    const routes = state.routes.filter((route) => route.linkIndex === linkIndex);
+    const numbers = this.#number(routes, others);
+    return [
+      ...overlayChanges(linkIndex, await linkState(linkFacts(state), linkIndex), neighboursOnly(others)),
+      ...routingChanges({ rules: state.rules, routes, numbers, linkIndex }),
+    ].map(({ purpose }) => purpose);
+  }
+
+  /** Connections under way have the numbers that nodes have got: what this process knows, or else what the tables say. */
+  #number(routes: readonly Route[], others: readonly string[]): ReadonlyMap<string, number> {
+    const said = routes.flatMap(({ table, gateway }) => {
+      const number = isOurs(table, OURS_MASK) ? originOf(table) : undefined;
+      return number === undefined || gateway === undefined ? [] : [[gateway, number] as const];
+    });
+    const own = this.#nodes.map(({ address, number }) => [address, number] as const);
+    return numberNodes(new Map([...said, ...own]), others);
+  }
+
+  #vxlan({ nodeAddress, mtu }: Omit<IngressLinkSpec, 'others'>): VxlanSpec {
+    return {
       name: this.link,
       alias: 'gantry published ports',
       mac: nodeMac(nodeAddress),
@@ -69,55 +133,7 @@ export class Ingress {
       vni: INGRESS_VNI,
       local: nodeAddress,
       port: VXLAN_PORT,
-    });
-    await this.#setSysctls();
-    const wanted = overlayState(others.map((address) => ({ nodeAddress: address, blocks: [] })));
-    await this.#links.run(overlayChanges(linkIndex, await linkState(this.#links, linkIndex), wanted), GONE);
-    await this.#route(linkIndex, others);
-    this.#applied = key;
-  }
-
-  /** Also what an earlier agent has made. */
-  async remove(): Promise<void> {
-    this.#applied = '';
-    this.#nodes = [];
-    const rules = (await this.#links.rules()).filter(({ mark, mask }) => isOurs(mark, mask));
-    await this.#links.run(rules.map(deleteRule), GONE);
-    await this.#links.deleteLinks([this.link]);
-  }
-
-  /** Rules and tables; the numbers of nodes are those that the rules say, since connections under way have them. */
-  async #route(linkIndex: number, others: readonly string[]): Promise<void> {
-    const rules = (await this.#links.rules()).filter(({ mark, mask }) => isOurs(mark, mask));
-    const routes = (await this.#links.routesOfTables(linkIndex)).filter(({ table }) => isOurs(table, OURS_MASK));
-    const known = new Map(
-      routes.flatMap(({ table, gateway }) => {
-        const number = originOf(table);
-        return number === undefined || gateway === undefined ? [] : [[gateway, number] as const];
-      }),
-    );
-    const numbers = numberNodes(known, others);
-    const wantedRules = [
-      SKIP,
-      lookup(TOWARDS_NODES),
-      ...[...numbers.values()].map((one) => lookup(towardsOrigin(one))),
-    ];
-    const wantedRoutes = [...numbers].flatMap(([address, number]) => routesTo(address, number, linkIndex));
-    const [haveRules, wantRules] = [byText(rules), byText(wantedRules)];
-    const routeText = ({ table, destination, gateway }: Pick<RouteSpec, 'table' | 'destination' | 'gateway'>) =>
-      JSON.stringify([table, destination, gateway]);
-    const [haveRoutes, wantRoutes] = [new Set(routes.map(routeText)), new Set(wantedRoutes.map(routeText))];
-    const stale = routes.filter((route) => !wantRoutes.has(routeText(route)));
-    await this.#links.run(
-      [
-        ...wantedRoutes.filter((route) => !haveRoutes.has(routeText(route))).map(setRoute),
-        ...[...wantRules].filter(([text]) => !haveRules.has(text)).map(([, rule]) => addRule(rule)),
-        ...[...haveRules].filter(([text]) => !wantRules.has(text)).map(([, rule]) => deleteRule(rule)),
-        ...stale.map((route) => deleteRoute({ ...route, isGatewayOnLink: true, linkIndex })),
-      ],
-      ['EEXIST', ...GONE],
-    );
-    this.#nodes = [...numbers].map(([address, number]) => ({ address, number, mac: nodeMac(address) }));
+    };
   }
 
   /**
@@ -138,6 +154,38 @@ const GONE = ['ENOENT', 'ESRCH'];
 function isOurs(mark: number, mask: number): boolean {
   // Unsigned, as the kernel counts.
   return (mark & OURS_MASK) >>> 0 === TOWARDS_NODES && (mask & OURS_MASK) >>> 0 === OURS_MASK >>> 0;
+}
+
+interface Routing {
+  readonly rules: readonly Rule[];
+  /** That go over the link. */
+  readonly routes: readonly Route[];
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly linkIndex: number;
+}
+
+/** What leads from the rules and tables that there are to those that the nodes need. */
+function routingChanges({ rules, routes, numbers, linkIndex }: Routing): Request[] {
+  const wantedRules = [SKIP, lookup(TOWARDS_NODES), ...[...numbers.values()].map((one) => lookup(towardsOrigin(one)))];
+  const wantedRoutes = [...numbers].flatMap(([address, number]) => routesTo(address, number, linkIndex));
+  const ours = routes.filter(({ table }) => isOurs(table, OURS_MASK));
+  const [haveRules, wantRules] = [byText(rules.filter(({ mark, mask }) => isOurs(mark, mask))), byText(wantedRules)];
+  const [haveRoutes, wantRoutes] = [new Set(ours.map(routeText)), new Set(wantedRoutes.map(routeText))];
+  const stale = ours.filter((route) => !wantRoutes.has(routeText(route)));
+  return [
+    ...wantedRoutes.filter((route) => !haveRoutes.has(routeText(route))).map(setRoute),
+    ...[...wantRules].filter(([text]) => !haveRules.has(text)).map(([, rule]) => addRule(rule)),
+    ...[...haveRules].filter(([text]) => !wantRules.has(text)).map(([, rule]) => deleteRule(rule)),
+    ...stale.map((route) => deleteRoute({ ...route, isGatewayOnLink: true, linkIndex })),
+  ];
+}
+
+function routeText({ table, destination, gateway }: Pick<RouteSpec, 'table' | 'destination' | 'gateway'>): string {
+  return JSON.stringify([table, destination, gateway]);
+}
+
+function neighboursOnly(others: readonly string[]): OverlayState {
+  return overlayState(others.map((nodeAddress) => ({ nodeAddress, blocks: [] })));
 }
 
 function lookup(table: number): Rule {

@@ -1,6 +1,6 @@
 /**
- * nf_tables over netlink: a table that redirects one address and port of a network namespace to another port
- * (linux/netfilter/nf_tables.h). For namespaces of containers, where running nft(8) in each would take longer than
+ * nf_tables over netlink: a table that redirects one address and port of a network namespace to another port, and one that
+ * keeps connections translated (linux/netfilter/nf_tables.h). For namespaces of containers, where running nft(8) in each would take longer than
  * all the rest. Numbers in nf_tables attributes are in network byte order.
  */
 import { ipv4Bytes } from '../subnet.ts';
@@ -16,6 +16,8 @@ const NFT_MSG_NEWRULE = 6;
 const NFT_MSG_DELRULE = 8;
 
 const NFTA_TABLE_NAME = 1;
+const NFTA_TABLE_FLAGS = 2;
+const NFT_TABLE_F_OWNER = 2;
 const NFTA_CHAIN_TABLE = 1;
 const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_HOOK = 4;
@@ -40,6 +42,7 @@ const IPV4_DESTINATION_OFFSET = 16;
 const PORT_DESTINATION_OFFSET = 2;
 const NFT_META_L4PROTO = 16;
 const NFT_CMP_EQ = 0;
+const NFT_CT_MARK = 3;
 const NFT_NAT_DNAT = 1;
 const REGISTER_1 = 1;
 const REGISTER_2 = 2;
@@ -54,21 +57,39 @@ export interface Redirection {
   readonly toPort: number;
 }
 
+/**
+ * A table that is its socket's own (Linux 5.12): nobody else can change it, `nft flush ruleset` passes it over, and it goes when the
+ * socket is closed. With the last chain of type nat, or the last rule that asks for connections, the kernel stops translating also
+ * connections under way, whose next packet then is taken for one to the host itself, and answered with a reset. This table has
+ * such a chain and such a rule, which does nothing.
+ */
+export function holdTranslation(table: string): Request[] {
+  return [
+    batchMark(NFNL_MSG_BATCH_BEGIN),
+    tableMessage(NFT_MSG_NEWTABLE, NLM_F_CREATE, [
+      stringAttribute(NFTA_TABLE_NAME, table),
+      be32Attribute(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER),
+    ]),
+    natChain(table),
+    tableMessage(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [
+      ...ruleOf(table),
+      // ct mark 0: NFTA_CT_DREG, _KEY
+      nested(
+        NFTA_RULE_EXPRESSIONS,
+        expression('ct', be32Attribute(1, REGISTER_1), be32Attribute(2, NFT_CT_MARK)),
+        compare(Buffer.alloc(4)),
+      ),
+    ]),
+    batchMark(NFNL_MSG_BATCH_END),
+  ];
+}
+
 /** One transaction: the table holds these redirections of locally made connections, and no others. Idempotent. */
 export function replaceRedirections(table: string, redirections: readonly Redirection[]): Request[] {
   return [
     batchMark(NFNL_MSG_BATCH_BEGIN),
     tableMessage(NFT_MSG_NEWTABLE, NLM_F_CREATE, [stringAttribute(NFTA_TABLE_NAME, table)]),
-    tableMessage(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [
-      stringAttribute(NFTA_CHAIN_TABLE, table),
-      stringAttribute(NFTA_CHAIN_NAME, CHAIN),
-      nested(
-        NFTA_CHAIN_HOOK,
-        be32Attribute(NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT),
-        be32Attribute(NFTA_HOOK_PRIORITY, PRIORITY_DSTNAT),
-      ),
-      stringAttribute(NFTA_CHAIN_TYPE, 'nat'),
-    ]),
+    natChain(table),
     // Without a handle: all rules of the chain.
     tableMessage(NFT_MSG_DELRULE, 0, ruleOf(table)),
     ...redirections.map((redirection) =>
@@ -76,6 +97,19 @@ export function replaceRedirections(table: string, redirections: readonly Redire
     ),
     batchMark(NFNL_MSG_BATCH_END),
   ];
+}
+
+function natChain(table: string): Request {
+  return tableMessage(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [
+    stringAttribute(NFTA_CHAIN_TABLE, table),
+    stringAttribute(NFTA_CHAIN_NAME, CHAIN),
+    nested(
+      NFTA_CHAIN_HOOK,
+      be32Attribute(NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT),
+      be32Attribute(NFTA_HOOK_PRIORITY, PRIORITY_DSTNAT),
+    ),
+    stringAttribute(NFTA_CHAIN_TYPE, 'nat'),
+  ]);
 }
 
 function ruleOf(table: string): Buffer[] {

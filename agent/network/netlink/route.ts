@@ -1,7 +1,15 @@
 /** rtnetlink routes (rtnetlink(7), linux/rtnetlink.h). */
 import { formatIpv4, formatSubnet, ipv4Bytes, type Subnet, subnetOf } from '../subnet.ts';
 import { attribute, parseAttributes, readU32, u32Attribute } from './attributes.ts';
-import { type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, type Request } from './message.ts';
+import {
+  type Message,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  type Request,
+} from './message.ts';
 
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
@@ -9,10 +17,12 @@ const RTM_GETROUTE = 26;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
 const RTA_TABLE = 15;
 const AF_INET = 2;
 const RT_TABLE_UNSPEC = 0;
 export const MAIN_TABLE = 254;
+const RTPROT_KERNEL = 2;
 const RTPROT_BOOT = 3;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
@@ -51,6 +61,28 @@ export function setRoute(spec: RouteSpec): Request {
   };
 }
 
+/** The one that the kernel makes along with an address, in the same words: it goes with the address. EEXIST when it is there. */
+export function connectedRoute(route: {
+  readonly destination: Subnet;
+  /** The address. */
+  readonly source: string;
+  readonly linkIndex: number;
+}): Request {
+  const { destination, source, linkIndex } = route;
+  return {
+    type: RTM_NEWROUTE,
+    flags: NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+    payload: Buffer.concat([
+      header({ prefixLength: destination.prefixLength, scope: RT_SCOPE_LINK, flags: 0, protocol: RTPROT_KERNEL }),
+      attribute(RTA_DST, ipv4Bytes(formatIpv4(destination.base))),
+      attribute(RTA_PREFSRC, ipv4Bytes(source)),
+      u32Attribute(RTA_OIF, linkIndex),
+      u32Attribute(RTA_TABLE, MAIN_TABLE),
+    ]),
+    purpose: `set route to ${formatSubnet(destination)} of link ${linkIndex}`,
+  };
+}
+
 export function deleteRoute(spec: RouteSpec): Request {
   return {
     type: RTM_DELROUTE,
@@ -66,6 +98,7 @@ function routePayload({ destination, gateway, isGatewayOnLink, linkIndex, table 
       prefixLength: destination.prefixLength,
       scope: gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
       flags: isGatewayOnLink ? RTNH_F_ONLINK : 0,
+      protocol: RTPROT_BOOT,
     }),
     ...(destination.prefixLength === 0 ? [] : [attribute(RTA_DST, ipv4Bytes(formatIpv4(destination.base)))]),
     ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, ipv4Bytes(gateway))]),
@@ -99,13 +132,18 @@ export function parseRoute(message: Message): Route | undefined {
 }
 
 /** struct rtmsg */
-function header(route: { readonly prefixLength: number; readonly scope: number; readonly flags: number }): Buffer {
+function header(route: {
+  readonly prefixLength: number;
+  readonly scope: number;
+  readonly flags: number;
+  readonly protocol: number;
+}): Buffer {
   const buffer = Buffer.alloc(HEADER_BYTES);
   buffer.writeUInt8(AF_INET, 0);
   buffer.writeUInt8(route.prefixLength, 1);
   // Attribute RTA_TABLE has more bits.
   buffer.writeUInt8(RT_TABLE_UNSPEC, 4);
-  buffer.writeUInt8(RTPROT_BOOT, 5);
+  buffer.writeUInt8(route.protocol, 5);
   buffer.writeUInt8(route.scope, 6);
   buffer.writeUInt8(RTN_UNICAST, 7);
   buffer.writeUInt32LE(route.flags, 8);

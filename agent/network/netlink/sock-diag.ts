@@ -8,9 +8,12 @@ const IPPROTO_TCP = 6;
 const ALL_STATES = 0xfff;
 const REQUEST_BYTES = 56;
 const REPLY_BYTES = 72;
-/** Of struct tcp_info, in milliseconds. */
+/** Of struct tcp_info: milliseconds, counted in the kernel's ticks. */
 const LAST_DATA_SENT = 44;
 const LAST_DATA_RECEIVED = 52;
+/** Segments with data; since kernel 4.6. */
+const DATA_SEGMENTS_RECEIVED = 152;
+const DATA_SEGMENTS_SENT = 156;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -32,6 +35,9 @@ export interface TcpSocket {
   /** Milliseconds since then; since the connection was made when there was none. */
   readonly sinceSentMs: number;
   readonly sinceReceivedMs: number;
+  /** How many segments with data have come, and have gone. */
+  readonly received: number;
+  readonly sent: number;
 }
 
 export function dumpTcpSockets(family: typeof AF_INET | typeof AF_INET6): Request {
@@ -55,5 +61,7 @@ export function parseTcpSocket({ payload }: Message): TcpSocket {
     unsent: payload.readUInt32LE(60),
     sinceSentMs: read(LAST_DATA_SENT),
     sinceReceivedMs: read(LAST_DATA_RECEIVED),
+    received: read(DATA_SEGMENTS_RECEIVED),
+    sent: read(DATA_SEGMENTS_SENT),
   };
 }

@@ -34,7 +34,7 @@ export interface OverlayState {
 }
 
 /** How the kernel is asked. */
-interface LinkFacts {
+export interface LinkFacts {
   routes(linkIndex: number): Promise<readonly Route[]>;
   neighbours(linkIndex: number): Promise<readonly Neighbour[]>;
   forwarding(linkIndex: number): Promise<readonly Neighbour[]>;

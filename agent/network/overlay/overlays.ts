@@ -1,6 +1,9 @@
 /** The VXLANs of this node, one for each network that spans nodes, kept in line with what the cluster says. */
+import { type KernelState, linkFacts } from '../healing/kernel-state.ts';
+import { describeVxlan } from '../healing/link-faults.ts';
 import type { HostLinks } from '../host-links.ts';
 import { vxlanName } from '../link-names.ts';
+import type { VxlanSpec } from '../netlink/link.ts';
 import { type NetworkRecord, type OverlayRecord, VXLAN_PORT } from '../network-record.ts';
 import { linkState, nodeMac, type OverlayPeer, overlayChanges, overlayState } from './overlay-state.ts';
 
@@ -16,6 +19,7 @@ export class Overlays {
   readonly #links: HostLinks;
   /** What each network's was last brought in line with. */
   readonly #applied = new Map<string, string>();
+  readonly #wanted = new Map<string, OverlayNetwork>();
 
   constructor(instance: string, links: HostLinks) {
     this.#instance = instance;
@@ -23,11 +27,50 @@ export class Overlays {
   }
 
   /** Makes the network's VXLAN, or brings it in line; nothing is asked of the kernel when it is so already. */
-  async apply({ network, overlay, peers }: OverlayNetwork): Promise<void> {
+  async apply(wanted: OverlayNetwork): Promise<void> {
+    const { network, overlay, peers } = wanted;
     const key = JSON.stringify([overlay, network.mtu, peers]);
     if (this.#applied.get(network.id) === key) return;
     this.#applied.delete(network.id);
-    const linkIndex = await this.#links.ensureVxlan({
+    this.#wanted.set(network.id, wanted);
+    await this.#bringInLine(wanted);
+    this.#applied.set(network.id, key);
+  }
+
+  /** Puts back what somebody else has taken away. Returns what that was, in words. */
+  async repair(state: KernelState): Promise<string[]> {
+    const missing: string[] = [];
+    for (const wanted of this.#wanted.values()) {
+      const faults = await this.#faults(wanted, state);
+      if (faults.length > 0) await this.#bringInLine(wanted);
+      missing.push(...faults);
+    }
+    return missing;
+  }
+
+  async remove(networkId: string): Promise<void> {
+    this.#applied.delete(networkId);
+    this.#wanted.delete(networkId);
+    await this.#links.deleteLinks([vxlanName(this.#instance, networkId)]);
+  }
+
+  async #bringInLine(wanted: OverlayNetwork): Promise<void> {
+    const linkIndex = await this.#links.ensureVxlan(this.#vxlan(wanted));
+    const now = await linkState(this.#links, linkIndex);
+    await this.#links.run(overlayChanges(linkIndex, now, overlayState(wanted.peers)), ['ENOENT', 'ESRCH']);
+  }
+
+  async #faults(wanted: OverlayNetwork, state: KernelState): Promise<string[]> {
+    const vxlan = this.#vxlan(wanted);
+    const link = state.links.get(vxlan.name);
+    const faults = describeVxlan(vxlan, link);
+    if (link === undefined || faults.length > 0) return faults;
+    const now = await linkState(linkFacts(state), link.index);
+    return overlayChanges(link.index, now, overlayState(wanted.peers)).map(({ purpose }) => purpose);
+  }
+
+  #vxlan({ network, overlay }: OverlayNetwork): VxlanSpec {
+    return {
       name: vxlanName(this.#instance, network.id),
       alias: `gantry network ${network.name}`,
       mac: nodeMac(overlay.nodeAddress),
@@ -35,14 +78,6 @@ export class Overlays {
       vni: overlay.vni,
       local: overlay.nodeAddress,
       port: VXLAN_PORT,
-    });
-    const now = await linkState(this.#links, linkIndex);
-    await this.#links.run(overlayChanges(linkIndex, now, overlayState(peers)), ['ENOENT', 'ESRCH']);
-    this.#applied.set(network.id, key);
-  }
-
-  async remove(networkId: string): Promise<void> {
-    this.#applied.delete(networkId);
-    await this.#links.deleteLinks([vxlanName(this.#instance, networkId)]);
+    };
   }
 }

@@ -170,10 +170,19 @@ export class Lab {
 
   /** A connection from another namespace to an echo server in the container, for as long as the lab lasts. */
   async echo(sandbox: Sandbox, port: number, from: string): Promise<{ ask(line: string): Promise<string> }> {
-    const server = `net.createServer((s) => s.pipe(s)).listen(${port}, '0.0.0.0', () => console.log('listening'))`;
-    await this.#startNode(sandbox.netnsPath, ['-e', server]);
+    await this.serveEcho(sandbox, port);
     const published = sandbox.ports.find(({ targetPort }) => targetPort === port)?.publishedPort ?? 0;
-    const client = `const s = net.connect(${published}, '${HOST_ADDRESS}', () => { console.log('connected'); process.stdin.pipe(s).pipe(process.stdout) })`;
+    return this.connect(from, HOST_ADDRESS, published);
+  }
+
+  async serveEcho({ netnsPath }: Pick<Sandbox, 'netnsPath'>, port: number): Promise<void> {
+    const server = `net.createServer((s) => s.pipe(s)).listen(${port}, '0.0.0.0', () => console.log('listening'))`;
+    await this.#startNode(netnsPath, ['-e', server]);
+  }
+
+  /** A connection to an echo server, for as long as the lab lasts. */
+  async connect(from: string, address: string, port: number): Promise<{ ask(line: string): Promise<string> }> {
+    const client = `const s = net.connect(${port}, '${address}', () => { console.log('connected'); process.stdin.pipe(s).pipe(process.stdout) })`;
     const child = await this.#startNode(from, ['-e', client]);
     return { ask: (line) => exchange(child, line) };
   }

@@ -1,7 +1,11 @@
 /** A service in the form of `docker service inspect`, and its --pretty text. */
+
+import { endpointModeWord } from '../../../proto/endpoint-mode.ts';
 import {
   ContainerSpec,
   DependencyCondition,
+  EndpointMode,
+  IngressScope,
   type Placement,
   PlacementStrategy,
   type Platform,
@@ -27,6 +31,7 @@ import { updateFields, updateLines, updateStatusFields, updateStatusLines } from
 
 export function inspectService(service: Service): Fields {
   const spec = service.spec;
+  const mode = endpointModeWord(spec?.endpointMode ?? EndpointMode.VIP);
   return {
     ID: service.id,
     Version: { Index: service.meta?.version ?? 0 },
@@ -39,14 +44,22 @@ export function inspectService(service: Service): Fields {
       Mode: modeFields(service),
       UpdateConfig: updateFields(spec?.update),
       RollbackConfig: updateFields(spec?.rollback),
-      // A service's name resolves to the addresses of its tasks, which is what Docker calls so.
-      EndpointSpec: { Mode: 'dnsrr', Ports: (spec?.ports ?? []).map(portFields) },
+      EndpointSpec: {
+        Mode: mode,
+        Ports: (spec?.ports ?? []).map(portFields),
+        // Of ours, and so only where it says something.
+        ...(spec?.ingressScope === IngressScope.LOCAL ? { IngressScope: 'local' } : {}),
+      },
       Dependencies: (spec?.dependencies ?? []).map(({ service: name, condition }) => ({
         Service: name,
         Condition: conditionName(condition),
       })),
     },
-    Endpoint: { Ports: service.ports.map(portFields) },
+    Endpoint: {
+      Spec: { Mode: mode, Ports: (spec?.ports ?? []).map(portFields) },
+      Ports: service.ports.map(portFields),
+      VirtualIPs: service.virtualIps.map(({ networkId, address }) => ({ NetworkID: networkId, Addr: address })),
+    },
     ...updateStatusFields(service.updateStatus),
   };
 }
@@ -186,6 +199,7 @@ export function prettyService(service: Service): string {
   );
   lines.push(...resourceLines(task));
   line('Networks', task?.networks.map(({ target }) => target).join(' '));
+  line('Endpoint Mode', endpointModeWord(service.spec?.endpointMode ?? EndpointMode.VIP));
   if (service.ports.length > 0) lines.push('Ports:', ...service.ports.map(portLine));
   return `${lines.join('\n')}\n`;
 }

@@ -91,6 +91,7 @@ function serviceObject(number: number, { placement, volumes }: Case) {
     meta: undefined,
     spec,
     ports: [],
+    virtualIps: [],
     specVersion: 1,
     dependenciesMet: true,
     pendingDelete: false,

@@ -120,6 +120,7 @@ function serviceObject(number: number, replicas: number, network: string, kind: 
       mode: { $case: 'replicated', value: { replicas } },
     }),
     ports: [],
+    virtualIps: [],
     specVersion: 1,
     dependenciesMet: true,
     pendingDelete: false,

@@ -21,6 +21,7 @@ export function applyServiceFlags(spec: ServiceSpec, flags: ServiceFlags, names:
     placement: changedPlacement(spec.placement, flags),
     update: changedRollout(spec.update, updateFlags(options)),
     rollback: changedRollout(spec.rollback, rollbackFlags(options)),
+    endpointMode: options.endpointMode ?? spec.endpointMode,
     ports: editList(spec.ports, {
       add: edits.ports.add,
       removes: (port) => edits.ports.rm.some((wanted) => matchesPort(port, wanted)),

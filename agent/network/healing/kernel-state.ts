@@ -1,0 +1,43 @@
+/** All that a host's kernel holds of what we put there, beside everybody else's: read in one go. */
+import { linkPrefix } from '../link-names.ts';
+import { dumpAddresses, type LinkAddress, parseAddress } from '../netlink/address.ts';
+import { dumpLinks, type Link, parseLink } from '../netlink/link.ts';
+import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from '../netlink/neighbour.ts';
+import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from '../netlink/route.ts';
+import { dumpRules, parseRule, type Rule } from '../netlink/rule.ts';
+import type { NetlinkSocket } from '../netlink/socket.ts';
+import type { LinkFacts } from '../overlay/overlay-state.ts';
+
+export interface KernelState {
+  /** Those of ours, by name. */
+  readonly links: ReadonlyMap<string, Link>;
+  readonly addresses: readonly LinkAddress[];
+  /** Of all tables. */
+  readonly routes: readonly Route[];
+  readonly rules: readonly Rule[];
+  readonly neighbours: readonly Neighbour[];
+  readonly forwarding: readonly Neighbour[];
+}
+
+export async function readKernelState(socket: NetlinkSocket, instance: string): Promise<KernelState> {
+  const prefix = linkPrefix(instance);
+  const links = (await socket.query(dumpLinks())).map(parseLink).filter(({ name }) => name.startsWith(prefix));
+  const routes = (await socket.query(dumpRoutes())).flatMap((message) => parseRoute(message) ?? []);
+  return {
+    links: new Map(links.map((link) => [link.name, link])),
+    addresses: (await socket.query(dumpAddresses())).flatMap((message) => parseAddress(message) ?? []),
+    routes,
+    rules: (await socket.query(dumpRules())).flatMap((message) => parseRule(message) ?? []),
+    neighbours: (await socket.query(dumpNeighbours())).flatMap((message) => parseNeighbour(message) ?? []),
+    forwarding: (await socket.query(dumpForwarding())).flatMap((message) => parseNeighbour(message) ?? []),
+  };
+}
+
+/** What it says of single links. */
+export function linkFacts({ routes, neighbours, forwarding }: KernelState): LinkFacts {
+  return {
+    routes: async (linkIndex) => routes.filter((route) => route.linkIndex === linkIndex && route.table === MAIN_TABLE),
+    neighbours: async (linkIndex) => neighbours.filter((one) => one.linkIndex === linkIndex),
+    forwarding: async (linkIndex) => forwarding.filter((one) => one.linkIndex === linkIndex),
+  };
+}

@@ -1,0 +1,63 @@
+/** What is wrong with a link of ours, in words; empty when nothing is. Pure. */
+import { bridgeName, vethName } from '../link-names.ts';
+import type { Link, VxlanSpec } from '../netlink/link.ts';
+import { MAIN_TABLE } from '../netlink/route.ts';
+import type { NetworkRecord } from '../network-record.ts';
+import { displayName, type SandboxRecord } from '../sandbox-record.ts';
+import { formatSubnet, parseSubnet } from '../subnet.ts';
+import type { KernelState } from './kernel-state.ts';
+
+export function describeVxlan(wanted: VxlanSpec, link: Link | undefined): string[] {
+  if (link === undefined) return [`link ${wanted.name}`];
+  const isSame = link.vni === wanted.vni && link.mac === wanted.mac && link.mtu === wanted.mtu;
+  return isSame ? switchedOn(link) : [`what link ${wanted.name} is`];
+}
+
+/** The bridge of a network; but for its MTU, which the kernel sets to the least of its ports. */
+export function describeBridge(instance: string, network: NetworkRecord, state: KernelState): string[] {
+  const name = bridgeName(instance, network.id);
+  const bridge = state.links.get(name);
+  if (bridge === undefined) return [`link ${name}`];
+  const subnet = parseSubnet(network.subnet);
+  const hasAddress = state.addresses.some(
+    ({ linkIndex, address, prefixLength }) =>
+      linkIndex === bridge.index && address === network.gateway && prefixLength === subnet.prefixLength,
+  );
+  const hasRoute = state.routes.some(
+    ({ linkIndex, table, destination }) =>
+      linkIndex === bridge.index && table === MAIN_TABLE && formatSubnet(destination) === formatSubnet(subnet),
+  );
+  return [
+    ...switchedOn(bridge),
+    ...(hasAddress ? [] : [`address ${network.gateway} of link ${name}`]),
+    // A bridge that is down has none.
+    ...(hasRoute || !bridge.up || !hasAddress ? [] : [`route to ${network.subnet} of link ${name}`]),
+  ];
+}
+
+export interface Plug {
+  readonly veth: string;
+  readonly bridge: string;
+  readonly networkId: string;
+  /** For words: whose it is. */
+  readonly container: string;
+}
+
+export function plugsOf(instance: string, record: SandboxRecord): Plug[] {
+  return record.attachments.map(({ networkId }, index) => ({
+    veth: vethName(instance, record.request.containerId, index),
+    bridge: bridgeName(instance, networkId),
+    networkId,
+    container: displayName(record),
+  }));
+}
+
+/** The near end of a container's link is in its bridge, and up. What its far end is like is the container's own affair. */
+export function isPlugged({ veth, bridge }: Plug, { links }: Pick<KernelState, 'links'>): boolean {
+  const [end, master] = [links.get(veth), links.get(bridge)];
+  return end?.up === true && master !== undefined && end.master === master.index;
+}
+
+function switchedOn({ name, up }: Link): string[] {
+  return up ? [] : [`link ${name} up`];
+}

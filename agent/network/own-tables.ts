@@ -1,0 +1,149 @@
+/**
+ * Whether our nftables tables are as our last transactions have left them. Every transaction of anybody counts the ruleset's
+ * generation up by one. So the generation less the number of our own transactions changes only when somebody else changes something.
+ */
+import { holdTranslation } from './netlink/nat-rules.ts';
+import { rulesetGeneration, type TableContents, tableContents } from './netlink/nf-table.ts';
+import { NETLINK_NETFILTER, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
+
+export type TableCondition =
+  | { readonly kind: 'intact' }
+  /** Somebody changed rules before it was known what ours are. */
+  | { readonly kind: 'unknown' }
+  /** In words. */
+  | { readonly kind: 'changed'; readonly what: readonly string[] };
+
+/** All transactions of this process. */
+export class OwnTransactions {
+  readonly #native: NetlinkNative;
+  readonly #hold: string;
+  #socket: Promise<NetlinkSocket> | undefined;
+  #done = 0;
+  #active = 0;
+  /** How many others had done when those that are active began. */
+  #others: Promise<number> = Promise.resolve(0);
+
+  /** `hold`: name of a table that keeps connections translated; see holdTranslation. */
+  constructor(native: NetlinkNative, hold: string) {
+    this.#native = native;
+    this.#hold = hold;
+  }
+
+  /** Returns how many transactions others had done before; only differences of such numbers mean something. */
+  async run(transaction: () => Promise<void>): Promise<number> {
+    if (this.#active === 0) this.#others = this.#countOthers();
+    this.#active += 1;
+    try {
+      const others = await this.#others;
+      await transaction();
+      this.#done += 1;
+      return others;
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
+  /** The same now; undefined while one of ours is under way, after which the kernel tells that something has changed. */
+  async others(): Promise<number | undefined> {
+    const done = this.#done;
+    if (this.#active > 0) return undefined;
+    const others = await this.#countOthers();
+    return this.#active > 0 || this.#done !== done ? undefined : others;
+  }
+
+  async contents(table: string): Promise<TableContents | undefined> {
+    return tableContents(await this.#open(), table);
+  }
+
+  async close(): Promise<void> {
+    const socket = await this.#socket;
+    this.#socket = undefined;
+    await socket?.close();
+  }
+
+  async #countOthers(): Promise<number> {
+    return (await rulesetGeneration(await this.#open())) - this.#done;
+  }
+
+  #open(): Promise<NetlinkSocket> {
+    this.#socket ??= this.#openAndHold();
+    return this.#socket;
+  }
+
+  async #openAndHold(): Promise<NetlinkSocket> {
+    const socket = await NetlinkSocket.open(this.#native, null, NETLINK_NETFILTER);
+    try {
+      // EPERM: an agent before this one hasn't quite ended.
+      await socket.run(holdTranslation(this.#hold), ['EINVAL', 'EOPNOTSUPP', 'EPERM']);
+      return socket;
+    } catch (error) {
+      await socket.close();
+      throw error;
+    }
+  }
+}
+
+export class OwnTable {
+  readonly #transactions: OwnTransactions;
+  readonly #name: string;
+  /** How many transactions others had done when the table was right. */
+  #others: number | undefined;
+  #contents: TableContents | undefined;
+
+  constructor(transactions: OwnTransactions, name: string) {
+    this.#transactions = transactions;
+    this.#name = name;
+  }
+
+  /** `transaction` makes all of the table's contents anew. */
+  async replace(transaction: () => Promise<void>): Promise<void> {
+    this.#contents = undefined;
+    this.#others = undefined;
+    this.#others = await this.#transactions.run(transaction);
+  }
+
+  /** `transaction` changes some of it. */
+  async change(transaction: () => Promise<void>): Promise<void> {
+    const before = this.#others;
+    await this.replace(transaction);
+    // Others have been at work, and nobody has looked yet whether at this table.
+    if (this.#others !== before) this.#others = undefined;
+  }
+
+  /** Not while one of its transactions is under way. */
+  async condition(): Promise<TableCondition> {
+    const others = await this.#transactions.others();
+    if (others === undefined || (others === this.#others && this.#contents !== undefined)) return { kind: 'intact' };
+    const contents = await this.#transactions.contents(this.#name);
+    // Something is changed right now: there will be another look.
+    if ((await this.#transactions.others()) !== others) return { kind: 'intact' };
+    if (others === this.#others) {
+      this.#contents = contents;
+      return { kind: 'intact' };
+    }
+    const what = describeChange(this.#name, this.#contents, contents);
+    if (what === undefined) return { kind: 'unknown' };
+    if (what.length > 0) return { kind: 'changed', what };
+    this.#others = others;
+    return { kind: 'intact' };
+  }
+}
+
+/** Empty when nothing has changed; undefined when nobody knows. */
+export function describeChange(
+  name: string,
+  before: TableContents | undefined,
+  now: TableContents | undefined,
+): string[] | undefined {
+  if (now === undefined) return [`nftables table ${name}`];
+  if (before === undefined) return undefined;
+  return [
+    ...count(before.difference(now)).map((what) => `${what} of nftables table ${name}`),
+    ...count(now.difference(before)).map((what) => `without ${what} that somebody put into nftables table ${name}`),
+  ];
+}
+
+function count(lines: Iterable<string>): string[] {
+  const kinds = Map.groupBy(lines, (line) => line.split(' ', 1)[0] ?? '');
+  return [...kinds].map(([kind, { length }]) => (length === 1 ? `1 ${kind}` : `${length} ${kind}s`));
+}

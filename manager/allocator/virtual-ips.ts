@@ -1,0 +1,83 @@
+/** Gives services an address of their own on each of their networks, and takes it back with the network. */
+import type { Logger } from 'pino';
+import { EndpointMode, type TaskAddress } from '../../proto/generated/gantry/v1/types.ts';
+import type { ControlLoop } from '../control-loop.ts';
+import { type ServiceObject, serviceName } from '../store/service.ts';
+import { FORMAT_OF_VIRTUAL_IPS } from '../store/state-format.ts';
+import type { ReadTransaction } from '../store/tables.ts';
+import type { StoreEvent } from '../store/watch.ts';
+import { chooseVip } from './choose-vip.ts';
+
+/** Keys are ids of services. */
+export function virtualIpLoop(logger: Logger): ControlLoop {
+  return {
+    name: 'virtual IPs',
+    kinds: ['service', 'cluster'],
+    allKeys: serviceIds,
+    keysOf: (event, read) => {
+      if (event.kind === 'cluster') return raisesFormat(event) ? serviceIds(read) : [];
+      return event.kind === 'service' && event.change !== 'remove' ? [event.object.id] : [];
+    },
+    reconcile: (tx, id) => {
+      const service = tx.get('service', id);
+      if (service === undefined || !isKnownToAll(tx)) return undefined;
+      const { virtualIps, exhausted } = planVirtualIps(tx, service);
+      if (!sameAddresses(service.virtualIps, virtualIps)) tx.update('service', { ...service, virtualIps });
+      if (exhausted.length > 0) {
+        logger.warn(
+          { service: serviceName(service), networks: exhausted },
+          'no address is left for a service: its name stands for its tasks',
+        );
+      }
+      return undefined;
+    },
+  };
+}
+
+function serviceIds(read: ReadTransaction): string[] {
+  return read.find('service', { by: 'all' }).map(({ id }) => id);
+}
+
+function isKnownToAll(read: ReadTransaction): boolean {
+  return (read.find('cluster', { by: 'all' })[0]?.stateFormat ?? 0) >= FORMAT_OF_VIRTUAL_IPS;
+}
+
+function raisesFormat({ kind, object, previous }: StoreEvent): boolean {
+  return kind === 'cluster' && object.stateFormat !== previous?.stateFormat;
+}
+
+interface VirtualIpPlan {
+  readonly virtualIps: TaskAddress[];
+  /** Ids of networks that have none left. */
+  readonly exhausted: readonly string[];
+}
+
+/** What it has on networks that it is on, it keeps. */
+function planVirtualIps(read: ReadTransaction, service: ServiceObject): VirtualIpPlan {
+  const exhausted: string[] = [];
+  if (service.spec.endpointMode !== EndpointMode.VIP || service.pendingDelete) return { virtualIps: [], exhausted };
+  const virtualIps = service.spec.task.networks.flatMap(({ target }): TaskAddress[] => {
+    const known = service.virtualIps.find(({ networkId }) => networkId === target);
+    const network = read.get('network', target);
+    if (known !== undefined || network === undefined) return known === undefined ? [] : [known];
+    const address = chooseVip(network, service.id, new Set(virtualIpsOf(read, target)));
+    if (address === undefined) exhausted.push(target);
+    return address === undefined ? [] : [{ networkId: target, address }];
+  });
+  return { virtualIps, exhausted };
+}
+
+/** Of all services on the network. */
+export function virtualIpsOf(read: ReadTransaction, networkId: string): string[] {
+  return read
+    .find('service', { by: 'uses', value: networkId })
+    .flatMap(({ virtualIps }) => virtualIps)
+    .filter((one) => one.networkId === networkId)
+    .map(({ address }) => address);
+}
+
+function sameAddresses(a: readonly TaskAddress[], b: readonly TaskAddress[]): boolean {
+  const text = (addresses: readonly TaskAddress[]) =>
+    JSON.stringify(addresses.map(({ networkId, address }) => [networkId, address]));
+  return text(a) === text(b);
+}

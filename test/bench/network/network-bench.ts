@@ -1,0 +1,233 @@
+/**
+ * How fast the network is: between two hosts of the lab, beside their bare link and a VXLAN made by hand; on one host beside
+ * Docker; and how long it takes to make a container's, and to change a service. Medians of rounds taken in turns.
+ *
+ * Arguments: [rounds]
+ */
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { output } from '../../lab/command.ts';
+import { HOST_ADDRESS, Host } from '../../lab/host.ts';
+import { exportBusybox, importBusybox, importBusyboxInto } from '../../lab/image.ts';
+import { Lan } from '../../lab/lan.ts';
+import { until } from '../../lab/until.ts';
+import { DockerPeer } from '../docker-peer.ts';
+import { median } from '../statistics.ts';
+import { handMadeVxlan } from './hand-made.ts';
+import { measure, OWN, type Path, PUBLISHED, type Speed } from './path.ts';
+import { setUpTimes } from './set-up-times.ts';
+
+const [rounds = 3] = process.argv.slice(2).map(Number);
+const PORTS = (['stream', 'echo'] as const).map((kind) => `${PUBLISHED[kind]}:${OWN[kind]}`);
+
+const STACK = `
+services:
+  server:
+    image: busybox
+    command: sleep infinity
+    init: true
+    ports: ${JSON.stringify(PORTS)}
+    deploy: {placement: {constraints: [node.labels.role == server]}}
+  client:
+    image: busybox
+    command: sleep infinity
+    init: true
+    deploy: {placement: {constraints: [node.labels.role == client]}}
+`;
+
+async function betweenHosts(): Promise<void> {
+  const lan = await Lan.create('netbench', 3);
+  const [client, server, outside] = lan.hosts as [Host, Host, Host];
+  try {
+    const handMade = await handMadeVxlan([client, server]);
+    await makeCluster(client, server);
+    const [clientTask, serverTask] = [await task(client, 'client'), await task(server, 'server')];
+    const address = (await client.ok(['exec', await container(client, 'client'), 'nslookup', 'tasks.server'])).match(
+      /Address: (10\S+)/,
+    )?.[1];
+    const vip = (await client.ok(['exec', await container(client, 'client'), 'nslookup', 'server'])).match(
+      /Address: (10\S+)/,
+    )?.[1];
+    if (address === undefined || vip === undefined) throw new Error('the service has no address');
+    const paths: Path[] = [
+      { name: 'bare link', client: client.inside([]), server: server.inside([]), address: server.address, ports: OWN },
+      {
+        name: 'VXLAN by hand',
+        client: handMade.prefixes[0],
+        server: handMade.prefixes[1],
+        address: handMade.addresses[1],
+        ports: OWN,
+      },
+      { name: 'overlay', client: clientTask, server: serverTask, address, ports: OWN },
+      { name: 'service address', client: clientTask, server: serverTask, address: vip, ports: OWN },
+      {
+        name: 'published, other node',
+        client: outside.inside([]),
+        server: serverTask,
+        address: client.address,
+        ports: PUBLISHED,
+      },
+      {
+        name: 'published, own node',
+        client: outside.inside([]),
+        server: serverTask,
+        address: server.address,
+        ports: PUBLISHED,
+      },
+    ];
+    print('between hosts', await takeTurns(paths), 'VXLAN by hand');
+    await handMade.remove();
+  } finally {
+    await lan.destroy();
+  }
+}
+
+async function makeCluster(client: Host, server: Host): Promise<void> {
+  const hosts = [client, server];
+  await Promise.all(hosts.map((host) => host.start()));
+  await importBusyboxInto(hosts);
+  await client.ok(['cluster', 'init', '--advertise-addr', client.address]);
+  const token = await client.ok(['cluster', 'join-token', '-q', 'worker']);
+  await server.ok(['cluster', 'join', '--token', token, `${client.address}:2377`]);
+  await client.ok(['node', 'update', '--label-add', 'role=client', client.name]);
+  await client.ok(['node', 'update', '--label-add', 'role=server', server.name]);
+  await client.ok(['stack', 'deploy', '-c', '-', 'bench'], { stdin: STACK });
+}
+
+async function container(host: Host, service: string): Promise<string> {
+  return until(`the container of ${service}`, async () => {
+    const id = (await host.ok(['ps', '-q', '--filter', `name=bench_${service}`])).trim();
+    return id === '' ? undefined : id;
+  });
+}
+
+/** To run in the network namespace of the service's container. */
+async function task(host: Host, service: string): Promise<string[]> {
+  return [
+    'nsenter',
+    '-t',
+    await host.ok(['inspect', '--format', '{{.State.Pid}}', await container(host, service)]),
+    '--net',
+  ];
+}
+
+interface Engine {
+  readonly name: string;
+  command(args: readonly string[]): string[];
+  /** Outside the engine's host, and its address there. */
+  readonly outside: readonly string[];
+  readonly address: string;
+}
+
+async function onOneHost(): Promise<void> {
+  const host = await Host.create('netlocal');
+  let docker: DockerPeer | undefined;
+  try {
+    await host.start();
+    await importBusybox(host);
+    docker = await DockerPeer.start();
+    const engines: Engine[] = [
+      { name: 'gantry', command: (args) => host.command(args), outside: host.outside([]), address: HOST_ADDRESS },
+    ];
+    if (docker === undefined) console.log('docker: not measured, install docker.io');
+    else {
+      await docker.addNeighbour();
+      await giveBusybox(docker);
+      const command = docker.command.bind(docker);
+      engines.push({ name: 'docker', command, outside: docker.outside([]), address: DockerPeer.ADDRESS });
+    }
+    const paths: Path[] = [];
+    for (const engine of engines) paths.push(...(await localPaths(engine)));
+    const speeds = await takeTurns(paths);
+    print('on one host', speeds, undefined);
+    for (const way of ['bridge', 'published']) {
+      const [ours, theirs] = [speeds.get(`gantry ${way}`), speeds.get(`docker ${way}`)];
+      if (ours === undefined || theirs === undefined) continue;
+      console.log(
+        `  ${way}: ${(ours.gigabits / theirs.gigabits).toFixed(2)} of Docker's bytes, ${(ours.p50 / theirs.p50).toFixed(2)} of its time`,
+      );
+    }
+  } finally {
+    await docker?.stop();
+    await host.destroy();
+  }
+}
+
+async function giveBusybox(docker: DockerPeer): Promise<void> {
+  const archive = join(tmpdir(), `gantry-bench-${process.pid}.tar`);
+  try {
+    await exportBusybox(archive);
+    await output(docker.command(['import', archive, 'busybox']));
+  } finally {
+    await rm(archive, { force: true });
+  }
+}
+
+async function localPaths(engine: Engine): Promise<Path[]> {
+  const run = async (name: string, ...flags: readonly string[]) => {
+    const id = (
+      await output(engine.command(['run', '-d', '--init', '--name', name, ...flags, 'busybox', 'sleep', 'infinity']))
+    ).trim();
+    const format = '{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+    const [pid = '', address = ''] = (await output(engine.command(['inspect', '--format', format, id])))
+      .trim()
+      .split(' ');
+    return { prefix: ['nsenter', '-t', pid, '--net'], address };
+  };
+  const ports = PORTS.flatMap((port) => ['-p', port]);
+  const [server, client] = [await run('server', ...ports), await run('client')];
+  return [
+    {
+      name: `${engine.name} bridge`,
+      client: client.prefix,
+      server: server.prefix,
+      address: server.address,
+      ports: OWN,
+    },
+    {
+      name: `${engine.name} published`,
+      client: engine.outside,
+      server: server.prefix,
+      address: engine.address,
+      ports: PUBLISHED,
+    },
+  ];
+}
+
+/** Medians of all rounds, by name. */
+async function takeTurns(paths: readonly Path[]): Promise<ReadonlyMap<string, Speed>> {
+  const speeds = new Map<string, Speed[]>();
+  for (let round = 0; round < rounds; round += 1) {
+    for (const path of paths) speeds.set(path.name, [...(speeds.get(path.name) ?? []), await measure(path)]);
+  }
+  const of = (all: readonly Speed[], key: keyof Speed) => median(all.map((speed) => speed[key]));
+  return new Map(
+    [...speeds].map(([name, all]) => [
+      name,
+      { gigabits: of(all, 'gigabits'), p50: of(all, 'p50'), p99: of(all, 'p99') },
+    ]),
+  );
+}
+
+function print(title: string, speeds: ReadonlyMap<string, Speed>, beside: string | undefined): void {
+  console.log(title);
+  const base = beside === undefined ? undefined : speeds.get(beside);
+  for (const [name, { gigabits, p50, p99 }] of speeds) {
+    const ratio = base === undefined ? '' : `   ${((100 * gigabits) / base.gigabits).toFixed(0)} %`;
+    console.log(
+      `  ${name.padEnd(22)} ${gigabits.toFixed(2).padStart(6)} Gbit/s   round trip p50 ${p50.toFixed(0).padStart(4)} µs, p99 ${p99.toFixed(0).padStart(4)} µs${ratio}`,
+    );
+  }
+}
+
+async function timesOfSetUp(): Promise<void> {
+  const { container: ofContainer, endpoints } = await setUpTimes();
+  console.log(
+    `a container's network ${ofContainer.toFixed(1)} ms, a service of 100 tasks changed ${endpoints.toFixed(1)} ms`,
+  );
+}
+
+await timesOfSetUp();
+await betweenHosts();
+await onOneHost();
