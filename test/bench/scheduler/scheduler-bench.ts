@@ -2,6 +2,7 @@
  * The scheduler alone: 100,000 pending tasks of 1,000 services onto 5,000 nodes, with the log in memory, so that no disk
  * and no other loop counts. Prints tasks per second, and how long the longest turn held up everything else.
  */
+import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import pino from 'pino';
 import { systemClock } from '../../../manager/clock.ts';
@@ -14,9 +15,18 @@ import { nodeType } from '../../../manager/store/node.ts';
 import { NEVER_UPDATED, serviceType } from '../../../manager/store/service.ts';
 import { StoreState } from '../../../manager/store/state.ts';
 import { Store } from '../../../manager/store/store.ts';
-import { NO_TASK_STATUS, taskType } from '../../../manager/store/task.ts';
+import { NO_TASK_STATUS, type TaskObject, taskType } from '../../../manager/store/task.ts';
+import type { NewObject } from '../../../manager/store/transaction.ts';
+import { volumePinId } from '../../../manager/store/volume-pin.ts';
 import { Turns } from '../../../manager/turns.ts';
-import { Node, NodeState, type Placement, ServiceSpec, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
+import {
+  MountType,
+  Node,
+  NodeState,
+  type Placement,
+  ServiceSpec,
+  TaskState,
+} from '../../../proto/generated/gantry/v1/types.ts';
 import { measured, pausesText } from '../store/pause-meter.ts';
 
 const NODES = 5000;
@@ -25,13 +35,22 @@ const TASKS_PER_SERVICE = 100;
 const TASKS = SERVICES * TASKS_PER_SERVICE;
 const ZONES = 10;
 
-const PLACEMENTS: readonly [string, Partial<Placement>][] = [
-  ['anywhere', {}],
-  [
-    'by a constraint that half of the nodes meet, three per node',
-    { constraints: ['node.labels.half==0'], maxReplicasPerNode: 3 },
-  ],
-  ['spread over ten zones', { spread: ['node.labels.zone'] }],
+interface Case {
+  readonly name: string;
+  readonly placement: Partial<Placement>;
+  /** Each service mounts a local volume: none of its tasks has started with it yet, or each has. */
+  readonly volumes?: 'new' | 'pinned';
+}
+
+const CASES: readonly Case[] = [
+  { name: 'anywhere', placement: {} },
+  {
+    name: 'by a constraint that half of the nodes meet, three per node',
+    placement: { constraints: ['node.labels.half==0'], maxReplicasPerNode: 3 },
+  },
+  { name: 'spread over ten zones', placement: { spread: ['node.labels.zone'] } },
+  { name: 'with a new local volume each', placement: {}, volumes: 'new' },
+  { name: 'back to where their local volumes are', placement: {}, volumes: 'pinned' },
 ];
 
 const logger = pino({ level: 'silent' });
@@ -56,11 +75,12 @@ function nodeObject(number: number) {
   );
 }
 
-function serviceObject(number: number, placement: Partial<Placement>) {
+function serviceObject(number: number, { placement, volumes }: Case) {
+  const mount = { type: MountType.VOLUME, source: `data${number}`, target: '/data' };
   const spec = ServiceSpec.fromPartial({
     annotations: { name: `service${number}` },
     task: {
-      container: { image: 'hello:latest' },
+      container: { image: 'hello:latest', mounts: volumes === undefined ? [] : [mount] },
       resources: { reservations: { nanoCpus: 1e8, memoryBytes: 2 ** 26 } },
     },
     mode: { $case: 'replicated', value: { replicas: TASKS_PER_SERVICE } },
@@ -79,7 +99,7 @@ function serviceObject(number: number, placement: Partial<Placement>) {
   });
 }
 
-async function filledStore(placement: Partial<Placement>): Promise<Store> {
+async function filledStore(asked: Case): Promise<Store> {
   const state = new StoreState(logger);
   const store = new Store(state, new TurningLog('n0', state), systemClock);
   await store.update((tx) => {
@@ -87,7 +107,7 @@ async function filledStore(placement: Partial<Placement>): Promise<Store> {
   });
   for (let number = 0; number < SERVICES; number += 1) {
     await store.update((tx) => {
-      const service = tx.create('service', serviceObject(number, placement));
+      const service = tx.create('service', serviceObject(number, asked));
       for (let slot = 1; slot <= TASKS_PER_SERVICE; slot += 1) {
         const task = taskType.complete({
           id: `s${number}.${slot}`,
@@ -106,10 +126,16 @@ async function filledStore(placement: Partial<Placement>): Promise<Store> {
           genericResources: [],
         });
         tx.create('task', task);
+        if (asked.volumes === 'pinned') tx.create('volumePin', pinOf(task, `data${number}`));
       }
     });
   }
   return store;
+}
+
+function pinOf({ serviceName, slot, id }: TaskObject, source: string): NewObject<'volumePin'> {
+  const nodeId = `n${createHash('sha256').update(id).digest().readUInt32BE() % NODES}`;
+  return { id: volumePinId(source, { serviceName, slot }), source, volume: source, serviceName, slot, nodeId };
 }
 
 /** Every fourth node has the services' image. */
@@ -128,8 +154,8 @@ function countPlaced(store: Store): number {
   return tasks.filter((task) => task.status.state === TaskState.ASSIGNED).length;
 }
 
-async function bench(name: string, placement: Partial<Placement>): Promise<void> {
-  const store = await filledStore(placement);
+async function bench(asked: Case): Promise<void> {
+  const store = await filledStore(asked);
   const over = new AbortController();
   let placed = 0;
   const watch = store.watch({ kinds: ['task'] });
@@ -151,9 +177,9 @@ async function bench(name: string, placement: Partial<Placement>): Promise<void>
   watch.close();
   const perSecond = Math.round((TASKS / run.ms) * 1000);
   print(
-    `${name}: ${TASKS} tasks on ${NODES} nodes in ${(run.ms / 1000).toFixed(2)} s, ${perSecond} tasks/s; ${pausesText(run.pauses)}`,
+    `${asked.name}: ${TASKS} tasks on ${NODES} nodes in ${(run.ms / 1000).toFixed(2)} s, ${perSecond} tasks/s; ${pausesText(run.pauses)}`,
   );
   if (countPlaced(store) !== TASKS) throw new Error('not all tasks have a node');
 }
 
-for (const [name, placement] of PLACEMENTS) await bench(name, placement);
+for (const asked of CASES) await bench(asked);
