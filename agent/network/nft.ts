@@ -5,17 +5,26 @@ import { GantryError } from '../../proto/errors.ts';
 import type { OwnTable } from './own-tables.ts';
 import { SharedRun } from './shared-run.ts';
 
+export interface RenderedRules {
+  /** Makes the table anew. */
+  readonly table: string;
+  /** Makes what is in its sets anew, which changes with each container. */
+  readonly elements: string;
+}
+
+type Table = Pick<OwnTable, 'replace' | 'change' | 'condition'>;
+
 export class RulesetApplier {
-  readonly #render: () => string;
-  readonly #table: Pick<OwnTable, 'replace' | 'condition'>;
-  #applied: string | undefined;
+  readonly #render: () => RenderedRules;
+  readonly #table: Table;
+  #applied: RenderedRules | undefined;
   readonly #run = new SharedRun(() => this.#applyNow());
   /** How often it has been said that somebody else may have changed them. */
   #doubts = 0;
   #restored: readonly string[] = [];
 
   /** `render` gives the rules as they should be at the time of the call. */
-  constructor(render: () => string, table: Pick<OwnTable, 'replace' | 'condition'>) {
+  constructor(render: () => RenderedRules, table: Table) {
     this.#render = render;
     this.#table = table;
   }
@@ -38,8 +47,10 @@ export class RulesetApplier {
     const isInDoubt = this.#doubts > 0;
     this.#doubts = 0;
     const isChanged = isInDoubt && (await this.#isChanged());
-    if (rules === this.#applied && !isChanged) return;
-    await this.#table.replace(() => runNft(rules));
+    const applied = isChanged ? undefined : this.#applied;
+    if (applied?.table !== rules.table) await this.#table.replace(() => runNft(rules.table + rules.elements));
+    else if (applied.elements !== rules.elements) await this.#table.change(() => runNft(rules.elements));
+    else return;
     this.#applied = rules;
     // Somebody is at work here: from now on it is known what ours are.
     if (isInDoubt) await this.#table.condition();

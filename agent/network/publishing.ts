@@ -9,7 +9,14 @@ import { RulesetApplier, runNft } from './nft.ts';
 import { OwnTable, type OwnTransactions } from './own-tables.ts';
 import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
 import { indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
-import { type PortTarget, type PublishedPort, renderRemoval, renderRuleset, tableName } from './ruleset.ts';
+import {
+  type PortTarget,
+  type PublishedPort,
+  renderElements,
+  renderRemoval,
+  renderRuleset,
+  tableName,
+} from './ruleset.ts';
 import { displayName } from './sandbox-record.ts';
 import { SharedRun } from './shared-run.ts';
 import { staleUdpFlows } from './stale-flows.ts';
@@ -45,13 +52,14 @@ export class Publishing {
   constructor(parts: PublishingParts) {
     this.#parts = parts;
     const { instance, transactions, model, ingress } = parts;
-    const render = () =>
-      renderRuleset(instance, {
+    const render = () => ({
+      table: renderRuleset(instance, {
         bridges: model.bridgeRules(),
         ports: this.#publishedPorts(),
         ingress: ingress.isUp ? { link: ingress.link, nodes: ingress.nodes } : undefined,
-        itself: [...model.overlayAddresses(), ...new Set(model.nodes.values())],
-      });
+      }),
+      elements: renderElements(instance, { itself: [...model.overlayAddresses(), ...new Set(model.nodes.values())] }),
+    });
     this.#applier = new RulesetApplier(render, new OwnTable(transactions, tableName(instance)));
   }
 

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type BridgeRules, type PublishedPort, renderRuleset as render, renderRemoval } from './ruleset.ts';
+import {
+  type BridgeRules,
+  type PublishedPort,
+  renderRuleset as render,
+  renderElements,
+  renderRemoval,
+} from './ruleset.ts';
 
 const renderRuleset = (instance: string, bridges: readonly BridgeRules[], ports: readonly PublishedPort[]) =>
-  render(instance, { bridges, ports, ingress: undefined, itself: [] });
+  render(instance, { bridges, ports, ingress: undefined });
 
 const outer: BridgeRules = { bridge: 'br1', subnet: '10.0.1.0/24', internal: false, vxlan: undefined };
 const inner: BridgeRules = { bridge: 'br2', subnet: '10.0.2.0/24', internal: true, vxlan: undefined };
@@ -26,6 +32,17 @@ function port(more: Partial<PublishedPort>): PublishedPort {
     ...more,
   };
 }
+
+describe('renderElements', () => {
+  it('makes what is in sets anew', () => {
+    expect(renderElements('i', { itself: ['10.0.1.3', '10.0.1.2'] }).split('\n')).toEqual([
+      'flush set ip gantry-i itself',
+      'add element ip gantry-i itself { 10.0.1.2 . 10.0.1.2, 10.0.1.3 . 10.0.1.3 }',
+      '',
+    ]);
+    expect(renderElements('i', { itself: [] })).toBe('flush set ip gantry-i itself\n');
+  });
+});
 
 describe('renderRuleset', () => {
   it('replaces what is in a table of its own, in one transaction', () => {

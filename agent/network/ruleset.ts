@@ -53,15 +53,29 @@ export function tableName(instance: string): string {
   return `gantry-${instance}`;
 }
 
-/** Makes the table if missing and replaces what is in it. */
-export function renderRuleset(instance: string, { bridges, ports, ingress, itself }: Ruleset): string {
+/** What is in the sets of the table that `renderRuleset` makes, made anew: to flush a table leaves it. */
+export function renderElements(instance: string, { itself }: Pick<Ruleset, 'itself'>): string {
+  const set = `ip ${tableName(instance)} itself`;
+  const elements = itself.toSorted(compare).map((address) => `${address} . ${address}`);
+  return [
+    `flush set ${set}`,
+    ...(elements.length === 0 ? [] : [`add element ${set} { ${elements.join(', ')} }`]),
+    '',
+  ].join('\n');
+}
+
+/** Makes the table if missing and replaces the rules in it. */
+export function renderRuleset(instance: string, { bridges, ports, ingress }: Omit<Ruleset, 'itself'>): string {
   const sorted = bridges.toSorted((a, b) => compare(a.bridge, b.bridge));
   const table = `table ip ${tableName(instance)}`;
   return [
     table,
     `flush ${table}`,
     `${table} {`,
-    ...itselfSet(itself),
+    // Pairs of each address and itself: a rule can't compare where a packet is from with where it goes.
+    '  set itself {',
+    '    type ipv4_addr . ipv4_addr',
+    '  }',
     ...chain('raw', 'type filter hook prerouting priority -300; policy accept;', [
       ...loopbackRules(sorted, ingress),
       ...zoneRules(ingress),
@@ -96,17 +110,6 @@ export function renderRuleset(instance: string, { bridges, ports, ingress, itsel
     '}',
     '',
   ].join('\n');
-}
-
-/** Pairs of each address and itself: a rule can't compare where a packet is from with where it goes. */
-function itselfSet(addresses: readonly string[]): string[] {
-  const elements = addresses.toSorted(compare).map((address) => `${address} . ${address}`);
-  return [
-    '  set itself {',
-    '    type ipv4_addr . ipv4_addr',
-    ...(elements.length === 0 ? [] : [`    elements = { ${elements.join(', ')} }`]),
-    '  }',
-  ];
 }
 
 /** Removes the table; no error when there is none. */

@@ -102,8 +102,9 @@ describe('settleAll', () => {
 });
 
 /** A table that nobody else changes. */
-const UNWATCHED: Pick<OwnTable, 'replace' | 'condition'> = {
+const UNWATCHED: Pick<OwnTable, 'replace' | 'change' | 'condition'> = {
   replace: (transaction) => transaction(),
+  change: (transaction) => transaction(),
   condition: async () => ({ kind: 'intact' }),
 };
 
@@ -112,7 +113,7 @@ describe('RulesetApplier', () => {
     let renders = 0;
     const applier = new RulesetApplier(() => {
       renders += 1;
-      return 'nonsense\n';
+      return { table: 'nonsense\n', elements: '' };
     }, UNWATCHED);
     const together = await Promise.allSettled([applier.apply(), applier.apply(), applier.apply()]);
     expect(together.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);

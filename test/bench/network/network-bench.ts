@@ -39,8 +39,8 @@ services:
 async function betweenHosts(): Promise<void> {
   const lan = await Lan.create('netbench', 3);
   const [client, server, outside] = lan.hosts as [Host, Host, Host];
+  const handMade = await handMadeVxlan([client, server]);
   try {
-    const handMade = await handMadeVxlan([client, server]);
     await makeCluster(client, server);
     const [clientTask, serverTask] = [await task(client, 'client'), await task(server, 'server')];
     const address = (await client.ok(['exec', await container(client, 'client'), 'nslookup', 'tasks.server'])).match(
@@ -77,8 +77,8 @@ async function betweenHosts(): Promise<void> {
       },
     ];
     print('between hosts', await takeTurns(paths), 'VXLAN by hand');
-    await handMade.remove();
   } finally {
+    await handMade.remove();
     await lan.destroy();
   }
 }
