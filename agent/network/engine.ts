@@ -16,7 +16,7 @@ import type {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig, PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
-import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
+import { ClusterNetworks } from './cluster-networks.ts';
 import { RESOLVER_ADDRESS } from './container-files.ts';
 import { chooseSubnet } from './default-pools.ts';
 import { Forwarder } from './dns/forwarder.ts';
@@ -35,14 +35,7 @@ import { LocalNetworks } from './local-networks.ts';
 import { describeNetwork, NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
 import { probeNetworks } from './network-probe.ts';
-import {
-  clusterNetwork,
-  DEFAULT_MTU,
-  DEFAULT_NETWORK,
-  localNetwork,
-  type NetworkRecord,
-  VXLAN_OVERHEAD,
-} from './network-record.ts';
+import { DEFAULT_NETWORK, localNetwork, type NetworkRecord } from './network-record.ts';
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
 import { Overlays } from './overlay/overlays.ts';
 import { OwnTransactions } from './own-tables.ts';
@@ -55,7 +48,7 @@ import { SandboxBuilder } from './sandbox-builder.ts';
 import { displayName, type SandboxRecord } from './sandbox-record.ts';
 import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';
-import { parseIpv4, parseSubnet } from './subnet.ts';
+import { parseSubnet } from './subnet.ts';
 import { unanswered } from './unanswered.ts';
 import { VirtualIps } from './vip/virtual-ips.ts';
 
@@ -89,6 +82,7 @@ export class NetworkEngine implements Networks {
   readonly #transactions: OwnTransactions;
   readonly #publishing: Publishing;
   readonly #localNetworks: LocalNetworks;
+  readonly #clusterNetworks: ClusterNetworks;
   readonly #firewall: HostFirewall;
   readonly #healer: Healer;
   readonly #virtualIps: VirtualIps;
@@ -100,8 +94,6 @@ export class NetworkEngine implements Networks {
   readonly #lock = new KeyedLock();
   /** Containers that have been torn down, but whose links the kernel is still deleting. */
   readonly #departing = new Map<string, Promise<void>>();
-  /** Networks that the cluster has taken back, but that containers are still on. */
-  readonly #retired = new Set<string>();
 
   constructor(options: NetworkEngineOptions) {
     const { dataDir, execDir, instance, native, random } = options;
@@ -131,6 +123,14 @@ export class NetworkEngine implements Networks {
       reservations: this.#reservations,
       ingress: this.#ingress,
       logger,
+    });
+    this.#clusterNetworks = new ClusterNetworks({
+      model,
+      store: this.#store,
+      links,
+      builder: this.#builder,
+      overlays: this.#overlays,
+      ingress: this.#ingress,
     });
     this.#localNetworks = new LocalNetworks({
       model,
@@ -200,7 +200,7 @@ export class NetworkEngine implements Networks {
         { ...known.request, networks: request.networks },
       );
       if (!this.#dnsServers.has(request.containerId)) await this.#openDns(next);
-      if (this.#retired.size > 0) await this.#lock.run('networks', () => this.#removeRetired());
+      await this.#removeRetired();
       return this.#builder.describe(next);
     });
   }
@@ -219,25 +219,7 @@ export class NetworkEngine implements Networks {
 
   async applyNetworks(networks: readonly AssignedNetwork[], peers: readonly NetworkPeer[]): Promise<void> {
     await Promise.all(this.#departing.values());
-    const failures = await this.#lock.run('networks', async () => {
-      const errors: unknown[] = [];
-      const wanted = new Set(networks.map(({ network }) => network?.id ?? ''));
-      for (const record of this.#model.networks.values()) {
-        if (record.cluster && !wanted.has(record.id)) this.#retired.add(record.id);
-      }
-      await this.#removeRetired();
-      const byNetwork = Map.groupBy(peers, ({ networkId }) => networkId);
-      const [ingress] = networks.filter(isIngress);
-      await this.#applyIngress(ingress, byNetwork.get(INGRESS_NETWORK) ?? []).catch((error: unknown) =>
-        errors.push(error),
-      );
-      for (const assigned of networks.filter((assigned) => !isIngress(assigned))) {
-        const others = byNetwork.get(assigned.network?.id ?? '') ?? [];
-        await this.#applyNetwork(assigned, others).catch((error: unknown) => errors.push(error));
-      }
-      await this.#saveNetworks();
-      return errors;
-    });
+    const failures = await this.#lock.run('networks', () => this.#clusterNetworks.apply(networks, peers));
     await this.#syncRules();
     // The others work; the cluster must hear that this one doesn't.
     for (const failure of failures) throw failure;
@@ -443,7 +425,7 @@ export class NetworkEngine implements Networks {
     try {
       await this.#builder.unplug(record);
       this.#model.removeSandbox(containerId);
-      if (this.#retired.size > 0) await this.#lock.run('networks', () => this.#removeRetired());
+      await this.#removeRetired();
     } catch (error) {
       // Its addresses stay taken, as its links are there; the next start of the agent removes them.
       this.#logger.error({ err: error, containerId }, 'cannot delete the links of a container');
@@ -476,51 +458,9 @@ export class NetworkEngine implements Networks {
     return { asker: this.#model.asker(current), upstream: own.length > 0 ? own : host };
   }
 
-  /** Undefined: this host is in no cluster. */
-  async #applyIngress(assigned: AssignedNetwork | undefined, peers: readonly NetworkPeer[]): Promise<void> {
-    const reachable = peers.filter(({ nodeAddress }) => parseIpv4(nodeAddress) !== undefined);
-    this.#model.setNodes(new Map(reachable.map(({ nodeId, nodeAddress }) => [nodeId, nodeAddress])));
-    if (assigned === undefined || parseIpv4(assigned.nodeAddress) === undefined) return this.#ingress.remove();
-    const { nodeAddress } = assigned;
-    const underlayMtu = (await this.#links.mtuOf(nodeAddress)) ?? DEFAULT_MTU;
-    const others = reachable.map((peer) => peer.nodeAddress);
-    return this.#ingress.apply({ nodeAddress, mtu: underlayMtu - VXLAN_OVERHEAD, others });
-  }
-
-  async #applyNetwork(assigned: AssignedNetwork, peers: readonly NetworkPeer[]): Promise<void> {
-    const record = clusterNetwork(assigned, (await this.#links.mtuOf(assigned.nodeAddress)) ?? DEFAULT_MTU);
-    const before = this.#model.networks.get(record.id);
-    if (before?.subnet !== record.subnet || before.gateway !== record.gateway) await this.#checkSubnet(record, before);
-    this.#retired.delete(record.id);
-    this.#model.putNetwork(record);
-    if (before !== undefined && before.mtu !== record.mtu) await this.#builder.remakeBridge(record.id);
-    await this.#builder.bridge(record.id);
-    if (record.overlay !== undefined) await this.#overlays.apply({ network: record, overlay: record.overlay, peers });
-    else if (before?.overlay !== undefined) await this.#overlays.remove(record.id);
-  }
-
-  async #checkSubnet(record: NetworkRecord, before: NetworkRecord | undefined): Promise<void> {
-    if (before !== undefined) {
-      if (this.#model.addresses.isUsed(record.id)) {
-        throw new GantryError('IN_USE', `network ${record.name} cannot change its subnet while containers are on it`);
-      }
-      await this.#builder.removeBridge(record.id);
-    }
-    const others = [...this.#model.networks.values()].filter(({ id }) => id !== record.id);
-    const overlap = findOverlap(record, others, await this.#links.foreignRoutes());
-    if (overlap !== undefined) throw overlap;
-  }
-
   async #removeRetired(): Promise<void> {
-    for (const networkId of this.#retired) {
-      if (this.#model.addresses.isUsed(networkId)) continue;
-      // First, so that no container is set up on it meanwhile.
-      this.#model.removeNetwork(networkId);
-      await this.#builder.removeBridge(networkId);
-      await this.#overlays.remove(networkId);
-      this.#retired.delete(networkId);
-      await this.#saveNetworks();
-    }
+    if (!this.#clusterNetworks.hasRetired) return;
+    await this.#lock.run('networks', () => this.#clusterNetworks.removeRetired());
   }
 
   async #saveNetworks(): Promise<void> {
@@ -604,10 +544,6 @@ export class NetworkEngine implements Networks {
     this.#dnsServers.clear();
     await this.#reservations.close();
   }
-}
-
-function isIngress({ network }: AssignedNetwork): boolean {
-  return network?.id === INGRESS_NETWORK;
 }
 
 /** As it reads back from disk: unset fields and prototypes don't tell requests apart. */

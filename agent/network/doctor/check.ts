@@ -1,6 +1,5 @@
 /** One host's part of `gantry network doctor`, step by step as engine.proto says. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Native } from '../../../native/addon/native.ts';
 import { GantryError } from '../../../proto/errors.ts';
 import type {
   NetworkCheckRequest,
@@ -8,13 +7,10 @@ import type {
   NetworkCheckStart,
   ReceivedProbes,
 } from '../../../proto/generated/gantry/v1/engine.ts';
-import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
-import type { HostLinks } from '../host-links.ts';
-import type { NetworkModel } from '../model.ts';
-import type { Namespaces } from '../namespaces.ts';
+import { newObjectId } from '../../../proto/ids.ts';
 import { DEFAULT_MTU } from '../network-record.ts';
 import { connectToManagers } from './connect-to-managers.ts';
-import { readHostFacts } from './host-facts.ts';
+import { type HostFactParts, readHostFacts } from './host-facts.ts';
 import { hostFindings } from './host-findings.ts';
 import { closeProbeCounters, openProbeCounters, type ProbeCounters, readProbeCounters } from './probe-counters.ts';
 import { sendProbes } from './send-probes.ts';
@@ -23,15 +19,9 @@ import { sendProbes } from './send-probes.ts';
 const ARRIVAL_MS = 2000;
 const LOOK_MS = 100;
 
-export interface CheckParts {
-  readonly instance: string;
-  readonly native: Native;
-  readonly random: RandomBytes;
+export interface CheckParts extends HostFactParts {
   /** Milliseconds since the Unix epoch. */
   readonly clock: () => number;
-  readonly links: HostLinks;
-  readonly model: NetworkModel;
-  readonly namespaces: Namespaces;
 }
 
 export async function* checkNetwork(

@@ -2,11 +2,15 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import type { Native } from '../../../native/addon/native.ts';
+import type { RandomBytes } from '../../../proto/ids.ts';
 import type { NftChain, NftObjects, NftRule } from '../firewall/passage.ts';
+import type { HostLinks } from '../host-links.ts';
 import { ingressName, linkPrefix } from '../link-names.ts';
+import type { NetworkModel } from '../model.ts';
+import type { Namespaces } from '../namespaces.ts';
 import { VXLAN_PORT } from '../network-record.ts';
 import { tableName } from '../ruleset.ts';
-import type { CheckParts } from './check.ts';
 import { closedForwardChains, isClosedInIptables } from './forward-chains.ts';
 import { type MissingFeature, missingFeatures } from './kernel-features.ts';
 import { listTable, listTables } from './nft-listing.ts';
@@ -31,7 +35,16 @@ export interface HostFacts {
   readonly networks: readonly { readonly name: string; readonly mtu: number }[];
 }
 
-export async function readHostFacts(parts: CheckParts, ownAddress: string): Promise<HostFacts> {
+export interface HostFactParts {
+  readonly instance: string;
+  readonly native: Native;
+  readonly random: RandomBytes;
+  readonly links: HostLinks;
+  readonly model: NetworkModel;
+  readonly namespaces: Namespaces;
+}
+
+export async function readHostFacts(parts: HostFactParts, ownAddress: string): Promise<HostFacts> {
   const { instance, native, namespaces, random, links, model } = parts;
   const prefix = linkPrefix(instance);
   const missing = await missingFeatures(native, namespaces, random);

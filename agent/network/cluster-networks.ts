@@ -1,0 +1,116 @@
+/** Networks that the cluster has assigned to this node: their bridges, and the ways to the other nodes. */
+import { GantryError } from '../../proto/errors.ts';
+import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
+import type { HostLinks } from './host-links.ts';
+import type { Ingress } from './ingress/ingress.ts';
+import type { NetworkModel } from './model.ts';
+import { findOverlap } from './network-overlap.ts';
+import { clusterNetwork, DEFAULT_MTU, type NetworkRecord, VXLAN_OVERHEAD } from './network-record.ts';
+import type { Overlays } from './overlay/overlays.ts';
+import type { SandboxBuilder } from './sandbox-builder.ts';
+import type { NetworkStore } from './store.ts';
+import { parseIpv4 } from './subnet.ts';
+
+export interface ClusterNetworksParts {
+  readonly model: NetworkModel;
+  readonly store: NetworkStore;
+  readonly links: HostLinks;
+  readonly builder: SandboxBuilder;
+  readonly overlays: Overlays;
+  readonly ingress: Ingress;
+}
+
+/** Its methods are called one at a time, and not while other networks of the host change. */
+export class ClusterNetworks {
+  readonly #parts: ClusterNetworksParts;
+  /** Networks that the cluster has taken back, but that containers are still on. */
+  readonly #retired = new Set<string>();
+
+  constructor(parts: ClusterNetworksParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether any is waited for to be empty, so that it can be removed. */
+  get hasRetired(): boolean {
+    return this.#retired.size > 0;
+  }
+
+  /** All that there are to be. Returns what went wrong with some of them: the others work. */
+  async apply(networks: readonly AssignedNetwork[], peers: readonly NetworkPeer[]): Promise<unknown[]> {
+    const errors: unknown[] = [];
+    const wanted = new Set(networks.map(({ network }) => network?.id ?? ''));
+    for (const record of this.#parts.model.networks.values()) {
+      if (record.cluster && !wanted.has(record.id)) this.#retired.add(record.id);
+    }
+    await this.removeRetired();
+    const byNetwork = Map.groupBy(peers, ({ networkId }) => networkId);
+    const keep = (error: unknown) => void errors.push(error);
+    const [ingress] = networks.filter(isIngress);
+    await this.#applyIngress(ingress, byNetwork.get(INGRESS_NETWORK) ?? []).catch(keep);
+    for (const assigned of networks.filter((one) => !isIngress(one))) {
+      await this.#applyNetwork(assigned, byNetwork.get(assigned.network?.id ?? '') ?? []).catch(keep);
+    }
+    await this.#save();
+    return errors;
+  }
+
+  async removeRetired(): Promise<void> {
+    const { model, builder, overlays } = this.#parts;
+    for (const networkId of this.#retired) {
+      if (model.addresses.isUsed(networkId)) continue;
+      // First, so that no container is set up on it meanwhile.
+      model.removeNetwork(networkId);
+      await builder.removeBridge(networkId);
+      await overlays.remove(networkId);
+      this.#retired.delete(networkId);
+      await this.#save();
+    }
+  }
+
+  /** Undefined: this host is in no cluster. */
+  async #applyIngress(assigned: AssignedNetwork | undefined, peers: readonly NetworkPeer[]): Promise<void> {
+    const { model, links, ingress } = this.#parts;
+    const reachable = peers.filter(({ nodeAddress }) => parseIpv4(nodeAddress) !== undefined);
+    model.setNodes(new Map(reachable.map(({ nodeId, nodeAddress }) => [nodeId, nodeAddress])));
+    if (assigned === undefined || parseIpv4(assigned.nodeAddress) === undefined) return ingress.remove();
+    const { nodeAddress } = assigned;
+    const underlayMtu = (await links.mtuOf(nodeAddress)) ?? DEFAULT_MTU;
+    const others = reachable.map((peer) => peer.nodeAddress);
+    return ingress.apply({ nodeAddress, mtu: underlayMtu - VXLAN_OVERHEAD, others });
+  }
+
+  async #applyNetwork(assigned: AssignedNetwork, peers: readonly NetworkPeer[]): Promise<void> {
+    const { model, links, builder, overlays } = this.#parts;
+    const record = clusterNetwork(assigned, (await links.mtuOf(assigned.nodeAddress)) ?? DEFAULT_MTU);
+    const before = model.networks.get(record.id);
+    if (before?.subnet !== record.subnet || before.gateway !== record.gateway) await this.#checkSubnet(record, before);
+    this.#retired.delete(record.id);
+    model.putNetwork(record);
+    if (before !== undefined && before.mtu !== record.mtu) await builder.remakeBridge(record.id);
+    await builder.bridge(record.id);
+    if (record.overlay !== undefined) await overlays.apply({ network: record, overlay: record.overlay, peers });
+    else if (before?.overlay !== undefined) await overlays.remove(record.id);
+  }
+
+  async #checkSubnet(record: NetworkRecord, before: NetworkRecord | undefined): Promise<void> {
+    const { model, links, builder } = this.#parts;
+    if (before !== undefined) {
+      if (model.addresses.isUsed(record.id)) {
+        throw new GantryError('IN_USE', `network ${record.name} cannot change its subnet while containers are on it`);
+      }
+      await builder.removeBridge(record.id);
+    }
+    const others = [...model.networks.values()].filter(({ id }) => id !== record.id);
+    const overlap = findOverlap(record, others, await links.foreignRoutes());
+    if (overlap !== undefined) throw overlap;
+  }
+
+  #save(): Promise<void> {
+    return this.#parts.store.writeNetworks([...this.#parts.model.networks.values()]);
+  }
+}
+
+function isIngress({ network }: AssignedNetwork): boolean {
+  return network?.id === INGRESS_NETWORK;
+}
