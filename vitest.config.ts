@@ -26,7 +26,7 @@ export default defineConfig({
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],
           testTimeout: 900_000,
-          // Uses all processors, and so comes after what measures time.
+          // Uses all processors, and so runs when nothing else does.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
