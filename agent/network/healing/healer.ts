@@ -11,6 +11,8 @@ import { type GantryError, toGantryError } from '../../../proto/errors.ts';
 import type { HostFirewall } from '../firewall/host-firewall.ts';
 import type { HostLinks } from '../host-links.ts';
 import type { Ingress } from '../ingress/ingress.ts';
+import { type KernelState, readKernelState } from '../kernel-state.ts';
+import { describeBridge, isPlugged, type Plug, plugsOf } from '../link-faults.ts';
 import type { NetworkModel } from '../model.ts';
 import { setHairpin, setLinkMaster, setLinkUp } from '../netlink/link.ts';
 import { connectedRoute } from '../netlink/route.ts';
@@ -23,9 +25,7 @@ import type { SandboxRecord } from '../sandbox-record.ts';
 import { parseSubnet } from '../subnet.ts';
 import type { VirtualIps } from '../vip/virtual-ips.ts';
 import { HealLoop } from './heal-loop.ts';
-import { type KernelState, readKernelState } from './kernel-state.ts';
 import { KernelWatch } from './kernel-watch.ts';
-import { describeBridge, isPlugged, type Plug, plugsOf } from './link-faults.ts';
 
 type Locked = <T>(action: () => Promise<T>) => Promise<T>;
 

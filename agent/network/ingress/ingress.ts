@@ -1,9 +1,9 @@
 /** The way between nodes for what comes to published ports: a VXLAN to all of them, and routes by mark; see marks.ts. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { INGRESS_VNI } from '../../../proto/ingress-network.ts';
-import { type KernelState, linkFacts } from '../healing/kernel-state.ts';
-import { describeVxlan } from '../healing/link-faults.ts';
 import type { HostLinks } from '../host-links.ts';
+import { type KernelState, linkFacts } from '../kernel-state.ts';
+import { describeVxlan } from '../link-faults.ts';
 import { ingressName } from '../link-names.ts';
 import type { VxlanSpec } from '../netlink/link.ts';
 import type { Request } from '../netlink/message.ts';

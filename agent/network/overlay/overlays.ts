@@ -1,7 +1,8 @@
 /** The VXLANs of this node, one for each network that spans nodes, kept in line with what the cluster says. */
-import { type KernelState, linkFacts } from '../healing/kernel-state.ts';
-import { describeVxlan } from '../healing/link-faults.ts';
+
 import type { HostLinks } from '../host-links.ts';
+import { type KernelState, linkFacts } from '../kernel-state.ts';
+import { describeVxlan } from '../link-faults.ts';
 import { vxlanName } from '../link-names.ts';
 import type { VxlanSpec } from '../netlink/link.ts';
 import { type NetworkRecord, type OverlayRecord, VXLAN_PORT } from '../network-record.ts';

@@ -1,11 +1,12 @@
 /** What is wrong with a link of ours, in words; empty when nothing is. Pure. */
-import { bridgeName, vethName } from '../link-names.ts';
-import type { Link, VxlanSpec } from '../netlink/link.ts';
-import { MAIN_TABLE } from '../netlink/route.ts';
-import type { NetworkRecord } from '../network-record.ts';
-import { displayName, interfacesOf, type SandboxRecord } from '../sandbox-record.ts';
-import { formatSubnet, parseSubnet } from '../subnet.ts';
+
 import type { KernelState } from './kernel-state.ts';
+import { bridgeName, vethName } from './link-names.ts';
+import type { Link, VxlanSpec } from './netlink/link.ts';
+import { MAIN_TABLE } from './netlink/route.ts';
+import type { NetworkRecord } from './network-record.ts';
+import { displayName, interfacesOf, type SandboxRecord } from './sandbox-record.ts';
+import { formatSubnet, parseSubnet } from './subnet.ts';
 
 export function describeVxlan(wanted: VxlanSpec, link: Link | undefined): string[] {
   if (link === undefined) return [`link ${wanted.name}`];

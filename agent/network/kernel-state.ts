@@ -1,12 +1,12 @@
 /** All that a host's kernel holds of what we put there, beside everybody else's: read in one go. */
-import { linkPrefix } from '../link-names.ts';
-import { dumpAddresses, type LinkAddress, parseAddress } from '../netlink/address.ts';
-import { dumpLinks, type Link, parseLink } from '../netlink/link.ts';
-import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from '../netlink/neighbour.ts';
-import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from '../netlink/route.ts';
-import { dumpRules, parseRule, type Rule } from '../netlink/rule.ts';
-import type { NetlinkSocket } from '../netlink/socket.ts';
-import type { LinkFacts } from '../overlay/overlay-state.ts';
+import { linkPrefix } from './link-names.ts';
+import { dumpAddresses, type LinkAddress, parseAddress } from './netlink/address.ts';
+import { dumpLinks, type Link, parseLink } from './netlink/link.ts';
+import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from './netlink/neighbour.ts';
+import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
+import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
+import type { NetlinkSocket } from './netlink/socket.ts';
+import type { LinkFacts } from './overlay/overlay-state.ts';
 
 export interface KernelState {
   /** Those of ours, by name. */
