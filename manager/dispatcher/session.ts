@@ -55,6 +55,8 @@ export class Session {
   #strays: string[] = [];
   #streams: OpenStream[] = [];
   #wake: (() => void) | undefined;
+  /** To look for what is new of its assignments. */
+  #turn: 'none' | 'asked' | 'come' = 'none';
 
   constructor(id: string, agent: NodeAgent, progress: Progress) {
     this.id = id;
@@ -132,7 +134,8 @@ export class Session {
 
   /**
    * What goes to the agent, until the session ends. Changes that pile up while it is slow go as one message. `turns`: to
-   * look for them takes a while, and all sessions may have to at once.
+   * look for them takes a while, and all sessions may have to at once. Heartbeats are answered while it waits for its turn:
+   * agents would take the manager for dead and come anew, which is still more work, without an end.
    */
   async *responses(view: NodeView, turns: Turns): AsyncGenerator<SessionResponse, void, undefined> {
     while (!this.ended.aborted) {
@@ -145,13 +148,22 @@ export class Session {
         const membership = this.#nextMembership(view);
         if (membership !== undefined) yield membership;
       }
-      if (this.#areAssignmentsStale()) {
-        await turns.next();
+      if (this.#turn === 'come') {
+        this.#turn = 'none';
         const assignments = this.#nextAssignments(view);
         if (assignments !== undefined) yield assignments;
       }
+      if (this.#areAssignmentsStale() && this.#turn === 'none') this.#askForTurn(turns);
       await this.#somethingToSay();
     }
+  }
+
+  #askForTurn(turns: Turns): void {
+    this.#turn = 'asked';
+    void turns.next().then(() => {
+      this.#turn = 'come';
+      this.#wake?.();
+    });
   }
 
   #nextMembership(view: NodeView): SessionResponse | undefined {
@@ -189,8 +201,8 @@ export class Session {
   }
 
   async #somethingToSay(): Promise<void> {
-    if (this.#areAssignmentsStale() || this.#membershipStale || this.#streams.length > 0) return;
-    if (this.#heartbeatDue || this.ended.aborted) return;
+    if (this.#turn === 'come' || (this.#turn === 'none' && this.#areAssignmentsStale())) return;
+    if (this.#membershipStale || this.#streams.length > 0 || this.#heartbeatDue || this.ended.aborted) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
