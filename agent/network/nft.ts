@@ -1,18 +1,22 @@
-/** Applies rules with nft(8): one transaction at a time, and only what differs from what is there. */
+/**
+ * Applies rules, one transaction at a time, and only what differs from what is there: a table with nft(8), what is in its sets over
+ * netlink, since that changes with each container.
+ */
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { GantryError } from '../../proto/errors.ts';
+import { type AddressPairs, pairChanges, renderPairs } from './address-pairs.ts';
 import type { OwnTable } from './own-tables.ts';
 import { SharedRun } from './shared-run.ts';
 
 export interface RenderedRules {
   /** Makes the table anew. */
   readonly table: string;
-  /** Makes what is in its sets anew, which changes with each container. */
-  readonly elements: string;
+  /** What is in its set; undefined for a table that has none. */
+  readonly pairs: AddressPairs | undefined;
 }
 
-type Table = Pick<OwnTable, 'replace' | 'change' | 'condition'>;
+type Table = Pick<OwnTable, 'replace' | 'send' | 'condition'>;
 
 export class RulesetApplier {
   readonly #render: () => RenderedRules;
@@ -48,9 +52,12 @@ export class RulesetApplier {
     this.#doubts = 0;
     const isChanged = isInDoubt && (await this.#isChanged());
     const applied = isChanged ? undefined : this.#applied;
-    if (applied?.table !== rules.table) await this.#table.replace(() => runNft(rules.table + rules.elements));
-    else if (applied.elements !== rules.elements) await this.#table.change(() => runNft(rules.elements));
-    else return;
+    const changes = applied?.table === rules.table ? pairChanges(applied.pairs, rules.pairs) : undefined;
+    if (changes?.length === 0) return;
+    // Until it has worked, nobody knows what is there.
+    this.#applied = undefined;
+    if (changes !== undefined) await this.#table.send(changes);
+    else await this.#table.replace(() => runNft(rules.table + renderPairs(rules.pairs)));
     this.#applied = rules;
     // Somebody is at work here: from now on it is known what ours are.
     if (isInDoubt) await this.#table.condition();

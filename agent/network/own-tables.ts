@@ -2,9 +2,14 @@
  * Whether our nftables tables are as our last transactions have left them. Every transaction of anybody counts the ruleset's
  * generation up by one. So the generation less the number of our own transactions changes only when somebody else changes something.
  */
+import { GantryError } from '../../proto/errors.ts';
+import type { Request } from './netlink/message.ts';
 import { holdTranslation } from './netlink/nat-rules.ts';
-import { rulesetGeneration, type TableContents, tableContents } from './netlink/nf-table.ts';
+import { transaction } from './netlink/nf-batch.ts';
+import { rulesetGeneration, setKeys, type TableContents, tableContents } from './netlink/nf-table.ts';
 import { NETLINK_NETFILTER, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
+
+import { formatIpv4 } from './subnet.ts';
 
 export type TableCondition =
   | { readonly kind: 'intact' }
@@ -51,8 +56,21 @@ export class OwnTransactions {
     return this.#active > 0 || this.#done !== done ? undefined : others;
   }
 
+  /** One transaction, without nft(8). Throws HOST. */
+  async send(messages: readonly Request[]): Promise<void> {
+    try {
+      await (await this.#open()).run(transaction(messages));
+    } catch (error) {
+      throw new GantryError('HOST', "the kernel refused to change the node's rules", { cause: error });
+    }
+  }
+
   async contents(table: string): Promise<TableContents | undefined> {
     return tableContents(await this.#open(), table);
+  }
+
+  async setKeys(table: string, set: string): Promise<Buffer[]> {
+    return setKeys(await this.#open(), table, set);
   }
 
   async close(): Promise<void> {
@@ -108,6 +126,17 @@ export class OwnTable {
     await this.replace(transaction);
     // Others have been at work, and nobody has looked yet whether at this table.
     if (this.#others !== before) this.#others = undefined;
+  }
+
+  /** The same, over netlink. Throws HOST. */
+  send(messages: readonly Request[]): Promise<void> {
+    return this.change(() => this.#transactions.send(messages));
+  }
+
+  /** What is in one of its sets of IPv4 addresses. */
+  async setKeys(set: string): Promise<string[]> {
+    const keys = await this.#transactions.setKeys(this.#name, set);
+    return keys.map((key) => formatIpv4(key.readUInt32BE()));
   }
 
   /** Not while one of its transactions is under way. */

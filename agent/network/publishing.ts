@@ -10,9 +10,9 @@ import { OwnTable, type OwnTransactions } from './own-tables.ts';
 import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
 import { indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
 import {
+  itselfPairs,
   type PortTarget,
   type PublishedPort,
-  renderElements,
   renderRemoval,
   renderRuleset,
   tableName,
@@ -58,7 +58,7 @@ export class Publishing {
         ports: this.#publishedPorts(),
         ingress: ingress.isUp ? { link: ingress.link, nodes: ingress.nodes } : undefined,
       }),
-      elements: renderElements(instance, { itself: [...model.overlayAddresses(), ...new Set(model.nodes.values())] }),
+      pairs: itselfPairs(instance, [...model.overlayAddresses(), ...model.nodes.values()]),
     });
     this.#applier = new RulesetApplier(render, new OwnTable(transactions, tableName(instance)));
   }

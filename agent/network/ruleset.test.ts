@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type BridgeRules,
-  type PublishedPort,
-  renderRuleset as render,
-  renderElements,
-  renderRemoval,
-} from './ruleset.ts';
+import { type BridgeRules, type PublishedPort, renderRuleset as render, renderRemoval } from './ruleset.ts';
 
 const renderRuleset = (instance: string, bridges: readonly BridgeRules[], ports: readonly PublishedPort[]) =>
   render(instance, { bridges, ports, ingress: undefined });
@@ -32,17 +26,6 @@ function port(more: Partial<PublishedPort>): PublishedPort {
     ...more,
   };
 }
-
-describe('renderElements', () => {
-  it('makes what is in sets anew', () => {
-    expect(renderElements('i', { itself: ['10.0.1.3', '10.0.1.2'] }).split('\n')).toEqual([
-      'flush set ip gantry-i itself',
-      'add element ip gantry-i itself { 10.0.1.2 . 10.0.1.2, 10.0.1.3 . 10.0.1.3 }',
-      '',
-    ]);
-    expect(renderElements('i', { itself: [] })).toBe('flush set ip gantry-i itself\n');
-  });
-});
 
 describe('renderRuleset', () => {
   it('replaces what is in a table of its own, in one transaction', () => {

@@ -5,6 +5,7 @@
  * connections that are under way keep the addresses that they were given.
  */
 
+import type { AddressPairs } from './address-pairs.ts';
 import { ORIGIN_MASK, OURS_MASK, OUTGOING, TOWARDS_NODES, towardsOrigin } from './ingress/marks.ts';
 import { VXLAN_PORT } from './network-record.ts';
 
@@ -39,8 +40,6 @@ export interface Ruleset {
   readonly ports: readonly PublishedPort[];
   /** Undefined on a host that is in no cluster. */
   readonly ingress: IngressRules | undefined;
-  /** Addresses of this node's containers on networks that span nodes, and of other nodes. */
-  readonly itself: readonly string[];
 }
 
 export interface PortTarget {
@@ -53,26 +52,20 @@ export function tableName(instance: string): string {
   return `gantry-${instance}`;
 }
 
-/** What is in the sets of the table that `renderRuleset` makes, made anew: to flush a table leaves it. */
-export function renderElements(instance: string, { itself }: Pick<Ruleset, 'itself'>): string {
-  const set = `ip ${tableName(instance)} itself`;
-  const elements = itself.toSorted(compare).map((address) => `${address} . ${address}`);
-  return [
-    `flush set ${set}`,
-    ...(elements.length === 0 ? [] : [`add element ${set} { ${elements.join(', ')} }`]),
-    '',
-  ].join('\n');
+/** What is in the set of the table that `renderRuleset` makes. */
+export function itselfPairs(instance: string, addresses: Iterable<string>): AddressPairs {
+  return { table: tableName(instance), set: 'itself', addresses: new Set(addresses) };
 }
 
 /** Makes the table if missing and replaces the rules in it. */
-export function renderRuleset(instance: string, { bridges, ports, ingress }: Omit<Ruleset, 'itself'>): string {
+export function renderRuleset(instance: string, { bridges, ports, ingress }: Ruleset): string {
   const sorted = bridges.toSorted((a, b) => compare(a.bridge, b.bridge));
   const table = `table ip ${tableName(instance)}`;
   return [
     table,
     `flush ${table}`,
     `${table} {`,
-    // Pairs of each address and itself: a rule can't compare where a packet is from with where it goes.
+    // Addresses of this node's containers on networks that span nodes, and of other nodes.
     '  set itself {',
     '    type ipv4_addr . ipv4_addr',
     '  }',

@@ -102,9 +102,9 @@ describe('settleAll', () => {
 });
 
 /** A table that nobody else changes. */
-const UNWATCHED: Pick<OwnTable, 'replace' | 'change' | 'condition'> = {
+const UNWATCHED: Pick<OwnTable, 'replace' | 'send' | 'condition'> = {
   replace: (transaction) => transaction(),
-  change: (transaction) => transaction(),
+  send: async () => undefined,
   condition: async () => ({ kind: 'intact' }),
 };
 
@@ -113,7 +113,7 @@ describe('RulesetApplier', () => {
     let renders = 0;
     const applier = new RulesetApplier(() => {
       renders += 1;
-      return { table: 'nonsense\n', elements: '' };
+      return { table: 'nonsense\n', pairs: undefined };
     }, UNWATCHED);
     const together = await Promise.allSettled([applier.apply(), applier.apply(), applier.apply()]);
     expect(together.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);

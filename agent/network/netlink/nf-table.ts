@@ -42,7 +42,10 @@ const NFTA_SET_HANDLE = 16;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+const NFTA_SET_ELEM_KEY = 1;
+const NFTA_DATA_VALUE = 1;
 const NFT_SET_ANONYMOUS = 1;
+const NFT_SET_EVAL = 32;
 
 const AF_UNSPEC = 0;
 const AF_INET = 2;
@@ -127,18 +130,32 @@ function chainLine(chain: Fields): string {
   return `chain ${text(chain, NFTA_CHAIN_NAME)} ${fields.join(' ')}`;
 }
 
-/** Those of a set within a rule go with the rule, and nobody can change them. */
+/**
+ * Those of a set within a rule go with the rule, and nobody can change them; those of a dynamic one are put there by packets.
+ */
 async function elementsOf(socket: NetlinkSocket, table: string, set: Fields): Promise<string[]> {
   const flags = set.get(NFTA_SET_FLAGS)?.readUInt32BE() ?? 0;
-  if ((flags & NFT_SET_ANONYMOUS) !== 0) return [];
+  if ((flags & (NFT_SET_ANONYMOUS | NFT_SET_EVAL)) !== 0) return [];
   const name = text(set, NFTA_SET_NAME);
+  const elements = await dumpElements(socket, table, name);
+  return elements.map((element) => `element ${name} ${element.toString('hex')}`);
+}
+
+/** Keys of what is in a set of a table of family ip, as the kernel compares them. */
+export async function setKeys(socket: NetlinkSocket, table: string, set: string): Promise<Buffer[]> {
+  const elements = await dumpElements(socket, table, set);
+  return elements.flatMap((element) => {
+    const key = parseAttributes(element).get(NFTA_SET_ELEM_KEY);
+    return (key && parseAttributes(key).get(NFTA_DATA_VALUE)) ?? [];
+  });
+}
+
+async function dumpElements(socket: NetlinkSocket, table: string, set: string): Promise<Buffer[]> {
   const lists = await dump(socket, NFT_MSG_GETSETELEM, NLM_F_DUMP, [
     stringAttribute(NFTA_SET_ELEM_LIST_TABLE, table),
-    stringAttribute(NFTA_SET_ELEM_LIST_SET, name),
+    stringAttribute(NFTA_SET_ELEM_LIST_SET, set),
   ]);
-  return lists
-    .flatMap((list) => split(list.get(NFTA_SET_ELEM_LIST_ELEMENTS) ?? Buffer.alloc(0)))
-    .map((element) => `element ${name} ${element.toString('hex')}`);
+  return lists.flatMap((list) => split(list.get(NFTA_SET_ELEM_LIST_ELEMENTS) ?? Buffer.alloc(0)));
 }
 
 /** The attributes of a list, which all have the same type. */

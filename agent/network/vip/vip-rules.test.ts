@@ -19,9 +19,11 @@ describe("the table of services' own addresses", () => {
     expect(lines).toContain('    iifname . ip daddr vmap @services');
     expect(lines.slice(lines.indexOf('}') + 1)).toEqual([
       'add chain ip gantry-ab-vip to-br1-10.1.15.2',
+      'add rule ip gantry-ab-vip to-br1-10.1.15.2 meta l4proto udp add @asked { ip daddr }',
       'add rule ip gantry-ab-vip to-br1-10.1.15.2 dnat ip to numgen inc mod 2 map { 0 : 10.1.0.2, 1 : 10.1.0.3 }',
       'add element ip gantry-ab-vip services { "br1" . 10.1.15.2 : goto to-br1-10.1.15.2 }',
       'add chain ip gantry-ab-vip to-br1-10.1.15.3',
+      'add rule ip gantry-ab-vip to-br1-10.1.15.3 meta l4proto udp add @asked { ip daddr }',
       'add rule ip gantry-ab-vip to-br1-10.1.15.3 dnat ip to 10.1.0.4',
       'add element ip gantry-ab-vip services { "br1" . 10.1.15.3 : goto to-br1-10.1.15.3 }',
       'add element ip gantry-ab-vip unserved { "br2" . 10.2.15.3 }',
@@ -32,6 +34,7 @@ describe("the table of services' own addresses", () => {
   it('is changed no more than it must be', () => {
     expect(changes([web, db], [web, { ...db, targets: ['10.1.0.4', '10.1.0.5'] }])).toEqual([
       'flush chain ip gantry-ab-vip to-br1-10.1.15.3',
+      'add rule ip gantry-ab-vip to-br1-10.1.15.3 meta l4proto udp add @asked { ip daddr }',
       'add rule ip gantry-ab-vip to-br1-10.1.15.3 dnat ip to numgen inc mod 2 map { 0 : 10.1.0.4, 1 : 10.1.0.5 }',
     ]);
     expect(renderVipChanges('ab', vipRules([web, db]), vipRules([db, { ...web }]))).toBe('');

@@ -6,6 +6,14 @@
  * name the network's bridge, too: who isn't on the network reaches nobody by it.
  */
 
+import { IPPROTO_UDP } from '../netlink/conntrack.ts';
+import type { Request } from '../netlink/message.ts';
+import { addRule, flushChain } from '../netlink/nf-batch.ts';
+import { addDestinations, rememberDestination } from '../netlink/nf-elements.ts';
+
+/** Which services' addresses were asked over UDP since the table was made. */
+export const UDP_SET = 'asked';
+
 export interface VipRule {
   readonly bridge: string;
   readonly address: string;
@@ -39,6 +47,11 @@ export function renderVipTable(instance: string, rules: VipRules): string {
     '  map services {',
     '    type ifname . ipv4_addr : verdict',
     '  }',
+    `  set ${UDP_SET} {`,
+    '    type ipv4_addr',
+    '    size 65535',
+    '    flags dynamic',
+    '  }',
     '  set unserved {',
     '    type ifname . ipv4_addr',
     '  }',
@@ -63,6 +76,23 @@ export function renderVipRemoval(instance: string): string {
   return `${table}\ndelete ${table}\n`;
 }
 
+/** The same as messages to the kernel, where no more differs than the tasks that services have; else undefined. */
+export function destinationChanges(instance: string, before: VipRules, after: VipRules): Request[] | undefined {
+  if (before.size !== after.size) return undefined;
+  const changed: VipRule[] = [];
+  for (const [key, rule] of after) {
+    const known = before.get(key);
+    if (known === undefined || (known.targets.length === 0) !== (rule.targets.length === 0)) return undefined;
+    if (known.targets.join() !== rule.targets.join()) changed.push(rule);
+  }
+  const table = vipTableName(instance);
+  return changed.flatMap((rule, index) => [
+    flushChain(table, chainName(rule)),
+    addRule(table, chainName(rule), rememberDestination(IPPROTO_UDP, UDP_SET)),
+    ...addDestinations(table, chainName(rule), rule.targets, index + 1),
+  ]);
+}
+
 /** Empty when nothing differs. */
 export function renderVipChanges(instance: string, before: VipRules, after: VipRules): string {
   const table = vipTableName(instance);
@@ -80,7 +110,7 @@ function additions(table: string, rule: VipRule): string[] {
   if (rule.targets.length === 0) return [`add element ip ${table} unserved { ${element(rule)} }`];
   return [
     `add chain ip ${table} ${chainName(rule)}`,
-    `add rule ip ${table} ${chainName(rule)} ${destination(rule.targets)}`,
+    ...rulesOf(table, rule),
     `add element ip ${table} services { ${element(rule)} : goto ${chainName(rule)} }`,
   ];
 }
@@ -99,9 +129,14 @@ function changes(table: string, before: VipRule, after: VipRule): string[] {
   if (before.targets.length === 0 || after.targets.length === 0) {
     return [...removals(table, before), ...additions(table, after)];
   }
+  return [`flush chain ip ${table} ${chainName(after)}`, ...rulesOf(table, after)];
+}
+
+/** Only of a connection's first packet. */
+function rulesOf(table: string, rule: VipRule): string[] {
   return [
-    `flush chain ip ${table} ${chainName(after)}`,
-    `add rule ip ${table} ${chainName(after)} ${destination(after.targets)}`,
+    `add rule ip ${table} ${chainName(rule)} meta l4proto udp add @${UDP_SET} { ip daddr }`,
+    `add rule ip ${table} ${chainName(rule)} ${destination(rule.targets)}`,
   ];
 }
 

@@ -6,14 +6,16 @@ import { runNft } from '../nft.ts';
 import { OwnTable, type OwnTransactions } from '../own-tables.ts';
 import { SharedRun } from '../shared-run.ts';
 import {
+  destinationChanges,
   renderVipChanges,
   renderVipRemoval,
   renderVipTable,
+  UDP_SET,
   type VipRules,
   vipRules,
   vipTableName,
 } from './vip-rules.ts';
-import { flowsToOthers } from './virtual-service.ts';
+import { flowsToOthers, udpDestinations, type VirtualService } from './virtual-service.ts';
 
 export interface VirtualIpParts {
   readonly instance: string;
@@ -28,6 +30,8 @@ export class VirtualIps {
   /** What the kernel has; undefined when that isn't known. */
   #applied: VipRules | undefined;
   readonly #table: OwnTable;
+  /** Addresses of services that had flows over UDP when flows were last read. */
+  #udpBefore: ReadonlySet<string> = new Set();
   /** How often it has been said that somebody else may have changed them. */
   #doubts = 0;
   #restored: readonly string[] = [];
@@ -56,7 +60,7 @@ export class VirtualIps {
   }
 
   async #syncNow(): Promise<void> {
-    const { instance, model, links } = this.#parts;
+    const { instance, model } = this.#parts;
     const services = model.virtualServices();
     const wanted = vipRules(
       services.map(({ networkId, address, targets }) => ({
@@ -69,13 +73,33 @@ export class VirtualIps {
     const before = this.#applied;
     // Until it has worked, nobody knows what is there.
     this.#applied = undefined;
-    const text = before === undefined ? renderVipTable(instance, wanted) : renderVipChanges(instance, before, wanted);
-    if (before === undefined) await this.#table.replace(() => runNft(text));
-    else if (text !== '') await this.#table.change(() => runNft(text));
+    if (before === undefined) await this.#table.replace(() => runNft(renderVipTable(instance, wanted)));
+    else await this.#change(before, wanted);
     this.#applied = wanted;
-    if (before === undefined || loses(before, wanted)) {
-      await links.deleteFlows((flows) => flowsToOthers(flows, services));
-    }
+    if (before === undefined || (await this.#hasUdp(losers(before, wanted)))) await this.#dropUdpFlows(services);
+  }
+
+  /** To read all connections of a host takes longer than all the rest: not where none of these services was asked over UDP. */
+  async #hasUdp(addresses: readonly string[]): Promise<boolean> {
+    if (addresses.length === 0) return false;
+    const asked = await this.#table.setKeys(UDP_SET);
+    return addresses.some((address) => this.#udpBefore.has(address) || asked.includes(address));
+  }
+
+  async #dropUdpFlows(services: readonly VirtualService[]): Promise<void> {
+    await this.#parts.links.deleteFlows((flows) => {
+      this.#udpBefore = udpDestinations(flows, services);
+      return flowsToOthers(flows, services);
+    });
+  }
+
+  /** Nearly all changes are of whom services have, for which nft(8) would take longer to start than all the rest takes. */
+  async #change(before: VipRules, wanted: VipRules): Promise<void> {
+    const { instance } = this.#parts;
+    const moves = destinationChanges(instance, before, wanted);
+    if (moves !== undefined) return moves.length === 0 ? undefined : this.#table.send(moves);
+    const text = renderVipChanges(instance, before, wanted);
+    await this.#table.change(() => runNft(text));
   }
 
   async #lookIfInDoubt(): Promise<void> {
@@ -89,10 +113,10 @@ export class VirtualIps {
   }
 }
 
-/** Whether any task is sent nothing more by its service's address. */
-function loses(before: VipRules, after: VipRules): boolean {
-  return [...before].some(([key, { targets }]) => {
+/** Addresses of services of which any task is sent nothing more. */
+function losers(before: VipRules, after: VipRules): string[] {
+  return [...before].flatMap(([key, { address, targets }]) => {
     const now = after.get(key)?.targets ?? [];
-    return targets !== now && targets.some((target) => !now.includes(target));
+    return targets !== now && targets.some((target) => !now.includes(target)) ? [address] : [];
   });
 }

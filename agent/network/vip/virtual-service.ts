@@ -43,3 +43,10 @@ export function flowsToOthers(flows: readonly Flow[], services: readonly Virtual
     return original.protocol === IPPROTO_UDP && targets !== undefined && !targets.has(reply.source);
   });
 }
+
+/** Those of the services' addresses that somebody has asked over UDP. */
+export function udpDestinations(flows: readonly Flow[], services: readonly VirtualService[]): Set<string> {
+  const addresses = new Set(services.map(({ address }) => address));
+  const asked = flows.filter(({ original }) => original.protocol === IPPROTO_UDP);
+  return new Set(asked.map(({ original }) => original.destination).filter((address) => addresses.has(address)));
+}
