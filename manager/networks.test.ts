@@ -37,6 +37,7 @@ describe('a network of no stack', () => {
     await expect(create('host')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(create('a b')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(create('net', { driver: 'macvlan' })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    await expect(create('net', { driverOpts: { encrypted: '' } })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
     await expect(create('net', { subnet: '10.50.4.0/24' })).rejects.toMatchObject({ code: 'IN_USE' });
     await expect(create('net', { subnet: '10.51.0.0/16', gateway: '10.52.0.1' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',

@@ -113,6 +113,8 @@ export interface NodeOptions {
   readonly platform?: Platform;
   readonly genericResources?: readonly GenericResource[];
   readonly role?: NodeRole;
+  /** It has WireGuard. */
+  readonly encrypts?: boolean;
 }
 
 export function node(id: string, options: NodeOptions = {}): NodeObject {
@@ -132,6 +134,8 @@ export function node(id: string, options: NodeOptions = {}): NodeObject {
       engineLabels: { ...options.engineLabels },
       tls: undefined,
       genericResources: [...(options.genericResources ?? [])],
+      wireguard:
+        options.encrypts === true ? { publicKey: Buffer.alloc(32, 1).toString('base64'), missing: '' } : undefined,
     },
     status: {
       state: options.state ?? NodeState.READY,

@@ -69,6 +69,7 @@ export class SimulatedAgent {
             engineLabels: {},
             tls: undefined,
             genericResources: [],
+            wireguard: undefined,
           },
         },
       },

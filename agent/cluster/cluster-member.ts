@@ -248,6 +248,7 @@ export function workerDir(dataRoot: string): string {
 }
 
 function describe(options: ClusterServiceOptions, engineVersion: string, tls: NodeTls | undefined): NodeDescription {
-  const { nodeName, engineLabels, genericResources } = options;
-  return describeNode({ hostname: nodeName, engineVersion, engineLabels, genericResources, tls });
+  const { nodeName, engineLabels, genericResources, networks } = options;
+  const facts = { hostname: nodeName, engineVersion, engineLabels, genericResources, tls };
+  return describeNode({ ...facts, wireguard: networks.describeWireguard() });
 }

@@ -36,7 +36,7 @@ import {
   NodeAgentClient,
   type SystemStopResponse,
 } from '../../proto/generated/gantry/v1/node.ts';
-import { NodeAvailability, type NodeRole } from '../../proto/generated/gantry/v1/types.ts';
+import { NodeAvailability, type NodeRole, NodeWireguard } from '../../proto/generated/gantry/v1/types.ts';
 import { NO_STORE, type StoreOptions } from '../config/options.ts';
 import type { EngineHandlers } from '../engine/api.ts';
 import { runnableImage } from '../image/runnable-image.testing.ts';
@@ -98,7 +98,11 @@ export class TestHost {
         onChange: () => () => undefined,
       },
       volumes: { report: async () => ({ names: [], mounted: [] }), onChange: () => () => undefined },
-      networks: { applyNetworks: async () => undefined, applyEndpoints: async () => undefined },
+      networks: {
+        applyNetworks: async () => undefined,
+        applyEndpoints: async () => undefined,
+        describeWireguard: () => NodeWireguard.create(),
+      },
       handlers: {} as EngineHandlers,
       logger: pino({ level: process.env.GANTRY_TEST_LOG ?? 'fatal' }, pino.destination(2)),
       onSystemStop: async () => {

@@ -6,7 +6,7 @@ import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
 import type { StoreOptions } from '../config/options.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
-import type { ClusterNetworks } from '../network/networks.ts';
+import type { MemberNetworks } from '../network/networks.ts';
 import type { SessionState } from '../session/session.ts';
 import type { ReportedVolumes } from '../volume/volumes.ts';
 import type { EngineHandlers } from './api.ts';
@@ -33,7 +33,7 @@ export interface ClusterServiceOptions {
   readonly containers: Containers;
   readonly images: Pick<Images, 'resolve' | 'report' | 'onChange'>;
   readonly volumes: ReportedVolumes;
-  readonly networks: ClusterNetworks;
+  readonly networks: MemberNetworks;
   /** By lower-camel method name: what a manager's tunnel calls on this host's engine. */
   readonly handlers: EngineHandlers;
   readonly logger: Logger;

@@ -1,7 +1,11 @@
 /** Networks that the cluster has assigned to this node: their bridges, and the ways to the other nodes. */
+
+import { isEncrypted } from '../../proto/encrypted-option.ts';
 import { GantryError } from '../../proto/errors.ts';
 import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
+import type { Encryption } from './encryption/encryption.ts';
+import { wireguardPeers } from './encryption/peer-plan.ts';
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
 import type { NetworkModel } from './model.ts';
@@ -19,6 +23,7 @@ export interface ClusterNetworksParts {
   readonly builder: SandboxBuilder;
   readonly overlays: Overlays;
   readonly ingress: Ingress;
+  readonly encryption: Encryption;
 }
 
 /** Its methods are called one at a time, and not while other networks of the host change. */
@@ -39,7 +44,8 @@ export class ClusterNetworks {
   /** All that there are to be. Returns what went wrong with some of them: the others work. */
   async apply(networks: readonly AssignedNetwork[], peers: readonly NetworkPeer[]): Promise<unknown[]> {
     const errors: unknown[] = [];
-    const wanted = new Set(networks.map(({ network }) => network?.id ?? ''));
+    const possible = this.#withoutRefused(networks.filter((one) => !isIngress(one)));
+    const wanted = new Set(possible.map(({ network }) => network?.id ?? ''));
     for (const record of this.#parts.model.networks.values()) {
       if (record.cluster && !wanted.has(record.id)) this.#retired.add(record.id);
     }
@@ -48,9 +54,11 @@ export class ClusterNetworks {
     const keep = (error: unknown) => void errors.push(error);
     const [ingress] = networks.filter(isIngress);
     await this.#applyIngress(ingress, byNetwork.get(INGRESS_NETWORK) ?? []).catch(keep);
-    for (const assigned of networks.filter((one) => !isIngress(one))) {
+    const isTunnelled = await this.#applyEncryption(possible.filter(goesEncrypted), byNetwork).catch(keep);
+    for (const assigned of possible.filter((one) => isTunnelled === true || !goesEncrypted(one))) {
       await this.#applyNetwork(assigned, byNetwork.get(assigned.network?.id ?? '') ?? []).catch(keep);
     }
+    await this.#endEncryption(ingress === undefined).catch(keep);
     await this.#save();
     return errors;
   }
@@ -66,6 +74,42 @@ export class ClusterNetworks {
       this.#retired.delete(networkId);
       await this.#save();
     }
+  }
+
+  /** A network that this host can't encrypt isn't on it: who wants to be on it is told why. */
+  #withoutRefused(networks: readonly AssignedNetwork[]): AssignedNetwork[] {
+    const { model, encryption } = this.#parts;
+    const refused = new Map(
+      networks.filter(goesEncrypted).flatMap(({ network }) => {
+        const reason = encryption.refusalOf(network?.spec?.annotations?.name ?? '');
+        return network === undefined || reason === undefined ? [] : [[network.id, reason] as const];
+      }),
+    );
+    model.setRefused(refused);
+    return networks.filter(({ network }) => !refused.has(network?.id ?? ''));
+  }
+
+  /** What encrypted networks go through. True: it is there; when it fails, none of them is touched. */
+  async #applyEncryption(
+    networks: readonly AssignedNetwork[],
+    peers: ReadonlyMap<string, readonly NetworkPeer[]>,
+  ): Promise<true> {
+    const { links, encryption } = this.#parts;
+    const [first] = networks;
+    if (first === undefined) return true;
+    const { nodeAddress } = first;
+    const underlayMtu = (await links.mtuOf(nodeAddress)) ?? DEFAULT_MTU;
+    const all = networks.flatMap(({ network }) => peers.get(network?.id ?? '') ?? []);
+    await encryption.apply({ nodeAddress, underlayMtu, peers: wireguardPeers(all) });
+    return true;
+  }
+
+  /** Once no network needs it any more. `hasLeft`: this host is in no cluster. */
+  async #endEncryption(hasLeft: boolean): Promise<void> {
+    const { model, encryption } = this.#parts;
+    const isNeeded = [...model.networks.values()].some(({ overlay }) => overlay?.encrypted === true);
+    if (!isNeeded) await encryption.remove();
+    if (!isNeeded && hasLeft) await encryption.renewKey();
   }
 
   /** Undefined: this host is in no cluster. */
@@ -113,4 +157,9 @@ export class ClusterNetworks {
 
 function isIngress({ network }: AssignedNetwork): boolean {
   return network?.id === INGRESS_NETWORK;
+}
+
+/** Over IPv4 addresses of nodes: others it doesn't reach at all. */
+function goesEncrypted({ network, nodeAddress }: AssignedNetwork): boolean {
+  return network?.spec !== undefined && isEncrypted(network.spec) && parseIpv4(nodeAddress) !== undefined;
 }

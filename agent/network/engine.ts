@@ -1,5 +1,6 @@
 /** The networks of one host: see networks.ts for what callers may rely on. */
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
@@ -14,7 +15,12 @@ import type {
   NetworkEndpoint,
   PortConflict,
 } from '../../proto/generated/gantry/v1/engine.ts';
-import type { NetworkAttachmentConfig, PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import type {
+  NetworkAttachmentConfig,
+  NodeWireguard,
+  PortConfig,
+  ServiceEndpoints,
+} from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { ClusterNetworks } from './cluster-networks.ts';
 import { RESOLVER_ADDRESS } from './container-files.ts';
@@ -25,6 +31,7 @@ import { Resolver, type ResolverContext } from './dns/resolver.ts';
 import { DnsServer } from './dns/server.ts';
 import { checkNetwork } from './doctor/check.ts';
 import { removeStaleProbes } from './doctor/probe-counters.ts';
+import { Encryption } from './encryption/encryption.ts';
 import { HostFirewall } from './firewall/host-firewall.ts';
 import { enableForwarding, restoreForwarding } from './forwarding.ts';
 import { Healer } from './healing/healer.ts';
@@ -76,6 +83,7 @@ export class NetworkEngine implements Networks {
   readonly #model: NetworkModel;
   readonly #links: HostLinks;
   readonly #builder: SandboxBuilder;
+  readonly #encryption: Encryption;
   readonly #overlays: Overlays;
   readonly #ingress: Ingress;
   readonly #reservations = new PortReservations();
@@ -104,7 +112,8 @@ export class NetworkEngine implements Networks {
     this.#model = new NetworkModel(instance);
     this.#links = new HostLinks(native, instance);
     const [model, links] = [this.#model, this.#links];
-    this.#overlays = new Overlays(instance, links);
+    this.#encryption = new Encryption({ dataDir, execDir: join(execDir, 'encryption'), native, links, logger });
+    this.#overlays = new Overlays(instance, links, this.#encryption);
     this.#ingress = new Ingress(instance, links);
     this.#builder = new SandboxBuilder({
       instance,
@@ -131,6 +140,7 @@ export class NetworkEngine implements Networks {
       builder: this.#builder,
       overlays: this.#overlays,
       ingress: this.#ingress,
+      encryption: this.#encryption,
     });
     this.#localNetworks = new LocalNetworks({
       model,
@@ -152,6 +162,7 @@ export class NetworkEngine implements Networks {
       builder: this.#builder,
       overlays: this.#overlays,
       ingress: this.#ingress,
+      encryption: this.#encryption,
       publishing: this.#publishing,
       virtualIps: this.#virtualIps,
       firewall: this.#firewall,
@@ -212,6 +223,10 @@ export class NetworkEngine implements Networks {
     });
   }
 
+  describeWireguard(): NodeWireguard {
+    return this.#encryption.description;
+  }
+
   async unanswered(containerId: string): Promise<number> {
     if (this.#model.sandboxes.get(containerId)?.ready !== true) return 0;
     return unanswered(await this.#builder.namespaces.tcpSockets(containerId)).length;
@@ -256,7 +271,8 @@ export class NetworkEngine implements Networks {
 
   check(requests: AsyncIterable<NetworkCheckRequest>, signal: AbortSignal): AsyncIterable<NetworkCheckResponse> {
     const { instance, native, random, clock } = this.#options;
-    const parts = { instance, native, random, clock, links: this.#links, model: this.#model };
+    const [links, model, encryption] = [this.#links, this.#model, this.#encryption];
+    const parts = { instance, native, random, clock, links, model, encryption };
     return checkNetwork({ ...parts, namespaces: this.#builder.namespaces }, requests, signal);
   }
 
@@ -288,6 +304,7 @@ export class NetworkEngine implements Networks {
     await this.#ensureLocalNetwork();
     await enableForwarding(this.#store);
     await removeStaleProbes(this.#options.instance);
+    await this.#encryption.start();
     const plan = planRecovery({
       instance: this.#options.instance,
       live: new Set(live),
@@ -319,6 +336,7 @@ export class NetworkEngine implements Networks {
     }
     await this.#ingress.remove();
     await this.#links.deleteAll();
+    await this.#encryption.remove();
     await this.#publishing.removeRules();
     await this.#firewall.remove();
     await this.#virtualIps.remove();

@@ -31,6 +31,13 @@ import { formatIpv4, lastAddress, parseSubnet, requireIpv4 } from './subnet.ts';
 /** A kernel without IPv6, or a link whose MTU is too small for it, has no link-local addresses to disable. */
 const NO_IPV6 = 'EAFNOSUPPORT';
 
+/** See createVxlan. */
+export interface VxlanRoot {
+  readonly socket: NetlinkSocket;
+  /** An open file of the host's namespace */
+  readonly hostFd: number;
+}
+
 export class HostLinks {
   readonly #native: NetlinkNative;
   readonly #instance: string;
@@ -90,15 +97,32 @@ export class HostLinks {
     return index;
   }
 
-  /** Makes or finds the VXLAN, and brings it up. Returns its index. One of another network is made anew. */
-  async ensureVxlan(spec: VxlanSpec): Promise<number> {
+  /**
+   * Makes or finds the VXLAN, and brings it up. Returns its index. One of another network, or rooted elsewhere than asked for,
+   * is made anew. `root`: the namespace that its packets leave from and arrive in; undefined: the host's own.
+   */
+  async ensureVxlan(spec: VxlanSpec, root?: VxlanRoot): Promise<number> {
     const socket = await this.#open();
     const known = (await this.links()).find(({ name }) => name === spec.name);
-    if (known !== undefined && (known.vni !== spec.vni || known.mac !== spec.mac)) await this.deleteLinks([spec.name]);
-    const local = (await this.addresses()).includes(spec.local ?? '') ? spec.local : undefined;
+    const isOther =
+      known?.vni !== spec.vni || known.mac !== spec.mac || known.isRootedElsewhere !== (root !== undefined);
+    if (known !== undefined && isOther) await this.deleteLinks([spec.name]);
     const up = [disableLinkLocal(spec.name), setLinkMtu(spec.name, spec.mtu), setLinkUp(spec.name)];
-    await socket.run([createVxlan({ ...spec, local }), ...up], ['EEXIST', NO_IPV6]);
+    if (root === undefined) {
+      const local = (await this.addresses()).includes(spec.local ?? '') ? spec.local : undefined;
+      await socket.run([createVxlan({ ...spec, local })], ['EEXIST']);
+    } else {
+      await root.socket.run([createVxlan(spec, root.hostFd)], ['EEXIST']);
+    }
+    await socket.run(up, [NO_IPV6]);
     return this.#indexOf(spec.name);
+  }
+
+  /** Those of ours that `ensureVxlan` has made with a root. */
+  async deleteRootedElsewhere(): Promise<void> {
+    const prefix = linkPrefix(this.#instance);
+    const rooted = (await this.links()).filter(({ kind, isRootedElsewhere }) => kind === 'vxlan' && isRootedElsewhere);
+    await this.deleteLinks(rooted.map(({ name }) => name).filter((name) => name.startsWith(prefix)));
   }
 
   /** The MTU of the link that has the address; undefined when no link of this host has it. */

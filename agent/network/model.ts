@@ -30,6 +30,7 @@ export class NetworkModel {
   readonly #sandboxes = new Map<string, SandboxRecord>();
   #services: readonly ServiceEndpoints[] = [];
   #nodes: ReadonlyMap<string, string> = new Map();
+  #refused: ReadonlyMap<string, GantryError> = new Map();
   readonly addresses = new Addresses();
   /** Made when first asked for after a change. */
   #nameTable: NameTable | undefined;
@@ -59,6 +60,11 @@ export class NetworkModel {
 
   setNodes(nodes: ReadonlyMap<string, string>): void {
     this.#nodes = nodes;
+  }
+
+  /** Networks that the cluster wants here but that this host can't have, by id, and why. */
+  setRefused(refused: ReadonlyMap<string, GantryError>): void {
+    this.#refused = refused;
   }
 
   putNetwork(network: NetworkRecord): void {
@@ -97,11 +103,13 @@ export class NetworkModel {
     this.#nameTable = undefined;
   }
 
-  /** By id or name; empty and "default" mean the host's own network. Throws NOT_FOUND. */
+  /** By id or name; empty and "default" mean the host's own network. Throws NOT_FOUND, or why it can't be here. */
   findNetwork(target: string): NetworkRecord {
     const wanted = target === '' || target === 'default' ? DEFAULT_NETWORK : target;
     const network = this.#networks.get(wanted) ?? [...this.#networks.values()].find(({ name }) => name === wanted);
     if (network !== undefined) return network;
+    const refusal = this.#refused.get(wanted);
+    if (refusal !== undefined) throw refusal;
     throw new GantryError('NOT_FOUND', `network ${wanted} not found on this node`, {
       hint: "'gantry network ls' lists those that there are",
     });

@@ -1,4 +1,6 @@
 /** A network as this node knows it, and making one from what the cluster assigns. */
+
+import { checkEncryptedOption, ENCRYPTED_OPTION, isEncrypted } from '../../proto/encrypted-option.ts';
 import { GantryError } from '../../proto/errors.ts';
 import type { AssignedNetwork } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { AddressPool } from './address-pool.ts';
@@ -43,18 +45,24 @@ export interface OverlayRecord {
   readonly vni: number;
   /** Of this node, where others send its packets. */
   readonly nodeAddress: string;
+  /** Its packets leave through WireGuard, or not at all. */
+  readonly encrypted?: boolean;
 }
 
 /** Id and name of the network that containers are on when they name none. */
 export const DEFAULT_NETWORK = 'bridge';
 export const DEFAULT_MTU = 1500;
 const MTU_OPTION = 'com.docker.network.driver.mtu';
+const ON_ALL: readonly string[] = [MTU_OPTION];
+const ACROSS_NODES: readonly string[] = [MTU_OPTION, ENCRYPTED_OPTION];
 const MIN_MTU = 68;
 const MAX_MTU = 65_535;
 /** Assigned by IANA (RFC 7348, 5). */
 export const VXLAN_PORT = 4789;
 /** Ethernet, IPv4, UDP and VXLAN headers (RFC 7348, 5). */
 export const VXLAN_OVERHEAD = 50;
+/** IPv4 and UDP headers, WireGuard's own, and its authentication (its whitepaper, 5.4.6). */
+export const WIREGUARD_OVERHEAD = 60;
 /** Of the cluster's networks either spans all nodes that are on it. */
 const DRIVERS: readonly string[] = ['bridge', 'overlay'];
 
@@ -90,8 +98,9 @@ export function clusterNetwork(assigned: AssignedNetwork, underlayMtu: number): 
       hint: 'use bridge or overlay',
     });
   }
-  const overlay = overlayOf(network.vni, assigned.nodeAddress);
-  const limits = overlay === undefined ? ON_ONE_NODE : acrossNodes(underlayMtu);
+  checkEncryptedOption(name, spec.driverOpts);
+  const overlay = overlayOf(network.vni, assigned.nodeAddress, isEncrypted(spec));
+  const limits = limitsOf(overlay, underlayMtu);
   const record: NetworkRecord = {
     id: network.id,
     name,
@@ -114,31 +123,42 @@ export function clusterNetwork(assigned: AssignedNetwork, underlayMtu: number): 
 }
 
 /** Nodes that are reached by IPv6 alone have none. */
-function overlayOf(vni: number, nodeAddress: string): OverlayRecord | undefined {
-  return vni > 0 && parseIpv4(nodeAddress) !== undefined ? { vni, nodeAddress } : undefined;
+function overlayOf(vni: number, nodeAddress: string, encrypted: boolean): OverlayRecord | undefined {
+  return vni > 0 && parseIpv4(nodeAddress) !== undefined ? { vni, nodeAddress, encrypted } : undefined;
 }
 
-interface MtuLimits {
+/** What a network's packets may be, and which options it may have. */
+interface Limits {
   readonly usual: number;
   readonly most: number;
+  /** Bytes that are added between nodes. */
+  readonly overhead: number;
+  readonly options: readonly string[];
 }
 
-export const ON_ONE_NODE: MtuLimits = { usual: DEFAULT_MTU, most: MAX_MTU };
+export const ON_ONE_NODE: Limits = { usual: DEFAULT_MTU, most: MAX_MTU, overhead: 0, options: ON_ALL };
 
-function acrossNodes(underlayMtu: number): MtuLimits {
-  return { usual: underlayMtu - VXLAN_OVERHEAD, most: underlayMtu - VXLAN_OVERHEAD };
+function limitsOf(overlay: OverlayRecord | undefined, underlayMtu: number): Limits {
+  if (overlay === undefined) return { ...ON_ONE_NODE, options: ACROSS_NODES };
+  const overhead = overheadOf(overlay);
+  return { usual: underlayMtu - overhead, most: underlayMtu - overhead, overhead, options: ACROSS_NODES };
+}
+
+/** Bytes that its packets have more between nodes. */
+export function overheadOf({ encrypted }: OverlayRecord): number {
+  return encrypted === true ? VXLAN_OVERHEAD + WIREGUARD_OVERHEAD : VXLAN_OVERHEAD;
 }
 
 /** Throws UNSUPPORTED for another option, INVALID_ARGUMENT for an MTU that can't be. */
 export function chooseMtu(
   network: string,
   options: Readonly<Record<string, string | undefined>>,
-  { usual, most }: MtuLimits,
+  { usual, most, overhead, options: possible }: Limits,
 ): number {
-  const unknown = Object.keys(options).find((key) => key !== MTU_OPTION);
+  const unknown = Object.keys(options).find((key) => !possible.includes(key));
   if (unknown !== undefined) {
     throw new GantryError('UNSUPPORTED', `network ${network}: driver option "${unknown}" is not supported`, {
-      hint: `remove it; ${MTU_OPTION} is the one that is`,
+      hint: `remove it; of this network's, these are: ${possible.join(', ')}`,
     });
   }
   const text = options[MTU_OPTION];
@@ -151,7 +171,7 @@ export function chooseMtu(
   }
   if (mtu > most) {
     throw new GantryError('INVALID_ARGUMENT', `network ${network}: MTU ${mtu} is more than its nodes' links carry`, {
-      hint: `write at most ${most}: packets between nodes are ${VXLAN_OVERHEAD} bytes larger`,
+      hint: `write at most ${most}: packets between nodes are ${overhead} bytes larger`,
     });
   }
   return mtu;

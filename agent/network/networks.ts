@@ -11,7 +11,12 @@ import type {
   NetworkEndpoint,
   PortConflict,
 } from '../../proto/generated/gantry/v1/engine.ts';
-import type { NetworkAttachmentConfig, PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import type {
+  NetworkAttachmentConfig,
+  NodeWireguard,
+  PortConfig,
+  ServiceEndpoints,
+} from '../../proto/generated/gantry/v1/types.ts';
 
 export interface SandboxRequest {
   readonly containerId: string;
@@ -59,6 +64,8 @@ export interface Networks {
   applyNetworks(networks: readonly AssignedNetwork[], peers: readonly NetworkPeer[]): Promise<void>;
   /** All services that this node must resolve and, for ports in ingress mode, send on. */
   applyEndpoints(services: readonly ServiceEndpoints[]): Promise<void>;
+  /** Whether this host can take part in encrypted networks, as seen by `recover`. */
+  describeWireguard(): NodeWireguard;
   list(): Promise<LocalNetwork[]>;
   /** By id, name or beginning of an id. NOT_FOUND, AMBIGUOUS. */
   find(reference: string): LocalNetwork;
@@ -85,3 +92,5 @@ export interface Networks {
 
 /** What of it a node's membership of a cluster needs. */
 export type ClusterNetworks = Pick<Networks, 'applyNetworks' | 'applyEndpoints'>;
+/** And what the node says of itself there. */
+export type MemberNetworks = Pick<Networks, keyof ClusterNetworks | 'describeWireguard'>;

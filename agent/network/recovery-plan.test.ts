@@ -14,7 +14,18 @@ function record(containerId: string, ready = true): SandboxRecord {
 }
 
 function link(name: string, index: number, master?: number): Link {
-  return { name, index, alias: '', kind: '', up: true, mtu: 1500, mac: '', master, vni: undefined };
+  return {
+    name,
+    index,
+    alias: '',
+    kind: '',
+    up: true,
+    mtu: 1500,
+    mac: '',
+    master,
+    vni: undefined,
+    isRootedElsewhere: false,
+  };
 }
 
 function plan(state: Partial<RecoveryState>) {

@@ -1,6 +1,11 @@
 /** This host as the cluster describes its nodes. */
 import { arch, availableParallelism, totalmem } from 'node:os';
-import { type GenericResource, NodeDescription, type NodeTls } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type GenericResource,
+  NodeDescription,
+  type NodeTls,
+  type NodeWireguard,
+} from '../../proto/generated/gantry/v1/types.ts';
 
 /** Architectures whose name in Go, and so in images and placement constraints, isn't Node's. */
 const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
@@ -17,6 +22,8 @@ export interface EngineFacts {
   readonly genericResources: readonly GenericResource[];
   /** Undefined: it has no certificate yet. */
   readonly tls: NodeTls | undefined;
+  /** Undefined: nobody has looked yet. */
+  readonly wireguard: NodeWireguard | undefined;
 }
 
 export function describeNode({
@@ -25,6 +32,7 @@ export function describeNode({
   engineLabels,
   genericResources,
   tls,
+  wireguard,
 }: EngineFacts): NodeDescription {
   return NodeDescription.fromPartial({
     hostname,
@@ -34,5 +42,6 @@ export function describeNode({
     engineLabels: { ...engineLabels },
     genericResources: [...genericResources],
     tls,
+    wireguard,
   });
 }

@@ -5,10 +5,13 @@
 import type { Logger } from 'pino';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../control-loop.ts';
-import { isForAll } from '../store/network.ts';
+import { canHave } from '../store/encrypted-networks.ts';
+import { isForAll, type NetworkObject } from '../store/network.ts';
+import { type NodeObject, wireguardKey } from '../store/node.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
+import type { StoreEvent } from '../store/watch.ts';
 import { planBlocks } from './blocks.ts';
 import { virtualIpsOf } from './virtual-ips.ts';
 import { chooseVni } from './vni.ts';
@@ -21,7 +24,7 @@ export function allocatorLoop(logger: Logger): ControlLoop {
     allKeys: networkIds,
     keysOf: (event, read) => {
       if (event.kind === 'network') return event.change === 'create' ? [event.object.id] : [];
-      if (event.kind === 'node') return event.change === 'update' ? [] : networkIds(read);
+      if (event.kind === 'node') return isNewTo(event) ? networkIds(read) : [];
       if (event.kind !== 'task' || event.object.status.state !== TaskState.ASSIGNED) return [];
       return event.object.spec.networks.map((network) => `${network.target} ${event.object.nodeId}`);
     },
@@ -29,10 +32,11 @@ export function allocatorLoop(logger: Logger): ControlLoop {
       const [networkId = '', nodeId] = key.split(' ');
       const network = tx.get('network', networkId);
       if (network === undefined) return undefined;
-      const present = new Set(tx.find('node', { by: 'all' }).map((node) => node.id));
+      const nodes = tx.find('node', { by: 'all' });
+      const present = new Set(nodes.map((node) => node.id));
       const demand = demandOf(tx, networkId, nodeId);
       // Any node may have containers on it that nobody here knows of.
-      if (isForAll(network)) for (const id of present) if (!demand.has(id)) demand.set(id, 0);
+      if (isForAll(network)) for (const id of able(nodes, network)) if (!demand.has(id)) demand.set(id, 0);
       const { blocks, exhausted } = planBlocks(network, demand, present, virtualIpsOf(tx, networkId));
       const vni = network.vni || chooseVni(networkId, takenVnis(tx));
       if (blocks.length !== network.blocks.length || vni !== network.vni) {
@@ -42,6 +46,15 @@ export function allocatorLoop(logger: Logger): ControlLoop {
       return undefined;
     },
   };
+}
+
+/** A node that has come or gone, or can have other networks than before. */
+function isNewTo({ change, object, previous }: StoreEvent & { readonly kind: 'node' }): boolean {
+  return change !== 'update' || previous === undefined || wireguardKey(object) !== wireguardKey(previous);
+}
+
+function able(nodes: readonly NodeObject[], network: NetworkObject): string[] {
+  return nodes.filter((node) => canHave(node, network)).map(({ id }) => id);
 }
 
 function takenVnis(read: ReadTransaction): Set<number> {

@@ -1,5 +1,6 @@
 /** NetworkDoctor: all nodes check their hosts, then send each other probes, then say what has come. */
 import { PassThrough } from 'node:stream';
+import { isEncrypted } from '../../proto/encrypted-option.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { NetworkDoctorRequest, NetworkDoctorResponse } from '../../proto/generated/gantry/v1/control.ts';
 import {
@@ -74,12 +75,14 @@ async function run(context: ApiContext, checks: readonly NodeCheck[], nodes: rea
   const findings: NetworkFinding[] = [];
   const peers = peersOf(context, nodes);
   const vni = 1 + (context.random(2).readUInt16BE() % PROBE_VNIS);
+  const networks = context.store.view((read) => read.find('network', { by: 'all' }));
+  const encrypts = networks.some(({ spec, pendingDelete }) => isEncrypted(spec) && !pendingDelete);
   const checked = new Map<NodeCheck, CheckedNode>();
   await eachOf(checks, findings, async (check) => {
     const { id, status } = check.node;
     const others = peers.filter(({ nodeId, address }) => nodeId !== id && address !== '');
     const askedMs = context.clock.now();
-    const start = { ownAddress: status.address, peers: isIpv4(status.address) ? others : [], vni };
+    const start = { ownAddress: status.address, peers: isIpv4(status.address) ? others : [], vni, encrypts };
     const answer = await check.ask({ $case: 'start', value: start });
     if (answer.$case !== 'started') throw unexpected(check.node);
     findings.push(...named(check.node, answer.value.findings));

@@ -16,6 +16,7 @@ import { completeAnnotations, NO_META } from '../store/object-type.ts';
 import { serviceName, usedIds } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { ApiContext } from './context.ts';
+import { checkEncrypted } from './encrypted-networks.ts';
 import { checkOnNodes, refuseAttached } from './network-probe.ts';
 import { resolve } from './references.ts';
 import { checkName } from './stack-validation.ts';
@@ -43,6 +44,7 @@ export async function networkCreate(
   });
   const draft = context.store.view((read) => {
     refuseTaken(read, complete.annotations.name);
+    checkEncrypted([{ spec: complete }], read.find('node', { by: 'all' }));
     return plan(read);
   });
   await checkOnNodes(context, [{ ...draft, meta: NO_META }], signal);

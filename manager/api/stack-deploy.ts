@@ -19,6 +19,7 @@ import { NO_META } from '../store/object-type.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import type { ApiContext } from './context.ts';
+import { checkEncrypted } from './encrypted-networks.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
 import { checkOnNodes } from './network-probe.ts';
@@ -54,7 +55,11 @@ export async function deployStack(
       platformsOf: knownPlatforms(context, read),
       resolveImage: request.resolveImage ?? ResolveImage.ALWAYS,
     });
-  const draft = context.store.view(plan);
+  const draft = context.store.view((read) => {
+    const steps = plan(read);
+    checkEncrypted(newNetworks(steps), read.find('node', { by: 'all' }));
+    return steps;
+  });
   await checkOnNodes(context, newNetworks(draft), signal);
   await checkHostPorts(context, newlyPublished(context, stack, draft), signal);
   if (request.dryRun) return { changes: draft.map(describeStep) };

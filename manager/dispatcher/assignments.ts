@@ -1,9 +1,11 @@
 /** The items that a node is told of: when it must know one, and whether one differs from what it knows. Pure. */
+
+import { isEncrypted } from '../../proto/encrypted-option.ts';
 import type { AssignmentChange, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { Network, PublishMode, ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK, INGRESS_VNI } from '../../proto/ingress-network.ts';
 import type { NetworkObject } from '../store/network.ts';
-import type { NodeObject } from '../store/node.ts';
+import { type NodeObject, wireguardKey } from '../store/node.ts';
 import type { CompleteTaskSpec } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
@@ -97,7 +99,8 @@ export function ingressItem({ status }: NodeObject): AssignmentItem {
 
 /** Another node on the ingress network. */
 export function ingressPeerItem({ id, status }: NodeObject): AssignmentItem {
-  const value = { networkId: INGRESS_NETWORK, nodeId: id, nodeAddress: status.address, blocks: [] };
+  const nodeAddress = status.address;
+  const value = { networkId: INGRESS_NETWORK, nodeId: id, nodeAddress, blocks: [], wireguardKey: '' };
   return { $case: 'peer', value };
 }
 
@@ -105,7 +108,9 @@ export function ingressPeerItem({ id, status }: NodeObject): AssignmentItem {
 export function peerItem(network: NetworkObject, peer: NodeObject): AssignmentItem | undefined {
   const blocks = blocksOf(network, peer.id);
   if (blocks.length === 0) return undefined;
-  const value = { networkId: network.id, nodeId: peer.id, nodeAddress: peer.status.address, blocks };
+  const key = isEncrypted(network.spec) ? wireguardKey(peer) : '';
+  const nodeAddress = peer.status.address;
+  const value = { networkId: network.id, nodeId: peer.id, nodeAddress, blocks, wireguardKey: key };
   return { $case: 'peer', value };
 }
 
@@ -140,7 +145,7 @@ export function itemOfId(kind: ItemKind, id: string): AssignmentItem {
       return { $case: 'network', value: { network: Network.create({ id }), blocks: [], nodeAddress: '' } };
     case 'peer': {
       const [networkId = '', nodeId = ''] = id.split(' ');
-      return { $case: 'peer', value: { networkId, nodeId, nodeAddress: '', blocks: [] } };
+      return { $case: 'peer', value: { networkId, nodeId, nodeAddress: '', blocks: [], wireguardKey: '' } };
     }
     case 'endpoints':
       return { $case: 'endpoints', value: ServiceEndpoints.create({ serviceId: id }) };
@@ -151,7 +156,9 @@ export function itemOfId(kind: ItemKind, id: string): AssignmentItem {
 export function isSame(a: ToldItem, b: AssignmentItem): boolean {
   if (a.value === b.value) return true;
   if (a.$case === 'task' && b.$case === 'task') return a.value.desiredState === b.value.desiredState;
-  if (a.$case === 'peer' && b.$case === 'peer') return isAtSamePlace(a.value, b.value);
+  if (a.$case === 'peer' && b.$case === 'peer') {
+    return isAtSamePlace(a.value, b.value) && a.value.wireguardKey === b.value.wireguardKey;
+  }
   if (a.$case !== 'network' || b.$case !== 'network') return false;
   return isAtSamePlace(a.value, b.value) && isSameNetwork(a.value.network, b.value.network);
 }

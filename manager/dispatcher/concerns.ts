@@ -2,6 +2,7 @@
 import { type AddressBlock, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { isForAll } from '../store/network.ts';
+import { wireguardKey } from '../store/node.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
@@ -26,9 +27,7 @@ export function touchConcerned(event: StoreEvent, sessions: ReadonlyMap<string, 
       return;
     }
     case 'node':
-      if (event.change !== 'update' || event.object.status.address !== event.previous?.status.address) {
-        touchAddress(event.object.id, sessions, read);
-      }
+      if (event.change !== 'update' || isReachedOtherwise(event)) touchAddress(event.object.id, sessions, read);
       return;
     case 'secret':
     case 'config':
@@ -65,6 +64,11 @@ function isNews({ change, object, previous }: Of<'task'>): boolean {
   if (change !== 'update' || previous === undefined) return true;
   if (object.nodeId !== previous.nodeId || object.desiredState !== previous.desiredState) return true;
   return hasEnded(object) !== hasEnded(previous) || previous.status.state <= TaskState.ASSIGNED;
+}
+
+function isReachedOtherwise({ object, previous }: Of<'node'>): boolean {
+  if (previous === undefined || object.status.address !== previous.status.address) return true;
+  return wireguardKey(object) !== wireguardKey(previous);
 }
 
 function nodesWithOtherBlocks({ object, previous }: Of<'network'>): string[] {

@@ -3,7 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import type { NodeObject } from '../store/node.ts';
-import { FORMAT_OF_CA_ROTATION, FORMAT_OF_GENERIC_RESOURCES } from '../store/state-format.ts';
+import { FORMAT_OF_CA_ROTATION, FORMAT_OF_GENERIC_RESOURCES, FORMAT_OF_WIREGUARD } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 
@@ -47,6 +47,7 @@ function known(read: ReadTransaction, description: NodeDescription | undefined):
     ...description,
     tls: format >= FORMAT_OF_CA_ROTATION ? description.tls : undefined,
     genericResources: format >= FORMAT_OF_GENERIC_RESOURCES ? description.genericResources : [],
+    wireguard: format >= FORMAT_OF_WIREGUARD ? description.wireguard : undefined,
   };
 }
 

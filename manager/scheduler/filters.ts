@@ -2,6 +2,7 @@
 import { NodeAvailability, NodeState, type PlacementStrategy } from '../../proto/generated/gantry/v1/types.ts';
 import type { Holders } from '../images/node-images.ts';
 import { type PlacementRules, unmetRule } from '../placement/rules.ts';
+import { wireguardKey } from '../store/node.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { Homes } from '../volumes/homes.ts';
 import { genericReservationsOf } from './generic-units.ts';
@@ -17,6 +18,8 @@ export interface Wanted {
   readonly holders: Holders;
   /** Where its volumes are; undefined: nowhere yet. */
   readonly homes: Homes | undefined;
+  /** Name of the first of its networks that is encrypted. */
+  readonly encryptedNetwork: string | undefined;
 }
 
 /** Of one node: undefined, or the reason in words. */
@@ -28,6 +31,7 @@ export function filtersOf(wanted: Wanted): readonly Filter[] {
     isReady,
     isAvailable,
     ...byRules(wanted),
+    ...byEncryption(wanted),
     ...byResources(wanted),
     ...byHostPorts(wanted),
     ...byReplicas(wanted),
@@ -52,6 +56,13 @@ function byRules({ rules }: Wanted): Filter[] {
   const { constraints, platforms, imagePlatforms } = rules;
   if (constraints.length + platforms.length + imagePlatforms.length === 0) return [];
   return [({ node }) => unmetRule(rules, node)];
+}
+
+/** Between nodes, what is encrypted is so by WireGuard, which not every kernel has. */
+function byEncryption({ encryptedNetwork }: Wanted): Filter[] {
+  if (encryptedNetwork === undefined) return [];
+  const reason = `no WireGuard for encrypted network ${encryptedNetwork}`;
+  return [({ node }) => (wireguardKey(node) === '' ? reason : undefined)];
 }
 
 function byResources({ task }: Wanted): Filter[] {

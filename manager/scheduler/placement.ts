@@ -22,6 +22,8 @@ export interface Circumstances {
   readonly defaultStrategy: PlacementStrategy;
   /** Where the volumes are that a task mounts. */
   readonly homesOf: (task: TaskObject) => Homes | undefined;
+  /** Name of the first network that a task is on and that is encrypted. */
+  readonly encryptedNetworkOf: (task: TaskObject) => string | undefined;
   readonly nowMs: number;
 }
 
@@ -49,13 +51,14 @@ export class PlacementRound {
   }
 
   #chooserFor(task: TaskObject, service: ServiceObject): NodeChooser {
-    const { images, defaultStrategy, homesOf, nowMs } = this.#circumstances;
+    const { images, defaultStrategy, homesOf, encryptedNetworkOf, nowMs } = this.#circumstances;
     const homes = homesOf(task);
     const of = `${service.id} ${task.specVersion} ${task.nodeId}${homes === undefined ? '' : ` ${task.id}`}`;
     if (this.#latest?.of === of) return this.#latest.chooser;
     const rules = rulesOf(service.spec.placement);
     const holders = images.holdersOf(task.spec.container.image);
-    const wanted = { task, rules, strategy: rules.strategy || defaultStrategy, holders, homes };
+    const strategy = rules.strategy || defaultStrategy;
+    const wanted = { task, rules, strategy, holders, homes, encryptedNetwork: encryptedNetworkOf(task) };
     const chooser = new NodeChooser(wanted, candidates(task, homes, this.#nodes), this.#nodes, nowMs);
     this.#latest = { of, chooser };
     return chooser;

@@ -36,7 +36,7 @@ const byId = (nodes: readonly NodeInfo[]) => new Map(nodes.map((one) => [one.nod
 
 const wantedBy = (task: TaskObject, placement?: Placement, holders: Holders = NOBODY, homes?: Homes): Wanted => {
   const rules = rulesOf(placement);
-  return { task, rules, strategy: rules.strategy, holders, homes };
+  return { task, rules, strategy: rules.strategy, holders, homes, encryptedNetwork: undefined };
 };
 
 const chosen = (wanted: TaskObject, nodes: NodeInfo[], placement?: Placement, nowMs = 0) => {
@@ -64,6 +64,16 @@ describe('NodeChooser', () => {
     ['insufficient cpu', pending({}, 0, 101), { nanoCpus: 100 }],
   ])('says why: %s', (reason, wanted, options) => {
     expect(chosen(wanted, [info('a', options)])).toBe(`no suitable node (1 node: ${reason})`);
+  });
+
+  it('takes a node that has WireGuard for what is on an encrypted network, and says so when there is none', () => {
+    const wanted = { ...wantedBy(pending()), encryptedNetwork: 'shop_secret' };
+    const [without, able] = [info('a'), info('b', { encrypts: true })];
+    const choose = (nodes: NodeInfo[]) => new NodeChooser(wanted, nodes, byId(nodes), 0).next();
+    expect(choose([without, able])).toEqual({ info: able });
+    expect(choose([without])).toEqual({
+      reason: 'no suitable node (1 node: no WireGuard for encrypted network shop_secret)',
+    });
   });
 
   it('counts the whys, most frequent first', () => {
@@ -313,6 +323,7 @@ const CIRCUMSTANCES = {
   defaultStrategy: PlacementStrategy.UNSPECIFIED,
   nowMs: 0,
   homesOf: () => undefined,
+  encryptedNetworkOf: () => undefined,
 };
 
 describe('PlacementRound', () => {

@@ -33,6 +33,7 @@ const NO_DESCRIPTION: NodeDescription = {
   engineLabels: {},
   tls: undefined,
   genericResources: [],
+  wireguard: undefined,
 };
 const NO_STATUS: NodeStatus = { state: NodeState.UNKNOWN, message: '', address: '', stateSinceMs: 0 };
 
@@ -52,6 +53,11 @@ export const nodeType: ObjectType<Node, NodeObject, never> = {
 /** The role that the node's certificate is to name. */
 export function peerRole(node: NodeObject): PeerRole {
   return node.spec.role === NodeRole.MANAGER ? 'manager' : 'worker';
+}
+
+/** Its public WireGuard key, in base64; empty: it can take part in no encrypted network. */
+export function wireguardKey({ description }: NodeObject): string {
+  return description.wireguard?.publicKey ?? '';
 }
 
 export function nodeName(node: NodeObject): string {

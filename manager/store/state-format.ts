@@ -11,7 +11,8 @@
  * 5: the authority can be rotated, for which nodes say what they trust; the life of nodes' certificates can be set; nodes have
  *    generic resources, services reserve them, and tasks have been given some; placements have platforms; the cluster has a
  *    placement strategy, and client certificates; services have an endpoint mode, an ingress scope, and addresses of their
- *    own; slots of services are pinned to the nodes that have their volumes.
+ *    own; slots of services are pinned to the nodes that have their volumes; nodes have
+ *    WireGuard keys.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -32,6 +33,7 @@ export const FORMAT_OF_CLIENT_CERTIFICATES = 5;
 /** And of endpoint modes and ingress scopes. */
 export const FORMAT_OF_VIRTUAL_IPS = 5;
 export const FORMAT_OF_VOLUME_PINS = 5;
+export const FORMAT_OF_WIREGUARD = 5;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

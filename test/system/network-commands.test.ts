@@ -176,7 +176,7 @@ networks: {plain: {external: true}}
     [['--subnet', '10.99.0.0/16'], /contains the address .* of a node/],
     [['--subnet', '10.55.0.0/16'], /node \S+: subnet 10\.55\.0\.0\/16 of network bad overlaps the host's route/],
     [['-o', 'com.docker.network.driver.mtu=9000'], /node \S+: network bad: MTU 9000.*at most 1450/],
-    [['-o', 'encrypted'], /option "encrypted" is not supported/],
+    [['-o', 'encrypted=no'], /"no" is no value of option encrypted.*leave the option out/s],
     [['--ip-range', '10.1.0.0/16'], /share the subnet/],
   ])('refuses `network create -d overlay %s`, says what to do, and makes nothing', async (flags, message) => {
     await output(second.inside(['ip', 'route', 'replace', '10.55.1.0/24', 'dev', 'lo']));

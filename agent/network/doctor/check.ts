@@ -56,8 +56,8 @@ function openCounters(
   return peers.length === 0 ? undefined : openProbeCounters(instance, newObjectId(random), vni, peers);
 }
 
-async function started(parts: CheckParts, { ownAddress }: NetworkCheckStart): Promise<NetworkCheckResponse> {
-  const facts = await readHostFacts(parts, ownAddress);
+async function started(parts: CheckParts, start: NetworkCheckStart): Promise<NetworkCheckResponse> {
+  const facts = await readHostFacts(parts, start);
   const value = { findings: hostFindings(facts), nowMs: parts.clock(), mtu: facts.underlayMtu ?? 0 };
   return { answer: { $case: 'started', value } };
 }

@@ -19,14 +19,22 @@ const WELL: HostFacts = {
   ownAddress: '10.0.0.1',
   underlayMtu: 1500,
   takesVxlan: true,
-  networks: [{ name: 'front', mtu: 1450 }],
+  networks: [
+    { name: 'front', mtu: 1450, overhead: 50 },
+    { name: 'back', mtu: 1390, overhead: 110 },
+  ],
+  wireguard: undefined,
 };
+
+const ENCRYPTS = { missing: '', takesPort: true, silent: [] };
 
 const found = (facts: Partial<HostFacts>) => hostFindings({ ...WELL, ...facts });
 
 describe('a host', () => {
   it('is well', () => {
     expect(found({})).toEqual([]);
+    expect(found({ wireguard: ENCRYPTS })).toEqual([]);
+    expect(found({ wireguard: { ...ENCRYPTS, takesPort: undefined } })).toEqual([]);
     expect(found({ ownAddress: '', underlayMtu: undefined, takesVxlan: false, ingressFilter: undefined })).toEqual([]);
   });
 
@@ -38,7 +46,14 @@ describe('a host', () => {
     [{ closedChains: ['inet f fw'] }, 'firewall', /links gtab12\*/],
     [{ isClosedInIptables: true }, 'firewall', /-i gtab12\+/],
     [{ underlayMtu: undefined }, 'mtu', /--advertise-addr/],
-    [{ underlayMtu: 1400 }, 'mtu', /restart gantryd/],
+    [{ networks: [{ name: 'front', mtu: 1451, overhead: 50 }] }, 'mtu', /restart gantryd/],
+    [{ wireguard: { ...ENCRYPTS, missing: 'none' } }, 'kernel', /modprobe wireguard/],
+    [{ wireguard: { ...ENCRYPTS, takesPort: false } }, 'udp', /log/],
+    [
+      { wireguard: { ...ENCRYPTS, silent: [CheckedPeer.create({ address: '10.0.0.2' })] } },
+      'udp',
+      /pass UDP port 4790/,
+    ],
     [{ takesVxlan: false }, 'udp', /log/],
   ])('with %j is told what to do', (facts, subject, hint) => {
     const [finding, ...others] = found(facts);

@@ -3,13 +3,16 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Native } from '../../../native/addon/native.ts';
+import type { CheckedPeer, NetworkCheckStart } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../../proto/ids.ts';
+import type { Encryption } from '../encryption/encryption.ts';
+import { WIREGUARD_PORT } from '../encryption/peer-plan.ts';
 import type { NftChain, NftObjects, NftRule } from '../firewall/passage.ts';
 import type { HostLinks } from '../host-links.ts';
 import { ingressName, linkPrefix } from '../link-names.ts';
 import type { NetworkModel } from '../model.ts';
 import type { Namespaces } from '../namespaces.ts';
-import { VXLAN_PORT } from '../network-record.ts';
+import { overheadOf, VXLAN_PORT } from '../network-record.ts';
 import { tableName } from '../ruleset.ts';
 import { closedForwardChains, isClosedInIptables } from './forward-chains.ts';
 import { type MissingFeature, missingFeatures } from './kernel-features.ts';
@@ -32,7 +35,18 @@ export interface HostFacts {
   readonly underlayMtu: number | undefined;
   readonly takesVxlan: boolean;
   /** Those that span nodes. */
-  readonly networks: readonly { readonly name: string; readonly mtu: number }[];
+  readonly networks: readonly { readonly name: string; readonly mtu: number; readonly overhead: number }[];
+  /** Undefined: the cluster has no encrypted networks. */
+  readonly wireguard: WireguardFacts | undefined;
+}
+
+export interface WireguardFacts {
+  /** Why this host has none; empty: it has. */
+  readonly missing: string;
+  /** Undefined: no encrypted network is here. */
+  readonly takesPort: boolean | undefined;
+  /** Other nodes that were sent something and have never answered. */
+  readonly silent: readonly CheckedPeer[];
 }
 
 export interface HostFactParts {
@@ -42,9 +56,11 @@ export interface HostFactParts {
   readonly links: HostLinks;
   readonly model: NetworkModel;
   readonly namespaces: Namespaces;
+  readonly encryption: Pick<Encryption, 'description' | 'held'>;
 }
 
-export async function readHostFacts(parts: HostFactParts, ownAddress: string): Promise<HostFacts> {
+export async function readHostFacts(parts: HostFactParts, start: NetworkCheckStart): Promise<HostFacts> {
+  const { ownAddress } = start;
   const { instance, native, namespaces, random, links, model } = parts;
   const prefix = linkPrefix(instance);
   const missing = await missingFeatures(native, namespaces, random);
@@ -59,7 +75,21 @@ export async function readHostFacts(parts: HostFactParts, ownAddress: string): P
     ownAddress,
     underlayMtu: ownAddress === '' ? undefined : await links.mtuOf(ownAddress),
     takesVxlan: hasUdpPort(await readFile('/proc/net/udp', 'utf8'), VXLAN_PORT),
-    networks: [...model.networks.values()].filter(({ overlay }) => overlay !== undefined),
+    networks: [...model.networks.values()].flatMap(({ name, mtu, overlay }) =>
+      overlay === undefined ? [] : [{ name, mtu, overhead: overheadOf(overlay) }],
+    ),
+    wireguard: start.encrypts ? await readWireguard(parts, start.peers) : undefined,
+  };
+}
+
+async function readWireguard({ encryption }: HostFactParts, peers: readonly CheckedPeer[]): Promise<WireguardFacts> {
+  const held = await encryption.held();
+  const isSilent = ({ address }: CheckedPeer) =>
+    held?.peers.some((one) => one.allowed.includes(`${address}/32`) && one.sentBytes > 0n && one.receivedBytes === 0n);
+  return {
+    missing: encryption.description.missing,
+    takesPort: held && hasUdpPort(await readFile('/proc/net/udp', 'utf8'), WIREGUARD_PORT),
+    silent: peers.filter(isSilent),
   };
 }
 

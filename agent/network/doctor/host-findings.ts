@@ -1,8 +1,10 @@
 /** What is wrong with a host, and what to do about it. Pure. */
 import type { NetworkFinding } from '../../../proto/generated/gantry/v1/engine.ts';
-import { VXLAN_OVERHEAD, VXLAN_PORT } from '../network-record.ts';
+import { NO_WIREGUARD_HINT } from '../encryption/encryption.ts';
+import { WIREGUARD_PORT } from '../encryption/peer-plan.ts';
+import { VXLAN_PORT } from '../network-record.ts';
 import { finding } from './finding.ts';
-import type { HostFacts } from './host-facts.ts';
+import type { HostFacts, WireguardFacts } from './host-facts.ts';
 
 /** Of tracked connections, from which on new ones may soon be dropped. */
 const NEARLY_FULL = 0.9;
@@ -14,6 +16,7 @@ export function hostFindings(facts: HostFacts): NetworkFinding[] {
     ...sysctls(facts),
     ...firewalls(facts),
     ...(facts.ownAddress === '' ? [] : underlay(facts)),
+    ...(facts.wireguard === undefined ? [] : wireguard(facts.wireguard)),
   ];
 }
 
@@ -86,15 +89,31 @@ function underlay({ ownAddress, underlayMtu, takesVxlan, networks }: HostFacts):
       ),
     ];
   }
-  const most = underlayMtu - VXLAN_OVERHEAD;
-  const large = networks.filter(({ mtu }) => mtu > most);
+  const large = networks.filter(({ mtu, overhead }) => mtu > underlayMtu - overhead);
   return [
     ...(takesVxlan ? [] : [unbound]),
-    ...large.map(({ name, mtu }) =>
+    ...large.map(({ name, mtu, overhead }) =>
       finding(
         'mtu',
-        `network ${name} has MTU ${mtu}, but the link with ${ownAddress} carries only ${most} of it`,
+        `network ${name} has MTU ${mtu}, but the link with ${ownAddress} carries only ${underlayMtu - overhead} of it`,
         'give the link the MTU that it had, or restart gantryd and then the containers on that network',
+      ),
+    ),
+  ];
+}
+
+function wireguard({ missing, takesPort, silent }: WireguardFacts): NetworkFinding[] {
+  const none = `no WireGuard, so that nothing on an encrypted network comes here: ${missing}`;
+  const unbound = `nobody takes UDP port ${WIREGUARD_PORT} here: encrypted networks reach no other node`;
+  return [
+    ...(missing === '' ? [] : [finding('kernel', none, NO_WIREGUARD_HINT)]),
+    ...(takesPort === false ? [finding('udp', unbound, "see gantryd's log for why, and restart it")] : []),
+    ...silent.map((peer) =>
+      finding(
+        'udp',
+        `${peer.address} has never answered on UDP port ${WIREGUARD_PORT}, which encrypted networks need`,
+        `let the firewalls of both hosts, and what is between them, pass UDP port ${WIREGUARD_PORT}`,
+        peer,
       ),
     ),
   ];

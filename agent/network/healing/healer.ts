@@ -8,6 +8,7 @@
 import type { Logger } from 'pino';
 import type { Native } from '../../../native/addon/native.ts';
 import { type GantryError, toGantryError } from '../../../proto/errors.ts';
+import type { Encryption } from '../encryption/encryption.ts';
 import type { HostFirewall } from '../firewall/host-firewall.ts';
 import type { HostLinks } from '../host-links.ts';
 import type { Ingress } from '../ingress/ingress.ts';
@@ -38,6 +39,7 @@ export interface HealerParts {
   readonly builder: SandboxBuilder;
   readonly overlays: Overlays;
   readonly ingress: Ingress;
+  readonly encryption: Encryption;
   readonly publishing: Publishing;
   readonly virtualIps: VirtualIps;
   readonly firewall: HostFirewall;
@@ -119,14 +121,16 @@ export class Healer {
   }
 
   async #healLinks(): Promise<string[]> {
-    const { model, overlays, ingress, enableForwarding } = this.#parts;
+    const { model, overlays, ingress, encryption, enableForwarding } = this.#parts;
     const wasOff = await enableForwarding();
     // Before the kernel is read: a container that gets its links meanwhile lacks none.
     const sandboxes = [...model.sandboxes.values()].filter(({ ready }) => ready);
     const found = await this.#parts.lockNetworks(async () => {
+      // Before the kernel is read: with what encrypted networks go through, their VXLANs are gone.
+      const tunnel = await encryption.repair();
       const state = await this.#read();
       const bridges = await this.#healBridges(state);
-      return [...bridges, ...(await overlays.repair(state)), ...(await ingress.repair(state))];
+      return [...tunnel, ...bridges, ...(await overlays.repair(state)), ...(await ingress.repair(state))];
     });
     return [...(wasOff ? ['net.ipv4.ip_forward'] : []), ...found, ...(await this.#healPlugs(sandboxes))];
   }

@@ -25,6 +25,13 @@ export function u8Attribute(type: number, value: number): Buffer {
   return attribute(type, Buffer.of(value));
 }
 
+/** Host byte order, as most of the kernel's are. */
+export function u16Attribute(type: number, value: number): Buffer {
+  const payload = Buffer.alloc(2);
+  payload.writeUInt16LE(value);
+  return attribute(type, payload);
+}
+
 export function u32Attribute(type: number, value: number): Buffer {
   const payload = Buffer.alloc(4);
   payload.writeUInt32LE(value);
@@ -38,16 +45,23 @@ export function stringAttribute(type: number, value: string): Buffer {
 
 /** Reads attributes until the end of `bytes`; what is cut short is left out, as libnetlink does. */
 export function parseAttributes(bytes: Buffer): Attributes {
-  const attributes = new Map<number, Buffer>();
+  return new Map(sequence(bytes));
+}
+
+/** Of an attribute that is a list of others, whose types mean nothing: what is in each. */
+export function parseList(bytes: Buffer): Buffer[] {
+  return [...sequence(bytes)].map(([, payload]) => payload);
+}
+
+function* sequence(bytes: Buffer): Generator<[type: number, payload: Buffer]> {
   let offset = 0;
   while (offset + HEADER_BYTES <= bytes.length) {
     const length = bytes.readUInt16LE(offset);
     if (length < HEADER_BYTES || offset + length > bytes.length) break;
     const type = bytes.readUInt16LE(offset + 2) & TYPE_MASK;
-    attributes.set(type, bytes.subarray(offset + HEADER_BYTES, offset + length));
+    yield [type, bytes.subarray(offset + HEADER_BYTES, offset + length)];
     offset += align(length);
   }
-  return attributes;
 }
 
 export function readString(payload: Buffer): string {

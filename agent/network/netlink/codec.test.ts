@@ -109,6 +109,7 @@ describe('links', () => {
       mtu: 1450,
       mac: '',
       master: 7,
+      isRootedElsewhere: false,
     });
     const bridge = { name: 'gtabcdb0', alias: 'n', mac: '02:42:0a:00:00:01', mtu: 1500 };
     expect(parseLink(sent(createBridge(bridge)))).toMatchObject({ kind: 'bridge', mac: bridge.mac, mtu: 1500 });

@@ -1,4 +1,4 @@
-/** rtnetlink links: bridges, veth pairs and VXLANs (rtnetlink(7), linux/if_link.h). */
+/** rtnetlink links: bridges, veth pairs, VXLANs and WireGuard's (rtnetlink(7), linux/if_link.h). */
 import { ipv4Bytes } from '../subnet.ts';
 import {
   attribute,
@@ -26,6 +26,7 @@ const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
+const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
@@ -58,6 +59,8 @@ export interface Link {
   readonly master: number | undefined;
   /** Only of a VXLAN. */
   readonly vni: number | undefined;
+  /** What it sends leaves from another network namespace than it is in: that of the socket that made it. */
+  readonly isRootedElsewhere: boolean;
 }
 
 export interface BridgeSpec {
@@ -76,6 +79,11 @@ export interface VxlanSpec {
   /** Where packets come from and are taken: an address of the host; undefined: any that leads to the other end. */
   readonly local: string | undefined;
   readonly port: number;
+}
+
+export interface WireguardSpec {
+  readonly name: string;
+  readonly mtu: number;
 }
 
 export interface VethSpec {
@@ -103,8 +111,11 @@ export function createBridge(spec: BridgeSpec): Request {
   ]);
 }
 
-/** It learns nothing, and floods nothing: where each address is has to be said (RFC 7348). */
-export function createVxlan(spec: VxlanSpec): Request {
+/**
+ * It learns nothing, and floods nothing: where each address is has to be said (RFC 7348). `netnsFd`: an open file of the
+ * network namespace that it is put into; what it sends and takes stays in that of the socket.
+ */
+export function createVxlan(spec: VxlanSpec, netnsFd?: number): Request {
   const port = Buffer.alloc(2);
   port.writeUInt16BE(spec.port);
   return createLink(spec.name, [
@@ -113,6 +124,7 @@ export function createVxlan(spec: VxlanSpec): Request {
     stringAttribute(IFLA_IFALIAS, spec.alias),
     attribute(IFLA_ADDRESS, macBytes(spec.mac)),
     u32Attribute(IFLA_MTU, spec.mtu),
+    ...(netnsFd === undefined ? [] : [u32Attribute(IFLA_NET_NS_FD, netnsFd)]),
     nested(
       IFLA_LINKINFO,
       stringAttribute(IFLA_INFO_KIND, 'vxlan'),
@@ -124,6 +136,17 @@ export function createVxlan(spec: VxlanSpec): Request {
         attribute(IFLA_VXLAN_PORT, port),
       ),
     ),
+  ]);
+}
+
+/** Put into the namespace of the file, while its UDP socket stays in that of the netlink socket. ENOTSUP: no WireGuard. */
+export function createWireguard(spec: WireguardSpec, netnsFd: number): Request {
+  return createLink(spec.name, [
+    header(0, 0, 0),
+    stringAttribute(IFLA_IFNAME, spec.name),
+    u32Attribute(IFLA_MTU, spec.mtu),
+    u32Attribute(IFLA_NET_NS_FD, netnsFd),
+    nested(IFLA_LINKINFO, stringAttribute(IFLA_INFO_KIND, 'wireguard')),
   ]);
 }
 
@@ -245,6 +268,7 @@ export function parseLink(message: Message): Link {
     mac: formatMac(attributes.get(IFLA_ADDRESS) ?? Buffer.alloc(0)),
     master: readU32(attributes, IFLA_MASTER),
     vni: kind === 'vxlan' ? readU32(readNested(info, IFLA_INFO_DATA), IFLA_VXLAN_ID) : undefined,
+    isRootedElsewhere: attributes.has(IFLA_LINK_NETNSID),
   };
 }
 

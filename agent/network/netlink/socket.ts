@@ -6,6 +6,7 @@ import { collectReplies, encodeBatch, type Message, NLM_F_ACK, type Reply, type 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_NETFILTER = 12;
+export const NETLINK_GENERIC = 16;
 
 export type NetlinkNative = Pick<Native, 'netlinkOpen' | 'netlinkRequest' | 'closeFd'>;
 

@@ -1,5 +1,6 @@
 /** The VXLANs of this node, one for each network that spans nodes, kept in line with what the cluster says. */
 
+import type { Encryption } from '../encryption/encryption.ts';
 import type { HostLinks } from '../host-links.ts';
 import { type KernelState, linkFacts } from '../kernel-state.ts';
 import { describeVxlan } from '../link-faults.ts';
@@ -18,19 +19,25 @@ export interface OverlayNetwork {
 export class Overlays {
   readonly #instance: string;
   readonly #links: HostLinks;
+  readonly #encryption: Pick<Encryption, 'ensureVxlan' | 'generation'>;
   /** What each network's was last brought in line with. */
   readonly #applied = new Map<string, string>();
   readonly #wanted = new Map<string, OverlayNetwork>();
 
-  constructor(instance: string, links: HostLinks) {
+  constructor(instance: string, links: HostLinks, encryption: Pick<Encryption, 'ensureVxlan' | 'generation'>) {
     this.#instance = instance;
     this.#links = links;
+    this.#encryption = encryption;
   }
 
-  /** Makes the network's VXLAN, or brings it in line; nothing is asked of the kernel when it is so already. */
+  /**
+   * Makes the network's VXLAN, or brings it in line; nothing is asked of the kernel when it is so already. Of an encrypted
+   * network, after what it goes through.
+   */
   async apply(wanted: OverlayNetwork): Promise<void> {
     const { network, overlay, peers } = wanted;
-    const key = JSON.stringify([overlay, network.mtu, peers]);
+    const made = overlay.encrypted === true ? this.#encryption.generation : 0;
+    const key = JSON.stringify([overlay, network.mtu, peers, made]);
     if (this.#applied.get(network.id) === key) return;
     this.#applied.delete(network.id);
     this.#wanted.set(network.id, wanted);
@@ -56,7 +63,11 @@ export class Overlays {
   }
 
   async #bringInLine(wanted: OverlayNetwork): Promise<void> {
-    const linkIndex = await this.#links.ensureVxlan(this.#vxlan(wanted));
+    const vxlan = this.#vxlan(wanted);
+    const linkIndex =
+      wanted.overlay.encrypted === true
+        ? await this.#encryption.ensureVxlan(vxlan)
+        : await this.#links.ensureVxlan(vxlan);
     const now = await linkState(this.#links, linkIndex);
     await this.#links.run(overlayChanges(linkIndex, now, overlayState(wanted.peers)), ['ENOENT', 'ESRCH']);
   }
@@ -66,6 +77,8 @@ export class Overlays {
     const link = state.links.get(vxlan.name);
     const faults = describeVxlan(vxlan, link);
     if (link === undefined || faults.length > 0) return faults;
+    // Somebody has put another in its place: what it carries would leave unencrypted.
+    if (link.isRootedElsewhere !== (wanted.overlay.encrypted === true)) return [`what link ${vxlan.name} is`];
     const now = await linkState(linkFacts(state), link.index);
     return overlayChanges(link.index, now, overlayState(wanted.peers)).map(({ purpose }) => purpose);
   }

@@ -64,7 +64,7 @@ function hostAlone(cli: Cli): Promise<NetworkDoctorResponse> {
           if (answer?.$case === 'started') resolve({ findings: answer.value.findings, checked: ['this host'] });
         });
         call.on('end', () => reject(new Error('gantryd ended the check early')));
-        call.write({ step: { $case: 'start', value: { ownAddress: '', peers: [], vni: 0 } } });
+        call.write({ step: { $case: 'start', value: { ownAddress: '', peers: [], vni: 0, encrypts: false } } });
         call.end();
       }),
   );

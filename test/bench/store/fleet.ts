@@ -64,6 +64,7 @@ function nodeObject(nodeId: string, number: number): AnyObject {
       engineLabels: {},
       tls: undefined,
       genericResources: [],
+      wireguard: undefined,
     },
     status: { state: NodeState.READY, message: '', address: `192.0.2.${number % 250}`, stateSinceMs: Date.now() },
     joinedKey: Buffer.alloc(0),
