@@ -92,7 +92,7 @@ export class OwnTransactions {
     const socket = await NetlinkSocket.open(this.#native, null, NETLINK_NETFILTER);
     try {
       // EPERM: an agent before this one hasn't quite ended.
-      await socket.run(holdTranslation(this.#hold), ['EINVAL', 'EOPNOTSUPP', 'EPERM']);
+      await socket.run(holdTranslation(this.#hold), ['EINVAL', 'ENOTSUP', 'EPERM']);
       return socket;
     } catch (error) {
       await socket.close();
