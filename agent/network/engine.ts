@@ -31,7 +31,9 @@ import { Healer } from './healing/healer.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { linkPrefix, privateParentNames } from './link-names.ts';
 import { LocalNetworks } from './local-networks.ts';
+import { Parents } from './macvlan/parents.ts';
 import { describeNetwork, NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
 import { probeNetworks } from './network-probe.ts';
@@ -75,6 +77,7 @@ export class NetworkEngine implements Networks {
   readonly #store: NetworkStore;
   readonly #model: NetworkModel;
   readonly #links: HostLinks;
+  readonly #parents: Parents;
   readonly #builder: SandboxBuilder;
   readonly #overlays: Overlays;
   readonly #ingress: Ingress;
@@ -104,6 +107,7 @@ export class NetworkEngine implements Networks {
     this.#model = new NetworkModel(instance);
     this.#links = new HostLinks(native, instance);
     const [model, links] = [this.#model, this.#links];
+    this.#parents = new Parents(instance, links);
     this.#overlays = new Overlays(instance, links);
     this.#ingress = new Ingress(instance, links);
     this.#builder = new SandboxBuilder({
@@ -112,6 +116,7 @@ export class NetworkEngine implements Networks {
       native,
       model,
       links,
+      parents: this.#parents,
       hostResolvConf: this.#hostResolvConf,
     });
     this.#transactions = new OwnTransactions(native, `${tableName(instance)}-hold`);
@@ -137,7 +142,9 @@ export class NetworkEngine implements Networks {
       store: this.#store,
       links,
       builder: this.#builder,
+      parents: this.#parents,
       publishing: this.#publishing,
+      ownPrefix: linkPrefix(instance),
       random,
       clock: options.clock,
     });
@@ -150,6 +157,7 @@ export class NetworkEngine implements Networks {
       model,
       links,
       builder: this.#builder,
+      parents: this.#parents,
       overlays: this.#overlays,
       ingress: this.#ingress,
       publishing: this.#publishing,
@@ -246,8 +254,8 @@ export class NetworkEngine implements Networks {
     return describeNetwork(this.#model.resolveNetwork(reference));
   }
 
-  checkAddress({ target, ip }: NetworkAttachmentConfig): void {
-    if (ip !== undefined) this.#model.addresses.checkChosen(this.#model.resolveNetwork(target), ip);
+  checkAttachment(attachment: NetworkAttachmentConfig): void {
+    this.#model.checkAttachment(attachment);
   }
 
   endpointsOf(reference: string): NetworkEndpoint[] {
@@ -288,6 +296,7 @@ export class NetworkEngine implements Networks {
     await this.#ensureLocalNetwork();
     await enableForwarding(this.#store);
     await removeStaleProbes(this.#options.instance);
+    await this.#parents.removeUnneeded(this.#model.networks.values());
     const plan = planRecovery({
       instance: this.#options.instance,
       live: new Set(live),
@@ -296,6 +305,9 @@ export class NetworkEngine implements Networks {
         .filter((network) => this.#needsBridge(network))
         .map(({ id }) => id),
       overlayIds: [...this.#model.networks.values()].filter(({ overlay }) => overlay).map(({ id }) => id),
+      parents: [...this.#model.networks.values()]
+        .filter(({ macvlan }) => macvlan !== undefined)
+        .flatMap(({ id }) => privateParentNames(this.#options.instance, id)),
       links: await this.#links.links(),
       pinned: await this.#builder.namespaces.list(),
       withFiles: await this.#builder.withFiles(),
@@ -318,6 +330,7 @@ export class NetworkEngine implements Networks {
       if (record.ready) await this.#save({ ...record, ready: false });
     }
     await this.#ingress.remove();
+    await this.#parents.removeUnneeded([]);
     await this.#links.deleteAll();
     await this.#publishing.removeRules();
     await this.#firewall.remove();
@@ -376,11 +389,13 @@ export class NetworkEngine implements Networks {
     await settleAll([this.#builder.connect(record), this.#openDns(record)]);
   }
 
-  /** A container whose networks are all internal publishes nothing. */
+  /** A container whose networks are all internal publishes nothing, and neither does one that goes out by macvlan. */
   async #reservePorts(record: SandboxRecord): Promise<SandboxRecord> {
     const { containerId, ports } = record.request;
-    if (this.#model.defaultNetwork(record) === undefined) {
-      if (ports.length > 0) this.#logger.warn({ containerId }, 'ports are not published: all networks are internal');
+    if (!this.#model.publishes(record)) {
+      if (ports.length > 0) {
+        this.#logger.warn({ containerId }, 'ports are not published: no network leads out by way of the host');
+      }
       return { ...record, ports: [] };
     }
     const owner: PortOwner = { kind: 'container', id: containerId, name: displayName(record) };
@@ -509,7 +524,7 @@ export class NetworkEngine implements Networks {
 
   /** The local network's bridge is made for its first container. */
   #needsBridge(network: NetworkRecord): boolean {
-    return network.cluster || this.#model.addresses.isUsed(network.id);
+    return network.cluster || (network.macvlan === undefined && this.#model.addresses.isUsed(network.id));
   }
 
   async #execute(step: RecoveryStep): Promise<void> {

@@ -24,6 +24,7 @@ function plan(state: Partial<RecoveryState>) {
     sandboxes: [],
     networkIds: [],
     overlayIds: [],
+    parents: [],
     links: [],
     pinned: new Set(),
     withFiles: new Set(),

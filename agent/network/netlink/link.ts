@@ -150,7 +150,23 @@ export function createVeth(spec: VethSpec): Request {
   ]);
 }
 
-function createLink(name: string, payload: readonly Buffer[]): Request {
+/** Two links in this namespace that are each other's far end. */
+export function createPair(name: string, peer: string, alias: string): Request {
+  const far = Buffer.concat([header(0, 0, 0), stringAttribute(IFLA_IFNAME, peer)]);
+  return createLink(name, [
+    header(0, 0, 0),
+    stringAttribute(IFLA_IFNAME, name),
+    stringAttribute(IFLA_IFALIAS, alias),
+    nested(
+      IFLA_LINKINFO,
+      stringAttribute(IFLA_INFO_KIND, 'veth'),
+      nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, far)),
+    ),
+  ]);
+}
+
+/** `payload`: its header and attributes. */
+export function createLink(name: string, payload: readonly Buffer[]): Request {
   return {
     type: RTM_NEWLINK,
     flags: NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
@@ -249,7 +265,7 @@ export function parseLink(message: Message): Link {
 }
 
 /** struct ifinfomsg */
-function header(index: number, flags: number, change: number): Buffer {
+export function header(index: number, flags: number, change: number): Buffer {
   const buffer = Buffer.alloc(HEADER_BYTES);
   buffer.writeUInt8(AF_UNSPEC, 0);
   buffer.writeInt32LE(index, 4);

@@ -44,6 +44,7 @@ function fromCluster({ id, spec, subnet, gateway, meta, blocks }: Network): Know
     cluster: true,
     createdAtMs: meta?.createdAtMs ?? 0,
     attachable: spec?.attachable ?? false,
+    auxAddresses: {},
     ipRange: '',
     labels: spec?.annotations?.labels ?? {},
     driverOpts: spec?.driverOpts ?? {},
