@@ -84,6 +84,7 @@ function readNetwork(entry: Cursor, name: string, context: ResourceContext): Net
     attachable: flag('attachable'),
     subnet: ipam?.subnet ?? '',
     gateway: ipam?.gateway ?? '',
+    ipRange: ipam?.ipRange ?? '',
   };
 }
 
@@ -96,7 +97,7 @@ function readNetworkDriver(cursor: Cursor): 'bridge' | 'overlay' {
   );
 }
 
-function readIpam(ipam: Cursor): { subnet: string; gateway: string } | undefined {
+function readIpam(ipam: Cursor): { subnet: string; gateway: string; ipRange: string } | undefined {
   ipam.checkKeys(IPAM_KEYS);
   ipam.field('driver', (cursor) => cursor.oneOf(['default']));
   const configs =
@@ -106,6 +107,7 @@ function readIpam(ipam: Cursor): { subnet: string; gateway: string } | undefined
         return {
           subnet: item.field('subnet', readSubnet) ?? '',
           gateway: item.field('gateway', (child) => child.string()) ?? '',
+          ipRange: item.field('ip_range', readSubnet) ?? '',
         };
       }),
     ) ?? [];

@@ -18,6 +18,7 @@ import type { NetworkObject } from '../store/network.ts';
 import { NO_META } from '../store/object-type.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
+import { needsOfNetworks, refuseExhausted, refuseTooFewBlocks } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
@@ -54,14 +55,20 @@ export async function deployStack(
       platformsOf: knownPlatforms(context, read),
       resolveImage: request.resolveImage ?? ResolveImage.ALWAYS,
     });
-  const draft = context.store.view(plan);
+  const draft = context.store.view((read) => {
+    const steps = plan(read);
+    for (const network of newNetworks(steps)) refuseTooFewBlocks(read, network);
+    return steps;
+  });
   await checkOnNodes(context, newNetworks(draft), signal);
   await checkHostPorts(context, newlyPublished(context, stack, draft), signal);
   if (request.dryRun) return { changes: draft.map(describeStep) };
   return context.store.update((tx) => {
     const steps = plan(tx);
     checkStateFormat(tx, stack);
+    const before = needsOfNetworks(tx);
     for (const step of steps) runStep(tx, step);
+    refuseExhausted(tx, before);
     recordVersion(tx, { stack, rollbackTo, nowMs: context.clock.now(), random: context.random });
     return { changes: steps.map(describeStep) };
   });

@@ -229,7 +229,7 @@ networks: {plain: {external: true}}
     [['--subnet', '10.55.0.0/16'], /node \S+: subnet 10\.55\.0\.0\/16 of network bad overlaps the host's route/],
     [['-o', 'com.docker.network.driver.mtu=9000'], /node \S+: network bad: MTU 9000.*at most 1450/],
     [['-o', 'encrypted'], /option "encrypted" is not supported/],
-    [['--ip-range', '10.1.0.0/16'], /share the subnet/],
+    [['--subnet', '10.56.0.0/16', '--ip-range', '10.1.0.0/16'], /is no part of 10\.56\.0\.0\/16/],
   ])('refuses `network create -d overlay %s`, says what to do, and makes nothing', async (flags, message) => {
     await output(second.inside(['ip', 'route', 'replace', '10.55.1.0/24', 'dev', 'lo']));
     expect(await refused(first, ['network', 'create', '-d', 'overlay', ...flags, 'bad'])).toMatch(message);

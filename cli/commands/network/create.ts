@@ -71,19 +71,13 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<s
     const { id } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.localNetworkCreate, { spec }));
     return id;
   }
-  if (ipRange !== '') {
-    throw new CliError('--ip-range is not supported for overlay networks', {
-      hint: 'their nodes share the subnet among them; give a --subnet that is the range',
-      exitCode: EXIT.refused,
-    });
-  }
   if (options.auxAddress.length > 0) {
     throw new CliError('--aux-address is not supported for overlay networks', {
       hint: 'keep addresses free with an --ip-range that they are not in',
       exitCode: EXIT.refused,
     });
   }
-  const spec = { ...given, annotations: { name, labels }, attachable: options.attachable ?? false };
+  const spec = { ...given, ipRange, annotations: { name, labels }, attachable: options.attachable ?? false };
   const { id } = await withClient(ControlClient, cli, (control) => ask(control, control.networkCreate, { spec }));
   return id;
 }

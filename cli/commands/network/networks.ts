@@ -45,7 +45,7 @@ function fromCluster({ id, spec, subnet, gateway, meta, blocks }: Network): Know
     createdAtMs: meta?.createdAtMs ?? 0,
     attachable: spec?.attachable ?? false,
     auxAddresses: {},
-    ipRange: '',
+    ipRange: spec?.ipRange ?? '',
     labels: spec?.annotations?.labels ?? {},
     driverOpts: spec?.driverOpts ?? {},
     nodes: new Set(blocks.map(({ nodeId }) => nodeId)).size,

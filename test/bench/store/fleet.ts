@@ -89,6 +89,7 @@ function networkObject(number: number, nodeIds: ReadonlySet<string>): AnyObject 
       attachable: false,
       subnet: '',
       gateway: '',
+      ipRange: '',
     },
     subnet,
     gateway: '',
