@@ -4,7 +4,15 @@ import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { addAddress } from './netlink/address.ts';
-import { deleteLink, disableLinkLocal, dumpLinks, type Link, parseLink, setLinkUp } from './netlink/link.ts';
+import {
+  deleteLink,
+  disableLinkLocal,
+  dumpLinks,
+  type Link,
+  parseLink,
+  renameLink,
+  setLinkUp,
+} from './netlink/link.ts';
 import type { Request } from './netlink/message.ts';
 import { EVERYWHERE, setRoute } from './netlink/route.ts';
 import { AF_INET, AF_INET6, dumpTcpSockets, parseTcpSocket, type TcpSocket } from './netlink/sock-diag.ts';
@@ -101,6 +109,14 @@ export class Namespaces {
 
   links(containerId: string): Promise<Link[]> {
     return this.#withSocket(containerId, async (socket) => (await socket.query(dumpLinks())).map(parseLink));
+  }
+
+  /** Of a link that is down. */
+  renameLink(containerId: string, from: string, to: string): Promise<void> {
+    return this.#withSocket(containerId, async (socket) => {
+      const link = (await socket.query(dumpLinks())).map(parseLink).find(({ name }) => name === from);
+      if (link !== undefined) await socket.run([renameLink(link.index, to)]);
+    });
   }
 
   /** Those that aren't there are passed over. */

@@ -1,6 +1,7 @@
 /** Containers' interfaces on links of the host: made in the container's namespace at once, so that the host has no end of them. */
 import { GantryError, toGantryError } from '../../../proto/errors.ts';
 import type { HostLinks } from '../host-links.ts';
+import { vethName } from '../link-names.ts';
 import type { NetworkModel } from '../model.ts';
 import type { Namespaces } from '../namespaces.ts';
 import { createMacvlan } from '../netlink/stacked-link.ts';
@@ -10,6 +11,7 @@ import type { MacvlanRecord } from './macvlan-record.ts';
 import type { Parents } from './parents.ts';
 
 export interface MacvlanLinksParts {
+  readonly instance: string;
   readonly model: NetworkModel;
   readonly links: HostLinks;
   readonly namespaces: Namespaces;
@@ -27,7 +29,7 @@ export class MacvlanLinks {
   async plugIn(containerId: string, interfaces: readonly (readonly [number, Attachment])[]): Promise<void> {
     for (const [number, attachment] of interfaces) {
       const { macvlan } = attachment;
-      if (macvlan !== undefined) await this.#plugInOne(containerId, `eth${number}`, attachment, macvlan);
+      if (macvlan !== undefined) await this.#plugInOne(containerId, number, attachment, macvlan);
     }
   }
 
@@ -57,21 +59,25 @@ export class MacvlanLinks {
     );
   }
 
-  async #plugInOne(containerId: string, name: string, attachment: Attachment, macvlan: MacvlanRecord): Promise<void> {
-    const { model, links, namespaces, parents } = this.#parts;
+  async #plugInOne(containerId: string, number: number, attachment: Attachment, macvlan: MacvlanRecord): Promise<void> {
+    const { instance, model, links, namespaces, parents } = this.#parts;
     const network = model.findNetwork(attachment.networkId);
     const parent = await parents.ensure(network, macvlan);
-    const create = () =>
-      namespaces.withFile(containerId, (netnsFd) => {
+    // Older kernels (6.1) look for the name among the host's links too, which may have an eth0 of their own.
+    const [name, first] = [`eth${number}`, vethName(instance, containerId, number)];
+    const create = async () => {
+      await namespaces.withFile(containerId, (netnsFd) => {
         const mac = macAddressOf(attachment) || undefined;
-        return links.run([createMacvlan({ name, mac, mode: macvlan.mode, parent, netnsFd })], []);
+        return links.run([createMacvlan({ name: first, mac, mode: macvlan.mode, parent, netnsFd })], []);
       });
+      await namespaces.renameLink(containerId, first, name);
+    };
     try {
       await create();
     } catch (error) {
       if (!isExisting(error)) throw cannotPlugIn(network, error);
       // From an attempt that was cut short.
-      await namespaces.deleteLinks(containerId, [name]);
+      await namespaces.deleteLinks(containerId, [first, name]);
       await create();
     }
   }

@@ -6,7 +6,7 @@
 import { GantryError } from '../../../proto/errors.ts';
 import type { HostLinks } from '../host-links.ts';
 import { isPrivateParent, privateParentNames } from '../link-names.ts';
-import { disableLinkLocal, type Link, setLinkUp } from '../netlink/link.ts';
+import { disableLinkLocal, type Link, setLinkAlias, setLinkUp } from '../netlink/link.ts';
 import { createVlan } from '../netlink/stacked-link.ts';
 import type { NetworkRecord } from '../network-record.ts';
 import { type MacvlanRecord, parentName, vlanAlias, vlanOf } from './macvlan-record.ts';
@@ -70,9 +70,10 @@ export class Parents {
         hint: "bring it back, or remove the network: 'gantry network rm'",
       });
     }
-    const make = createVlan({ name, alias: vlanAlias(this.#instance), link: link.index, id: vlan.id });
+    // In one system call, so that no crash leaves a VLAN without its mark.
+    const make = [createVlan({ name, link: link.index, id: vlan.id }), setLinkAlias(name, vlanAlias(this.#instance))];
     try {
-      await this.#links.run([make, disableLinkLocal(name), setLinkUp(name)], ['EEXIST', NO_IPV6]);
+      await this.#links.run([...make, disableLinkLocal(name), setLinkUp(name)], ['EEXIST', NO_IPV6]);
     } catch (cause) {
       await this.#removeIfOurs(name);
       throw new GantryError('HOST', `network ${network}: cannot make VLAN ${name} on this host`, {

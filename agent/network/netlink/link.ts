@@ -188,6 +188,21 @@ export function setLinkUp(name: string): Request {
   return setLink(name, IFF_UP, Buffer.alloc(0), 'bring up');
 }
 
+/** Older kernels (6.1) don't take it from the request that creates a link. */
+export function setLinkAlias(name: string, alias: string): Request {
+  return setLink(name, 0, stringAttribute(IFLA_IFALIAS, alias), 'set alias of');
+}
+
+/** Of a link that is down. */
+export function renameLink(index: number, name: string): Request {
+  return {
+    type: RTM_SETLINK,
+    flags: NLM_F_ACK,
+    payload: Buffer.concat([header(index, 0, 0), stringAttribute(IFLA_IFNAME, name)]),
+    purpose: `rename link to ${name}`,
+  };
+}
+
 export function setLinkMtu(name: string, mtu: number): Request {
   return setLink(name, 0, u32Attribute(IFLA_MTU, mtu), 'set MTU of');
 }

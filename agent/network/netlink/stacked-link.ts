@@ -7,7 +7,6 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_LINK = 5;
 const IFLA_LINKINFO = 18;
-const IFLA_IFALIAS = 20;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -53,20 +52,18 @@ export function createMacvlan({ name, mac, mode, parent, netnsFd }: MacvlanSpec)
 
 export interface VlanSpec {
   readonly name: string;
-  readonly alias: string;
   /** Index of the link whose tagged frames it has. */
   readonly link: number;
   /** 1 to 4094 (IEEE 802.1Q). */
   readonly id: number;
 }
 
-export function createVlan({ name, alias, link, id }: VlanSpec): Request {
+export function createVlan({ name, link, id }: VlanSpec): Request {
   const tag = Buffer.alloc(2);
   tag.writeUInt16LE(id);
   return createLink(name, [
     header(0, 0, 0),
     stringAttribute(IFLA_IFNAME, name),
-    stringAttribute(IFLA_IFALIAS, alias),
     u32Attribute(IFLA_LINK, link),
     nested(
       IFLA_LINKINFO,
