@@ -1,9 +1,23 @@
 /** Networks of no stack, as their users and agents see them. */
 import { describe, expect, it } from 'vitest';
 import { unary } from '../proto/client.ts';
-import type { NetworkCreateResponse, NetworkListResponse } from '../proto/generated/gantry/v1/control.ts';
+import {
+  type NetworkCreateResponse,
+  type NetworkListResponse,
+  StackSpec,
+} from '../proto/generated/gantry/v1/control.ts';
 import { NetworkSpec } from '../proto/generated/gantry/v1/types.ts';
-import { agent, manager, startAgentAgain, useManager, waitFor } from './manager-fixture.testing.ts';
+import {
+  agent,
+  deploy,
+  manager,
+  scale,
+  startAgentAgain,
+  tasks,
+  useManager,
+  waitFor,
+} from './manager-fixture.testing.ts';
+import { serviceSpec } from './objects.testing.ts';
 
 useManager();
 
@@ -29,6 +43,34 @@ describe('a network of no stack', () => {
     await waitFor(() => expect([...agent.networks].map(([id, blocks]) => [id, blocks.length])).toEqual([[wide.id, 1]]));
     await remove('wide', 'plain');
     await waitFor(async () => expect([agent.networks.size, await names()]).toEqual([0, []]));
+  });
+
+  it('has room for what is deployed on it, or nothing of that is made', async () => {
+    await create('tight', { subnet: '10.60.0.0/16', ipRange: '10.60.4.0/29' });
+    const spec = (name: string, replicas: number) => serviceSpec(name, { networks: ['tight'], replicas });
+    const start = (name: string, replicas: number) =>
+      unary((done) => manager.client.serviceCreate({ spec: spec(name, replicas) }, done));
+    await expect(start('many', 8)).rejects.toMatchObject({
+      code: 'EXHAUSTED',
+      message: 'network tight: IP range 10.60.4.0/29 has 8 addresses, and its services need 9',
+      hint: expect.stringContaining('larger IP range'),
+    });
+    await start('few', 3);
+    await expect(scale({ few: 8 })).rejects.toMatchObject({ code: 'EXHAUSTED' });
+    const services = [spec('other', 2), spec('third', 1)];
+    await expect(deploy(StackSpec.fromPartial({ name: 'shop', services }))).rejects.toMatchObject({
+      code: 'EXHAUSTED',
+    });
+    expect(tasks().map(({ serviceName }) => serviceName)).not.toContain('other');
+    await scale({ few: 1 });
+  });
+
+  it.each([
+    [{ subnet: '10.60.0.0/16', ipRange: '10.61.0.0/24' }, 'INVALID_ARGUMENT', 'is no part of'],
+    [{ subnet: '10.60.0.0/16', ipRange: '10.60.0.0/30' }, 'INVALID_ARGUMENT', 'too small'],
+    [{ ipRange: '10.60.0.0/24' }, 'INVALID_ARGUMENT', 'no subnet'],
+  ])('is refused with the range of %j', async (spec, code, message) => {
+    await expect(create('ranged', spec)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
   });
 
   it('is refused by name, driver and subnet, and then isn’t there', async () => {

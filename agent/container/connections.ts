@@ -26,7 +26,7 @@ export function connect(
       });
     }
     refuseUnattachable(context, attachment.target);
-    context.networks.checkAddress(attachment);
+    context.networks.checkAttachment(attachment);
     await putOn(context, entry, [...present, { ...attachment, target: network.name }]);
   });
 }

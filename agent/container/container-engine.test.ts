@@ -83,7 +83,7 @@ beforeAll(async () => {
         find: () => {
           throw new Error('no network here');
         },
-        checkAddress: () => undefined,
+        checkAttachment: () => undefined,
         teardown: () => Promise.resolve(),
         recover: () => Promise.resolve(),
         unanswered: () => Promise.resolve(0),

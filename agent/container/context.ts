@@ -33,7 +33,7 @@ export interface ContainerParts {
   readonly volumes: Volumes;
   readonly networks: Pick<
     Networks,
-    'setup' | 'reattach' | 'teardown' | 'recover' | 'unanswered' | 'find' | 'checkAddress'
+    'setup' | 'reattach' | 'teardown' | 'recover' | 'unanswered' | 'find' | 'checkAttachment'
   >;
   readonly shims: Shims;
   readonly native: Pick<Native, 'mount' | 'unmount'>;

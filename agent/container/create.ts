@@ -13,6 +13,7 @@ import type { ContainerContext } from './context.ts';
 import { hostDevices } from './host-devices.ts';
 import { checkBindSources, type WantedVolume, wantedVolumes } from './mount-sources.ts';
 import { parseNetworkMode } from './network-mode.ts';
+import { refuseUnpublishable } from './publishable.ts';
 import { type ContainerRecord, NEW_STATE, type RecordedVolume } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { directoryInRoot } from './root-files.ts';
@@ -60,6 +61,7 @@ function validateHost(context: ContainerContext, spec: ContainerSpec, config: Co
   checkBindSources(spec.mounts);
   hostDevices(spec);
   const network = parseNetworkMode(config.networks);
+  if (config.ports.length > 0) refuseUnpublishable(context, network);
   const modes = [network, parseNamespaceMode('pid', spec.pidMode), parseNamespaceMode('ipc', spec.ipcMode)];
   for (const mode of modes) {
     if (mode.kind === 'container') context.index.get(mode.reference);

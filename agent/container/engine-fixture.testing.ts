@@ -259,7 +259,7 @@ export class EngineFixture {
         setup: async (request) => host.sandbox(request),
         reattach: async (request) => (host.sandboxes.has(request.containerId) ? host.sandbox(request) : undefined),
         find: (reference) => host.network(reference),
-        checkAddress: () => undefined,
+        checkAttachment: () => undefined,
         teardown: async (id) => void host.sandboxes.delete(id),
         recover: async (live) => void host.recovered.push([...live]),
         unanswered: async () => host.unanswered(),

@@ -4,7 +4,8 @@ import { type AddressPool, nextAddress } from './address-pool.ts';
 import { formatIpv4, parseSubnet, requireIpv4 } from './subnet.ts';
 
 function pool(subnet: string, gateway: string, ...blocks: string[]): AddressPool {
-  return { subnet: parseSubnet(subnet), gateway: requireIpv4(gateway), blocks: blocks.map(parseSubnet) };
+  const reserved = new Set<number>();
+  return { subnet: parseSubnet(subnet), gateway: requireIpv4(gateway), blocks: blocks.map(parseSubnet), reserved };
 }
 
 /** All addresses in the order in which they are given. */

@@ -6,6 +6,8 @@ export interface AddressPool {
   readonly gateway: number;
   /** Parts of the subnet; addresses come from nowhere else. */
   readonly blocks: readonly Subnet[];
+  /** Somebody else's. */
+  readonly reserved: ReadonlySet<number>;
 }
 
 /**
@@ -41,7 +43,7 @@ function firstFree(
 
 /** Not the gateway, nor the subnet's network and broadcast addresses; a /31 and a /32 have neither (RFC 3021). */
 function isUsable(pool: AddressPool, address: number): boolean {
-  if (address === pool.gateway) return false;
+  if (address === pool.gateway || pool.reserved.has(address)) return false;
   if (pool.subnet.prefixLength >= 31) return true;
   return address !== pool.subnet.base && address !== lastAddress(pool.subnet);
 }

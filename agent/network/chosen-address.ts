@@ -3,7 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import { contains, lastAddress, parseIpv4, parseSubnet } from './subnet.ts';
 
-/** Throws INVALID_ARGUMENT, UNSUPPORTED. */
+/** Throws INVALID_ARGUMENT, UNSUPPORTED, IN_USE. */
 export function checkChosen(network: NetworkRecord, address: string): void {
   const value = parseIpv4(address);
   if (value === undefined) {
@@ -31,6 +31,12 @@ export function checkChosen(network: NetworkRecord, address: string): void {
   if (address === network.gateway || (isReserved && subnet.prefixLength < 31)) {
     throw new GantryError('INVALID_ARGUMENT', `address ${address} of network ${network.name} is not for containers`, {
       hint: `it is the network's ${address === network.gateway ? 'gateway' : 'first or last one'}`,
+    });
+  }
+  const [holder] = Object.entries(network.auxAddresses ?? {}).find(([, taken]) => taken === address) ?? [];
+  if (holder !== undefined) {
+    throw new GantryError('IN_USE', `address ${address} of network ${network.name} is kept for "${holder}"`, {
+      hint: 'choose another one',
     });
   }
   // Other nodes send what is for an address to the node that has its block.

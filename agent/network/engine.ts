@@ -38,7 +38,9 @@ import { Healer } from './healing/healer.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { linkPrefix, privateParentNames } from './link-names.ts';
 import { LocalNetworks } from './local-networks.ts';
+import { Parents } from './macvlan/parents.ts';
 import { describeNetwork, NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
 import { probeNetworks } from './network-probe.ts';
@@ -82,6 +84,7 @@ export class NetworkEngine implements Networks {
   readonly #store: NetworkStore;
   readonly #model: NetworkModel;
   readonly #links: HostLinks;
+  readonly #parents: Parents;
   readonly #builder: SandboxBuilder;
   readonly #encryption: Encryption;
   readonly #overlays: Overlays;
@@ -112,6 +115,7 @@ export class NetworkEngine implements Networks {
     this.#model = new NetworkModel(instance);
     this.#links = new HostLinks(native, instance);
     const [model, links] = [this.#model, this.#links];
+    this.#parents = new Parents(instance, links);
     this.#encryption = new Encryption({ dataDir, execDir: join(execDir, 'encryption'), native, links, logger });
     this.#overlays = new Overlays(instance, links, this.#encryption);
     this.#ingress = new Ingress(instance, links);
@@ -121,6 +125,7 @@ export class NetworkEngine implements Networks {
       native,
       model,
       links,
+      parents: this.#parents,
       hostResolvConf: this.#hostResolvConf,
     });
     this.#transactions = new OwnTransactions(native, `${tableName(instance)}-hold`);
@@ -147,7 +152,9 @@ export class NetworkEngine implements Networks {
       store: this.#store,
       links,
       builder: this.#builder,
+      parents: this.#parents,
       publishing: this.#publishing,
+      ownPrefix: linkPrefix(instance),
       random,
       clock: options.clock,
     });
@@ -160,6 +167,7 @@ export class NetworkEngine implements Networks {
       model,
       links,
       builder: this.#builder,
+      parents: this.#parents,
       overlays: this.#overlays,
       ingress: this.#ingress,
       encryption: this.#encryption,
@@ -261,8 +269,8 @@ export class NetworkEngine implements Networks {
     return describeNetwork(this.#model.resolveNetwork(reference));
   }
 
-  checkAddress({ target, ip }: NetworkAttachmentConfig): void {
-    if (ip !== undefined) this.#model.addresses.checkChosen(this.#model.resolveNetwork(target), ip);
+  checkAttachment(attachment: NetworkAttachmentConfig): void {
+    this.#model.checkAttachment(attachment);
   }
 
   endpointsOf(reference: string): NetworkEndpoint[] {
@@ -305,6 +313,7 @@ export class NetworkEngine implements Networks {
     await enableForwarding(this.#store);
     await removeStaleProbes(this.#options.instance);
     await this.#encryption.start();
+    await this.#parents.removeUnneeded(this.#model.networks.values());
     const plan = planRecovery({
       instance: this.#options.instance,
       live: new Set(live),
@@ -313,6 +322,9 @@ export class NetworkEngine implements Networks {
         .filter((network) => this.#needsBridge(network))
         .map(({ id }) => id),
       overlayIds: [...this.#model.networks.values()].filter(({ overlay }) => overlay).map(({ id }) => id),
+      parents: [...this.#model.networks.values()]
+        .filter(({ macvlan }) => macvlan !== undefined)
+        .flatMap(({ id }) => privateParentNames(this.#options.instance, id)),
       links: await this.#links.links(),
       pinned: await this.#builder.namespaces.list(),
       withFiles: await this.#builder.withFiles(),
@@ -335,6 +347,7 @@ export class NetworkEngine implements Networks {
       if (record.ready) await this.#save({ ...record, ready: false });
     }
     await this.#ingress.remove();
+    await this.#parents.removeUnneeded([]);
     await this.#links.deleteAll();
     await this.#encryption.remove();
     await this.#publishing.removeRules();
@@ -394,11 +407,13 @@ export class NetworkEngine implements Networks {
     await settleAll([this.#builder.connect(record), this.#openDns(record)]);
   }
 
-  /** A container whose networks are all internal publishes nothing. */
+  /** A container whose networks are all internal publishes nothing, and neither does one that goes out by macvlan. */
   async #reservePorts(record: SandboxRecord): Promise<SandboxRecord> {
     const { containerId, ports } = record.request;
-    if (this.#model.defaultNetwork(record) === undefined) {
-      if (ports.length > 0) this.#logger.warn({ containerId }, 'ports are not published: all networks are internal');
+    if (!this.#model.publishes(record)) {
+      if (ports.length > 0) {
+        this.#logger.warn({ containerId }, 'ports are not published: no network leads out by way of the host');
+      }
       return { ...record, ports: [] };
     }
     const owner: PortOwner = { kind: 'container', id: containerId, name: displayName(record) };
@@ -527,7 +542,7 @@ export class NetworkEngine implements Networks {
 
   /** The local network's bridge is made for its first container. */
   #needsBridge(network: NetworkRecord): boolean {
-    return network.cluster || this.#model.addresses.isUsed(network.id);
+    return network.cluster || (network.macvlan === undefined && this.#model.addresses.isUsed(network.id));
   }
 
   async #execute(step: RecoveryStep): Promise<void> {

@@ -5,6 +5,7 @@ import { addAddress, dumpAddresses, parseAddress } from './netlink/address.ts';
 import { deleteFlow, dumpFlows, type Flow, parseFlow } from './netlink/conntrack.ts';
 import {
   createBridge,
+  createPair,
   createVeth,
   createVxlan,
   deleteLink,
@@ -36,6 +37,12 @@ export interface VxlanRoot {
   readonly socket: NetlinkSocket;
   /** An open file of the host's namespace */
   readonly hostFd: number;
+}
+
+export interface PairSpec {
+  readonly name: string;
+  readonly peer: string;
+  readonly alias: string;
 }
 
 export class HostLinks {
@@ -182,6 +189,12 @@ export class HostLinks {
       if (!isExisting(error)) throw error;
       await socket.run(create, [NO_IPV6]);
     }
+  }
+
+  /** Makes or finds two links that are each other's far end, both up. */
+  async ensurePair({ name, peer, alias }: PairSpec): Promise<void> {
+    const up = [name, peer].flatMap((end) => [disableLinkLocal(end), setLinkUp(end)]);
+    await this.run([createPair(name, peer, alias), ...up], ['EEXIST', NO_IPV6]);
   }
 
   async setMaster(name: string, master: number): Promise<void> {

@@ -5,7 +5,7 @@ import { bridgeName, vethName } from './link-names.ts';
 import type { Link, VxlanSpec } from './netlink/link.ts';
 import { MAIN_TABLE } from './netlink/route.ts';
 import type { NetworkRecord } from './network-record.ts';
-import { displayName, interfacesOf, type SandboxRecord } from './sandbox-record.ts';
+import { displayName, type SandboxRecord, vethsOf } from './sandbox-record.ts';
 import { formatSubnet, parseSubnet } from './subnet.ts';
 
 export function describeVxlan(wanted: VxlanSpec, link: Link | undefined): string[] {
@@ -44,8 +44,9 @@ export interface Plug {
   readonly container: string;
 }
 
+/** Into bridges. */
 export function plugsOf(instance: string, record: SandboxRecord): Plug[] {
-  return interfacesOf(record).map(([index, { networkId }]) => ({
+  return vethsOf(record).map(([index, { networkId }]) => ({
     veth: vethName(instance, record.request.containerId, index),
     bridge: bridgeName(instance, networkId),
     networkId,

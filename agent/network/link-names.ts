@@ -1,9 +1,11 @@
 /**
  * Names of links in the host's namespace. A name holds 15 characters (IFNAMSIZ): "gt", four that say which gantryd,
- * "ingress", or "b" for a bridge, "x" for a VXLAN or "v" for a veth, eight that say which network, or which container and interface.
+ * "ingress", or "b" for a bridge, "x" for a VXLAN, "d" and "e" for the ends of a pair that leads nowhere, or "v" for a veth, eight that say which network, or which container and interface.
  */
 import { createHash } from 'node:crypto';
 import { formatIpv4 } from './subnet.ts';
+
+const NAME_LENGTH = 15;
 
 export function bridgeName(instance: string, networkId: string): string {
   return `${linkPrefix(instance)}b${digest(networkId, 8)}`;
@@ -20,6 +22,16 @@ export function ingressName(instance: string): string {
 
 export function vethName(instance: string, containerId: string, index: number): string {
   return `${linkPrefix(instance)}v${digest(`${containerId}/${index}`, 8)}`;
+}
+
+/** A pair that containers of a macvlan network without a parent are on: the end that is their parent, and the other. */
+export function privateParentNames(instance: string, networkId: string): [string, string] {
+  return [`${linkPrefix(instance)}d${digest(networkId, 8)}`, `${linkPrefix(instance)}e${digest(networkId, 8)}`];
+}
+
+/** Whether a link is an end of such a pair. */
+export function isPrivateParent(instance: string, name: string): boolean {
+  return ['d', 'e'].some((end) => name.length === NAME_LENGTH && name.startsWith(`${linkPrefix(instance)}${end}`));
 }
 
 /** What all links of one gantryd begin with, and those of no other. */

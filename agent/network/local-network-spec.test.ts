@@ -6,6 +6,15 @@ import { parseSubnet } from './subnet.ts';
 
 const MTU = 'com.docker.network.driver.mtu';
 
+const LINK = { alias: '', kind: '', up: true, mtu: 1500, mac: '', master: undefined, vni: undefined };
+const LINKS = [
+  { ...LINK, index: 1, name: 'lo', mtu: 65_536 },
+  { ...LINK, index: 2, name: 'eth0', mtu: 9000 },
+  { ...LINK, index: 3, name: 'br0' },
+  { ...LINK, index: 4, name: 'eth1', master: 3 },
+  { ...LINK, index: 5, name: 'gtown0b01234567' },
+];
+
 function plan(
   spec: Partial<LocalNetworkSpec>,
   networks: readonly NetworkRecord[] = [],
@@ -20,6 +29,8 @@ function plan(
   return planLocalNetwork(LocalNetworkSpec.fromPartial({ name: 'net', ...spec }), {
     networks,
     routes,
+    links: LINKS,
+    ownPrefix: 'gtown0',
     id: 'id',
     nowMs: 1,
   });
@@ -54,7 +65,10 @@ describe('a network of one host', () => {
     [{ subnet: '10.1.0.0/16', gateway: '10.2.0.1' }, 'INVALID_ARGUMENT', ''],
     [{ subnet: '10.1.0.0/16', ipRange: '10.2.0.0/24' }, 'INVALID_ARGUMENT', ''],
     [{ subnet: '10.9.1.0/24' }, 'CONFLICT', 'another subnet'],
-    [{ driver: 'macvlan' }, 'UNSUPPORTED', 'bridge'],
+    [{ driver: 'ipvlan' }, 'UNSUPPORTED', 'macvlan'],
+    [{ auxAddresses: { router: '10.1.0.5' } }, 'INVALID_ARGUMENT', '--subnet'],
+    [{ subnet: '10.1.0.0/16', auxAddresses: { router: '10.2.0.5' } }, 'INVALID_ARGUMENT', '--aux-address'],
+    [{ subnet: '10.1.0.0/16', auxAddresses: { router: '10.1.0.1' } }, 'INVALID_ARGUMENT', 'leave it out'],
     [{ driver: 'overlay' }, 'UNSUPPORTED', 'manager'],
     [{ driver: 'host' }, 'UNSUPPORTED', '--network host'],
     [{ driver: 'weave' }, 'UNSUPPORTED', 'bridge'],
@@ -71,5 +85,49 @@ describe('a network of one host', () => {
   it('is refused when no pool is left', () => {
     const all = ['172.16.0.0/12', '192.168.0.0/16'];
     expect(() => plan({}, [], all)).toThrow(expect.objectContaining({ code: 'EXHAUSTED' }));
+  });
+});
+
+describe('a macvlan network', () => {
+  const MACVLAN = { driver: 'macvlan', subnet: '192.0.2.0/24' };
+  const on = (parent: string, options: Record<string, string> = {}) => ({
+    ...MACVLAN,
+    driverOpts: { parent, ...options },
+  });
+
+  it('is on the link that it is told, in the subnet that the host has there', () => {
+    const network = plan(on('eth0', { macvlan_mode: 'vepa' }), [], ['192.0.2.0/24']);
+    expect(network).toMatchObject({ driver: 'macvlan', mtu: 9000, internal: false });
+    expect(network.macvlan).toEqual({ parent: 'eth0', mode: 'vepa' });
+  });
+
+  it('is on a VLAN that is yet to be made, with the MTU of the link below', () => {
+    expect(plan(on('eth0.10'))).toMatchObject({ mtu: 9000, macvlan: { parent: 'eth0.10', mode: 'bridge' } });
+  });
+
+  it('has no way out without a parent', () => {
+    expect(plan(MACVLAN)).toMatchObject({ internal: true, macvlan: { mode: 'bridge' } });
+  });
+
+  it('shares a link only through VLANs', () => {
+    const first = plan({ ...on('eth0'), name: 'first' });
+    expect(() => plan({ ...on('eth0'), subnet: '192.0.3.0/24' }, [first])).toThrow(
+      expect.objectContaining({ code: 'IN_USE', hint: expect.stringContaining('parent=eth0.10') }),
+    );
+    expect(plan({ ...on('eth0.10'), subnet: '192.0.3.0/24' }, [first]).macvlan?.parent).toBe('eth0.10');
+    expect(() => plan(on('eth0.10'), [first])).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+  });
+
+  it.each([
+    [on('eth9'), 'NOT_FOUND', "'ip link'"],
+    [on('eth9.10'), 'NOT_FOUND', "'ip link'"],
+    [on('eth0.4095'), 'INVALID_ARGUMENT', '4094'],
+    [on('lo'), 'INVALID_ARGUMENT', 'without a way out'],
+    [on('eth1'), 'INVALID_ARGUMENT', 'parent=br0'],
+    [on('gtown0b01234567'), 'INVALID_ARGUMENT', 'LAN'],
+    [on('eth0', { macvlan_mode: 'hub' }), 'INVALID_ARGUMENT', 'passthru'],
+    [on('eth0', { ipvlan_mode: 'l2' }), 'UNSUPPORTED', 'macvlan_mode'],
+  ])('refuses %j', (spec, code, hint) => {
+    expect(() => plan(spec)).toThrow(expect.objectContaining({ code, hint: expect.stringContaining(hint) }));
   });
 });

@@ -2,9 +2,12 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
 import { chooseSubnet } from './default-pools.ts';
+import type { MacvlanRecord } from './macvlan/macvlan-record.ts';
+import { planMacvlan, underlayOf } from './macvlan/macvlan-spec.ts';
+import type { Link } from './netlink/link.ts';
 import type { Route } from './netlink/route.ts';
 import { findOverlap } from './network-overlap.ts';
-import { checkAddresses, chooseMtu, type NetworkRecord, ON_ONE_NODE } from './network-record.ts';
+import { checkAddresses, chooseMtu, DEFAULT_MTU, type NetworkRecord, ON_ONE_NODE } from './network-record.ts';
 import {
   contains,
   covers,
@@ -25,35 +28,45 @@ export interface Surroundings {
   readonly networks: readonly NetworkRecord[];
   /** Of the host, without those through our own bridges. */
   readonly routes: readonly Route[];
+  readonly links: readonly Link[];
+  /** What the names of our links begin with. */
+  readonly ownPrefix: string;
   readonly id: string;
   readonly nowMs: number;
 }
 
-/** Throws INVALID_ARGUMENT, UNSUPPORTED, ALREADY_EXISTS, CONFLICT for a subnet that is taken, EXHAUSTED. */
+/** Throws INVALID_ARGUMENT, UNSUPPORTED, ALREADY_EXISTS, CONFLICT for a subnet that is taken, EXHAUSTED; `planMacvlan`'s. */
 export function planLocalNetwork(spec: LocalNetworkSpec, surroundings: Surroundings): NetworkRecord {
   const { name } = spec;
   checkName(name, surroundings.networks);
   checkDriver(spec);
   const subnet = spec.subnet === '' ? freeSubnet(spec, surroundings) : chosenSubnet(name, spec.subnet);
+  const macvlan = spec.driver === 'macvlan' ? planMacvlan(spec, surroundings) : undefined;
   const record: NetworkRecord = {
     id: surroundings.id,
     name,
-    driver: 'bridge',
-    internal: spec.internal,
+    driver: macvlan === undefined ? 'bridge' : 'macvlan',
+    // Without a parent it has no way out.
+    internal: spec.internal || (macvlan !== undefined && macvlan.parent === undefined),
     cluster: false,
     subnet: formatSubnet(subnet),
     gateway: spec.gateway === '' ? formatIpv4(subnet.base + 1) : gatewayIn(name, subnet, spec.gateway),
     blocks: [formatSubnet(spec.ipRange === '' ? subnet : rangeIn(name, subnet, spec.ipRange))],
-    mtu: chooseMtu(name, spec.driverOpts, ON_ONE_NODE),
+    mtu: macvlan === undefined ? chooseMtu(name, spec.driverOpts, ON_ONE_NODE) : mtuOn(macvlan, surroundings),
     createdAtMs: surroundings.nowMs,
     overlay: undefined,
     attachable: false,
     hasOwnSubnet: spec.subnet !== '',
     labels: spec.labels,
     driverOpts: spec.driverOpts,
+    ...(macvlan === undefined ? {} : { macvlan }),
+    ...(Object.keys(spec.auxAddresses).length === 0 ? {} : { auxAddresses: spec.auxAddresses }),
   };
   checkAddresses(record);
-  const overlap = findOverlap(record, surroundings.networks, surroundings.routes);
+  checkAuxAddresses(record, subnet);
+  // The host's own LAN is what a macvlan network is for.
+  const routes = macvlan === undefined ? surroundings.routes : [];
+  const overlap = findOverlap(record, surroundings.networks, routes);
   if (overlap !== undefined) throw overlap;
   return record;
 }
@@ -85,14 +98,13 @@ const OTHER_DRIVERS: Readonly<Record<string, string>> = {
   host: "there is one, and it is there: 'gantry run --network host'",
   none: "there is one, and it is there: 'gantry run --network none'",
   null: "there is one, and it is there: 'gantry run --network none'",
-  macvlan: "use bridge and publish ports with -p, or 'gantry run --network host'",
-  ipvlan: "use bridge and publish ports with -p, or 'gantry run --network host'",
+  ipvlan: 'use macvlan: it takes -o parent=eth0 too, and gives each container a MAC address of its own',
 };
 
 function checkDriver({ name, driver }: LocalNetworkSpec): void {
-  if (driver === '' || driver === 'bridge') return;
+  if (driver === '' || driver === 'bridge' || driver === 'macvlan') return;
   throw new GantryError('UNSUPPORTED', `network ${name}: driver "${driver}" is not supported on this host alone`, {
-    hint: OTHER_DRIVERS[driver] ?? 'use bridge, or overlay in a cluster',
+    hint: OTHER_DRIVERS[driver] ?? 'use bridge or macvlan, or overlay in a cluster',
   });
 }
 
@@ -107,11 +119,16 @@ function chosenSubnet(name: string, text: string): Subnet {
   });
 }
 
-function freeSubnet({ name, gateway, ipRange }: LocalNetworkSpec, { networks, routes }: Surroundings): Subnet {
-  if (gateway !== '' || ipRange !== '') {
-    throw new GantryError('INVALID_ARGUMENT', `network ${name} has a gateway or range, but no subnet that it is in`, {
-      hint: 'give its --subnet too',
-    });
+function freeSubnet(spec: LocalNetworkSpec, { networks, routes }: Surroundings): Subnet {
+  const { name, gateway, ipRange, auxAddresses } = spec;
+  if (gateway !== '' || ipRange !== '' || Object.keys(auxAddresses).length > 0) {
+    throw new GantryError(
+      'INVALID_ARGUMENT',
+      `network ${name} has a gateway, range or address to keep free, but no subnet that it is in`,
+      {
+        hint: 'give its --subnet too',
+      },
+    );
   }
   const taken = [...routes.map((route) => route.destination), ...networks.map(({ subnet }) => parseSubnet(subnet))];
   const subnet = chooseSubnet(taken);
@@ -135,4 +152,20 @@ function rangeIn(name: string, subnet: Subnet, text: string): Subnet {
   const range = parseSubnet(text);
   if (covers(subnet, range)) return range;
   throw new GantryError('INVALID_ARGUMENT', `network ${name}: range ${text} is not in ${formatSubnet(subnet)}`);
+}
+
+/** What its containers' links have: a parent passes on its own. */
+function mtuOn(macvlan: MacvlanRecord, { links }: Surroundings): number {
+  return underlayOf(macvlan, links)?.mtu ?? DEFAULT_MTU;
+}
+
+function checkAuxAddresses({ name, gateway, auxAddresses }: NetworkRecord, subnet: Subnet): void {
+  for (const [holder, text] of Object.entries(auxAddresses ?? {})) {
+    const address = parseIpv4(text);
+    if (address !== undefined && contains(subnet, address) && text !== gateway) continue;
+    const what = text === gateway ? 'is the gateway' : `is no address of ${formatSubnet(subnet)}`;
+    throw new GantryError('INVALID_ARGUMENT', `network ${name}: address "${text}" to keep for "${holder}" ${what}`, {
+      hint: text === gateway ? 'leave it out: no container gets it' : 'write --aux-address router=172.30.0.5',
+    });
+  }
 }

@@ -4,6 +4,7 @@ import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { HostLinks } from './host-links.ts';
 import { planLocalNetwork, refusePredefined } from './local-network-spec.ts';
+import type { Parents } from './macvlan/parents.ts';
 import type { NetworkModel } from './model.ts';
 import type { Publishing } from './publishing.ts';
 import type { SandboxBuilder } from './sandbox-builder.ts';
@@ -16,7 +17,10 @@ export interface LocalNetworksParts {
   readonly store: NetworkStore;
   readonly links: HostLinks;
   readonly builder: SandboxBuilder;
+  readonly parents: Parents;
   readonly publishing: Publishing;
+  /** What the names of our links begin with. */
+  readonly ownPrefix: string;
   readonly random: RandomBytes;
   /** Milliseconds since the Unix epoch. */
   readonly clock: () => number;
@@ -32,20 +36,25 @@ export class LocalNetworks {
 
   /** Returns its id. Throws as `planLocalNetwork` does, and then has made nothing. */
   async create(spec: LocalNetworkSpec): Promise<string> {
-    const { model, links, random, clock } = this.#parts;
+    const { model, links, parents, ownPrefix, random, clock } = this.#parts;
     const record = planLocalNetwork(spec, {
       networks: [...model.networks.values()],
       routes: await links.foreignRoutes(),
+      links: await links.links(),
+      ownPrefix,
       id: random(ID_BYTES).toString('hex'),
       nowMs: clock(),
     });
     model.putNetwork(record);
     try {
       await this.#save();
+      // After it is on disk: what a crash leaves is removed only when no network needs it.
+      if (record.macvlan !== undefined) await parents.ensure(record, record.macvlan);
       await this.#parts.publishing.sync();
     } catch (error) {
       model.removeNetwork(record.id);
       await this.#save();
+      await parents.removeUnneeded(model.networks.values());
       throw error;
     }
     return record.id;
@@ -74,6 +83,7 @@ export class LocalNetworks {
     model.removeNetwork(network.id);
     await this.#save();
     await builder.removeBridge(network.id);
+    await this.#parts.parents.removeUnneeded(model.networks.values());
     await publishing.sync();
   }
 

@@ -5,13 +5,14 @@ import type { NetworkAttachmentConfig, ServiceEndpoints } from '../../proto/gene
 import { Addresses } from './addresses.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
-import { bridgeName, macOf, vxlanName } from './link-names.ts';
+import { bridgeName, vxlanName } from './link-names.ts';
+import { checkMac, checkPassthru } from './macvlan/chosen-link.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import type { SandboxRequest } from './networks.ts';
-import { containerPorts, defaultAttachment } from './published.ts';
+import { containerPorts, defaultAttachment, publishedAttachment } from './published.ts';
 import type { BridgeRules, PublishedPort } from './ruleset.ts';
-import { type Attachment, displayName, interfacesOf, type SandboxRecord } from './sandbox-record.ts';
-import { parseSubnet, requireIpv4 } from './subnet.ts';
+import { type Attachment, displayName, interfacesOf, macAddressOf, type SandboxRecord } from './sandbox-record.ts';
+import { parseSubnet } from './subnet.ts';
 import { type VirtualService, virtualServices } from './vip/virtual-service.ts';
 
 /** What changes of a sandbox that is put on other networks. */
@@ -153,12 +154,36 @@ export class NetworkModel {
 
   #attach(
     network: NetworkRecord,
-    { aliases, ip }: NetworkAttachmentConfig,
+    { aliases, ip, mac }: NetworkAttachmentConfig,
     number: number,
     preferred: string | undefined,
   ): Attachment {
+    this.#checkLink(network, mac);
     const address = ip === undefined ? this.addresses.take(network, preferred) : this.addresses.takeChosen(network, ip);
-    return { networkId: network.id, networkName: network.name, address, aliases, interface: number };
+    return {
+      networkId: network.id,
+      networkName: network.name,
+      address,
+      aliases,
+      interface: number,
+      ...(mac === undefined ? {} : { mac: mac.toLowerCase() }),
+      ...(network.macvlan === undefined ? {} : { macvlan: network.macvlan }),
+    };
+  }
+
+  /** Whether a container could be given what is asked for. Throws as `assign` does, but for EXHAUSTED. */
+  checkAttachment({ target, ip, mac }: NetworkAttachmentConfig): void {
+    const network = this.resolveNetwork(target);
+    if (ip !== undefined) this.addresses.checkChosen(network, ip);
+    this.#checkLink(network, mac);
+  }
+
+  #checkLink(network: NetworkRecord, mac: string | undefined): void {
+    const others = [...this.#sandboxes.values()].flatMap(({ attachments }) => {
+      return attachments.filter(({ networkId }) => networkId === network.id);
+    });
+    checkPassthru(network, others);
+    if (mac !== undefined) checkMac(network, mac, others);
   }
 
   /**
@@ -175,8 +200,9 @@ export class NetworkModel {
         if (attachments.some(({ networkId }) => networkId === network.id)) {
           throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
         }
-        const kept = present.find(({ networkId, address }) => {
-          return networkId === network.id && (wanted.ip === undefined || wanted.ip === address);
+        const kept = present.find(({ networkId, address, mac }) => {
+          const isSameLink = wanted.mac === undefined || wanted.mac.toLowerCase() === mac;
+          return networkId === network.id && isSameLink && (wanted.ip === undefined || wanted.ip === address);
         });
         const number = kept?.interface ?? freeNumber([...present, ...joining]);
         const attachment = kept ?? this.#attach(network, wanted, number, undefined);
@@ -197,8 +223,14 @@ export class NetworkModel {
     return attachment === undefined ? undefined : this.#networks.get(attachment.networkId);
   }
 
+  /** Whether ports of the container lead to it from its host. */
+  publishes(record: SandboxRecord): boolean {
+    return publishedAttachment(record.attachments, this.#networks) !== undefined;
+  }
+
   bridgeRules(): BridgeRules[] {
-    return [...this.#networks.values()].map(({ id, subnet, internal, overlay }) => ({
+    const bridged = [...this.#networks.values()].filter(({ macvlan }) => macvlan === undefined);
+    return bridged.map(({ id, subnet, internal, overlay }) => ({
       bridge: bridgeName(this.#instance, id),
       subnet,
       internal,
@@ -249,12 +281,12 @@ export class NetworkModel {
     return ready.flatMap((sandbox) =>
       sandbox.attachments
         .filter(({ networkId }) => networkId === network.id)
-        .map(({ address }) => ({
+        .map((attachment) => ({
           containerId: sandbox.request.containerId,
           containerName: displayName(sandbox),
-          address,
+          address: attachment.address,
           prefixLength: network.overlay === undefined ? parseSubnet(network.subnet).prefixLength : 32,
-          macAddress: macOf(requireIpv4(address)),
+          macAddress: macAddressOf(attachment),
           taskId: '',
         })),
     );
@@ -278,6 +310,7 @@ export function describeNetwork(record: NetworkRecord): LocalNetwork {
     ipRange: cluster || range === subnet ? '' : range,
     labels: { ...record.labels },
     driverOpts: { ...record.driverOpts },
+    auxAddresses: { ...record.auxAddresses },
   };
 }
 

@@ -4,7 +4,15 @@ import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { addAddress } from './netlink/address.ts';
-import { disableLinkLocal, dumpLinks, parseLink, setLinkUp } from './netlink/link.ts';
+import {
+  deleteLink,
+  disableLinkLocal,
+  dumpLinks,
+  type Link,
+  parseLink,
+  renameLink,
+  setLinkUp,
+} from './netlink/link.ts';
 import type { Request } from './netlink/message.ts';
 import { EVERYWHERE, setRoute } from './netlink/route.ts';
 import { AF_INET, AF_INET6, dumpTcpSockets, parseTcpSocket, type TcpSocket } from './netlink/sock-diag.ts';
@@ -87,8 +95,7 @@ export class Namespaces {
   /** Interfaces up with their addresses, then the default route. Idempotent. */
   async configure(containerId: string, { interfaces, defaultRoute }: NamespaceSpec): Promise<void> {
     if (interfaces.length === 0) return;
-    const socket = await NetlinkSocket.open(this.#native, this.pathOf(containerId), NETLINK_ROUTE);
-    try {
+    await this.#withSocket(containerId, async (socket) => {
       const links = (await socket.query(dumpLinks())).map(parseLink);
       const indexOf = (name: string): number => links.find((link) => link.name === name)?.index ?? 0;
       const requests = interfaces.flatMap((spec) => interfaceRequests(spec, indexOf(spec.name)));
@@ -97,6 +104,30 @@ export class Namespaces {
         requests.push(setRoute({ ...VIA_NEIGHBOUR, destination: EVERYWHERE, gateway, linkIndex: indexOf(name) }));
       }
       await socket.run(requests, [NO_IPV6]);
+    });
+  }
+
+  links(containerId: string): Promise<Link[]> {
+    return this.#withSocket(containerId, async (socket) => (await socket.query(dumpLinks())).map(parseLink));
+  }
+
+  /** Of a link that is down. */
+  renameLink(containerId: string, from: string, to: string): Promise<void> {
+    return this.#withSocket(containerId, async (socket) => {
+      const link = (await socket.query(dumpLinks())).map(parseLink).find(({ name }) => name === from);
+      if (link !== undefined) await socket.run([renameLink(link.index, to)]);
+    });
+  }
+
+  /** Those that aren't there are passed over. */
+  deleteLinks(containerId: string, names: readonly string[]): Promise<void> {
+    return this.#withSocket(containerId, (socket) => socket.run(names.map(deleteLink), ['ENODEV']));
+  }
+
+  async #withSocket<T>(containerId: string, use: (socket: NetlinkSocket) => Promise<T>): Promise<T> {
+    const socket = await NetlinkSocket.open(this.#native, this.pathOf(containerId), NETLINK_ROUTE);
+    try {
+      return await use(socket);
     } finally {
       await socket.close();
     }

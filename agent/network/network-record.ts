@@ -4,6 +4,7 @@ import { checkEncryptedOption, ENCRYPTED_OPTION, isEncrypted } from '../../proto
 import { GantryError } from '../../proto/errors.ts';
 import type { AssignedNetwork } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { AddressPool } from './address-pool.ts';
+import type { MacvlanRecord } from './macvlan/macvlan-record.ts';
 import {
   contains,
   covers,
@@ -32,6 +33,10 @@ export interface NetworkRecord {
   readonly createdAtMs: number;
   /** How it reaches other nodes; undefined: it is on this one alone. */
   readonly overlay: OverlayRecord | undefined;
+  /** Of a network whose containers are on a link of the host, and which has no bridge. */
+  readonly macvlan?: MacvlanRecord;
+  /** Addresses that no container gets, by whatever has them. */
+  readonly auxAddresses?: Readonly<Record<string, string>>;
   /** Of a network of the cluster: whether containers of no task may be on it. */
   readonly attachable?: boolean;
   /** Whether its user chose the subnet, and so may choose addresses of it. */
@@ -195,5 +200,6 @@ export function addressPool(record: NetworkRecord): AddressPool {
     subnet: parseSubnet(record.subnet),
     gateway: requireIpv4(record.gateway),
     blocks: record.blocks.map(parseSubnet),
+    reserved: new Set(Object.values(record.auxAddresses ?? {}).map(requireIpv4)),
   };
 }

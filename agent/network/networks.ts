@@ -69,8 +69,8 @@ export interface Networks {
   list(): Promise<LocalNetwork[]>;
   /** By id, name or beginning of an id. NOT_FOUND, AMBIGUOUS. */
   find(reference: string): LocalNetwork;
-  /** Whether a container could get the address that is asked for. INVALID_ARGUMENT, UNSUPPORTED, IN_USE, NOT_FOUND. */
-  checkAddress(attachment: NetworkAttachmentConfig): void;
+  /** Whether a container could get what is asked for: IP and MAC address, a place. INVALID_ARGUMENT, UNSUPPORTED, IN_USE, NOT_FOUND. */
+  checkAttachment(attachment: NetworkAttachmentConfig): void;
   /** This node's containers that are on it. */
   endpointsOf(reference: string): NetworkEndpoint[];
   /** A network of this host alone; returns its id. */

@@ -16,9 +16,21 @@ export function defaultAttachment(attachments: readonly Attachment[], networks: 
   return attachments.find(({ networkId }) => networks.get(networkId)?.internal === false);
 }
 
+/**
+ * The attachment that ports of the container lead to; undefined where it has none. On a macvlan network a container isn't
+ * behind its host, and its answers wouldn't come by there.
+ */
+export function publishedAttachment(
+  attachments: readonly Attachment[],
+  networks: NetworksById,
+): Attachment | undefined {
+  const attachment = defaultAttachment(attachments, networks);
+  return attachment?.macvlan === undefined ? attachment : undefined;
+}
+
 /** Ports of one container, as long as it has a way to the outside. */
 export function containerPorts(sandbox: SandboxRecord, networks: NetworksById): PublishedPort[] {
-  const attachment = defaultAttachment(sandbox.attachments, networks);
+  const attachment = publishedAttachment(sandbox.attachments, networks);
   if (attachment === undefined) return [];
   const { address } = attachment;
   return sandbox.ports.map((port) => published(port, [{ kind: 'container', address, port: port.targetPort }]));
@@ -82,7 +94,7 @@ export function sentOn(
 function endpointAddress(endpoint: Endpoint, networks: NetworksById, local: SandboxByAddress): string | undefined {
   for (const { networkId, address } of endpoint.addresses) {
     const sandbox = local.get(`${networkId}/${address}`);
-    if (sandbox !== undefined) return defaultAttachment(sandbox.attachments, networks)?.address;
+    if (sandbox !== undefined) return publishedAttachment(sandbox.attachments, networks)?.address;
   }
   return undefined;
 }

@@ -48,14 +48,14 @@ export async function reattach(
   return next;
 }
 
-/** A container publishes its ports as long as it is on a network that isn't internal. */
+/** A container publishes its ports as long as it is on a network that leads out by way of its host. */
 async function withPorts(
   { model, reservePorts }: ReattachmentParts,
   before: SandboxRecord,
   next: SandboxRecord,
 ): Promise<SandboxRecord> {
-  if (model.defaultNetwork(next) === undefined) return { ...next, ports: [] };
-  return model.defaultNetwork(before) === undefined ? reservePorts(next) : next;
+  if (!model.publishes(next)) return { ...next, ports: [] };
+  return model.publishes(before) ? next : reservePorts(next);
 }
 
 async function keep({ model, store }: ReattachmentParts, record: SandboxRecord): Promise<void> {

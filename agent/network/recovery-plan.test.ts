@@ -35,6 +35,7 @@ function plan(state: Partial<RecoveryState>) {
     sandboxes: [],
     networkIds: [],
     overlayIds: [],
+    parents: [],
     links: [],
     pinned: new Set(),
     withFiles: new Set(),

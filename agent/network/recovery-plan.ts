@@ -1,7 +1,7 @@
 /** What must be done to the kernel after a start of the agent: from what is on disk and what is there. Pure. */
 import { bridgeName, ingressName, linkPrefix, vethName, vxlanName } from './link-names.ts';
 import type { Link } from './netlink/link.ts';
-import { interfacesOf, type SandboxRecord } from './sandbox-record.ts';
+import { type SandboxRecord, vethsOf } from './sandbox-record.ts';
 
 export type RecoveryStep =
   /** Nobody has this container any more. Its links are among those to be deleted. */
@@ -23,6 +23,8 @@ export interface RecoveryState {
   readonly networkIds: readonly string[];
   /** Ids of networks that span nodes. */
   readonly overlayIds: readonly string[];
+  /** Names of links that containers of macvlan networks are on. */
+  readonly parents: readonly string[];
   /** All links of the host's namespace. */
   readonly links: readonly Link[];
   /** Ids of containers whose namespace is pinned. */
@@ -43,7 +45,8 @@ export function planRecovery(state: RecoveryState): RecoveryStep[] {
     ...state.networkIds.map((id) => bridgeName(instance, id)),
     ...state.overlayIds.map((id) => vxlanName(instance, id)),
     ingressName(instance),
-    ...usable.flatMap((record) => interfacesOf(record).map(([index]) => vethName(instance, idOf(record), index))),
+    ...state.parents,
+    ...usable.flatMap((record) => vethsOf(record).map(([index]) => vethName(instance, idOf(record), index))),
   ]);
   const strays = state.links
     .map(({ name }) => name)
@@ -64,7 +67,7 @@ export function planRecovery(state: RecoveryState): RecoveryStep[] {
 
 function isPluggedIn(record: SandboxRecord, state: RecoveryState): boolean {
   const byName = new Map(state.links.map((link) => [link.name, link]));
-  return interfacesOf(record).every(([index, { networkId }]) => {
+  return vethsOf(record).every(([index, { networkId }]) => {
     const bridge = byName.get(bridgeName(state.instance, networkId));
     const veth = byName.get(vethName(state.instance, idOf(record), index));
     return bridge !== undefined && veth !== undefined && veth.master === bridge.index;

@@ -6,14 +6,24 @@ import type { Native } from '../../native/addon/native.ts';
 import { renderHostname, renderHosts, renderResolvConf, replaceOwnHosts } from './container-files.ts';
 import type { HostResolvConf } from './dns/host-resolv-conf.ts';
 import type { HostLinks } from './host-links.ts';
-import { bridgeName, macOf, vethName } from './link-names.ts';
+import { bridgeName, vethName } from './link-names.ts';
+import { MacvlanLinks } from './macvlan/macvlan-links.ts';
+import type { Parents } from './macvlan/parents.ts';
 import type { NetworkModel } from './model.ts';
 import { type NamespaceSpec, Namespaces } from './namespaces.ts';
 import type { VethSpec } from './netlink/link.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { Sandbox } from './networks.ts';
-import { type Attachment, displayName, interfacesOf, type SandboxRecord } from './sandbox-record.ts';
-import { parseSubnet, requireIpv4 } from './subnet.ts';
+import {
+  type Attachment,
+  displayName,
+  interfacesOf,
+  macAddressOf,
+  macvlansOf,
+  type SandboxRecord,
+  vethsOf,
+} from './sandbox-record.ts';
+import { parseSubnet } from './subnet.ts';
 
 export interface SandboxBuilderParts {
   readonly instance: string;
@@ -21,6 +31,7 @@ export interface SandboxBuilderParts {
   readonly native: Native;
   readonly model: NetworkModel;
   readonly links: HostLinks;
+  readonly parents: Parents;
   readonly hostResolvConf: HostResolvConf;
 }
 
@@ -33,12 +44,14 @@ export interface SandboxFiles {
 export class SandboxBuilder {
   readonly #parts: SandboxBuilderParts;
   readonly namespaces: Namespaces;
+  readonly macvlanLinks: MacvlanLinks;
   /** Index of each network's bridge, once it is there. */
   readonly #bridges = new Map<string, Promise<number>>();
 
   constructor(parts: SandboxBuilderParts) {
     this.#parts = parts;
     this.namespaces = new Namespaces(parts.native, join(parts.execDir, 'netns'));
+    this.macvlanLinks = new MacvlanLinks({ ...parts, namespaces: this.namespaces });
   }
 
   /** What the container's files will say. Throws INVALID_ARGUMENT for what they can't. */
@@ -48,7 +61,7 @@ export class SandboxBuilder {
       hosts: renderHosts({
         ...request,
         addresses: attachments.map(({ address }) => address),
-        hostGateway: this.#parts.model.defaultNetwork(record)?.gateway,
+        hostGateway: this.#hostGateway(record),
       }),
       hostname: renderHostname(request.hostname),
       resolvConf: renderResolvConf({ ...request, host: await this.#parts.hostResolvConf.read() }),
@@ -78,16 +91,23 @@ export class SandboxBuilder {
   async repairLinks(record: SandboxRecord): Promise<void> {
     const { containerId } = record.request;
     const present = new Map((await this.#parts.links.links()).map((link) => [link.name, link]));
-    for (const [index, { networkId }] of interfacesOf(record)) {
+    for (const [index, { networkId }] of vethsOf(record)) {
       const link = present.get(vethName(this.#parts.instance, containerId, index));
       if (link !== undefined) await this.#parts.links.setMaster(link.name, await this.bridge(networkId));
     }
-    await this.#plugIn(record, new Set(present.keys()));
+    await this.#plugVethsIn(record, new Set(present.keys()));
+    const macvlans = macvlansOf(record);
+    const there = await this.macvlanLinks.present(containerId, macvlans);
+    await this.macvlanLinks.plugIn(
+      containerId,
+      macvlans.filter(([number]) => !there.includes(number)),
+    );
     await this.namespaces.configure(containerId, this.#namespaceSpec(record));
   }
 
   /** Namespace and files; the namespace's end would take the links along too, but nobody could wait for that. */
   async unpin(containerId: string): Promise<void> {
+    await this.macvlanLinks.unplugAll(containerId);
     await this.namespaces.unpin(containerId);
     await rm(this.#filesDir(containerId), { recursive: true, force: true });
   }
@@ -99,8 +119,9 @@ export class SandboxBuilder {
 
   async unplug(record: SandboxRecord): Promise<void> {
     const { containerId } = record.request;
-    const names = interfacesOf(record).map(([index]) => vethName(this.#parts.instance, containerId, index));
+    const names = vethsOf(record).map(([index]) => vethName(this.#parts.instance, containerId, index));
     await this.#parts.links.deleteLinks(names);
+    await this.macvlanLinks.unplug(containerId, macvlansOf(record));
   }
 
   /** Interfaces that the sandbox is to have besides those that it has, in a namespace that is in use. */
@@ -153,7 +174,8 @@ export class SandboxBuilder {
     const dir = this.#filesDir(containerId);
     return {
       netnsPath: this.namespaces.pathOf(containerId),
-      networks: record.attachments.map(({ networkId, networkName, address, aliases }) => {
+      networks: record.attachments.map((attachment) => {
+        const { networkId, networkName, address, aliases } = attachment;
         const network = this.#network(networkId);
         return {
           networkId,
@@ -161,7 +183,7 @@ export class SandboxBuilder {
           address,
           prefixLength: network.overlay === undefined ? parseSubnet(network.subnet).prefixLength : 32,
           gateway: network.gateway,
-          macAddress: macOf(requireIpv4(address)),
+          macAddress: macAddressOf(attachment),
           aliases: [...aliases],
         };
       }),
@@ -172,30 +194,30 @@ export class SandboxBuilder {
     };
   }
 
-  async #plugIn(record: SandboxRecord, present: ReadonlySet<string> = new Set()): Promise<void> {
-    if (record.attachments.length === 0) return;
-    const masters = await Promise.all(record.attachments.map(({ networkId }) => this.bridge(networkId)));
+  async #plugIn(record: SandboxRecord): Promise<void> {
+    await this.#plugVethsIn(record, new Set());
+    await this.macvlanLinks.plugIn(record.request.containerId, macvlansOf(record));
+  }
+
+  async #plugVethsIn(record: SandboxRecord, present: ReadonlySet<string>): Promise<void> {
+    const veths = vethsOf(record);
+    if (veths.length === 0) return;
+    const masters = await Promise.all(veths.map(([, { networkId }]) => this.bridge(networkId)));
     await this.namespaces.withFile(record.request.containerId, async (netnsFd) => {
-      const specs = interfacesOf(record).map(([index, attachment], position) =>
+      const specs = veths.map(([index, attachment], position) =>
         this.#vethSpec(record, index, attachment, masters[position] ?? 0, netnsFd),
       );
       await this.#parts.links.createVeths(specs.filter(({ name }) => !present.has(name)));
     });
   }
 
-  #vethSpec(
-    record: SandboxRecord,
-    index: number,
-    { networkId, address }: Attachment,
-    master: number,
-    netnsFd: number,
-  ): VethSpec {
+  #vethSpec(record: SandboxRecord, index: number, attachment: Attachment, master: number, netnsFd: number): VethSpec {
     return {
       name: vethName(this.#parts.instance, record.request.containerId, index),
       alias: `gantry container ${displayName(record)}`,
-      mtu: this.#network(networkId).mtu,
+      mtu: this.#network(attachment.networkId).mtu,
       master,
-      peer: { name: `eth${index}`, mac: macOf(requireIpv4(address)), netnsFd },
+      peer: { name: `eth${index}`, mac: macAddressOf(attachment), netnsFd },
     };
   }
 
@@ -212,6 +234,12 @@ export class SandboxBuilder {
       })),
       defaultRoute: network === undefined ? undefined : { gateway: network.gateway, interface: `eth${index}` },
     };
+  }
+
+  /** Of a macvlan network the gateway is another host, and its containers can't reach theirs. */
+  #hostGateway(record: SandboxRecord): string | undefined {
+    const network = this.#parts.model.defaultNetwork(record);
+    return network?.macvlan === undefined ? network?.gateway : undefined;
   }
 
   #filesDir(containerId: string): string {

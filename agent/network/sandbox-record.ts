@@ -1,6 +1,9 @@
 /** A container's sandbox as kept on disk: what was asked for, and what it was given. */
 import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
+import { macOf } from './link-names.ts';
+import type { MacvlanRecord } from './macvlan/macvlan-record.ts';
 import type { SandboxRequest } from './networks.ts';
+import { requireIpv4 } from './subnet.ts';
 
 export interface Attachment {
   readonly networkId: string;
@@ -9,6 +12,10 @@ export interface Attachment {
   readonly aliases: readonly string[];
   /** N of ethN. Undefined in records from before a container could leave a network: its place in the list. */
   readonly interface?: number;
+  /** Chosen by its user; undefined: it follows from the address. */
+  readonly mac?: string;
+  /** Undefined on a network that has a bridge. */
+  readonly macvlan?: MacvlanRecord;
 }
 
 export interface SandboxRecord {
@@ -24,6 +31,21 @@ export interface SandboxRecord {
 /** Attachments and the number of each one's interface. */
 export function interfacesOf({ attachments }: Pick<SandboxRecord, 'attachments'>): [number, Attachment][] {
   return attachments.map((attachment, position) => [attachment.interface ?? position, attachment]);
+}
+
+/** Those that are plugged into a bridge of the host. */
+export function vethsOf(record: Pick<SandboxRecord, 'attachments'>): [number, Attachment][] {
+  return interfacesOf(record).filter(([, { macvlan }]) => macvlan === undefined);
+}
+
+/** Those that are on a link of the host. */
+export function macvlansOf(record: Pick<SandboxRecord, 'attachments'>): [number, Attachment][] {
+  return interfacesOf(record).filter(([, { macvlan }]) => macvlan !== undefined);
+}
+
+/** Of its interface; empty in mode passthru, where it is that of the host's link. */
+export function macAddressOf({ address, mac, macvlan }: Attachment): string {
+  return macvlan?.mode === 'passthru' ? '' : (mac ?? macOf(requireIpv4(address)));
 }
 
 /** What users call the container: its name, or else the start of its id. */

@@ -139,7 +139,9 @@ export const NETWORK_KEYS = keySet('name driver driver_opts external internal at
   enable_ipv6: 'remove it: networks are IPv4',
 });
 export const IPAM_KEYS = keySet('driver config', { options: REMOVE });
-export const IPAM_CONFIG_KEYS = keySet('subnet gateway', { aux_addresses: REMOVE, ip_range: REMOVE });
+export const IPAM_CONFIG_KEYS = keySet('subnet gateway ip_range', {
+  aux_addresses: 'keep addresses free with an ip_range that they are not in',
+});
 export const VOLUME_KEYS = keySet('name driver driver_opts external labels');
 export const CONFIG_KEYS = keySet('name file content environment external labels template_driver');
 export const SECRET_KEYS = keySet('name file environment external labels template_driver', {

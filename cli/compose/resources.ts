@@ -74,7 +74,7 @@ export function readNetworks(
 
 function readNetwork(entry: Cursor, name: string, context: ResourceContext): NetworkSpec {
   const flag = (key: string) => (entry.isNull ? false : (entry.field(key, (cursor) => cursor.boolean()) ?? false));
-  const driver = entry.isNull ? undefined : entry.field('driver', (cursor) => cursor.oneOf(['bridge', 'overlay']));
+  const driver = entry.isNull ? undefined : entry.field('driver', readNetworkDriver);
   const ipam = entry.isNull ? undefined : entry.field('ipam', readIpam);
   return {
     annotations: { name, labels: labelsOf(entry, context) },
@@ -84,10 +84,20 @@ function readNetwork(entry: Cursor, name: string, context: ResourceContext): Net
     attachable: flag('attachable'),
     subnet: ipam?.subnet ?? '',
     gateway: ipam?.gateway ?? '',
+    ipRange: ipam?.ipRange ?? '',
   };
 }
 
-function readIpam(ipam: Cursor): { subnet: string; gateway: string } | undefined {
+function readNetworkDriver(cursor: Cursor): 'bridge' | 'overlay' {
+  const text = cursor.string();
+  if (text !== 'macvlan' && text !== 'ipvlan') return cursor.oneOf(['bridge', 'overlay']);
+  throw cursor.problem(
+    `"${text}" is a driver of one host's networks, and a stack's span hosts`,
+    "use overlay, and publish ports; containers of 'gantry run' can be on macvlan networks: 'gantry network create -d macvlan'",
+  );
+}
+
+function readIpam(ipam: Cursor): { subnet: string; gateway: string; ipRange: string } | undefined {
   ipam.checkKeys(IPAM_KEYS);
   ipam.field('driver', (cursor) => cursor.oneOf(['default']));
   const configs =
@@ -97,6 +107,7 @@ function readIpam(ipam: Cursor): { subnet: string; gateway: string } | undefined
         return {
           subnet: item.field('subnet', readSubnet) ?? '',
           gateway: item.field('gateway', (child) => child.string()) ?? '',
+          ipRange: item.field('ip_range', readSubnet) ?? '',
         };
       }),
     ) ?? [];

@@ -116,17 +116,19 @@ function allMounts(options: ContainerOptions, cwd: string): Mount[] {
   return mounts;
 }
 
-function networkAttachments({ network, networkAlias, ip }: ContainerOptions): NetworkAttachmentConfig[] {
-  const flag = networkAlias.length > 0 ? '--network-alias' : '--ip';
-  if ((networkAlias.length > 0 || ip !== undefined) && network.length > 1) {
+function networkAttachments({ network, networkAlias, ip, macAddress }: ContainerOptions): NetworkAttachmentConfig[] {
+  const isOfOne = networkAlias.length > 0 || ip !== undefined || macAddress !== undefined;
+  if (isOfOne && network.length > 1) {
+    const flag = networkAlias.length > 0 ? '--network-alias' : ip === undefined ? '--mac-address' : '--ip';
     throw new CliError(`${flag} is ambiguous with several networks`, {
-      hint: 'write --network name=NETWORK,alias=NAME,ip=ADDRESS for each',
+      hint: 'write --network name=NETWORK,alias=NAME,ip=ADDRESS,mac-address=ADDRESS for each',
       exitCode: EXIT.refused,
     });
   }
   // Without a network they are about the default one.
-  const named = network.length === 0 && ip !== undefined ? ['bridge'] : network;
-  return named.map((text) => parseNetwork('--network', text, networkAlias, ip));
+  const isOfDefault = network.length === 0 && (ip !== undefined || macAddress !== undefined);
+  const named = isOfDefault ? ['bridge'] : network;
+  return named.map((text) => parseNetwork('--network', text, networkAlias, ip, macAddress));
 }
 
 function healthcheck(options: ContainerOptions): { healthcheck?: Healthcheck } {

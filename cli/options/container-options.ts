@@ -38,6 +38,7 @@ export interface ContainerOptions {
   readonly name?: string;
   readonly network: readonly string[];
   readonly networkAlias: readonly string[];
+  readonly macAddress: string | undefined;
   readonly ip?: string;
   readonly oomScoreAdj?: number;
   readonly pid?: string;
@@ -114,6 +115,7 @@ function declareNetwork(command: Command, list: DeclareList): void {
   alias(command, '--net <network>', 'network');
   list('--network-alias <name>', 'further name on the network');
   command.option('--ip <address>', 'address on the network, which must have a subnet of its own');
+  command.option('--mac-address <address>', 'MAC address on the network');
   alias(command, '--net-alias <name>', 'network-alias');
   list('--add-host <host:ip>', 'line in /etc/hosts');
   list('--dns <ip>', 'name server');
@@ -204,7 +206,6 @@ function refuseUnsupported(command: Command): void {
     ['--link <container>', 'put both containers on one --network and use their names'],
     ['--link-local-ip <address>', LATER],
     ['--log-driver <driver>', "logs are always readable with 'gantry logs'; see --log-opt"],
-    ['--mac-address <address>', LATER],
     ['--memory-reservation <size>', 'use --memory'],
     ['--memory-swap <size>', 'use --memory'],
     ['--memory-swappiness <number>', LATER],

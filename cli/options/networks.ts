@@ -2,23 +2,25 @@
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
 
-const HINT = 'write NAME or name=NAME,alias=ALIAS,ip=ADDRESS';
+const HINT = 'write NAME or name=NAME,alias=ALIAS,ip=ADDRESS,mac-address=ADDRESS';
 
-/** NAME, or name=NAME,alias=ALIAS,ip=ADDRESS. `aliases` and `ip`: from other flags. */
+/** NAME, or name=NAME,alias=ALIAS,ip=ADDRESS,mac-address=ADDRESS. What else there is: from other flags. */
 export function parseNetwork(
   flag: string,
   text: string,
   aliases: readonly string[],
   ip?: string,
+  mac?: string,
 ): NetworkAttachmentConfig {
   if (text === '') throw invalidFlag(flag, text, HINT);
-  const attachment = attachmentOf('', aliases, ip);
+  const attachment = attachmentOf('', aliases, ip, mac);
   if (!text.includes('=')) return { ...attachment, target: text };
   for (const field of text.split(',')) {
     const [key, value = ''] = field.split('=');
     if (key === 'name') attachment.target = value;
     else if (key === 'alias') attachment.aliases.push(value);
     else if (key === 'ip') attachment.ip = value;
+    else if (key === 'mac-address') attachment.mac = value;
     else throw invalidFlag(flag, text, HINT);
   }
   if (attachment.target === '') throw invalidFlag(flag, text, HINT);
@@ -26,6 +28,16 @@ export function parseNetwork(
 }
 
 /** Unset fields are left out, as they are in messages. */
-export function attachmentOf(target: string, aliases: readonly string[], ip?: string): NetworkAttachmentConfig {
-  return { target, aliases: [...aliases], ...(ip === undefined ? {} : { ip }) };
+export function attachmentOf(
+  target: string,
+  aliases: readonly string[],
+  ip?: string,
+  mac?: string,
+): NetworkAttachmentConfig {
+  return {
+    target,
+    aliases: [...aliases],
+    ...(ip === undefined ? {} : { ip }),
+    ...(mac === undefined ? {} : { mac }),
+  };
 }

@@ -8,7 +8,16 @@ import { allocateSubnet } from './subnets.ts';
 
 function network(name: string, subnet: string, gateway = '', blocks: NetworkObject['blocks'] = []): NetworkObject {
   const annotations = { name, labels: {} };
-  const spec = { annotations, driver: 'bridge', driverOpts: {}, internal: false, attachable: false, subnet, gateway };
+  const spec = {
+    annotations,
+    driver: 'bridge',
+    driverOpts: {},
+    internal: false,
+    attachable: false,
+    subnet,
+    gateway,
+    ipRange: '',
+  };
   return networkType.complete({
     id: name,
     meta: undefined,
@@ -21,7 +30,7 @@ function network(name: string, subnet: string, gateway = '', blocks: NetworkObje
   });
 }
 
-const ANY = { subnet: '', gateway: '' };
+const ANY = { subnet: '', gateway: '', ipRange: '' };
 
 describe('allocateSubnet', () => {
   it('gives each network a /20 of the pool, with the first address as gateway', () => {
@@ -39,7 +48,7 @@ describe('allocateSubnet', () => {
 
   it('takes the subnet and gateway that are asked for', () => {
     const wanted = { subnet: '172.30.0.0/16', gateway: '172.30.5.1' };
-    expect(allocateSubnet('a', wanted, [], [])).toEqual(wanted);
+    expect(allocateSubnet('a', { ...wanted, ipRange: '172.30.8.0/24' }, [], [])).toEqual(wanted);
   });
 
   it.each([
@@ -65,9 +74,26 @@ describe('allocateSubnet', () => {
       'INVALID_ARGUMENT',
       'network "a": gateway "10.0.0.255" is no address of 10.0.0.0/24',
     ],
+    [
+      { ...ANY, ipRange: '10.0.0.0/24' },
+      'INVALID_ARGUMENT',
+      'network "a" has an IP range, but no subnet that it is in',
+    ],
+    [
+      { ...ANY, subnet: '10.0.0.0/24', ipRange: '10.0.1.0/26' },
+      'INVALID_ARGUMENT',
+      'network "a": IP range "10.0.1.0/26" is no part of 10.0.0.0/24',
+    ],
+    [
+      { ...ANY, subnet: '10.0.0.0/24', ipRange: '10.0.0.8/30' },
+      'INVALID_ARGUMENT',
+      'network "a": IP range 10.0.0.8/30 is too small',
+    ],
   ])('refuses %o', (wanted, code, message) => {
     const others = [network('b', '10.9.0.0/16')];
-    expect(() => allocateSubnet('a', wanted, others, ['10.8.0.1'])).toThrow(expect.objectContaining({ code, message }));
+    expect(() => allocateSubnet('a', { ipRange: '', ...wanted }, others, ['10.8.0.1'])).toThrow(
+      expect.objectContaining({ code, message }),
+    );
   });
 
   it('says when the pool is empty', () => {
@@ -92,6 +118,21 @@ describe('planBlocks', () => {
       nodes,
     );
     expect(cidrs(second.blocks)).toEqual(['n1 10.0.0.0/26', 'n1 10.0.0.64/26', 'n2 10.0.0.128/26']);
+  });
+
+  it('gives blocks of the range alone', () => {
+    const whole = network('a', '10.0.0.0/16', '10.0.0.1');
+    const ranged = { ...whole, spec: { ...whole.spec, ipRange: '10.0.4.0/27' } };
+    const plan = planBlocks(
+      ranged,
+      new Map([
+        ['n1', 1],
+        ['n2', 40],
+      ]),
+      nodes,
+    );
+    expect(plan.blocks.filter(({ cidr }) => !/^10\.0\.4\.([012]?\d|3[01])\/30$/.test(cidr))).toEqual([]);
+    expect(plan.exhausted).toEqual(['n2']);
   });
 
   it('leaves a node without tasks its blocks, and takes those of a node that has gone', () => {

@@ -1,6 +1,7 @@
 /** Which blocks of a network's addresses each node has. Pure. */
 import type { AddressBlock } from '../../proto/generated/gantry/v1/types.ts';
 import type { NetworkObject } from '../store/network.ts';
+import { rangeOf } from './address-range.ts';
 import { type Cidr, contains, firstFree, formatCidr, parseAddress, parseCidr, size } from './cidr.ts';
 
 /** 64 addresses: small enough for many nodes, large enough that most never need a second one. */
@@ -30,8 +31,8 @@ export function planBlocks(
 ): BlockPlan {
   const blocks = network.blocks.filter((block) => present.has(block.nodeId));
   const exhausted: string[] = [];
-  const subnet = parseCidr(network.subnet);
-  if (subnet === undefined) return { blocks, exhausted };
+  const [subnet, range] = [parseCidr(network.subnet), rangeOf(network)];
+  if (subnet === undefined || range === undefined) return { blocks, exhausted };
   const reserved = [subnet.base, subnet.base + size(subnet) - 1, parseAddress(network.gateway)];
   const room = new Map<string, number>();
   const add = ({ nodeId, cidr }: AddressBlock) => room.set(nodeId, (room.get(nodeId) ?? 0) + available(cidr, reserved));
@@ -39,7 +40,7 @@ export function planBlocks(
   for (const [nodeId, tasks] of demand) {
     if (!present.has(nodeId)) continue;
     while ((room.get(nodeId) ?? 0) < tasks + SPARE_ADDRESSES) {
-      const block = nextBlock(subnet, blocks, virtualIps);
+      const block = nextBlock(range, blocks, virtualIps);
       if (block === undefined) break;
       const given = { nodeId, cidr: formatCidr(block) };
       blocks.push(given);
@@ -50,11 +51,11 @@ export function planBlocks(
   return { blocks, exhausted };
 }
 
-function nextBlock(subnet: Cidr, blocks: readonly AddressBlock[], virtualIps: readonly string[]): Cidr | undefined {
-  const prefix = Math.max(BLOCK_PREFIX, Math.min(subnet.prefix + BLOCKS_BITS, LONGEST_PREFIX));
+function nextBlock(range: Cidr, blocks: readonly AddressBlock[], virtualIps: readonly string[]): Cidr | undefined {
+  const prefix = Math.max(BLOCK_PREFIX, Math.min(range.prefix + BLOCKS_BITS, LONGEST_PREFIX));
   const taken = [...blocks.map(({ cidr }) => cidr), ...virtualIps.map((address) => `${address}/32`)];
   return firstFree(
-    subnet,
+    range,
     prefix,
     taken.flatMap((cidr) => parseCidr(cidr) ?? []),
   );

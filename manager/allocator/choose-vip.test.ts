@@ -35,6 +35,12 @@ describe("a service's own address", () => {
     for (const address of taken) expect(Number(address.split('.')[2])).toBeGreaterThanOrEqual(12);
   });
 
+  it('is one of the range alone', () => {
+    const whole = network('10.1.0.0/20', '10.1.0.1', ['10.1.4.0/30']);
+    const given = fill({ ...whole, spec: { ...whole.spec, ipRange: '10.1.4.0/29' } });
+    expect(given.toSorted((a, b) => a.localeCompare(b))).toEqual(['10.1.4.4', '10.1.4.5', '10.1.4.6', '10.1.4.7']);
+  });
+
   it('is the same for the same service, and seldom that of another one that has gone', () => {
     const of = network('10.1.0.0/20', '10.1.0.1');
     expect(chooseVip(of, 's1', new Set())).toBe(chooseVip(of, 's1', new Set()));

@@ -1,9 +1,10 @@
 /** Which address of a network a service gets for itself. Pure. */
 import { createHash } from 'node:crypto';
 import type { NetworkObject } from '../store/network.ts';
+import { rangeOf } from './address-range.ts';
 import { contains, formatAddress, parseAddress, parseCidr, size } from './cidr.ts';
 
-/** Of the subnet: its last quarter is where services' addresses are looked for first, since nodes' blocks begin below. */
+/** Of the network's range: its last quarter is where services' addresses are looked for first, since nodes' blocks begin below. */
 const QUARTER = 4;
 
 /**
@@ -12,14 +13,15 @@ const QUARTER = 4;
  * send on, isn't given again.
  */
 export function chooseVip(network: NetworkObject, serviceId: string, taken: ReadonlySet<string>): string | undefined {
-  const subnet = parseCidr(network.subnet);
-  if (subnet === undefined) return undefined;
+  const [subnet, range] = [parseCidr(network.subnet), rangeOf(network)];
+  if (subnet === undefined || range === undefined) return undefined;
   const gateway = parseAddress(network.gateway);
   const blocks = network.blocks.flatMap(({ cidr }) => parseCidr(cidr) ?? []);
-  const last = subnet.base + size(subnet) - 1;
+  const first = Math.max(subnet.base + 1, range.base);
+  const last = Math.min(subnet.base + size(subnet) - 2, range.base + size(range) - 1);
   const isFree = (address: number) =>
     address !== gateway && !blocks.some((block) => contains(block, address)) && !taken.has(formatAddress(address));
-  for (const address of candidates(subnet.base + 1, last - 1, seedOf(serviceId, network.id))) {
+  for (const address of candidates(first, last, seedOf(serviceId, network.id))) {
     if (isFree(address)) return formatAddress(address);
   }
   return undefined;

@@ -1,6 +1,7 @@
 /** Subnets and gateways for networks. Pure. */
 import { GantryError } from '../../proto/errors.ts';
 import type { NetworkObject } from '../store/network.ts';
+import { checkRange } from './address-range.ts';
 import {
   type Cidr,
   contains,
@@ -33,10 +34,11 @@ export interface Subnet {
  */
 export function allocateSubnet(
   name: string,
-  wanted: Subnet,
+  wanted: Subnet & { readonly ipRange: string },
   networks: readonly NetworkObject[],
   hostAddresses: readonly string[],
 ): Subnet {
+  checkRange(name, wanted);
   const hosts = hostAddresses.flatMap((address) => parseAddress(address) ?? []);
   const cidr = wanted.subnet === '' ? fromPool(name, networks, hosts) : explicit(name, wanted.subnet, networks, hosts);
   return { subnet: formatCidr(cidr), gateway: gatewayIn(name, cidr, wanted.gateway) };

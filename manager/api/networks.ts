@@ -15,6 +15,7 @@ import type { NetworkObject } from '../store/network.ts';
 import { completeAnnotations, NO_META } from '../store/object-type.ts';
 import { serviceName, usedIds } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
+import { refuseTooFewBlocks } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
 import { checkOnNodes, refuseAttached } from './network-probe.ts';
@@ -45,9 +46,11 @@ export async function networkCreate(
   const draft = context.store.view((read) => {
     refuseTaken(read, complete.annotations.name);
     checkEncrypted([{ spec: complete }], read.find('node', { by: 'all' }));
-    return plan(read);
+    const network = { ...plan(read), meta: NO_META };
+    refuseTooFewBlocks(read, network);
+    return network;
   });
-  await checkOnNodes(context, [{ ...draft, meta: NO_META }], signal);
+  await checkOnNodes(context, [draft], signal);
   return context.store.update((tx) => {
     refuseTaken(tx, complete.annotations.name);
     tx.create('network', plan(tx));

@@ -23,6 +23,7 @@ import {
   usedIds,
 } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
+import { needsOfNetworks, refuseExhausted } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
@@ -49,7 +50,9 @@ export async function serviceCreate(
   return context.store.update((tx) => {
     const id = newObjectId(context.random);
     checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
+    const before = needsOfNetworks(tx);
     tx.create('service', { id, ...plan(tx), ...NEVER_UPDATED, virtualIps: [], pendingDelete: false });
+    refuseExhausted(tx, before);
     return { id };
   });
 }
@@ -75,7 +78,9 @@ export async function serviceUpdate(
   await checkHostPorts(context, newPorts(service, before), signal);
   return context.store.update((tx) => {
     checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
+    const before = needsOfNetworks(tx);
     tx.update('service', asFarAsKnown(tx, plan(tx).service));
+    refuseExhausted(tx, before);
     return {};
   });
 }

@@ -22,6 +22,7 @@ import { sameMessage } from '../store/same-message.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { stackOf, type TaskObject } from '../store/task.ts';
+import { needsOfNetworks, refuseExhausted } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { asFarAsKnown } from './known-format.ts';
 import { resolve, resolveNode } from './references.ts';
@@ -71,6 +72,7 @@ export function serviceScale(
   request: ServiceScaleRequest,
 ): Promise<ServiceScaleResponse> {
   return store.update((tx) => {
+    const before = needsOfNetworks(tx);
     for (const [reference, replicas] of Object.entries(request.replicas)) {
       const service = live(resolve(tx, 'service', reference));
       checkReplicas(serviceName(service), replicas);
@@ -79,6 +81,7 @@ export function serviceScale(
       const changed = withSpec(service, { ...service.spec, mode }, service.ports, clock.now());
       tx.update('service', asFarAsKnown(tx, changed));
     }
+    refuseExhausted(tx, before);
     return {};
   });
 }

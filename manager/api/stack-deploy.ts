@@ -18,6 +18,7 @@ import type { NetworkObject } from '../store/network.ts';
 import { NO_META } from '../store/object-type.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
+import { needsOfNetworks, refuseExhausted, refuseTooFewBlocks } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
@@ -58,6 +59,7 @@ export async function deployStack(
   const draft = context.store.view((read) => {
     const steps = plan(read);
     checkEncrypted(newNetworks(steps), read.find('node', { by: 'all' }));
+    for (const network of newNetworks(steps)) refuseTooFewBlocks(read, network);
     return steps;
   });
   await checkOnNodes(context, newNetworks(draft), signal);
@@ -66,7 +68,9 @@ export async function deployStack(
   return context.store.update((tx) => {
     const steps = plan(tx);
     checkStateFormat(tx, stack);
+    const before = needsOfNetworks(tx);
     for (const step of steps) runStep(tx, step);
+    refuseExhausted(tx, before);
     recordVersion(tx, { stack, rollbackTo, nowMs: context.clock.now(), random: context.random });
     return { changes: steps.map(describeStep) };
   });

@@ -28,6 +28,7 @@ function network(id: string, name: string, labels: Record<string, string> = {}):
       attachable: false,
       subnet: '',
       gateway: '',
+      ipRange: '',
     },
     subnet: '',
     gateway: '',

@@ -29,6 +29,15 @@ const ping = (host: Host, from: string, to: string) =>
   host.gantry(['exec', from, 'ping', '-c', '1', '-W', '2', to]).then(({ code }) => code === 0);
 const inspect = (host: Host, network: string, format: string) => host.ok(['network', 'inspect', '-f', format, network]);
 
+async function restartNear(): Promise<void> {
+  await first.ok(['restart', '-t', '0', 'near']);
+}
+
+async function killFirst(): Promise<void> {
+  await first.stop('SIGKILL');
+  await first.start();
+}
+
 async function refused(host: Host, argv: readonly string[]): Promise<string> {
   const { code, stderr, stdout } = await host.gantry(argv);
   expect([code, stdout]).not.toEqual([0, '']);
@@ -96,12 +105,55 @@ describe('on a host alone', () => {
     expect(await first.ok(['network', 'ls', '-q', '--filter', 'type=custom'])).toBe('');
   });
 
+  it('puts containers on the LAN of the host, over a restart and kill -9 of gantryd', async () => {
+    const lan = ['--subnet', '10.99.0.0/24', '--gateway', '10.99.0.2', '--ip-range', '10.99.0.192/26'];
+    await first.ok([
+      'network',
+      'create',
+      '-d',
+      'macvlan',
+      ...lan,
+      '--aux-address',
+      'printer=10.99.0.193',
+      '-o',
+      'parent=uplink',
+      'lan',
+    ]);
+    const mac = '02:42:00:00:00:99';
+    await idle(first, 'near', '--network', 'lan', '--ip', '10.99.0.200', '--mac-address', mac);
+    const other = ['network', 'create', '-d', 'macvlan', '-o', 'parent=uplink', 'other'];
+    expect(await refused(first, other)).toMatch(/network lan is already using parent uplink.*parent=uplink\.10/s);
+    const published = ['create', '-p', '80:80', '--network', 'lan', 'busybox', 'true'];
+    expect(await refused(first, published)).toMatch(/can't be published on macvlan network lan.*--network bridge/s);
+    await idle(first, 'both');
+    await first.ok(['network', 'connect', 'lan', 'both']);
+    const seen = () => output(second.inside(['busybox', 'ping', '-c', '1', '-W', '2', '10.99.0.200']));
+    for (const disturb of [async () => undefined, restartNear, killFirst]) {
+      await disturb();
+      expect(await seen()).toContain('1 packets received');
+      expect(await ping(first, 'near', '10.99.0.2')).toBe(true);
+      expect(await ping(first, 'both', 'near')).toBe(true);
+    }
+    expect(await first.ok(['inspect', '-f', '{{.NetworkSettings.Networks.lan.MacAddress}}', 'near'])).toBe(mac);
+    expect(await inspect(first, 'lan', '{{json .IPAM.Config}}')).toContain(
+      '"AuxiliaryAddresses":{"printer":"10.99.0.193"}',
+    );
+    await first.ok(['network', 'disconnect', 'lan', 'both']);
+    expect(await ping(first, 'both', 'near')).toBe(false);
+    expect(await refused(first, ['network', 'rm', 'lan'])).toContain('active endpoints: near');
+    await first.ok(['rm', '-f', 'near', 'both']);
+    await first.ok(['network', 'rm', 'lan']);
+  });
+
   it.each([
     [['--subnet', '10.99.0.0/16'], /overlaps the host's route/],
     [['--subnet', '10.77.0.1/24'], /invalid subnet.*10\.77\.0\.0\/24/],
     [['--subnet', 'fd00::/64'], /IPv4 addresses only/],
     [['--ipv6'], /IPv4 addresses only/],
-    [['-d', 'macvlan'], /"macvlan" is not supported.*use bridge/],
+    [['-d', 'macvlan', '-o', 'parent=nope'], /no link nope.*'ip link'/s],
+    [['-d', 'macvlan', '-o', 'macvlan_mode=hub'], /no macvlan_mode.*passthru/s],
+    [['-d', 'ipvlan'], /"ipvlan" is not supported.*use macvlan/s],
+    [['--config-only'], /overlay/],
     [['-d', 'weave'], /"weave" is not supported.*use bridge/],
     [['-o', 'mtu=1400'], /option "mtu" is not supported.*com\.docker\.network\.driver\.mtu/],
     [['-o', 'com.docker.network.driver.mtu=99999'], /no MTU.*65535/],
@@ -177,7 +229,7 @@ networks: {plain: {external: true}}
     [['--subnet', '10.55.0.0/16'], /node \S+: subnet 10\.55\.0\.0\/16 of network bad overlaps the host's route/],
     [['-o', 'com.docker.network.driver.mtu=9000'], /node \S+: network bad: MTU 9000.*at most 1450/],
     [['-o', 'encrypted=no'], /"no" is no value of option encrypted.*leave the option out/s],
-    [['--ip-range', '10.1.0.0/16'], /share the subnet/],
+    [['--subnet', '10.56.0.0/16', '--ip-range', '10.1.0.0/16'], /is no part of 10\.56\.0\.0\/16/],
   ])('refuses `network create -d overlay %s`, says what to do, and makes nothing', async (flags, message) => {
     await output(second.inside(['ip', 'route', 'replace', '10.55.1.0/24', 'dev', 'lo']));
     expect(await refused(first, ['network', 'create', '-d', 'overlay', ...flags, 'bad'])).toMatch(message);

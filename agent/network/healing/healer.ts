@@ -14,6 +14,7 @@ import type { HostLinks } from '../host-links.ts';
 import type { Ingress } from '../ingress/ingress.ts';
 import { type KernelState, readKernelState } from '../kernel-state.ts';
 import { describeBridge, isPlugged, type Plug, plugsOf } from '../link-faults.ts';
+import type { Parents } from '../macvlan/parents.ts';
 import type { NetworkModel } from '../model.ts';
 import { setHairpin, setLinkMaster, setLinkUp } from '../netlink/link.ts';
 import { connectedRoute } from '../netlink/route.ts';
@@ -27,6 +28,7 @@ import { parseSubnet } from '../subnet.ts';
 import type { VirtualIps } from '../vip/virtual-ips.ts';
 import { HealLoop } from './heal-loop.ts';
 import { KernelWatch } from './kernel-watch.ts';
+import { healMacvlans } from './macvlan-healing.ts';
 
 type Locked = <T>(action: () => Promise<T>) => Promise<T>;
 
@@ -37,6 +39,7 @@ export interface HealerParts {
   readonly model: NetworkModel;
   readonly links: HostLinks;
   readonly builder: SandboxBuilder;
+  readonly parents: Parents;
   readonly overlays: Overlays;
   readonly ingress: Ingress;
   readonly encryption: Encryption;
@@ -67,10 +70,16 @@ export class Healer {
 
   /** Once everything is as it should be. */
   async start(): Promise<void> {
-    const { instance, native, logger } = this.#parts;
+    const { instance, native, logger, model } = this.#parts;
     this.#socket = await NetlinkSocket.open(native, null, NETLINK_ROUTE);
     this.#watch = await KernelWatch.open(
-      { instance, native, logger, changed: () => this.#loop.request() },
+      {
+        instance,
+        native,
+        logger,
+        isParent: (name) => [...model.networks.values()].some(({ macvlan }) => macvlan?.parent === name),
+        changed: () => this.#loop.request(),
+      },
       this.#socket,
     );
     // What others have changed while no agent was there, such as a firewall that has come or gone.
@@ -91,6 +100,7 @@ export class Healer {
     const { logger, publishing, virtualIps, firewall } = this.#parts;
     const parts = [
       () => this.#healLinks(),
+      () => this.#healMacvlans(),
       () => publishing.restoreRules(),
       () => virtualIps.restore(),
       () => firewall.pass(),
@@ -133,6 +143,12 @@ export class Healer {
       return [...tunnel, ...bridges, ...(await overlays.repair(state)), ...(await ingress.repair(state))];
     });
     return [...(wasOff ? ['net.ipv4.ip_forward'] : []), ...found, ...(await this.#healPlugs(sandboxes))];
+  }
+
+  #healMacvlans(): Promise<string[]> {
+    const { builder } = this.#parts;
+    const replaceLinks = (containerId: string) => this.#replaceLinks(containerId);
+    return healMacvlans({ ...this.#parts, macvlanLinks: builder.macvlanLinks, replaceLinks });
   }
 
   async #healBridges(state: KernelState): Promise<string[]> {

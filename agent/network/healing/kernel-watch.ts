@@ -27,6 +27,8 @@ export interface KernelWatchParts {
   readonly instance: string;
   readonly native: Native;
   readonly logger: Logger;
+  /** Whether a link of the host's owner is one that containers are on. */
+  readonly isParent: (name: string) => boolean;
   readonly changed: (what: Change) => void;
 }
 
@@ -39,9 +41,9 @@ export class KernelWatch {
 
   /** `socket`: to ask for the links that are there already. */
   static async open(parts: KernelWatchParts, socket: NetlinkSocket): Promise<KernelWatch> {
-    const { instance, native, logger, changed } = parts;
+    const { instance, native, logger, isParent, changed } = parts;
     const prefix = linkPrefix(instance);
-    const relevance = new Relevance(prefix);
+    const relevance = new Relevance(prefix, isParent);
     const lost = (cause: Error) => logger.error({ err: cause }, 'hears of no changes by others any more');
     const links = await NetlinkEvents.open(
       native,

@@ -21,11 +21,13 @@ const ROUTE_HEADER_BYTES = 12;
 /** Links of ours are known by their names; all else by the link that it is on. */
 export class Relevance {
   readonly #prefix: string;
+  readonly #isParent: (name: string) => boolean;
   readonly #ours = new Set<number>();
 
-  /** `prefix`: what the names of our links begin with. */
-  constructor(prefix: string) {
+  /** `prefix`: what the names of our links begin with. `isParent`: whether macvlan networks are on a link. */
+  constructor(prefix: string, isParent: (name: string) => boolean) {
     this.#prefix = prefix;
+    this.#isParent = isParent;
   }
 
   isRelevant(message: Message): boolean {
@@ -36,9 +38,11 @@ export class Relevance {
       case RTM_DELRULE:
         return true;
       case RTM_NEWLINK:
-        return this.#isOurs(payload) && this.#isSwitchedOff(payload);
+        if (this.#isOurs(payload)) return this.#isSwitchedOff(payload);
+        // Also one that comes back: what was on it went with it.
+        return this.#isParent(nameOf(payload)) && (this.#isSwitchedOff(payload) || isNew(payload));
       case RTM_DELLINK:
-        return this.#isOurs(payload);
+        return this.#isOurs(payload) || this.#isParent(nameOf(payload));
       case RTM_DELADDR:
       case RTM_DELNEIGH:
         return this.#ours.has(payload.readInt32LE(4));
@@ -55,8 +59,7 @@ export class Relevance {
   }
 
   #isOurs(payload: Buffer): boolean {
-    const name = parseAttributes(payload.subarray(LINK_HEADER_BYTES)).get(IFLA_IFNAME);
-    if (name === undefined || !readString(name).startsWith(this.#prefix)) return false;
+    if (!nameOf(payload).startsWith(this.#prefix)) return false;
     this.#ours.add(payload.readInt32LE(4));
     return true;
   }
@@ -65,4 +68,14 @@ export class Relevance {
     const change = payload.readUInt32LE(12);
     return change !== EVERYTHING && (change & IFF_UP) !== 0 && (payload.readUInt32LE(8) & IFF_UP) === 0;
   }
+}
+
+function isNew(payload: Buffer): boolean {
+  return payload.readUInt32LE(12) === EVERYTHING;
+}
+
+/** Empty where it isn't said. */
+function nameOf(payload: Buffer): string {
+  const name = parseAttributes(payload.subarray(LINK_HEADER_BYTES)).get(IFLA_IFNAME);
+  return name === undefined ? '' : readString(name);
 }

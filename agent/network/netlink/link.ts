@@ -173,7 +173,23 @@ export function createVeth(spec: VethSpec): Request {
   ]);
 }
 
-function createLink(name: string, payload: readonly Buffer[]): Request {
+/** Two links in this namespace that are each other's far end. */
+export function createPair(name: string, peer: string, alias: string): Request {
+  const far = Buffer.concat([header(0, 0, 0), stringAttribute(IFLA_IFNAME, peer)]);
+  return createLink(name, [
+    header(0, 0, 0),
+    stringAttribute(IFLA_IFNAME, name),
+    stringAttribute(IFLA_IFALIAS, alias),
+    nested(
+      IFLA_LINKINFO,
+      stringAttribute(IFLA_INFO_KIND, 'veth'),
+      nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, far)),
+    ),
+  ]);
+}
+
+/** `payload`: its header and attributes. */
+export function createLink(name: string, payload: readonly Buffer[]): Request {
   return {
     type: RTM_NEWLINK,
     flags: NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
@@ -193,6 +209,21 @@ export function disableLinkLocal(name: string): Request {
 
 export function setLinkUp(name: string): Request {
   return setLink(name, IFF_UP, Buffer.alloc(0), 'bring up');
+}
+
+/** Older kernels (6.1) don't take it from the request that creates a link. */
+export function setLinkAlias(name: string, alias: string): Request {
+  return setLink(name, 0, stringAttribute(IFLA_IFALIAS, alias), 'set alias of');
+}
+
+/** Of a link that is down. */
+export function renameLink(index: number, name: string): Request {
+  return {
+    type: RTM_SETLINK,
+    flags: NLM_F_ACK,
+    payload: Buffer.concat([header(index, 0, 0), stringAttribute(IFLA_IFNAME, name)]),
+    purpose: `rename link to ${name}`,
+  };
 }
 
 export function setLinkMtu(name: string, mtu: number): Request {
@@ -273,7 +304,7 @@ export function parseLink(message: Message): Link {
 }
 
 /** struct ifinfomsg */
-function header(index: number, flags: number, change: number): Buffer {
+export function header(index: number, flags: number, change: number): Buffer {
   const buffer = Buffer.alloc(HEADER_BYTES);
   buffer.writeUInt8(AF_UNSPEC, 0);
   buffer.writeInt32LE(index, 4);

@@ -12,6 +12,7 @@ interface CreateOptions {
   readonly subnet: readonly string[];
   readonly gateway: readonly string[];
   readonly ipRange: readonly string[];
+  readonly auxAddress: readonly string[];
   readonly internal?: boolean;
   readonly attachable?: boolean;
   readonly label: readonly string[];
@@ -23,22 +24,31 @@ const NO_IPV6 = 'networks have IPv4 addresses only; leave it out';
 export function define(command: Command, cli: Cli): void {
   command
     .argument('<network>', 'name of the network')
-    .option('-d, --driver <driver>', "'bridge': on this host; 'overlay': across the hosts of a cluster", 'bridge')
+    .option(
+      '-d, --driver <driver>',
+      "'bridge': on this host; 'macvlan': on its LAN; 'overlay': across the hosts of a cluster",
+      'bridge',
+    )
     .option('--subnet <cidr>', 'its addresses: 172.30.0.0/16', collect, [])
     .option('--gateway <address>', "the host's own address on it", collect, [])
     .option('--ip-range <cidr>', 'the part of the subnet that containers get addresses of', collect, [])
+    .option('--aux-address <name=address>', 'address of the subnet that no container gets', collect, [])
     .option('--internal', 'without a way out of the network')
     .option('--attachable', "of overlay networks: also for containers that aren't a service's")
     .option('--label <key=value>', 'label of the network', collect, [])
-    .option('-o, --opt <key=value>', 'option of the driver: com.docker.network.driver.mtu=1400', collect, [])
+    .option(
+      '-o, --opt <key=value>',
+      'option of the driver: com.docker.network.driver.mtu=1400, parent=eth0.10',
+      collect,
+      [],
+    )
     .action(async (name: string, options: CreateOptions) => {
       await printLine(cli, await create(cli, name, options));
     });
   refuse(command, '--ipv6', NO_IPV6);
   refuse(command, '--ipv4', 'networks have IPv4 addresses always; leave it out');
-  refuse(command, '--aux-address <name=address>', 'keep addresses free with --ip-range');
-  refuse(command, '--config-from <network>', 'write the options out');
-  refuse(command, '--config-only', 'write the options out where the network is made');
+  refuse(command, '--config-from <network>', 'write the options out, on each host that has the network');
+  refuse(command, '--config-only', 'services are on overlay networks; make others with all options, on each host');
   refuse(command, '--ingress', 'published ports need no network of their own');
   refuse(command, '--ipam-driver <driver>', 'addresses are given by the network itself');
   refuse(command, '--ipam-opt <key=value>', 'addresses are given by the network itself');
@@ -55,18 +65,19 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<s
   };
   const labels = parsePairs('--label', options.label, () => '');
   const ipRange = onlyOne('--ip-range', options.ipRange);
+  const auxAddresses = parsePairs('--aux-address', options.auxAddress, () => '');
   if (options.driver !== 'overlay') {
-    const spec = { ...given, name, labels, ipRange };
+    const spec = { ...given, name, labels, ipRange, auxAddresses };
     const { id } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.localNetworkCreate, { spec }));
     return id;
   }
-  if (ipRange !== '') {
-    throw new CliError('--ip-range is not supported for overlay networks', {
-      hint: 'their nodes share the subnet among them; give a --subnet that is the range',
+  if (options.auxAddress.length > 0) {
+    throw new CliError('--aux-address is not supported for overlay networks', {
+      hint: 'keep addresses free with an --ip-range that they are not in',
       exitCode: EXIT.refused,
     });
   }
-  const spec = { ...given, annotations: { name, labels }, attachable: options.attachable ?? false };
+  const spec = { ...given, ipRange, annotations: { name, labels }, attachable: options.attachable ?? false };
   const { id } = await withClient(ControlClient, cli, (control) => ask(control, control.networkCreate, { spec }));
   return id;
 }

@@ -22,6 +22,9 @@ export function inspectNetwork(network: LocalNetwork, endpoints: readonly Networ
           Subnet: network.subnet,
           ...(network.ipRange === '' ? {} : { IPRange: network.ipRange }),
           Gateway: network.gateway,
+          ...(Object.keys(network.auxAddresses).length === 0
+            ? {}
+            : { AuxiliaryAddresses: stringMap(network.auxAddresses) }),
         },
       ],
     },

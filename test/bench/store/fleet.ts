@@ -90,6 +90,7 @@ function networkObject(number: number, nodeIds: ReadonlySet<string>): AnyObject 
       attachable: false,
       subnet: '',
       gateway: '',
+      ipRange: '',
     },
     subnet,
     gateway: '',
