@@ -2,7 +2,12 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
 import { chooseSubnet } from './default-pools.ts';
+import { chosenIpv6, givenIpv6, type Ipv6Record, MIN_MTU_IPV6 } from './ipv6/ipv6-record.ts';
+import { findOverlap6 } from './ipv6/network-overlap6.ts';
+import { parseSubnet6 } from './ipv6/subnet6.ts';
+import { uniqueLocalSubnet } from './ipv6/unique-local.ts';
 import type { Route } from './netlink/route.ts';
+import type { Route6 } from './netlink/route6.ts';
 import { findOverlap } from './network-overlap.ts';
 import { checkAddresses, chooseMtu, type NetworkRecord, ON_ONE_NODE } from './network-record.ts';
 import {
@@ -25,6 +30,7 @@ export interface Surroundings {
   readonly networks: readonly NetworkRecord[];
   /** Of the host, without those through our own bridges. */
   readonly routes: readonly Route[];
+  readonly routes6: readonly Route6[];
   readonly id: string;
   readonly nowMs: number;
 }
@@ -51,9 +57,13 @@ export function planLocalNetwork(spec: LocalNetworkSpec, surroundings: Surroundi
     hasOwnSubnet: spec.subnet !== '',
     labels: spec.labels,
     driverOpts: spec.driverOpts,
+    ...(spec.enableIpv6 ? { ipv6: ipv6Of(spec, surroundings) } : refuseIpv6(spec)),
   };
   checkAddresses(record);
-  const overlap = findOverlap(record, surroundings.networks, surroundings.routes);
+  checkMtu(record);
+  const overlap =
+    findOverlap(record, surroundings.networks, surroundings.routes) ??
+    findOverlap6(record, surroundings.networks, surroundings.routes6);
   if (overlap !== undefined) throw overlap;
   return record;
 }
@@ -118,6 +128,36 @@ function freeSubnet({ name, gateway, ipRange }: LocalNetworkSpec, { networks, ro
   if (subnet !== undefined) return subnet;
   throw new GantryError('EXHAUSTED', `no subnet of the default pools is left for network ${name}`, {
     hint: "give it one of its own with --subnet, or remove networks: 'gantry network prune'",
+  });
+}
+
+/** Its IPv6 addresses: those that are asked for, or a /64 that is as good as nobody else's. */
+function ipv6Of(spec: LocalNetworkSpec, { id, networks, routes6 }: Surroundings): Ipv6Record {
+  const { name, ipv6Subnet, ipv6Gateway, ipv6Range } = spec;
+  if (ipv6Subnet !== '') return chosenIpv6(name, { subnet: ipv6Subnet, gateway: ipv6Gateway, range: ipv6Range });
+  if (ipv6Gateway !== '' || ipv6Range !== '') {
+    throw new GantryError('INVALID_ARGUMENT', `network ${name} has an IPv6 gateway or range, but no subnet for it`, {
+      hint: 'give its --subnet of IPv6 too',
+    });
+  }
+  const others = networks.flatMap(({ ipv6 }) => (ipv6 === undefined ? [] : [parseSubnet6(ipv6.subnet)]));
+  const subnet = uniqueLocalSubnet(id, [...routes6.map(({ destination }) => destination), ...others]);
+  if (subnet !== undefined) return givenIpv6(subnet);
+  throw new GantryError('EXHAUSTED', `no unique local IPv6 subnet is left for network ${name}`, {
+    hint: 'give it one of its own with --subnet',
+  });
+}
+
+function refuseIpv6({ name, ipv6Subnet, ipv6Gateway, ipv6Range }: LocalNetworkSpec): object {
+  const given = [ipv6Subnet, ipv6Gateway, ipv6Range].find((value) => value !== '');
+  if (given === undefined) return {};
+  throw new GantryError('INVALID_ARGUMENT', `network ${name} has no IPv6, but ${given}`, { hint: 'give --ipv6 too' });
+}
+
+function checkMtu({ name, mtu, ipv6 }: NetworkRecord): void {
+  if (ipv6 === undefined || mtu >= MIN_MTU_IPV6) return;
+  throw new GantryError('INVALID_ARGUMENT', `network ${name}: MTU ${mtu} is too small for IPv6`, {
+    hint: `write at least ${MIN_MTU_IPV6}, or leave --ipv6 out`,
   });
 }
 

@@ -3,6 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { HostLinks } from './host-links.ts';
+import { requireIpv6Support } from './ipv6/forwarding6.ts';
 import { planLocalNetwork, refusePredefined } from './local-network-spec.ts';
 import type { NetworkModel } from './model.ts';
 import type { Publishing } from './publishing.ts';
@@ -17,6 +18,8 @@ export interface LocalNetworksParts {
   readonly links: HostLinks;
   readonly builder: SandboxBuilder;
   readonly publishing: Publishing;
+  /** Switches on what the host needs to forward for its networks. */
+  readonly enableForwarding: () => Promise<unknown>;
   readonly random: RandomBytes;
   /** Milliseconds since the Unix epoch. */
   readonly clock: () => number;
@@ -33,9 +36,11 @@ export class LocalNetworks {
   /** Returns its id. Throws as `planLocalNetwork` does, and then has made nothing. */
   async create(spec: LocalNetworkSpec): Promise<string> {
     const { model, links, random, clock } = this.#parts;
+    if (spec.enableIpv6) await requireIpv6Support();
     const record = planLocalNetwork(spec, {
       networks: [...model.networks.values()],
       routes: await links.foreignRoutes(),
+      routes6: spec.enableIpv6 ? await links.foreignRoutes6() : [],
       id: random(ID_BYTES).toString('hex'),
       nowMs: clock(),
     });
@@ -43,6 +48,7 @@ export class LocalNetworks {
     try {
       await this.#save();
       await this.#parts.publishing.sync();
+      await this.#parts.enableForwarding();
     } catch (error) {
       model.removeNetwork(record.id);
       await this.#save();

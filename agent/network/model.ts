@@ -5,6 +5,9 @@ import type { NetworkAttachmentConfig, ServiceEndpoints } from '../../proto/gene
 import { Addresses } from './addresses.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
+import { containerPorts6, defaultAttachment6 } from './ipv6/ports6.ts';
+import type { BridgeRules6 } from './ipv6/ruleset6.ts';
+import { parseSubnet6 } from './ipv6/subnet6.ts';
 import { bridgeName, macOf, vxlanName } from './link-names.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import type { SandboxRequest } from './networks.ts';
@@ -86,7 +89,7 @@ export class NetworkModel {
   /** Its addresses are free from now on. */
   removeSandbox(containerId: string): void {
     const record = this.#sandboxes.get(containerId);
-    for (const { networkId, address } of record?.attachments ?? []) this.addresses.free(networkId, address);
+    for (const attachment of record?.attachments ?? []) this.addresses.free(attachment);
     if (record !== undefined) this.#remember(record);
     this.#sandboxes.delete(containerId);
     this.#nameTable = undefined;
@@ -145,7 +148,7 @@ export class NetworkModel {
         attachments.push(this.#attach(network, wanted, attachments.length, before?.address));
       }
     } catch (error) {
-      for (const { networkId, address } of attachments) this.addresses.free(networkId, address);
+      for (const attachment of attachments) this.addresses.free(attachment);
       throw error;
     }
     return { request, attachments, ports: [], ready: false };
@@ -153,12 +156,21 @@ export class NetworkModel {
 
   #attach(
     network: NetworkRecord,
-    { aliases, ip }: NetworkAttachmentConfig,
+    { aliases, ip, ipv6 }: NetworkAttachmentConfig,
     number: number,
     preferred: string | undefined,
   ): Attachment {
+    const { id: networkId, name: networkName } = network;
     const address = ip === undefined ? this.addresses.take(network, preferred) : this.addresses.takeChosen(network, ip);
-    return { networkId: network.id, networkName: network.name, address, aliases, interface: number };
+    const attachment = { networkId, networkName, address, aliases, interface: number };
+    try {
+      const taken =
+        ipv6 === undefined ? this.addresses.take6(network, address) : this.addresses.takeChosen6(network, ipv6);
+      return taken === undefined ? attachment : { ...attachment, ipv6: taken };
+    } catch (error) {
+      this.addresses.free({ networkId, address });
+      throw error;
+    }
   }
 
   /**
@@ -175,8 +187,9 @@ export class NetworkModel {
         if (attachments.some(({ networkId }) => networkId === network.id)) {
           throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
         }
-        const kept = present.find(({ networkId, address }) => {
-          return networkId === network.id && (wanted.ip === undefined || wanted.ip === address);
+        const kept = present.find(({ networkId, address, ipv6 }) => {
+          const hasWanted = (wanted.ip ?? address) === address && (wanted.ipv6 ?? ipv6) === ipv6;
+          return networkId === network.id && hasWanted;
         });
         const number = kept?.interface ?? freeNumber([...present, ...joining]);
         const attachment = kept ?? this.#attach(network, wanted, number, undefined);
@@ -184,7 +197,7 @@ export class NetworkModel {
         attachments.push({ ...attachment, aliases: wanted.aliases });
       }
     } catch (error) {
-      for (const { networkId, address } of joining) this.addresses.free(networkId, address);
+      for (const attachment of joining) this.addresses.free(attachment);
       throw error;
     }
     const leaving = present.filter((one) => !attachments.some(({ interface: number }) => number === one.interface));
@@ -195,6 +208,27 @@ export class NetworkModel {
   defaultNetwork(record: SandboxRecord): NetworkRecord | undefined {
     const attachment = defaultAttachment(record.attachments, this.#networks);
     return attachment === undefined ? undefined : this.#networks.get(attachment.networkId);
+  }
+
+  /** The same of its IPv6 default route. */
+  defaultNetwork6(record: SandboxRecord): NetworkRecord | undefined {
+    const attachment = defaultAttachment6(record.attachments, this.#networks);
+    return attachment === undefined ? undefined : this.#networks.get(attachment.networkId);
+  }
+
+  bridgeRules6(): BridgeRules6[] {
+    return [...this.#networks.values()].flatMap(({ id, ipv6, internal }) =>
+      ipv6 === undefined ? [] : [{ bridge: bridgeName(this.#instance, id), subnet: ipv6.subnet, internal }],
+    );
+  }
+
+  /** Whether any network has a way outside by IPv6. */
+  leadsOutByIpv6(): boolean {
+    return [...this.#networks.values()].some(({ ipv6, internal }) => ipv6 !== undefined && !internal);
+  }
+
+  containerPorts6(): PublishedPort[] {
+    return [...this.#sandboxes.values()].flatMap((sandbox) => containerPorts6(sandbox, this.#networks));
   }
 
   bridgeRules(): BridgeRules[] {
@@ -228,6 +262,7 @@ export class NetworkModel {
     return {
       tables: networks.flatMap(({ id }) => table.get(id) ?? []),
       subnets: networks.map(({ subnet }) => parseSubnet(subnet)),
+      subnets6: networks.flatMap(({ ipv6 }) => (ipv6 === undefined ? [] : [parseSubnet6(ipv6.subnet)])),
       forwards: this.defaultNetwork(record) !== undefined,
       choseNdots: record.request.dnsOptions.some((option) => option.startsWith('ndots:')),
     };
@@ -249,13 +284,15 @@ export class NetworkModel {
     return ready.flatMap((sandbox) =>
       sandbox.attachments
         .filter(({ networkId }) => networkId === network.id)
-        .map(({ address }) => ({
+        .map(({ address, ipv6 }) => ({
           containerId: sandbox.request.containerId,
           containerName: displayName(sandbox),
           address,
           prefixLength: network.overlay === undefined ? parseSubnet(network.subnet).prefixLength : 32,
           macAddress: macOf(requireIpv4(address)),
           taskId: '',
+          ipv6Address: ipv6 ?? '',
+          ipv6PrefixLength: ipv6PrefixLength(network),
         })),
     );
   }
@@ -278,7 +315,15 @@ export function describeNetwork(record: NetworkRecord): LocalNetwork {
     ipRange: cluster || range === subnet ? '' : range,
     labels: { ...record.labels },
     driverOpts: { ...record.driverOpts },
+    ipv6Subnet: record.ipv6?.subnet ?? '',
+    ipv6Gateway: record.ipv6?.gateway ?? '',
+    ipv6Range: record.ipv6 === undefined || record.ipv6.range === record.ipv6.subnet ? '' : record.ipv6.range,
   };
+}
+
+/** As its containers have it; 0 where they have none. */
+export function ipv6PrefixLength({ ipv6 }: Pick<NetworkRecord, 'ipv6'>): number {
+  return ipv6 === undefined ? 0 : parseSubnet6(ipv6.subnet).prefixLength;
 }
 
 /** The lowest N that no interface ethN has, also none that is on its way out. */

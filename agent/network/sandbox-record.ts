@@ -6,6 +6,8 @@ export interface Attachment {
   readonly networkId: string;
   readonly networkName: string;
   readonly address: string;
+  /** Its IPv6 address, on a network that has them. */
+  readonly ipv6?: string;
   readonly aliases: readonly string[];
   /** N of ethN. Undefined in records from before a container could leave a network: its place in the list. */
   readonly interface?: number;
@@ -24,6 +26,11 @@ export interface SandboxRecord {
 /** Attachments and the number of each one's interface. */
 export function interfacesOf({ attachments }: Pick<SandboxRecord, 'attachments'>): [number, Attachment][] {
   return attachments.map((attachment, position) => [attachment.interface ?? position, attachment]);
+}
+
+/** Of IPv4, and of IPv6 where it has one. */
+export function addressesOf({ address, ipv6 }: Pick<Attachment, 'address' | 'ipv6'>): string[] {
+  return ipv6 === undefined ? [address] : [address, ipv6];
 }
 
 /** What users call the container: its name, or else the start of its id. */

@@ -116,17 +116,19 @@ function allMounts(options: ContainerOptions, cwd: string): Mount[] {
   return mounts;
 }
 
-function networkAttachments({ network, networkAlias, ip }: ContainerOptions): NetworkAttachmentConfig[] {
-  const flag = networkAlias.length > 0 ? '--network-alias' : '--ip';
-  if ((networkAlias.length > 0 || ip !== undefined) && network.length > 1) {
+function networkAttachments({ network, networkAlias, ip, ip6 }: ContainerOptions): NetworkAttachmentConfig[] {
+  const isFixed = ip !== undefined || ip6 !== undefined;
+  const addressFlag = ip === undefined ? '--ip6' : '--ip';
+  const flag = networkAlias.length > 0 ? '--network-alias' : addressFlag;
+  if ((networkAlias.length > 0 || isFixed) && network.length > 1) {
     throw new CliError(`${flag} is ambiguous with several networks`, {
       hint: 'write --network name=NETWORK,alias=NAME,ip=ADDRESS for each',
       exitCode: EXIT.refused,
     });
   }
   // Without a network they are about the default one.
-  const named = network.length === 0 && ip !== undefined ? ['bridge'] : network;
-  return named.map((text) => parseNetwork('--network', text, networkAlias, ip));
+  const named = network.length === 0 && isFixed ? ['bridge'] : network;
+  return named.map((text) => parseNetwork('--network', text, networkAlias, { ip, ipv6: ip6 }));
 }
 
 function healthcheck(options: ContainerOptions): { healthcheck?: Healthcheck } {

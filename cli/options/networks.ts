@@ -2,23 +2,30 @@
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
 
-const HINT = 'write NAME or name=NAME,alias=ALIAS,ip=ADDRESS';
+const HINT = 'write NAME or name=NAME,alias=ALIAS,ip=ADDRESS,ip6=ADDRESS';
 
-/** NAME, or name=NAME,alias=ALIAS,ip=ADDRESS. `aliases` and `ip`: from other flags. */
+/** Chosen ones. */
+export interface FixedAddresses {
+  readonly ip?: string | undefined;
+  readonly ipv6?: string | undefined;
+}
+
+/** NAME, or name=NAME,alias=ALIAS,ip=ADDRESS,ip6=ADDRESS. `aliases` and `fixed`: from other flags. */
 export function parseNetwork(
   flag: string,
   text: string,
   aliases: readonly string[],
-  ip?: string,
+  fixed: FixedAddresses = {},
 ): NetworkAttachmentConfig {
   if (text === '') throw invalidFlag(flag, text, HINT);
-  const attachment = attachmentOf('', aliases, ip);
+  const attachment = attachmentOf('', aliases, fixed);
   if (!text.includes('=')) return { ...attachment, target: text };
   for (const field of text.split(',')) {
     const [key, value = ''] = field.split('=');
     if (key === 'name') attachment.target = value;
     else if (key === 'alias') attachment.aliases.push(value);
     else if (key === 'ip') attachment.ip = value;
+    else if (key === 'ip6') attachment.ipv6 = value;
     else throw invalidFlag(flag, text, HINT);
   }
   if (attachment.target === '') throw invalidFlag(flag, text, HINT);
@@ -26,6 +33,11 @@ export function parseNetwork(
 }
 
 /** Unset fields are left out, as they are in messages. */
-export function attachmentOf(target: string, aliases: readonly string[], ip?: string): NetworkAttachmentConfig {
-  return { target, aliases: [...aliases], ...(ip === undefined ? {} : { ip }) };
+export function attachmentOf(
+  target: string,
+  aliases: readonly string[],
+  { ip, ipv6 }: FixedAddresses = {},
+): NetworkAttachmentConfig {
+  const fixed = { ...(ip === undefined ? {} : { ip }), ...(ipv6 === undefined ? {} : { ipv6 }) };
+  return { target, aliases: [...aliases], ...fixed };
 }

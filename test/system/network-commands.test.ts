@@ -99,8 +99,9 @@ describe('on a host alone', () => {
   it.each([
     [['--subnet', '10.99.0.0/16'], /overlaps the host's route/],
     [['--subnet', '10.77.0.1/24'], /invalid subnet.*10\.77\.0\.0\/24/],
-    [['--subnet', 'fd00::/64'], /IPv4 addresses only/],
-    [['--ipv6'], /IPv4 addresses only/],
+    [['--subnet', 'fd00::/64'], /has no IPv6.*--ipv6/],
+    [['--ipv6', '--gateway', 'fd00::1'], /no subnet for it.*--subnet/],
+    [['-d', 'overlay', '--ipv6'], /not supported for overlay.*without -d/],
     [['-d', 'macvlan'], /"macvlan" is not supported.*use bridge/],
     [['-d', 'weave'], /"weave" is not supported.*use bridge/],
     [['-o', 'mtu=1400'], /option "mtu" is not supported.*com\.docker\.network\.driver\.mtu/],

@@ -43,8 +43,8 @@ export interface HealerParts {
   readonly publishing: Publishing;
   readonly virtualIps: VirtualIps;
   readonly firewall: HostFirewall;
-  /** Switches on the host's forwarding. True: it was off. */
-  readonly enableForwarding: () => Promise<boolean>;
+  /** Switches on the host's forwarding. Returns the settings that were off. */
+  readonly enableForwarding: () => Promise<readonly string[]>;
   /** Runs while no network is made or removed. */
   readonly lockNetworks: Locked;
   /** Runs while nothing is done to the container. */
@@ -122,7 +122,7 @@ export class Healer {
 
   async #healLinks(): Promise<string[]> {
     const { model, overlays, ingress, encryption, enableForwarding } = this.#parts;
-    const wasOff = await enableForwarding();
+    const settings = await enableForwarding();
     // Before the kernel is read: a container that gets its links meanwhile lacks none.
     const sandboxes = [...model.sandboxes.values()].filter(({ ready }) => ready);
     const found = await this.#parts.lockNetworks(async () => {
@@ -132,7 +132,7 @@ export class Healer {
       const bridges = await this.#healBridges(state);
       return [...tunnel, ...bridges, ...(await overlays.repair(state)), ...(await ingress.repair(state))];
     });
-    return [...(wasOff ? ['net.ipv4.ip_forward'] : []), ...found, ...(await this.#healPlugs(sandboxes))];
+    return [...settings, ...found, ...(await this.#healPlugs(sandboxes))];
   }
 
   async #healBridges(state: KernelState): Promise<string[]> {

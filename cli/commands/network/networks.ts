@@ -47,6 +47,9 @@ function fromCluster({ id, spec, subnet, gateway, meta, blocks }: Network): Know
     ipRange: '',
     labels: spec?.annotations?.labels ?? {},
     driverOpts: spec?.driverOpts ?? {},
+    ipv6Subnet: '',
+    ipv6Gateway: '',
+    ipv6Range: '',
     nodes: new Set(blocks.map(({ nodeId }) => nodeId)).size,
   };
 }
