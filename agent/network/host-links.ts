@@ -25,7 +25,7 @@ import {
 import type { Request } from './netlink/message.ts';
 import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from './netlink/neighbour.ts';
 import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
-import { dumpRoutes6, parseRoute6, type Route6, setRoute6 } from './netlink/route6.ts';
+import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
 import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
 import type { NetworkRecord } from './network-record.ts';
@@ -123,14 +123,11 @@ export class HostLinks {
   /** With the link-local address that the kernel asks for neighbours under when it forwards. */
   async #addIpv6(linkName: string, linkIndex: number, { subnet, gateway }: Ipv6Record, mac: string): Promise<void> {
     const socket = await this.#open();
-    const destination = parseSubnet6(subnet);
     const link = { linkName, linkIndex };
     await setIpv6(linkName, 'disable_ipv6', '0');
     await socket.run([
       addAddress6({ ...link, address: linkLocalOf(mac), prefixLength: 64 }),
-      addAddress6({ ...link, address: gateway, prefixLength: destination.prefixLength }),
-      // The kernel makes it along with the address, and not again.
-      setRoute6({ destination, gateway: undefined, linkIndex }),
+      addAddress6({ ...link, address: gateway, prefixLength: parseSubnet6(subnet).prefixLength }),
     ]);
   }
 

@@ -7,7 +7,7 @@ import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
 import { containerPorts6, defaultAttachment6 } from './ipv6/ports6.ts';
 import type { BridgeRules6 } from './ipv6/ruleset6.ts';
-import { parseSubnet6 } from './ipv6/subnet6.ts';
+import { isSameIpv6, parseSubnet6 } from './ipv6/subnet6.ts';
 import { bridgeName, macOf, vxlanName } from './link-names.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import type { SandboxRequest } from './networks.ts';
@@ -188,8 +188,8 @@ export class NetworkModel {
           throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
         }
         const kept = present.find(({ networkId, address, ipv6 }) => {
-          const hasWanted = (wanted.ip ?? address) === address && (wanted.ipv6 ?? ipv6) === ipv6;
-          return networkId === network.id && hasWanted;
+          const hasIpv6 = wanted.ipv6 === undefined || (ipv6 !== undefined && isSameIpv6(wanted.ipv6, ipv6));
+          return networkId === network.id && (wanted.ip ?? address) === address && hasIpv6;
         });
         const number = kept?.interface ?? freeNumber([...present, ...joining]);
         const attachment = kept ?? this.#attach(network, wanted, number, undefined);

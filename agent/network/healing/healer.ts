@@ -12,11 +12,14 @@ import type { Encryption } from '../encryption/encryption.ts';
 import type { HostFirewall } from '../firewall/host-firewall.ts';
 import type { HostLinks } from '../host-links.ts';
 import type { Ingress } from '../ingress/ingress.ts';
+import { parseSubnet6 } from '../ipv6/subnet6.ts';
 import { type KernelState, readKernelState } from '../kernel-state.ts';
 import { describeBridge, isPlugged, type Plug, plugsOf } from '../link-faults.ts';
 import type { NetworkModel } from '../model.ts';
 import { setHairpin, setLinkMaster, setLinkUp } from '../netlink/link.ts';
+import type { Request } from '../netlink/message.ts';
 import { connectedRoute } from '../netlink/route.ts';
+import { setRoute6 } from '../netlink/route6.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/socket.ts';
 import type { NetworkRecord } from '../network-record.ts';
 import type { Overlays } from '../overlay/overlays.ts';
@@ -147,7 +150,7 @@ export class Healer {
       const linkIndex = await builder.bridge(network.id);
       // The kernel makes it along with the address, and not again.
       const route = connectedRoute({ destination: parseSubnet(network.subnet), source: network.gateway, linkIndex });
-      await links.run([route], ['EEXIST']);
+      await links.run([route, ...routes6(network, linkIndex)], ['EEXIST']);
     }
     return missing;
   }
@@ -202,4 +205,11 @@ function plugIn({ veth, bridge }: Plug, { links }: KernelState) {
 
 function idOf({ request }: SandboxRecord): string {
   return request.containerId;
+}
+
+/** To a network's IPv6 subnet. */
+function routes6({ ipv6 }: NetworkRecord, linkIndex: number): Request[] {
+  return ipv6 === undefined
+    ? []
+    : [setRoute6({ destination: parseSubnet6(ipv6.subnet), gateway: undefined, linkIndex })];
 }

@@ -44,7 +44,7 @@ describe.skipIf(!isRoot)('a network with IPv6', { timeout: 30_000 }, () => {
     await lab.start();
     before = await lab.kernelState();
     await lab.startEngine([]);
-  });
+  }, 30_000);
 
   afterEach(async () => {
     for (const containerId of live) await lab.engine.call('teardown', containerId);
@@ -53,7 +53,7 @@ describe.skipIf(!isRoot)('a network with IPv6', { timeout: 30_000 }, () => {
     made.clear();
   });
 
-  afterAll(() => lab.stop());
+  afterAll(() => lab.stop(), 30_000);
 
   it('gives addresses of both kinds that are there at once, a default route, and lines in hosts', async () => {
     await make('six', { ipv6Subnet: 'fd00:6::/64' });

@@ -30,6 +30,12 @@ function groups(text: string): number[] {
   });
 }
 
+/** However they are written. False for what isn't an address. */
+export function isSameIpv6(a: string, b: string): boolean {
+  const value = parseIpv6(a);
+  return value !== undefined && value === parseIpv6(b);
+}
+
 /** In the one form that RFC 5952 (4) gives each address: lower case, the longest run of zeros left out. */
 export function formatIpv6(value: bigint): string {
   const all = Array.from({ length: GROUPS }, (_, index) => Number((value >> BigInt(16 * (7 - index))) & 0xffffn));
