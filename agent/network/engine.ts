@@ -37,6 +37,8 @@ import { enableForwarding, restoreForwarding } from './forwarding.ts';
 import { Healer } from './healing/healer.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
+import { enableForwarding6, restoreForwarding6 } from './ipv6/forwarding6.ts';
+import { isSecondOfPair, portsOfBoth } from './ipv6/ports6.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { linkPrefix, privateParentNames } from './link-names.ts';
 import { LocalNetworks } from './local-networks.ts';
@@ -48,7 +50,7 @@ import { DEFAULT_NETWORK, localNetwork, type NetworkRecord } from './network-rec
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
 import { Overlays } from './overlay/overlays.ts';
 import { OwnTransactions } from './own-tables.ts';
-import { checkPort, type PortOwner, PortReservations } from './port-reservations.ts';
+import { checkPort, isSamePort, type PortOwner, PortReservations } from './port-reservations.ts';
 import { Publishing } from './publishing.ts';
 import { reattach } from './reattachment.ts';
 import { planRecovery, type RecoveryStep } from './recovery-plan.ts';
@@ -89,7 +91,10 @@ export class NetworkEngine implements Networks {
   readonly #encryption: Encryption;
   readonly #overlays: Overlays;
   readonly #ingress: Ingress;
-  readonly #reservations = new PortReservations();
+  readonly #reservations = new PortReservations(({ hostIp, publishedPort }) => {
+    const ports = this.#model.containerPorts6().filter(({ protocol }) => protocol === 'tcp');
+    return ports.find((one) => one.hostIp === hostIp && one.port === publishedPort)?.targets[0];
+  });
   readonly #transactions: OwnTransactions;
   readonly #publishing: Publishing;
   readonly #localNetworks: LocalNetworks;
@@ -155,11 +160,17 @@ export class NetworkEngine implements Networks {
       parents: this.#parents,
       publishing: this.#publishing,
       ownPrefix: linkPrefix(instance),
+      enableForwarding: () => this.#enableForwarding(),
       random,
       clock: options.clock,
     });
     this.#virtualIps = new VirtualIps({ instance, model, links, transactions: this.#transactions });
-    this.#firewall = new HostFirewall({ instance, native, logger });
+    this.#firewall = new HostFirewall({
+      instance,
+      native,
+      hasIpv6: () => model.bridgeRules6().length > 0,
+      logger,
+    });
     this.#healer = new Healer({
       instance,
       native,
@@ -174,7 +185,7 @@ export class NetworkEngine implements Networks {
       publishing: this.#publishing,
       virtualIps: this.#virtualIps,
       firewall: this.#firewall,
-      enableForwarding: () => enableForwarding(this.#store),
+      enableForwarding: () => this.#enableForwarding(),
       lockNetworks: (action) => this.#lock.run('networks', action),
       lockContainer: (containerId, action) => this.#containerLock.run(containerId, action),
       needsBridge: (network) => this.#needsBridge(network),
@@ -257,6 +268,18 @@ export class NetworkEngine implements Networks {
     await this.#syncRules();
   }
 
+  /** Of IPv6 only where a network leads outside with it. Returns the settings that were off. */
+  async #enableForwarding(): Promise<string[]> {
+    const settings: string[] = [];
+    if (await enableForwarding(this.#store)) settings.push('net.ipv4.ip_forward');
+    const prefix = linkPrefix(this.#options.instance);
+    const leadsOut = this.#model.leadsOutByIpv6();
+    if (leadsOut && (await enableForwarding6(this.#store, (link) => link.startsWith(prefix)))) {
+      settings.push('net.ipv6.conf.all.forwarding');
+    }
+    return settings;
+  }
+
   async #syncRules(): Promise<void> {
     await settleAll([this.#publishing.sync(), this.#virtualIps.sync()]);
   }
@@ -310,7 +333,7 @@ export class NetworkEngine implements Networks {
   async recover(live: readonly string[]): Promise<void> {
     await this.#load(new Set(live));
     await this.#ensureLocalNetwork();
-    await enableForwarding(this.#store);
+    await this.#enableForwarding();
     await removeStaleProbes(this.#options.instance);
     await this.#encryption.start();
     await this.#parents.removeUnneeded(this.#model.networks.values());
@@ -356,6 +379,7 @@ export class NetworkEngine implements Networks {
     for (const containerId of await this.#builder.namespaces.list()) await this.#builder.namespaces.unpin(containerId);
     await rm(this.#options.execDir, { recursive: true, force: true });
     await restoreForwarding(this.#store);
+    await restoreForwarding6(this.#store);
     await this.#firewall.close();
     await this.#transactions.close();
     await this.#links.close();
@@ -418,14 +442,21 @@ export class NetworkEngine implements Networks {
     }
     const owner: PortOwner = { kind: 'container', id: containerId, name: displayName(record) };
     const reserved: PortConfig[] = [];
-    for (const [index, port] of ports.entries()) {
-      reserved.push(await this.#reservePort(port, record.ports[index], owner));
+    for (const port of portsOfBoth(ports, this.#model.defaultNetwork6(record) !== undefined)) {
+      const first = reserved.at(-1);
+      const wanted = isSecondOfPair(port, first) ? { ...port, publishedPort: first?.publishedPort ?? 0 } : port;
+      const isFree = (one: PortConfig) => !reserved.some((other) => isSamePort(one, other));
+      const before = record.ports.find((one) => isSameTarget(one, port) && isFree(one));
+      reserved.push(await this.#reservePort(wanted, before, owner));
     }
     return { ...record, ports: reserved };
   }
 
   /** `before` is what the container had last time: a port chosen by the kernel is kept if it is still free. */
   async #reservePort(port: PortConfig, before: PortConfig | undefined, owner: PortOwner): Promise<PortConfig> {
+    const held = this.#reservations.heldBy(owner.id);
+    const wanted = port.publishedPort === 0 ? before : port;
+    if (wanted !== undefined && held.some((one) => isSamePort(one, wanted))) return wanted;
     if (port.publishedPort === 0 && before !== undefined) {
       const isFree = (await this.#reservations.holderOf(before)) === undefined;
       if (isFree) return this.#reservations.reserve(before, owner);
@@ -577,6 +608,12 @@ export class NetworkEngine implements Networks {
     this.#dnsServers.clear();
     await this.#reservations.close();
   }
+}
+
+/** Whether one is the other as it was published before, if the kernel chose the port. */
+function isSameTarget(before: PortConfig, port: PortConfig): boolean {
+  const isSame = before.targetPort === port.targetPort && before.protocol === port.protocol;
+  return isSame && before.hostIp === port.hostIp;
 }
 
 /** As it reads back from disk: unset fields and prototypes don't tell requests apart. */

@@ -1,8 +1,10 @@
 /** Links, addresses and routes of the host's network namespace: bridges and the near ends of veth pairs. */
 import { writeFile } from 'node:fs/promises';
+import type { Ipv6Record } from './ipv6/ipv6-record.ts';
+import { linkLocalOf, parseSubnet6 } from './ipv6/subnet6.ts';
 import { bridgeName, linkPrefix, macOf } from './link-names.ts';
-import { addAddress, dumpAddresses, parseAddress } from './netlink/address.ts';
-import { deleteFlow, dumpFlows, type Flow, parseFlow } from './netlink/conntrack.ts';
+import { addAddress, addAddress6, dumpAddresses, dumpAddresses6, parseAddress } from './netlink/address.ts';
+import { deleteFlow, dumpFlows, dumpFlows6, type Flow, parseFlow } from './netlink/conntrack.ts';
 import {
   createBridge,
   createPair,
@@ -24,6 +26,7 @@ import {
 import type { Request } from './netlink/message.ts';
 import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from './netlink/neighbour.ts';
 import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
+import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
 import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
 import type { NetworkRecord } from './network-record.ts';
@@ -68,16 +71,34 @@ export class HostLinks {
     return (await socket.query(dumpAddresses())).flatMap((message) => parseAddress(message)?.address ?? []);
   }
 
+  async addresses6(): Promise<string[]> {
+    const socket = await this.#open();
+    return (await socket.query(dumpAddresses6())).flatMap((message) => parseAddress(message)?.address ?? []);
+  }
+
+  /** As foreignRoutes, of IPv6. */
+  async foreignRoutes6(): Promise<Route6[]> {
+    const socket = await this.#open();
+    const ours = await this.#ours();
+    const routes = (await socket.query(dumpRoutes6())).flatMap((message) => parseRoute6(message) ?? []);
+    return routes.filter(
+      ({ linkIndex, table }) => table === MAIN_TABLE && (linkIndex === undefined || !ours.has(linkIndex)),
+    );
+  }
+
   /** The host's own routes: those that go through our bridges are left out. */
   async foreignRoutes(): Promise<Route[]> {
     const socket = await this.#open();
-    const ours = new Set(
-      (await this.links()).filter(({ name }) => name.startsWith(linkPrefix(this.#instance))).map(({ index }) => index),
-    );
+    const ours = await this.#ours();
     const routes = (await socket.query(dumpRoutes())).flatMap((message) => parseRoute(message) ?? []);
     return routes.filter(
       ({ linkIndex, table }) => table === MAIN_TABLE && (linkIndex === undefined || !ours.has(linkIndex)),
     );
+  }
+
+  async #ours(): Promise<ReadonlySet<number>> {
+    const links = (await this.links()).filter(({ name }) => name.startsWith(linkPrefix(this.#instance)));
+    return new Set(links.map(({ index }) => index));
   }
 
   /** Makes or finds the network's bridge, up and with the gateway's address. Returns its index. */
@@ -101,7 +122,20 @@ export class HostLinks {
     await socket.run([addAddress(address)]);
     // Answers to the host's own 127.0.0.1 come back through the bridge; the ruleset drops everything else to 127/8.
     if (!network.internal) await writeFile(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, '1');
+    await setIpv6(name, 'accept_ra', '0').catch(ignoreMissing);
+    if (network.ipv6 !== undefined) await this.#addIpv6(name, index, network.ipv6, spec.mac);
     return index;
+  }
+
+  /** With the link-local address that the kernel asks for neighbours under when it forwards. */
+  async #addIpv6(linkName: string, linkIndex: number, { subnet, gateway }: Ipv6Record, mac: string): Promise<void> {
+    const socket = await this.#open();
+    const link = { linkName, linkIndex };
+    await setIpv6(linkName, 'disable_ipv6', '0');
+    await socket.run([
+      addAddress6({ ...link, address: linkLocalOf(mac), prefixLength: 64 }),
+      addAddress6({ ...link, address: gateway, prefixLength: parseSubnet6(subnet).prefixLength }),
+    ]);
   }
 
   /**
@@ -221,7 +255,8 @@ export class HostLinks {
   async deleteFlows(choose: (flows: readonly Flow[]) => readonly Flow[]): Promise<void> {
     const socket = await NetlinkSocket.open(this.#native, null, NETLINK_NETFILTER);
     try {
-      const flows = (await socket.query(dumpFlows())).flatMap((message) => parseFlow(message) ?? []);
+      const messages = [...(await socket.query(dumpFlows())), ...(await socket.query(dumpFlows6()))];
+      const flows = messages.flatMap((message) => parseFlow(message) ?? []);
       // One that ended by itself in the meantime is as good.
       await socket.run(choose(flows).map(deleteFlow), ['ENOENT']);
     } finally {
@@ -253,6 +288,16 @@ export class HostLinks {
     if (message === undefined) throw new Error(`link ${name} has no index`);
     return parseLink(message).index;
   }
+}
+
+/** accept_ra: a container must not be able to tell the host of routes by router advertisements. */
+async function setIpv6(link: string, key: 'accept_ra' | 'disable_ipv6', value: string): Promise<void> {
+  await writeFile(`/proc/sys/net/ipv6/conf/${link}/${key}`, value);
+}
+
+/** A kernel without IPv6, or a link whose MTU is too small for it, has none of its settings. */
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
 }
 
 function isExisting(error: unknown): boolean {

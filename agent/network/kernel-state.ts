@@ -1,9 +1,10 @@
 /** All that a host's kernel holds of what we put there, beside everybody else's: read in one go. */
 import { linkPrefix } from './link-names.ts';
-import { dumpAddresses, type LinkAddress, parseAddress } from './netlink/address.ts';
+import { dumpAddresses, dumpAddresses6, type LinkAddress, parseAddress } from './netlink/address.ts';
 import { dumpLinks, type Link, parseLink } from './netlink/link.ts';
 import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from './netlink/neighbour.ts';
 import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
+import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
 import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
 import type { NetlinkSocket } from './netlink/socket.ts';
 import type { LinkFacts } from './overlay/overlay-state.ts';
@@ -14,6 +15,7 @@ export interface KernelState {
   readonly addresses: readonly LinkAddress[];
   /** Of all tables. */
   readonly routes: readonly Route[];
+  readonly routes6: readonly Route6[];
   readonly rules: readonly Rule[];
   readonly neighbours: readonly Neighbour[];
   readonly forwarding: readonly Neighbour[];
@@ -25,8 +27,11 @@ export async function readKernelState(socket: NetlinkSocket, instance: string): 
   const routes = (await socket.query(dumpRoutes())).flatMap((message) => parseRoute(message) ?? []);
   return {
     links: new Map(links.map((link) => [link.name, link])),
-    addresses: (await socket.query(dumpAddresses())).flatMap((message) => parseAddress(message) ?? []),
+    addresses: [...(await socket.query(dumpAddresses())), ...(await socket.query(dumpAddresses6()))].flatMap(
+      (message) => parseAddress(message) ?? [],
+    ),
     routes,
+    routes6: (await socket.query(dumpRoutes6())).flatMap((message) => parseRoute6(message) ?? []),
     rules: (await socket.query(dumpRules())).flatMap((message) => parseRule(message) ?? []),
     neighbours: (await socket.query(dumpNeighbours())).flatMap((message) => parseNeighbour(message) ?? []),
     forwarding: (await socket.query(dumpForwarding())).flatMap((message) => parseNeighbour(message) ?? []),

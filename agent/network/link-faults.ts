@@ -1,5 +1,6 @@
 /** What is wrong with a link of ours, in words; empty when nothing is. Pure. */
 
+import { formatSubnet6, linkLocalOf, parseSubnet6 } from './ipv6/subnet6.ts';
 import type { KernelState } from './kernel-state.ts';
 import { bridgeName, vethName } from './link-names.ts';
 import type { Link, VxlanSpec } from './netlink/link.ts';
@@ -33,6 +34,27 @@ export function describeBridge(instance: string, network: NetworkRecord, state: 
     ...(hasAddress ? [] : [`address ${network.gateway} of link ${name}`]),
     // A bridge that is down has none.
     ...(hasRoute || !bridge.up || !hasAddress ? [] : [`route to ${network.subnet} of link ${name}`]),
+    ...describeIpv6(network, bridge, state),
+  ];
+}
+
+function describeIpv6({ ipv6 }: NetworkRecord, bridge: Link, state: KernelState): string[] {
+  if (ipv6 === undefined) return [];
+  const subnet = parseSubnet6(ipv6.subnet);
+  const addresses = state.addresses.filter(({ linkIndex }) => linkIndex === bridge.index);
+  const missing = [
+    { address: ipv6.gateway, prefixLength: subnet.prefixLength },
+    { address: linkLocalOf(bridge.mac), prefixLength: 64 },
+  ].filter(
+    (wanted) => !addresses.some((one) => one.address === wanted.address && one.prefixLength === wanted.prefixLength),
+  );
+  const hasRoute = state.routes6.some(
+    ({ linkIndex, table, destination }) =>
+      linkIndex === bridge.index && table === MAIN_TABLE && formatSubnet6(destination) === ipv6.subnet,
+  );
+  return [
+    ...missing.map(({ address }) => `address ${address} of link ${bridge.name}`),
+    ...(hasRoute || !bridge.up || missing.length > 0 ? [] : [`route to ${ipv6.subnet} of link ${bridge.name}`]),
   ];
 }
 

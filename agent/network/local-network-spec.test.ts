@@ -1,12 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
+import { parseSubnet6 } from './ipv6/subnet6.ts';
 import { planLocalNetwork } from './local-network-spec.ts';
 import type { NetworkRecord } from './network-record.ts';
 import { parseSubnet } from './subnet.ts';
 
 const MTU = 'com.docker.network.driver.mtu';
 
-const LINK = { alias: '', kind: '', up: true, mtu: 1500, mac: '', master: undefined, vni: undefined };
+const LINK = {
+  alias: '',
+  kind: '',
+  up: true,
+  mtu: 1500,
+  mac: '',
+  master: undefined,
+  vni: undefined,
+  isRootedElsewhere: false,
+};
 const LINKS = [
   { ...LINK, index: 1, name: 'lo', mtu: 65_536 },
   { ...LINK, index: 2, name: 'eth0', mtu: 9000 },
@@ -31,6 +41,7 @@ function plan(
     routes,
     links: LINKS,
     ownPrefix: 'gtown0',
+    routes6: [{ destination: parseSubnet6('fd00:99::/64'), gateway: undefined, linkIndex: 2, table: 254 }],
     id: 'id',
     nowMs: 1,
   });
@@ -80,6 +91,49 @@ describe('a network of one host', () => {
   ])('is refused with %j, and told what to do', (spec, code, hint) => {
     const others = [plan({ name: 'taken', subnet: '10.9.0.0/16' })];
     expect(() => plan(spec, others)).toThrow(expect.objectContaining({ code, hint: expect.stringContaining(hint) }));
+  });
+
+  it('gets IPv6 addresses beside those of IPv4 when they are asked for', () => {
+    const spec = {
+      enableIpv6: true,
+      ipv6Subnet: 'fd00:0001::/64',
+      ipv6Gateway: 'fd00:1::FF',
+      ipv6Range: 'fd00:1::/80',
+    };
+    expect(plan(spec)).toMatchObject({
+      subnet: '172.17.0.0/16',
+      ipv6: { subnet: 'fd00:1::/64', gateway: 'fd00:1::ff', range: 'fd00:1::/80', hasOwnSubnet: true },
+    });
+    expect(plan({}).ipv6).toBeUndefined();
+  });
+
+  it('gets the same unique local IPv6 subnet each time that nobody chooses one, unless it is taken', () => {
+    const first = plan({ enableIpv6: true });
+    expect(first.ipv6?.subnet).toMatch(/^fd[0-9a-f:]+::\/64$/);
+    expect(plan({ enableIpv6: true }).ipv6).toEqual(first.ipv6);
+    const second = plan({ enableIpv6: true }, [{ ...first, name: 'first' }]);
+    expect(second.ipv6?.subnet).toMatch(/^fd[0-9a-f:]+::\/64$/);
+    expect(second.ipv6?.subnet).not.toBe(first.ipv6?.subnet);
+  });
+
+  it.each([
+    [{ ipv6Subnet: '10.1.0.0/16' }, 'INVALID_ARGUMENT', 'fd00:1:2:3::/64'],
+    [{ ipv6Subnet: 'fd00::1/64' }, 'INVALID_ARGUMENT', 'fd00::/64'],
+    [{ ipv6Subnet: 'fd00::/126' }, 'INVALID_ARGUMENT', 'prefix length'],
+    [{ ipv6Subnet: 'fe80::/64' }, 'INVALID_ARGUMENT', 'fd00::/8'],
+    [{ ipv6Subnet: 'ff02::/64' }, 'INVALID_ARGUMENT', 'fd00::/8'],
+    [{ ipv6Subnet: 'fd00::/64', ipv6Gateway: 'fd01::1' }, 'INVALID_ARGUMENT', 'leave it out'],
+    [{ ipv6Subnet: 'fd00::/64', ipv6Gateway: '10.0.0.1' }, 'INVALID_ARGUMENT', 'leave it out'],
+    [{ ipv6Subnet: 'fd00::/64', ipv6Range: 'fd01::/80' }, 'INVALID_ARGUMENT', 'part of the subnet'],
+    [{ ipv6Gateway: 'fd00::1' }, 'INVALID_ARGUMENT', '--subnet of IPv6'],
+    [{ ipv6Subnet: 'fd00:9:0:1::/64' }, 'CONFLICT', 'another subnet'],
+    [{ ipv6Subnet: 'fd00:99::/48' }, 'CONFLICT', 'another subnet'],
+    [{ driverOpts: { [MTU]: '1279' } }, 'INVALID_ARGUMENT', '1280'],
+    [{ enableIpv6: false, ipv6Subnet: 'fd00::/64' }, 'INVALID_ARGUMENT', '--ipv6'],
+  ])('is refused with IPv6 and %j, and told what to do', (spec, code, hint) => {
+    const others = [plan({ name: 'taken', enableIpv6: true, ipv6Subnet: 'fd00:9::/48' })];
+    const wanted = { enableIpv6: true, ...spec };
+    expect(() => plan(wanted, others)).toThrow(expect.objectContaining({ code, hint: expect.stringContaining(hint) }));
   });
 
   it('is refused when no pool is left', () => {

@@ -2,10 +2,15 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
 import { chooseSubnet } from './default-pools.ts';
+import { chosenIpv6, givenIpv6, type Ipv6Record, MIN_MTU_IPV6 } from './ipv6/ipv6-record.ts';
+import { findOverlap6 } from './ipv6/network-overlap6.ts';
+import { parseSubnet6 } from './ipv6/subnet6.ts';
+import { uniqueLocalSubnet } from './ipv6/unique-local.ts';
 import type { MacvlanRecord } from './macvlan/macvlan-record.ts';
 import { planMacvlan, underlayOf } from './macvlan/macvlan-spec.ts';
 import type { Link } from './netlink/link.ts';
 import type { Route } from './netlink/route.ts';
+import type { Route6 } from './netlink/route6.ts';
 import { findOverlap } from './network-overlap.ts';
 import { checkAddresses, chooseMtu, DEFAULT_MTU, type NetworkRecord, ON_ONE_NODE } from './network-record.ts';
 import {
@@ -31,6 +36,7 @@ export interface Surroundings {
   readonly links: readonly Link[];
   /** What the names of our links begin with. */
   readonly ownPrefix: string;
+  readonly routes6: readonly Route6[];
   readonly id: string;
   readonly nowMs: number;
 }
@@ -61,12 +67,16 @@ export function planLocalNetwork(spec: LocalNetworkSpec, surroundings: Surroundi
     driverOpts: spec.driverOpts,
     ...(macvlan === undefined ? {} : { macvlan }),
     ...(Object.keys(spec.auxAddresses).length === 0 ? {} : { auxAddresses: spec.auxAddresses }),
+    ...(spec.enableIpv6 ? { ipv6: ipv6Of(spec, surroundings) } : refuseIpv6(spec)),
   };
   checkAddresses(record);
   checkAuxAddresses(record, subnet);
+  checkMtu(record);
   // The host's own LAN is what a macvlan network is for.
   const routes = macvlan === undefined ? surroundings.routes : [];
-  const overlap = findOverlap(record, surroundings.networks, routes);
+  const overlap =
+    findOverlap(record, surroundings.networks, routes) ??
+    findOverlap6(record, surroundings.networks, surroundings.routes6);
   if (overlap !== undefined) throw overlap;
   return record;
 }
@@ -101,7 +111,12 @@ const OTHER_DRIVERS: Readonly<Record<string, string>> = {
   ipvlan: 'use macvlan: it takes -o parent=eth0 too, and gives each container a MAC address of its own',
 };
 
-function checkDriver({ name, driver }: LocalNetworkSpec): void {
+function checkDriver({ name, driver, enableIpv6 }: LocalNetworkSpec): void {
+  if (driver === 'macvlan' && enableIpv6) {
+    throw new GantryError('UNSUPPORTED', `network ${name}: macvlan networks have no IPv6 yet`, {
+      hint: 'make it without --ipv6, or as a bridge',
+    });
+  }
   if (driver === '' || driver === 'bridge' || driver === 'macvlan') return;
   throw new GantryError('UNSUPPORTED', `network ${name}: driver "${driver}" is not supported on this host alone`, {
     hint: OTHER_DRIVERS[driver] ?? 'use bridge or macvlan, or overlay in a cluster',
@@ -135,6 +150,36 @@ function freeSubnet(spec: LocalNetworkSpec, { networks, routes }: Surroundings):
   if (subnet !== undefined) return subnet;
   throw new GantryError('EXHAUSTED', `no subnet of the default pools is left for network ${name}`, {
     hint: "give it one of its own with --subnet, or remove networks: 'gantry network prune'",
+  });
+}
+
+/** Its IPv6 addresses: those that are asked for, or a /64 that is as good as nobody else's. */
+function ipv6Of(spec: LocalNetworkSpec, { id, networks, routes6 }: Surroundings): Ipv6Record {
+  const { name, ipv6Subnet, ipv6Gateway, ipv6Range } = spec;
+  if (ipv6Subnet !== '') return chosenIpv6(name, { subnet: ipv6Subnet, gateway: ipv6Gateway, range: ipv6Range });
+  if (ipv6Gateway !== '' || ipv6Range !== '') {
+    throw new GantryError('INVALID_ARGUMENT', `network ${name} has an IPv6 gateway or range, but no subnet for it`, {
+      hint: 'give its --subnet of IPv6 too',
+    });
+  }
+  const others = networks.flatMap(({ ipv6 }) => (ipv6 === undefined ? [] : [parseSubnet6(ipv6.subnet)]));
+  const subnet = uniqueLocalSubnet(id, [...routes6.map(({ destination }) => destination), ...others]);
+  if (subnet !== undefined) return givenIpv6(subnet);
+  throw new GantryError('EXHAUSTED', `no unique local IPv6 subnet is left for network ${name}`, {
+    hint: 'give it one of its own with --subnet',
+  });
+}
+
+function refuseIpv6({ name, ipv6Subnet, ipv6Gateway, ipv6Range }: LocalNetworkSpec): object {
+  const given = [ipv6Subnet, ipv6Gateway, ipv6Range].find((value) => value !== '');
+  if (given === undefined) return {};
+  throw new GantryError('INVALID_ARGUMENT', `network ${name} has no IPv6, but ${given}`, { hint: 'give --ipv6 too' });
+}
+
+function checkMtu({ name, mtu, ipv6 }: NetworkRecord): void {
+  if (ipv6 === undefined || mtu >= MIN_MTU_IPV6) return;
+  throw new GantryError('INVALID_ARGUMENT', `network ${name}: MTU ${mtu} is too small for IPv6`, {
+    hint: `write at least ${MIN_MTU_IPV6}, or leave --ipv6 out`,
   });
 }
 

@@ -3,6 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { HostLinks } from './host-links.ts';
+import { requireIpv6Support } from './ipv6/forwarding6.ts';
 import { planLocalNetwork, refusePredefined } from './local-network-spec.ts';
 import type { Parents } from './macvlan/parents.ts';
 import type { NetworkModel } from './model.ts';
@@ -21,6 +22,8 @@ export interface LocalNetworksParts {
   readonly publishing: Publishing;
   /** What the names of our links begin with. */
   readonly ownPrefix: string;
+  /** Switches on what the host needs to forward for its networks. */
+  readonly enableForwarding: () => Promise<unknown>;
   readonly random: RandomBytes;
   /** Milliseconds since the Unix epoch. */
   readonly clock: () => number;
@@ -37,9 +40,11 @@ export class LocalNetworks {
   /** Returns its id. Throws as `planLocalNetwork` does, and then has made nothing. */
   async create(spec: LocalNetworkSpec): Promise<string> {
     const { model, links, parents, ownPrefix, random, clock } = this.#parts;
+    if (spec.enableIpv6) await requireIpv6Support();
     const record = planLocalNetwork(spec, {
       networks: [...model.networks.values()],
       routes: await links.foreignRoutes(),
+      routes6: spec.enableIpv6 ? await links.foreignRoutes6() : [],
       links: await links.links(),
       ownPrefix,
       id: random(ID_BYTES).toString('hex'),
@@ -51,6 +56,7 @@ export class LocalNetworks {
       // After it is on disk: what a crash leaves is removed only when no network needs it.
       if (record.macvlan !== undefined) await parents.ensure(record, record.macvlan);
       await this.#parts.publishing.sync();
+      await this.#parts.enableForwarding();
     } catch (error) {
       model.removeNetwork(record.id);
       await this.#save();

@@ -5,6 +5,9 @@ import type { NetworkAttachmentConfig, ServiceEndpoints } from '../../proto/gene
 import { Addresses } from './addresses.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
+import { containerPorts6, defaultAttachment6 } from './ipv6/ports6.ts';
+import type { BridgeRules6 } from './ipv6/ruleset6.ts';
+import { isSameIpv6, parseSubnet6 } from './ipv6/subnet6.ts';
 import { bridgeName, vxlanName } from './link-names.ts';
 import { checkMac, checkPassthru } from './macvlan/chosen-link.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
@@ -87,7 +90,7 @@ export class NetworkModel {
   /** Its addresses are free from now on. */
   removeSandbox(containerId: string): void {
     const record = this.#sandboxes.get(containerId);
-    for (const { networkId, address } of record?.attachments ?? []) this.addresses.free(networkId, address);
+    for (const attachment of record?.attachments ?? []) this.addresses.free(attachment);
     if (record !== undefined) this.#remember(record);
     this.#sandboxes.delete(containerId);
     this.#nameTable = undefined;
@@ -146,7 +149,7 @@ export class NetworkModel {
         attachments.push(this.#attach(network, wanted, attachments.length, before?.address));
       }
     } catch (error) {
-      for (const { networkId, address } of attachments) this.addresses.free(networkId, address);
+      for (const attachment of attachments) this.addresses.free(attachment);
       throw error;
     }
     return { request, attachments, ports: [], ready: false };
@@ -154,27 +157,33 @@ export class NetworkModel {
 
   #attach(
     network: NetworkRecord,
-    { aliases, ip, mac }: NetworkAttachmentConfig,
+    { aliases, ip, ipv6, mac }: NetworkAttachmentConfig,
     number: number,
     preferred: string | undefined,
   ): Attachment {
     this.#checkLink(network, mac);
+    const { id: networkId, name: networkName, macvlan } = network;
     const address = ip === undefined ? this.addresses.take(network, preferred) : this.addresses.takeChosen(network, ip);
-    return {
-      networkId: network.id,
-      networkName: network.name,
-      address,
-      aliases,
-      interface: number,
+    const attachment = {
+      ...{ networkId, networkName, address, aliases, interface: number },
       ...(mac === undefined ? {} : { mac: mac.toLowerCase() }),
-      ...(network.macvlan === undefined ? {} : { macvlan: network.macvlan }),
+      ...(macvlan === undefined ? {} : { macvlan }),
     };
+    try {
+      const taken =
+        ipv6 === undefined ? this.addresses.take6(network, address) : this.addresses.takeChosen6(network, ipv6);
+      return taken === undefined ? attachment : { ...attachment, ipv6: taken };
+    } catch (error) {
+      this.addresses.free({ networkId, address });
+      throw error;
+    }
   }
 
   /** Whether a container could be given what is asked for. Throws as `assign` does, but for EXHAUSTED. */
-  checkAttachment({ target, ip, mac }: NetworkAttachmentConfig): void {
+  checkAttachment({ target, ip, ipv6, mac }: NetworkAttachmentConfig): void {
     const network = this.resolveNetwork(target);
     if (ip !== undefined) this.addresses.checkChosen(network, ip);
+    if (ipv6 !== undefined) this.addresses.checkChosen6(network, ipv6);
     this.#checkLink(network, mac);
   }
 
@@ -200,17 +209,14 @@ export class NetworkModel {
         if (attachments.some(({ networkId }) => networkId === network.id)) {
           throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
         }
-        const kept = present.find(({ networkId, address, mac }) => {
-          const isSameLink = wanted.mac === undefined || wanted.mac.toLowerCase() === mac;
-          return networkId === network.id && isSameLink && (wanted.ip === undefined || wanted.ip === address);
-        });
+        const kept = present.find((one) => one.networkId === network.id && hasAll(one, wanted));
         const number = kept?.interface ?? freeNumber([...present, ...joining]);
         const attachment = kept ?? this.#attach(network, wanted, number, undefined);
         if (kept === undefined) joining.push(attachment);
         attachments.push({ ...attachment, aliases: wanted.aliases });
       }
     } catch (error) {
-      for (const { networkId, address } of joining) this.addresses.free(networkId, address);
+      for (const attachment of joining) this.addresses.free(attachment);
       throw error;
     }
     const leaving = present.filter((one) => !attachments.some(({ interface: number }) => number === one.interface));
@@ -226,6 +232,27 @@ export class NetworkModel {
   /** Whether ports of the container lead to it from its host. */
   publishes(record: SandboxRecord): boolean {
     return publishedAttachment(record.attachments, this.#networks) !== undefined;
+  }
+
+  /** The same of its IPv6 default route. */
+  defaultNetwork6(record: SandboxRecord): NetworkRecord | undefined {
+    const attachment = defaultAttachment6(record.attachments, this.#networks);
+    return attachment === undefined ? undefined : this.#networks.get(attachment.networkId);
+  }
+
+  bridgeRules6(): BridgeRules6[] {
+    return [...this.#networks.values()].flatMap(({ id, ipv6, internal }) =>
+      ipv6 === undefined ? [] : [{ bridge: bridgeName(this.#instance, id), subnet: ipv6.subnet, internal }],
+    );
+  }
+
+  /** Whether any network has a way outside by IPv6. */
+  leadsOutByIpv6(): boolean {
+    return [...this.#networks.values()].some(({ ipv6, internal }) => ipv6 !== undefined && !internal);
+  }
+
+  containerPorts6(): PublishedPort[] {
+    return [...this.#sandboxes.values()].flatMap((sandbox) => containerPorts6(sandbox, this.#networks));
   }
 
   bridgeRules(): BridgeRules[] {
@@ -260,6 +287,7 @@ export class NetworkModel {
     return {
       tables: networks.flatMap(({ id }) => table.get(id) ?? []),
       subnets: networks.map(({ subnet }) => parseSubnet(subnet)),
+      subnets6: networks.flatMap(({ ipv6 }) => (ipv6 === undefined ? [] : [parseSubnet6(ipv6.subnet)])),
       forwards: this.defaultNetwork(record) !== undefined,
       choseNdots: record.request.dnsOptions.some((option) => option.startsWith('ndots:')),
     };
@@ -288,12 +316,24 @@ export class NetworkModel {
           prefixLength: network.overlay === undefined ? parseSubnet(network.subnet).prefixLength : 32,
           macAddress: macAddressOf(attachment),
           taskId: '',
+          ipv6Address: attachment.ipv6 ?? '',
+          ipv6PrefixLength: ipv6PrefixLength(network),
         })),
     );
   }
 }
 
 /** The network as the API shows it. */
+/** Whatever is wanted of the attachment, it has. */
+function hasAll(attachment: Attachment, { ip, ipv6, mac }: NetworkAttachmentConfig): boolean {
+  const hasIpv6 = ipv6 === undefined || (attachment.ipv6 !== undefined && isSameIpv6(ipv6, attachment.ipv6));
+  return (
+    hasIpv6 &&
+    (mac === undefined || mac.toLowerCase() === attachment.mac) &&
+    (ip ?? attachment.address) === attachment.address
+  );
+}
+
 export function describeNetwork(record: NetworkRecord): LocalNetwork {
   const { id, name, driver, subnet, gateway, internal, cluster, createdAtMs } = record;
   const [range = subnet] = record.blocks;
@@ -311,7 +351,15 @@ export function describeNetwork(record: NetworkRecord): LocalNetwork {
     labels: { ...record.labels },
     driverOpts: { ...record.driverOpts },
     auxAddresses: { ...record.auxAddresses },
+    ipv6Subnet: record.ipv6?.subnet ?? '',
+    ipv6Gateway: record.ipv6?.gateway ?? '',
+    ipv6Range: record.ipv6 === undefined || record.ipv6.range === record.ipv6.subnet ? '' : record.ipv6.range,
   };
+}
+
+/** As its containers have it; 0 where they have none. */
+export function ipv6PrefixLength({ ipv6 }: Pick<NetworkRecord, 'ipv6'>): number {
+  return ipv6 === undefined ? 0 : parseSubnet6(ipv6.subnet).prefixLength;
 }
 
 /** The lowest N that no interface ethN has, also none that is on its way out. */

@@ -3,7 +3,8 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
-import { addAddress } from './netlink/address.ts';
+import { linkLocalOf, type Subnet6 } from './ipv6/subnet6.ts';
+import { addAddress, addAddress6 } from './netlink/address.ts';
 import {
   deleteLink,
   disableLinkLocal,
@@ -15,6 +16,7 @@ import {
 } from './netlink/link.ts';
 import type { Request } from './netlink/message.ts';
 import { EVERYWHERE, setRoute } from './netlink/route.ts';
+import { EVERYWHERE6, setRoute6 } from './netlink/route6.ts';
 import { AF_INET, AF_INET6, dumpTcpSockets, parseTcpSocket, type TcpSocket } from './netlink/sock-diag.ts';
 import { NETLINK_ROUTE, NETLINK_SOCK_DIAG, NetlinkSocket } from './netlink/socket.ts';
 import { formatIpv4, lastAddress, requireIpv4, type Subnet } from './subnet.ts';
@@ -32,11 +34,19 @@ export interface InterfaceSpec {
   readonly subnet: Subnet;
   /** Undefined: all of the subnet is on the interface's link. Otherwise all but this address is behind it. */
   readonly router: string | undefined;
+  /** Undefined: it has no IPv6 address. */
+  readonly ipv6: { readonly address: string; readonly subnet: Subnet6 } | undefined;
+}
+
+interface DefaultRoute {
+  readonly gateway: string;
+  readonly interface: string;
 }
 
 export interface NamespaceSpec {
   readonly interfaces: readonly InterfaceSpec[];
-  readonly defaultRoute: { readonly gateway: string; readonly interface: string } | undefined;
+  readonly defaultRoute: DefaultRoute | undefined;
+  readonly defaultRoute6: DefaultRoute | undefined;
 }
 
 export class Namespaces {
@@ -93,15 +103,24 @@ export class Namespaces {
   }
 
   /** Interfaces up with their addresses, then the default route. Idempotent. */
-  async configure(containerId: string, { interfaces, defaultRoute }: NamespaceSpec): Promise<void> {
+  async configure(containerId: string, spec: NamespaceSpec): Promise<void> {
+    const { interfaces, defaultRoute, defaultRoute6 } = spec;
     if (interfaces.length === 0) return;
+    for (const { name, ipv6 } of interfaces) if (ipv6 !== undefined) await this.#allowIpv6(containerId, name);
     await this.#withSocket(containerId, async (socket) => {
       const links = (await socket.query(dumpLinks())).map(parseLink);
       const indexOf = (name: string): number => links.find((link) => link.name === name)?.index ?? 0;
-      const requests = interfaces.flatMap((spec) => interfaceRequests(spec, indexOf(spec.name)));
+      const requests = interfaces.flatMap((one) => {
+        const link = links.find(({ name }) => name === one.name);
+        return [...interfaceRequests(one, indexOf(one.name)), ...(link === undefined ? [] : ipv6Requests(one, link))];
+      });
       if (defaultRoute) {
         const { gateway, interface: name } = defaultRoute;
         requests.push(setRoute({ ...VIA_NEIGHBOUR, destination: EVERYWHERE, gateway, linkIndex: indexOf(name) }));
+      }
+      if (defaultRoute6) {
+        const { gateway, interface: name } = defaultRoute6;
+        requests.push(setRoute6({ destination: EVERYWHERE6, gateway, linkIndex: indexOf(name) }));
       }
       await socket.run(requests, [NO_IPV6]);
     });
@@ -130,6 +149,14 @@ export class Namespaces {
       return await use(socket);
     } finally {
       await socket.close();
+    }
+  }
+
+  /** Routes are what we say, not what a neighbour on the network advertises. */
+  async #allowIpv6(containerId: string, link: string): Promise<void> {
+    const settings = { disable_ipv6: '0', accept_ra: '0' };
+    for (const [key, value] of Object.entries(settings)) {
+      await this.#native.writeSysctl(this.pathOf(containerId), `/proc/sys/net/ipv6/conf/${link}/${key}`, value);
     }
   }
 
@@ -173,6 +200,16 @@ function interfaceRequests({ name, address, subnet, router }: InterfaceSpec, lin
     addAddress({ ...link, prefixLength: 32, broadcast: undefined }),
     setRoute({ ...VIA_NEIGHBOUR, destination: toRouter, gateway: undefined, linkIndex }),
     setRoute({ ...VIA_NEIGHBOUR, destination: subnet, gateway: router, linkIndex }),
+  ];
+}
+
+/** Without duplicate address detection: addresses are ours to give, and can be used at once. */
+function ipv6Requests({ name, ipv6 }: InterfaceSpec, { index, mac }: Link): Request[] {
+  if (ipv6 === undefined) return [];
+  const link = { linkIndex: index, linkName: name };
+  return [
+    addAddress6({ ...link, address: linkLocalOf(mac), prefixLength: 64 }),
+    addAddress6({ ...link, address: ipv6.address, prefixLength: ipv6.subnet.prefixLength }),
   ];
 }
 

@@ -4,6 +4,7 @@ import { checkEncryptedOption, ENCRYPTED_OPTION, isEncrypted } from '../../proto
 import { GantryError } from '../../proto/errors.ts';
 import type { AssignedNetwork } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { AddressPool } from './address-pool.ts';
+import type { Ipv6Record } from './ipv6/ipv6-record.ts';
 import type { MacvlanRecord } from './macvlan/macvlan-record.ts';
 import {
   contains,
@@ -41,6 +42,8 @@ export interface NetworkRecord {
   readonly attachable?: boolean;
   /** Whether its user chose the subnet, and so may choose addresses of it. */
   readonly hasOwnSubnet?: boolean;
+  /** Undefined: it has IPv4 addresses only. */
+  readonly ipv6?: Ipv6Record;
   readonly labels?: Readonly<Record<string, string>>;
   readonly driverOpts?: Readonly<Record<string, string>>;
 }

@@ -6,7 +6,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { Request } from './netlink/message.ts';
 import { holdTranslation } from './netlink/nat-rules.ts';
 import { transaction } from './netlink/nf-batch.ts';
-import { rulesetGeneration, setKeys, type TableContents, tableContents } from './netlink/nf-table.ts';
+import { AF_INET, rulesetGeneration, setKeys, type TableContents, tableContents } from './netlink/nf-table.ts';
 import { NETLINK_NETFILTER, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
 
 import { formatIpv4 } from './subnet.ts';
@@ -65,8 +65,8 @@ export class OwnTransactions {
     }
   }
 
-  async contents(table: string): Promise<TableContents | undefined> {
-    return tableContents(await this.#open(), table);
+  async contents(table: string, family: number): Promise<TableContents | undefined> {
+    return tableContents(await this.#open(), table, family);
   }
 
   async setKeys(table: string, set: string): Promise<Buffer[]> {
@@ -104,13 +104,15 @@ export class OwnTransactions {
 export class OwnTable {
   readonly #transactions: OwnTransactions;
   readonly #name: string;
+  readonly #family: number;
   /** How many transactions others had done when the table was right. */
   #others: number | undefined;
   #contents: TableContents | undefined;
 
-  constructor(transactions: OwnTransactions, name: string) {
+  constructor(transactions: OwnTransactions, name: string, family = AF_INET) {
     this.#transactions = transactions;
     this.#name = name;
+    this.#family = family;
   }
 
   /** `transaction` makes all of the table's contents anew. */
@@ -143,7 +145,7 @@ export class OwnTable {
   async condition(): Promise<TableCondition> {
     const others = await this.#transactions.others();
     if (others === undefined || (others === this.#others && this.#contents !== undefined)) return { kind: 'intact' };
-    const contents = await this.#transactions.contents(this.#name);
+    const contents = await this.#transactions.contents(this.#name, this.#family);
     // Something is changed right now: there will be another look.
     if ((await this.#transactions.others()) !== others) return { kind: 'intact' };
     if (others === this.#others) {

@@ -5,9 +5,13 @@
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { GantryError } from '../../proto/errors.ts';
 import { type PortConfig, PortProtocol } from '../../proto/generated/gantry/v1/types.ts';
+import { isOnIpv6 } from './ipv6/ports6.ts';
+import { type RelayTarget, relay } from './ipv6/relay6.ts';
+import { ALL_ADDRESSES6, LOOPBACK6 } from './ipv6/ruleset6.ts';
+import { parseIpv6 } from './ipv6/subnet6.ts';
 import { describeHolder } from './port-holder.ts';
 import { protocolName } from './published.ts';
 import { parseIpv4 } from './subnet.ts';
@@ -26,8 +30,16 @@ interface Reservation {
   release(): Promise<void>;
 }
 
+/** Where a port leads on ::1; undefined: nowhere. */
+export type RelayTargets = (port: Pick<PortConfig, 'hostIp' | 'publishedPort'>) => RelayTarget | undefined;
+
 export class PortReservations {
+  readonly #relayTargets: RelayTargets;
   #held: Reservation[] = [];
+
+  constructor(relayTargets: RelayTargets = () => undefined) {
+    this.#relayTargets = relayTargets;
+  }
 
   /** The port with publishedPort set; 0 asks the kernel for a free one. Throws PORT_IN_USE, INVALID_ARGUMENT. */
   async reserve(port: PortConfig, owner: PortOwner): Promise<PortConfig> {
@@ -58,7 +70,7 @@ export class PortReservations {
     const held = this.#overlapping(port);
     if (held !== undefined) return `${held.owner.kind} ${held.owner.name}`;
     try {
-      const { release } = await bind(port);
+      const { release } = await bind(port, this.#relayTargets);
       await release();
       return undefined;
     } catch (error) {
@@ -75,7 +87,7 @@ export class PortReservations {
 
   async #bind(port: PortConfig): Promise<BoundPort> {
     try {
-      return await bind(port);
+      return await bind(port, this.#relayTargets);
     } catch (error) {
       if (!isAddressInUse(error)) throw bindFailure(port, error);
       const held = this.#overlapping(port);
@@ -95,7 +107,8 @@ export class PortReservations {
       (held) =>
         held.port.protocol === port.protocol &&
         held.port.publishedPort === port.publishedPort &&
-        (held.port.hostIp === '' || port.hostIp === '' || held.port.hostIp === port.hostIp),
+        isOnIpv6(held.port) === isOnIpv6(port) &&
+        (isOnAll(held.port) || isOnAll(port) || held.port.hostIp === port.hostIp),
     );
   }
 }
@@ -105,28 +118,38 @@ interface BoundPort {
   release(): Promise<void>;
 }
 
-function bind(port: PortConfig): Promise<BoundPort> {
-  return port.protocol === PortProtocol.UDP ? bindUdp(port) : bindTcp(port);
+function bind(port: PortConfig, relayTargets: RelayTargets): Promise<BoundPort> {
+  return port.protocol === PortProtocol.UDP ? bindUdp(port) : bindTcp(port, relayTargets);
+}
+
+function isOnAll({ hostIp }: PortConfig): boolean {
+  return hostIp === '' || hostIp === ALL_ADDRESSES6;
 }
 
 /** Listening, for two sockets that only are bound may share a port when both have SO_REUSEADDR, as servers do. */
-async function bindTcp({ hostIp, publishedPort }: PortConfig): Promise<BoundPort> {
-  const server = createServer((connection) => connection.on('error', () => undefined).resetAndDestroy());
-  server.listen({ host: hostIp || ALL_ADDRESSES, port: publishedPort, exclusive: true });
+async function bindTcp({ hostIp, publishedPort }: PortConfig, relayTargets: RelayTargets): Promise<BoundPort> {
+  const connections = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (connection) => {
+    connections.add(connection.once('close', () => connections.delete(connection)));
+    relay(connection, relayTargets({ hostIp, publishedPort: bound }));
+  });
+  let bound = publishedPort;
+  server.listen({ host: hostIp || ALL_ADDRESSES, port: publishedPort, exclusive: true, ipv6Only: true });
   await once(server, 'listening');
   const address = server.address();
-  const bound = typeof address === 'object' && address !== null ? address.port : publishedPort;
+  if (typeof address === 'object' && address !== null) bound = address.port;
   return {
     publishedPort: bound,
     release: async () => {
       server.close();
+      for (const connection of connections) connection.destroy();
       await once(server, 'close');
     },
   };
 }
 
 async function bindUdp({ hostIp, publishedPort }: PortConfig): Promise<BoundPort> {
-  const socket = createSocket('udp4');
+  const socket = hostIp.includes(':') ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4');
   // Read and drop, so that the receive buffer doesn't fill up.
   socket.on('message', () => undefined);
   socket.bind({ address: hostIp || ALL_ADDRESSES, port: publishedPort, exclusive: true });
@@ -150,9 +173,15 @@ export function checkPort(port: PortConfig): void {
       hint: 'ports are 1 to 65535',
     });
   }
-  if (port.hostIp !== '' && parseIpv4(port.hostIp) === undefined) {
-    throw new GantryError('UNSUPPORTED', `port ${describePort(port)}: "${port.hostIp}" is not an IPv4 address`, {
-      hint: 'publish on an IPv4 address of this host, or on none to publish on all',
+  const isAddress = parseIpv4(port.hostIp) !== undefined || parseIpv6(port.hostIp) !== undefined;
+  if (port.hostIp !== '' && !isAddress) {
+    throw new GantryError('UNSUPPORTED', `port ${describePort(port)}: "${port.hostIp}" is not an IP address`, {
+      hint: 'publish on an address of this host, or on none to publish on all',
+    });
+  }
+  if (port.protocol === PortProtocol.UDP && parseIpv6(port.hostIp) === parseIpv6(LOOPBACK6)) {
+    throw new GantryError('UNSUPPORTED', `port ${describePort(port)}: only tcp can be published on ::1`, {
+      hint: 'publish it on 127.0.0.1',
     });
   }
 }
@@ -167,7 +196,8 @@ export function isSamePort(a: PortConfig, b: PortConfig): boolean {
 
 /** "127.0.0.1:8080/tcp" */
 function describePort(port: PortConfig): string {
-  const address = port.hostIp === '' ? '' : `${port.hostIp}:`;
+  const host = isOnIpv6(port) ? `[${port.hostIp}]` : port.hostIp;
+  const address = host === '' ? '' : `${host}:`;
   return `${address}${port.publishedPort}/${protocolName(port)}`;
 }
 

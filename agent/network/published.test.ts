@@ -130,8 +130,8 @@ describe('staleUdpFlows', () => {
         here: [],
       } as PublishedPort,
     ],
-    subnets: [parseSubnet('10.2.0.0/24'), parseSubnet('192.0.2.3/32'), parseSubnet('192.0.2.4/32')],
-    hostAddresses: new Set(['192.0.2.1']),
+    isOurs: (address: string) => address.startsWith('10.2.0.') || ['192.0.2.3', '192.0.2.4'].includes(address),
+    hostAddresses: new Set(['192.0.2.1', '2001:db8::1']),
   };
 
   function flow(destination: string, port: number, answeredBy: string, from: number, protocol = 17): Flow {
@@ -157,6 +157,14 @@ describe('staleUdpFlows', () => {
     ['is TCP', flow('192.0.2.1', 53, '10.2.0.9', 5353, 6), false],
   ])('a flow that %s', (_, candidate, isStale) => {
     expect(staleUdpFlows([candidate], published)).toEqual(isStale ? [candidate] : []);
+  });
+
+  it('keeps the families apart', () => {
+    const stray = flow('2001:db8::1', 53, '2001:db8::1', 53);
+    expect(staleUdpFlows([stray], published)).toEqual([]);
+    const ports = published.ports.map((port) => ({ ...port, hostIp: '::' }));
+    expect(staleUdpFlows([stray], { ...published, ports })).toEqual([stray]);
+    expect(staleUdpFlows([flow('192.0.2.1', 53, '192.0.2.1', 53)], { ...published, ports })).toEqual([]);
   });
 
   it('knows ports on one address', () => {

@@ -33,7 +33,9 @@ export function containerPorts(sandbox: SandboxRecord, networks: NetworksById): 
   const attachment = publishedAttachment(sandbox.attachments, networks);
   if (attachment === undefined) return [];
   const { address } = attachment;
-  return sandbox.ports.map((port) => published(port, [{ kind: 'container', address, port: port.targetPort }]));
+  return sandbox.ports
+    .filter(({ hostIp }) => !hostIp.includes(':'))
+    .map((port) => published(port, [{ kind: 'container', address, port: port.targetPort }]));
 }
 
 /** Ports that a service publishes on every node, whichever nodes its tasks are on. */

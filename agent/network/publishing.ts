@@ -4,7 +4,10 @@ import { toGantryError } from '../../proto/errors.ts';
 import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
+import { renderRemoval6, renderRuleset6 } from './ipv6/ruleset6.ts';
+import { contains6, parseIpv6, parseSubnet6 } from './ipv6/subnet6.ts';
 import type { NetworkModel } from './model.ts';
+import { AF_INET6 } from './netlink/nf-table.ts';
 import { RulesetApplier, runNft } from './nft.ts';
 import { OwnTable, type OwnTransactions } from './own-tables.ts';
 import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
@@ -20,7 +23,7 @@ import {
 import { displayName } from './sandbox-record.ts';
 import { SharedRun } from './shared-run.ts';
 import { staleUdpFlows } from './stale-flows.ts';
-import { parseSubnet } from './subnet.ts';
+import { contains, parseIpv4, parseSubnet } from './subnet.ts';
 
 interface Claim {
   readonly owner: PortOwner;
@@ -40,6 +43,9 @@ export interface PublishingParts {
 export class Publishing {
   readonly #parts: PublishingParts;
   readonly #applier: RulesetApplier;
+  readonly #applier6: RulesetApplier;
+  /** Whether there has been anything for IPv6. */
+  #hasRules6 = false;
   readonly #run = new SharedRun(() => this.#syncNow());
   /** Services that may hold ports, by owner id. */
   #services = new Set<string>();
@@ -61,6 +67,11 @@ export class Publishing {
       pairs: itselfPairs(instance, [...model.overlayAddresses(), ...model.nodes.values()]),
     });
     this.#applier = new RulesetApplier(render, new OwnTable(transactions, tableName(instance)));
+    const render6 = () => ({
+      table: renderRuleset6(instance, { bridges: model.bridgeRules6(), ports: model.containerPorts6() }),
+      pairs: undefined,
+    });
+    this.#applier6 = new RulesetApplier(render6, new OwnTable(transactions, tableName(instance), AF_INET6));
   }
 
   /** Resolves when ports and rules are as the model says now. Ports that somebody else has are logged and left out. */
@@ -69,18 +80,28 @@ export class Publishing {
   }
 
   /** Puts rules back that somebody else has taken away. Returns what that was, in words. */
-  restoreRules(): Promise<readonly string[]> {
-    return this.#applier.restore();
+  async restoreRules(): Promise<readonly string[]> {
+    const restored = await this.#applier.restore();
+    return this.#needsRules6() ? [...restored, ...(await this.#applier6.restore())] : restored;
   }
 
   async removeRules(): Promise<void> {
-    await runNft(renderRemoval(this.#parts.instance));
+    const { instance, transactions } = this.#parts;
+    await runNft(renderRemoval(instance));
+    const has6 = (await transactions.contents(tableName(instance), AF_INET6)) !== undefined;
+    if (has6) await runNft(renderRemoval6(instance));
   }
 
   async #syncNow(): Promise<void> {
     await this.#syncPorts();
     await this.#applier.apply();
+    if (this.#needsRules6() || this.#hasRules6) await this.#applier6.apply();
+    this.#hasRules6 = this.#needsRules6();
     await this.#dropStaleFlows();
+  }
+
+  #needsRules6(): boolean {
+    return this.#parts.model.bridgeRules6().length > 0;
   }
 
   async #syncPorts(): Promise<void> {
@@ -152,15 +173,23 @@ export class Publishing {
 
   async #dropStaleFlows(): Promise<void> {
     const { model, links } = this.#parts;
-    const ports = this.#publishedPorts().filter(({ protocol }) => protocol === 'udp');
+    const all = [...this.#publishedPorts(), ...model.containerPorts6()];
+    const ports = all.filter(({ protocol }) => protocol === 'udp');
     const key = JSON.stringify(ports);
     if (key === this.#udpPorts) return;
-    const hostAddresses = new Set(await links.addresses());
+    const hostAddresses = new Set([...(await links.addresses()), ...(await links.addresses6())]);
     const subnets = [
       ...[...model.networks.values()].map(({ subnet }) => parseSubnet(subnet)),
       ...[...model.nodes.values()].map((address) => parseSubnet(`${address}/32`)),
     ];
-    await links.deleteFlows((flows) => staleUdpFlows(flows, { ports, subnets, hostAddresses }));
+    const subnets6 = model.bridgeRules6().map(({ subnet }) => parseSubnet6(subnet));
+    const isOurs = (text: string): boolean => {
+      const [v4, v6] = [parseIpv4(text), parseIpv6(text)];
+      return v4 === undefined
+        ? v6 !== undefined && subnets6.some((subnet) => contains6(subnet, v6))
+        : subnets.some((subnet) => contains(subnet, v4));
+    };
+    await links.deleteFlows((flows) => staleUdpFlows(flows, { ports, isOurs, hostAddresses }));
     this.#udpPorts = key;
   }
 }

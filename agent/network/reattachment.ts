@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import type { NetworkModel, Reassignment } from './model.ts';
 import type { SandboxRequest } from './networks.ts';
-import type { PortReservations } from './port-reservations.ts';
+import { isSamePort, type PortReservations } from './port-reservations.ts';
 import type { Publishing } from './publishing.ts';
 import type { SandboxBuilder } from './sandbox-builder.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
@@ -43,7 +43,7 @@ export async function reattach(
     await undo(parts, record, change);
     throw error;
   }
-  if (next.ports.length === 0 && record.ports.length > 0) await parts.reservations.release(request.containerId);
+  await releaseOthers(parts, next);
   await leave(parts, next, change);
   return next;
 }
@@ -55,7 +55,16 @@ async function withPorts(
   next: SandboxRecord,
 ): Promise<SandboxRecord> {
   if (!model.publishes(next)) return { ...next, ports: [] };
-  return model.publishes(before) ? next : reservePorts(next);
+  const isSame = (record: SandboxRecord) =>
+    [model.publishes(record), model.defaultNetwork6(record) !== undefined].join();
+  return isSame(before) === isSame(next) ? next : reservePorts(next);
+}
+
+/** Ports that the container has held on other networks, or was about to. */
+async function releaseOthers({ reservations }: ReattachmentParts, { request, ports }: SandboxRecord): Promise<void> {
+  for (const held of reservations.heldBy(request.containerId)) {
+    if (!ports.some((port) => isSamePort(port, held))) await reservations.release(request.containerId, held);
+  }
 }
 
 async function keep({ model, store }: ReattachmentParts, record: SandboxRecord): Promise<void> {
@@ -67,17 +76,17 @@ async function keep({ model, store }: ReattachmentParts, record: SandboxRecord):
 async function leave({ model, builder }: ReattachmentParts, next: SandboxRecord, { leaving }: Reassignment) {
   if (leaving.length === 0) return;
   await builder.unplug({ ...next, attachments: leaving });
-  for (const { networkId, address } of leaving) model.addresses.free(networkId, address);
+  for (const attachment of leaving) model.addresses.free(attachment);
 }
 
 async function undo(parts: ReattachmentParts, record: SandboxRecord, { joining, next }: Reassignment): Promise<void> {
-  const { model, builder, publishing, reservations, logger } = parts;
+  const { model, builder, publishing, logger } = parts;
   try {
     await keep(parts, record);
     await publishing.sync();
-    if (record.ports.length === 0) await reservations.release(record.request.containerId);
+    await releaseOthers(parts, record);
     await builder.unplug({ ...record, attachments: joining });
-    for (const { networkId, address } of joining) model.addresses.free(networkId, address);
+    for (const attachment of joining) model.addresses.free(attachment);
     await builder.configure(record);
     await builder.updateHosts(next, record);
   } catch (error) {

@@ -3,19 +3,22 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
+import { GantryError } from '../../proto/errors.ts';
 import { renderHostname, renderHosts, renderResolvConf, replaceOwnHosts } from './container-files.ts';
 import type { HostResolvConf } from './dns/host-resolv-conf.ts';
 import type { HostLinks } from './host-links.ts';
+import { parseSubnet6, type Subnet6 } from './ipv6/subnet6.ts';
 import { bridgeName, vethName } from './link-names.ts';
 import { MacvlanLinks } from './macvlan/macvlan-links.ts';
 import type { Parents } from './macvlan/parents.ts';
-import type { NetworkModel } from './model.ts';
+import { ipv6PrefixLength, type NetworkModel } from './model.ts';
 import { type NamespaceSpec, Namespaces } from './namespaces.ts';
 import type { VethSpec } from './netlink/link.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { Sandbox } from './networks.ts';
 import {
   type Attachment,
+  addressesOf,
   displayName,
   interfacesOf,
   macAddressOf,
@@ -60,7 +63,7 @@ export class SandboxBuilder {
     return {
       hosts: renderHosts({
         ...request,
-        addresses: attachments.map(({ address }) => address),
+        addresses: attachments.flatMap(addressesOf),
         hostGateway: this.#hostGateway(record),
       }),
       hostname: renderHostname(request.hostname),
@@ -137,7 +140,7 @@ export class SandboxBuilder {
   /** The container's own lines in its hosts file; what it has written there itself stays. */
   async updateHosts(before: SandboxRecord, after: SandboxRecord): Promise<void> {
     const path = join(this.#filesDir(after.request.containerId), 'hosts');
-    const addresses = (record: SandboxRecord) => record.attachments.map(({ address }) => address);
+    const addresses = (record: SandboxRecord) => record.attachments.flatMap(addressesOf);
     const text = await readFile(path, 'utf8');
     // In place: the file is mounted into the container, which would keep an old one.
     await writeFile(path, replaceOwnHosts(text, after.request, addresses(before), addresses(after)));
@@ -175,7 +178,7 @@ export class SandboxBuilder {
     return {
       netnsPath: this.namespaces.pathOf(containerId),
       networks: record.attachments.map((attachment) => {
-        const { networkId, networkName, address, aliases } = attachment;
+        const { networkId, networkName, address, ipv6, aliases } = attachment;
         const network = this.#network(networkId);
         return {
           networkId,
@@ -185,6 +188,9 @@ export class SandboxBuilder {
           gateway: network.gateway,
           macAddress: macAddressOf(attachment),
           aliases: [...aliases],
+          ipv6Address: ipv6 ?? '',
+          ipv6PrefixLength: ipv6PrefixLength(network),
+          ipv6Gateway: network.ipv6?.gateway ?? '',
         };
       }),
       ports: record.ports,
@@ -223,16 +229,19 @@ export class SandboxBuilder {
 
   #namespaceSpec(record: SandboxRecord): NamespaceSpec {
     const network = this.#parts.model.defaultNetwork(record);
+    const network6 = this.#parts.model.defaultNetwork6(record);
     const interfaces = interfacesOf(record);
-    const index = interfaces.find(([, { networkId }]) => networkId === network?.id)?.[0];
+    const nameOf = (id: string) => `eth${interfaces.find(([, { networkId }]) => networkId === id)?.[0]}`;
     return {
-      interfaces: interfaces.map(([position, { networkId, address }]) => ({
+      interfaces: interfaces.map(([position, { networkId, address, ipv6 }]) => ({
         name: `eth${position}`,
         address,
         subnet: parseSubnet(this.#network(networkId).subnet),
         router: routerOf(this.#network(networkId)),
+        ipv6: ipv6 === undefined ? undefined : { address: ipv6, subnet: subnet6Of(this.#network(networkId)) },
       })),
-      defaultRoute: network === undefined ? undefined : { gateway: network.gateway, interface: `eth${index}` },
+      defaultRoute: network && { gateway: network.gateway, interface: nameOf(network.id) },
+      defaultRoute6: network6?.ipv6 && { gateway: network6.ipv6.gateway, interface: nameOf(network6.id) },
     };
   }
 
@@ -257,6 +266,11 @@ export class SandboxBuilder {
  */
 function routerOf({ overlay, gateway }: NetworkRecord): string | undefined {
   return overlay === undefined ? undefined : gateway;
+}
+
+function subnet6Of({ name, ipv6 }: NetworkRecord): Subnet6 {
+  if (ipv6 === undefined) throw new GantryError('INTERNAL', `network ${name} has no IPv6 addresses`);
+  return parseSubnet6(ipv6.subnet);
 }
 
 function emptyIfMissing(error: unknown): string[] {

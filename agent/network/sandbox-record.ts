@@ -9,6 +9,8 @@ export interface Attachment {
   readonly networkId: string;
   readonly networkName: string;
   readonly address: string;
+  /** Its IPv6 address, on a network that has them. */
+  readonly ipv6?: string;
   readonly aliases: readonly string[];
   /** N of ethN. Undefined in records from before a container could leave a network: its place in the list. */
   readonly interface?: number;
@@ -46,6 +48,11 @@ export function macvlansOf(record: Pick<SandboxRecord, 'attachments'>): [number,
 /** Of its interface; empty in mode passthru, where it is that of the host's link. */
 export function macAddressOf({ address, mac, macvlan }: Attachment): string {
   return macvlan?.mode === 'passthru' ? '' : (mac ?? macOf(requireIpv4(address)));
+}
+
+/** Of IPv4, and of IPv6 where it has one. */
+export function addressesOf({ address, ipv6 }: Pick<Attachment, 'address' | 'ipv6'>): string[] {
+  return ipv6 === undefined ? [address] : [address, ipv6];
 }
 
 /** What users call the container: its name, or else the start of its id. */

@@ -4,12 +4,11 @@
  */
 import { type Flow, IPPROTO_UDP } from './netlink/conntrack.ts';
 import type { PublishedPort } from './ruleset.ts';
-import { contains, parseIpv4, type Subnet } from './subnet.ts';
 
 export interface Published {
   readonly ports: readonly PublishedPort[];
-  /** Of the node's networks; and the other nodes. */
-  readonly subnets: readonly Subnet[];
+  /** Whether an address is of the node's networks, or another node. */
+  readonly isOurs: (address: string) => boolean;
   /** The host's own. */
   readonly hostAddresses: ReadonlySet<string>;
 }
@@ -24,16 +23,20 @@ function isStale(flow: Flow, ports: readonly PublishedPort[], published: Publish
   if (!isLocal(original.destination, published.hostAddresses)) return false;
   const port = ports.find(
     ({ port, hostIp, targets }) =>
-      targets.length > 0 && port === original.destinationPort && (hostIp === '' || hostIp === original.destination),
+      targets.length > 0 && port === original.destinationPort && isAt(hostIp, original.destination),
   );
   // Sent on into one of our networks, or to another node: it must be where the port leads today.
   if (reply.source !== original.destination) {
-    const target = parseIpv4(reply.source);
-    const isOurs = target !== undefined && published.subnets.some((subnet) => contains(subnet, target));
-    return isOurs && !port?.targets.some(({ address, port }) => address === reply.source && port === reply.sourcePort);
+    const isThere = port?.targets.some(({ address, port }) => address === reply.source && port === reply.sourcePort);
+    return published.isOurs(reply.source) && isThere !== true;
   }
   // Taken for the host itself, from before the port was published.
   return port !== undefined;
+}
+
+/** No address stands for all of IPv4's, "::" for all of IPv6's. */
+function isAt(hostIp: string, address: string): boolean {
+  return hostIp === address || hostIp === (address.includes(':') ? '::' : '');
 }
 
 function isLocal(address: string, hostAddresses: ReadonlySet<string>): boolean {

@@ -5,6 +5,7 @@
  *     endpoints.json        the services, as the cluster last said
  *     cursors.json          the address last given of each network
  *     forwarding.json       present while ip_forward is on because of us
+ *     forwarding6.json      the same of IPv6, and which links' accept_ra was changed along with it
  *     sandboxes/ID.json     one per container
  *
  * A file is replaced by renaming, so that a reader sees the old or the new one. Sandboxes and cursors aren't synced:
@@ -23,6 +24,11 @@ import { SharedRun } from './shared-run.ts';
 const TEMPORARY = '.tmp';
 
 export type Cursors = Readonly<Record<string, number>>;
+
+export interface Forwarding6 {
+  /** Links whose accept_ra was 1. */
+  readonly acceptRa: readonly string[];
+}
 
 export class NetworkStore {
   readonly #dir: string;
@@ -84,6 +90,18 @@ export class NetworkStore {
 
   unmarkForwarding(): Promise<void> {
     return rm(join(this.#dir, 'forwarding.json'), { force: true });
+  }
+
+  readForwarding6(): Promise<Forwarding6 | undefined> {
+    return this.#read<Forwarding6>('forwarding6.json');
+  }
+
+  writeForwarding6(forwarding: Forwarding6): Promise<void> {
+    return this.#writeSynced('forwarding6.json', forwarding);
+  }
+
+  removeForwarding6(): Promise<void> {
+    return rm(join(this.#dir, 'forwarding6.json'), { force: true });
   }
 
   async readSandboxes(): Promise<SandboxRecord[]> {

@@ -129,14 +129,14 @@ export const ATTACHMENT_KEYS = keySet('aliases', {
   gw_priority: REMOVE,
   interface_name: REMOVE,
   ipv4_address: 'remove it and use the service name',
-  ipv6_address: 'remove it and use the service name',
+  ipv6_address: 'remove it and use the service name; containers of "gantry run" can have one: --ip6',
   link_local_ips: REMOVE,
   mac_address: REMOVE,
   priority: REMOVE,
 });
 export const NETWORK_KEYS = keySet('name driver driver_opts external internal attachable labels ipam', {
   enable_ipv4: REMOVE,
-  enable_ipv6: 'remove it: networks are IPv4',
+  enable_ipv6: `remove it: networks of the cluster have IPv4 addresses only; "gantry network create --ipv6" makes one of a host`,
 });
 export const IPAM_KEYS = keySet('driver config', { options: REMOVE });
 export const IPAM_CONFIG_KEYS = keySet('subnet gateway ip_range', {

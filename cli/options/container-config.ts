@@ -116,19 +116,21 @@ function allMounts(options: ContainerOptions, cwd: string): Mount[] {
   return mounts;
 }
 
-function networkAttachments({ network, networkAlias, ip, macAddress }: ContainerOptions): NetworkAttachmentConfig[] {
-  const isOfOne = networkAlias.length > 0 || ip !== undefined || macAddress !== undefined;
-  if (isOfOne && network.length > 1) {
-    const flag = networkAlias.length > 0 ? '--network-alias' : ip === undefined ? '--mac-address' : '--ip';
+function networkAttachments(options: ContainerOptions): NetworkAttachmentConfig[] {
+  const { network, networkAlias, ip, ip6, macAddress } = options;
+  const fixed = { ip, ipv6: ip6, mac: macAddress };
+  const flags = { '--network-alias': networkAlias[0], '--ip': ip, '--ip6': ip6, '--mac-address': macAddress };
+  const [flag] = Object.entries(flags).find(([, value]) => value !== undefined) ?? [];
+  if (flag !== undefined && network.length > 1) {
     throw new CliError(`${flag} is ambiguous with several networks`, {
-      hint: 'write --network name=NETWORK,alias=NAME,ip=ADDRESS,mac-address=ADDRESS for each',
+      hint: 'write --network name=NETWORK,alias=NAME,ip=ADDRESS,ip6=ADDRESS,mac-address=ADDRESS for each',
       exitCode: EXIT.refused,
     });
   }
   // Without a network they are about the default one.
-  const isOfDefault = network.length === 0 && (ip !== undefined || macAddress !== undefined);
+  const isOfDefault = network.length === 0 && Object.values(fixed).some((value) => value !== undefined);
   const named = isOfDefault ? ['bridge'] : network;
-  return named.map((text) => parseNetwork('--network', text, networkAlias, ip, macAddress));
+  return named.map((text) => parseNetwork('--network', text, networkAlias, fixed));
 }
 
 function healthcheck(options: ContainerOptions): { healthcheck?: Healthcheck } {

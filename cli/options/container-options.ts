@@ -40,6 +40,7 @@ export interface ContainerOptions {
   readonly networkAlias: readonly string[];
   readonly macAddress: string | undefined;
   readonly ip?: string;
+  readonly ip6?: string;
   readonly oomScoreAdj?: number;
   readonly pid?: string;
   readonly pidsLimit?: number;
@@ -115,6 +116,7 @@ function declareNetwork(command: Command, list: DeclareList): void {
   alias(command, '--net <network>', 'network');
   list('--network-alias <name>', 'further name on the network');
   command.option('--ip <address>', 'address on the network, which must have a subnet of its own');
+  command.option('--ip6 <address>', 'the same of IPv6');
   command.option('--mac-address <address>', 'MAC address on the network');
   alias(command, '--net-alias <name>', 'network-alias');
   list('--add-host <host:ip>', 'line in /etc/hosts');
@@ -201,7 +203,6 @@ function refuseUnsupported(command: Command): void {
     ['--device-write-iops <rate>', LATER],
     ['--disable-content-trust', LATER],
     ['--gpus <gpus>', 'name the device files with --device'],
-    ['--ip6 <address>', 'containers find each other by name'],
     ['--isolation <technology>', LATER],
     ['--link <container>', 'put both containers on one --network and use their names'],
     ['--link-local-ip <address>', LATER],

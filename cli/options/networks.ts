@@ -2,18 +2,24 @@
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
 
-const HINT = 'write NAME or name=NAME,alias=ALIAS,ip=ADDRESS,mac-address=ADDRESS';
+const HINT = 'write NAME or name=NAME,alias=ALIAS,ip=ADDRESS,ip6=ADDRESS,mac-address=ADDRESS';
 
-/** NAME, or name=NAME,alias=ALIAS,ip=ADDRESS,mac-address=ADDRESS. What else there is: from other flags. */
+/** Chosen ones. */
+export interface FixedAddresses {
+  readonly ip?: string | undefined;
+  readonly ipv6?: string | undefined;
+  readonly mac?: string | undefined;
+}
+
+/** NAME, or name=NAME,alias=ALIAS,ip=ADDRESS,ip6=ADDRESS,mac-address=ADDRESS. `aliases` and `fixed`: from other flags. */
 export function parseNetwork(
   flag: string,
   text: string,
   aliases: readonly string[],
-  ip?: string,
-  mac?: string,
+  fixed: FixedAddresses = {},
 ): NetworkAttachmentConfig {
   if (text === '') throw invalidFlag(flag, text, HINT);
-  const attachment = attachmentOf('', aliases, ip, mac);
+  const attachment = attachmentOf('', aliases, fixed);
   if (!text.includes('=')) return { ...attachment, target: text };
   for (const field of text.split(',')) {
     const [key, value = ''] = field.split('=');
@@ -21,6 +27,7 @@ export function parseNetwork(
     else if (key === 'alias') attachment.aliases.push(value);
     else if (key === 'ip') attachment.ip = value;
     else if (key === 'mac-address') attachment.mac = value;
+    else if (key === 'ip6') attachment.ipv6 = value;
     else throw invalidFlag(flag, text, HINT);
   }
   if (attachment.target === '') throw invalidFlag(flag, text, HINT);
@@ -31,13 +38,13 @@ export function parseNetwork(
 export function attachmentOf(
   target: string,
   aliases: readonly string[],
-  ip?: string,
-  mac?: string,
+  { ip, ipv6, mac }: FixedAddresses = {},
 ): NetworkAttachmentConfig {
   return {
     target,
     aliases: [...aliases],
     ...(ip === undefined ? {} : { ip }),
+    ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(mac === undefined ? {} : { mac }),
   };
 }

@@ -103,9 +103,9 @@ function checkJob(name: string, { mode, task, update, rollback }: CompleteServic
 
 /** Each task needs one of its own, of its node's. */
 function checkNetworks(service: string, networks: readonly NetworkAttachmentConfig[]): void {
-  const fixed = networks.find(({ ip }) => ip !== undefined);
+  const fixed = networks.map(({ ip, ipv6 }) => ip ?? ipv6).find((address) => address !== undefined);
   if (fixed === undefined) return;
-  throw new GantryError('UNSUPPORTED', `service ${service}: its tasks can't have the address ${fixed.ip}`, {
+  throw new GantryError('UNSUPPORTED', `service ${service}: its tasks can't have the address ${fixed}`, {
     hint: 'leave it out, and call the service by its name',
   });
 }

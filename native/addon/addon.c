@@ -14,7 +14,7 @@ NAPI_MODULE_INIT() {
       METHOD("mknod", make_node),              METHOD("tryLock", try_lock),
       METHOD("spawnDaemon", spawn_daemon),     METHOD("reap", reap),
       METHOD("openReadOnlyMount", open_read_only_mount),
-      METHOD("netlinkSubscribe", netlink_subscribe),
+      METHOD("netlinkSubscribe", netlink_subscribe), METHOD("writeSysctl", write_sysctl),
   };
   if (napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods) != napi_ok) return NULL;
   return exports;

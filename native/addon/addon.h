@@ -85,6 +85,7 @@ int enter_netns(const char *path, struct failure *failure);
 
 napi_value create_netns(napi_env env, napi_callback_info info);
 napi_value socket_in_netns(napi_env env, napi_callback_info info);
+napi_value write_sysctl(napi_env env, napi_callback_info info);
 napi_value netlink_open(napi_env env, napi_callback_info info);
 napi_value netlink_request(napi_env env, napi_callback_info info);
 napi_value netlink_subscribe(napi_env env, napi_callback_info info);

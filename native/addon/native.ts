@@ -59,6 +59,8 @@ export interface Native {
   ): Promise<number>;
   /** A bound socket in the namespace, for dgram's bind({fd}) or net's listen({fd}). IPv6 sockets don't take IPv4. */
   socketInNetns(socket: NamespaceSocket): Promise<number>;
+  /** Writes to a file under /proc/sys/net as it is in the namespace. */
+  writeSysctl(netnsPath: string, path: string, value: string): Promise<void>;
   closeFd(fd: number): void;
   /** A descriptor of the file that can't be written to through it, nor through what is executed from it: on a private read-only mount. */
   openReadOnlyMount(path: Path): number;

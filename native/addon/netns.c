@@ -198,3 +198,49 @@ napi_value socket_in_netns(napi_env env, napi_callback_info info) {
   if (!read_socket_arguments(env, info, call)) return work_reject(env, &call->work);
   return work_start(env, &call->work);
 }
+
+/* ---- writeSysctl ---- */
+
+struct write_sysctl {
+  struct work work;
+  char *netns;
+  char *path;
+  char *value;
+};
+
+/* /proc/sys/net shows the namespace of the thread that asks. */
+static void write_sysctl_run(struct work *work) {
+  const struct write_sysctl *call = (const struct write_sysctl *)work;
+  struct failure *failure = &work->failure;
+  if (enter_netns(call->netns, failure) < 0) return;
+  int fd = open(call->path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) {
+    fail(failure, "open", call->path);
+    return;
+  }
+  size_t length = strlen(call->value);
+  ssize_t written = write(fd, call->value, length);
+  if (written < 0) fail(failure, "write", call->path);
+  else if ((size_t)written < length) fail_with(failure, EIO, "write", call->path);
+  close(fd);
+}
+
+static void write_sysctl_destroy(struct work *work) {
+  struct write_sysctl *call = (struct write_sysctl *)work;
+  free(call->netns);
+  free(call->path);
+  free(call->value);
+  free(call);
+}
+
+napi_value write_sysctl(napi_env env, napi_callback_info info) {
+  struct write_sysctl *call = work_allocate(env, sizeof *call);
+  if (call == NULL) return NULL;
+  call->work.run = write_sysctl_run;
+  call->work.destroy = write_sysctl_destroy;
+  napi_value values[3];
+  if (!arguments(env, info, 3, values) || !argument_string(env, values[0], "netnsPath", &call->netns) ||
+      !argument_string(env, values[1], "path", &call->path) || !argument_string(env, values[2], "value", &call->value))
+    return work_reject(env, &call->work);
+  return work_start(env, &call->work);
+}

@@ -145,11 +145,32 @@ describe('on a host alone', () => {
     await first.ok(['network', 'rm', 'lan']);
   });
 
+  it('makes networks with IPv6, and fixes addresses of them', async () => {
+    await first.ok(['network', 'create', '--ipv6', '--subnet', 'fd00:66::/64', '--subnet', '10.66.0.0/24', 'six']);
+    expect(await first.ok(['network', 'ls', '--filter', 'name=six', '--format', '{{.Name}} {{.IPv6}}'])).toBe(
+      'six true',
+    );
+    expect(await inspect(first, 'six', '{{.EnableIPv6}} {{(index .IPAM.Config 1).Subnet}}')).toBe('true fd00:66::/64');
+    await idle(first, 'one', '--network', 'six', '--ip6', 'fd00:66::9');
+    const address = '{{.NetworkSettings.Networks.six.GlobalIPv6Address}} {{.NetworkSettings.Networks.six.IPv6Gateway}}';
+    expect(await first.ok(['inspect', '--format', address, 'one'])).toBe('fd00:66::9 fd00:66::1');
+    await idle(first, 'two');
+    await first.ok(['network', 'connect', '--ip6', 'fd00:66::5', 'six', 'two']);
+    expect(await first.ok(['exec', 'two', 'ping', '-c', '1', '-W', '3', 'fd00:66::9'])).toContain('1 packets received');
+    expect(await refused(first, ['network', 'create', '--ipv6', '--subnet', 'fd00:66::/48', 'bad'])).toContain(
+      'overlaps',
+    );
+    await first.ok(['rm', '-f', 'one', 'two']);
+    await first.ok(['network', 'rm', 'six']);
+  });
+
   it.each([
     [['--subnet', '10.99.0.0/16'], /overlaps the host's route/],
     [['--subnet', '10.77.0.1/24'], /invalid subnet.*10\.77\.0\.0\/24/],
-    [['--subnet', 'fd00::/64'], /IPv4 addresses only/],
-    [['--ipv6'], /IPv4 addresses only/],
+    [['--subnet', 'fd00::/64'], /has no IPv6.*--ipv6/],
+    [['--ipv6', '--gateway', 'fd00::1'], /no subnet for it.*--subnet/],
+    [['-d', 'overlay', '--ipv6'], /not supported for overlay.*without -d/],
+    [['-d', 'macvlan', '--ipv6'], /macvlan networks have no IPv6.*without --ipv6/s],
     [['-d', 'macvlan', '-o', 'parent=nope'], /no link nope.*'ip link'/s],
     [['-d', 'macvlan', '-o', 'macvlan_mode=hub'], /no macvlan_mode.*passthru/s],
     [['-d', 'ipvlan'], /"ipvlan" is not supported.*use macvlan/s],

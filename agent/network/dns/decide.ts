@@ -1,6 +1,7 @@
 /** What to do with a query: answer it from the name table, refuse it, or send it on. Pure. */
 import { isIPv6 } from 'node:net';
 import type { Answer, Question } from 'dns-packet';
+import { contains6, formatIpv6, parseIpv6, type Subnet6 } from '../ipv6/subnet6.ts';
 import { contains, parseIpv4, type Subnet } from '../subnet.ts';
 import { lookupAddress, lookupName, type NetworkNames } from './name-table.ts';
 
@@ -17,6 +18,8 @@ export interface Asker {
   readonly tables: readonly NetworkNames[];
   /** Subnets of the asker's networks: their reverse names are ours alone. */
   readonly subnets: readonly Subnet[];
+  /** The same of IPv6. */
+  readonly subnets6: readonly Subnet6[];
   /** A container on internal networks only learns nothing from outside, and tells nothing to it. */
   readonly forwards: boolean;
   /** Set when the container chose its ndots itself: then its resolver completes single-label names. */
@@ -48,13 +51,19 @@ function decideReverse(name: string, asker: Asker): Decision {
   if (address === undefined) return forward(asker);
   const data = lookupAddress(asker.tables, address);
   if (data !== undefined) return answer([{ type: 'PTR', name, class: 'IN', ttl: TTL_SECONDS, data }]);
-  const value = parseIpv4(address);
-  const isOurs = value !== undefined && asker.subnets.some((subnet) => contains(subnet, value));
-  return isOurs ? { kind: 'answer', rcode: RCODE.NXDOMAIN, answers: [] } : forward(asker);
+  return isOurs(address, asker) ? { kind: 'answer', rcode: RCODE.NXDOMAIN, answers: [] } : forward(asker);
 }
 
-/** "4.3.2.1.in-addr.arpa" → "1.2.3.4" */
+function isOurs(address: string, { subnets, subnets6 }: Asker): boolean {
+  const [v4, v6] = [parseIpv4(address), parseIpv6(address)];
+  if (v4 !== undefined) return subnets.some((subnet) => contains(subnet, v4));
+  return v6 !== undefined && subnets6.some((subnet) => contains6(subnet, v6));
+}
+
+/** "4.3.2.1.in-addr.arpa" → "1.2.3.4"; and of 32 hexadecimal digits under ip6.arpa (RFC 3596, 2.5). */
 function reversedAddress(name: string): string | undefined {
+  const digits = /^((?:[0-9a-f]\.){32})ip6\.arpa$/i.exec(name)?.[1];
+  if (digits !== undefined) return formatIpv6(BigInt(`0x${digits.replaceAll('.', '').split('').reverse().join('')}`));
   const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/i.exec(name);
   return match === null ? undefined : match.slice(1).reverse().join('.');
 }

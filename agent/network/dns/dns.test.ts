@@ -3,6 +3,7 @@ import * as packet from 'dns-packet';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
+import { parseSubnet6 } from '../ipv6/subnet6.ts';
 import { parseSubnet } from '../subnet.ts';
 import { sandboxRequest } from '../testing/lab.ts';
 import { type Asker, decide, RCODE } from './decide.ts';
@@ -28,7 +29,7 @@ const db = ServiceEndpoints.fromPartial({ serviceName: 'shop_db', networks: [{ t
 const box = {
   request: sandboxRequest('c1', { names: ['web-1', 'c1'] }),
   attachments: [
-    { networkId: 'f', networkName: 'shop_front', address: '10.1.0.9', aliases: ['web', 'extra'] },
+    { networkId: 'f', networkName: 'shop_front', address: '10.1.0.9', ipv6: 'fd00:1::9', aliases: ['web', 'extra'] },
     { networkId: 'b', networkName: 'shop_back', address: '10.2.0.9', aliases: ['extra'] },
   ],
   ports: [],
@@ -40,6 +41,7 @@ function asker(networkIds: readonly string[], more: Partial<Asker> = {}): Asker 
   return {
     tables: networkIds.flatMap((id) => table.get(id) ?? []),
     subnets: [parseSubnet('10.1.0.0/24')],
+    subnets6: [parseSubnet6('fd00:1::/64')],
     forwards: true,
     choseNdots: false,
     ...more,
@@ -119,6 +121,12 @@ describe('names', () => {
   it('have no address of the other family, but exist', () => {
     expect(ask('web', 'AAAA')).toEqual({ rcode: RCODE.NOERROR, data: [] });
     expect(ask('web', 'TXT')).toEqual({ rcode: RCODE.NOERROR, data: [] });
+    expect(ask('c1', 'AAAA', asker(['b']))).toEqual({ rcode: RCODE.NOERROR, data: [] });
+  });
+
+  it('have the IPv6 address where they have one', () => {
+    expect(ask('c1', 'AAAA')).toEqual({ rcode: RCODE.NOERROR, data: ['fd00:1::9'] });
+    expect(ask('c1', 'A')).toEqual({ rcode: RCODE.NOERROR, data: ['10.1.0.9'] });
   });
 
   it('that nobody has are asked for elsewhere', () => {
@@ -130,10 +138,19 @@ describe('names', () => {
   });
 });
 
+/** The name of fd00:1::N. */
+function reversed(digit: string): string {
+  return `${digit}.${'0.'.repeat(23)}1.0.0.0.0.0.d.f.ip6.arpa`;
+}
+
 describe('reverse names', () => {
   it('are those of containers on shared networks', () => {
     expect(ask('2.0.1.10.in-addr.arpa', 'PTR')).toEqual({ rcode: 0, data: ['shop_web.1.x.shop_front'] });
     expect(ask('9.0.1.10.IN-ADDR.ARPA', 'PTR')).toEqual({ rcode: 0, data: ['web-1.shop_front'] });
+    expect(ask(reversed('9'), 'PTR')).toEqual({ rcode: 0, data: ['web-1.shop_front'] });
+    expect(ask(reversed('a').toUpperCase(), 'PTR')).toEqual({ rcode: RCODE.NXDOMAIN, data: [] });
+    expect(ask(`1.${'0.'.repeat(31)}ip6.arpa`, 'PTR')).toBe('forward');
+    expect(ask('9.ip6.arpa', 'PTR')).toBe('forward');
   });
 
   it('of our subnets are not asked for elsewhere', () => {

@@ -4,7 +4,7 @@
  */
 import type { ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import type { SandboxRecord } from '../sandbox-record.ts';
+import { addressesOf, type SandboxRecord } from '../sandbox-record.ts';
 import { hasVirtualIps } from '../vip/virtual-service.ts';
 
 export interface NetworkNames {
@@ -93,12 +93,13 @@ function addServiceNames(table: ReadonlyMap<string, NetworkNamesBuilder>, servic
 }
 
 function addSandboxNames(table: ReadonlyMap<string, NetworkNamesBuilder>, sandbox: SandboxRecord): void {
-  for (const { networkId, address, aliases } of sandbox.attachments) {
-    const names = table.get(networkId);
+  for (const attachment of sandbox.attachments) {
+    const addresses = addressesOf(attachment);
+    const names = table.get(attachment.networkId);
     if (names === undefined) continue;
-    for (const name of [...sandbox.request.names, ...aliases]) names.addContainer(name, [address]);
+    for (const name of [...sandbox.request.names, ...attachment.aliases]) names.addContainer(name, addresses);
     const [name] = sandbox.request.names;
-    if (name !== undefined) names.setReverse(address, name);
+    for (const address of name === undefined ? [] : addresses) names.setReverse(address, name ?? '');
   }
 }
 

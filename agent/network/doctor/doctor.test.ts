@@ -12,6 +12,7 @@ const WELL: HostFacts = {
   prefix: 'gtab12',
   missing: [],
   forwards: true,
+  forwards6: true,
   ingressFilter: 2,
   closedChains: [],
   isClosedInIptables: false,
@@ -41,6 +42,7 @@ describe('a host', () => {
   it.each<[Partial<HostFacts>, string, RegExp]>([
     [{ missing: [{ feature: 'VXLAN', reason: 'EOPNOTSUPP', option: 'CONFIG_VXLAN' }] }, 'kernel', /CONFIG_VXLAN/],
     [{ forwards: false }, 'sysctl', /ip_forward=1/],
+    [{ forwards6: false }, 'sysctl', /ipv6.conf.all.forwarding=1/],
     [{ ingressFilter: 1 }, 'sysctl', /rp_filter=2/],
     [{ connections: { count: 95, max: 100 } }, 'sysctl', /nf_conntrack_max=200/],
     [{ closedChains: ['inet f fw'] }, 'firewall', /links gtab12\*/],

@@ -23,6 +23,8 @@ export interface HostFacts {
   readonly prefix: string;
   readonly missing: readonly MissingFeature[];
   readonly forwards: boolean;
+  /** True as well where no network needs it. */
+  readonly forwards6: boolean;
   /** Reverse path filter in force for what comes from other nodes; undefined: there is no link to them. */
   readonly ingressFilter: number | undefined;
   readonly closedChains: readonly string[];
@@ -68,6 +70,7 @@ export async function readHostFacts(parts: HostFactParts, start: NetworkCheckSta
     prefix,
     missing,
     forwards: (await readNumber('net/ipv4/ip_forward')) === 1,
+    forwards6: !model.leadsOutByIpv6() || (await readNumber('net/ipv6/conf/all/forwarding')) === 1,
     ingressFilter: await ingressFilter(ingressName(instance)),
     closedChains: closedForwardChains(await foreignRules(), tableName(instance), prefix),
     isClosedInIptables: isClosedInIptables(await iptablesForward(), prefix),

@@ -26,7 +26,7 @@ function kernel({ missing }: HostFacts): NetworkFinding[] {
   );
 }
 
-function sysctls({ forwards, ingressFilter, connections }: HostFacts): NetworkFinding[] {
+function sysctls({ forwards, forwards6, ingressFilter, connections }: HostFacts): NetworkFinding[] {
   return [
     ...(forwards
       ? []
@@ -35,6 +35,15 @@ function sysctls({ forwards, ingressFilter, connections }: HostFacts): NetworkFi
             'sysctl',
             'net.ipv4.ip_forward is 0: nothing leaves or reaches a container',
             "run 'sysctl -w net.ipv4.ip_forward=1', and see who switches it off",
+          ),
+        ]),
+    ...(forwards6
+      ? []
+      : [
+          finding(
+            'sysctl',
+            'net.ipv6.conf.all.forwarding is 0: nothing leaves or reaches a container by IPv6',
+            "run 'sysctl -w net.ipv6.conf.all.forwarding=1', and see who switches it off",
           ),
         ]),
     ...(ingressFilter === STRICT

@@ -19,6 +19,8 @@ const MOST_BYTES = 256 * 1024 * 1024;
 export interface HostFirewallParts {
   readonly instance: string;
   readonly native: NetlinkNative;
+  /** Whether there are networks with IPv6: without them its chains are nothing to us. */
+  readonly hasIpv6: () => boolean;
   readonly logger: Logger;
 }
 
@@ -37,13 +39,13 @@ export class HostFirewall {
 
   /** Brings our rules into each chain that needs them. What can't be changed is logged once, with what the user can do. */
   async pass(): Promise<void> {
-    const chains = await this.#foreignChains();
+    const chains = await this.#relevantChains();
     if (versionOf(chains) === this.#seen) return;
     const objects = await listTables(chains);
     for (const { chain, changes } of planPassage(objects, this.#comment, linkPrefix(this.#parts.instance))) {
       await this.#change(chain, changes);
     }
-    this.#seen = versionOf(await this.#foreignChains());
+    this.#seen = versionOf(await this.#relevantChains());
   }
 
   /** Takes our rules out of all chains, also those of an earlier agent. */
@@ -71,6 +73,11 @@ export class HostFirewall {
         `the firewall of the host drops what it forwards, and cannot be changed: allow there what comes from or goes to links ${links}`,
       );
     }
+  }
+
+  async #relevantChains(): Promise<FilterChain[]> {
+    const chains = await this.#foreignChains();
+    return this.#parts.hasIpv6() ? chains : chains.filter(({ family }) => family !== 'ip6');
   }
 
   async #foreignChains(): Promise<FilterChain[]> {

@@ -53,7 +53,7 @@ describe('planPassage', () => {
   it('needs none where nothing is refused by default', () => {
     expect(plan('accept', [rule([port, drop]), rule([{ jump: { target: 'empty' } }])])).toEqual([]);
     expect(plan('drop', [], { ...FORWARD, hook: 'input', policy: 'drop' })).toEqual([]);
-    expect(plan('drop', [], { ...FORWARD, family: 'ip6', policy: 'drop' })).toEqual([]);
+    expect(plan('drop', [], { ...FORWARD, family: 'bridge', policy: 'drop' })).toEqual([]);
   });
 
   it('leaves rules alone that are in their place', () => {

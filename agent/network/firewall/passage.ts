@@ -38,6 +38,8 @@ export interface Passage {
 /** Statements that a rule for all packets can have beside its verdict. */
 const PASSIVE = new Set(['counter', 'log']);
 
+const FAMILIES = new Set(['ip', 'ip6', 'inet']);
+
 /** What has to be changed. `comment`: marks our rules. `prefix`: what the names of our links begin with. */
 export function planPassage(objects: NftObjects, comment: string, prefix: string): Passage[] {
   const wanted = ['iifname', 'oifname'].map((key) => `${key} "${prefix}*" counter accept comment "${comment}"`);
@@ -64,7 +66,7 @@ export function planRemoval({ rules }: NftObjects, comment: string): string[] {
 }
 
 function isForward({ family, type, hook }: NftChain): boolean {
-  return type === 'filter' && hook === 'forward' && (family === 'ip' || family === 'inet');
+  return type === 'filter' && hook === 'forward' && FAMILIES.has(family);
 }
 
 /** The rule of a chain that refuses all that has come so far; what stands behind it is never asked. */

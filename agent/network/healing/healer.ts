@@ -12,12 +12,15 @@ import type { Encryption } from '../encryption/encryption.ts';
 import type { HostFirewall } from '../firewall/host-firewall.ts';
 import type { HostLinks } from '../host-links.ts';
 import type { Ingress } from '../ingress/ingress.ts';
+import { parseSubnet6 } from '../ipv6/subnet6.ts';
 import { type KernelState, readKernelState } from '../kernel-state.ts';
 import { describeBridge, isPlugged, type Plug, plugsOf } from '../link-faults.ts';
 import type { Parents } from '../macvlan/parents.ts';
 import type { NetworkModel } from '../model.ts';
 import { setHairpin, setLinkMaster, setLinkUp } from '../netlink/link.ts';
+import type { Request } from '../netlink/message.ts';
 import { connectedRoute } from '../netlink/route.ts';
+import { setRoute6 } from '../netlink/route6.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/socket.ts';
 import type { NetworkRecord } from '../network-record.ts';
 import type { Overlays } from '../overlay/overlays.ts';
@@ -46,8 +49,8 @@ export interface HealerParts {
   readonly publishing: Publishing;
   readonly virtualIps: VirtualIps;
   readonly firewall: HostFirewall;
-  /** Switches on the host's forwarding. True: it was off. */
-  readonly enableForwarding: () => Promise<boolean>;
+  /** Switches on the host's forwarding. Returns the settings that were off. */
+  readonly enableForwarding: () => Promise<readonly string[]>;
   /** Runs while no network is made or removed. */
   readonly lockNetworks: Locked;
   /** Runs while nothing is done to the container. */
@@ -132,7 +135,7 @@ export class Healer {
 
   async #healLinks(): Promise<string[]> {
     const { model, overlays, ingress, encryption, enableForwarding } = this.#parts;
-    const wasOff = await enableForwarding();
+    const settings = await enableForwarding();
     // Before the kernel is read: a container that gets its links meanwhile lacks none.
     const sandboxes = [...model.sandboxes.values()].filter(({ ready }) => ready);
     const found = await this.#parts.lockNetworks(async () => {
@@ -142,7 +145,7 @@ export class Healer {
       const bridges = await this.#healBridges(state);
       return [...tunnel, ...bridges, ...(await overlays.repair(state)), ...(await ingress.repair(state))];
     });
-    return [...(wasOff ? ['net.ipv4.ip_forward'] : []), ...found, ...(await this.#healPlugs(sandboxes))];
+    return [...settings, ...found, ...(await this.#healPlugs(sandboxes))];
   }
 
   #healMacvlans(): Promise<string[]> {
@@ -163,7 +166,7 @@ export class Healer {
       const linkIndex = await builder.bridge(network.id);
       // The kernel makes it along with the address, and not again.
       const route = connectedRoute({ destination: parseSubnet(network.subnet), source: network.gateway, linkIndex });
-      await links.run([route], ['EEXIST']);
+      await links.run([route, ...routes6(network, linkIndex)], ['EEXIST']);
     }
     return missing;
   }
@@ -218,4 +221,11 @@ function plugIn({ veth, bridge }: Plug, { links }: KernelState) {
 
 function idOf({ request }: SandboxRecord): string {
   return request.containerId;
+}
+
+/** To a network's IPv6 subnet. */
+function routes6({ ipv6 }: NetworkRecord, linkIndex: number): Request[] {
+  return ipv6 === undefined
+    ? []
+    : [setRoute6({ destination: parseSubnet6(ipv6.subnet), gateway: undefined, linkIndex })];
 }

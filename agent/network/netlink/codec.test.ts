@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { addAddress, parseAddress } from './address.ts';
+import { parseSubnet6 } from '../ipv6/subnet6.ts';
+import { addAddress, addAddress6, parseAddress } from './address.ts';
 import {
   attribute,
   nested,
@@ -15,6 +16,7 @@ import { collectReplies, encodeBatch, type Message, parseMessages, type Request 
 import { replaceRedirections } from './nat-rules.ts';
 import { parseNeighbour, setForwarding, setNeighbour } from './neighbour.ts';
 import { EVERYWHERE, MAIN_TABLE, parseRoute, setRoute } from './route.ts';
+import { EVERYWHERE6, parseRoute6, setRoute6 } from './route6.ts';
 
 function sent(request: Request): Message {
   const [message] = parseMessages(encodeBatch([request], 1));
@@ -154,8 +156,23 @@ describe('addresses, neighbours and routes', () => {
 
   it('leave out what is not IPv4', () => {
     const message = sent(addAddress(address));
-    message.payload.writeUInt8(10, 0);
+    message.payload.writeUInt8(28, 0);
     expect(parseAddress(message)).toBeUndefined();
+  });
+
+  it('are of IPv6, too', () => {
+    const six = { linkIndex: 2, address: 'fd00:1::2', prefixLength: 64 };
+    expect(parseAddress(sent(addAddress6({ ...six, linkName: 'eth0' })))).toEqual(six);
+    // IFA_F_NODAD
+    expect(hex(addAddress6({ ...six, linkName: 'eth0' }))).toContain('0800080002000000');
+    for (const [destination, gateway] of [
+      [EVERYWHERE6, 'fd00:1::1'],
+      [parseSubnet6('fd00:2::/64'), undefined],
+    ] as const) {
+      const route = { destination, gateway, linkIndex: 2 };
+      expect(parseRoute6(sent(setRoute6(route)))).toEqual({ ...route, table: MAIN_TABLE });
+      expect(parseRoute(sent(setRoute6(route)))).toBeUndefined();
+    }
   });
 
   it('read routes', () => {

@@ -48,7 +48,8 @@ const NFT_SET_ANONYMOUS = 1;
 const NFT_SET_EVAL = 32;
 
 const AF_UNSPEC = 0;
-const AF_INET = 2;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 /** As a family of tables: NFPROTO_INET. */
 const INET = 1;
 const HEADER_BYTES = 4;
@@ -64,15 +65,19 @@ export async function rulesetGeneration(socket: NetlinkSocket): Promise<number> 
   return id.readUInt32BE();
 }
 
-/** Of family ip. Undefined when there is no such table. */
-export async function tableContents(socket: NetlinkSocket, table: string): Promise<TableContents | undefined> {
+/** Undefined when there is no such table. */
+export async function tableContents(
+  socket: NetlinkSocket,
+  table: string,
+  family = AF_INET,
+): Promise<TableContents | undefined> {
   try {
-    const tables = await dump(socket, NFT_MSG_GETTABLE, NLM_F_ACK, [stringAttribute(NFTA_TABLE_NAME, table)]);
-    const chains = await dump(socket, NFT_MSG_GETCHAIN, NLM_F_DUMP, []);
-    const rules = await dump(socket, NFT_MSG_GETRULE, NLM_F_DUMP, [stringAttribute(NFTA_RULE_TABLE, table)]);
-    const sets = await dump(socket, NFT_MSG_GETSET, NLM_F_DUMP, [stringAttribute(NFTA_SET_TABLE, table)]);
+    const tables = await dump(socket, NFT_MSG_GETTABLE, NLM_F_ACK, [stringAttribute(NFTA_TABLE_NAME, table)], family);
+    const chains = await dump(socket, NFT_MSG_GETCHAIN, NLM_F_DUMP, [], family);
+    const rules = await dump(socket, NFT_MSG_GETRULE, NLM_F_DUMP, [stringAttribute(NFTA_RULE_TABLE, table)], family);
+    const sets = await dump(socket, NFT_MSG_GETSET, NLM_F_DUMP, [stringAttribute(NFTA_SET_TABLE, table)], family);
     const elements: string[] = [];
-    for (const set of sets) elements.push(...(await elementsOf(socket, table, set)));
+    for (const set of sets) elements.push(...(await elementsOf(socket, table, set, family)));
     return new Set([
       ...tables.map((one) => `table ${hex(one, NFTA_TABLE_HANDLE)} ${hex(one, NFTA_TABLE_FLAGS)}`),
       ...chains.filter((one) => text(one, NFTA_CHAIN_TABLE) === table).map(chainLine),
@@ -89,13 +94,13 @@ export async function tableContents(socket: NetlinkSocket, table: string): Promi
 }
 
 export interface FilterChain {
-  readonly family: 'ip' | 'inet';
+  readonly family: 'ip' | 'ip6' | 'inet';
   readonly table: string;
   /** As it is now; the same as long as nobody changes the chain's policy, or a rule of its table. */
   readonly version: string;
 }
 
-/** Chains of all tables that filter what is forwarded of IPv4. */
+/** Chains of all tables that filter what is forwarded of IP. */
 export async function forwardChains(socket: NetlinkSocket): Promise<FilterChain[]> {
   const answers = await socket.query(request(NFT_MSG_GETCHAIN, NLM_F_DUMP, [], LIST, AF_UNSPEC));
   const found: FilterChain[] = [];
@@ -119,6 +124,7 @@ function isForwardFilter(chain: Fields): boolean {
 
 const FAMILIES: ReadonlyMap<number, FilterChain['family']> = new Map([
   [AF_INET, 'ip'],
+  [AF_INET6, 'ip6'],
   [INET, 'inet'],
 ]);
 const LIST = 'list nf_tables rules';
@@ -133,28 +139,26 @@ function chainLine(chain: Fields): string {
 /**
  * Those of a set within a rule go with the rule, and nobody can change them; those of a dynamic one are put there by packets.
  */
-async function elementsOf(socket: NetlinkSocket, table: string, set: Fields): Promise<string[]> {
+async function elementsOf(socket: NetlinkSocket, table: string, set: Fields, family: number): Promise<string[]> {
   const flags = set.get(NFTA_SET_FLAGS)?.readUInt32BE() ?? 0;
   if ((flags & (NFT_SET_ANONYMOUS | NFT_SET_EVAL)) !== 0) return [];
   const name = text(set, NFTA_SET_NAME);
-  const elements = await dumpElements(socket, table, name);
+  const elements = await dumpElements(socket, table, name, family);
   return elements.map((element) => `element ${name} ${element.toString('hex')}`);
 }
 
 /** Keys of what is in a set of a table of family ip, as the kernel compares them. */
 export async function setKeys(socket: NetlinkSocket, table: string, set: string): Promise<Buffer[]> {
-  const elements = await dumpElements(socket, table, set);
+  const elements = await dumpElements(socket, table, set, AF_INET);
   return elements.flatMap((element) => {
     const key = parseAttributes(element).get(NFTA_SET_ELEM_KEY);
     return (key && parseAttributes(key).get(NFTA_DATA_VALUE)) ?? [];
   });
 }
 
-async function dumpElements(socket: NetlinkSocket, table: string, set: string): Promise<Buffer[]> {
-  const lists = await dump(socket, NFT_MSG_GETSETELEM, NLM_F_DUMP, [
-    stringAttribute(NFTA_SET_ELEM_LIST_TABLE, table),
-    stringAttribute(NFTA_SET_ELEM_LIST_SET, set),
-  ]);
+async function dumpElements(socket: NetlinkSocket, table: string, set: string, family: number): Promise<Buffer[]> {
+  const selection = [stringAttribute(NFTA_SET_ELEM_LIST_TABLE, table), stringAttribute(NFTA_SET_ELEM_LIST_SET, set)];
+  const lists = await dump(socket, NFT_MSG_GETSETELEM, NLM_F_DUMP, selection, family);
   return lists.flatMap((list) => split(list.get(NFTA_SET_ELEM_LIST_ELEMENTS) ?? Buffer.alloc(0)));
 }
 

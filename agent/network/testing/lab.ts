@@ -15,6 +15,8 @@ const run = promisify(execFile);
 
 export const HOST_ADDRESS = '198.51.100.1';
 export const NEIGHBOUR_ADDRESS = '198.51.100.2';
+export const HOST_ADDRESS6 = '2001:db8::1';
+export const NEIGHBOUR_ADDRESS6 = '2001:db8::2';
 
 type Method = Exclude<keyof NetworkEngine, symbol>;
 type Result<M extends Method> = Awaited<ReturnType<NetworkEngine[M]>>;
@@ -91,11 +93,12 @@ export class Lab {
       await run('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
     }
     await run('ip', ['-n', host, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', neighbour]);
-    for (const [name, address] of [
-      [host, HOST_ADDRESS],
-      [neighbour, NEIGHBOUR_ADDRESS],
+    for (const [name, address, address6] of [
+      [host, HOST_ADDRESS, HOST_ADDRESS6],
+      [neighbour, NEIGHBOUR_ADDRESS, NEIGHBOUR_ADDRESS6],
     ] as const) {
       await run('ip', ['-n', name, 'address', 'add', `${address}/24`, 'dev', 'eth0']);
+      await run('ip', ['-n', name, 'address', 'add', `${address6}/64`, 'dev', 'eth0', 'nodad']);
       await run('ip', ['-n', name, 'link', 'set', 'eth0', 'up']);
     }
   }
@@ -110,6 +113,8 @@ export class Lab {
       withoutCarrier(await this.run(host, 'ip', '-4', 'route', 'show', 'table', 'all')),
       await this.run(host, 'nft', 'list', 'ruleset'),
       await this.run(host, 'cat', '/proc/sys/net/ipv4/ip_forward'),
+      await this.run(host, 'ip', '-o', '-6', 'address', 'show', 'scope', 'global'),
+      await this.run(host, 'sysctl', 'net.ipv6.conf.all.forwarding', 'net.ipv6.conf.eth0.accept_ra'),
       ...mounts,
     ].join('\n');
   }
@@ -145,9 +150,9 @@ export class Lab {
   }
 
   /** A TCP server that answers each connection with one line: its text and the client's address. */
-  async serve({ netnsPath }: Pick<Sandbox, 'netnsPath'>, port: number, text: string): Promise<void> {
+  async serve({ netnsPath }: Pick<Sandbox, 'netnsPath'>, port: number, text: string, at = '0.0.0.0'): Promise<void> {
     const answer = `(s) => s.on('error', () => {}).end('${text} ' + s.remoteAddress + '\\n')`;
-    const source = `net.createServer(${answer}).listen(${port}, '0.0.0.0', () => console.log('listening'))`;
+    const source = `net.createServer(${answer}).listen(${port}, '${at}', () => console.log('listening'))`;
     await this.#startNode(netnsPath, ['-e', source]);
   }
 

@@ -8,6 +8,7 @@ import { attachmentOf } from '../../options/networks.ts';
 interface ConnectOptions {
   readonly alias: readonly string[];
   readonly ip?: string;
+  readonly ip6?: string;
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -16,11 +17,11 @@ export function define(command: Command, cli: Cli): void {
     .argument('<container>', 'name or id, running or not')
     .option('--alias <name>', 'further name on the network', collect, [])
     .option('--ip <address>', 'address on the network, which must have a subnet of its own')
-    .action(async (target: string, container: string, { alias, ip }: ConnectOptions) => {
-      const network = attachmentOf(target, alias, ip);
+    .option('--ip6 <address>', 'the same of IPv6')
+    .action(async (target: string, container: string, { alias, ip, ip6 }: ConnectOptions) => {
+      const network = attachmentOf(target, alias, { ip, ipv6: ip6 });
       await withClient(EngineClient, cli, (engine) => ask(engine, engine.networkConnect, { container, network }));
     });
-  refuse(command, '--ip6 <address>', 'networks have IPv4 addresses only');
   refuse(command, '--link <container>', 'containers of a network find each other by name; see --alias');
   refuse(command, '--link-local-ip <address>', 'use an address of the network: --ip');
   refuse(command, '--driver-opt <key=value>', 'options are the network’s: gantry network create -o');

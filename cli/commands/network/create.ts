@@ -13,13 +13,15 @@ interface CreateOptions {
   readonly gateway: readonly string[];
   readonly ipRange: readonly string[];
   readonly auxAddress: readonly string[];
+  readonly ipv6?: boolean;
   readonly internal?: boolean;
   readonly attachable?: boolean;
   readonly label: readonly string[];
   readonly opt: readonly string[];
 }
 
-const NO_IPV6 = 'networks have IPv4 addresses only; leave it out';
+const NO_IPV6 =
+  'networks of the cluster have IPv4 addresses only; leave it out, or make a network of this host without -d';
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -29,7 +31,8 @@ export function define(command: Command, cli: Cli): void {
       "'bridge': on this host; 'macvlan': on its LAN; 'overlay': across the hosts of a cluster",
       'bridge',
     )
-    .option('--subnet <cidr>', 'its addresses: 172.30.0.0/16', collect, [])
+    .option('--ipv6', 'also with IPv6 addresses; without a --subnet of IPv6, unique local ones')
+    .option('--subnet <cidr>', 'its addresses: 172.30.0.0/16, and with --ipv6 fd00:1::/64', collect, [])
     .option('--gateway <address>', "the host's own address on it", collect, [])
     .option('--ip-range <cidr>', 'the part of the subnet that containers get addresses of', collect, [])
     .option('--aux-address <name=address>', 'address of the subnet that no container gets', collect, [])
@@ -45,7 +48,6 @@ export function define(command: Command, cli: Cli): void {
     .action(async (name: string, options: CreateOptions) => {
       await printLine(cli, await create(cli, name, options));
     });
-  refuse(command, '--ipv6', NO_IPV6);
   refuse(command, '--ipv4', 'networks have IPv4 addresses always; leave it out');
   refuse(command, '--config-from <network>', 'write the options out, on each host that has the network');
   refuse(command, '--config-only', 'services are on overlay networks; make others with all options, on each host');
@@ -56,20 +58,29 @@ export function define(command: Command, cli: Cli): void {
 }
 
 async function create(cli: Cli, name: string, options: CreateOptions): Promise<string> {
+  const subnet = oneOfEach('--subnet', options.subnet);
+  const gateway = oneOfEach('--gateway', options.gateway);
+  const range = oneOfEach('--ip-range', options.ipRange);
+  const enableIpv6 = options.ipv6 ?? false;
   const given = {
     driver: options.driver,
     driverOpts: parsePairs('--opt', options.opt, () => ''),
     internal: options.internal ?? false,
-    subnet: onlyOne('--subnet', options.subnet),
-    gateway: onlyOne('--gateway', options.gateway),
+    subnet: subnet.ipv4,
+    gateway: gateway.ipv4,
   };
   const labels = parsePairs('--label', options.label, () => '');
-  const ipRange = onlyOne('--ip-range', options.ipRange);
+  const ipRange = range.ipv4;
   const auxAddresses = parsePairs('--aux-address', options.auxAddress, () => '');
   if (options.driver !== 'overlay') {
-    const spec = { ...given, name, labels, ipRange, auxAddresses };
+    const ipv6 = { enableIpv6, ipv6Subnet: subnet.ipv6, ipv6Gateway: gateway.ipv6, ipv6Range: range.ipv6 };
+    const spec = { ...given, name, labels, ipRange, auxAddresses, ...ipv6 };
     const { id } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.localNetworkCreate, { spec }));
     return id;
+  }
+  const ipv6 = [enableIpv6 ? '--ipv6' : '', subnet.ipv6, gateway.ipv6, range.ipv6].find((value) => value !== '');
+  if (ipv6 !== undefined) {
+    throw new CliError(`${ipv6} is not supported for overlay networks`, { hint: NO_IPV6, exitCode: EXIT.refused });
   }
   if (options.auxAddress.length > 0) {
     throw new CliError('--aux-address is not supported for overlay networks', {
@@ -82,14 +93,15 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<s
   return id;
 }
 
-/** Docker takes several, for networks with IPv6 as well. */
-function onlyOne(flag: string, values: readonly string[]): string {
-  const ipv6 = values.find((value) => value.includes(':'));
-  if (ipv6 !== undefined || values.length > 1) {
-    throw new CliError(`${flag} ${ipv6 ?? values.join(` ${flag} `)}: ${ipv6 === undefined ? 'only one' : 'no IPv6'}`, {
-      hint: ipv6 === undefined ? 'a network has one subnet' : NO_IPV6,
+/** At most one of IPv4 and one of IPv6, in either order. Empty: none. */
+function oneOfEach(flag: string, values: readonly string[]): { readonly ipv4: string; readonly ipv6: string } {
+  const [ipv4, ipv6] = [false, true].map((wanted) => values.filter((value) => value.includes(':') === wanted));
+  const several = [ipv4, ipv6].find((list) => list !== undefined && list.length > 1);
+  if (several !== undefined) {
+    throw new CliError(`${flag} ${several.join(` ${flag} `)}: only one of IPv4 and one of IPv6`, {
+      hint: 'a network has one subnet of each',
       exitCode: EXIT.refused,
     });
   }
-  return values[0] ?? '';
+  return { ipv4: ipv4?.[0] ?? '', ipv6: ipv6?.[0] ?? '' };
 }

@@ -48,6 +48,9 @@ function fromCluster({ id, spec, subnet, gateway, meta, blocks }: Network): Know
     ipRange: spec?.ipRange ?? '',
     labels: spec?.annotations?.labels ?? {},
     driverOpts: spec?.driverOpts ?? {},
+    ipv6Subnet: '',
+    ipv6Gateway: '',
+    ipv6Range: '',
     nodes: new Set(blocks.map(({ nodeId }) => nodeId)).size,
   };
 }

@@ -177,6 +177,9 @@ function networkFields(container: Container): Fields {
       Gateway: network.gateway,
       IPAddress: network.address,
       IPPrefixLen: network.prefixLength,
+      IPv6Gateway: network.ipv6Gateway,
+      GlobalIPv6Address: network.ipv6Address,
+      GlobalIPv6PrefixLen: network.ipv6PrefixLength,
     });
   }
   return {
@@ -184,6 +187,9 @@ function networkFields(container: Container): Fields {
     Gateway: first?.gateway ?? '',
     IPAddress: first?.address ?? '',
     IPPrefixLen: first?.prefixLength ?? 0,
+    IPv6Gateway: first?.ipv6Gateway ?? '',
+    GlobalIPv6Address: first?.ipv6Address ?? '',
+    GlobalIPv6PrefixLen: first?.ipv6PrefixLength ?? 0,
     MacAddress: first?.macAddress ?? '',
     Networks: networks,
   };

@@ -13,7 +13,7 @@ export function inspectNetwork(network: LocalNetwork, endpoints: readonly Networ
     Scope: network.cluster ? 'swarm' : 'local',
     Driver: network.driver,
     EnableIPv4: true,
-    EnableIPv6: false,
+    EnableIPv6: network.ipv6Subnet !== '',
     IPAM: {
       Driver: 'default',
       Options: null,
@@ -26,6 +26,7 @@ export function inspectNetwork(network: LocalNetwork, endpoints: readonly Networ
             ? {}
             : { AuxiliaryAddresses: stringMap(network.auxAddresses) }),
         },
+        ...ipv6Config(network),
       ],
     },
     Internal: network.internal,
@@ -39,6 +40,11 @@ export function inspectNetwork(network: LocalNetwork, endpoints: readonly Networ
   };
 }
 
+function ipv6Config({ ipv6Subnet, ipv6Gateway, ipv6Range }: LocalNetwork): Fields[] {
+  if (ipv6Subnet === '') return [];
+  return [{ Subnet: ipv6Subnet, ...(ipv6Range === '' ? {} : { IPRange: ipv6Range }), Gateway: ipv6Gateway }];
+}
+
 function containers(endpoints: readonly NetworkEndpoint[]): Value {
   return new Map(
     endpoints.map((endpoint): [string, Value] => [
@@ -48,7 +54,7 @@ function containers(endpoints: readonly NetworkEndpoint[]): Value {
         EndpointID: '',
         MacAddress: endpoint.macAddress,
         IPv4Address: `${endpoint.address}/${endpoint.prefixLength}`,
-        IPv6Address: '',
+        IPv6Address: endpoint.ipv6Address === '' ? '' : `${endpoint.ipv6Address}/${endpoint.ipv6PrefixLength}`,
       },
     ]),
   );

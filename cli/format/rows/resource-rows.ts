@@ -29,6 +29,8 @@ export interface NetworkSummary {
   readonly driver: string;
   readonly scope: 'local' | 'swarm';
   readonly internal: boolean;
+  /** Empty: none. */
+  readonly ipv6Subnet: string;
   readonly createdAtMs: number;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -44,7 +46,7 @@ export function networkRow(network: NetworkSummary, truncate: boolean): Fields {
     },
     Driver: network.driver,
     ID: truncate ? shortId(network.id) : network.id,
-    IPv6: 'false',
+    IPv6: String(network.ipv6Subnet !== ''),
     Internal: String(network.internal),
     Label: (name) => network.labels[String(name)] ?? '',
     Labels: labelText(network.labels),
