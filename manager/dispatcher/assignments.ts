@@ -1,7 +1,7 @@
 /** The items that a node is told of: when it must know one, and whether one differs from what it knows. Pure. */
 
 import { isEncrypted } from '../../proto/encrypted-option.ts';
-import type { AssignmentChange, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { type AssignmentChange, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { Network, PublishMode, ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK, INGRESS_VNI } from '../../proto/ingress-network.ts';
 import type { NetworkObject } from '../store/network.ts';
@@ -97,11 +97,25 @@ export function ingressItem({ status }: NodeObject): AssignmentItem {
   return { $case: 'network', value: { network, blocks: [], nodeAddress: status.address } };
 }
 
+/** All nodes are told of all others: one item for a thousand sessions, which remember it. */
+const ingressPeers = new WeakMap<NodeObject, AssignmentItem>();
+
 /** Another node on the ingress network. */
-export function ingressPeerItem({ id, status }: NodeObject): AssignmentItem {
-  const nodeAddress = status.address;
-  const value = { networkId: INGRESS_NETWORK, nodeId: id, nodeAddress, blocks: [], wireguardKey: '' };
-  return { $case: 'peer', value };
+export function ingressPeerItem(node: NodeObject): AssignmentItem {
+  const known = ingressPeers.get(node);
+  if (known !== undefined) return known;
+  const value = NetworkPeer.create({ networkId: INGRESS_NETWORK, nodeId: node.id, nodeAddress: node.status.address });
+  const item: AssignmentItem = { $case: 'peer', value };
+  ingressPeers.set(node, item);
+  return item;
+}
+
+const ingressPeerIds = new WeakMap<NodeObject, string>();
+
+export function ingressPeerId(node: NodeObject): string {
+  const known = ingressPeerIds.get(node) ?? peerId(INGRESS_NETWORK, node.id);
+  ingressPeerIds.set(node, known);
+  return known;
 }
 
 /** Another node on the network; undefined for one that has no address there. */

@@ -16,6 +16,7 @@ import {
   ITEM_KINDS,
   type ItemKind,
   ingressItem,
+  ingressPeerId,
   ingressPeerItem,
   isDispatchable,
   isPublished,
@@ -125,7 +126,7 @@ export class NodeAssignments {
 
   #markAllOn(read: ReadTransaction, networkId: string): void {
     if (networkId === INGRESS_NETWORK) {
-      for (const { id } of read.find('node', { by: 'all' })) this.touch('peer', peerId(INGRESS_NETWORK, id));
+      for (const node of read.find('node', { by: 'all' })) this.touch('peer', ingressPeerId(node));
     }
     for (const { nodeId } of read.get('network', networkId)?.blocks ?? [])
       this.touch('peer', peerId(networkId, nodeId));
