@@ -209,6 +209,28 @@ describe('Liveness', () => {
     expect(liveness.nextDeadlineMs()).toBe(Number.POSITIVE_INFINITY);
   });
 
+  it('waits longer for one that is slow, but not for ever, and forgets that it was', () => {
+    const liveness = new Liveness(100);
+    liveness.begins('slow', 0);
+    liveness.heard('slow', 250);
+    expect(liveness.nextDeadlineMs()).toBe(250 + 2 * 250);
+    liveness.heard('slow', 700);
+    expect(liveness.nextDeadlineMs()).toBe(700 + 900);
+    expect(liveness.takeSilent(1599)).toEqual([]);
+    liveness.heard('slow', 800);
+    expect(liveness.nextDeadlineMs()).toBe(800 + 900);
+    for (let nowMs = 900; nowMs <= 6800; nowMs += 100) liveness.heard('slow', nowMs);
+    expect(liveness.nextDeadlineMs()).toBe(6800 + 300);
+  });
+
+  it('does not take the time between two sessions of a node for slowness', () => {
+    const liveness = new Liveness(100);
+    liveness.begins('a', 0);
+    liveness.heard('a', 100);
+    liveness.begins('a', 350);
+    expect(liveness.nextDeadlineMs()).toBe(650);
+  });
+
   it("doesn't take the manager's own pause for silence", () => {
     const liveness = new Liveness(100);
     liveness.heard('a', 0);

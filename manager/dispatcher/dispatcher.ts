@@ -104,7 +104,7 @@ export class Dispatcher implements EngineCalls {
       throw new GantryError('PERMISSION_DENIED', `session: the caller is not node ${hello.nodeId}`);
     }
     // From now on: a node that is just being found silent must not be marked down after it was registered.
-    this.#liveness.heard(hello.nodeId, clock.now());
+    this.#liveness.begins(hello.nodeId, clock.now());
     const node = await registerNode(store, hello, clock.now());
     // It would be told nothing any more, and nobody would end it.
     if (this.#isOver) throw new GantryError('UNAVAILABLE', 'this manager does not lead any more');
@@ -115,7 +115,7 @@ export class Dispatcher implements EngineCalls {
     // An agent that comes again has lost its old session, whether or not that has noticed.
     this.#sessions.get(node.id)?.end();
     this.#sessions.set(node.id, session);
-    this.#liveness.heard(node.id, clock.now());
+    this.#liveness.begins(node.id, clock.now());
     const end = () => session.end();
     signal.addEventListener('abort', end, { once: true });
     // Ends with the call, and never rejects.
@@ -294,7 +294,7 @@ export class Dispatcher implements EngineCalls {
     session.end();
     markDown(store, session.nodeId, 'it has left the cluster', clock.now()).catch((error: unknown) => {
       logger.warn({ err: error, node: session.nodeId }, 'node could not be marked down');
-      this.#liveness.heard(session.nodeId, clock.now());
+      this.#liveness.begins(session.nodeId, clock.now());
     });
   }
 
@@ -302,7 +302,7 @@ export class Dispatcher implements EngineCalls {
     const { store, clock, heartbeatPeriodMs, logger } = this.#options;
     for (const node of store.view((read) => read.find('node', { by: 'all' }))) {
       // The manager that led before was silent for some time itself before this one was elected.
-      if (node.status.state !== NodeState.DOWN) this.#liveness.heard(node.id, clock.now() - heartbeatPeriodMs);
+      if (node.status.state !== NodeState.DOWN) this.#liveness.begins(node.id, clock.now() - heartbeatPeriodMs);
     }
     while (!signal.aborted) {
       // Nodes that appear meanwhile can't fall silent sooner than this.
@@ -318,7 +318,7 @@ export class Dispatcher implements EngineCalls {
         this.#sessions.get(nodeId)?.end();
         await markDown(store, nodeId, 'no heartbeat from its agent', clock.now()).catch((error: unknown) => {
           logger.warn({ err: error, node: nodeId }, 'node could not be marked down');
-          this.#liveness.heard(nodeId, clock.now());
+          this.#liveness.begins(nodeId, clock.now());
         });
       }
     }
