@@ -12,7 +12,7 @@ import {
 import { NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import { type NodeObject, nodeName } from '../store/node.ts';
 import type { ApiContext } from './context.ts';
-import { type CheckedNode, findingsBetween } from './network-findings.ts';
+import { type CheckedNode, clockDifference, findingsBetween } from './network-findings.ts';
 
 /** A step takes a few seconds where packets are lost. */
 const STEP_TIMEOUT_MS = 15_000;
@@ -86,7 +86,7 @@ async function run(context: ApiContext, checks: readonly NodeCheck[], nodes: rea
     const answer = await check.ask({ $case: 'start', value: start });
     if (answer.$case !== 'started') throw unexpected(check.node);
     findings.push(...named(check.node, answer.value.findings));
-    const clockDifferenceMs = answer.value.nowMs - (askedMs + context.clock.now()) / 2;
+    const clockDifferenceMs = clockDifference(answer.value.nowMs, askedMs, context.clock.now());
     const { mtu } = answer.value;
     checked.set(check, {
       id,

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { type CheckedNode, findingsBetween } from './network-findings.ts';
+import { describe, expect, it } from 'vitest';
+import { type CheckedNode, clockDifference, findingsBetween } from './network-findings.ts';
 
 const node = (id: string, more: Partial<CheckedNode> = {}): CheckedNode => ({
   id,
@@ -34,4 +34,13 @@ it('names links that carry less than others, and clocks', () => {
     { node: 'n2', subject: 'mtu', message: 'its link with 10.0.0.2 has MTU 1400, others have 1500' },
     { node: 'n3', subject: 'clock', message: "its clock is 61 s behind the manager's" },
   ]);
+});
+
+describe('clockDifference', () => {
+  it('is what the time that the answer took does not explain', () => {
+    expect(clockDifference(10_900, 1000, 11_000)).toBe(0);
+    expect(clockDifference(1000, 1000, 11_000)).toBe(0);
+    expect(clockDifference(14_000, 1000, 11_000)).toBe(3000);
+    expect(clockDifference(400, 1000, 11_000)).toBe(-600);
+  });
 });

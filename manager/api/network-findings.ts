@@ -83,3 +83,11 @@ function clocks(nodes: readonly CheckedNode[]): NetworkFinding[] {
 function seconds(milliseconds: number): string {
   return `${Math.round(Math.abs(milliseconds) / 1000)} s`;
 }
+
+/**
+ * How far a clock, that was read at some time between these two of ours, is certainly ahead of ours, in milliseconds; behind it:
+ * negative. A host that takes seconds for its answer isn't one whose clock is wrong.
+ */
+export function clockDifference(readMs: number, askedMs: number, answeredMs: number): number {
+  return readMs - Math.min(Math.max(readMs, askedMs), answeredMs);
+}
