@@ -24,3 +24,15 @@ it('falls when nothing is heard after such a pause either', async () => {
   while (performance.now() < until);
   expect((await silence.fallen).code).toBe('UNAVAILABLE');
 });
+
+it('falls also when this process is held up each time', async () => {
+  const silence = new Silence(30);
+  const holdUp = () => {
+    const until = performance.now() + 60;
+    while (performance.now() < until);
+  };
+  holdUp();
+  await sleep(0);
+  holdUp();
+  expect(await hasFallen(silence, 20)).toBe(true);
+});

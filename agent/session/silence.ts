@@ -7,6 +7,8 @@ export class Silence {
   #timer: NodeJS.Timeout;
   /** Of the monotonic clock, in milliseconds. */
   #heardAt = performance.now();
+  /** Something may have been said that this process had yet to read. */
+  #isDoubtful: boolean = false;
 
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
@@ -21,6 +23,7 @@ export class Silence {
   /** Something was heard. */
   broken(): void {
     this.#heardAt = performance.now();
+    this.#isDoubtful = false;
     this.#timer.refresh();
   }
 
@@ -39,10 +42,18 @@ export class Silence {
     return setTimeout(() => this.#fall(), this.#limitMs);
   }
 
-  /** Timers come before what has arrived meanwhile: a process that was held up itself has yet to read what was said. */
+  /**
+   * Timers come before what has arrived meanwhile: a process that was held up itself has yet to read what was said. Once:
+   * one that is held up again and again would never find another manager.
+   */
   #fall(): void {
     const lateMs = performance.now() - this.#heardAt - this.#limitMs;
-    if (lateMs > this.#limitMs / 3) this.allow(this.#limitMs);
-    else this.#fallen.resolve(new GantryError('UNAVAILABLE', `the manager has said nothing for ${this.#limitMs} ms`));
+    const isHeldUp = lateMs > this.#limitMs / 3;
+    if (isHeldUp && !this.#isDoubtful) {
+      this.#isDoubtful = true;
+      this.allow(this.#limitMs);
+    } else {
+      this.#fallen.resolve(new GantryError('UNAVAILABLE', `the manager has said nothing for ${this.#limitMs} ms`));
+    }
   }
 }
