@@ -11,6 +11,7 @@ import type { StoreEvent } from '../store/watch.ts';
 import { touchConcerned, touchEndpoints } from './concerns.ts';
 import { EndpointTable } from './endpoints.ts';
 import type { NodeAssignments } from './node-assignments.ts';
+import { PeerTable } from './peers.ts';
 import type { Session } from './session.ts';
 import { type Withdrawal, Withdrawals } from './withdrawals.ts';
 
@@ -26,6 +27,7 @@ export class AssignmentSource {
   readonly #options: AssignmentSourceOptions;
   readonly #ready = Promise.withResolvers<void>();
   readonly #withdrawals = new Withdrawals();
+  readonly #peers = new PeerTable();
   #endpoints = new EndpointTable();
   #revision = 0;
 
@@ -44,8 +46,13 @@ export class AssignmentSource {
   }
 
   take(assignments: NodeAssignments): AssignmentChange[] {
-    const routing = { endpoints: this.#endpoints, withdrawals: this.#withdrawals };
+    const routing = { endpoints: this.#endpoints, peers: this.#peers, withdrawals: this.#withdrawals };
     return this.#options.store.view((read) => assignments.take(read, routing));
+  }
+
+  /** They are told nothing any more. */
+  forget(assignments: NodeAssignments): void {
+    this.#peers.forget(assignments);
   }
 
   /** The node acts by this revision, or a later one, from now on. */
@@ -82,7 +89,10 @@ export class AssignmentSource {
   async #beginAnew(): Promise<void> {
     this.#endpoints = await EndpointTable.of(this.#options.store);
     for (const session of this.#options.sessions.values()) session.touchAll();
-    this.#options.store.view((read) => this.#withdraw(read));
+    this.#options.store.view((read) => {
+      this.#peers.refresh(read);
+      this.#withdraw(read);
+    });
     this.#ready.resolve();
   }
 
@@ -94,6 +104,7 @@ export class AssignmentSource {
       }
       this.#withdraw(read);
       for (const event of events) {
+        this.#peers.follow(event, read);
         touchConcerned(event, sessions, read);
         this.#forgetIfGone(event);
       }

@@ -1,11 +1,9 @@
 /** The items that a node is told of: when it must know one, and whether one differs from what it knows. Pure. */
-
-import { isEncrypted } from '../../proto/encrypted-option.ts';
-import { type AssignmentChange, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { Network, PublishMode, ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK, INGRESS_VNI } from '../../proto/ingress-network.ts';
 import type { NetworkObject } from '../store/network.ts';
-import { type NodeObject, wireguardKey } from '../store/node.ts';
+import type { NodeObject } from '../store/node.ts';
 import type { CompleteTaskSpec } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
@@ -14,8 +12,9 @@ type MessageItem = NonNullable<AssignmentChange['item']>;
 /** As a whole. */
 export type AssignmentItem = Exclude<MessageItem, { readonly $case: 'endpointChanges' }>;
 export type ItemKind = AssignmentItem['$case'];
-
-type Place = Pick<NetworkPeer, 'nodeAddress' | 'blocks'>;
+/** Of which each session remembers what its node was told. */
+export type RememberedKind = Exclude<ItemKind, 'peer'>;
+export type RememberedItem = AssignmentItem & { readonly $case: RememberedKind };
 
 /** In the order in which a node is told: what a task needs comes before it, and goes after it. */
 export const ITEM_KINDS = [
@@ -29,10 +28,10 @@ export const ITEM_KINDS = [
 
 /** What is remembered of an item that the node was told: of a task no more than is needed to tell what comes next. */
 export type ToldItem =
-  | (AssignmentItem & { readonly $case: 'secret' | 'config' | 'network' | 'peer' | 'endpoints' })
+  | (AssignmentItem & { readonly $case: Exclude<RememberedKind, 'task'> })
   | { readonly $case: 'task'; readonly value: Pick<Task, 'desiredState'> };
 
-export function toTold(item: AssignmentItem): ToldItem {
+export function toTold(item: RememberedItem): ToldItem {
   return item.$case === 'task' ? { $case: 'task', value: { desiredState: item.value.desiredState } } : item;
 }
 
@@ -74,7 +73,7 @@ export function hasBlock(network: NetworkObject | undefined, nodeId: string): bo
   return network?.blocks.some((block) => block.nodeId === nodeId) ?? false;
 }
 
-export function networkItem(network: NetworkObject, node: NodeObject): AssignmentItem {
+export function networkItem(network: NetworkObject, node: NodeObject): RememberedItem {
   const nodeAddress = node.status.address;
   return {
     $case: 'network',
@@ -92,44 +91,9 @@ function withoutBlocks(network: NetworkObject): Network {
 }
 
 /** Every node is on it. */
-export function ingressItem({ status }: NodeObject): AssignmentItem {
+export function ingressItem({ status }: NodeObject): RememberedItem {
   const network = Network.create({ id: INGRESS_NETWORK, vni: INGRESS_VNI });
   return { $case: 'network', value: { network, blocks: [], nodeAddress: status.address } };
-}
-
-/** All nodes are told of all others: one item for a thousand sessions, which remember it. */
-const ingressPeers = new WeakMap<NodeObject, AssignmentItem>();
-
-/** Another node on the ingress network. */
-export function ingressPeerItem(node: NodeObject): AssignmentItem {
-  const known = ingressPeers.get(node);
-  if (known !== undefined) return known;
-  const value = NetworkPeer.create({ networkId: INGRESS_NETWORK, nodeId: node.id, nodeAddress: node.status.address });
-  const item: AssignmentItem = { $case: 'peer', value };
-  ingressPeers.set(node, item);
-  return item;
-}
-
-const ingressPeerIds = new WeakMap<NodeObject, string>();
-
-export function ingressPeerId(node: NodeObject): string {
-  const known = ingressPeerIds.get(node) ?? peerId(INGRESS_NETWORK, node.id);
-  ingressPeerIds.set(node, known);
-  return known;
-}
-
-/** Another node on the network; undefined for one that has no address there. */
-export function peerItem(network: NetworkObject, peer: NodeObject): AssignmentItem | undefined {
-  const blocks = blocksOf(network, peer.id);
-  if (blocks.length === 0) return undefined;
-  const key = isEncrypted(network.spec) ? wireguardKey(peer) : '';
-  const nodeAddress = peer.status.address;
-  const value = { networkId: network.id, nodeId: peer.id, nodeAddress, blocks, wireguardKey: key };
-  return { $case: 'peer', value };
-}
-
-export function peerId(networkId: string, nodeId: string): string {
-  return `${networkId} ${nodeId}`;
 }
 
 function blocksOf(network: NetworkObject, nodeId: string): string[] {
@@ -147,7 +111,7 @@ export function strayTask(taskId: string): AssignmentChange {
 }
 
 /** All that is said of an item that goes. */
-export function itemOfId(kind: ItemKind, id: string): AssignmentItem {
+export function itemOfId(kind: RememberedKind, id: string): RememberedItem {
   switch (kind) {
     case 'task':
       return { $case: 'task', value: Task.create({ id }) };
@@ -157,28 +121,18 @@ export function itemOfId(kind: ItemKind, id: string): AssignmentItem {
       return { $case: 'config', value: { id, meta: undefined, spec: undefined, pendingDelete: false } };
     case 'network':
       return { $case: 'network', value: { network: Network.create({ id }), blocks: [], nodeAddress: '' } };
-    case 'peer': {
-      const [networkId = '', nodeId = ''] = id.split(' ');
-      return { $case: 'peer', value: { networkId, nodeId, nodeAddress: '', blocks: [], wireguardKey: '' } };
-    }
     case 'endpoints':
       return { $case: 'endpoints', value: ServiceEndpoints.create({ serviceId: id }) };
   }
 }
 
 /** Only as far as the node has to know: what it reports itself isn't sent back to it. */
-export function isSame(a: ToldItem, b: AssignmentItem): boolean {
+export function isSame(a: ToldItem, b: RememberedItem): boolean {
   if (a.value === b.value) return true;
   if (a.$case === 'task' && b.$case === 'task') return a.value.desiredState === b.value.desiredState;
-  if (a.$case === 'peer' && b.$case === 'peer') {
-    return isAtSamePlace(a.value, b.value) && a.value.wireguardKey === b.value.wireguardKey;
-  }
   if (a.$case !== 'network' || b.$case !== 'network') return false;
-  return isAtSamePlace(a.value, b.value) && isSameNetwork(a.value.network, b.value.network);
-}
-
-function isAtSamePlace(a: Place, b: Place): boolean {
-  return a.nodeAddress === b.nodeAddress && a.blocks.join() === b.blocks.join();
+  const isAtSamePlace = a.value.nodeAddress === b.value.nodeAddress && a.value.blocks.join() === b.value.blocks.join();
+  return isAtSamePlace && isSameNetwork(a.value.network, b.value.network);
 }
 
 function isSameNetwork(a: Network | undefined, b: Network | undefined): boolean {

@@ -7,7 +7,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
 import type { StoreEvent } from '../store/watch.ts';
-import { hasBlock, isPublished, peerId } from './assignments.ts';
+import { hasBlock, isPublished } from './assignments.ts';
 import type { Session } from './session.ts';
 
 /** What a change needs of a session. */
@@ -80,13 +80,13 @@ function nodesWithOtherBlocks({ object, previous }: Of<'network'>): string[] {
 /** Where a node is reached: all who share a network with it, and itself. */
 function touchAddress(nodeId: string, sessions: ReadonlyMap<string, Session>, read: ReadTransaction): void {
   sessions.get(nodeId)?.touch('network', INGRESS_NETWORK);
-  for (const session of sessions.values()) session.touch('peer', peerId(INGRESS_NETWORK, nodeId));
+  for (const session of sessions.values()) session.touch('peer', INGRESS_NETWORK);
   for (const network of read.find('network', { by: 'all' })) {
     const own = sessions.get(nodeId);
     if (own?.isTold('network', network.id)) own.touch('network', network.id);
     if (!hasBlock(network, nodeId)) continue;
     for (const session of sessions.values()) {
-      if (session.isTold('network', network.id)) session.touch('peer', peerId(network.id, nodeId));
+      if (session.isTold('network', network.id)) session.touch('peer', network.id);
     }
   }
 }
@@ -102,7 +102,7 @@ function touchNetwork(
   if (isForAll(object) && moved.includes(nodeId)) session.touch('network', object.id);
   if (session.isTold('network', object.id)) {
     session.touch('network', object.id);
-    for (const peer of moved) session.touch('peer', peerId(object.id, peer));
+    if (moved.length > 0) session.touch('peer', object.id);
   }
   // Tasks that have waited for addresses of it.
   if (change !== 'remove' && hasBlock(object, nodeId) === hasBlock(previous, nodeId)) return;

@@ -12,7 +12,8 @@ import { Store } from '../store/store.ts';
 import { NO_TASK_STATUS, type TaskObject } from '../store/task.ts';
 import { EndpointTable, endpointsOf } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
-import { NodeAssignments } from './node-assignments.ts';
+import { NodeAssignments, type Routing } from './node-assignments.ts';
+import { PeerTable } from './peers.ts';
 import { judge } from './statuses.ts';
 import { Withdrawals } from './withdrawals.ts';
 
@@ -109,9 +110,18 @@ describe('assignments', () => {
   }
 
   /** What a node that knows this much is told next. */
-  async function told(store: Store, node: NodeAssignments, table?: EndpointTable): Promise<AssignmentChange[]> {
-    const endpoints = table ?? (await EndpointTable.of(store));
-    return store.view((read) => node.take(read, { endpoints, withdrawals: new Withdrawals() }));
+  async function told(store: Store, node: NodeAssignments, known?: Tables): Promise<AssignmentChange[]> {
+    const { endpoints, peers } = known ?? (await tables(store));
+    return store.view((read) => {
+      peers.refresh(read);
+      return node.take(read, { endpoints, peers, withdrawals: new Withdrawals() });
+    });
+  }
+
+  type Tables = Pick<Routing, 'endpoints' | 'peers'>;
+
+  async function tables(store: Store): Promise<Tables> {
+    return { endpoints: await EndpointTable.of(store), peers: new PeerTable() };
   }
 
   async function assigned(store: Store, nodeId: string): Promise<string[]> {
@@ -157,14 +167,14 @@ describe('assignments', () => {
   it("don't echo what the node itself reported", async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: ASSIGNED })]);
     const known = new NodeAssignments({ nodeId: 'n1', takesEndpointChanges: true });
-    const table = await EndpointTable.of(store);
-    await told(store, known, table);
+    const both = await tables(store);
+    await told(store, known, both);
     await store.update((tx) => {
       const one = tx.get('task', 't');
       if (one !== undefined) tx.update('task', { ...one, status: { ...one.status, state: PREPARING } });
     });
     known.touchAll();
-    expect(await told(store, known, table)).toEqual([]);
+    expect(await told(store, known, both)).toEqual([]);
     await store.update((tx) => {
       const one = tx.get('task', 't');
       if (one !== undefined) tx.update('task', { ...one, desiredState: SHUTDOWN });
@@ -176,7 +186,7 @@ describe('assignments', () => {
       if (network !== undefined) tx.update('network', { ...network, blocks: [...network.blocks, ...more] });
     });
     known.touchAll();
-    const changes = await told(store, known, table);
+    const changes = await told(store, known, both);
     expect(changes.map((change) => [change.removed, change.item?.$case])).toEqual([
       [false, 'network'],
       [false, 'peer'],

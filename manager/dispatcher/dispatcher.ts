@@ -141,6 +141,7 @@ export class Dispatcher implements EngineCalls {
     return {
       membership: () => this.#membership(nodeId),
       take: (assignments) => this.#source.take(assignments),
+      forget: (assignments) => this.#source.forget(assignments),
     };
   }
 

@@ -11,13 +11,10 @@ import { isForAll } from '../store/network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import {
-  type AssignmentItem,
   hasBlock,
   ITEM_KINDS,
   type ItemKind,
   ingressItem,
-  ingressPeerId,
-  ingressPeerItem,
   isDispatchable,
   isPublished,
   isSame,
@@ -25,16 +22,15 @@ import {
   type Need,
   needsOf,
   networkItem,
-  peerId,
-  peerItem,
+  type RememberedItem,
+  type RememberedKind,
   type ToldItem,
   toTold,
 } from './assignments.ts';
 import { endpointChanges } from './endpoint-changes.ts';
 import type { EndpointTable } from './endpoints.ts';
+import type { PeerTable } from './peers.ts';
 import type { Withdrawals } from './withdrawals.ts';
-
-type ByKind<T> = Readonly<Record<ItemKind, T>>;
 
 /** Who is told. */
 export type NodeAgent = Pick<SessionHello, 'nodeId' | 'takesEndpointChanges'>;
@@ -42,17 +38,31 @@ export type NodeAgent = Pick<SessionHello, 'nodeId' | 'takesEndpointChanges'>;
 /** What there is beside the store. */
 export interface Routing {
   readonly endpoints: EndpointTable;
+  readonly peers: PeerTable;
   readonly withdrawals: Pick<Withdrawals, 'isHeld'>;
 }
 
 const NO_NEEDS: readonly Need[] = [];
 
 export class NodeAssignments {
-  readonly #nodeId: string;
+  readonly nodeId: string;
   readonly #takesEndpointChanges: boolean;
-  readonly #told: ByKind<Map<string, ToldItem>> = byKind(() => new Map());
-  /** Ids of what may differ from what was told. */
-  readonly #stale: ByKind<Set<string>> = byKind(() => new Set());
+  readonly #told: Readonly<Record<RememberedKind, Map<string, ToldItem>>> = {
+    secret: new Map(),
+    config: new Map(),
+    network: new Map(),
+    endpoints: new Map(),
+    task: new Map(),
+  };
+  /** Ids of what may differ from what was told; of peers those of the networks. */
+  readonly #stale: Readonly<Record<ItemKind, Set<string>>> = {
+    secret: new Set(),
+    config: new Set(),
+    network: new Set(),
+    peer: new Set(),
+    endpoints: new Set(),
+    task: new Set(),
+  };
   #isAllStale: boolean = true;
   /** By task, as counted in `#users`. */
   readonly #needs = new Map<string, readonly Need[]>();
@@ -64,7 +74,7 @@ export class NodeAssignments {
   };
 
   constructor({ nodeId, takesEndpointChanges }: NodeAgent) {
-    this.#nodeId = nodeId;
+    this.nodeId = nodeId;
     this.#takesEndpointChanges = takesEndpointChanges;
   }
 
@@ -80,7 +90,7 @@ export class NodeAssignments {
     this.#isAllStale = true;
   }
 
-  isTold(kind: ItemKind, id: string): boolean {
+  isTold(kind: RememberedKind, id: string): boolean {
     return this.#told[kind].has(id);
   }
 
@@ -93,13 +103,8 @@ export class NodeAssignments {
     const removed: AssignmentChange[] = [];
     for (const kind of ITEM_KINDS) {
       for (const id of this.#stale[kind]) {
-        const wanted = this.#wanted(kind, id, read, routing);
-        const before = this.#told[kind].get(id);
-        if (kind === 'network' && (before === undefined) !== (wanted === undefined)) this.#markAllOn(read, id);
-        if (wanted === undefined && before !== undefined) removed.push({ removed: true, item: itemOfId(kind, id) });
-        if (wanted !== undefined && !(before && isSame(before, wanted))) added.push(this.#news(before, wanted));
-        if (wanted === undefined) this.#told[kind].delete(id);
-        else this.#told[kind].set(id, toTold(wanted));
+        const changes = kind === 'peer' ? this.#peers(id, read, routing.peers) : this.#change(kind, id, read, routing);
+        for (const change of changes) (change.removed ? removed : added).push(change);
       }
       this.#stale[kind].clear();
     }
@@ -107,7 +112,23 @@ export class NodeAssignments {
     return [...added, ...removed.reverse()];
   }
 
-  #news(before: ToldItem | undefined, wanted: AssignmentItem): AssignmentChange {
+  #peers(networkId: string, read: ReadTransaction, peers: PeerTable): AssignmentChange[] {
+    return this.isTold('network', networkId) ? peers.take(networkId, this, read) : peers.leave(networkId, this);
+  }
+
+  #change(kind: RememberedKind, id: string, read: ReadTransaction, routing: Routing): AssignmentChange[] {
+    const wanted = this.#wanted(kind, id, read, routing);
+    const before = this.#told[kind].get(id);
+    if (kind === 'network' && (before === undefined) !== (wanted === undefined)) this.#markAllOn(read, id);
+    if (wanted === undefined) {
+      this.#told[kind].delete(id);
+      return before === undefined ? [] : [{ removed: true, item: itemOfId(kind, id) }];
+    }
+    this.#told[kind].set(id, toTold(wanted));
+    return before !== undefined && isSame(before, wanted) ? [] : [this.#news(before, wanted)];
+  }
+
+  #news(before: ToldItem | undefined, wanted: RememberedItem): AssignmentChange {
     const all = { removed: false, item: wanted };
     if (!this.#takesEndpointChanges || before?.$case !== 'endpoints' || wanted.$case !== 'endpoints') return all;
     const changes = endpointChanges(before.value, wanted.value);
@@ -115,29 +136,26 @@ export class NodeAssignments {
   }
 
   #markAll(read: ReadTransaction, endpoints: EndpointTable): void {
-    for (const kind of ITEM_KINDS) for (const id of this.#told[kind].keys()) this.touch(kind, id);
+    for (const kind of ITEM_KINDS) {
+      if (kind !== 'peer') for (const id of this.#told[kind].keys()) this.touch(kind, id);
+    }
     for (const id of this.#told.network.keys()) this.#markAllOn(read, id);
     this.touch('network', INGRESS_NETWORK);
     for (const network of read.find('network', { by: 'all' })) if (isForAll(network)) this.touch('network', network.id);
-    for (const { id } of read.find('task', { by: 'node', value: this.#nodeId })) this.touch('task', id);
+    for (const { id } of read.find('task', { by: 'node', value: this.nodeId })) this.touch('task', id);
     // Of the others only those on networks that the node comes to know.
     for (const service of endpoints.all()) if (isPublished(service)) this.touch('endpoints', service.serviceId);
   }
 
   #markAllOn(read: ReadTransaction, networkId: string): void {
-    if (networkId === INGRESS_NETWORK) {
-      for (const node of read.find('node', { by: 'all' })) this.touch('peer', ingressPeerId(node));
-    }
-    for (const { nodeId } of read.get('network', networkId)?.blocks ?? [])
-      this.touch('peer', peerId(networkId, nodeId));
-    for (const id of this.#told.peer.keys()) if (id.startsWith(`${networkId} `)) this.touch('peer', id);
+    this.touch('peer', networkId);
     for (const { id } of read.find('service', { by: 'uses', value: networkId })) this.touch('endpoints', id);
   }
 
   /** Undefined when the node must not know the task, or not yet. */
   #taskHere(read: ReadTransaction, id: string): TaskObject | undefined {
     const task = read.get('task', id);
-    return task?.nodeId === this.#nodeId && isDispatchable(read, task) ? task : undefined;
+    return task?.nodeId === this.nodeId && isDispatchable(read, task) ? task : undefined;
   }
 
   #countNeeds(taskId: string, task: TaskObject | undefined): void {
@@ -159,11 +177,11 @@ export class NodeAssignments {
   }
 
   #wanted(
-    kind: ItemKind,
+    kind: RememberedKind,
     id: string,
     read: ReadTransaction,
     { endpoints, withdrawals }: Routing,
-  ): AssignmentItem | undefined {
+  ): RememberedItem | undefined {
     switch (kind) {
       case 'task': {
         const task = this.#taskHere(read, id);
@@ -177,19 +195,12 @@ export class NodeAssignments {
         return value !== undefined && (isReachable || isPublished(value)) ? { $case: kind, value } : undefined;
       }
       case 'network': {
-        const node = read.get('node', this.#nodeId);
+        const node = read.get('node', this.nodeId);
         if (id === INGRESS_NETWORK) return node && ingressItem(node);
         const network = read.get('network', id);
         const isHere =
-          network && (this.#users.network.has(id) || (isForAll(network) && hasBlock(network, this.#nodeId)));
+          network && (this.#users.network.has(id) || (isForAll(network) && hasBlock(network, this.nodeId)));
         return isHere && node ? networkItem(network, node) : undefined;
-      }
-      case 'peer': {
-        const [networkId = '', nodeId = ''] = id.split(' ');
-        if (!this.isTold('network', networkId) || nodeId === this.#nodeId) return undefined;
-        const [network, peer] = [read.get('network', networkId), read.get('node', nodeId)];
-        if (networkId === INGRESS_NETWORK) return peer && ingressPeerItem(peer);
-        return network && peer && peerItem(network, peer);
       }
       case 'secret': {
         const secret = this.#users.secret.has(id) ? read.get('secret', id) : undefined;
@@ -201,8 +212,4 @@ export class NodeAssignments {
       }
     }
   }
-}
-
-function byKind<T>(make: () => T): ByKind<T> {
-  return { secret: make(), config: make(), network: make(), peer: make(), endpoints: make(), task: make() };
 }

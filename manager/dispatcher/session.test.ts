@@ -3,7 +3,7 @@ import { Membership } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { Turns } from '../turns.ts';
 import { Session } from './session.ts';
 
-const view = { membership: () => Membership.create(), take: () => [] };
+const view = { membership: () => Membership.create(), take: () => [], forget: () => undefined };
 
 function openSession(): Session {
   return new Session(

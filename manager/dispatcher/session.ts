@@ -7,7 +7,7 @@ import {
   type SessionResponse,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { Turns } from '../turns.ts';
-import { type ItemKind, strayTask } from './assignments.ts';
+import { type ItemKind, type RememberedKind, strayTask } from './assignments.ts';
 import { type NodeAgent, NodeAssignments } from './node-assignments.ts';
 
 /** What a node is told, as it is now. */
@@ -15,6 +15,8 @@ export interface NodeView {
   membership(): Membership;
   /** What has changed of its assignments. */
   take(assignments: NodeAssignments): AssignmentChange[];
+  /** It is told nothing any more. */
+  forget(assignments: NodeAssignments): void;
 }
 
 /** What the node acts by. */
@@ -77,7 +79,7 @@ export class Session {
     this.#wake?.();
   }
 
-  isTold(kind: ItemKind, id: string): boolean {
+  isTold(kind: RememberedKind, id: string): boolean {
     return this.#assignments.isTold(kind, id);
   }
 
@@ -138,23 +140,31 @@ export class Session {
    * agents would take the manager for dead and come anew, which is still more work, without an end.
    */
   async *responses(view: NodeView, turns: Turns): AsyncGenerator<SessionResponse, void, undefined> {
-    while (!this.ended.aborted) {
-      for (const open of this.#streams.splice(0)) yield { message: { $case: 'openStream', value: open } };
-      if (this.#heartbeatDue) {
-        this.#heartbeatDue = false;
-        yield { message: { $case: 'heartbeat', value: {} } };
+    try {
+      while (!this.ended.aborted) {
+        yield* this.#due(view);
+        if (this.#areAssignmentsStale() && this.#turn === 'none') this.#askForTurn(turns);
+        await this.#somethingToSay();
       }
-      if (this.#membershipStale) {
-        const membership = this.#nextMembership(view);
-        if (membership !== undefined) yield membership;
-      }
-      if (this.#turn === 'come') {
-        this.#turn = 'none';
-        const assignments = this.#nextAssignments(view);
-        if (assignments !== undefined) yield assignments;
-      }
-      if (this.#areAssignmentsStale() && this.#turn === 'none') this.#askForTurn(turns);
-      await this.#somethingToSay();
+    } finally {
+      view.forget(this.#assignments);
+    }
+  }
+
+  *#due(view: NodeView): Generator<SessionResponse, void, undefined> {
+    for (const open of this.#streams.splice(0)) yield { message: { $case: 'openStream', value: open } };
+    if (this.#heartbeatDue) {
+      this.#heartbeatDue = false;
+      yield { message: { $case: 'heartbeat', value: {} } };
+    }
+    if (this.#membershipStale) {
+      const membership = this.#nextMembership(view);
+      if (membership !== undefined) yield membership;
+    }
+    if (this.#turn === 'come') {
+      this.#turn = 'none';
+      const assignments = this.#nextAssignments(view);
+      if (assignments !== undefined) yield assignments;
     }
   }
 

@@ -15,19 +15,21 @@ import {
   SessionRequest,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { PublishMode, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { systemClock } from '../clock.ts';
 import { NodeImages } from '../images/node-images.ts';
 import { node, service, task } from '../objects.testing.ts';
 import { configType } from '../store/config.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
 import { networkType } from '../store/network.ts';
+import type { NodeObject } from '../store/node.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { NewObject, WriteTransaction } from '../store/transaction.ts';
 import { Turns } from '../turns.ts';
-import { type AssignmentItem, hasBlock, ingressItem, ingressPeerItem, networkItem, peerItem } from './assignments.ts';
+import { type AssignmentItem, hasBlock, ingressItem, networkItem } from './assignments.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EndpointTable } from './endpoints.ts';
 
@@ -269,9 +271,13 @@ function expectedOn(read: ReadTransaction, on: string, services: Iterable<Servic
   const known = (id: string) => networks.some((network) => network.id === id);
   const items: AssignmentItem[] = [
     ...configs.flatMap((value) => (value === undefined ? [] : [{ $case: 'config', value } as const])),
-    ...nodes.map((node) => (node.id === on ? ingressItem(node) : ingressPeerItem(node))),
+    ...nodes.map((node) => (node.id === on ? ingressItem(node) : peerItem(INGRESS_NETWORK, node, []))),
     ...networks.flatMap((network) =>
-      nodes.flatMap((node) => (node.id === on ? networkItem : peerItem)(network, node) ?? []),
+      nodes.flatMap((node) => {
+        const blocks = network.blocks.filter(({ nodeId }) => nodeId === node.id).map(({ cidr }) => cidr);
+        if (node.id === on) return networkItem(network, node);
+        return blocks.length === 0 ? [] : peerItem(network.id, node, blocks);
+      }),
     ),
     ...[...services]
       .filter(({ networks: on, ports }) => ports.length > 0 || on.some(({ target }) => known(target)))
@@ -279,6 +285,10 @@ function expectedOn(read: ReadTransaction, on: string, services: Iterable<Servic
     ...tasks.map((value) => ({ $case: 'task', value }) as const),
   ];
   return new Map(items.map(describeItem));
+}
+
+function peerItem(networkId: string, { id, status }: NodeObject, blocks: string[]): AssignmentItem {
+  return { $case: 'peer', value: { networkId, nodeId: id, nodeAddress: status.address, blocks, wireguardKey: '' } };
 }
 
 /** As many turns as a change needs to reach the agents; else all would be told in their first message. */
