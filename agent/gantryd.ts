@@ -1,6 +1,7 @@
 /** gantryd: the node agent's main program. */
 import { type Logger, pino } from 'pino';
 import { errorLine, toGantryError } from '../proto/errors.ts';
+import { collectWhenQuiet } from '../proto/idle-collection.ts';
 import { loadOptions } from './config/load.ts';
 import { Daemon } from './daemon/daemon.ts';
 import { VERSION } from './engine/system-facts.ts';
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
     });
   }
   await running.start();
+  collectWhenQuiet();
   await running.ended.promise;
 }
 

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import pino from 'pino';
 import { grpcTarget, parseNodeAddress } from '../proto/address.ts';
 import { errorLine, GantryError, toGantryError } from '../proto/errors.ts';
+import { collectWhenQuiet } from '../proto/idle-collection.ts';
 import { ENGINE_SOCKET } from '../proto/local-client.ts';
 import { checkStoreFiles, parseStoreAddress } from '../proto/store-address.ts';
 import { systemClock } from './clock.ts';
@@ -110,6 +111,7 @@ function runUntilSignal(): void {
   const stop = new AbortController();
   process.once('SIGTERM', () => stop.abort());
   process.once('SIGINT', () => stop.abort());
+  collectWhenQuiet();
   main(parseFlags(process.argv), stop.signal).catch((thrown: unknown) => {
     // While it was locked, or waited to be taken in.
     if (stop.signal.aborted && thrown instanceof GantryError && thrown.code === 'CANCELLED') return;

@@ -137,15 +137,15 @@ export function isSame(a: ToldItem, b: RememberedItem): boolean {
 
 function isSameNetwork(a: Network | undefined, b: Network | undefined): boolean {
   if (a === undefined || b === undefined || a === b) return a === b;
-  return encodedNetwork(a).equals(encodedNetwork(b));
+  return Buffer.compare(encodedNetwork(a), encodedNetwork(b)) === 0;
 }
 
-const encodedNetworks = new WeakMap<Network, Buffer>();
+const encodedNetworks = new WeakMap<Network, Uint8Array>();
 
-function encodedNetwork(network: Network): Buffer {
+function encodedNetwork(network: Network): Uint8Array {
   const known = encodedNetworks.get(network);
   if (known !== undefined) return known;
-  const encoded = Buffer.from(Network.encode({ ...network, meta: undefined }).finish());
+  const encoded = Network.encode({ ...network, meta: undefined }).finish();
   encodedNetworks.set(network, encoded);
   return encoded;
 }

@@ -51,7 +51,7 @@ export class Session {
   #sent: Sent[] = [];
   #membershipStale: boolean = true;
   /** As it was last told, encoded. */
-  #membership = Buffer.alloc(0);
+  #membership: Uint8Array = new Uint8Array();
   #managersTold = '';
   #heartbeatDue: boolean = false;
   #strays: string[] = [];
@@ -180,8 +180,8 @@ export class Session {
     this.#membershipStale = false;
     const value = view.membership();
     this.#managersTold = managersKey(value.managers);
-    const encoded = Buffer.from(Membership.encode(value).finish());
-    if (encoded.equals(this.#membership)) return undefined;
+    const encoded = Membership.encode(value).finish();
+    if (Buffer.compare(encoded, this.#membership) === 0) return undefined;
     this.#membership = encoded;
     return { message: { $case: 'membership', value } };
   }

@@ -20,7 +20,8 @@ const INDEX_BYTES = 8;
 
 export function encodeLogEntry(entry: LogEntry): Uint8Array {
   if (entry.kind === 'change') {
-    const bytes = Buffer.allocUnsafe(1 + entry.data.byteLength);
+    // The log keeps it: no part of a slab (see own-bytes.ts).
+    const bytes = Buffer.allocUnsafeSlow(1 + entry.data.byteLength);
     bytes[0] = CHANGE;
     bytes.set(entry.data, 1);
     return bytes;

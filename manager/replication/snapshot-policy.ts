@@ -6,7 +6,7 @@ export interface SnapshotLimits {
   readonly maxBytes: number;
 }
 
-export const DEFAULT_SNAPSHOT_LIMITS: SnapshotLimits = { maxEntries: 5000, maxBytes: 4 * 1024 * 1024 };
+export const DEFAULT_SNAPSHOT_LIMITS: SnapshotLimits = { maxEntries: 5000, maxBytes: 1024 * 1024 };
 
 export class SnapshotPolicy {
   readonly #limits: SnapshotLimits;

@@ -10,7 +10,7 @@ export interface HistoryLimits {
   readonly bytes: number;
 }
 
-export const DEFAULT_HISTORY_LIMITS: HistoryLimits = { events: 16_384, bytes: 8 * 1024 * 1024 };
+export const DEFAULT_HISTORY_LIMITS: HistoryLimits = { events: 4096, bytes: 2 * 1024 * 1024 };
 
 interface Transaction {
   readonly revision: number;

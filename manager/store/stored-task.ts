@@ -58,7 +58,9 @@ function completeStatus(status: TaskStatus | undefined, shared: SharedParts): Ta
 function encodeSpec(spec: CompleteTaskSpec): Buffer {
   const known = encodedSpecs.get(spec);
   if (known !== undefined) return known;
-  const encoded = Buffer.from(TaskSpec.encode(spec).finish());
+  const bytes = TaskSpec.encode(spec).finish();
+  // Not copied: as a small Buffer it would share a slab of 64 KiB, and keep all of that.
+  const encoded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (Object.isFrozen(spec)) encodedSpecs.set(spec, encoded);
   return encoded;
 }

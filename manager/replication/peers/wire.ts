@@ -10,6 +10,7 @@ import {
   type SnapshotHeader,
 } from '../../../proto/generated/gantry/v1/raft.ts';
 import type { Body, ConfigChange, Configuration, Entry, Message, SingleChange } from '../../raft/message.ts';
+import { ownBytes } from '../own-bytes.ts';
 import type { SnapshotTransfer } from './transport.ts';
 
 type WireBody = NonNullable<RaftMessage['body']>;
@@ -64,7 +65,7 @@ export function toWireEntry(entry: Entry): RaftEntry {
 /** An entry without a payload is the empty one with which a leader begins. */
 export function fromWireEntry({ term, index, payload }: RaftEntry): Entry {
   if (payload?.$case === 'change') return { term, index, kind: 'config-change', change: fromWireChange(payload.value) };
-  return { term, index, kind: 'normal', data: payload?.value ?? new Uint8Array() };
+  return { term, index, kind: 'normal', data: ownBytes(payload?.value ?? new Uint8Array()) };
 }
 
 export function toWireConfiguration(configuration: Configuration): RaftConfiguration {

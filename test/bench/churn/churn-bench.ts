@@ -1,7 +1,9 @@
 /**
  * Tasks that come and go on one host, 10,000 or as many as are asked for: what gantryd and its manager keep of them. Each
- * round replaces all tasks of a service. Shown when both have just started, after a warm-up, and on the way to the end.
+ * round replaces all tasks of a service. Shown when both have just started, after a warm-up, on the way to the end, and a
+ * minute after the service was removed.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { output } from '../../lab/command.ts';
 import { Host } from '../../lab/host.ts';
 import { importBusybox } from '../../lab/image.ts';
@@ -10,6 +12,8 @@ import { memoryText, type ProcessMemory, readMemory } from './process-memory.ts'
 const REPLICAS = 50;
 const WARM_UP = 500;
 const LOOKS = 5;
+/** For what isn't needed any more to be given back. */
+const REST_MS = 60_000;
 const DAEMONS = { gantryd: '127.0.0.1:9323', manager: '127.0.0.1:9324' } as const;
 type Memories = Record<keyof typeof DAEMONS, ProcessMemory>;
 
@@ -20,7 +24,7 @@ async function look(host: Host, when: string): Promise<Memories> {
     // The metrics are shown inside of the host only.
     const scrape = ['busybox', 'wget', '-q', '-O', '-', `http://${DAEMONS[daemon]}/metrics`];
     const memory = readMemory(host.pid(daemon), await output(host.inside(scrape)));
-    print(`${when.padEnd(20)} ${daemon.padEnd(8)} ${memoryText(memory)}`);
+    print(`${when.padEnd(22)} ${daemon.padEnd(8)} ${memoryText(memory)}`);
     return memory;
   };
   return { gantryd: await read('gantryd'), manager: await read('manager') };
@@ -35,7 +39,7 @@ function printGrowth(since: string, before: Memories, after: Memories): void {
   for (const daemon of Object.keys(DAEMONS) as (keyof typeof DAEMONS)[]) {
     const growth = (of: (memory: ProcessMemory) => number) => `${percent(of(before[daemon]), of(after[daemon]))} %`;
     const total = growth(({ anonymousMb, fileMb }) => anonymousMb + fileMb);
-    print(`${`since ${since}`.padEnd(20)} ${daemon.padEnd(8)} RSS ${total}, its own ${growth((m) => m.anonymousMb)}`);
+    print(`${`since ${since}`.padEnd(22)} ${daemon.padEnd(8)} RSS ${total}, its own ${growth((m) => m.anonymousMb)}`);
   }
 }
 
@@ -63,6 +67,9 @@ try {
   }
   printGrowth('the start', atStart, last);
   printGrowth('the warm-up', warm, last);
+  await host.ok(['service', 'rm', 'churn']);
+  await sleep(REST_MS);
+  printGrowth('the start, left', atStart, await look(host, 'left after a minute'));
 } finally {
   await host.destroy();
 }

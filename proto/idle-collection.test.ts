@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { isWorthCollecting } from './idle-collection.ts';
+
+const MIB = 1024 * 1024;
+
+it('collects where it is quiet and there is something to be had, but no heap that takes long', () => {
+  const grown = { utilization: 0.02, usedBytes: 40 * MIB, keptBytes: 30 * MIB };
+  expect(isWorthCollecting(grown)).toBe(true);
+  expect(isWorthCollecting({ ...grown, keptBytes: 0 })).toBe(true);
+  expect(isWorthCollecting({ ...grown, utilization: 0.5 })).toBe(false);
+  expect(isWorthCollecting({ ...grown, keptBytes: 39 * MIB })).toBe(false);
+  expect(isWorthCollecting({ ...grown, usedBytes: 300 * MIB })).toBe(false);
+});
+
+/** In a process of its own: the heap of the tests' may be too large for it. */
+const PROGRAM = `
+import { collectWhenQuiet } from '${new URL('idle-collection.ts', import.meta.url)}';
+const made = () => new WeakRef({ large: Array.from({ length: 100_000 }, (_, number) => ({ number })) });
+const seen = made();
+const collecting = collectWhenQuiet(20);
+const look = setInterval(() => {
+  if (seen.deref() !== undefined) return;
+  clearInterval(look);
+  collecting.stop();
+  console.log('freed');
+}, 20);
+`;
+
+it('frees what nobody holds any more', async () => {
+  const flags = ['--input-type=module', '--no-warnings', '--eval', PROGRAM];
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { timeout: 30_000 });
+  expect(stdout).toBe('freed\n');
+});

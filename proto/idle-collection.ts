@@ -1,0 +1,57 @@
+/**
+ * Garbage that a daemon's last busy hour has left. V8 collects when it needs room, so a daemon that has become quiet would
+ * keep that memory for days, on a host where others could use it.
+ */
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import v8 from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+const LOOK_PERIOD_MS = 15_000;
+
+export interface HeapLook {
+  /** Of the time since the last look, how much the event loop was busy: 0 to 1. */
+  readonly utilization: number;
+  /** What JavaScript holds, garbage included, in bytes. */
+  readonly usedBytes: number;
+  /** The same right after the last collection; 0 before the first. */
+  readonly keptBytes: number;
+}
+
+const QUIET = 0.1;
+const WORTHWHILE_BYTES = 4 * 1024 * 1024;
+/** A collection takes about 1 ms for each MiB, in one turn. */
+const LARGEST_BYTES = 64 * 1024 * 1024;
+
+/** Whether to collect now: nobody waits meanwhile, and there is something to be had. Pure. */
+export function isWorthCollecting({ utilization, usedBytes, keptBytes }: HeapLook): boolean {
+  return utilization < QUIET && usedBytes <= LARGEST_BYTES && usedBytes >= keptBytes + WORTHWHILE_BYTES;
+}
+
+/** Looks now and then, as long as the process lives; it isn't kept alive by that. */
+export function collectWhenQuiet(periodMs: number = LOOK_PERIOD_MS): { stop(): void } {
+  const collect = collector();
+  let last: EventLoopUtilization = performance.eventLoopUtilization();
+  let keptBytes = 0;
+  const look = () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    if (!isWorthCollecting({ utilization, usedBytes: usedBytes(), keptBytes })) return;
+    collect();
+    keptBytes = usedBytes();
+  };
+  const timer = setInterval(look, periodMs).unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+/** V8 shows its own only where its flag is set as a context is made. 'last-resort' also gives pages back to the kernel. */
+function collector(): () => void {
+  v8.setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as (options: { readonly type: 'major'; readonly flavor: 'last-resort' }) => void;
+  return () => gc({ type: 'major', flavor: 'last-resort' });
+}
+
+function usedBytes(): number {
+  const { used_heap_size: heap, external_memory: buffers } = v8.getHeapStatistics();
+  return heap + buffers;
+}
