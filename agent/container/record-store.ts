@@ -1,10 +1,10 @@
 /** The records of all containers on disk, one directory each. */
-import { closeSync, fdatasync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import type { ContainerId } from '../../proto/ids.ts';
+import { lastRecord, RecordLines } from '../files/record-lines.ts';
 import { type ContainerRecord, decodeRecord, encodeRecord } from './record.ts';
 
 const FILE = 'container.json';
@@ -12,6 +12,7 @@ const FILE = 'container.json';
 export class RecordStore {
   readonly #root: string;
   readonly #logger: Logger;
+  readonly #lines = new RecordLines();
 
   constructor(root: string, logger: Logger) {
     this.#root = root;
@@ -31,9 +32,8 @@ export class RecordStore {
     const path = join(this.directory(record.id), FILE);
     const text = encodeRecord(record);
     if (record.phase === 'creating') mkdirSync(dirname(path), { recursive: true, mode: 0o710 });
-    if (record.config.autoRemove) writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
-    else await writeSynced(`${path}.tmp`, text);
-    renameSync(`${path}.tmp`, path);
+    if (record.config.autoRemove) this.#lines.write(path, text);
+    else await this.#lines.writeSynced(path, text);
   }
 
   /** All that can be read; what can't is logged and left alone. */
@@ -47,7 +47,7 @@ export class RecordStore {
   async #read(id: ContainerId): Promise<ContainerRecord | undefined> {
     const path = join(this.directory(id), FILE);
     try {
-      return decodeRecord(path, await readFile(path, 'utf8'));
+      return decodeRecord(path, lastRecord(await readFile(path, 'utf8')));
     } catch (error) {
       // The directory is made first and its record removed first: one without is the trace of a crash.
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') await this.#removeDirectory(id);
@@ -58,22 +58,13 @@ export class RecordStore {
 
   /** The record goes first: a directory without one means nothing. */
   async remove(id: string): Promise<void> {
-    await rm(join(this.directory(id), FILE), { force: true });
+    const path = join(this.directory(id), FILE);
+    this.#lines.forget(path);
+    await rm(path, { force: true });
     await this.#removeDirectory(id);
   }
 
   async #removeDirectory(id: string): Promise<void> {
     await rm(this.directory(id), { recursive: true, force: true });
-  }
-}
-
-/** The wait for the disk is the thread pool's; the rest takes less than to ask it. */
-async function writeSynced(path: string, text: string): Promise<void> {
-  const fd = openSync(path, 'w', 0o600);
-  try {
-    writeFileSync(fd, text);
-    await promisify(fdatasync)(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ContainerStatus, LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
+import { lastRecord } from '../files/record-lines.ts';
 import { config, EngineFixture } from './engine-fixture.testing.ts';
 import type { Phase } from './record.ts';
 
@@ -23,7 +24,7 @@ function recordPath(id: string): string {
 
 /** As a crash in the middle of an operation leaves the record. */
 function crashIn(id: string, phase: Phase): void {
-  const record = JSON.parse(readFileSync(recordPath(id), 'utf8')) as object;
+  const record = JSON.parse(lastRecord(readFileSync(recordPath(id), 'utf8'))) as object;
   writeFileSync(recordPath(id), JSON.stringify({ ...record, phase }));
 }
 
@@ -169,7 +170,7 @@ describe('after a crash in the middle of', () => {
   it('starting, the process is ended and the container as it was', async () => {
     const id = await fixture.engine.create(config());
     await fixture.engine.start(id);
-    const record = JSON.parse(readFileSync(recordPath(id), 'utf8'));
+    const record = JSON.parse(lastRecord(readFileSync(recordPath(id), 'utf8')));
     writeFileSync(
       recordPath(id),
       JSON.stringify({ ...record, phase: 'starting', state: { ...record.state, status: 0, pid: 0 } }),

@@ -8,7 +8,8 @@
  *     forwarding6.json      the same of IPv6, and which links' accept_ra was changed along with it
  *     sandboxes/ID.json     one per container
  *
- * A file is replaced by renaming, so that a reader sees the old or the new one. Sandboxes and cursors aren't synced:
+ * A file is replaced by renaming, so that a reader sees the old or the new one; the cursors, which change with each
+ * container, are lines, of which the last counts. Sandboxes and cursors aren't synced:
  * they describe kernel state that a power failure takes along; the rest is. What isn't synced is written at once: that
  * takes less than to ask the thread pool for each step.
  */
@@ -17,11 +18,13 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import { lastRecord, RecordLines } from '../files/record-lines.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 import { SharedRun } from './shared-run.ts';
 
 const TEMPORARY = '.tmp';
+const CURSORS = 'cursors.json';
 
 export type Cursors = Readonly<Record<string, number>>;
 
@@ -34,13 +37,14 @@ export class NetworkStore {
   readonly #dir: string;
   readonly #logger: Logger;
   readonly #cursorsWrite: SharedRun;
+  readonly #lines = new RecordLines();
   #cursors: Cursors = {};
   #temporary = 0;
 
   constructor(dir: string, logger: Logger) {
     this.#dir = dir;
     this.#logger = logger;
-    this.#cursorsWrite = new SharedRun(async () => this.#writeUnsynced('cursors.json', this.#cursors));
+    this.#cursorsWrite = new SharedRun(async () => this.#appendCursors());
   }
 
   /** Of writes that a crash cut off. Before anything is written: one under way looks the same. */
@@ -71,7 +75,7 @@ export class NetworkStore {
   }
 
   async readCursors(): Promise<Cursors> {
-    return (await this.#read<Cursors>('cursors.json')) ?? {};
+    return (await this.#read<Cursors>(CURSORS)) ?? {};
   }
 
   /** The last of those that come together. */
@@ -129,7 +133,7 @@ export class NetworkStore {
   async #read<T>(name: string): Promise<T | undefined> {
     const path = join(this.#dir, name);
     try {
-      return JSON.parse(await readFile(path, 'utf8')) as T;
+      return JSON.parse(lastRecord(await readFile(path, 'utf8'))) as T;
     } catch (error) {
       if (isMissing(error)) return undefined;
       if (!(error instanceof SyntaxError)) throw error;
@@ -153,10 +157,19 @@ export class NetworkStore {
     await rename(temporary, path);
   }
 
+  #appendCursors(): void {
+    this.#inDirectory(() => this.#lines.write(join(this.#dir, CURSORS), JSON.stringify(this.#cursors)));
+  }
+
   #writeUnsynced(name: string, value: unknown): void {
     const path = join(this.#dir, name);
     const temporary = this.#temporaryOf(path);
-    const write = () => writeFileSync(temporary, JSON.stringify(value), { mode: 0o600 });
+    this.#inDirectory(() => writeFileSync(temporary, JSON.stringify(value), { mode: 0o600 }));
+    renameSync(temporary, path);
+  }
+
+  /** Makes the directories when they turn out to be missing. */
+  #inDirectory(write: () => void): void {
     try {
       write();
     } catch (error) {
@@ -164,7 +177,6 @@ export class NetworkStore {
       mkdirSync(join(this.#dir, 'sandboxes'), { recursive: true, mode: 0o700 });
       write();
     }
-    renameSync(temporary, path);
   }
 
   #temporaryOf(path: string): string {
