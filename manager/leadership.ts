@@ -5,6 +5,7 @@ import type { RandomBytes } from '../proto/ids.ts';
 import { allocatorLoop } from './allocator/allocator.ts';
 import { virtualIpLoop } from './allocator/virtual-ips.ts';
 import type { ApiContext } from './api/context.ts';
+import { UsedRanges } from './api/used-ranges.ts';
 import { bootstrap } from './bootstrap.ts';
 import { CertificateAuthority } from './ca/authority.ts';
 import { runRotationLoop } from './ca/rotation-loop.ts';
@@ -187,7 +188,8 @@ export class LeadershipRunner {
     const { hasKeys } = this.#options;
     const engines = dispatcher;
     const parties = { store, log, engines, images, clock, random, logger };
-    const api = { ...parties, nodeId, leaderNodeId, hasKeys, termOver: signal };
+    const usedRanges = new UsedRanges();
+    const api = { ...parties, usedRanges, nodeId, leaderNodeId, hasKeys, termOver: signal };
     this.#term = { dispatcher, api, authority };
     for (const settle of [...this.#waiting]) settle();
     logger.info({ term: log.leadership().term }, 'leading');

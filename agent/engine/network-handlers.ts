@@ -36,7 +36,7 @@ export function networkHandlers({
     },
     networkCheck: (requests, signal) => networks.check(requests, signal),
     async networkProbe({ networks: wanted }) {
-      return { conflicts: await networks.probeNetworks(wanted) };
+      return await networks.probeNetworks(wanted);
     },
   };
 }

@@ -11,8 +11,8 @@ import type {
   LocalNetworkSpec,
   NetworkCheckRequest,
   NetworkCheckResponse,
-  NetworkConflict,
   NetworkEndpoint,
+  NetworkProbeResponse,
   PortConflict,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type {
@@ -307,7 +307,7 @@ export class NetworkEngine implements Networks {
     return checkNetwork({ ...parts, namespaces: this.#builder.namespaces }, requests, signal);
   }
 
-  probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkConflict[]> {
+  probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkProbeResponse> {
     return probeNetworks(networks, this.#model, this.#links);
   }
 

@@ -7,8 +7,8 @@ import type {
   LocalNetworkSpec,
   NetworkCheckRequest,
   NetworkCheckResponse,
-  NetworkConflict,
   NetworkEndpoint,
+  NetworkProbeResponse,
   PortConflict,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type {
@@ -80,7 +80,7 @@ export interface Networks {
   /** `gantry network doctor` on this host; the steps are in engine.proto. Leaves nothing, however it ends. */
   check(requests: AsyncIterable<NetworkCheckRequest>, signal: AbortSignal): AsyncIterable<NetworkCheckResponse>;
   /** Which of these the host can't have, and why. */
-  probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkConflict[]>;
+  probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkProbeResponse>;
   probe(ports: readonly PortConfig[]): Promise<PortConflict[]>;
   /** Brings the kernel in line with what is known after a start of the agent; `live` are the containers that exist. */
   recover(live: readonly string[]): Promise<void>;

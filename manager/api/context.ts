@@ -6,6 +6,7 @@ import type { EngineCalls } from '../dispatcher/dispatcher.ts';
 import type { ImageHolders } from '../images/node-images.ts';
 import type { ReplicatedLog } from '../replication/replicated-log.ts';
 import type { Store } from '../store/store.ts';
+import type { UsedRanges } from './used-ranges.ts';
 
 export interface ApiContext {
   readonly store: Store;
@@ -13,6 +14,8 @@ export interface ApiContext {
   readonly engines: EngineCalls;
   /** Which nodes have which images. */
   readonly images: ImageHolders;
+  /** What the nodes have said of their hosts' addresses. */
+  readonly usedRanges: UsedRanges;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;

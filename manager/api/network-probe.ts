@@ -16,20 +16,23 @@ import { only } from './port-probe.ts';
 /** A node that doesn't answer by then is left out: it would say so when it is given the network. */
 const TIMEOUT_MS = 3000;
 
-/** Throws CONFLICT naming the node and what is in the way. */
+/** Throws CONFLICT naming the node and what is in the way. A node that has said of late what it uses may not be asked. */
 export async function checkOnNodes(
   context: ApiContext,
   networks: readonly NetworkObject[],
   signal: AbortSignal,
 ): Promise<void> {
   if (networks.length === 0) return;
-  const nodes = readyNodes(context);
+  const { usedRanges, clock } = context;
+  const nodes = readyNodes(context).filter(({ id }) => !usedRanges.leaveRoomFor(id, networks, clock.now()));
   const answers = await Promise.all(
     nodes.map(async (node) => {
       const assigned = networks.map((network) => ({ network, blocks: [], nodeAddress: node.status.address }));
       const request = NetworkProbeRequest.encode({ networks: assigned }).finish();
       const answer = await ask(context, node, 'NetworkProbe', request, signal);
-      return answer === undefined ? [] : NetworkProbeResponse.decode(answer).conflicts;
+      const { conflicts, inUse } = NetworkProbeResponse.decode(answer ?? new Uint8Array());
+      if (inUse !== undefined) usedRanges.heard(node.id, inUse.ranges, clock.now());
+      return conflicts;
     }),
   );
   nodes.forEach((node, position) => {

@@ -7,6 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import pino from 'pino';
 import { inTurnOf } from '../../../agent/cluster/manager-endpoints.ts';
 import { type ManagerEndpoint, Session } from '../../../agent/session/session.ts';
+import type { TunnelMethods } from '../../../agent/session/tunnel.ts';
 import { parseNodeAddress } from '../../../proto/address.ts';
 import { newCertificateRequest } from '../../../proto/certificate-request.ts';
 import { connectClient, unary } from '../../../proto/client.ts';
@@ -16,6 +17,7 @@ import {
   IssueCertificateRequest,
   type IssueCertificateResponse,
 } from '../../../proto/generated/gantry/v1/ca.ts';
+import { NetworkProbeResponse } from '../../../proto/generated/gantry/v1/engine.ts';
 import { NodeDescription, type Task } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../../proto/ids.ts';
 import {
@@ -94,7 +96,7 @@ function startAgent(nodeId: string, number: number, endpoints: readonly ManagerE
     applier: worker,
     volumes: { report: async () => ({ names: [], mounted: [] }), onChange: () => () => undefined },
     images: { report: () => ({ images: [], partial: false }), onChange: () => () => undefined },
-    methods: new Map(),
+    methods: METHODS,
     logger,
     random: Math.random,
     now: Date.now,
@@ -102,6 +104,17 @@ function startAgent(nodeId: string, number: number, endpoints: readonly ManagerE
   agents.push({ session, worker, wasConnected: false });
   void session.run(new AbortController().signal);
 }
+
+/** Hosts that use no addresses which a network could have. */
+const METHODS: TunnelMethods = new Map([
+  [
+    'NetworkProbe',
+    async function* () {
+      const inUse = { ranges: [] };
+      yield Buffer.from(NetworkProbeResponse.encode({ conflicts: [], inUse }).finish());
+    },
+  ],
+]);
 
 function description(number: number): NodeDescription {
   return NodeDescription.fromPartial({
