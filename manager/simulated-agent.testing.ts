@@ -61,6 +61,7 @@ export class SimulatedAgent {
           nodeId,
           address: '192.0.2.1',
           takesEndpointChanges: false,
+          tellsAttachments: false,
           description: {
             hostname: `host-${nodeId}`,
             platform: { os: 'linux', architecture: 'amd64' },

@@ -142,6 +142,7 @@ export class ClusterMember implements MemberView {
     await this.#stopSession();
     await this.#worker.removeAll(signal);
     await networks.applyEndpoints([]);
+    await networks.applyAttached([]);
     await networks.applyNetworks([], []);
   }
 
@@ -160,7 +161,7 @@ export class ClusterMember implements MemberView {
   }
 
   #makeSession(version: string): Session {
-    const { execRoot, handlers, images, volumes, logger } = this.#options;
+    const { execRoot, handlers, images, volumes, networks, logger } = this.#options;
     return new Session({
       nodeId: this.#membership.nodeId,
       description: () => {
@@ -175,6 +176,7 @@ export class ClusterMember implements MemberView {
       applier: this.#applier,
       images,
       volumes,
+      networks,
       methods: tunnelMethods(handlers),
       logger: logger.child({ component: 'session' }),
       random: Math.random,

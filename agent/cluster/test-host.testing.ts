@@ -101,6 +101,9 @@ export class TestHost {
       networks: {
         applyNetworks: async () => undefined,
         applyEndpoints: async () => undefined,
+        applyAttached: async () => undefined,
+        attached: () => [],
+        onAttached: () => () => undefined,
         describeWireguard: () => NodeWireguard.create(),
       },
       handlers: {} as EngineHandlers,

@@ -72,6 +72,7 @@ export function sandboxRequest(
 ): SandboxRequest {
   return {
     containerId: record.id,
+    taskId: record.taskId,
     names: [record.name, record.id.slice(0, SHORT_ID)],
     hostname: ownHostname(record.id, spec),
     domainname: spec.domainname,

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError } from '../../proto/errors.ts';
-import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AssignedNetwork, AttachedContainer, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type {
   LocalNetwork,
   LocalNetworkSpec,
@@ -266,6 +266,18 @@ export class NetworkEngine implements Networks {
       await this.#store.writeEndpoints(services);
     });
     await this.#syncRules();
+  }
+
+  async applyAttached(containers: readonly AttachedContainer[]): Promise<void> {
+    this.#model.setAttached(containers);
+  }
+
+  attached(): AttachedContainer[] {
+    return this.#model.attached();
+  }
+
+  onAttached(listener: () => void): () => void {
+    return this.#model.onSandboxes(listener);
   }
 
   /** Of IPv6 only where a network leads outside with it. Returns the settings that were off. */

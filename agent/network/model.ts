@@ -1,8 +1,10 @@
 /** What this node knows of its networks, sandboxes and services, and what follows from it. No I/O. */
 import { GantryError } from '../../proto/errors.ts';
+import type { AttachedContainer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { LocalNetwork, NetworkEndpoint } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import { Addresses } from './addresses.ts';
+import { attachedContainers } from './attached.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
 import { containerPorts6, defaultAttachment6 } from './ipv6/ports6.ts';
@@ -32,7 +34,9 @@ export class NetworkModel {
   readonly #instance: string;
   readonly #networks = new Map<string, NetworkRecord>();
   readonly #sandboxes = new Map<string, SandboxRecord>();
+  readonly #sandboxListeners = new Set<() => void>();
   #services: readonly ServiceEndpoints[] = [];
+  #attached: readonly AttachedContainer[] = [];
   #nodes: ReadonlyMap<string, string> = new Map();
   #refused: ReadonlyMap<string, GantryError> = new Map();
   readonly addresses = new Addresses();
@@ -84,7 +88,7 @@ export class NetworkModel {
 
   putSandbox(record: SandboxRecord): void {
     this.#sandboxes.set(record.request.containerId, record);
-    this.#nameTable = undefined;
+    this.#sandboxesChanged();
   }
 
   /** Its addresses are free from now on. */
@@ -93,7 +97,18 @@ export class NetworkModel {
     for (const attachment of record?.attachments ?? []) this.addresses.free(attachment);
     if (record !== undefined) this.#remember(record);
     this.#sandboxes.delete(containerId);
+    this.#sandboxesChanged();
+  }
+
+  /** `listener` is called after each change of a sandbox, until the returned function is. */
+  onSandboxes(listener: () => void): () => void {
+    this.#sandboxListeners.add(listener);
+    return () => this.#sandboxListeners.delete(listener);
+  }
+
+  #sandboxesChanged(): void {
     this.#nameTable = undefined;
+    for (const listener of this.#sandboxListeners) listener();
   }
 
   #remember({ request, attachments }: SandboxRecord): void {
@@ -105,6 +120,17 @@ export class NetworkModel {
   setServices(services: readonly ServiceEndpoints[]): void {
     this.#services = services;
     this.#nameTable = undefined;
+  }
+
+  /** Containers of other nodes, of no task. */
+  setAttached(containers: readonly AttachedContainer[]): void {
+    this.#attached = containers;
+    this.#nameTable = undefined;
+  }
+
+  /** This node's containers of no task, on networks of the cluster. */
+  attached(): AttachedContainer[] {
+    return attachedContainers(this.#networks, this.#sandboxes.values());
   }
 
   /** By id or name; empty and "default" mean the host's own network. Throws NOT_FOUND, or why it can't be here. */
@@ -295,7 +321,7 @@ export class NetworkModel {
 
   #names(): NameTable {
     const ready = [...this.#sandboxes.values()].filter((sandbox) => sandbox.ready);
-    this.#nameTable ??= buildNameTable(this.#networks.values(), this.#services, ready);
+    this.#nameTable ??= buildNameTable(this.#networks.values(), this.#services, ready, this.#attached);
     return this.#nameTable;
   }
 

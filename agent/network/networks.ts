@@ -1,6 +1,6 @@
 /** What the rest of the engine asks of networks: namespaces, addresses, names and published ports. */
 
-import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AssignedNetwork, AttachedContainer, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type {
   ContainerNetwork,
   LocalNetwork,
@@ -20,6 +20,8 @@ import type {
 
 export interface SandboxRequest {
   readonly containerId: string;
+  /** Empty: of a container that is no task's. Undefined: nobody but this host is to know it, or an older agent made it. */
+  readonly taskId?: string;
   /** Names that resolve to this container on its networks, besides aliases: container name, short id. */
   readonly names: readonly string[];
   readonly hostname: string;
@@ -64,6 +66,12 @@ export interface Networks {
   applyNetworks(networks: readonly AssignedNetwork[], peers: readonly NetworkPeer[]): Promise<void>;
   /** All services that this node must resolve and, for ports in ingress mode, send on. */
   applyEndpoints(services: readonly ServiceEndpoints[]): Promise<void>;
+  /** All containers of other nodes, of no task, whose names containers of this node may ask for. */
+  applyAttached(containers: readonly AttachedContainer[]): Promise<void>;
+  /** This node's own of these. */
+  attached(): AttachedContainer[];
+  /** `listener` is called when those may be others, until the returned function is. */
+  onAttached(listener: () => void): () => void;
   /** Whether this host can take part in encrypted networks, as seen by `recover`. */
   describeWireguard(): NodeWireguard;
   list(): Promise<LocalNetwork[]>;
@@ -91,6 +99,8 @@ export interface Networks {
 }
 
 /** What of it a node's membership of a cluster needs. */
-export type ClusterNetworks = Pick<Networks, 'applyNetworks' | 'applyEndpoints'>;
+export type ClusterNetworks = Pick<Networks, 'applyNetworks' | 'applyEndpoints' | 'applyAttached'>;
+/** What managers are told of them, besides. */
+export type ReportedNetworks = Pick<Networks, 'attached' | 'onAttached'>;
 /** And what the node says of itself there. */
-export type MemberNetworks = Pick<Networks, keyof ClusterNetworks | 'describeWireguard'>;
+export type MemberNetworks = ClusterNetworks & ReportedNetworks & Pick<Networks, 'describeWireguard'>;

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GantryError } from '../../proto/errors.ts';
 import {
   Assignments,
+  AttachedContainer,
   Membership,
   type NodeImage,
   type NodeImages,
@@ -49,6 +50,16 @@ const hostVolumes = {
   },
 };
 
+let attached: AttachedContainer[];
+let attachedChanged: () => void;
+const hostNetworks = {
+  attached: () => attached,
+  onAttached: (listener: () => void) => {
+    attachedChanged = listener;
+    return () => undefined;
+  },
+};
+
 let dir: string;
 let dispatcher: TestDispatcher;
 /** What the agent says of its node. */
@@ -64,6 +75,7 @@ beforeEach(async () => {
   memberships = [];
   report = { images: [], partial: false };
   volumes = { names: [], mounted: [] };
+  attached = [];
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((agent) => agent.stop()));
@@ -87,6 +99,9 @@ function recordingNetworks(fail = 0) {
     applyEndpoints: async (list: readonly { serviceId: string }[]) => {
       applied.push(`endpoints ${list.map(({ serviceId }) => serviceId)}`);
     },
+    applyAttached: async (list: readonly { containerId: string }[]) => {
+      applied.push(`names ${list.map(({ containerId }) => containerId)}`);
+    },
   };
   return { applied, networks };
 }
@@ -109,6 +124,7 @@ async function startAgent(networks: ClusterNetworks = recordingNetworks().networ
     applier,
     images: hostImages,
     volumes: hostVolumes,
+    networks: hostNetworks,
     methods: new Map(),
     logger,
     random: () => 0.5,
@@ -146,6 +162,7 @@ const FIRST = Assignments.fromPartial({
   changes: [
     { item: { $case: 'network', value: { network: { id: 'n1' } } } },
     { item: { $case: 'endpoints', value: { serviceId: 'v1' } } },
+    { item: { $case: 'attached', value: { networkId: 'n1', nodeId: 'node2', containerId: 'c1' } } },
     {
       item: {
         $case: 'task',
@@ -212,13 +229,34 @@ describe('a session', () => {
     expect(received('volumes')).toEqual([{ names: [], mounted: [] }, both, both]);
   });
 
+  it('tells of its attached containers all at first, then what is different', async () => {
+    const container = (containerId: string, name: string) =>
+      AttachedContainer.fromPartial({ networkId: 'n1', containerId, names: [name], addresses: ['10.0.0.2'] });
+    await startAgent();
+    await vi.waitFor(() => expect(received('attachments')).toEqual([{ complete: true, put: [], removed: [] }]));
+    attached = [container('c1', 'db'), container('c2', 'web')];
+    attachedChanged();
+    await vi.waitFor(() => expect(received('attachments')).toHaveLength(2));
+    attached = [container('c2', 'cache')];
+    attachedChanged();
+    await vi.waitFor(() => expect(received('attachments')).toHaveLength(3));
+    dispatcher.sessions.at(-1)?.end();
+    await vi.waitFor(() => expect(received('attachments')).toHaveLength(4), 5000);
+    const gone = AttachedContainer.fromPartial({ networkId: 'n1', containerId: 'c1' });
+    expect(received('attachments').slice(1)).toEqual([
+      { complete: false, put: [container('c1', 'db'), container('c2', 'web')], removed: [] },
+      { complete: false, put: [container('c2', 'cache')], removed: [gone] },
+      { complete: true, put: [container('c2', 'cache')], removed: [] },
+    ]);
+  });
+
   it('applies networks, then endpoints, then tasks, and acknowledges only then', async () => {
     const { applied, networks } = recordingNetworks();
     const { session } = await startAgent(networks);
     await vi.waitFor(() => expect(session.state.connected).toBe(true));
     dispatcher.send({ $case: 'assignments', value: FIRST });
     await vi.waitFor(() => expect(received('applied')).toEqual([{ version: 1 }]));
-    expect(applied).toEqual(['networks n1', 'endpoints v1']);
+    expect(applied).toEqual(['networks n1', 'names c1', 'endpoints v1']);
     await vi.waitFor(() => expect(latestStatus()?.status?.state).toBe(TaskState.RUNNING));
   });
 
@@ -328,7 +366,7 @@ describe('an agent that starts while no manager answers', () => {
 
     const { applied, networks } = recordingNetworks();
     await startAgent(networks);
-    expect(applied).toEqual(['networks n1', 'endpoints v1']);
+    expect(applied).toEqual(['networks n1', 'names c1', 'endpoints v1']);
     expect(readFileSync(join(dir, 'networks.json'), 'utf8')).toContain('n1');
   });
 });

@@ -18,9 +18,11 @@ import {
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription } from '../../proto/generated/gantry/v1/types.ts';
 import type { Images } from '../image/images.ts';
+import type { ReportedNetworks } from '../network/networks.ts';
 import type { ReportedVolumes } from '../volume/volumes.ts';
 import type { AssignmentApplier } from '../worker/assignment-applier.ts';
 import type { Worker } from '../worker/worker.ts';
+import { AttachmentChanges } from './attachment-changes.ts';
 import { ImageChanges } from './image-changes.ts';
 import { ManagerTurns } from './manager-turns.ts';
 import { Silence } from './silence.ts';
@@ -51,6 +53,7 @@ export interface SessionOptions {
   readonly applier: Pick<AssignmentApplier, 'beginSession' | 'receive' | 'dismiss'>;
   readonly images: Pick<Images, 'report' | 'onChange'>;
   readonly volumes: ReportedVolumes;
+  readonly networks: ReportedNetworks;
   readonly methods: TunnelMethods;
   readonly logger: Logger;
   /** Uniform in [0, 1). */
@@ -193,7 +196,8 @@ export class Session {
   #hello(call: SessionCall): Promise<boolean> {
     const { nodeId, description, address } = this.#options;
     this.#described = { call, description: description() };
-    const value = { nodeId, description: this.#described.description, address, takesEndpointChanges: true };
+    const abilities = { takesEndpointChanges: true, tellsAttachments: true };
+    const value = { nodeId, description: this.#described.description, address, ...abilities };
     return write(call, { $case: 'hello', value });
   }
 
@@ -206,6 +210,7 @@ export class Session {
     this.#reportStatuses(call, ended);
     this.#reportImages(call, ended);
     this.#reportVolumes(call, ended);
+    this.#reportAttachments(call, ended);
   }
 
   async #heartbeats(call: SessionCall, periodMs: number, ended: AbortSignal): Promise<void> {
@@ -242,7 +247,8 @@ export class Session {
       const value = changes.take(images.report());
       if (value !== undefined) await write(call, { $case: 'images', value });
     };
-    tellOfChanges(images, tell, ended);
+    const onChange = (listener: () => void) => images.onChange(listener);
+    tellOfChanges({ onChange, tell, delayMs: REPORT_DELAY_MS }, ended);
   }
 
   #reportVolumes(call: SessionCall, ended: AbortSignal): void {
@@ -260,7 +266,20 @@ export class Session {
         logger.error({ err: error }, 'the volumes of this host could not be listed');
       }
     };
-    tellOfChanges(volumes, tell, ended);
+    const onChange = (listener: () => void) => volumes.onChange(listener);
+    tellOfChanges({ onChange, tell, delayMs: REPORT_DELAY_MS }, ended);
+  }
+
+  /** Somebody on another node may wait for a name, as for a task's. */
+  #reportAttachments(call: SessionCall, ended: AbortSignal): void {
+    const { networks } = this.#options;
+    const changes = new AttachmentChanges();
+    const tell = async () => {
+      const value = changes.take(networks.attached());
+      if (value !== undefined) await write(call, { $case: 'attachments', value });
+    };
+    const onChange = (listener: () => void) => networks.onAttached(listener);
+    tellOfChanges({ onChange, tell, delayMs: BATCH_DELAY_MS }, ended);
   }
 
   #openTunnel(client: DispatcherClient, open: OpenStream, signal: AbortSignal): void {
@@ -278,13 +297,21 @@ export class Session {
   }
 }
 
-/** Now, and some time after each change, until `ended`. `tell` never rejects. */
-function tellOfChanges(source: Pick<Images, 'onChange'>, tell: () => Promise<void>, ended: AbortSignal): void {
+interface Report {
+  /** Calls `listener` after each change, until the returned function is called. */
+  readonly onChange: (listener: () => void) => () => void;
+  /** Never rejects. */
+  readonly tell: () => Promise<void>;
+  readonly delayMs: number;
+}
+
+/** Now, and some time after each change, until `ended`. */
+function tellOfChanges({ onChange, tell, delayMs }: Report, ended: AbortSignal): void {
   let isDue = false;
-  const unsubscribe = source.onChange(() => {
+  const unsubscribe = onChange(() => {
     if (isDue) return;
     isDue = true;
-    void elapsed(REPORT_DELAY_MS, ended).then(async (isOpen) => {
+    void elapsed(delayMs, ended).then(async (isOpen) => {
       isDue = false;
       if (isOpen) await tell();
     });

@@ -1,13 +1,13 @@
 /**
  * Brings this node in line with what the manager assigns, and says up to which version it has: networks first, then
- * endpoints, then tasks. Messages that come while one is being applied are put together and applied at once.
+ * names and endpoints, then tasks. Messages that come while one is being applied are put together and applied at once.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Assignments } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { ClusterNetworks } from '../network/networks.ts';
 import type { AssignmentFile } from './assignment-file.ts';
-import { type AssignmentSet, mergeAssignments, NO_ASSIGNMENTS } from './assignment-set.ts';
+import { type AssignmentSet, allAttached, mergeAssignments, NO_ASSIGNMENTS } from './assignment-set.ts';
 import type { Worker } from './worker.ts';
 
 const FIRST_RETRY_MS = 500;
@@ -28,6 +28,7 @@ export class AssignmentApplier {
   #appliedNetworks: AssignmentSet['networks'] | undefined;
   #appliedPeers: AssignmentSet['peers'] | undefined;
   #appliedEndpoints: AssignmentSet['endpoints'] | undefined;
+  #appliedAttached: AssignmentSet['attached'] | undefined;
   #onApplied: (version: number) => void = () => undefined;
   #pending: boolean = false;
   #closed: boolean = false;
@@ -45,7 +46,10 @@ export class AssignmentApplier {
     const last = this.#options.file.load();
     if (last !== undefined) {
       await this.#attempt('networks', () => this.#applyNetworks(last));
+      await this.#attempt('names', () => this.#applyAttached(last.attached));
       await this.#attempt('endpoints', () => this.#applyEndpoints(last.endpoints));
+      // A manager that doesn't know of them yet doesn't revoke them.
+      this.#wanted = { ...this.#wanted, unconfirmed: last.attached };
     }
     this.#options.worker.start(this.#readyNetworks());
   }
@@ -72,7 +76,8 @@ export class AssignmentApplier {
     const networks = this.#appliedNetworks ?? NO_ASSIGNMENTS.networks;
     const peers = this.#appliedPeers ?? NO_ASSIGNMENTS.peers;
     const endpoints = this.#appliedEndpoints ?? NO_ASSIGNMENTS.endpoints;
-    this.#wanted = { ...NO_ASSIGNMENTS, networks, peers, endpoints };
+    const attached = this.#appliedAttached ?? NO_ASSIGNMENTS.attached;
+    this.#wanted = { ...NO_ASSIGNMENTS, networks, peers, endpoints, attached };
     this.#onApplied = () => undefined;
     this.#poke();
   }
@@ -103,12 +108,15 @@ export class AssignmentApplier {
   }
 
   /** False when part of it failed. The tasks get their turn in any case: some have to stop. */
-  async #apply({ networks, peers, endpoints, tasks, secrets, configs }: AssignmentSet): Promise<boolean> {
+  async #apply(set: AssignmentSet): Promise<boolean> {
     const { file, worker } = this.#options;
+    const { networks, peers, endpoints, tasks, secrets, configs } = set;
+    const attached = allAttached(set);
     const done = [
       await this.#attempt('networks', () => this.#applyNetworks({ networks, peers })),
+      await this.#attempt('names', () => this.#applyAttached(attached)),
       await this.#attempt('endpoints', () => this.#applyEndpoints(endpoints)),
-      await this.#attempt('networks to disk', () => file.save({ networks, peers, endpoints })),
+      await this.#attempt('networks to disk', () => file.save({ networks, peers, endpoints, attached })),
       await this.#attempt('tasks', () => worker.assign(tasks, { secrets, configs, networks: this.#readyNetworks() })),
     ];
     return done.every((succeeded) => succeeded);
@@ -135,6 +143,12 @@ export class AssignmentApplier {
     if (same(this.#appliedEndpoints, endpoints)) return;
     await this.#options.networks.applyEndpoints([...endpoints.values()]);
     this.#appliedEndpoints = endpoints;
+  }
+
+  async #applyAttached(attached: AssignmentSet['attached']): Promise<void> {
+    if (same(this.#appliedAttached, attached)) return;
+    await this.#options.networks.applyAttached([...attached.values()]);
+    this.#appliedAttached = attached;
   }
 
   #readyNetworks(): ReadonlySet<string> {

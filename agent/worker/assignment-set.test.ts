@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Assignments, EndpointChanges } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import { Assignments, AttachedContainer, EndpointChanges } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
-import { type AssignmentSet, mergeAssignments, NO_ASSIGNMENTS } from './assignment-set.ts';
+import { type AssignmentSet, allAttached, mergeAssignments, NO_ASSIGNMENTS } from './assignment-set.ts';
 
 const ALL = Assignments.fromPartial({
   version: 1,
@@ -34,6 +34,30 @@ describe('mergeAssignments', () => {
   it('removes by id alone', () => {
     const gone = Assignments.fromPartial({ changes: ALL.changes.map((change) => ({ ...change, removed: true })) });
     expect(ids(mergeAssignments(mergeAssignments(NO_ASSIGNMENTS, ALL), gone))).toEqual([]);
+  });
+
+  it('keeps names of containers over a new beginning until all nodes have been heard', () => {
+    const put = (containerId: string, name: string) => {
+      const value = AttachedContainer.fromPartial({ networkId: 'n1', nodeId: 'x', containerId, names: [name] });
+      return { item: { $case: 'attached' as const, value } };
+    };
+    const message = (complete: boolean, ...changes: ReturnType<typeof put>[]) =>
+      Assignments.fromPartial({ complete, changes });
+    const names = (set: AssignmentSet) => [...allAttached(set).values()].flatMap((container) => container.names);
+    const merge = (set: AssignmentSet, next: Assignments) => mergeAssignments(set, next);
+    const before = merge(NO_ASSIGNMENTS, message(true, put('c1', 'db'), put('c2', 'web'), put('c3', 'cache')));
+    const anew = merge(before, message(true));
+    expect(names(anew)).toEqual(['db', 'web', 'cache']);
+    const [gone, known] = [
+      { ...put('c3', ''), removed: true },
+      { item: { $case: 'attachedKnown' as const, value: { networkId: 'n1' } } },
+    ];
+    const told = merge(merge(anew, message(false, put('c2', 'shop'))), Assignments.fromPartial({ changes: [gone] }));
+    expect(names(told)).toEqual(['db', 'shop']);
+    const elsewhere = { item: { $case: 'attachedKnown' as const, value: { networkId: 'n2' } } };
+    expect(names(merge(told, Assignments.fromPartial({ changes: [elsewhere] })))).toEqual(['db', 'shop']);
+    expect(names(merge(told, Assignments.fromPartial({ changes: [known] })))).toEqual(['shop']);
+    expect(names(before)).toEqual(['db', 'web', 'cache']);
   });
 
   it('changes single endpoints of a service', () => {

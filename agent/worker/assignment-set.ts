@@ -3,6 +3,7 @@ import type {
   AssignedNetwork,
   AssignmentChange,
   Assignments,
+  AttachedContainer,
   EndpointChanges,
   NetworkPeer,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
@@ -17,6 +18,13 @@ export interface AssignmentSet {
   readonly peers: ReadonlyMap<string, NetworkPeer>;
   /** By service id. */
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
+  /** Containers of no task that other nodes have: by ids of network, node and container. */
+  readonly attached: ReadonlyMap<string, AttachedContainer>;
+  /**
+   * The same as told in earlier sessions, and neither confirmed nor revoked in this one: a manager that has just begun to
+   * lead has yet to hear of them from their nodes.
+   */
+  readonly unconfirmed: ReadonlyMap<string, AttachedContainer>;
 }
 
 type ItemKind = NonNullable<AssignmentChange['item']>['$case'];
@@ -28,11 +36,16 @@ export const NO_ASSIGNMENTS: AssignmentSet = {
   networks: new Map(),
   peers: new Map(),
   endpoints: new Map(),
+  attached: new Map(),
+  unconfirmed: new Map(),
 };
 
-/** The set after a message; a complete one starts from nothing. What the message doesn't touch is the same map as before. */
+/**
+ * The set after a message; a complete one starts from nothing, but for names that are to be kept until more is known. What the
+ * message doesn't touch is the same map as before.
+ */
 export function mergeAssignments(set: AssignmentSet, message: Assignments): AssignmentSet {
-  const from = message.complete ? NO_ASSIGNMENTS : set;
+  const from = message.complete ? { ...NO_ASSIGNMENTS, unconfirmed: allAttached(set) } : set;
   const touched = new Set<ItemKind | undefined>(message.changes.map(({ item }) => item?.$case));
   const copied = <Item>(items: ReadonlyMap<string, Item>, ...kinds: ItemKind[]) =>
     // Those that aren't touched aren't written to either.
@@ -44,9 +57,16 @@ export function mergeAssignments(set: AssignmentSet, message: Assignments): Assi
     networks: copied(from.networks, 'network'),
     peers: copied(from.peers, 'peer'),
     endpoints: copied(from.endpoints, 'endpoints', 'endpointChanges'),
+    attached: copied(from.attached, 'attached'),
+    unconfirmed: copied(from.unconfirmed, 'attached', 'attachedKnown'),
   };
   for (const change of message.changes) applyChange(next, change);
   return next;
+}
+
+/** As far as is known, also what is yet to be confirmed. */
+export function allAttached({ attached, unconfirmed }: AssignmentSet): AssignmentSet['attached'] {
+  return unconfirmed.size === 0 ? attached : new Map([...unconfirmed, ...attached]);
 }
 
 type Mutable<Set> = { [Key in keyof Set]: Set[Key] extends ReadonlyMap<infer Id, infer Item> ? Map<Id, Item> : never };
@@ -73,6 +93,17 @@ function applyChange(set: Mutable<AssignmentSet>, { item, removed }: AssignmentC
       break;
     case 'endpointChanges':
       changeEndpoints(set.endpoints, item.value);
+      break;
+    case 'attached': {
+      const id = `${item.value.networkId} ${item.value.nodeId} ${item.value.containerId}`;
+      put(set.attached, id, item.value, removed);
+      set.unconfirmed.delete(id);
+      break;
+    }
+    case 'attachedKnown':
+      for (const [id, { networkId }] of set.unconfirmed) {
+        if (networkId === item.value.networkId) set.unconfirmed.delete(id);
+      }
       break;
     default:
       // A kind of item that a newer manager knows and this agent doesn't: nothing here depends on it.

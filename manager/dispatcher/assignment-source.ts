@@ -1,6 +1,6 @@
 /** What all sessions are to tell their nodes, kept up to date with the store; and the tasks that must not be told to stop yet. */
 import type { Logger } from 'pino';
-import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AssignmentChange, NodeAttachments } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import type { Clock } from '../clock.ts';
 import type { NodeObject } from '../store/node.ts';
@@ -8,7 +8,8 @@ import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded } from '../store/task.ts';
 import type { StoreEvent } from '../store/watch.ts';
-import { touchConcerned, touchEndpoints } from './concerns.ts';
+import { AttachedTable } from './attached.ts';
+import { touchAttached, touchConcerned, touchEndpoints } from './concerns.ts';
 import { EndpointTable } from './endpoints.ts';
 import type { NodeAssignments } from './node-assignments.ts';
 import { PeerTable } from './peers.ts';
@@ -28,6 +29,7 @@ export class AssignmentSource {
   readonly #ready = Promise.withResolvers<void>();
   readonly #withdrawals = new Withdrawals();
   readonly #peers = new PeerTable();
+  readonly #attached = new AttachedTable();
   #endpoints = new EndpointTable();
   #revision = 0;
 
@@ -46,13 +48,24 @@ export class AssignmentSource {
   }
 
   take(assignments: NodeAssignments): AssignmentChange[] {
-    const routing = { endpoints: this.#endpoints, peers: this.#peers, withdrawals: this.#withdrawals };
+    const [endpoints, peers, attached, withdrawals] = [this.#endpoints, this.#peers, this.#attached, this.#withdrawals];
+    const routing = { endpoints, peers, attached, withdrawals };
     return this.#options.store.view((read) => assignments.take(read, routing));
   }
 
   /** They are told nothing any more. */
   forget(assignments: NodeAssignments): void {
     this.#peers.forget(assignments);
+    this.#attached.forget(assignments);
+  }
+
+  /** What a node says of its containers that are of no task. */
+  attached(nodeId: string, report: NodeAttachments): void {
+    const { store, sessions } = this.#options;
+    touchAttached(
+      store.view((read) => this.#attached.report(nodeId, report, read)),
+      sessions.values(),
+    );
   }
 
   /** The node acts by this revision, or a later one, from now on. */
@@ -73,6 +86,7 @@ export class AssignmentSource {
     const { store } = this.#options;
     const watch = store.watch({ kinds: ['node', 'task', 'service', 'network', 'secret', 'config'] });
     try {
+      store.view((read) => this.#attached.begin(read));
       await this.#beginAnew();
       while (!signal.aborted) {
         await watch.changed(signal);
@@ -91,6 +105,7 @@ export class AssignmentSource {
     for (const session of this.#options.sessions.values()) session.touchAll();
     this.#options.store.view((read) => {
       this.#peers.refresh(read);
+      this.#attached.refresh(read);
       this.#withdraw(read);
     });
     this.#ready.resolve();
@@ -105,6 +120,7 @@ export class AssignmentSource {
       this.#withdraw(read);
       for (const event of events) {
         this.#peers.follow(event, read);
+        touchAttached(this.#attached.follow(event, read), sessions.values());
         touchConcerned(event, sessions, read);
         this.#forgetIfGone(event);
       }

@@ -10,10 +10,12 @@ import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
 
 type MessageItem = NonNullable<AssignmentChange['item']>;
 /** As a whole. */
-export type AssignmentItem = Exclude<MessageItem, { readonly $case: 'endpointChanges' }>;
+export type AssignmentItem = Exclude<MessageItem, { readonly $case: 'endpointChanges' | 'attachedKnown' }>;
 export type ItemKind = AssignmentItem['$case'];
+/** Of which nodes tell each other by way of the manager; what is stale is known by network. */
+export type SharedKind = 'peer' | 'attached';
 /** Of which each session remembers what its node was told. */
-export type RememberedKind = Exclude<ItemKind, 'peer'>;
+export type RememberedKind = Exclude<ItemKind, SharedKind>;
 export type RememberedItem = AssignmentItem & { readonly $case: RememberedKind };
 
 /** In the order in which a node is told: what a task needs comes before it, and goes after it. */
@@ -22,6 +24,7 @@ export const ITEM_KINDS = [
   'config',
   'network',
   'peer',
+  'attached',
   'endpoints',
   'task',
 ] as const satisfies readonly ItemKind[];
@@ -33,6 +36,10 @@ export type ToldItem =
 
 export function toTold(item: RememberedItem): ToldItem {
   return item.$case === 'task' ? { $case: 'task', value: { desiredState: item.value.desiredState } } : item;
+}
+
+export function isShared(kind: ItemKind): kind is SharedKind {
+  return kind === 'peer' || kind === 'attached';
 }
 
 /** What a task needs on its node as long as it isn't over. */

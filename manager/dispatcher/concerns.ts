@@ -59,6 +59,14 @@ export function touchEndpoints(
   }
 }
 
+/** There is something to tell of containers on these networks. */
+export function touchAttached(networkIds: readonly string[], sessions: Iterable<Concerned>): void {
+  if (networkIds.length === 0) return;
+  for (const session of sessions) {
+    for (const id of networkIds) if (session.isTold('network', id)) session.touch('attached', id);
+  }
+}
+
 /** Not what the node's agent has reported itself, while the task makes progress. */
 function isNews({ change, object, previous }: Of<'task'>): boolean {
   if (change !== 'update' || previous === undefined) return true;

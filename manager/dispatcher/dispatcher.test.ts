@@ -10,6 +10,7 @@ import { secretType } from '../store/secret.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
 import { NO_TASK_STATUS, type TaskObject } from '../store/task.ts';
+import { AttachedTable } from './attached.ts';
 import { EndpointTable, endpointsOf } from './endpoints.ts';
 import { Liveness } from './liveness.ts';
 import { NodeAssignments, type Routing } from './node-assignments.ts';
@@ -111,17 +112,17 @@ describe('assignments', () => {
 
   /** What a node that knows this much is told next. */
   async function told(store: Store, node: NodeAssignments, known?: Tables): Promise<AssignmentChange[]> {
-    const { endpoints, peers } = known ?? (await tables(store));
+    const { endpoints, peers, attached } = known ?? (await tables(store));
     return store.view((read) => {
       peers.refresh(read);
-      return node.take(read, { endpoints, peers, withdrawals: new Withdrawals() });
+      return node.take(read, { endpoints, peers, attached, withdrawals: new Withdrawals() });
     });
   }
 
-  type Tables = Pick<Routing, 'endpoints' | 'peers'>;
+  type Tables = Pick<Routing, 'endpoints' | 'peers' | 'attached'>;
 
   async function tables(store: Store): Promise<Tables> {
-    return { endpoints: await EndpointTable.of(store), peers: new PeerTable() };
+    return { endpoints: await EndpointTable.of(store), peers: new PeerTable(), attached: new AttachedTable() };
   }
 
   async function assigned(store: Store, nodeId: string): Promise<string[]> {
@@ -134,6 +135,7 @@ describe('assignments', () => {
   function idOf({ $case, value }: NonNullable<AssignmentChange['item']>): string | undefined {
     if ($case === 'network') return value.network?.id;
     if ($case === 'peer') return `${value.networkId} ${value.nodeId}`;
+    if ($case === 'attached' || $case === 'attachedKnown') return value.networkId;
     return $case === 'endpoints' || $case === 'endpointChanges' ? value.serviceId : value.id;
   }
 

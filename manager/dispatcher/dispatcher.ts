@@ -112,6 +112,8 @@ export class Dispatcher implements EngineCalls {
       revision: () => this.#source.revision,
       applied: (revision) => this.#source.applied(node.id, revision),
     });
+    // What it has is never told: others needn't wait for it.
+    if (!hello.tellsAttachments) this.#source.attached(node.id, { complete: true, put: [], removed: [] });
     // An agent that comes again has lost its old session, whether or not that has noticed.
     this.#sessions.get(node.id)?.end();
     this.#sessions.set(node.id, session);
@@ -187,6 +189,7 @@ export class Dispatcher implements EngineCalls {
     if (message?.$case === 'leaving') this.#nodeLeaves(session);
     if (message?.$case === 'description') this.#describe(session, message.value);
     if (message?.$case === 'images') this.#options.images.report(session.nodeId, message.value);
+    if (message?.$case === 'attachments') this.#source.attached(session.nodeId, message.value);
     if (message?.$case === 'volumes') this.#haveVolumes(session, message.value);
     if (message?.$case !== 'statuses') return;
     // Not awaited, so that the next batch can join the same log entry; the store keeps their order.

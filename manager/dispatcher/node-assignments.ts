@@ -18,15 +18,18 @@ import {
   isDispatchable,
   isPublished,
   isSame,
+  isShared,
   itemOfId,
   type Need,
   needsOf,
   networkItem,
   type RememberedItem,
   type RememberedKind,
+  type SharedKind,
   type ToldItem,
   toTold,
 } from './assignments.ts';
+import type { AttachedTable } from './attached.ts';
 import { endpointChanges } from './endpoint-changes.ts';
 import type { EndpointTable } from './endpoints.ts';
 import type { PeerTable } from './peers.ts';
@@ -39,6 +42,7 @@ export type NodeAgent = Pick<SessionHello, 'nodeId' | 'takesEndpointChanges'>;
 export interface Routing {
   readonly endpoints: EndpointTable;
   readonly peers: PeerTable;
+  readonly attached: AttachedTable;
   readonly withdrawals: Pick<Withdrawals, 'isHeld'>;
 }
 
@@ -54,12 +58,13 @@ export class NodeAssignments {
     endpoints: new Map(),
     task: new Map(),
   };
-  /** Ids of what may differ from what was told; of peers those of the networks. */
+  /** Ids of what may differ from what was told; of what nodes tell each other those of the networks. */
   readonly #stale: Readonly<Record<ItemKind, Set<string>>> = {
     secret: new Set(),
     config: new Set(),
     network: new Set(),
     peer: new Set(),
+    attached: new Set(),
     endpoints: new Set(),
     task: new Set(),
   };
@@ -103,7 +108,7 @@ export class NodeAssignments {
     const removed: AssignmentChange[] = [];
     for (const kind of ITEM_KINDS) {
       for (const id of this.#stale[kind]) {
-        const changes = kind === 'peer' ? this.#peers(id, read, routing.peers) : this.#change(kind, id, read, routing);
+        const changes = isShared(kind) ? this.#shared(kind, id, read, routing) : this.#change(kind, id, read, routing);
         for (const change of changes) (change.removed ? removed : added).push(change);
       }
       this.#stale[kind].clear();
@@ -112,8 +117,12 @@ export class NodeAssignments {
     return [...added, ...removed.reverse()];
   }
 
-  #peers(networkId: string, read: ReadTransaction, peers: PeerTable): AssignmentChange[] {
-    return this.isTold('network', networkId) ? peers.take(networkId, this, read) : peers.leave(networkId, this);
+  #shared(kind: SharedKind, networkId: string, read: ReadTransaction, routing: Routing): AssignmentChange[] {
+    const { peers, attached } = routing;
+    const isOn = this.isTold('network', networkId);
+    if (kind === 'peer') return isOn ? peers.take(networkId, this, read) : peers.leave(networkId, this);
+    const isAttachable = read.get('network', networkId)?.spec.attachable === true;
+    return isOn && isAttachable ? attached.take(networkId, this) : attached.leave(networkId, this);
   }
 
   #change(kind: RememberedKind, id: string, read: ReadTransaction, routing: Routing): AssignmentChange[] {
@@ -137,7 +146,7 @@ export class NodeAssignments {
 
   #markAll(read: ReadTransaction, endpoints: EndpointTable): void {
     for (const kind of ITEM_KINDS) {
-      if (kind !== 'peer') for (const id of this.#told[kind].keys()) this.touch(kind, id);
+      if (!isShared(kind)) for (const id of this.#told[kind].keys()) this.touch(kind, id);
     }
     for (const id of this.#told.network.keys()) this.#markAllOn(read, id);
     this.touch('network', INGRESS_NETWORK);
@@ -149,6 +158,7 @@ export class NodeAssignments {
 
   #markAllOn(read: ReadTransaction, networkId: string): void {
     this.touch('peer', networkId);
+    this.touch('attached', networkId);
     for (const { id } of read.find('service', { by: 'uses', value: networkId })) this.touch('endpoints', id);
   }
 

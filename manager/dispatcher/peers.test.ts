@@ -7,7 +7,8 @@ import { node } from '../objects.testing.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
 import { StoreState } from '../store/state.ts';
 import { Store } from '../store/store.ts';
-import { type PeerReader, PeerTable } from './peers.ts';
+import { PeerTable } from './peers.ts';
+import type { Reader } from './shared-list.ts';
 
 type Step =
   | { readonly step: 'come' | 'go' | 'move' | 'leave' | 'take'; readonly nodeId: string }
@@ -25,7 +26,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /** A node that remembers what it is told. */
-class Reader implements PeerReader {
+class Node implements Reader {
   readonly nodeId: string;
   readonly known = new Map<string, string>();
 
@@ -52,7 +53,7 @@ it('tells each reader what it has missed, however long it was slow', async () =>
     fc.asyncProperty(fc.array(steps, { maxLength: 200 }), async (all) => {
       const store = openStore();
       const watch = store.watch({ kinds: ['node'] });
-      const [table, readers] = [new PeerTable(), ['n1', 'n2', 'n9'].map((nodeId) => new Reader(nodeId))];
+      const [table, readers] = [new PeerTable(), ['n1', 'n2', 'n9'].map((nodeId) => new Node(nodeId))];
       const follow = () => {
         const events = watch.take();
         if (events === 'lagged') throw new Error('lagged');

@@ -12,6 +12,7 @@ import {
   type AssignmentChange,
   type Assignments,
   type EndpointChanges,
+  SessionHello,
   SessionRequest,
 } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { PublishMode, type ServiceEndpoints, TaskState } from '../../proto/generated/gantry/v1/types.ts';
@@ -172,8 +173,8 @@ class Agent {
 
   async #follow(dispatcher: Dispatcher, signal: AbortSignal): Promise<void> {
     const takesEndpointChanges = this.nodeId === 'n1';
-    const hello = { nodeId: this.nodeId, address: '192.0.2.1', description: undefined, takesEndpointChanges };
-    this.#say({ $case: 'hello', value: hello });
+    const hello = { nodeId: this.nodeId, address: '192.0.2.1', takesEndpointChanges };
+    this.#say({ $case: 'hello', value: SessionHello.fromPartial(hello) });
     const caller = { kind: 'administrator', forwarded: false } as const;
     for await (const { message } of dispatcher.session(this.#requests, signal, caller)) {
       if (message?.$case !== 'assignments') continue;
@@ -248,6 +249,9 @@ function describeItem(
       return [`peer ${item.value.networkId} ${item.value.nodeId}`, [item.value.blocks, item.value.nodeAddress]];
     case 'endpoints':
       return [`endpoints ${item.value.serviceId}`, item.value];
+    case 'attached':
+    case 'attachedKnown':
+      return [`${item.$case} ${item.value.networkId}`, item.value];
     default:
       return [`${item?.$case} ${item?.value.id}`, item?.value];
   }

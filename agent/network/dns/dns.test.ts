@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as packet from 'dns-packet';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
+import { AttachedContainer } from '../../../proto/generated/gantry/v1/dispatcher.ts';
 import { ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
 import { parseSubnet6 } from '../ipv6/subnet6.ts';
 import { parseSubnet } from '../subnet.ts';
@@ -35,7 +36,15 @@ const box = {
   ports: [],
   ready: true,
 };
-const table = buildNameTable(networks, [web, db], [box]);
+/** On another node. */
+const far = AttachedContainer.fromPartial({
+  networkId: 'f',
+  nodeId: 'n2',
+  containerId: 'c2',
+  names: ['cache', 'c2', 'extra', 'web', 'web-1'],
+  addresses: ['10.1.0.70', 'fd00:1::70'],
+});
+const table = buildNameTable(networks, [web, db], [box], [far]);
 
 function asker(networkIds: readonly string[], more: Partial<Asker> = {}): Asker {
   return {
@@ -69,7 +78,7 @@ describe('names', () => {
     const [endpoint] = both.endpoints;
     if (endpoint === undefined) throw new Error('no endpoint');
     const addresses = [...endpoint.addresses, { networkId: 'b', address: '10.2.0.2' }];
-    const names = buildNameTable(networks, [{ ...both, endpoints: [{ ...endpoint, addresses }] }], []);
+    const names = buildNameTable(networks, [{ ...both, endpoints: [{ ...endpoint, addresses }] }], [], []);
     const tables = (id: string) => [names.get(id)].flatMap((one) => one ?? []);
     expect(lookupName(tables('f'), 'web')).toEqual(['10.1.0.2']);
     for (const name of ['web', 'shop_web', 'web.shop_back'])
@@ -77,7 +86,7 @@ describe('names', () => {
     for (const name of ['tasks.web', 'tasks.shop_web', 'shop_web.1']) {
       expect(lookupName(tables('b'), name)).toEqual(['10.2.0.2']);
     }
-    const nobody = buildNameTable(networks, [{ ...both, endpoints: [] }], []);
+    const nobody = buildNameTable(networks, [{ ...both, endpoints: [] }], [], []);
     expect(
       lookupName(
         [nobody.get('b')].flatMap((one) => one ?? []),
@@ -96,19 +105,26 @@ describe('names', () => {
     ['shop_web.1', ['10.1.0.2']],
     ['web.2', ['10.1.0.3']],
     ['shop_web.2.y', ['10.1.0.3']],
-    ['web-1', ['10.1.0.9']],
     ['c1', ['10.1.0.9']],
-    ['extra', ['10.1.0.9']],
+    ['cache', ['10.1.0.70']],
+    ['cache.shop_front', ['10.1.0.70']],
+    ['c2', ['10.1.0.70']],
   ])('%s is known', (name, data) => {
     expect(ask(name)).toEqual({ rcode: RCODE.NOERROR, data });
   });
 
-  it('of a service belong to its endpoints: a container cannot add itself', () => {
+  it('of a service belong to its endpoints: a container cannot add itself, on this node or another', () => {
     expect(lookupName([...table.values()], 'web')).toEqual(endpoints);
   });
 
+  it('that containers have in common stand for all of them, wherever they are', () => {
+    for (const name of ['web-1', 'extra']) expect(ask(name)).toMatchObject({ data: ['10.1.0.9', '10.1.0.70'] });
+    expect(ask('cache', 'AAAA')).toMatchObject({ data: ['fd00:1::70'] });
+    expect(ask('cache', 'A', asker(['b']))).toBe('forward');
+  });
+
   it('are answered by the first network that is shared, and by no other', () => {
-    expect(ask('extra', 'A', asker(['f', 'b']))).toEqual({ rcode: 0, data: ['10.1.0.9'] });
+    expect(ask('extra', 'A', asker(['f', 'b']))).toEqual({ rcode: 0, data: ['10.1.0.9', '10.1.0.70'] });
     expect(ask('extra', 'A', asker(['b', 'f']))).toEqual({ rcode: 0, data: ['10.2.0.9'] });
     expect(ask('web', 'A', asker(['b']))).toBe('forward');
     expect(ask('web.shop_back', 'A', asker(['f', 'b']))).toBe('forward');
@@ -147,6 +163,7 @@ describe('reverse names', () => {
   it('are those of containers on shared networks', () => {
     expect(ask('2.0.1.10.in-addr.arpa', 'PTR')).toEqual({ rcode: 0, data: ['shop_web.1.x.shop_front'] });
     expect(ask('9.0.1.10.IN-ADDR.ARPA', 'PTR')).toEqual({ rcode: 0, data: ['web-1.shop_front'] });
+    expect(ask('70.0.1.10.in-addr.arpa', 'PTR')).toEqual({ rcode: 0, data: ['cache.shop_front'] });
     expect(ask(reversed('9'), 'PTR')).toEqual({ rcode: 0, data: ['web-1.shop_front'] });
     expect(ask(reversed('a').toUpperCase(), 'PTR')).toEqual({ rcode: RCODE.NXDOMAIN, data: [] });
     expect(ask(`1.${'0.'.repeat(31)}ip6.arpa`, 'PTR')).toBe('forward');

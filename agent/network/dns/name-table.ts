@@ -1,7 +1,11 @@
 /**
- * Who is called what: names on each network. Pure; made anew from the node's sandboxes and the cluster's services
- * whenever one of them changes.
+ * Who is called what: names on each network. Pure; made anew from the node's sandboxes, the cluster's services and the
+ * containers that other nodes have on its networks, whenever one of them changes.
+ *
+ * Who has a name that several want: a service, alone, on whichever node the others are. Containers that are called the
+ * same share the name, and it has the addresses of all, as in Docker.
  */
+import type { AttachedContainer } from '../../../proto/generated/gantry/v1/dispatcher.ts';
 import type { ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
 import type { NetworkRecord } from '../network-record.ts';
 import { addressesOf, type SandboxRecord } from '../sandbox-record.ts';
@@ -55,12 +59,14 @@ export function buildNameTable(
   networks: Iterable<Pick<NetworkRecord, 'id' | 'name' | 'overlay'>>,
   services: readonly ServiceEndpoints[],
   sandboxes: Iterable<SandboxRecord>,
+  attached: readonly AttachedContainer[],
 ): NameTable {
   const table = new Map<string, NetworkNamesBuilder>();
   for (const network of networks) table.set(network.id, new NetworkNamesBuilder(network.name, hasVirtualIps(network)));
   // Services first: they own their names.
   for (const service of services) addServiceNames(table, service);
   for (const sandbox of sandboxes) addSandboxNames(table, sandbox);
+  for (const container of attached) addAttachedNames(table, container);
   return table;
 }
 
@@ -97,10 +103,20 @@ function addSandboxNames(table: ReadonlyMap<string, NetworkNamesBuilder>, sandbo
     const addresses = addressesOf(attachment);
     const names = table.get(attachment.networkId);
     if (names === undefined) continue;
-    for (const name of [...sandbox.request.names, ...attachment.aliases]) names.addContainer(name, addresses);
-    const [name] = sandbox.request.names;
-    for (const address of name === undefined ? [] : addresses) names.setReverse(address, name ?? '');
+    addContainerNames(names, [...sandbox.request.names, ...attachment.aliases], addresses);
   }
+}
+
+function addAttachedNames(table: ReadonlyMap<string, NetworkNamesBuilder>, container: AttachedContainer): void {
+  const names = table.get(container.networkId);
+  if (names !== undefined) addContainerNames(names, container.names, container.addresses);
+}
+
+/** The first of its names is the one that its addresses have. */
+function addContainerNames(table: NetworkNamesBuilder, names: readonly string[], addresses: readonly string[]): void {
+  for (const name of names) table.addContainer(name, addresses);
+  const [first] = names;
+  if (first !== undefined) for (const address of addresses) table.setReverse(address, first);
 }
 
 /**
