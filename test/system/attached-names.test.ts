@@ -2,6 +2,7 @@
  * Names of containers that are of no service, on an attachable network of four hosts: h1 to h3 are managers, and db runs on the
  * worker h4. Others must know it for as long as it is there, whatever happens to agents and managers, and no longer.
  */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +16,8 @@ import { until } from '../lab/until.ts';
 const HOSTS = 4;
 /** For a machine that does other things, too. */
 const PATIENCE_MS = 60_000;
+/** Each takes two commands. */
+const LOOKS = 5;
 
 let lab: Lab;
 let near: PoweredHost;
@@ -170,6 +173,23 @@ describe('its name', () => {
     await Promise.all(lab.hosts.map((host) => host.start()));
   });
 
+  it('stays while the next leader has yet to hear from its host', async () => {
+    const address = await addressOf(far, 'db');
+    const led = await leader();
+    const before = sessions();
+    await Promise.all([led.powerOff(), far.kill('gantryd')]);
+    await until('another manager to be found', () => sessions() > before, PATIENCE_MS);
+    for (let look = 0; look < LOOKS; look += 1) {
+      const known = await lookUp('db');
+      // Once the node counts as down nobody knows its containers.
+      const nodes = await near.gantry(['node', 'ls', '--format', '{{.Hostname}} {{.Status}}']);
+      if (nodes.stdout.includes('h4 Down')) break;
+      expect(known).toEqual(new Set([address]));
+    }
+    await Promise.all([led.start(), far.start()]);
+    await untilIs('db', [address], PATIENCE_MS);
+  });
+
   it('goes with the power of its host, also when the leader goes at the same time, and comes back with it', async () => {
     const led = await leader();
     await Promise.all([far.powerOff(), led.powerOff()]);
@@ -182,6 +202,11 @@ describe('its name', () => {
     await untilIs('db', [], PATIENCE_MS);
   });
 });
+
+/** How often the near host has begun a session with a manager. */
+function sessions(): number {
+  return readFileSync(near.logPath, 'utf8').split('session with the manager begins').length;
+}
 
 /** Never the host that asks. */
 async function leader(): Promise<PoweredHost> {
