@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { GantryError } from '../../proto/errors.ts';
 import type { ContainerStreamRequest, ImageImportRequest } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Containers } from '../container/containers.ts';
 import type { EngineParts } from './api.ts';
 import { containerHandlers } from './container-handlers.ts';
 import { imageHandlers } from './image-handlers.ts';
+import { networkHandlers } from './network-handlers.ts';
 import { parsePrettyName } from './system-facts.ts';
 
 const NOBODY = new AbortController().signal;
@@ -44,6 +46,27 @@ describe('streams about containers', () => {
 
   it('need a config to create', async () => {
     await expect(handlers.containerCreate({ config: undefined }, NOBODY)).rejects.toThrow('must be sent a config');
+  });
+});
+
+it('a network shows what is on it, also what is no container, such as a step of a build', async () => {
+  const networks = {
+    find: () => ({ name: 'bridge' }),
+    endpointsOf: () => [{ containerId: 'c1' }, { containerId: 'step' }],
+  };
+  const containers = {
+    inspect: (id: string) => {
+      if (id === 'step') throw new GantryError('NOT_FOUND', 'no such container');
+      return { taskId: 't1' };
+    },
+  };
+  const handlers = networkHandlers({ networks, containers } as unknown as EngineParts);
+  expect(await handlers.localNetworkInspect({ reference: 'bridge' }, NOBODY)).toEqual({
+    network: { name: 'bridge' },
+    endpoints: [
+      { containerId: 'c1', taskId: 't1' },
+      { containerId: 'step', taskId: '' },
+    ],
   });
 });
 

@@ -17,7 +17,7 @@ export function networkHandlers({
     async localNetworkInspect({ reference }) {
       const endpoints = networks.endpointsOf(reference).map((endpoint) => ({
         ...endpoint,
-        taskId: containers.inspect(endpoint.containerId).taskId,
+        taskId: taskOf(containers, endpoint.containerId),
       }));
       return { network: networks.find(reference), endpoints };
     },
@@ -39,4 +39,14 @@ export function networkHandlers({
       return await networks.probeNetworks(wanted);
     },
   };
+}
+
+/** Empty for what is on a network and is no container: a step of a build, say, or one that has just been removed. */
+function taskOf(containers: EngineParts['containers'], containerId: string): string {
+  try {
+    return containers.inspect(containerId).taskId;
+  } catch (error) {
+    if (error instanceof GantryError && error.code === 'NOT_FOUND') return '';
+    throw error;
+  }
 }
