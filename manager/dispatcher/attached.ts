@@ -75,7 +75,7 @@ export class AttachedTable {
     const on = this.#networks.get(networkId);
     const changes = on?.containers.leave(reader) ?? [];
     on?.assured.delete(reader);
-    if (on?.containers.isUnread && on.containers.isEmpty) this.#networks.delete(networkId);
+    this.#dropIfUnused(networkId);
     return changes;
   }
 
@@ -110,11 +110,17 @@ export class AttachedTable {
     if (this.#on(networkId).containers.set(key, container)) changed.add(networkId);
   }
 
+  #dropIfUnused(networkId: string): void {
+    const containers = this.#networks.get(networkId)?.containers;
+    if (containers?.isUnread && containers.isEmpty) this.#networks.delete(networkId);
+  }
+
   /** Returns the networks where there were any. */
   #remove(isMeant: (networkId: string, key: string) => boolean): string[] {
     return [...this.#networks].flatMap(([networkId, { containers }]) => {
       const keys = containers.keys().filter((key) => isMeant(networkId, key));
       for (const key of keys) containers.set(key, undefined);
+      this.#dropIfUnused(networkId);
       return keys.length > 0 ? [networkId] : [];
     });
   }
@@ -125,7 +131,8 @@ function containersOn(networkId: string): SharedList<AttachedContainer> {
     isSame: (a, b) => encoded(a).equals(encoded(b)),
     ownerOf,
     change: (key, container) => {
-      const [nodeId, containerId] = key.split(' ');
+      const nodeId = ownerOf(key);
+      const containerId = key.slice(nodeId.length + 1);
       const value = container ?? AttachedContainer.fromPartial({ networkId, nodeId, containerId });
       return { removed: container === undefined, item: { $case: 'attached', value } };
     },
