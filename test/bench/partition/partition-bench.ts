@@ -56,17 +56,16 @@ async function main(): Promise<void> {
     const healed = Date.now();
     await until('all nodes to be back', async () => !(await first.ok(['node', 'ls'])).includes('Down'), 60_000);
     const back = Date.now() - healed;
+    await sleep(Math.max(0, healed + SETTLED_MS - Date.now()));
+    await tellDifferences(`${((Date.now() - healed) / 1000).toFixed(1)} s after it was healed`, first, nodes);
     await change(first, Math.max(0, changes / 2 - made));
     console.log(
       `${changes} task changes and a partition of ${seconds} s in ${((Date.now() - begun) / 1000).toFixed(0)} s; all nodes back ${(back / 1000).toFixed(1)} s after it`,
     );
     await sleep(SETTLED_MS);
-    const wrong = await differences(first, nodes);
+    await tellDifferences(`${SETTLED_MS / 1000} s after the last change`, first, nodes);
     for (const pair of pairs) await pair.ask('after');
-    console.log(
-      `${pairs.length} connections inside the sides live; ${wrong.length} differences from the ${(await running(first)).length} tasks that there are`,
-    );
-    for (const line of wrong) console.log(`  ${line}`);
+    console.log(`${pairs.length} connections inside the sides live`);
   } finally {
     await Promise.all(talkers.map((talker) => talker.close()));
     await lan.destroy();
@@ -160,6 +159,12 @@ async function inClient(host: Host): Promise<string[]> {
 
 async function exec(host: Host, script: string): Promise<string> {
   return host.ok(['exec', await clientOf(host), 'sh', '-c', script]);
+}
+
+async function tellDifferences(when: string, first: Host, nodes: readonly Host[]): Promise<void> {
+  const wrong = await differences(first, nodes);
+  console.log(`${when}: ${wrong.length} differences from the ${(await running(first)).length} tasks that there are`);
+  for (const line of wrong) console.log(`  ${line}`);
 }
 
 /** What nodes know that isn't so, or don't know. */
