@@ -45,6 +45,10 @@ const LOOK_PERIOD_MS = 1000;
 /** Of the sessions that are told something all at once. */
 const TOLD_PER_TURN = 50;
 
+/** About what a manager can send to all nodes together. */
+const MESSAGES_PER_MS = 10;
+const LONGEST_REST_MS = 100;
+
 /** What the API needs of it: calls to the engines of nodes. */
 export interface EngineCalls {
   /** One call of an Engine method; messages are encoded. Throws UNAVAILABLE when the node can't be reached. */
@@ -144,7 +148,17 @@ export class Dispatcher implements EngineCalls {
       membership: () => this.#membership(nodeId),
       take: (assignments) => this.#source.take(assignments),
       forget: (assignments) => this.#source.forget(assignments),
+      rest: (ended) => this.#rest(ended),
     };
+  }
+
+  /**
+   * Between two messages of a session, so that all together get no more of them than this manager can send: where tasks of a
+   * large cluster start one by one, each would be a message to all nodes on its network.
+   */
+  #rest(ended: AbortSignal): Promise<void> | undefined {
+    const ms = Math.min(Math.floor(this.#sessions.size / MESSAGES_PER_MS), LONGEST_REST_MS);
+    return ms === 0 ? undefined : this.#options.clock.sleep(ms, ended);
   }
 
   /** The Tunnel call of an agent. */

@@ -3,7 +3,7 @@ import { Membership } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { Turns } from '../turns.ts';
 import { Session } from './session.ts';
 
-const view = { membership: () => Membership.create(), take: () => [], forget: () => undefined };
+const view = { membership: () => Membership.create(), take: () => [], forget: () => undefined, rest: () => undefined };
 
 function openSession(): Session {
   return new Session(
@@ -40,4 +40,21 @@ it('tells its assignments when its turn has come', async () => {
   });
   session.end();
   expect((await responses.next()).done).toBe(true);
+});
+
+it('gathers what changes while it rests', async () => {
+  const session = openSession();
+  const rest = Promise.withResolvers<void>();
+  const resting = { ...view, rest: () => rest.promise };
+  const responses = session.responses(resting, new Turns());
+  await responses.next();
+  session.addStrays(['t1']);
+  const next = responses.next();
+  session.addStrays(['t2']);
+  session.answerHeartbeat();
+  expect((await next).value?.message?.$case).toBe('heartbeat');
+  rest.resolve();
+  const changes = [{ item: { value: { id: 't1' } } }, { item: { value: { id: 't2' } } }];
+  expect((await responses.next()).value?.message).toMatchObject({ $case: 'assignments', value: { changes } });
+  session.end();
 });

@@ -17,6 +17,8 @@ export interface NodeView {
   take(assignments: NodeAssignments): AssignmentChange[];
   /** It is told nothing any more. */
   forget(assignments: NodeAssignments): void;
+  /** Resolves when a node that has just been told something may be told more; undefined: at once. */
+  rest(ended: AbortSignal): Promise<void> | undefined;
 }
 
 /** What the node acts by. */
@@ -57,7 +59,7 @@ export class Session {
   #strays: string[] = [];
   #streams: OpenStream[] = [];
   #wake: (() => void) | undefined;
-  /** To look for what is new of its assignments. */
+  /** To look for what is new of its assignments; 'asked' also while it rests. */
   #turn: 'none' | 'asked' | 'come' = 'none';
 
   constructor(id: string, agent: NodeAgent, progress: Progress) {
@@ -164,7 +166,9 @@ export class Session {
     if (this.#turn === 'come') {
       this.#turn = 'none';
       const assignments = this.#nextAssignments(view);
-      if (assignments !== undefined) yield assignments;
+      if (assignments === undefined) return;
+      this.#rest(view);
+      yield assignments;
     }
   }
 
@@ -172,6 +176,17 @@ export class Session {
     this.#turn = 'asked';
     void turns.next().then(() => {
       this.#turn = 'come';
+      this.#wake?.();
+    });
+  }
+
+  /** What comes meanwhile goes as one message. */
+  #rest(view: NodeView): void {
+    const resting = view.rest(this.ended);
+    if (resting === undefined) return;
+    this.#turn = 'asked';
+    void resting.then(() => {
+      this.#turn = 'none';
       this.#wake?.();
     });
   }
