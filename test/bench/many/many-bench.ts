@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     await first.ok(['stack', 'rm', 'many'], { timeoutMs: DEPLOY_MS });
     await until(
       'them to be gone',
-      async () => (await output(nodes[1]?.command(['ps', '-q']) ?? [])).trim() === '',
+      async () => (await Promise.all(nodes.map((host) => output(host.command(['ps', '-q']))))).join('').trim() === '',
       DEPLOY_MS,
     );
     await timed(`${tasks} tasks on a /22 deployed`, () => deploy(first, 'wide', MANY_TASKS));
@@ -76,8 +76,14 @@ async function deploy(first: Host, name: string, stack: string): Promise<void> {
 /** By its name, so through its own address. */
 async function askEach(host: Host): Promise<void> {
   const client = (await host.ok(['ps', '-q', '--filter', 'name=many_client'])).trim();
-  const script = `i=0; wrong=0; while [ $i -lt ${services} ]; do
-    [ "$(nc -w 5 s$i 80 </dev/null)" = s$i ] || { wrong=$((wrong + 1)); echo "s$i is wrong" >&2; }; i=$((i + 1)); done; echo "$wrong wrong"`;
+  const script = `ask() { nc -w 5 "$1" 80 </dev/null 2>&1; }
+    i=0; wrong=0
+    while [ $i -lt ${services} ]; do
+      said=$(ask s$i)
+      [ "$said" = s$i ] || { wrong=$((wrong + 1)); echo "s$i said '$said', then '$(ask s$i)'"; }
+      i=$((i + 1))
+    done
+    echo "$wrong wrong"`;
   console.log((await host.ok(['exec', client, 'sh', '-c', script], { timeoutMs: DEPLOY_MS })).trim());
 }
 
