@@ -36,7 +36,7 @@ export interface ContainerParts {
     'setup' | 'reattach' | 'teardown' | 'recover' | 'unanswered' | 'find' | 'checkAttachment'
   >;
   readonly shims: Shims;
-  readonly native: Pick<Native, 'mount' | 'unmount'>;
+  readonly native: Pick<Native, 'mount' | 'unmount' | 'spreadSubdirectories'>;
   readonly readLog: ReadLog;
   readonly cgroupLock: Pick<CgroupLock, 'takeEarly'>;
   readonly host: HostFacts;

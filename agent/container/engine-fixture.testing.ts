@@ -268,7 +268,7 @@ export class EngineFixture {
         unanswered: async () => host.unanswered(),
       },
       shims: this.shims,
-      native: { mount: async () => {}, unmount: async () => {} },
+      native: { mount: async () => {}, unmount: async () => {}, spreadSubdirectories: () => true },
       readLog: async function* () {},
       cgroupLock: { takeEarly: () => undefined },
       host: {

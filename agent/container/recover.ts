@@ -9,7 +9,7 @@ import type { ExitRecord, FoundShim } from '../shim/shims.ts';
 import { specOf } from './assemble.ts';
 import { reconnect } from './connections.ts';
 import { ContainerEntry } from './container-entry.ts';
-import { bundlesRoot, containerPaths, shimOptions } from './container-paths.ts';
+import { bundlesRoot, containerPaths, recordsRoot, shimOptions } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
 import { endShim, type Lifecycle } from './lifecycle.ts';
 import type { ContainerRecord } from './record.ts';
@@ -31,6 +31,7 @@ export async function recoverContainers(context: ContainerContext, lifecycle: Li
   await mkdir(bundlesRoot(context.roots.execRoot), { recursive: true, mode: 0o700 });
   await chmod(bundlesRoot(context.roots.execRoot), 0o700);
   const records = await context.store.load();
+  context.native.spreadSubdirectories(recordsRoot(context.roots.dataRoot));
   const found = await Promise.all(records.map((record) => find(context, record)));
   for (const { entry } of found) context.index.add(entry);
   await removeOrphans(context);

@@ -28,7 +28,7 @@ export interface SnapshotStoreOptions {
   /** DATA_ROOT */
   readonly dir: string;
   readonly images: SnapshotImages;
-  readonly native: Pick<Native, 'mountOverlay' | 'unmount'>;
+  readonly native: Pick<Native, 'mountOverlay' | 'unmount' | 'spreadSubdirectories'>;
   readonly random: RandomBytes;
   readonly logger: Logger;
 }
@@ -43,7 +43,7 @@ const VOLATILE_MARK = 'work/incompat/volatile';
 export class SnapshotStore implements Snapshots {
   readonly #dir: string;
   readonly #images: SnapshotImages;
-  readonly #native: Pick<Native, 'mountOverlay' | 'unmount'>;
+  readonly #native: Pick<Native, 'mountOverlay' | 'unmount' | 'spreadSubdirectories'>;
   readonly #random: RandomBytes;
   readonly #logger: Logger;
   readonly #trash: Trash;
@@ -70,6 +70,8 @@ export class SnapshotStore implements Snapshots {
     await this.#trash.open();
     await this.#trash.discard(this.#temporaryDirectory());
     await mkdir(this.#temporaryDirectory());
+    // ext4 searches for an inode among those that were deleted of late, which are many where containers come and go.
+    this.#native.spreadSubdirectories(this.#temporaryDirectory());
     for (const name of await readdir(this.#dir)) {
       if (KEY.test(name)) await this.#restore(name);
     }

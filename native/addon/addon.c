@@ -15,6 +15,7 @@ NAPI_MODULE_INIT() {
       METHOD("spawnDaemon", spawn_daemon),     METHOD("reap", reap),
       METHOD("openReadOnlyMount", open_read_only_mount),
       METHOD("netlinkSubscribe", netlink_subscribe), METHOD("writeSysctl", write_sysctl),
+      METHOD("spreadSubdirectories", spread_subdirectories),
   };
   if (napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods) != napi_ok) return NULL;
   return exports;

@@ -98,6 +98,7 @@ napi_value get_xattr(napi_env env, napi_callback_info info);
 napi_value set_xattr(napi_env env, napi_callback_info info);
 napi_value remove_xattr(napi_env env, napi_callback_info info);
 napi_value list_xattr(napi_env env, napi_callback_info info);
+napi_value spread_subdirectories(napi_env env, napi_callback_info info);
 napi_value make_node(napi_env env, napi_callback_info info);
 napi_value spawn_daemon(napi_env env, napi_callback_info info);
 napi_value reap(napi_env env, napi_callback_info info);

@@ -430,6 +430,21 @@ describe.skipIf(!isRoot)('files', () => {
   });
 });
 
+describe('spreadSubdirectories', () => {
+  it('marks a directory, once and again, and says where that means nothing', () => {
+    const own = mkdtempSync(join(tmpdir(), 'gantry-spread-'));
+    try {
+      const isKnown = native.spreadSubdirectories(own);
+      expect(native.spreadSubdirectories(own)).toBe(isKnown);
+      if (isKnown) expect(execFileSync('lsattr', ['-d', own], { encoding: 'utf8' }).split(' ')[0]).toContain('T');
+    } finally {
+      rmSync(own, { recursive: true });
+    }
+    expect(native.spreadSubdirectories('/proc/self')).toBe(false);
+    expect(() => native.spreadSubdirectories('/proc/none')).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+  });
+});
+
 describe('arguments', () => {
   it('never crashes on what is not an argument', async () => {
     const junk = [undefined, null, 1.5, -1, {}, [], Symbol('x'), () => 0, Number.NaN, new Float64Array(2)];

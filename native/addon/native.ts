@@ -78,6 +78,11 @@ export interface Native {
   setXattr(path: Path, name: string, value: Uint8Array): void;
   removeXattr(path: Path, name: string): void;
   listXattr(path: Path): string[];
+  /**
+   * Tells the file system that the directories in this one have nothing to do with each other (chattr +T): ext4 then looks for
+   * their inodes in different places. False where it doesn't know that.
+   */
+  spreadSubdirectories(path: Path): boolean;
   /** mode with S_IFMT bits; the umask doesn't apply. */
   mknod(path: Path, mode: number, major: number, minor: number): void;
   /**
