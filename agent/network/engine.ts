@@ -57,6 +57,7 @@ import { planRecovery, type RecoveryStep } from './recovery-plan.ts';
 import { tableName } from './ruleset.ts';
 import { SandboxBuilder } from './sandbox-builder.ts';
 import { displayName, type SandboxRecord } from './sandbox-record.ts';
+import { serviceChanges } from './service-changes.ts';
 import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';
 import { parseSubnet } from './subnet.ts';
@@ -261,9 +262,10 @@ export class NetworkEngine implements Networks {
 
   async applyEndpoints(services: readonly ServiceEndpoints[]): Promise<void> {
     await this.#lock.run('services', async () => {
-      if (isDeepStrictEqual(asJson(services), asJson(this.#model.services))) return;
+      const changes = serviceChanges(this.#model.services, services);
+      if (changes.put.length + changes.removed.length === 0) return;
       this.#model.setServices(services);
-      await this.#store.writeEndpoints(services);
+      await this.#store.writeServices(changes);
     });
     await this.#syncRules();
   }
@@ -552,7 +554,7 @@ export class NetworkEngine implements Networks {
     await this.#store.removeTemporaries();
     const [networks, services, sandboxes, cursors] = await Promise.all([
       this.#store.readNetworks(),
-      this.#store.readEndpoints(),
+      this.#store.readServices(),
       this.#store.readSandboxes(),
       this.#store.readCursors(),
     ]);

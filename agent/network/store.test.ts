@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { RulesetApplier } from './nft.ts';
 import type { OwnTable } from './own-tables.ts';
@@ -27,7 +28,7 @@ describe('NetworkStore', () => {
   it('is empty at first', async () => {
     expect(await store.readNetworks()).toEqual([]);
     expect(await store.readSandboxes()).toEqual([]);
-    expect(await store.readEndpoints()).toEqual([]);
+    expect(await store.readServices()).toEqual([]);
     expect(await store.readCursors()).toEqual({});
     expect(await store.forwardingIsOurs()).toBe(false);
   });
@@ -50,8 +51,17 @@ describe('NetworkStore', () => {
     writeFileSync(join(directory, 'network/cursors.json.12.3.tmp'), '{"n');
     writeFileSync(join(directory, 'network/sandboxes/b.json.12.4.tmp'), '');
     await store.removeTemporaries();
-    expect(readdirSync(join(directory, 'network'))).toEqual(['sandboxes']);
+    expect(readdirSync(join(directory, 'network'))).toEqual(['sandboxes', 'services']);
     expect(readdirSync(join(directory, 'network/sandboxes'))).toEqual(['a.json']);
+  });
+
+  it('gives back services as they were last said', async () => {
+    const [web, db] = ['web', 'db'].map((serviceId) => ServiceEndpoints.fromPartial({ serviceId }));
+    if (web === undefined || db === undefined) throw new Error('two services');
+    const renamed = { ...web, serviceName: 'shop_web' };
+    await store.writeServices({ put: [web, db], removed: [] });
+    await store.writeServices({ put: [renamed], removed: ['db', 'none'] });
+    expect(await store.readServices()).toEqual([renamed]);
   });
 
   it('puts a damaged file aside', async () => {

@@ -2,18 +2,18 @@
  * What must outlive this process, as JSON files under DATA_ROOT/network:
  *
  *     networks.json         the networks of this node
- *     endpoints.json        the services, as the cluster last said
+ *     services/ID.json      the services, as the cluster last said
  *     cursors.json          the address last given of each network
  *     forwarding.json       present while ip_forward is on because of us
  *     forwarding6.json      the same of IPv6, and which links' accept_ra was changed along with it
  *     sandboxes/ID.json     one per container
  *
- * A file is replaced by renaming, so that a reader sees the old or the new one; the cursors, which change with each
- * container, are lines, of which the last counts. Sandboxes and cursors aren't synced:
- * they describe kernel state that a power failure takes along; the rest is. What isn't synced is written at once: that
+ * A file is replaced by renaming, so that a reader sees the old or the new one; services and cursors, which
+ * change often, are lines, of which the last counts. Neither they nor sandboxes are synced: they describe kernel state
+ * that a power failure takes along, or what the cluster says again; the rest is. What isn't synced is written at once: that
  * takes less than to ask the thread pool for each step.
  */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -21,10 +21,13 @@ import { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import { lastRecord, RecordLines } from '../files/record-lines.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
+import type { ServiceChanges } from './service-changes.ts';
 import { SharedRun } from './shared-run.ts';
 
 const TEMPORARY = '.tmp';
 const CURSORS = 'cursors.json';
+const SERVICES = 'services';
+const SANDBOXES = 'sandboxes';
 
 export type Cursors = Readonly<Record<string, number>>;
 
@@ -49,7 +52,7 @@ export class NetworkStore {
 
   /** Of writes that a crash cut off. Before anything is written: one under way looks the same. */
   async removeTemporaries(): Promise<void> {
-    for (const dir of [this.#dir, join(this.#dir, 'sandboxes')]) {
+    for (const dir of [this.#dir, join(this.#dir, SANDBOXES), join(this.#dir, SERVICES)]) {
       const names = await readdir(dir).catch(emptyIfMissing);
       for (const name of names.filter((one) => one.endsWith(TEMPORARY))) await rm(join(dir, name), { force: true });
     }
@@ -63,15 +66,23 @@ export class NetworkStore {
     return this.#writeSynced('networks.json', networks);
   }
 
-  async readEndpoints(): Promise<ServiceEndpoints[]> {
+  async readServices(): Promise<ServiceEndpoints[]> {
     // What an older version has written lacks what it didn't know.
-    return ((await this.#read<Partial<ServiceEndpoints>[]>('endpoints.json')) ?? []).map((service) =>
+    return (await this.#readAll<Partial<ServiceEndpoints>>(SERVICES)).map((service) =>
       ServiceEndpoints.fromPartial(service),
     );
   }
 
-  writeEndpoints(services: readonly ServiceEndpoints[]): Promise<void> {
-    return this.#writeSynced('endpoints.json', services);
+  async writeServices({ put, removed }: ServiceChanges): Promise<void> {
+    for (const service of put) {
+      const path = join(this.#dir, SERVICES, `${service.serviceId}.json`);
+      this.#inDirectories(() => this.#lines.write(path, JSON.stringify(service)));
+    }
+    for (const id of removed) {
+      const path = join(this.#dir, SERVICES, `${id}.json`);
+      this.#lines.forget(path);
+      rmSync(path, { force: true });
+    }
   }
 
   async readCursors(): Promise<Cursors> {
@@ -108,14 +119,8 @@ export class NetworkStore {
     return rm(join(this.#dir, 'forwarding6.json'), { force: true });
   }
 
-  async readSandboxes(): Promise<SandboxRecord[]> {
-    const names = await readdir(join(this.#dir, 'sandboxes')).catch(emptyIfMissing);
-    const records: SandboxRecord[] = [];
-    for (const name of names.filter((file) => file.endsWith('.json'))) {
-      const record = await this.#read<SandboxRecord>(join('sandboxes', name));
-      if (record !== undefined) records.push(record);
-    }
-    return records;
+  readSandboxes(): Promise<SandboxRecord[]> {
+    return this.#readAll<SandboxRecord>(SANDBOXES);
   }
 
   async writeSandbox(record: SandboxRecord): Promise<void> {
@@ -124,6 +129,16 @@ export class NetworkStore {
 
   removeSandbox(containerId: string): Promise<void> {
     return rm(join(this.#dir, sandboxFile(containerId)), { force: true });
+  }
+
+  async #readAll<T>(directory: string): Promise<T[]> {
+    const names = await readdir(join(this.#dir, directory)).catch(emptyIfMissing);
+    const records: T[] = [];
+    for (const name of names.filter((file) => file.endsWith('.json'))) {
+      const record = await this.#read<T>(join(directory, name));
+      if (record !== undefined) records.push(record);
+    }
+    return records;
   }
 
   /**
@@ -158,23 +173,23 @@ export class NetworkStore {
   }
 
   #appendCursors(): void {
-    this.#inDirectory(() => this.#lines.write(join(this.#dir, CURSORS), JSON.stringify(this.#cursors)));
+    this.#inDirectories(() => this.#lines.write(join(this.#dir, CURSORS), JSON.stringify(this.#cursors)));
   }
 
   #writeUnsynced(name: string, value: unknown): void {
     const path = join(this.#dir, name);
     const temporary = this.#temporaryOf(path);
-    this.#inDirectory(() => writeFileSync(temporary, JSON.stringify(value), { mode: 0o600 }));
+    this.#inDirectories(() => writeFileSync(temporary, JSON.stringify(value), { mode: 0o600 }));
     renameSync(temporary, path);
   }
 
   /** Makes the directories when they turn out to be missing. */
-  #inDirectory(write: () => void): void {
+  #inDirectories(write: () => void): void {
     try {
       write();
     } catch (error) {
       if (!isMissing(error)) throw error;
-      mkdirSync(join(this.#dir, 'sandboxes'), { recursive: true, mode: 0o700 });
+      for (const name of [SANDBOXES, SERVICES]) mkdirSync(join(this.#dir, name), { recursive: true, mode: 0o700 });
       write();
     }
   }
@@ -185,7 +200,7 @@ export class NetworkStore {
 }
 
 function sandboxFile(containerId: string): string {
-  return join('sandboxes', `${containerId}.json`);
+  return join(SANDBOXES, `${containerId}.json`);
 }
 
 function emptyIfMissing(error: unknown): string[] {

@@ -16,7 +16,7 @@ import { only } from './port-probe.ts';
 /** A node that doesn't answer by then is left out: it would say so when it is given the network. */
 const TIMEOUT_MS = 3000;
 
-/** Throws CONFLICT naming the node and what is in the way. A node that has said of late what it uses may not be asked. */
+/** Throws CONFLICT naming the node and what is in the way. One of many that has said of late what it uses may not be asked. */
 export async function checkOnNodes(
   context: ApiContext,
   networks: readonly NetworkObject[],
@@ -24,14 +24,15 @@ export async function checkOnNodes(
 ): Promise<void> {
   if (networks.length === 0) return;
   const { usedRanges, clock } = context;
-  const nodes = readyNodes(context).filter(({ id }) => !usedRanges.leaveRoomFor(id, networks, clock.now()));
+  const ready = readyNodes(context);
+  const nodes = ready.filter(({ id }) => !usedRanges.leaveRoomFor(id, networks, clock.now()));
   const answers = await Promise.all(
     nodes.map(async (node) => {
       const assigned = networks.map((network) => ({ network, blocks: [], nodeAddress: node.status.address }));
       const request = NetworkProbeRequest.encode({ networks: assigned }).finish();
       const answer = await ask(context, node, 'NetworkProbe', request, signal);
       const { conflicts, inUse } = NetworkProbeResponse.decode(answer ?? new Uint8Array());
-      if (inUse !== undefined) usedRanges.heard(node.id, inUse.ranges, clock.now());
+      if (inUse !== undefined) usedRanges.heard(node.id, inUse.ranges, clock.now(), ready.length);
       return conflicts;
     }),
   );

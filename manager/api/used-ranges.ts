@@ -6,7 +6,10 @@
 import { type Cidr, overlap, parseCidr } from '../allocator/cidr.ts';
 import type { NetworkObject } from '../store/network.ts';
 
-const VALID_MS = 60_000;
+/** So few are asked each time. */
+const SMALL_CLUSTER = 20;
+const VALID_MS_PER_NODE = 60;
+const LONGEST_VALID_MS = 60_000;
 
 interface Said {
   readonly ranges: readonly Cidr[];
@@ -16,8 +19,10 @@ interface Said {
 export class UsedRanges {
   readonly #said = new Map<string, Said>();
 
-  heard(nodeId: string, ranges: readonly string[], nowMs: number): void {
-    this.#said.set(nodeId, { ranges: ranges.flatMap((range) => parseCidr(range) ?? []), untilMs: nowMs + VALID_MS });
+  /** `nodes`: how many there are to ask. The more, the longer it counts. */
+  heard(nodeId: string, ranges: readonly string[], nowMs: number, nodes: number): void {
+    const validMs = nodes <= SMALL_CLUSTER ? 0 : Math.min(nodes * VALID_MS_PER_NODE, LONGEST_VALID_MS);
+    this.#said.set(nodeId, { ranges: ranges.flatMap((range) => parseCidr(range) ?? []), untilMs: nowMs + validMs });
   }
 
   /**
