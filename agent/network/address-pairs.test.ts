@@ -3,7 +3,7 @@ import { type AddressPairs, pairChanges, renderPairs } from './address-pairs.ts'
 import type { Request } from './netlink/message.ts';
 
 function pairs(...addresses: string[]): AddressPairs {
-  return { table: 'gantry-i', set: 'itself', addresses: new Set(addresses) };
+  return { table: { family: 'ip', name: 'gantry-i' }, set: 'itself', addresses: new Set(addresses) };
 }
 
 function hex(request: Request | undefined): string {

@@ -8,6 +8,7 @@ import type { Encryption } from './encryption/encryption.ts';
 import { wireguardPeers } from './encryption/peer-plan.ts';
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
+import { findOverlap6 } from './ipv6/network-overlap6.ts';
 import type { NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
 import { clusterNetwork, DEFAULT_MTU, type NetworkRecord, VXLAN_OVERHEAD } from './network-record.ts';
@@ -24,6 +25,8 @@ export interface ClusterNetworksParts {
   readonly overlays: Overlays;
   readonly ingress: Ingress;
   readonly encryption: Encryption;
+  /** Switches on what the host needs to forward for its networks. */
+  readonly enableForwarding: () => Promise<unknown>;
 }
 
 /** Its methods are called one at a time, and not while other networks of the host change. */
@@ -125,12 +128,13 @@ export class ClusterNetworks {
   }
 
   async #applyNetwork(assigned: AssignedNetwork, peers: readonly NetworkPeer[]): Promise<void> {
-    const { model, links, builder, overlays } = this.#parts;
+    const { model, links, builder, overlays, enableForwarding } = this.#parts;
     const record = clusterNetwork(assigned, (await links.mtuOf(assigned.nodeAddress)) ?? DEFAULT_MTU);
     const before = model.networks.get(record.id);
-    if (before?.subnet !== record.subnet || before.gateway !== record.gateway) await this.#checkSubnet(record, before);
+    if (before === undefined || !hasSameAddresses(before, record)) await this.#checkSubnet(record, before);
     this.#retired.delete(record.id);
     model.putNetwork(record);
+    if (record.ipv6 !== undefined) await enableForwarding();
     if (before !== undefined && before.mtu !== record.mtu) await builder.remakeBridge(record.id);
     await builder.bridge(record.id);
     if (record.overlay !== undefined) await overlays.apply({ network: record, overlay: record.overlay, peers });
@@ -146,13 +150,20 @@ export class ClusterNetworks {
       await builder.removeBridge(record.id);
     }
     const others = [...model.networks.values()].filter(({ id }) => id !== record.id);
-    const overlap = findOverlap(record, others, await links.foreignRoutes());
+    const overlap =
+      findOverlap(record, others, await links.foreignRoutes()) ??
+      (record.ipv6 && findOverlap6(record, others, await links.foreignRoutes6()));
     if (overlap !== undefined) throw overlap;
   }
 
   #save(): Promise<void> {
     return this.#parts.store.writeNetworks([...this.#parts.model.networks.values()]);
   }
+}
+
+function hasSameAddresses(a: NetworkRecord, b: NetworkRecord): boolean {
+  const isSame4 = a.subnet === b.subnet && a.gateway === b.gateway;
+  return isSame4 && a.ipv6?.subnet === b.ipv6?.subnet && a.ipv6?.gateway === b.ipv6?.gateway;
 }
 
 function isIngress({ network }: AssignedNetwork): boolean {

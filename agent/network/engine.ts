@@ -101,7 +101,8 @@ export class NetworkEngine implements Networks {
   readonly #clusterNetworks: ClusterNetworks;
   readonly #firewall: HostFirewall;
   readonly #healer: Healer;
-  readonly #virtualIps: VirtualIps;
+  /** Of IPv4, and of IPv6. */
+  readonly #virtualIps: readonly VirtualIps[];
   readonly #hostResolvConf = new HostResolvConf();
   readonly #forwarder: Forwarder;
   readonly #resolver: Resolver;
@@ -151,6 +152,7 @@ export class NetworkEngine implements Networks {
       overlays: this.#overlays,
       ingress: this.#ingress,
       encryption: this.#encryption,
+      enableForwarding: () => this.#enableForwarding(),
     });
     this.#localNetworks = new LocalNetworks({
       model,
@@ -164,7 +166,8 @@ export class NetworkEngine implements Networks {
       random,
       clock: options.clock,
     });
-    this.#virtualIps = new VirtualIps({ instance, model, links, transactions: this.#transactions });
+    const ofServices = { instance, model, links, transactions: this.#transactions };
+    this.#virtualIps = (['ip', 'ip6'] as const).map((family) => new VirtualIps({ ...ofServices, family }));
     this.#firewall = new HostFirewall({
       instance,
       native,
@@ -280,20 +283,20 @@ export class NetworkEngine implements Networks {
     return this.#model.onSandboxes(listener);
   }
 
-  /** Of IPv6 only where a network leads outside with it. Returns the settings that were off. */
+  /** Of IPv6 only where a network leads outside with it, or to other nodes. Returns the settings that were off. */
   async #enableForwarding(): Promise<string[]> {
     const settings: string[] = [];
     if (await enableForwarding(this.#store)) settings.push('net.ipv4.ip_forward');
     const prefix = linkPrefix(this.#options.instance);
-    const leadsOut = this.#model.leadsOutByIpv6();
-    if (leadsOut && (await enableForwarding6(this.#store, (link) => link.startsWith(prefix)))) {
+    const forwards = this.#model.forwardsIpv6();
+    if (forwards && (await enableForwarding6(this.#store, (link) => link.startsWith(prefix)))) {
       settings.push('net.ipv6.conf.all.forwarding');
     }
     return settings;
   }
 
   async #syncRules(): Promise<void> {
-    await settleAll([this.#publishing.sync(), this.#virtualIps.sync()]);
+    await settleAll([this.#publishing.sync(), ...this.#virtualIps.map((one) => one.sync())]);
   }
 
   async list(): Promise<LocalNetwork[]> {
@@ -387,7 +390,7 @@ export class NetworkEngine implements Networks {
     await this.#encryption.remove();
     await this.#publishing.removeRules();
     await this.#firewall.remove();
-    await this.#virtualIps.remove();
+    for (const one of this.#virtualIps) await one.remove();
     for (const containerId of await this.#builder.namespaces.list()) await this.#builder.namespaces.unpin(containerId);
     await rm(this.#options.execDir, { recursive: true, force: true });
     await restoreForwarding(this.#store);

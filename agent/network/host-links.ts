@@ -1,7 +1,8 @@
 /** Links, addresses and routes of the host's network namespace: bridges and the near ends of veth pairs. */
 import { writeFile } from 'node:fs/promises';
+import { linkLocalOf, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
+import { requireIpv6Support } from './ipv6/forwarding6.ts';
 import type { Ipv6Record } from './ipv6/ipv6-record.ts';
-import { linkLocalOf, parseSubnet6 } from './ipv6/subnet6.ts';
 import { bridgeName, linkPrefix, macOf } from './link-names.ts';
 import { addAddress, addAddress6, dumpAddresses, dumpAddresses6, parseAddress } from './netlink/address.ts';
 import { deleteFlow, dumpFlows, dumpFlows6, type Flow, parseFlow } from './netlink/conntrack.ts';
@@ -24,7 +25,13 @@ import {
   type VxlanSpec,
 } from './netlink/link.ts';
 import type { Request } from './netlink/message.ts';
-import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from './netlink/neighbour.ts';
+import {
+  dumpForwarding,
+  dumpNeighbours,
+  dumpNeighbours6,
+  type Neighbour,
+  parseNeighbour,
+} from './netlink/neighbour.ts';
 import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
 import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
 import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
@@ -159,6 +166,13 @@ export class HostLinks {
     return this.#indexOf(spec.name);
   }
 
+  /** What a link needs for IPv6 to be routed over it, without an address of its own. Throws HOST where there is none. */
+  async allowIpv6(name: string): Promise<void> {
+    await requireIpv6Support();
+    await setIpv6(name, 'accept_ra', '0');
+    await setIpv6(name, 'disable_ipv6', '0');
+  }
+
   /** Those of ours that `ensureVxlan` has made with a root. */
   async deleteRootedElsewhere(): Promise<void> {
     const prefix = linkPrefix(this.#instance);
@@ -176,7 +190,8 @@ export class HostLinks {
 
   /** Addresses of neighbours on the link that were set for good, and their MAC addresses. */
   async neighbours(linkIndex: number): Promise<Neighbour[]> {
-    return this.#neighbours(dumpNeighbours(), linkIndex);
+    const ipv4 = await this.#neighbours(dumpNeighbours(), linkIndex);
+    return [...ipv4, ...(await this.#neighbours(dumpNeighbours6(), linkIndex))];
   }
 
   /** Of a VXLAN: MAC addresses, and the hosts that have them. */
@@ -187,6 +202,13 @@ export class HostLinks {
   /** Of the main table. */
   async routes(linkIndex: number): Promise<Route[]> {
     return (await this.routesOfTables(linkIndex)).filter(({ table }) => table === MAIN_TABLE);
+  }
+
+  /** The same of IPv6. */
+  async routes6(linkIndex: number): Promise<Route6[]> {
+    const socket = await this.#open();
+    const routes = (await socket.query(dumpRoutes6())).flatMap((message) => parseRoute6(message) ?? []);
+    return routes.filter((route) => route.linkIndex === linkIndex && route.table === MAIN_TABLE);
   }
 
   async routesOfTables(linkIndex: number): Promise<Route[]> {

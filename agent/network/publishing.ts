@@ -2,10 +2,10 @@
 import type { Logger } from 'pino';
 import { toGantryError } from '../../proto/errors.ts';
 import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import { contains6, parseIpv6, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
 import { renderRemoval6, renderRuleset6 } from './ipv6/ruleset6.ts';
-import { contains6, parseIpv6, parseSubnet6 } from './ipv6/subnet6.ts';
 import type { NetworkModel } from './model.ts';
 import { AF_INET6 } from './netlink/nf-table.ts';
 import { RulesetApplier, runNft } from './nft.ts';
@@ -64,12 +64,12 @@ export class Publishing {
         ports: this.#publishedPorts(),
         ingress: ingress.isUp ? { link: ingress.link, nodes: ingress.nodes } : undefined,
       }),
-      pairs: itselfPairs(instance, [...model.overlayAddresses(), ...model.nodes.values()]),
+      pairs: itselfPairs('ip', instance, [...model.overlayAddresses(), ...model.nodes.values()]),
     });
     this.#applier = new RulesetApplier(render, new OwnTable(transactions, tableName(instance)));
     const render6 = () => ({
       table: renderRuleset6(instance, { bridges: model.bridgeRules6(), ports: model.containerPorts6() }),
-      pairs: undefined,
+      pairs: model.bridgeRules6().length === 0 ? undefined : itselfPairs('ip6', instance, model.overlayAddresses()),
     });
     this.#applier6 = new RulesetApplier(render6, new OwnTable(transactions, tableName(instance), AF_INET6));
   }

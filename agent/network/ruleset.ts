@@ -7,6 +7,7 @@
 
 import type { AddressPairs } from './address-pairs.ts';
 import { ORIGIN_MASK, OURS_MASK, OUTGOING, TOWARDS_NODES, towardsOrigin } from './ingress/marks.ts';
+import type { TableFamily } from './netlink/nf-batch.ts';
 import { VXLAN_PORT } from './network-record.ts';
 
 export interface BridgeRules {
@@ -52,9 +53,10 @@ export function tableName(instance: string): string {
   return `gantry-${instance}`;
 }
 
-/** What is in the set of the table that `renderRuleset` makes. */
-export function itselfPairs(instance: string, addresses: Iterable<string>): AddressPairs {
-  return { table: tableName(instance), set: 'itself', addresses: new Set(addresses) };
+/** What is in the set of the table that `renderRuleset` makes, or `renderRuleset6`: the addresses of its family. */
+export function itselfPairs(family: TableFamily, instance: string, addresses: readonly string[]): AddressPairs {
+  const own = addresses.filter((address) => address.includes(':') === (family === 'ip6'));
+  return { table: { family, name: tableName(instance) }, set: 'itself', addresses: new Set(own) };
 }
 
 /** Makes the table if missing and replaces the rules in it. */

@@ -93,9 +93,8 @@ describe('assignments', () => {
     const store = new Store(state, new MemoryLog('n1', state), { now: () => 0, sleep: () => Promise.resolve() });
     await store.update((tx) => {
       const absent = { meta: undefined, spec: undefined, pendingDelete: false };
-      tx.create('network', {
-        ...networkType.complete({ id: 'net', subnet: '', gateway: '', blocks, vni: 7, ...absent }),
-      });
+      const addresses = { subnet: '', gateway: '', ipv6Subnet: '', ipv6Gateway: '', blocks };
+      tx.create('network', networkType.complete({ id: 'net', ...addresses, vni: 7, ...absent }));
       tx.create('secret', secretType.complete({ id: 'key', ...absent }));
       for (const id of ['n1', 'n2']) tx.create('node', node(id));
       tx.create('service', service('web', { networks: ['net'] }));

@@ -3,8 +3,8 @@ import type { PublishedPort } from '../ruleset.ts';
 import { renderRuleset6 } from './ruleset6.ts';
 
 const bridges = [
-  { bridge: 'gtb1', subnet: 'fd00:1::/64', internal: false },
-  { bridge: 'gtb2', subnet: 'fd00:2::/64', internal: true },
+  { bridge: 'gtb1', subnet: 'fd00:1::/64', internal: false, vxlan: undefined },
+  { bridge: 'gtb2', subnet: 'fd00:2::/64', internal: true, vxlan: undefined },
 ];
 
 function port(hostIp: string, published = 8080): PublishedPort {
@@ -14,7 +14,7 @@ function port(hostIp: string, published = 8080): PublishedPort {
 
 /** The lines of a chain. */
 function chain(text: string, name: string): string[] {
-  const [, body = ''] = new RegExp(`chain ${name} \\{\\n([^}]*)\\}`).exec(text) ?? [];
+  const [, body = ''] = new RegExp(`chain ${name} \\{\\n(.*?)\\n  \\}`, 's').exec(text) ?? [];
   return body
     .trim()
     .split('\n')
@@ -44,5 +44,22 @@ describe('rules for IPv6', () => {
     );
     expect(chain(text, 'postrouting').join('\n')).not.toContain('fd00:2::');
     expect(chain(text, 'postrouting')).toContain('ip6 saddr fd00:1::/64 oifname != "gtb1" masquerade');
+  });
+
+  it('let the containers of a network that spans nodes reach each other, and nobody else', () => {
+    const spanning = { bridge: 'gtb3', subnet: 'fd00:3::/64', internal: false, vxlan: 'gtx3' };
+    const text = renderRuleset6('x', { bridges: [...bridges, spanning], ports: [] });
+    expect(chain(text, 'forward').slice(-5)).toEqual([
+      'iifname "gtx3" ip6 saddr != fd00:3::/64 drop',
+      'oifname "gtb1" iifname != "gtb1" drop',
+      'oifname "gtb2" iifname != "gtb2" drop',
+      'oifname { "gtb3", "gtx3" } iifname != { "gtb3", "gtx3" } drop',
+      'iifname "gtx3" oifname != "gtb3" drop',
+    ]);
+    expect(chain(text, 'redirects').at(-1)).toBe('oifname "gtb3" icmpv6 type nd-redirect drop');
+    expect(chain(text, 'postrouting').slice(-2)).toEqual([
+      'ip6 saddr fd00:3::/64 oifname != { "gtb3", "gtx3" } masquerade',
+      'ip6 saddr fd00:3::/64 oifname "gtb3" ct status dnat ip6 saddr . ip6 daddr @itself masquerade',
+    ]);
   });
 });

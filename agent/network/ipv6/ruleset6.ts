@@ -11,6 +11,8 @@ export interface BridgeRules6 {
   /** CIDR */
   readonly subnet: string;
   readonly internal: boolean;
+  /** Link to other nodes, when it spans them. */
+  readonly vxlan: string | undefined;
 }
 
 export interface Ruleset6 {
@@ -33,9 +35,14 @@ export function renderRuleset6(instance: string, { bridges, ports }: Ruleset6): 
     table,
     `flush ${table}`,
     `${table} {`,
+    // Addresses of this node's containers on networks that span nodes.
+    '  set itself {',
+    '    type ipv6_addr . ipv6_addr',
+    '  }',
     ...chain('prerouting', 'type nat hook prerouting priority -100; policy accept;', [publish]),
     ...chain('output', 'type nat hook output priority -100; policy accept;', [publish]),
     ...chain('publish', undefined, ports.toSorted(comparePorts).flatMap(publishRule)),
+    ...chain('redirects', 'type filter hook output priority 0; policy accept;', sorted.flatMap(redirectRules)),
     ...chain('forward', 'type filter hook forward priority 0; policy accept;', forwardRules(sorted)),
     ...chain('postrouting', 'type nat hook postrouting priority 100; policy accept;', sorted.flatMap(wayOut)),
     '}',
@@ -61,29 +68,49 @@ function publishRule({ hostIp, protocol, port, targets }: PublishedPort): string
   return [`${address}${protocol} dport ${port} dnat to [${target.address}]:${target.port}`];
 }
 
-/** A network is reached from its own bridge and through published ports only; an internal one only from its bridge. */
+/** Containers of a network that spans nodes must not be told to reach each other without their host. */
+function redirectRules({ bridge, vxlan }: BridgeRules6): string[] {
+  return vxlan === undefined ? [] : [`oifname "${bridge}" icmpv6 type nd-redirect drop`];
+}
+
+/** A network is reached from its own links and through published ports only; an internal one only from its links. */
 function forwardRules(bridges: readonly BridgeRules6[]): string[] {
   const internal = bridges.filter((network) => network.internal);
   return [
-    ...internal.flatMap(({ bridge }) => [
-      `iifname "${bridge}" oifname != "${bridge}" drop`,
-      `oifname "${bridge}" iifname != "${bridge}" drop`,
+    ...internal.flatMap((network) => [
+      `iifname ${links(network)} oifname != ${links(network)} drop`,
+      `oifname ${links(network)} iifname != ${links(network)} drop`,
     ]),
     // What conntrack can't place is not translated back either: it would leave with the container's own address.
-    ...bridges.map(({ bridge }) => `iifname "${bridge}" oifname != "${bridge}" ct state invalid drop`),
+    ...bridges.map((network) => `iifname "${network.bridge}" oifname != ${links(network)} ct state invalid drop`),
     'ct state established,related accept',
     'ct status dnat accept',
-    ...bridges.map(({ bridge }) => `oifname "${bridge}" iifname != "${bridge}" drop`),
+    ...bridges.flatMap(({ vxlan, subnet }) =>
+      vxlan === undefined ? [] : [`iifname "${vxlan}" ip6 saddr != ${subnet} drop`],
+    ),
+    ...bridges.map((network) => `oifname ${links(network)} iifname != ${links(network)} drop`),
+    ...bridges.flatMap(({ vxlan, bridge }) =>
+      vxlan === undefined ? [] : [`iifname "${vxlan}" oifname != "${bridge}" drop`],
+    ),
   ];
 }
 
-function wayOut({ bridge, subnet, internal }: BridgeRules6): string[] {
+/** All that the network's own packets come from and go to. */
+function links({ bridge, vxlan }: BridgeRules6): string {
+  return vxlan === undefined ? `"${bridge}"` : `{ "${bridge}", "${vxlan}" }`;
+}
+
+function wayOut(network: BridgeRules6): string[] {
+  const { bridge, subnet, internal, vxlan } = network;
   if (internal) return [];
   return [
     // Out of the network; also to another network's published port, so that the answer comes back through the host.
-    `ip6 saddr ${subnet} oifname != "${bridge}" masquerade`,
-    // To a published port whose target is a neighbour, which would answer directly and be a stranger to the client.
-    `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat masquerade`,
+    `ip6 saddr ${subnet} oifname != ${links(network)} masquerade`,
+    // To a published port whose target is a neighbour, which would answer directly and be a stranger to the client; of a
+    // network that spans nodes only to one that is the client itself.
+    vxlan === undefined
+      ? `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat masquerade`
+      : `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat ip6 saddr . ip6 daddr @itself masquerade`,
   ];
 }
 

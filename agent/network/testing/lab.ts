@@ -180,8 +180,8 @@ export class Lab {
     return this.connect(from, HOST_ADDRESS, published);
   }
 
-  async serveEcho({ netnsPath }: Pick<Sandbox, 'netnsPath'>, port: number): Promise<void> {
-    const server = `net.createServer((s) => s.pipe(s)).listen(${port}, '0.0.0.0', () => console.log('listening'))`;
+  async serveEcho({ netnsPath }: Pick<Sandbox, 'netnsPath'>, port: number, at = '0.0.0.0'): Promise<void> {
+    const server = `net.createServer((s) => s.pipe(s)).listen(${port}, '${at}', () => console.log('listening'))`;
     await this.#startNode(netnsPath, ['-e', server]);
   }
 

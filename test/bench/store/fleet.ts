@@ -91,12 +91,17 @@ function networkObject(number: number, nodeIds: ReadonlySet<string>): AnyObject 
       subnet: '',
       gateway: '',
       ipRange: '',
+      enableIpv6: false,
+      ipv6Subnet: '',
+      ipv6Gateway: '',
     },
     subnet,
     gateway: '',
     blocks,
     pendingDelete: false,
     vni: 4096 + number,
+    ipv6Subnet: '',
+    ipv6Gateway: '',
   });
   return { kind: 'network', object };
 }
