@@ -1,9 +1,23 @@
 /** A network of the cluster with addresses of both kinds, on one of its nodes. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AssignedNetwork } from '../../../proto/generated/gantry/v1/dispatcher.ts';
-import { AddressBlock, Network, NetworkSpec, ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
+import {
+  AddressBlock,
+  Network,
+  NetworkSpec,
+  PortConfig,
+  PublishMode,
+  ServiceEndpoints,
+} from '../../../proto/generated/gantry/v1/types.ts';
 import type { Sandbox } from '../networks.ts';
-import { HOST_ADDRESS, Lab, sandboxRequest } from '../testing/lab.ts';
+import {
+  HOST_ADDRESS,
+  HOST_ADDRESS6,
+  Lab,
+  NEIGHBOUR_ADDRESS,
+  NEIGHBOUR_ADDRESS6,
+  sandboxRequest,
+} from '../testing/lab.ts';
 
 const isRoot = process.getuid?.() === 0;
 const lab = new Lab();
@@ -87,7 +101,10 @@ beforeAll(async () => {
   web = [await setUp('web1', 'front'), await setUp('web2', 'front')];
   client = await setUp('client', 'front');
   stranger = await setUp('stranger', 'inner');
-  for (const [index, sandbox] of web.entries()) await lab.serve(sandbox, 80, `web${index + 1}`, '::');
+  for (const [index, sandbox] of web.entries()) {
+    await lab.serve(sandbox, 80, `web${index + 1}`, '::');
+    await lab.serveUdp(sandbox.netnsPath, 53, `web${index + 1}`, '::');
+  }
   await lab.engine.call('applyEndpoints', [served(web)]);
 }, 60_000);
 
@@ -148,6 +165,43 @@ describe.skipIf(!isRoot)('a network of the cluster with IPv6', { timeout: 30_000
     expect(await resolve('web')).toEqual([]);
     await lab.engine.call('applyEndpoints', [served(web)]);
     expect([await ask(client), await ask(client)]).toHaveLength(2);
+  });
+
+  it('goes on with what is under way over TCP when tasks change; over UDP it goes to those that are left', async () => {
+    await lab.engine.call('applyEndpoints', [served([web[1]])]);
+    await lab.serveEcho(web[1], 82, '::');
+    const connection = await lab.connect(client.netnsPath, VIP, 82);
+    const flow = await lab.udpClient(client.netnsPath, VIP, 53);
+    expect(await flow.ask()).toBe(`web2 ${ipv6Of(client)}`);
+    await lab.engine.call('applyEndpoints', [served([web[0]])]);
+    expect(await flow.ask()).toBe(`web1 ${ipv6Of(client)}`);
+    expect(await connection.ask('still here')).toBe('still here');
+    await lab.engine.call('applyEndpoints', [served(web)]);
+    await lab.run(lab.hostPath(), 'nft', 'flush', 'ruleset');
+    expect(await connection.ask('without rules')).toBe('without rules');
+    await expect.poll(() => ask(client).catch(() => ''), { timeout: 10_000 }).toMatch(/^web/);
+    expect(await connection.ask('with them')).toBe('with them');
+  });
+
+  it('publishes ports of containers on both, which see who connects', async () => {
+    const port = { publishedPort: 8080, targetPort: 80, mode: PublishMode.HOST };
+    const request = { networks: [{ target: 'front', aliases: [] }], ports: [PortConfig.fromPartial(port)] };
+    const sandbox = await lab.engine.call('setup', sandboxRequest('published', request));
+    expect(sandbox.ports.map(({ hostIp }) => hostIp)).toEqual(['', '::']);
+    await lab.serve(sandbox, 80, 'published', '::');
+    expect(await lab.ask(lab.neighbourPath(), HOST_ADDRESS6, 8080)).toBe(`published ${NEIGHBOUR_ADDRESS6}`);
+    expect(await lab.ask(lab.neighbourPath(), HOST_ADDRESS, 8080)).toBe(`published ::ffff:${NEIGHBOUR_ADDRESS}`);
+    expect(await lab.ask(client.netnsPath, HOST_ADDRESS6, 8080)).toBe(`published ${ipv6Of(client)}`);
+    expect(await lab.ask(sandbox.netnsPath, HOST_ADDRESS6, 8080)).toBe('published fd00:81::1');
+    await lab.engine.call('teardown', 'published');
+  });
+
+  it('leads out under the address of the host, unless it is internal', async () => {
+    await lab.serve({ netnsPath: lab.neighbourPath() }, 7001, 'outside', '::');
+    expect(await ask(client, NEIGHBOUR_ADDRESS6, 7001)).toBe(`outside ${HOST_ADDRESS6}`);
+    await expect(ask(stranger, NEIGHBOUR_ADDRESS6, 7001)).rejects.toThrow();
+    await lab.run(lab.neighbourPath(), 'ip', '-6', 'route', 'add', 'fd00:81::/64', 'via', HOST_ADDRESS6);
+    await expect(lab.ask(lab.neighbourPath(), ipv6Of(web[0]), 80)).rejects.toThrow();
   });
 
   it('is not reached from another one', async () => {
