@@ -1,18 +1,29 @@
-/** A set of pairs of each address and itself: rules can't compare where a packet is from with where it goes. Pure. */
+/**
+ * A set of pairs of addresses that are the same host's, mostly of each and itself: rules can't compare where a packet is from with
+ * where it goes. Pure.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { addressBytes } from './ipv6/address-bytes.ts';
 import type { Request } from './netlink/message.ts';
 import { addElements, deleteElements, type NamedSet } from './netlink/nf-elements.ts';
 
+const AND = ' . ';
+
 export interface AddressPairs extends NamedSet {
-  readonly addresses: ReadonlySet<string>;
+  /** As `pairOf` writes them. */
+  readonly pairs: ReadonlySet<string>;
+}
+
+/** As nft(8) writes it. */
+export function pairOf(from: string, to: string): string {
+  return `${from}${AND}${to}`;
 }
 
 /** For nft(8), whatever is in the set: to flush a table leaves it. */
 export function renderPairs(pairs: AddressPairs | undefined): string {
   if (pairs === undefined) return '';
   const set = `${pairs.table.family} ${pairs.table.name} ${pairs.set}`;
-  const elements = [...pairs.addresses].toSorted().map((address) => `${address} . ${address}`);
+  const elements = [...pairs.pairs].toSorted();
   const addition = elements.length === 0 ? [] : [`add element ${set} { ${elements.join(', ')} }`];
   return [`flush set ${set}`, ...addition, ''].join('\n');
 }
@@ -22,11 +33,11 @@ export function pairChanges(before: AddressPairs | undefined, after: AddressPair
   if (before === undefined || after === undefined) return before === after ? [] : undefined;
   if (!isDeepStrictEqual([before.table, before.set], [after.table, after.set])) return undefined;
   return [
-    ...deleteElements(after, [...before.addresses.difference(after.addresses)].map(pairKey)),
-    ...addElements(after, [...after.addresses.difference(before.addresses)].map(pairKey)),
+    ...deleteElements(after, [...before.pairs.difference(after.pairs)].map(pairKey)),
+    ...addElements(after, [...after.pairs.difference(before.pairs)].map(pairKey)),
   ];
 }
 
-function pairKey(address: string): Buffer {
-  return Buffer.concat([addressBytes(address), addressBytes(address)]);
+function pairKey(pair: string): Buffer {
+  return Buffer.concat(pair.split(AND).map(addressBytes));
 }

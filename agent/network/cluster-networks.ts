@@ -66,6 +66,14 @@ export class ClusterNetworks {
     return errors;
   }
 
+  /** Once services are others: what the way between nodes must carry for their ports. */
+  async carryPorts(): Promise<void> {
+    const { model, ingress, enableForwarding } = this.#parts;
+    const families = model.ingressFamilies();
+    if (families.includes('ip6')) await enableForwarding();
+    await ingress.carry(families);
+  }
+
   async removeRetired(): Promise<void> {
     const { model, builder, overlays } = this.#parts;
     for (const networkId of this.#retired) {
@@ -119,12 +127,12 @@ export class ClusterNetworks {
   async #applyIngress(assigned: AssignedNetwork | undefined, peers: readonly NetworkPeer[]): Promise<void> {
     const { model, links, ingress } = this.#parts;
     const reachable = peers.filter(({ nodeAddress }) => parseIpv4(nodeAddress) !== undefined);
-    model.setNodes(new Map(reachable.map(({ nodeId, nodeAddress }) => [nodeId, nodeAddress])));
+    model.setNodes(reachable);
     if (assigned === undefined || parseIpv4(assigned.nodeAddress) === undefined) return ingress.remove();
     const { nodeAddress } = assigned;
     const underlayMtu = (await links.mtuOf(nodeAddress)) ?? DEFAULT_MTU;
     const others = reachable.map((peer) => peer.nodeAddress);
-    return ingress.apply({ nodeAddress, mtu: underlayMtu - VXLAN_OVERHEAD, others });
+    return ingress.apply({ nodeAddress, mtu: underlayMtu - VXLAN_OVERHEAD, others, families: model.ingressFamilies() });
   }
 
   async #applyNetwork(assigned: AssignedNetwork, peers: readonly NetworkPeer[]): Promise<void> {

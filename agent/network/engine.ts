@@ -91,10 +91,9 @@ export class NetworkEngine implements Networks {
   readonly #encryption: Encryption;
   readonly #overlays: Overlays;
   readonly #ingress: Ingress;
-  readonly #reservations = new PortReservations(({ hostIp, publishedPort }) => {
-    const ports = this.#model.containerPorts6().filter(({ protocol }) => protocol === 'tcp');
-    return ports.find((one) => one.hostIp === hostIp && one.port === publishedPort)?.targets[0];
-  });
+  readonly #reservations = new PortReservations((port) =>
+    this.#publishing.relayTarget(port.hostIp, port.publishedPort),
+  );
   readonly #transactions: OwnTransactions;
   readonly #publishing: Publishing;
   readonly #localNetworks: LocalNetworks;
@@ -107,6 +106,7 @@ export class NetworkEngine implements Networks {
   readonly #forwarder: Forwarder;
   readonly #resolver: Resolver;
   readonly #dnsServers = new Map<string, DnsServer>();
+  #ownAddresses6: readonly string[] = [];
   readonly #containerLock = new KeyedLock();
   readonly #lock = new KeyedLock();
   /** Containers that have been torn down, but whose links the kernel is still deleting. */
@@ -171,7 +171,7 @@ export class NetworkEngine implements Networks {
     this.#firewall = new HostFirewall({
       instance,
       native,
-      hasIpv6: () => model.bridgeRules6().length > 0,
+      hasIpv6: () => model.bridgeRules6().length > 0 || model.ingressFamilies().includes('ip6'),
       logger,
     });
     this.#healer = new Healer({
@@ -249,6 +249,10 @@ export class NetworkEngine implements Networks {
     return this.#encryption.description;
   }
 
+  ipv6Addresses(): readonly string[] {
+    return this.#ownAddresses6;
+  }
+
   async unanswered(containerId: string): Promise<number> {
     if (this.#model.sandboxes.get(containerId)?.ready !== true) return 0;
     return unanswered(await this.#builder.namespaces.tcpSockets(containerId)).length;
@@ -268,6 +272,7 @@ export class NetworkEngine implements Networks {
       this.#model.setServices(services);
       await this.#store.writeEndpoints(services);
     });
+    await this.#lock.run('networks', () => this.#clusterNetworks.carryPorts());
     await this.#syncRules();
   }
 
@@ -351,6 +356,7 @@ export class NetworkEngine implements Networks {
     await this.#enableForwarding();
     await removeStaleProbes(this.#options.instance);
     await this.#encryption.start();
+    this.#ownAddresses6 = await this.#links.ownAddresses6();
     await this.#parents.removeUnneeded(this.#model.networks.values());
     const plan = planRecovery({
       instance: this.#options.instance,

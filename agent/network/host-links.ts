@@ -34,7 +34,7 @@ import {
 } from './netlink/neighbour.ts';
 import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
 import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
-import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
+import { type Rule, readRules } from './netlink/rule.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
 import type { NetworkRecord } from './network-record.ts';
 import { formatIpv4, lastAddress, parseSubnet, requireIpv4 } from './subnet.ts';
@@ -81,6 +81,15 @@ export class HostLinks {
   async addresses6(): Promise<string[]> {
     const socket = await this.#open();
     return (await socket.query(dumpAddresses6())).flatMap((message) => parseAddress(message)?.address ?? []);
+  }
+
+  /** Global ones of links that aren't ours. */
+  async ownAddresses6(): Promise<string[]> {
+    const socket = await this.#open();
+    const ours = await this.#ours();
+    const all = (await socket.query(dumpAddresses6())).flatMap((message) => parseAddress(message) ?? []);
+    const foreign = all.filter(({ linkIndex }) => !ours.has(linkIndex));
+    return foreign.map(({ address }) => address).filter((address) => address !== '::1' && !address.startsWith('fe80:'));
   }
 
   /** As foreignRoutes, of IPv6. */
@@ -173,6 +182,11 @@ export class HostLinks {
     await setIpv6(name, 'disable_ipv6', '0');
   }
 
+  /** The opposite: its addresses of IPv6 go, too. */
+  async refuseIpv6(name: string): Promise<void> {
+    await setIpv6(name, 'disable_ipv6', '1').catch(ignoreMissing);
+  }
+
   /** Those of ours that `ensureVxlan` has made with a root. */
   async deleteRootedElsewhere(): Promise<void> {
     const prefix = linkPrefix(this.#instance);
@@ -206,9 +220,13 @@ export class HostLinks {
 
   /** The same of IPv6. */
   async routes6(linkIndex: number): Promise<Route6[]> {
+    return (await this.routesOfTables6(linkIndex)).filter(({ table }) => table === MAIN_TABLE);
+  }
+
+  async routesOfTables6(linkIndex: number): Promise<Route6[]> {
     const socket = await this.#open();
     const routes = (await socket.query(dumpRoutes6())).flatMap((message) => parseRoute6(message) ?? []);
-    return routes.filter((route) => route.linkIndex === linkIndex && route.table === MAIN_TABLE);
+    return routes.filter((route) => route.linkIndex === linkIndex);
   }
 
   async routesOfTables(linkIndex: number): Promise<Route[]> {
@@ -219,8 +237,7 @@ export class HostLinks {
 
   /** Those that look at marks. */
   async rules(): Promise<Rule[]> {
-    const socket = await this.#open();
-    return (await socket.query(dumpRules())).flatMap((message) => parseRule(message) ?? []);
+    return readRules(await this.#open());
   }
 
   /** Requests in order. Errors in `ignore` are none. */

@@ -11,7 +11,7 @@ import {
 } from './netlink/neighbour.ts';
 import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
 import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
-import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
+import { type Rule, readRules } from './netlink/rule.ts';
 import type { NetlinkSocket } from './netlink/socket.ts';
 import type { LinkFacts } from './overlay/overlay-state.ts';
 
@@ -38,7 +38,7 @@ export async function readKernelState(socket: NetlinkSocket, instance: string): 
     ),
     routes,
     routes6: (await socket.query(dumpRoutes6())).flatMap((message) => parseRoute6(message) ?? []),
-    rules: (await socket.query(dumpRules())).flatMap((message) => parseRule(message) ?? []),
+    rules: await readRules(socket),
     neighbours: [...(await socket.query(dumpNeighbours())), ...(await socket.query(dumpNeighbours6()))].flatMap(
       (message) => parseNeighbour(message) ?? [],
     ),

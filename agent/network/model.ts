@@ -1,6 +1,6 @@
 /** What this node knows of its networks, sandboxes and services, and what follows from it. No I/O. */
 import { GantryError } from '../../proto/errors.ts';
-import type { AttachedContainer } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AttachedContainer, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { LocalNetwork, NetworkEndpoint } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import { isSameIpv6, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
@@ -8,14 +8,16 @@ import { Addresses } from './addresses.ts';
 import { attachedContainers } from './attached.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
+import { ingressAddress6 } from './ingress/ingress6.ts';
 import { checkGoesWith } from './ipv6/chosen-address6.ts';
-import { containerPorts6, defaultAttachment6 } from './ipv6/ports6.ts';
+import { containerPorts6, defaultAttachment6, isOnIpv6 } from './ipv6/ports6.ts';
 import type { BridgeRules6 } from './ipv6/ruleset6.ts';
 import { bridgeName, vxlanName } from './link-names.ts';
 import { checkMac, checkPassthru } from './macvlan/chosen-link.ts';
+import type { TableFamily } from './netlink/nf-batch.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import type { SandboxRequest } from './networks.ts';
-import { containerPorts, defaultAttachment, publishedAttachment } from './published.ts';
+import { containerPorts, defaultAttachment, ingressPorts, publishedAttachment } from './published.ts';
 import type { BridgeRules, PublishedPort } from './ruleset.ts';
 import {
   type Attachment,
@@ -46,6 +48,8 @@ export class NetworkModel {
   #services: readonly ServiceEndpoints[] = [];
   #attached: readonly AttachedContainer[] = [];
   #nodes: ReadonlyMap<string, string> = new Map();
+  /** Of each other node what it asks from over IPv6, and what it is asked at. */
+  #nodes6: readonly (readonly [from: string, to: string])[] = [];
   #refused: ReadonlyMap<string, GantryError> = new Map();
   readonly addresses = new Addresses();
   /** Made when first asked for after a change. */
@@ -74,8 +78,20 @@ export class NetworkModel {
     return this.#nodes;
   }
 
-  setNodes(nodes: ReadonlyMap<string, string>): void {
-    this.#nodes = nodes;
+  get nodes6(): readonly (readonly [from: string, to: string])[] {
+    return this.#nodes6;
+  }
+
+  setNodes(peers: readonly NetworkPeer[]): void {
+    this.#nodes = new Map(peers.map(({ nodeId, nodeAddress }) => [nodeId, nodeAddress]));
+    this.#nodes6 = peers.flatMap(({ nodeAddress, ipv6Addresses }) =>
+      ipv6Addresses.map((from) => [from, ingressAddress6(nodeAddress)] as const),
+    );
+  }
+
+  /** Of which packets must be carried from node to node for ports of services. */
+  ingressFamilies(): readonly TableFamily[] {
+    return this.#services.some((service) => ingressPorts(service).some(isOnIpv6)) ? ['ip', 'ip6'] : ['ip'];
   }
 
   /** Networks that the cluster wants here but that this host can't have, by id, and why. */
@@ -284,8 +300,9 @@ export class NetworkModel {
     });
   }
 
-  /** Whether any network has a way outside by IPv6, or to other nodes. */
+  /** Whether any network has a way outside by IPv6, or to other nodes, or a port of a service. */
   forwardsIpv6(): boolean {
+    if (this.ingressFamilies().includes('ip6')) return true;
     return [...this.#networks.values()].some(({ ipv6, internal, overlay }) => {
       return ipv6 !== undefined && (!internal || overlay !== undefined);
     });

@@ -5,7 +5,7 @@
  * connections that are under way keep the addresses that they were given.
  */
 
-import type { AddressPairs } from './address-pairs.ts';
+import { type AddressPairs, pairOf } from './address-pairs.ts';
 import { ORIGIN_MASK, OURS_MASK, OUTGOING, TOWARDS_NODES, towardsOrigin } from './ingress/marks.ts';
 import type { TableFamily } from './netlink/nf-batch.ts';
 import { VXLAN_PORT } from './network-record.ts';
@@ -53,10 +53,15 @@ export function tableName(instance: string): string {
   return `gantry-${instance}`;
 }
 
-/** What is in the set of the table that `renderRuleset` makes, or `renderRuleset6`: the addresses of its family. */
-export function itselfPairs(family: TableFamily, instance: string, addresses: readonly string[]): AddressPairs {
-  const own = addresses.filter((address) => address.includes(':') === (family === 'ip6'));
-  return { table: { family, name: tableName(instance) }, set: 'itself', addresses: new Set(own) };
+/** What is in the set of the table that `renderRuleset` makes, or `renderRuleset6`: what a host asks from, and what it is asked at. */
+export function itselfPairs(
+  family: TableFamily,
+  instance: string,
+  hosts: readonly (readonly [from: string, to: string])[],
+): AddressPairs {
+  const own = hosts.filter(([from]) => from.includes(':') === (family === 'ip6'));
+  const pairs = new Set(own.map(([from, to]) => pairOf(from, to)));
+  return { table: { family, name: tableName(instance) }, set: 'itself', pairs };
 }
 
 /** Makes the table if missing and replaces the rules in it. */
@@ -125,21 +130,21 @@ function loopbackRules(bridges: readonly BridgeRules[], ingress: IngressRules | 
 }
 
 /** A client may use the same port towards two nodes that both send it on to this one. */
-function zoneRules(ingress: IngressRules | undefined): string[] {
+export function zoneRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined || ingress.nodes.length === 0) return [];
   const zones = ingress.nodes.map(({ mac, number }) => `${mac} : ${number}`);
   return [`iifname "${ingress.link}" ct original zone set ether saddr map { ${zones.join(', ')} }`];
 }
 
 /** Which node a connection came from. */
-function originRules(ingress: IngressRules | undefined): string[] {
+export function originRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined || ingress.nodes.length === 0) return [];
   const marks = ingress.nodes.map(({ mac, number }) => `${mac} : ${towardsOrigin(number)}`);
   return [`iifname "${ingress.link}" ct state new ct mark set ether saddr map { ${marks.join(', ')} }`];
 }
 
 /** Which routing table is asked for a packet of a marked connection: to other nodes, or back to where it came from. */
-function wayRules(ingress: IngressRules | undefined): string[] {
+export function wayRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined) return [];
   const is = (bits: number, of: number) => `ct mark & ${hex(of)} == ${hex(bits)}`;
   return [

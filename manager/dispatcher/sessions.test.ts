@@ -292,7 +292,8 @@ function expectedOn(read: ReadTransaction, on: string, services: Iterable<Servic
 }
 
 function peerItem(networkId: string, { id, status }: NodeObject, blocks: string[]): AssignmentItem {
-  return { $case: 'peer', value: { networkId, nodeId: id, nodeAddress: status.address, blocks, wireguardKey: '' } };
+  const address = { nodeId: id, nodeAddress: status.address, ipv6Addresses: [] };
+  return { $case: 'peer', value: { networkId, ...address, blocks, wireguardKey: '' } };
 }
 
 /** As many turns as a change needs to reach the agents; else all would be told in their first message. */

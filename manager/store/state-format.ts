@@ -12,7 +12,7 @@
  *    generic resources, services reserve them, and tasks have been given some; placements have platforms; the cluster has a
  *    placement strategy, and client certificates; services have an endpoint mode, an ingress scope, and addresses of their
  *    own; slots of services are pinned to the nodes that have their volumes; nodes have
- *    WireGuard keys; networks have IPv6 subnets.
+ *    WireGuard keys, and IPv6 addresses; networks have IPv6 subnets.
  */
 import { GantryError } from '../../proto/errors.ts';
 

@@ -5,6 +5,7 @@ import { output } from '../lab/command.ts';
 import type { Host } from '../lab/host.ts';
 import { importBusybox } from '../lab/image.ts';
 import { Lan } from '../lab/lan.ts';
+import { fetchMany } from '../lab/requests.ts';
 import { connection, serveEcho, serveUdp, type Talker, udpClient } from '../lab/talk.ts';
 import { until } from '../lab/until.ts';
 
@@ -22,6 +23,7 @@ services:
         chmod +x /www/cgi-bin/who && exec httpd -f -p '[::]:80' -h /www
     init: true
     networks: [front]
+    ports: ["8080:80", "5353:53/udp", "8082:82"]
     deploy: {replicas: 2, placement: {max_replicas_per_node: 1}}
   client:
     image: busybox
@@ -48,13 +50,17 @@ let lan: Lan;
 let nodes: [Host, Host];
 let first: Host;
 let second: Host;
+let outside: Host;
 let empty: readonly Census[];
 const talkers: Talker[] = [];
 
 beforeAll(async () => {
-  lan = await Lan.create('dual', 2);
-  nodes = lan.hosts as unknown as [Host, Host];
-  [first, second] = nodes;
+  lan = await Lan.create('dual', 3);
+  [first, second, outside] = lan.hosts as [Host, Host, Host];
+  nodes = [first, second];
+  for (const [index, host] of lan.hosts.entries()) {
+    await output(host.inside(['ip', 'addr', 'add', `${onLan(index + 1)}/64`, 'dev', 'uplink', 'nodad']));
+  }
   empty = await Promise.all(nodes.map(takeCensus));
   await Promise.all(nodes.map((host) => host.start()));
   await Promise.all(nodes.map((host) => importBusybox(host)));
@@ -69,6 +75,17 @@ afterAll(async () => {
   await Promise.all(talkers.splice(0).map((talker) => talker.close()));
   await lan.destroy();
 });
+
+/** The IPv6 address of a host on the wire. */
+function onLan(number: number): string {
+  return `fd99::${number}`;
+}
+
+/** Who answered at a published port, and whom it saw, in as many requests. */
+async function ask(prefix: readonly string[], address: string, count: number): Promise<string[]> {
+  const answers = await fetchMany(prefix, `http://${address}:8080/cgi-bin/who`, count);
+  return [...new Set(answers.map((answer) => answer.trim().replaceAll(/::ffff:|[[\]]/g, '')))].sort();
+}
 
 const containerOf = (host: Host, service: string) => host.ok(['ps', '-q', '--filter', `name=shop_${service}`]);
 
@@ -210,6 +227,53 @@ describe('a network with IPv6 on several hosts', () => {
     await output(first.inside(['nft', 'flush', 'ruleset']));
     const [, vip = ''] = await resolve(first, 'web');
     await until('an answer', async () => (await inContainer(first, 'client', `${who(vip)}; true`)).startsWith('web-'));
+  });
+});
+
+describe('a published port', () => {
+  it('leads from every node to every task, which sees the address of its client, on both', async () => {
+    for (const address of nodes.map((host) => host.address)) {
+      expect(await ask(outside.inside([]), address, 4)).toEqual([1, 2].map((slot) => `web-${slot} ${outside.address}`));
+    }
+    for (const number of [1, 2]) {
+      const answers = await ask(outside.inside([]), `[${onLan(number)}]`, 4);
+      expect(answers).toEqual([1, 2].map((slot) => `web-${slot} ${onLan(3)}`));
+    }
+  });
+
+  it('is reached by nodes and containers themselves, on any address', async () => {
+    for (const host of nodes) {
+      for (const number of [1, 2]) {
+        const names = (await ask(host.inside([]), `[${onLan(number)}]`, 4)).map((answer) => answer.split(' ')[0]);
+        expect(new Set(names)).toEqual(new Set(['web-1', 'web-2']));
+        const inside = await namespaceOf(host, 'client');
+        const seen = (await ask(inside, `[${onLan(number)}]`, 4)).map((answer) => answer.split(' ')[0]);
+        expect(new Set(seen)).toEqual(new Set(['web-1', 'web-2']));
+      }
+      expect((await ask(host.inside([]), '[::1]', 2))[0]).toMatch(/^web-/);
+    }
+  });
+
+  it('carries datagrams, and connections while gantryd and its manager are killed', async () => {
+    for (const host of nodes) {
+      await keep(serveUdp(await namespaceOf(host, 'web'), 53, host.name, '::'));
+      await keep(serveEcho(await namespaceOf(host, 'web'), 82, '::'));
+    }
+    const client = await keep(udpClient(outside.inside([]), onLan(1), 5353));
+    const answers = new Set<string>();
+    for (let count = 0; count < 6; count += 1) answers.add(await client.ask());
+    expect([...answers].sort()).toEqual(nodes.map((host) => `${host.name} ${onLan(3)}`).sort());
+    const talks = await Promise.all([0, 1].map(() => keep(connection(outside.inside([]), onLan(1), 8082))));
+    await first.kill();
+    await second.stop('SIGKILL');
+    for (const talk of talks) expect(await talk.ask('while they are down')).toBe('while they are down');
+    expect(await ask(outside.inside([]), `[${onLan(2)}]`, 4)).toHaveLength(2);
+    for (const host of nodes) await host.start();
+    for (const talk of talks) expect(await talk.ask('and after')).toBe('and after');
+    await until('the nodes to be back', async () => !(await first.ok(['node', 'ls'])).includes('Down'));
+    await output(first.inside(['ip', '-6', 'rule', 'flush', 'pref', '18176']));
+    await output(first.inside(['ip', '-6', 'addr', 'flush', 'scope', 'global', 'to', 'fd47::/16']));
+    await until('both tasks', async () => (await ask(outside.inside([]), `[${onLan(2)}]`, 4)).length === 2);
   });
 });
 

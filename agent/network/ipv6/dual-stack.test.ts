@@ -48,6 +48,7 @@ const PEER = {
   nodeAddress: '192.0.2.77',
   blocks: ['10.81.0.64/26'],
   wireguardKey: '',
+  ipv6Addresses: [],
 };
 
 function applyNetworks(): Promise<unknown> {

@@ -37,7 +37,6 @@ export interface Route6 {
 
 export const EVERYWHERE6: Subnet6 = { base: 0n, prefixLength: 0 };
 
-/** Of the main table. */
 export interface RouteSpec6 {
   readonly destination: Subnet6;
   /** Undefined: the destination is on the link itself. */
@@ -45,6 +44,8 @@ export interface RouteSpec6 {
   /** The gateway is there, though no address of the link's says so. */
   readonly isGatewayOnLink: boolean;
   readonly linkIndex: number;
+  /** The main one when absent. */
+  readonly table?: number;
 }
 
 /** Replaces one to the same destination. */
@@ -67,13 +68,13 @@ export function deleteRoute6(route: RouteSpec6): Request {
   };
 }
 
-function routePayload({ destination, gateway, isGatewayOnLink, linkIndex }: RouteSpec6): Buffer {
+function routePayload({ destination, gateway, isGatewayOnLink, linkIndex, table }: RouteSpec6): Buffer {
   return Buffer.concat([
     header(destination.prefixLength, isGatewayOnLink ? RTNH_F_ONLINK : 0),
     ...(destination.prefixLength === 0 ? [] : [attribute(RTA_DST, ipv6Bytes(formatIpv6(destination.base)))]),
     ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, ipv6Bytes(gateway))]),
     u32Attribute(RTA_OIF, linkIndex),
-    u32Attribute(RTA_TABLE, MAIN_TABLE),
+    u32Attribute(RTA_TABLE, table ?? MAIN_TABLE),
   ]);
 }
 

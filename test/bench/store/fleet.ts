@@ -65,6 +65,7 @@ function nodeObject(nodeId: string, number: number): AnyObject {
       tls: undefined,
       genericResources: [],
       wireguard: undefined,
+      ipv6Addresses: [],
     },
     status: { state: NodeState.READY, message: '', address: `192.0.2.${number % 250}`, stateSinceMs: Date.now() },
     joinedKey: Buffer.alloc(0),
