@@ -252,7 +252,9 @@ function links({ bridge, vxlan }: BridgeRules, ...more: readonly string[]): stri
 
 function postroutingRules(network: BridgeRules, ingress: IngressRules | undefined): string[] {
   const { bridge, subnet, internal, vxlan } = network;
-  if (internal) return [];
+  // A service's own address leads back to the one that asks also where nothing leads out.
+  const backToItself = `ip saddr ${subnet} oifname "${bridge}" ct status dnat ip saddr . ip daddr @itself masquerade`;
+  if (internal) return vxlan === undefined ? [] : [backToItself];
   // Addresses of networks that span nodes are the only ones of their kind: another node's task may see them.
   const inside = vxlan === undefined || ingress === undefined ? links(network) : links(network, ingress.link);
   return [
@@ -260,9 +262,7 @@ function postroutingRules(network: BridgeRules, ingress: IngressRules | undefine
     `ip saddr ${subnet} oifname != ${inside} masquerade`,
     // To a published port whose target is a neighbour, which would answer directly and be a stranger to the client; of a
     // network that spans nodes only to one that is the client itself.
-    vxlan === undefined
-      ? `ip saddr ${subnet} oifname "${bridge}" ct status dnat masquerade`
-      : `ip saddr ${subnet} oifname "${bridge}" ct status dnat ip saddr . ip daddr @itself masquerade`,
+    vxlan === undefined ? `ip saddr ${subnet} oifname "${bridge}" ct status dnat masquerade` : backToItself,
     // From the host's own 127.0.0.1.
     `ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade`,
   ];

@@ -156,6 +156,17 @@ describe.skipIf(!isRoot)('a network of the cluster with IPv6', { timeout: 30_000
     expect(own).toEqual(['web1 fd00:81::1', `web2 ${ipv6Of(web[0])}`]);
   });
 
+  it('works on an internal network, from the one that it leads to as well', async () => {
+    await lab.serve(stranger, 80, 'stranger', '::');
+    const { virtualIps: _, ...one } = served([stranger]);
+    const ids = { serviceId: 'id-of-inner', serviceName: 'shop_inner', networks: [{ target: 'inner', aliases: [] }] };
+    const inner = { ...one, ...ids, virtualIps: [{ networkId: 'inner', address: '10.82.0.250' }] };
+    await lab.engine.call('applyEndpoints', [served(web), inner]);
+    expect(await ask(stranger, 'fd00:82::fa')).toBe('stranger fd00:82::1');
+    await expect(ask(client, 'fd00:82::fa')).rejects.toThrow();
+    await lab.engine.call('applyEndpoints', [served(web)]);
+  });
+
   it('follows changes of the service, and refuses when it has no task', async () => {
     await lab.engine.call('applyEndpoints', [served([web[1]])]);
     expect(await ask(client)).toMatch(/^web2 /);
@@ -173,9 +184,10 @@ describe.skipIf(!isRoot)('a network of the cluster with IPv6', { timeout: 30_000
     await lab.serveEcho(web[1], 82, '::');
     const connection = await lab.connect(client.netnsPath, VIP, 82);
     const flow = await lab.udpClient(client.netnsPath, VIP, 53);
-    expect(await flow.ask()).toBe(`web2 ${ipv6Of(client)}`);
+    expect(await flow.ask()).toContain(`web2 ${ipv6Of(client)}`);
     await lab.engine.call('applyEndpoints', [served([web[0]])]);
-    expect(await flow.ask()).toBe(`web1 ${ipv6Of(client)}`);
+    // An answer to what it sent before may come yet.
+    await expect.poll(() => flow.ask()).toContain(`web1 ${ipv6Of(client)}`);
     expect(await connection.ask('still here')).toBe('still here');
     await lab.engine.call('applyEndpoints', [served(web)]);
     await lab.run(lab.hostPath(), 'nft', 'flush', 'ruleset');

@@ -156,7 +156,8 @@ function links({ bridge, vxlan }: BridgeRules6, ...more: readonly string[]): str
 
 function wayOut(network: BridgeRules6, ingress: IngressRules | undefined): string[] {
   const { bridge, subnet, internal, vxlan } = network;
-  if (internal) return [];
+  const backToItself = `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat ip6 saddr . ip6 daddr @itself masquerade`;
+  if (internal) return vxlan === undefined ? [] : [backToItself];
   // Addresses of networks that span nodes are the only ones of their kind: another node's task may see them.
   const inside = vxlan === undefined || ingress === undefined ? links(network) : links(network, ingress.link);
   return [
@@ -164,9 +165,7 @@ function wayOut(network: BridgeRules6, ingress: IngressRules | undefined): strin
     `ip6 saddr ${subnet} oifname != ${inside} masquerade`,
     // To a published port whose target is a neighbour, which would answer directly and be a stranger to the client; of a
     // network that spans nodes only to one that is the client itself.
-    vxlan === undefined
-      ? `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat masquerade`
-      : `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat ip6 saddr . ip6 daddr @itself masquerade`,
+    vxlan === undefined ? `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat masquerade` : backToItself,
   ];
 }
 
