@@ -134,6 +134,7 @@ export function node(id: string, options: NodeOptions = {}): NodeObject {
       engineLabels: { ...options.engineLabels },
       tls: undefined,
       genericResources: [...(options.genericResources ?? [])],
+      ipv6Addresses: [],
       wireguard:
         options.encrypts === true ? { publicKey: Buffer.alloc(32, 1).toString('base64'), missing: '' } : undefined,
     },

@@ -71,6 +71,7 @@ export class SimulatedAgent {
             tls: undefined,
             genericResources: [],
             wireguard: undefined,
+            ipv6Addresses: [],
           },
         },
       },

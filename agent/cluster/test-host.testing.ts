@@ -105,6 +105,7 @@ export class TestHost {
         attached: () => [],
         onAttached: () => () => undefined,
         describeWireguard: () => NodeWireguard.create(),
+        ipv6Addresses: () => [],
       },
       handlers: {} as EngineHandlers,
       logger: pino({ level: process.env.GANTRY_TEST_LOG ?? 'fatal' }, pino.destination(2)),

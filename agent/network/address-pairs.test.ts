@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type AddressPairs, pairChanges, renderPairs } from './address-pairs.ts';
+import { type AddressPairs, pairChanges, pairOf, renderPairs } from './address-pairs.ts';
 import type { Request } from './netlink/message.ts';
 
 function pairs(...addresses: string[]): AddressPairs {
-  return { table: 'gantry-i', set: 'itself', addresses: new Set(addresses) };
+  return {
+    table: { family: 'ip', name: 'gantry-i' },
+    set: 'itself',
+    pairs: new Set(addresses.map((address) => pairOf(address, address))),
+  };
 }
 
 function hex(request: Request | undefined): string {

@@ -8,6 +8,7 @@ import type { Encryption } from './encryption/encryption.ts';
 import { wireguardPeers } from './encryption/peer-plan.ts';
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
+import { findOverlap6 } from './ipv6/network-overlap6.ts';
 import type { NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
 import { clusterNetwork, DEFAULT_MTU, type NetworkRecord, VXLAN_OVERHEAD } from './network-record.ts';
@@ -24,6 +25,8 @@ export interface ClusterNetworksParts {
   readonly overlays: Overlays;
   readonly ingress: Ingress;
   readonly encryption: Encryption;
+  /** Switches on what the host needs to forward for its networks. */
+  readonly enableForwarding: () => Promise<unknown>;
 }
 
 /** Its methods are called one at a time, and not while other networks of the host change. */
@@ -61,6 +64,14 @@ export class ClusterNetworks {
     await this.#endEncryption(ingress === undefined).catch(keep);
     await this.#save();
     return errors;
+  }
+
+  /** Once services are others: what the way between nodes must carry for their ports. */
+  async carryPorts(): Promise<void> {
+    const { model, ingress, enableForwarding } = this.#parts;
+    const families = model.ingressFamilies();
+    if (families.includes('ip6')) await enableForwarding();
+    await ingress.carry(families);
   }
 
   async removeRetired(): Promise<void> {
@@ -116,21 +127,22 @@ export class ClusterNetworks {
   async #applyIngress(assigned: AssignedNetwork | undefined, peers: readonly NetworkPeer[]): Promise<void> {
     const { model, links, ingress } = this.#parts;
     const reachable = peers.filter(({ nodeAddress }) => parseIpv4(nodeAddress) !== undefined);
-    model.setNodes(new Map(reachable.map(({ nodeId, nodeAddress }) => [nodeId, nodeAddress])));
+    model.setNodes(reachable);
     if (assigned === undefined || parseIpv4(assigned.nodeAddress) === undefined) return ingress.remove();
     const { nodeAddress } = assigned;
     const underlayMtu = (await links.mtuOf(nodeAddress)) ?? DEFAULT_MTU;
     const others = reachable.map((peer) => peer.nodeAddress);
-    return ingress.apply({ nodeAddress, mtu: underlayMtu - VXLAN_OVERHEAD, others });
+    return ingress.apply({ nodeAddress, mtu: underlayMtu - VXLAN_OVERHEAD, others, families: model.ingressFamilies() });
   }
 
   async #applyNetwork(assigned: AssignedNetwork, peers: readonly NetworkPeer[]): Promise<void> {
-    const { model, links, builder, overlays } = this.#parts;
+    const { model, links, builder, overlays, enableForwarding } = this.#parts;
     const record = clusterNetwork(assigned, (await links.mtuOf(assigned.nodeAddress)) ?? DEFAULT_MTU);
     const before = model.networks.get(record.id);
-    if (before?.subnet !== record.subnet || before.gateway !== record.gateway) await this.#checkSubnet(record, before);
+    if (before === undefined || !hasSameAddresses(before, record)) await this.#checkSubnet(record, before);
     this.#retired.delete(record.id);
     model.putNetwork(record);
+    if (record.ipv6 !== undefined) await enableForwarding();
     if (before !== undefined && before.mtu !== record.mtu) await builder.remakeBridge(record.id);
     await builder.bridge(record.id);
     if (record.overlay !== undefined) await overlays.apply({ network: record, overlay: record.overlay, peers });
@@ -146,13 +158,20 @@ export class ClusterNetworks {
       await builder.removeBridge(record.id);
     }
     const others = [...model.networks.values()].filter(({ id }) => id !== record.id);
-    const overlap = findOverlap(record, others, await links.foreignRoutes());
+    const overlap =
+      findOverlap(record, others, await links.foreignRoutes()) ??
+      (record.ipv6 && findOverlap6(record, others, await links.foreignRoutes6()));
     if (overlap !== undefined) throw overlap;
   }
 
   #save(): Promise<void> {
     return this.#parts.store.writeNetworks([...this.#parts.model.networks.values()]);
   }
+}
+
+function hasSameAddresses(a: NetworkRecord, b: NetworkRecord): boolean {
+  const isSame4 = a.subnet === b.subnet && a.gateway === b.gateway;
+  return isSame4 && a.ipv6?.subnet === b.ipv6?.subnet && a.ipv6?.gateway === b.ipv6?.gateway;
 }
 
 function isIngress({ network }: AssignedNetwork): boolean {

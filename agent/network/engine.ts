@@ -92,21 +92,22 @@ export class NetworkEngine implements Networks {
   readonly #encryption: Encryption;
   readonly #overlays: Overlays;
   readonly #ingress: Ingress;
-  readonly #reservations = new PortReservations(({ hostIp, publishedPort }) => {
-    const ports = this.#model.containerPorts6().filter(({ protocol }) => protocol === 'tcp');
-    return ports.find((one) => one.hostIp === hostIp && one.port === publishedPort)?.targets[0];
-  });
+  readonly #reservations = new PortReservations((port) =>
+    this.#publishing.relayTarget(port.hostIp, port.publishedPort),
+  );
   readonly #transactions: OwnTransactions;
   readonly #publishing: Publishing;
   readonly #localNetworks: LocalNetworks;
   readonly #clusterNetworks: ClusterNetworks;
   readonly #firewall: HostFirewall;
   readonly #healer: Healer;
-  readonly #virtualIps: VirtualIps;
+  /** Of IPv4, and of IPv6. */
+  readonly #virtualIps: readonly VirtualIps[];
   readonly #hostResolvConf = new HostResolvConf();
   readonly #forwarder: Forwarder;
   readonly #resolver: Resolver;
   readonly #dnsServers = new Map<string, DnsServer>();
+  #ownAddresses6: readonly string[] = [];
   readonly #containerLock = new KeyedLock();
   readonly #lock = new KeyedLock();
   /** Containers that have been torn down, but whose links the kernel is still deleting. */
@@ -152,6 +153,7 @@ export class NetworkEngine implements Networks {
       overlays: this.#overlays,
       ingress: this.#ingress,
       encryption: this.#encryption,
+      enableForwarding: () => this.#enableForwarding(),
     });
     this.#localNetworks = new LocalNetworks({
       model,
@@ -165,11 +167,12 @@ export class NetworkEngine implements Networks {
       random,
       clock: options.clock,
     });
-    this.#virtualIps = new VirtualIps({ instance, model, links, transactions: this.#transactions });
+    const ofServices = { instance, model, links, transactions: this.#transactions };
+    this.#virtualIps = (['ip', 'ip6'] as const).map((family) => new VirtualIps({ ...ofServices, family }));
     this.#firewall = new HostFirewall({
       instance,
       native,
-      hasIpv6: () => model.bridgeRules6().length > 0,
+      hasIpv6: () => model.bridgeRules6().length > 0 || model.ingressFamilies().includes('ip6'),
       logger,
     });
     this.#healer = new Healer({
@@ -247,6 +250,10 @@ export class NetworkEngine implements Networks {
     return this.#encryption.description;
   }
 
+  ipv6Addresses(): readonly string[] {
+    return this.#ownAddresses6;
+  }
+
   async unanswered(containerId: string): Promise<number> {
     if (this.#model.sandboxes.get(containerId)?.ready !== true) return 0;
     return unanswered(await this.#builder.namespaces.tcpSockets(containerId)).length;
@@ -267,6 +274,7 @@ export class NetworkEngine implements Networks {
       this.#model.setServices(services);
       await this.#store.writeServices(changes);
     });
+    await this.#lock.run('networks', () => this.#clusterNetworks.carryPorts());
     await this.#syncRules();
   }
 
@@ -282,20 +290,20 @@ export class NetworkEngine implements Networks {
     return this.#model.onSandboxes(listener);
   }
 
-  /** Of IPv6 only where a network leads outside with it. Returns the settings that were off. */
+  /** Of IPv6 only where a network leads outside with it, or to other nodes. Returns the settings that were off. */
   async #enableForwarding(): Promise<string[]> {
     const settings: string[] = [];
     if (await enableForwarding(this.#store)) settings.push('net.ipv4.ip_forward');
     const prefix = linkPrefix(this.#options.instance);
-    const leadsOut = this.#model.leadsOutByIpv6();
-    if (leadsOut && (await enableForwarding6(this.#store, (link) => link.startsWith(prefix)))) {
+    const forwards = this.#model.forwardsIpv6();
+    if (forwards && (await enableForwarding6(this.#store, (link) => link.startsWith(prefix)))) {
       settings.push('net.ipv6.conf.all.forwarding');
     }
     return settings;
   }
 
   async #syncRules(): Promise<void> {
-    await settleAll([this.#publishing.sync(), this.#virtualIps.sync()]);
+    await settleAll([this.#publishing.sync(), ...this.#virtualIps.map((one) => one.sync())]);
   }
 
   async list(): Promise<LocalNetwork[]> {
@@ -350,6 +358,7 @@ export class NetworkEngine implements Networks {
     await this.#enableForwarding();
     await removeStaleProbes(this.#options.instance);
     await this.#encryption.start();
+    this.#ownAddresses6 = await this.#links.ownAddresses6();
     await this.#parents.removeUnneeded(this.#model.networks.values());
     const plan = planRecovery({
       instance: this.#options.instance,
@@ -389,7 +398,7 @@ export class NetworkEngine implements Networks {
     await this.#encryption.remove();
     await this.#publishing.removeRules();
     await this.#firewall.remove();
-    await this.#virtualIps.remove();
+    for (const one of this.#virtualIps) await one.remove();
     for (const containerId of await this.#builder.namespaces.list()) await this.#builder.namespaces.unpin(containerId);
     await rm(this.#options.execDir, { recursive: true, force: true });
     await restoreForwarding(this.#store);

@@ -1,7 +1,8 @@
 /** Links, addresses and routes of the host's network namespace: bridges and the near ends of veth pairs. */
 import { writeFile } from 'node:fs/promises';
+import { linkLocalOf, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
+import { requireIpv6Support } from './ipv6/forwarding6.ts';
 import type { Ipv6Record } from './ipv6/ipv6-record.ts';
-import { linkLocalOf, parseSubnet6 } from './ipv6/subnet6.ts';
 import { bridgeName, linkPrefix, macOf } from './link-names.ts';
 import { addAddress, addAddress6, dumpAddresses, dumpAddresses6, parseAddress } from './netlink/address.ts';
 import { deleteFlow, dumpFlows, dumpFlows6, type Flow, parseFlow } from './netlink/conntrack.ts';
@@ -24,10 +25,16 @@ import {
   type VxlanSpec,
 } from './netlink/link.ts';
 import type { Request } from './netlink/message.ts';
-import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from './netlink/neighbour.ts';
+import {
+  dumpForwarding,
+  dumpNeighbours,
+  dumpNeighbours6,
+  type Neighbour,
+  parseNeighbour,
+} from './netlink/neighbour.ts';
 import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
 import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
-import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
+import { type Rule, readRules } from './netlink/rule.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
 import type { NetworkRecord } from './network-record.ts';
 import { formatIpv4, lastAddress, parseSubnet, requireIpv4 } from './subnet.ts';
@@ -74,6 +81,15 @@ export class HostLinks {
   async addresses6(): Promise<string[]> {
     const socket = await this.#open();
     return (await socket.query(dumpAddresses6())).flatMap((message) => parseAddress(message)?.address ?? []);
+  }
+
+  /** Global ones of links that aren't ours. */
+  async ownAddresses6(): Promise<string[]> {
+    const socket = await this.#open();
+    const ours = await this.#ours();
+    const all = (await socket.query(dumpAddresses6())).flatMap((message) => parseAddress(message) ?? []);
+    const foreign = all.filter(({ linkIndex }) => !ours.has(linkIndex));
+    return foreign.map(({ address }) => address).filter((address) => address !== '::1' && !address.startsWith('fe80:'));
   }
 
   /** As foreignRoutes, of IPv6. */
@@ -159,6 +175,18 @@ export class HostLinks {
     return this.#indexOf(spec.name);
   }
 
+  /** What a link needs for IPv6 to be routed over it, without an address of its own. Throws HOST where there is none. */
+  async allowIpv6(name: string): Promise<void> {
+    await requireIpv6Support();
+    await setIpv6(name, 'accept_ra', '0');
+    await setIpv6(name, 'disable_ipv6', '0');
+  }
+
+  /** The opposite: its addresses of IPv6 go, too. */
+  async refuseIpv6(name: string): Promise<void> {
+    await setIpv6(name, 'disable_ipv6', '1').catch(ignoreMissing);
+  }
+
   /** Those of ours that `ensureVxlan` has made with a root. */
   async deleteRootedElsewhere(): Promise<void> {
     const prefix = linkPrefix(this.#instance);
@@ -176,7 +204,8 @@ export class HostLinks {
 
   /** Addresses of neighbours on the link that were set for good, and their MAC addresses. */
   async neighbours(linkIndex: number): Promise<Neighbour[]> {
-    return this.#neighbours(dumpNeighbours(), linkIndex);
+    const ipv4 = await this.#neighbours(dumpNeighbours(), linkIndex);
+    return [...ipv4, ...(await this.#neighbours(dumpNeighbours6(), linkIndex))];
   }
 
   /** Of a VXLAN: MAC addresses, and the hosts that have them. */
@@ -189,6 +218,17 @@ export class HostLinks {
     return (await this.routesOfTables(linkIndex)).filter(({ table }) => table === MAIN_TABLE);
   }
 
+  /** The same of IPv6. */
+  async routes6(linkIndex: number): Promise<Route6[]> {
+    return (await this.routesOfTables6(linkIndex)).filter(({ table }) => table === MAIN_TABLE);
+  }
+
+  async routesOfTables6(linkIndex: number): Promise<Route6[]> {
+    const socket = await this.#open();
+    const routes = (await socket.query(dumpRoutes6())).flatMap((message) => parseRoute6(message) ?? []);
+    return routes.filter((route) => route.linkIndex === linkIndex);
+  }
+
   async routesOfTables(linkIndex: number): Promise<Route[]> {
     const socket = await this.#open();
     const routes = (await socket.query(dumpRoutes())).flatMap((message) => parseRoute(message) ?? []);
@@ -197,8 +237,7 @@ export class HostLinks {
 
   /** Those that look at marks. */
   async rules(): Promise<Rule[]> {
-    const socket = await this.#open();
-    return (await socket.query(dumpRules())).flatMap((message) => parseRule(message) ?? []);
+    return readRules(await this.#open());
   }
 
   /** Requests in order. Errors in `ignore` are none. */

@@ -2,10 +2,16 @@
 import { linkPrefix } from './link-names.ts';
 import { dumpAddresses, dumpAddresses6, type LinkAddress, parseAddress } from './netlink/address.ts';
 import { dumpLinks, type Link, parseLink } from './netlink/link.ts';
-import { dumpForwarding, dumpNeighbours, type Neighbour, parseNeighbour } from './netlink/neighbour.ts';
+import {
+  dumpForwarding,
+  dumpNeighbours,
+  dumpNeighbours6,
+  type Neighbour,
+  parseNeighbour,
+} from './netlink/neighbour.ts';
 import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
 import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
-import { dumpRules, parseRule, type Rule } from './netlink/rule.ts';
+import { type Rule, readRules } from './netlink/rule.ts';
 import type { NetlinkSocket } from './netlink/socket.ts';
 import type { LinkFacts } from './overlay/overlay-state.ts';
 
@@ -32,16 +38,20 @@ export async function readKernelState(socket: NetlinkSocket, instance: string): 
     ),
     routes,
     routes6: (await socket.query(dumpRoutes6())).flatMap((message) => parseRoute6(message) ?? []),
-    rules: (await socket.query(dumpRules())).flatMap((message) => parseRule(message) ?? []),
-    neighbours: (await socket.query(dumpNeighbours())).flatMap((message) => parseNeighbour(message) ?? []),
+    rules: await readRules(socket),
+    neighbours: [...(await socket.query(dumpNeighbours())), ...(await socket.query(dumpNeighbours6()))].flatMap(
+      (message) => parseNeighbour(message) ?? [],
+    ),
     forwarding: (await socket.query(dumpForwarding())).flatMap((message) => parseNeighbour(message) ?? []),
   };
 }
 
 /** What it says of single links. */
-export function linkFacts({ routes, neighbours, forwarding }: KernelState): LinkFacts {
+export function linkFacts({ routes, routes6, neighbours, forwarding }: KernelState): LinkFacts {
   return {
     routes: async (linkIndex) => routes.filter((route) => route.linkIndex === linkIndex && route.table === MAIN_TABLE),
+    routes6: async (linkIndex) =>
+      routes6.filter((route) => route.linkIndex === linkIndex && route.table === MAIN_TABLE),
     neighbours: async (linkIndex) => neighbours.filter((one) => one.linkIndex === linkIndex),
     forwarding: async (linkIndex) => forwarding.filter((one) => one.linkIndex === linkIndex),
   };

@@ -1,6 +1,6 @@
 /** What is wrong with a link of ours, in words; empty when nothing is. Pure. */
 
-import { formatSubnet6, linkLocalOf, parseSubnet6 } from './ipv6/subnet6.ts';
+import { formatSubnet6, linkLocalOf, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import type { KernelState } from './kernel-state.ts';
 import { bridgeName, vethName } from './link-names.ts';
 import type { Link, VxlanSpec } from './netlink/link.ts';

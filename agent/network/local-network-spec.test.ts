@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
-import { parseSubnet6 } from './ipv6/subnet6.ts';
+import { parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import { planLocalNetwork } from './local-network-spec.ts';
 import type { NetworkRecord } from './network-record.ts';
 import { parseSubnet } from './subnet.ts';

@@ -1,18 +1,25 @@
 /** From what a user asks for to a network of this host alone. Pure. */
 import { GantryError } from '../../proto/errors.ts';
 import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
+import { parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
+import { uniqueLocalSubnet } from '../../proto/ipv6/unique-local.ts';
 import { chooseSubnet } from './default-pools.ts';
-import { chosenIpv6, givenIpv6, type Ipv6Record, MIN_MTU_IPV6 } from './ipv6/ipv6-record.ts';
+import { chosenIpv6, givenIpv6, type Ipv6Record } from './ipv6/ipv6-record.ts';
 import { findOverlap6 } from './ipv6/network-overlap6.ts';
-import { parseSubnet6 } from './ipv6/subnet6.ts';
-import { uniqueLocalSubnet } from './ipv6/unique-local.ts';
 import type { MacvlanRecord } from './macvlan/macvlan-record.ts';
 import { planMacvlan, underlayOf } from './macvlan/macvlan-spec.ts';
 import type { Link } from './netlink/link.ts';
 import type { Route } from './netlink/route.ts';
 import type { Route6 } from './netlink/route6.ts';
 import { findOverlap } from './network-overlap.ts';
-import { checkAddresses, chooseMtu, DEFAULT_MTU, type NetworkRecord, ON_ONE_NODE } from './network-record.ts';
+import {
+  checkAddresses,
+  checkMtu6,
+  chooseMtu,
+  DEFAULT_MTU,
+  type NetworkRecord,
+  ON_ONE_NODE,
+} from './network-record.ts';
 import {
   contains,
   covers,
@@ -71,7 +78,7 @@ export function planLocalNetwork(spec: LocalNetworkSpec, surroundings: Surroundi
   };
   checkAddresses(record);
   checkAuxAddresses(record, subnet);
-  checkMtu(record);
+  checkMtu6(record);
   // The host's own LAN is what a macvlan network is for.
   const routes = macvlan === undefined ? surroundings.routes : [];
   const overlap =
@@ -174,13 +181,6 @@ function refuseIpv6({ name, ipv6Subnet, ipv6Gateway, ipv6Range }: LocalNetworkSp
   const given = [ipv6Subnet, ipv6Gateway, ipv6Range].find((value) => value !== '');
   if (given === undefined) return {};
   throw new GantryError('INVALID_ARGUMENT', `network ${name} has no IPv6, but ${given}`, { hint: 'give --ipv6 too' });
-}
-
-function checkMtu({ name, mtu, ipv6 }: NetworkRecord): void {
-  if (ipv6 === undefined || mtu >= MIN_MTU_IPV6) return;
-  throw new GantryError('INVALID_ARGUMENT', `network ${name}: MTU ${mtu} is too small for IPv6`, {
-    hint: `write at least ${MIN_MTU_IPV6}, or leave --ipv6 out`,
-  });
 }
 
 function gatewayIn(name: string, subnet: Subnet, text: string): string {

@@ -1,22 +1,32 @@
 /** What this node knows of its networks, sandboxes and services, and what follows from it. No I/O. */
 import { GantryError } from '../../proto/errors.ts';
-import type { AttachedContainer } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { AttachedContainer, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { LocalNetwork, NetworkEndpoint } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import { isSameIpv6, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import { Addresses } from './addresses.ts';
 import { attachedContainers } from './attached.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
-import { containerPorts6, defaultAttachment6 } from './ipv6/ports6.ts';
+import { ingressAddress6 } from './ingress/ingress6.ts';
+import { checkGoesWith } from './ipv6/chosen-address6.ts';
+import { containerPorts6, defaultAttachment6, isOnIpv6 } from './ipv6/ports6.ts';
 import type { BridgeRules6 } from './ipv6/ruleset6.ts';
-import { isSameIpv6, parseSubnet6 } from './ipv6/subnet6.ts';
 import { bridgeName, vxlanName } from './link-names.ts';
 import { checkMac, checkPassthru } from './macvlan/chosen-link.ts';
+import type { TableFamily } from './netlink/nf-batch.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import type { SandboxRequest } from './networks.ts';
-import { containerPorts, defaultAttachment, publishedAttachment } from './published.ts';
+import { containerPorts, defaultAttachment, ingressPorts, publishedAttachment } from './published.ts';
 import type { BridgeRules, PublishedPort } from './ruleset.ts';
-import { type Attachment, displayName, interfacesOf, macAddressOf, type SandboxRecord } from './sandbox-record.ts';
+import {
+  type Attachment,
+  addressesOf,
+  displayName,
+  interfacesOf,
+  macAddressOf,
+  type SandboxRecord,
+} from './sandbox-record.ts';
 import { parseSubnet } from './subnet.ts';
 import { type VirtualService, virtualServices } from './vip/virtual-service.ts';
 
@@ -38,6 +48,8 @@ export class NetworkModel {
   #services: readonly ServiceEndpoints[] = [];
   #attached: readonly AttachedContainer[] = [];
   #nodes: ReadonlyMap<string, string> = new Map();
+  /** Of each other node what it asks from over IPv6, and what it is asked at. */
+  #nodes6: readonly (readonly [from: string, to: string])[] = [];
   #refused: ReadonlyMap<string, GantryError> = new Map();
   readonly addresses = new Addresses();
   /** Made when first asked for after a change. */
@@ -66,8 +78,20 @@ export class NetworkModel {
     return this.#nodes;
   }
 
-  setNodes(nodes: ReadonlyMap<string, string>): void {
-    this.#nodes = nodes;
+  get nodes6(): readonly (readonly [from: string, to: string])[] {
+    return this.#nodes6;
+  }
+
+  setNodes(peers: readonly NetworkPeer[]): void {
+    this.#nodes = new Map(peers.map(({ nodeId, nodeAddress }) => [nodeId, nodeAddress]));
+    this.#nodes6 = peers.flatMap(({ nodeAddress, ipv6Addresses }) =>
+      ipv6Addresses.map((from) => [from, ingressAddress6(nodeAddress)] as const),
+    );
+  }
+
+  /** Of which packets must be carried from node to node for ports of services. */
+  ingressFamilies(): readonly TableFamily[] {
+    return this.#services.some((service) => ingressPorts(service).some(isOnIpv6)) ? ['ip', 'ip6'] : ['ip'];
   }
 
   /** Networks that the cluster wants here but that this host can't have, by id, and why. */
@@ -188,6 +212,7 @@ export class NetworkModel {
     preferred: string | undefined,
   ): Attachment {
     this.#checkLink(network, mac);
+    checkGoesWith(network, { ip, ipv6 });
     const { id: networkId, name: networkName, macvlan } = network;
     const address = ip === undefined ? this.addresses.take(network, preferred) : this.addresses.takeChosen(network, ip);
     const attachment = {
@@ -208,6 +233,7 @@ export class NetworkModel {
   /** Whether a container could be given what is asked for. Throws as `assign` does, but for EXHAUSTED. */
   checkAttachment({ target, ip, ipv6, mac }: NetworkAttachmentConfig): void {
     const network = this.resolveNetwork(target);
+    checkGoesWith(network, { ip, ipv6 });
     if (ip !== undefined) this.addresses.checkChosen(network, ip);
     if (ipv6 !== undefined) this.addresses.checkChosen6(network, ipv6);
     this.#checkLink(network, mac);
@@ -267,14 +293,19 @@ export class NetworkModel {
   }
 
   bridgeRules6(): BridgeRules6[] {
-    return [...this.#networks.values()].flatMap(({ id, ipv6, internal }) =>
-      ipv6 === undefined ? [] : [{ bridge: bridgeName(this.#instance, id), subnet: ipv6.subnet, internal }],
-    );
+    return [...this.#networks.values()].flatMap(({ id, ipv6, internal, overlay }) => {
+      if (ipv6 === undefined) return [];
+      const vxlan = overlay && vxlanName(this.#instance, id);
+      return [{ bridge: bridgeName(this.#instance, id), subnet: ipv6.subnet, internal, vxlan }];
+    });
   }
 
-  /** Whether any network has a way outside by IPv6. */
-  leadsOutByIpv6(): boolean {
-    return [...this.#networks.values()].some(({ ipv6, internal }) => ipv6 !== undefined && !internal);
+  /** Whether any network has a way outside by IPv6, or to other nodes, or a port of a service. */
+  forwardsIpv6(): boolean {
+    if (this.ingressFamilies().includes('ip6')) return true;
+    return [...this.#networks.values()].some(({ ipv6, internal, overlay }) => {
+      return ipv6 !== undefined && (!internal || overlay !== undefined);
+    });
   }
 
   containerPorts6(): PublishedPort[] {
@@ -291,10 +322,12 @@ export class NetworkModel {
     }));
   }
 
-  /** Of this node's containers, on networks that span nodes. */
+  /** Of this node's containers, on networks that span nodes: those of IPv4, and of IPv6. */
   overlayAddresses(): string[] {
     return [...this.#sandboxes.values()].flatMap(({ attachments }) =>
-      attachments.flatMap(({ networkId, address }) => (this.#networks.get(networkId)?.overlay ? [address] : [])),
+      attachments.flatMap((attachment) => {
+        return this.#networks.get(attachment.networkId)?.overlay ? addressesOf(attachment) : [];
+      }),
     );
   }
 
@@ -384,8 +417,9 @@ export function describeNetwork(record: NetworkRecord): LocalNetwork {
 }
 
 /** As its containers have it; 0 where they have none. */
-export function ipv6PrefixLength({ ipv6 }: Pick<NetworkRecord, 'ipv6'>): number {
-  return ipv6 === undefined ? 0 : parseSubnet6(ipv6.subnet).prefixLength;
+export function ipv6PrefixLength({ ipv6, overlay }: Pick<NetworkRecord, 'ipv6' | 'overlay'>): number {
+  if (ipv6 === undefined) return 0;
+  return overlay === undefined ? parseSubnet6(ipv6.subnet).prefixLength : 128;
 }
 
 /** The lowest N that no interface ethN has, also none that is on its way out. */

@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
-import { linkLocalOf, type Subnet6 } from './ipv6/subnet6.ts';
+import { linkLocalOf, requireIpv6, type Subnet6, subnet6Of } from '../../proto/ipv6/subnet6.ts';
 import { addAddress, addAddress6 } from './netlink/address.ts';
 import {
   deleteLink,
@@ -35,7 +35,14 @@ export interface InterfaceSpec {
   /** Undefined: all of the subnet is on the interface's link. Otherwise all but this address is behind it. */
   readonly router: string | undefined;
   /** Undefined: it has no IPv6 address. */
-  readonly ipv6: { readonly address: string; readonly subnet: Subnet6 } | undefined;
+  readonly ipv6: Ipv6Spec | undefined;
+}
+
+interface Ipv6Spec {
+  readonly address: string;
+  readonly subnet: Subnet6;
+  /** As that of IPv4. */
+  readonly router: string | undefined;
 }
 
 interface DefaultRoute {
@@ -120,7 +127,7 @@ export class Namespaces {
       }
       if (defaultRoute6) {
         const { gateway, interface: name } = defaultRoute6;
-        requests.push(setRoute6({ destination: EVERYWHERE6, gateway, linkIndex: indexOf(name) }));
+        requests.push(setRoute6({ ...VIA_NEIGHBOUR, destination: EVERYWHERE6, gateway, linkIndex: indexOf(name) }));
       }
       await socket.run(requests, [NO_IPV6]);
     });
@@ -207,9 +214,15 @@ function interfaceRequests({ name, address, subnet, router }: InterfaceSpec, lin
 function ipv6Requests({ name, ipv6 }: InterfaceSpec, { index, mac }: Link): Request[] {
   if (ipv6 === undefined) return [];
   const link = { linkIndex: index, linkName: name };
+  const linkLocal = addAddress6({ ...link, address: linkLocalOf(mac), prefixLength: 64 });
+  const { address, subnet, router } = ipv6;
+  if (router === undefined) return [linkLocal, addAddress6({ ...link, address, prefixLength: subnet.prefixLength })];
+  const toRouter = subnet6Of(requireIpv6(router), 128);
   return [
-    addAddress6({ ...link, address: linkLocalOf(mac), prefixLength: 64 }),
-    addAddress6({ ...link, address: ipv6.address, prefixLength: ipv6.subnet.prefixLength }),
+    linkLocal,
+    addAddress6({ ...link, address, prefixLength: 128 }),
+    setRoute6({ ...VIA_NEIGHBOUR, destination: toRouter, gateway: undefined, linkIndex: index }),
+    setRoute6({ ...VIA_NEIGHBOUR, destination: subnet, gateway: router, linkIndex: index }),
   ];
 }
 

@@ -3,8 +3,10 @@
 import { checkEncryptedOption, ENCRYPTED_OPTION, isEncrypted } from '../../proto/encrypted-option.ts';
 import { GantryError } from '../../proto/errors.ts';
 import type { AssignedNetwork } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { Network, NetworkSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { formatSubnet6, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import type { AddressPool } from './address-pool.ts';
-import type { Ipv6Record } from './ipv6/ipv6-record.ts';
+import { type Ipv6Record, MIN_MTU_IPV6 } from './ipv6/ipv6-record.ts';
 import type { MacvlanRecord } from './macvlan/macvlan-record.ts';
 import {
   contains,
@@ -125,9 +127,17 @@ export function clusterNetwork(assigned: AssignedNetwork, underlayMtu: number): 
     hasOwnSubnet: spec.subnet !== '',
     labels: spec.annotations?.labels ?? {},
     driverOpts: spec.driverOpts,
+    ...(network.ipv6Subnet === '' ? {} : { ipv6: ipv6Of(network, spec) }),
   };
   checkAddresses(record);
+  checkMtu6(record);
   return record;
+}
+
+/** As the managers have chosen it. */
+function ipv6Of({ ipv6Subnet, ipv6Gateway }: Network, spec: NetworkSpec): Ipv6Record {
+  const subnet = formatSubnet6(parseSubnet6(ipv6Subnet));
+  return { subnet, gateway: ipv6Gateway, range: subnet, hasOwnSubnet: spec.ipv6Subnet !== '' };
 }
 
 /** Nodes that are reached by IPv6 alone have none. */
@@ -196,6 +206,14 @@ export function checkAddresses(record: NetworkRecord): void {
   const stray = record.blocks.find((block) => !covers(subnet, parseSubnet(block)));
   if (stray === undefined) return;
   throw new GantryError('INVALID_ARGUMENT', `network ${record.name}: block ${stray} is not in ${record.subnet}`);
+}
+
+/** Throws INVALID_ARGUMENT for a network with IPv6 whose MTU is too small for it. */
+export function checkMtu6({ name, mtu, ipv6 }: NetworkRecord): void {
+  if (ipv6 === undefined || mtu >= MIN_MTU_IPV6) return;
+  throw new GantryError('INVALID_ARGUMENT', `network ${name}: MTU ${mtu} is too small for IPv6`, {
+    hint: `write at least ${MIN_MTU_IPV6}, or leave IPv6 out`,
+  });
 }
 
 export function addressPool(record: NetworkRecord): AddressPool {

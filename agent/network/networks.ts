@@ -74,6 +74,8 @@ export interface Networks {
   onAttached(listener: () => void): () => void;
   /** Whether this host can take part in encrypted networks, as seen by `recover`. */
   describeWireguard(): NodeWireguard;
+  /** Global ones of this host's own links, as seen by `recover`. */
+  ipv6Addresses(): readonly string[];
   list(): Promise<LocalNetwork[]>;
   /** By id, name or beginning of an id. NOT_FOUND, AMBIGUOUS. */
   find(reference: string): LocalNetwork;
@@ -103,4 +105,4 @@ export type ClusterNetworks = Pick<Networks, 'applyNetworks' | 'applyEndpoints' 
 /** What managers are told of them, besides. */
 export type ReportedNetworks = Pick<Networks, 'attached' | 'onAttached'>;
 /** And what the node says of itself there. */
-export type MemberNetworks = ClusterNetworks & ReportedNetworks & Pick<Networks, 'describeWireguard'>;
+export type MemberNetworks = ClusterNetworks & ReportedNetworks & Pick<Networks, 'describeWireguard' | 'ipv6Addresses'>;

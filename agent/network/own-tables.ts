@@ -3,13 +3,19 @@
  * generation up by one. So the generation less the number of our own transactions changes only when somebody else changes something.
  */
 import { GantryError } from '../../proto/errors.ts';
+import { addressFromBytes } from './ipv6/address-bytes.ts';
 import type { Request } from './netlink/message.ts';
 import { holdTranslation } from './netlink/nat-rules.ts';
 import { transaction } from './netlink/nf-batch.ts';
-import { AF_INET, rulesetGeneration, setKeys, type TableContents, tableContents } from './netlink/nf-table.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  rulesetGeneration,
+  setKeys,
+  type TableContents,
+  tableContents,
+} from './netlink/nf-table.ts';
 import { NETLINK_NETFILTER, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
-
-import { formatIpv4 } from './subnet.ts';
 
 export type TableCondition =
   | { readonly kind: 'intact' }
@@ -22,6 +28,7 @@ export type TableCondition =
 export class OwnTransactions {
   readonly #native: NetlinkNative;
   readonly #hold: string;
+  #holding6: Promise<unknown> | undefined;
   #socket: Promise<NetlinkSocket> | undefined;
   #done = 0;
   #active = 0;
@@ -65,17 +72,25 @@ export class OwnTransactions {
     }
   }
 
+  /** As for IPv4 from the beginning, once there are rules for IPv6: else no host needs to track its connections. */
+  async holdIpv6(): Promise<void> {
+    const hold = async () => (await this.#open()).run(holdTranslation({ family: 'ip6', name: this.#hold }), NO_HOLD);
+    this.#holding6 ??= this.run(hold);
+    await this.#holding6;
+  }
+
   async contents(table: string, family: number): Promise<TableContents | undefined> {
     return tableContents(await this.#open(), table, family);
   }
 
-  async setKeys(table: string, set: string): Promise<Buffer[]> {
-    return setKeys(await this.#open(), table, set);
+  async setKeys(table: string, set: string, family: number): Promise<Buffer[]> {
+    return setKeys(await this.#open(), table, set, family);
   }
 
   async close(): Promise<void> {
     const socket = await this.#socket;
     this.#socket = undefined;
+    this.#holding6 = undefined;
     await socket?.close();
   }
 
@@ -91,8 +106,7 @@ export class OwnTransactions {
   async #openAndHold(): Promise<NetlinkSocket> {
     const socket = await NetlinkSocket.open(this.#native, null, NETLINK_NETFILTER);
     try {
-      // EPERM: an agent before this one hasn't quite ended.
-      await socket.run(holdTranslation(this.#hold), ['EINVAL', 'ENOTSUP', 'EPERM']);
+      await socket.run(holdTranslation({ family: 'ip', name: this.#hold }), NO_HOLD);
       return socket;
     } catch (error) {
       await socket.close();
@@ -100,6 +114,9 @@ export class OwnTransactions {
     }
   }
 }
+
+/** Kernels that know of no tables with an owner; and EPERM: an agent before this one hasn't quite ended. */
+const NO_HOLD = ['EINVAL', 'ENOTSUP', 'EPERM'];
 
 export class OwnTable {
   readonly #transactions: OwnTransactions;
@@ -115,10 +132,16 @@ export class OwnTable {
     this.#family = family;
   }
 
+  /** Whether it is there at all. */
+  async isThere(): Promise<boolean> {
+    return (await this.#transactions.contents(this.#name, this.#family)) !== undefined;
+  }
+
   /** `transaction` makes all of the table's contents anew. */
   async replace(transaction: () => Promise<void>): Promise<void> {
     this.#contents = undefined;
     this.#others = undefined;
+    if (this.#family === AF_INET6) await this.#transactions.holdIpv6();
     this.#others = await this.#transactions.run(transaction);
   }
 
@@ -135,10 +158,10 @@ export class OwnTable {
     return this.change(() => this.#transactions.send(messages));
   }
 
-  /** What is in one of its sets of IPv4 addresses. */
+  /** What is in one of its sets of addresses. */
   async setKeys(set: string): Promise<string[]> {
-    const keys = await this.#transactions.setKeys(this.#name, set);
-    return keys.map((key) => formatIpv4(key.readUInt32BE()));
+    const keys = await this.#transactions.setKeys(this.#name, set, this.#family);
+    return keys.map(addressFromBytes);
   }
 
   /** Not while one of its transactions is under way. */

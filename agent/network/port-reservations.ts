@@ -8,12 +8,12 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { GantryError } from '../../proto/errors.ts';
 import { type PortConfig, PortProtocol } from '../../proto/generated/gantry/v1/types.ts';
+import { parseIpv6 } from '../../proto/ipv6/subnet6.ts';
 import { isOnIpv6 } from './ipv6/ports6.ts';
 import { type RelayTarget, relay } from './ipv6/relay6.ts';
 import { ALL_ADDRESSES6, LOOPBACK6 } from './ipv6/ruleset6.ts';
-import { parseIpv6 } from './ipv6/subnet6.ts';
 import { describeHolder } from './port-holder.ts';
-import { protocolName } from './published.ts';
+import { protocolName } from './port-protocol.ts';
 import { parseIpv4 } from './subnet.ts';
 
 const ALL_ADDRESSES = '0.0.0.0';

@@ -100,6 +100,16 @@ describe('ingress ports', () => {
     expect(ingressPort(service, port, surroundings)).toMatchObject({ targets: [here, there], here: [here] });
   });
 
+  it('lead to addresses of IPv6 when they are of IPv6', () => {
+    const port = PortConfig.fromPartial({ hostIp: '::', targetPort: 80, publishedPort: 8080 });
+    const attachments = both.attachments.map((one) => ({ ...one, ipv6: `fd00::${one.networkId === 'in' ? 1 : 2}` }));
+    const dual = indexByAddress([{ ...both, attachments }]);
+    const surroundings = { networks, local: dual, nodes: new Map([['other', '192.0.2.2']]) };
+    const here6 = { kind: 'container', address: 'fd00::2', port: 80 };
+    const there6 = { kind: 'node', address: 'fd47:616e:7472:7900::c000:202', port: 8080 };
+    expect(ingressPort(service, port, surroundings)).toMatchObject({ targets: [here6, there6], here: [here6] });
+  });
+
   it('lead to no other node when they are to stay on the node that they come to', () => {
     const port = PortConfig.fromPartial({ targetPort: 80, publishedPort: 8080 });
     const surroundings = { networks, local, nodes: new Map([['other', '192.0.2.2']]) };

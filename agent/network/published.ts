@@ -1,10 +1,13 @@
 /** What the node publishes: from sandboxes, services and networks to ports and where each leads. Pure. */
 
 import type { Endpoint, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
-import { IngressScope, type PortConfig, PortProtocol, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { IngressScope, type PortConfig, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { ingressAddress6 } from './ingress/ingress6.ts';
+import { defaultAttachment6, isOnIpv6 } from './ipv6/ports6.ts';
 import type { NetworkRecord } from './network-record.ts';
+import { protocolName } from './port-protocol.ts';
 import type { PortTarget, PublishedPort } from './ruleset.ts';
-import type { Attachment, SandboxRecord } from './sandbox-record.ts';
+import { type Attachment, addressesOf, type SandboxRecord } from './sandbox-record.ts';
 
 type NetworksById = ReadonlyMap<string, NetworkRecord>;
 
@@ -62,14 +65,18 @@ export interface Surroundings {
   readonly nodes: ReadonlyMap<string, string>;
 }
 
-/** Where a port of the service leads: to every endpoint that is here, at its default attachment, and, unless it wants none of them, to others' nodes. */
+/**
+ * Where a port of the service leads: to every endpoint that is here, at its default attachment, and, unless it wants none of them, to
+ * others' nodes. Of IPv6 it leads to addresses of IPv6.
+ */
 export function ingressPort(service: ServiceEndpoints, port: PortConfig, surroundings: Surroundings): PublishedPort {
   const { networks, local, nodes } = surroundings;
   const targets = service.endpoints.flatMap((endpoint): PortTarget[] => {
-    const address = endpointAddress(endpoint, networks, local);
+    const address = endpointAddress(endpoint, port, { networks, local });
     if (address !== undefined) return [{ kind: 'container', address, port: port.targetPort }];
     const node = service.ingressScope === IngressScope.LOCAL ? undefined : nodes.get(endpoint.nodeId);
-    return node === undefined ? [] : [{ kind: 'node', address: node, port: port.publishedPort }];
+    if (node === undefined) return [];
+    return [{ kind: 'node', address: isOnIpv6(port) ? ingressAddress6(node) : node, port: port.publishedPort }];
   });
   const here = targets.filter(({ kind }) => kind === 'container');
   return { ...published(port, targets), here };
@@ -85,18 +92,23 @@ export function sentOn(
   local: SandboxByAddress,
 ): readonly PortTarget[] {
   if (here.length > 0) return here;
-  const addresses = new Set(
-    [...local.values()].flatMap(({ attachments }) => attachments.map(({ address }) => address)),
-  );
+  const addresses = new Set([...local.values()].flatMap(({ attachments }) => attachments.flatMap(addressesOf)));
   const leaving = last.filter(({ address }) => addresses.has(address));
   return leaving.length > 0 ? leaving : targets;
 }
 
 /** Undefined for an endpoint on another node, or on internal networks only. */
-function endpointAddress(endpoint: Endpoint, networks: NetworksById, local: SandboxByAddress): string | undefined {
+function endpointAddress(
+  endpoint: Endpoint,
+  port: PortConfig,
+  { networks, local }: Pick<Surroundings, 'networks' | 'local'>,
+): string | undefined {
   for (const { networkId, address } of endpoint.addresses) {
     const sandbox = local.get(`${networkId}/${address}`);
-    if (sandbox !== undefined) return publishedAttachment(sandbox.attachments, networks)?.address;
+    if (sandbox === undefined) continue;
+    return isOnIpv6(port)
+      ? defaultAttachment6(sandbox.attachments, networks)?.ipv6
+      : publishedAttachment(sandbox.attachments, networks)?.address;
   }
   return undefined;
 }
@@ -104,8 +116,4 @@ function endpointAddress(endpoint: Endpoint, networks: NetworksById, local: Sand
 /** On this node alone. */
 function published(port: PortConfig, targets: readonly PortTarget[]): PublishedPort {
   return { protocol: protocolName(port), hostIp: port.hostIp, port: port.publishedPort, targets, here: [] };
-}
-
-export function protocolName(port: PortConfig): 'tcp' | 'udp' {
-  return port.protocol === PortProtocol.UDP ? 'udp' : 'tcp';
 }

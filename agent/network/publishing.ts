@@ -2,10 +2,12 @@
 import type { Logger } from 'pino';
 import { toGantryError } from '../../proto/errors.ts';
 import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
+import { contains6, parseIpv6, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
+import { INGRESS_ADDRESSES6 } from './ingress/ingress6.ts';
+import { isOnIpv6 } from './ipv6/ports6.ts';
 import { renderRemoval6, renderRuleset6 } from './ipv6/ruleset6.ts';
-import { contains6, parseIpv6, parseSubnet6 } from './ipv6/subnet6.ts';
 import type { NetworkModel } from './model.ts';
 import { AF_INET6 } from './netlink/nf-table.ts';
 import { RulesetApplier, runNft } from './nft.ts';
@@ -61,15 +63,24 @@ export class Publishing {
     const render = () => ({
       table: renderRuleset(instance, {
         bridges: model.bridgeRules(),
-        ports: this.#publishedPorts(),
+        ports: this.#publishedPorts().filter((port) => !isOnIpv6(port)),
         ingress: ingress.isUp ? { link: ingress.link, nodes: ingress.nodes } : undefined,
       }),
-      pairs: itselfPairs(instance, [...model.overlayAddresses(), ...model.nodes.values()]),
+      pairs: itselfPairs('ip', instance, [...model.overlayAddresses(), ...model.nodes.values()].map(toItself)),
     });
     this.#applier = new RulesetApplier(render, new OwnTable(transactions, tableName(instance)));
     const render6 = () => ({
-      table: renderRuleset6(instance, { bridges: model.bridgeRules6(), ports: model.containerPorts6() }),
-      pairs: undefined,
+      table: renderRuleset6(instance, {
+        bridges: model.bridgeRules6(),
+        ports: this.#publishedPorts().filter(isOnIpv6),
+        ingress:
+          ingress.isUp && model.ingressFamilies().includes('ip6')
+            ? { link: ingress.link, nodes: ingress.nodes }
+            : undefined,
+      }),
+      pairs: this.#needsRules6()
+        ? itselfPairs('ip6', instance, [...model.overlayAddresses().map(toItself), ...model.nodes6])
+        : undefined,
     });
     this.#applier6 = new RulesetApplier(render6, new OwnTable(transactions, tableName(instance), AF_INET6));
   }
@@ -101,7 +112,8 @@ export class Publishing {
   }
 
   #needsRules6(): boolean {
-    return this.#parts.model.bridgeRules6().length > 0;
+    const { model, ingress } = this.#parts;
+    return model.bridgeRules6().length > 0 || (ingress.isUp && model.ingressFamilies().includes('ip6'));
   }
 
   async #syncPorts(): Promise<void> {
@@ -147,6 +159,12 @@ export class Publishing {
       });
   }
 
+  /** Where a port that a service or container has on IPv6 leads, for who connects on ::1; see relay6.ts. */
+  relayTarget(hostIp: string, port: number): PortTarget | undefined {
+    const ports = this.#publishedPorts().filter(({ protocol }) => protocol === 'tcp');
+    return ports.find((one) => one.hostIp === hostIp && one.port === port)?.targets[0];
+  }
+
   #publishedPorts(): PublishedPort[] {
     const { model, reservations } = this.#parts;
     const local = indexByAddress(model.sandboxes.values());
@@ -158,7 +176,7 @@ export class Publishing {
       return ingressPorts(service)
         .filter((port) => held.some((other) => isSamePort(other, port)))
         .map((port) => {
-          const key = `${service.serviceId} ${port.protocol} ${port.publishedPort}`;
+          const key = `${service.serviceId} ${port.protocol} ${port.hostIp} ${port.publishedPort}`;
           const published = ingressPort(service, port, surroundings);
           const here = sentOn(published, last.get(key) ?? [], local);
           this.#lastHere.set(
@@ -168,13 +186,12 @@ export class Publishing {
           return { ...published, here };
         });
     });
-    return [...model.containerPorts(), ...ingress];
+    return [...model.containerPorts(), ...model.containerPorts6(), ...ingress];
   }
 
   async #dropStaleFlows(): Promise<void> {
     const { model, links } = this.#parts;
-    const all = [...this.#publishedPorts(), ...model.containerPorts6()];
-    const ports = all.filter(({ protocol }) => protocol === 'udp');
+    const ports = this.#publishedPorts().filter(({ protocol }) => protocol === 'udp');
     const key = JSON.stringify(ports);
     if (key === this.#udpPorts) return;
     const hostAddresses = new Set([...(await links.addresses()), ...(await links.addresses6())]);
@@ -182,7 +199,7 @@ export class Publishing {
       ...[...model.networks.values()].map(({ subnet }) => parseSubnet(subnet)),
       ...[...model.nodes.values()].map((address) => parseSubnet(`${address}/32`)),
     ];
-    const subnets6 = model.bridgeRules6().map(({ subnet }) => parseSubnet6(subnet));
+    const subnets6 = [...model.bridgeRules6().map(({ subnet }) => subnet), INGRESS_ADDRESSES6].map(parseSubnet6);
     const isOurs = (text: string): boolean => {
       const [v4, v6] = [parseIpv4(text), parseIpv6(text)];
       return v4 === undefined
@@ -192,6 +209,10 @@ export class Publishing {
     await links.deleteFlows((flows) => staleUdpFlows(flows, { ports, isOurs, hostAddresses }));
     this.#udpPorts = key;
   }
+}
+
+function toItself(address: string): readonly [string, string] {
+  return [address, address];
 }
 
 function serviceClaims(service: ServiceEndpoints): Claim[] {

@@ -5,8 +5,9 @@
  * connections that are under way keep the addresses that they were given.
  */
 
-import type { AddressPairs } from './address-pairs.ts';
+import { type AddressPairs, pairOf } from './address-pairs.ts';
 import { ORIGIN_MASK, OURS_MASK, OUTGOING, TOWARDS_NODES, towardsOrigin } from './ingress/marks.ts';
+import type { TableFamily } from './netlink/nf-batch.ts';
 import { VXLAN_PORT } from './network-record.ts';
 
 export interface BridgeRules {
@@ -52,9 +53,15 @@ export function tableName(instance: string): string {
   return `gantry-${instance}`;
 }
 
-/** What is in the set of the table that `renderRuleset` makes. */
-export function itselfPairs(instance: string, addresses: Iterable<string>): AddressPairs {
-  return { table: tableName(instance), set: 'itself', addresses: new Set(addresses) };
+/** What is in the set of the table that `renderRuleset` makes, or `renderRuleset6`: what a host asks from, and what it is asked at. */
+export function itselfPairs(
+  family: TableFamily,
+  instance: string,
+  hosts: readonly (readonly [from: string, to: string])[],
+): AddressPairs {
+  const own = hosts.filter(([from]) => from.includes(':') === (family === 'ip6'));
+  const pairs = new Set(own.map(([from, to]) => pairOf(from, to)));
+  return { table: { family, name: tableName(instance) }, set: 'itself', pairs };
 }
 
 /** Makes the table if missing and replaces the rules in it. */
@@ -123,21 +130,21 @@ function loopbackRules(bridges: readonly BridgeRules[], ingress: IngressRules | 
 }
 
 /** A client may use the same port towards two nodes that both send it on to this one. */
-function zoneRules(ingress: IngressRules | undefined): string[] {
+export function zoneRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined || ingress.nodes.length === 0) return [];
   const zones = ingress.nodes.map(({ mac, number }) => `${mac} : ${number}`);
   return [`iifname "${ingress.link}" ct original zone set ether saddr map { ${zones.join(', ')} }`];
 }
 
 /** Which node a connection came from. */
-function originRules(ingress: IngressRules | undefined): string[] {
+export function originRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined || ingress.nodes.length === 0) return [];
   const marks = ingress.nodes.map(({ mac, number }) => `${mac} : ${towardsOrigin(number)}`);
   return [`iifname "${ingress.link}" ct state new ct mark set ether saddr map { ${marks.join(', ')} }`];
 }
 
 /** Which routing table is asked for a packet of a marked connection: to other nodes, or back to where it came from. */
-function wayRules(ingress: IngressRules | undefined): string[] {
+export function wayRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined) return [];
   const is = (bits: number, of: number) => `ct mark & ${hex(of)} == ${hex(bits)}`;
   return [
@@ -245,7 +252,9 @@ function links({ bridge, vxlan }: BridgeRules, ...more: readonly string[]): stri
 
 function postroutingRules(network: BridgeRules, ingress: IngressRules | undefined): string[] {
   const { bridge, subnet, internal, vxlan } = network;
-  if (internal) return [];
+  // A service's own address leads back to the one that asks also where nothing leads out.
+  const backToItself = `ip saddr ${subnet} oifname "${bridge}" ct status dnat ip saddr . ip daddr @itself masquerade`;
+  if (internal) return vxlan === undefined ? [] : [backToItself];
   // Addresses of networks that span nodes are the only ones of their kind: another node's task may see them.
   const inside = vxlan === undefined || ingress === undefined ? links(network) : links(network, ingress.link);
   return [
@@ -253,9 +262,7 @@ function postroutingRules(network: BridgeRules, ingress: IngressRules | undefine
     `ip saddr ${subnet} oifname != ${inside} masquerade`,
     // To a published port whose target is a neighbour, which would answer directly and be a stranger to the client; of a
     // network that spans nodes only to one that is the client itself.
-    vxlan === undefined
-      ? `ip saddr ${subnet} oifname "${bridge}" ct status dnat masquerade`
-      : `ip saddr ${subnet} oifname "${bridge}" ct status dnat ip saddr . ip daddr @itself masquerade`,
+    vxlan === undefined ? `ip saddr ${subnet} oifname "${bridge}" ct status dnat masquerade` : backToItself,
     // From the host's own 127.0.0.1.
     `ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade`,
   ];

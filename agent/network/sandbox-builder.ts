@@ -4,15 +4,15 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError } from '../../proto/errors.ts';
+import { parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import { renderHostname, renderHosts, renderResolvConf, replaceOwnHosts } from './container-files.ts';
 import type { HostResolvConf } from './dns/host-resolv-conf.ts';
 import type { HostLinks } from './host-links.ts';
-import { parseSubnet6, type Subnet6 } from './ipv6/subnet6.ts';
 import { bridgeName, vethName } from './link-names.ts';
 import { MacvlanLinks } from './macvlan/macvlan-links.ts';
 import type { Parents } from './macvlan/parents.ts';
 import { ipv6PrefixLength, type NetworkModel } from './model.ts';
-import { type NamespaceSpec, Namespaces } from './namespaces.ts';
+import { type InterfaceSpec, type NamespaceSpec, Namespaces } from './namespaces.ts';
 import type { VethSpec } from './netlink/link.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { Sandbox } from './networks.ts';
@@ -238,7 +238,7 @@ export class SandboxBuilder {
         address,
         subnet: parseSubnet(this.#network(networkId).subnet),
         router: routerOf(this.#network(networkId)),
-        ipv6: ipv6 === undefined ? undefined : { address: ipv6, subnet: subnet6Of(this.#network(networkId)) },
+        ipv6: ipv6 === undefined ? undefined : ipv6Spec(ipv6, this.#network(networkId)),
       })),
       defaultRoute: network && { gateway: network.gateway, interface: nameOf(network.id) },
       defaultRoute6: network6?.ipv6 && { gateway: network6.ipv6.gateway, interface: nameOf(network6.id) },
@@ -268,9 +268,9 @@ function routerOf({ overlay, gateway }: NetworkRecord): string | undefined {
   return overlay === undefined ? undefined : gateway;
 }
 
-function subnet6Of({ name, ipv6 }: NetworkRecord): Subnet6 {
+function ipv6Spec(address: string, { name, ipv6, overlay }: NetworkRecord): InterfaceSpec['ipv6'] {
   if (ipv6 === undefined) throw new GantryError('INTERNAL', `network ${name} has no IPv6 addresses`);
-  return parseSubnet6(ipv6.subnet);
+  return { address, subnet: parseSubnet6(ipv6.subnet), router: overlay === undefined ? undefined : ipv6.gateway };
 }
 
 function emptyIfMissing(error: unknown): string[] {

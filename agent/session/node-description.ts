@@ -24,6 +24,8 @@ export interface EngineFacts {
   readonly tls: NodeTls | undefined;
   /** Undefined: nobody has looked yet. */
   readonly wireguard: NodeWireguard | undefined;
+  /** Global ones of this host's own links. */
+  readonly ipv6Addresses: readonly string[];
 }
 
 export function describeNode({
@@ -33,6 +35,7 @@ export function describeNode({
   genericResources,
   tls,
   wireguard,
+  ipv6Addresses,
 }: EngineFacts): NodeDescription {
   return NodeDescription.fromPartial({
     hostname,
@@ -43,5 +46,6 @@ export function describeNode({
     genericResources: [...genericResources],
     tls,
     wireguard,
+    ipv6Addresses: [...ipv6Addresses],
   });
 }

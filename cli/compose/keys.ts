@@ -134,9 +134,8 @@ export const ATTACHMENT_KEYS = keySet('aliases', {
   mac_address: REMOVE,
   priority: REMOVE,
 });
-export const NETWORK_KEYS = keySet('name driver driver_opts external internal attachable labels ipam', {
+export const NETWORK_KEYS = keySet('name driver driver_opts external internal attachable labels ipam enable_ipv6', {
   enable_ipv4: REMOVE,
-  enable_ipv6: `remove it: networks of the cluster have IPv4 addresses only; "gantry network create --ipv6" makes one of a host`,
 });
 export const IPAM_KEYS = keySet('driver config', { options: REMOVE });
 export const IPAM_CONFIG_KEYS = keySet('subnet gateway ip_range', {

@@ -308,6 +308,23 @@ describe('the file', () => {
     expect(spec.services[0]?.task?.container?.mounts[0]?.source).toBe('plain');
   });
 
+  it('takes a subnet of IPv4 and one of IPv6, in either order, and no more', () => {
+    const stack = (config: string) =>
+      `services: {a: {image: x, networks: [n]}}\nnetworks: {n: {enable_ipv6: true, ipam: {config: [${config}]}}}\n`;
+    const [ipv4, ipv6] = [
+      '{subnet: 10.9.0.0/24, ip_range: 10.9.0.0/26}',
+      '{subnet: "fd00:9::/64", gateway: "fd00:9::1"}',
+    ];
+    for (const config of [`${ipv4}, ${ipv6}`, `${ipv6}, ${ipv4}`]) {
+      expect(load(stack(config)).spec.networks).toMatchObject([
+        { enableIpv6: true, subnet: '10.9.0.0/24', gateway: '', ipv6Subnet: 'fd00:9::/64', ipv6Gateway: 'fd00:9::1' },
+      ]);
+    }
+    expect(() => load(stack(`${ipv6}, {subnet: "fd00:a::/64"}`))).toThrow('one subnet of IPv4 and one of IPv6');
+    expect(() => load(stack('{subnet: "fd00:9::/64", ip_range: "fd00:9::/80"}'))).toThrow('no range of their own');
+    expect(() => load(stack('{subnet: "fd00:9::/129"}'))).toThrow('is not a subnet');
+  });
+
   it('warns of unset variables and of version', () => {
     expect(load('version: "3"\nservices:\n  a: {image: "x$NONE"}\n').warnings).toEqual([
       'stack.yml:3: variable NONE is not set; it becomes an empty string',

@@ -1,4 +1,5 @@
 /** The top-level networks, volumes, configs and secrets: their names in the cluster, and what they are made of. */
+import { isIPv6 } from 'node:net';
 import type { ConfigSpec, NetworkSpec, SecretSpec, VolumeSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { Cursor, KeySet } from './cursor.ts';
 import { type EnvironmentContext, readProjectFile } from './environment.ts';
@@ -85,6 +86,9 @@ function readNetwork(entry: Cursor, name: string, context: ResourceContext): Net
     subnet: ipam?.subnet ?? '',
     gateway: ipam?.gateway ?? '',
     ipRange: ipam?.ipRange ?? '',
+    enableIpv6: flag('enable_ipv6'),
+    ipv6Subnet: ipam?.ipv6Subnet ?? '',
+    ipv6Gateway: ipam?.ipv6Gateway ?? '',
   };
 }
 
@@ -97,29 +101,49 @@ function readNetworkDriver(cursor: Cursor): 'bridge' | 'overlay' {
   );
 }
 
-function readIpam(ipam: Cursor): { subnet: string; gateway: string; ipRange: string } | undefined {
+type Ipam = Pick<NetworkSpec, 'subnet' | 'gateway' | 'ipRange' | 'ipv6Subnet' | 'ipv6Gateway'>;
+
+/** One config of IPv4 and one of IPv6 at most, in either order. */
+function readIpam(ipam: Cursor): Ipam {
   ipam.checkKeys(IPAM_KEYS);
   ipam.field('driver', (cursor) => cursor.oneOf(['default']));
-  const configs =
-    ipam.field('config', (cursor) =>
-      cursor.items((item) => {
-        item.checkKeys(IPAM_CONFIG_KEYS);
-        return {
-          subnet: item.field('subnet', readSubnet) ?? '',
-          gateway: item.field('gateway', (child) => child.string()) ?? '',
-          ipRange: item.field('ip_range', readSubnet) ?? '',
-        };
-      }),
-    ) ?? [];
-  if (configs.length > 1) throw ipam.problem('several subnets are not supported yet', 'keep one');
-  return configs[0];
+  const configs = ipam.field('config', (cursor) => cursor.items(readIpamConfig)) ?? [];
+  const [ipv4, ipv6] = [false, true].map((wanted) => configs.filter(({ isIpv6 }) => isIpv6 === wanted));
+  if ((ipv4?.length ?? 0) > 1 || (ipv6?.length ?? 0) > 1) {
+    throw ipam.problem('a network has one subnet of IPv4 and one of IPv6', 'keep one of each');
+  }
+  return {
+    subnet: ipv4?.[0]?.subnet ?? '',
+    gateway: ipv4?.[0]?.gateway ?? '',
+    ipRange: ipv4?.[0]?.ipRange ?? '',
+    ipv6Subnet: ipv6?.[0]?.subnet ?? '',
+    ipv6Gateway: ipv6?.[0]?.gateway ?? '',
+  };
+}
+
+function readIpamConfig(item: Cursor): { isIpv6: boolean; subnet: string; gateway: string; ipRange: string } {
+  item.checkKeys(IPAM_CONFIG_KEYS);
+  const subnet = item.field('subnet', readSubnet) ?? '';
+  const gateway = item.field('gateway', (child) => child.string()) ?? '';
+  const isIpv6 = (subnet || gateway).includes(':');
+  const readRange = (child: Cursor) => {
+    if (!isIpv6) return readSubnet(child);
+    throw child.problem(
+      'addresses of IPv6 have no range of their own',
+      'remove it: they go with those of IPv4, which can have one',
+    );
+  };
+  return { isIpv6, subnet, gateway, ipRange: item.field('ip_range', readRange) ?? '' };
 }
 
 function readSubnet(cursor: Cursor): string {
   const text = cursor.string();
+  // Its bits are the managers' to judge.
+  const [address = '', length = ''] = text.split('/');
+  if (isIPv6(address) && /^\d{1,3}$/.test(length) && Number(length) <= 128) return text;
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
   const valid = match?.slice(1, 5).every((byte) => Number(byte) < 256) === true && Number(match[5]) <= 30;
-  if (!valid) throw cursor.problem(`"${text}" is not an IPv4 subnet`, 'write it as 10.20.0.0/24');
+  if (!valid) throw cursor.problem(`"${text}" is not a subnet`, 'write it as 10.20.0.0/24, or fd00:1:2:3::/64');
   return text;
 }
 

@@ -17,6 +17,9 @@ function network(name: string, subnet: string, gateway = '', blocks: NetworkObje
     subnet,
     gateway,
     ipRange: '',
+    enableIpv6: false,
+    ipv6Subnet: '',
+    ipv6Gateway: '',
   };
   return networkType.complete({
     id: name,
@@ -27,6 +30,8 @@ function network(name: string, subnet: string, gateway = '', blocks: NetworkObje
     blocks,
     pendingDelete: false,
     vni: 0,
+    ipv6Subnet: '',
+    ipv6Gateway: '',
   });
 }
 

@@ -12,6 +12,8 @@ function network(subnet: string, gateway: string, blocks: readonly string[] = []
     blocks: blocks.map((cidr) => ({ nodeId: 'node1', cidr })),
     pendingDelete: false,
     vni: 0,
+    ipv6Subnet: '',
+    ipv6Gateway: '',
   });
 }
 

@@ -49,6 +49,8 @@ async function start(stateFormat: number, ...services: readonly ServiceObject[])
           blocks: id === 'full' ? [{ nodeId: 'node1', cidr: subnet }] : [],
           pendingDelete: false,
           vni: 0,
+          ipv6Subnet: '',
+          ipv6Gateway: '',
         }),
       );
     }

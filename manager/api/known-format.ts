@@ -1,10 +1,11 @@
-/** What of services, secrets and configs all managers of the cluster can read already. */
+/** What of services, networks, secrets and configs all managers of the cluster can read already. */
 
 import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import {
   EndpointMode,
   IngressScope,
+  type NetworkSpec,
   type ServiceSpec,
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
@@ -14,6 +15,7 @@ import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import {
   FORMAT_OF_CA_ROTATION,
   FORMAT_OF_GENERIC_RESOURCES,
+  FORMAT_OF_IPV6,
   FORMAT_OF_PLACEMENTS,
   FORMAT_OF_PLATFORMS,
   FORMAT_OF_TEMPLATE_DRIVERS,
@@ -37,6 +39,16 @@ export function checkStateFormat(
   if (templated !== undefined && stateFormat < FORMAT_OF_TEMPLATE_DRIVERS) {
     throw notKnownToAll(`${templated.annotations?.name} has a template driver`);
   }
+}
+
+/** WRONG_STATE: as above. */
+export function checkKnowsIpv6(
+  tx: ReadTransaction,
+  networks: readonly Pick<NetworkSpec, 'annotations' | 'enableIpv6'>[],
+): void {
+  const network = networks.find(({ enableIpv6 }) => enableIpv6);
+  if (network === undefined || theCluster(tx).stateFormat >= FORMAT_OF_IPV6) return;
+  throw notKnownToAll(`network ${network.annotations?.name} has IPv6`);
 }
 
 /** WRONG_STATE: as above. */

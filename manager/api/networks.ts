@@ -11,6 +11,7 @@ import { HOST_NETWORKS } from '../../proto/host-networks.ts';
 import { newObjectId } from '../../proto/ids.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { allocateSubnet } from '../allocator/subnets.ts';
+import { allocateSubnet6 } from '../allocator/subnets6.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { completeAnnotations, NO_META } from '../store/object-type.ts';
 import { serviceName, usedIds } from '../store/service.ts';
@@ -18,6 +19,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import { refuseTooFewBlocks } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
+import { checkKnowsIpv6 } from './known-format.ts';
 import { checkOnNodes, refuseAttached } from './network-probe.ts';
 import { resolve } from './references.ts';
 import { checkName } from './stack-validation.ts';
@@ -30,21 +32,17 @@ export async function networkCreate(
 ): Promise<NetworkCreateResponse> {
   const complete = validate(spec);
   const id = newObjectId(context.random);
-  const plan = (read: ReadTransaction) => ({
-    id,
-    spec: complete,
-    ...allocateSubnet(
-      complete.annotations.name,
-      complete,
-      read.find('network', { by: 'all' }),
-      read.find('node', { by: 'all' }).map((node) => node.status.address),
-    ),
-    blocks: [],
-    pendingDelete: false,
-    vni: 0,
-  });
+  const { name } = complete.annotations;
+  const plan = (read: ReadTransaction) => {
+    const networks = read.find('network', { by: 'all' });
+    const hostAddresses = read.find('node', { by: 'all' }).map((node) => node.status.address);
+    const subnet = allocateSubnet(name, complete, networks, hostAddresses);
+    const subnet6 = allocateSubnet6(name, complete, subnet, { networks, hostAddresses, seed: id });
+    return { id, spec: complete, ...subnet, ...subnet6, blocks: [], pendingDelete: false, vni: 0 };
+  };
   const draft = context.store.view((read) => {
-    refuseTaken(read, complete.annotations.name);
+    refuseTaken(read, name);
+    checkKnowsIpv6(read, [complete]);
     checkEncrypted([{ spec: complete }], read.find('node', { by: 'all' }));
     const network = { ...plan(read), meta: NO_META };
     refuseTooFewBlocks(read, network);
@@ -52,7 +50,7 @@ export async function networkCreate(
   });
   await checkOnNodes(context, [draft], signal);
   return context.store.update((tx) => {
-    refuseTaken(tx, complete.annotations.name);
+    refuseTaken(tx, name);
     tx.create('network', plan(tx));
     return { id };
   });

@@ -21,7 +21,7 @@ import type { WriteTransaction } from '../store/transaction.ts';
 import { needsOfNetworks, refuseExhausted, refuseTooFewBlocks } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
-import { asFarAsKnown, checkStateFormat } from './known-format.ts';
+import { asFarAsKnown, checkKnowsIpv6, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
 import { checkOnNodes } from './network-probe.ts';
 import { checkHostPorts } from './port-probe.ts';
@@ -68,6 +68,7 @@ export async function deployStack(
   return context.store.update((tx) => {
     const steps = plan(tx);
     checkStateFormat(tx, stack);
+    checkKnowsIpv6(tx, stack.networks);
     const before = needsOfNetworks(tx);
     for (const step of steps) runStep(tx, step);
     refuseExhausted(tx, before);

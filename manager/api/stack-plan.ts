@@ -11,6 +11,7 @@ import {
 } from '../../proto/generated/gantry/v1/types.ts';
 import { allocatePorts } from '../allocator/ports.ts';
 import { allocateSubnet } from '../allocator/subnets.ts';
+import { allocateSubnet6 } from '../allocator/subnets6.ts';
 import { type PlatformsOf, withImagePlatforms } from '../images/image-platforms.ts';
 import { samePorts, withSpec } from '../orchestrator/update/spec-change.ts';
 import { isPaused } from '../orchestrator/update/update-config.ts';
@@ -144,7 +145,10 @@ function planNetworks(existing: Existing, stack: StackSpec, newId: () => string)
     const own = ownNamed('network', live, stack.name, name);
     if (own !== undefined) return planExistingNetwork(own, spec);
     const subnet = allocateSubnet(name, spec, all, existing.hostAddresses);
-    const object = { id: newId(), spec, ...subnet, blocks: [], pendingDelete: false, vni: 0 };
+    const id = newId();
+    const { hostAddresses } = existing;
+    const subnet6 = allocateSubnet6(name, spec, subnet, { networks: all, hostAddresses, seed: id });
+    const object = { id, spec, ...subnet, ...subnet6, blocks: [], pendingDelete: false, vni: 0 };
     all.push({ ...object, meta: NO_META });
     return { change: ChangeKind.CREATE, kind: 'network', object };
   });

@@ -27,7 +27,7 @@ export class UsedRanges {
 
   /**
    * Whether the networks can be on that node for sure, without asking it: nothing there overlaps them, and they have no
-   * options (such as an MTU), of which a host may have to say more.
+   * options (such as an MTU) nor IPv6, of which a host may have to say more.
    */
   leaveRoomFor(nodeId: string, networks: readonly NetworkObject[], nowMs: number): boolean {
     const said = this.#said.get(nodeId);
@@ -35,9 +35,9 @@ export class UsedRanges {
       this.#said.delete(nodeId);
       return false;
     }
-    return networks.every(({ spec, subnet }) => {
+    return networks.every(({ spec, subnet, ipv6Subnet }) => {
       const wanted = parseCidr(subnet);
-      if (wanted === undefined || Object.keys(spec.driverOpts).length > 0) return false;
+      if (wanted === undefined || ipv6Subnet !== '' || Object.keys(spec.driverOpts).length > 0) return false;
       return !said.ranges.some((range) => overlap(range, wanted));
     });
   }

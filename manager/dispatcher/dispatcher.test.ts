@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import { PortConfig, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { PortConfig, PublishMode, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { node, service, type TaskOptions, task } from '../objects.testing.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
@@ -75,8 +75,23 @@ describe('endpointsOf', () => {
   it('has no ports when all networks are internal: nodes would send each other what comes', () => {
     const port = PortConfig.fromPartial({ targetPort: 80, publishedPort: 8080 });
     const published = { ...service('web', { networks: ['inner', 'net'] }), ports: [port] };
-    expect(endpointsOf(published, [], (id) => id === 'inner')?.ports).toEqual([port]);
-    expect(endpointsOf(published, [], () => true)?.ports).toEqual([]);
+    const network = (internal: boolean, ipv6Subnet = '') => ({ spec: { internal }, ipv6Subnet });
+    expect(endpointsOf(published, [], (id) => network(id === 'inner'))?.ports).toEqual([port]);
+    expect(endpointsOf(published, [], () => network(true))?.ports).toEqual([]);
+    // A way out by IPv4 is none by IPv6.
+    const inner6 = (id: string) => (id === 'inner' ? network(true, 'fd00:1::/64') : network(false));
+    expect(endpointsOf(published, [], inner6)?.ports).toEqual([port]);
+  });
+
+  it('has ports on all addresses once more for IPv6, where its tasks have that', () => {
+    const port = PortConfig.fromPartial({ targetPort: 80, publishedPort: 8080 });
+    const [local, host] = [
+      { ...port, hostIp: '127.0.0.1' },
+      { ...port, mode: PublishMode.HOST },
+    ];
+    const published = { ...service('web', { networks: ['net'] }), ports: [port, local, host] };
+    const dual = () => ({ spec: { internal: false }, ipv6Subnet: 'fd00:1::/64' });
+    expect(endpointsOf(published, [], dual)?.ports).toEqual([port, local, host, { ...port, hostIp: '::' }]);
   });
 
   it('is nothing for a service that is out of reach or on its way out', () => {
@@ -93,9 +108,8 @@ describe('assignments', () => {
     const store = new Store(state, new MemoryLog('n1', state), { now: () => 0, sleep: () => Promise.resolve() });
     await store.update((tx) => {
       const absent = { meta: undefined, spec: undefined, pendingDelete: false };
-      tx.create('network', {
-        ...networkType.complete({ id: 'net', subnet: '', gateway: '', blocks, vni: 7, ...absent }),
-      });
+      const addresses = { subnet: '', gateway: '', ipv6Subnet: '', ipv6Gateway: '', blocks };
+      tx.create('network', networkType.complete({ id: 'net', ...addresses, vni: 7, ...absent }));
       tx.create('secret', secretType.complete({ id: 'key', ...absent }));
       for (const id of ['n1', 'n2']) tx.create('node', node(id));
       tx.create('service', service('web', { networks: ['net'] }));

@@ -1,6 +1,13 @@
 /** Services as every node's name server and load balancer must know them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Endpoint, ServiceEndpoints, type TaskAddress, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type Endpoint,
+  type PortConfig,
+  PublishMode,
+  ServiceEndpoints,
+  type TaskAddress,
+  TaskState,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { containerName } from '../../proto/task-name.ts';
 import { hasWayOut, type ServiceObject, serviceName } from '../store/service.ts';
 import type { Store } from '../store/store.ts';
@@ -9,13 +16,13 @@ import type { TaskObject } from '../store/task.ts';
 import type { StoreEvent } from '../store/watch.ts';
 
 /**
- * Undefined for a service that nobody can reach, or that is being removed. `isInternal`: by network id; nodes are told of no
- * port that leads to nobody, and which they would send on to each other. Pure.
+ * Undefined for a service that nobody can reach, or that is being removed. `networkOf`: what there is of a network, by id; nodes
+ * are told of no port that leads to nobody, and which they would send on to each other. Pure.
  */
 export function endpointsOf(
   service: ServiceObject,
   tasks: readonly TaskObject[],
-  isInternal: (networkId: string) => boolean = () => false,
+  networkOf: (networkId: string) => PublishingNetwork | undefined = () => undefined,
 ): ServiceEndpoints | undefined {
   const { networks } = service.spec.task;
   if (service.pendingDelete || (networks.length === 0 && service.ports.length === 0)) return undefined;
@@ -23,7 +30,7 @@ export function endpointsOf(
     serviceId: service.id,
     serviceName: serviceName(service),
     networks,
-    ports: hasWayOut(service.spec.task, isInternal) ? service.ports : [],
+    ports: publishedPorts(service, networkOf),
     virtualIps: service.virtualIps,
     ingressScope: service.spec.ingressScope,
     endpoints: tasks
@@ -37,6 +44,26 @@ export function endpointsOf(
         addresses: task.status.addresses,
       })),
   };
+}
+
+/** What of a network says whether ports lead there. */
+interface PublishingNetwork {
+  readonly spec: { readonly internal: boolean };
+  readonly ipv6Subnet: string;
+}
+
+/** As stored, and those of all nodes' addresses once more for IPv6 where the tasks have it. */
+function publishedPorts(
+  { spec, ports }: ServiceObject,
+  networkOf: (networkId: string) => PublishingNetwork | undefined,
+): PortConfig[] {
+  if (!hasWayOut(spec.task, (id) => networkOf(id)?.spec.internal === true)) return [];
+  const hasIpv6 = spec.task.networks.some(({ target }) => {
+    const network = networkOf(target);
+    return network !== undefined && !network.spec.internal && network.ipv6Subnet !== '';
+  });
+  const onAll = ports.filter(({ mode, hostIp }) => mode === PublishMode.INGRESS && hostIp === '');
+  return hasIpv6 ? [...ports, ...onAll.map((port) => ({ ...port, hostIp: '::' }))] : ports;
 }
 
 function takesTraffic(task: TaskObject): boolean {
@@ -110,8 +137,7 @@ export class EndpointTable {
   #refresh(serviceId: string, read: ReadTransaction): boolean {
     const service = read.get('service', serviceId);
     const tasks = read.find('task', { by: 'service', value: serviceId });
-    const isInternal = (networkId: string) => read.get('network', networkId)?.spec.internal === true;
-    const next = service && endpointsOf(service, tasks, isInternal);
+    const next = service && endpointsOf(service, tasks, (networkId) => read.get('network', networkId));
     const known = this.#byService.get(serviceId);
     if (next === undefined) return this.#byService.delete(serviceId);
     if (known !== undefined && same(known, next)) return false;

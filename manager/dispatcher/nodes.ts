@@ -3,7 +3,12 @@ import { GantryError } from '../../proto/errors.ts';
 import type { SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { NodeDescription, NodeState } from '../../proto/generated/gantry/v1/types.ts';
 import type { NodeObject } from '../store/node.ts';
-import { FORMAT_OF_CA_ROTATION, FORMAT_OF_GENERIC_RESOURCES, FORMAT_OF_WIREGUARD } from '../store/state-format.ts';
+import {
+  FORMAT_OF_CA_ROTATION,
+  FORMAT_OF_GENERIC_RESOURCES,
+  FORMAT_OF_IPV6,
+  FORMAT_OF_WIREGUARD,
+} from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 
@@ -48,6 +53,7 @@ function known(read: ReadTransaction, description: NodeDescription | undefined):
     tls: format >= FORMAT_OF_CA_ROTATION ? description.tls : undefined,
     genericResources: format >= FORMAT_OF_GENERIC_RESOURCES ? description.genericResources : [],
     wireguard: format >= FORMAT_OF_WIREGUARD ? description.wireguard : undefined,
+    ipv6Addresses: format >= FORMAT_OF_IPV6 ? description.ipv6Addresses : [],
   };
 }
 

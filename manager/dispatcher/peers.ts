@@ -79,8 +79,8 @@ function peerOn(networkId: string, node: NodeObject, read: ReadTransaction): Net
   return network !== undefined && own.length > 0 ? peer(network, node, own) : undefined;
 }
 
-function ingressPeer({ id, status }: NodeObject): NetworkPeer {
-  return NetworkPeer.create({ networkId: INGRESS_NETWORK, nodeId: id, nodeAddress: status.address });
+function ingressPeer({ id, status, description: { ipv6Addresses } }: NodeObject): NetworkPeer {
+  return NetworkPeer.create({ networkId: INGRESS_NETWORK, nodeId: id, nodeAddress: status.address, ipv6Addresses });
 }
 
 function peer(network: NetworkObject, node: NodeObject, blocks: readonly { readonly cidr: string }[]): NetworkPeer {
@@ -90,9 +90,11 @@ function peer(network: NetworkObject, node: NodeObject, blocks: readonly { reado
     nodeAddress: node.status.address,
     blocks: blocks.map(({ cidr }) => cidr),
     wireguardKey: isEncrypted(network.spec) ? wireguardKey(node) : '',
+    ipv6Addresses: [],
   };
 }
 
 function isSamePeer(a: NetworkPeer, b: NetworkPeer): boolean {
-  return a.nodeAddress === b.nodeAddress && a.wireguardKey === b.wireguardKey && a.blocks.join() === b.blocks.join();
+  const isSameNode = a.nodeAddress === b.nodeAddress && a.ipv6Addresses.join() === b.ipv6Addresses.join();
+  return isSameNode && a.wireguardKey === b.wireguardKey && a.blocks.join() === b.blocks.join();
 }

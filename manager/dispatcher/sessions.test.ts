@@ -130,7 +130,7 @@ async function open(): Promise<{ store: Store; dispatcher: Dispatcher }> {
     for (const id of ['front', 'back']) {
       const blocks = NODES.map((on) => ({ nodeId: on, cidr: '10.0.0.0/26' }));
       const absent = { meta: undefined, spec: undefined, blocks, pendingDelete: false, vni: 7 };
-      const made = networkType.complete({ id, subnet: '', gateway: '', ...absent });
+      const made = networkType.complete({ id, subnet: '', gateway: '', ipv6Subnet: '', ipv6Gateway: '', ...absent });
       tx.create('network', { ...made, spec: { ...made.spec, annotations: { name: id, labels: {} } } });
     }
     tx.create('config', configType.complete({ id: 'motd', meta: undefined, spec: undefined, pendingDelete: false }));
@@ -292,7 +292,8 @@ function expectedOn(read: ReadTransaction, on: string, services: Iterable<Servic
 }
 
 function peerItem(networkId: string, { id, status }: NodeObject, blocks: string[]): AssignmentItem {
-  return { $case: 'peer', value: { networkId, nodeId: id, nodeAddress: status.address, blocks, wireguardKey: '' } };
+  const address = { nodeId: id, nodeAddress: status.address, ipv6Addresses: [] };
+  return { $case: 'peer', value: { networkId, ...address, blocks, wireguardKey: '' } };
 }
 
 /** As many turns as a change needs to reach the agents; else all would be told in their first message. */

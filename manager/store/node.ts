@@ -34,6 +34,7 @@ const NO_DESCRIPTION: NodeDescription = {
   tls: undefined,
   genericResources: [],
   wireguard: undefined,
+  ipv6Addresses: [],
 };
 const NO_STATUS: NodeStatus = { state: NodeState.UNKNOWN, message: '', address: '', stateSinceMs: 0 };
 

@@ -12,7 +12,7 @@
  *    generic resources, services reserve them, and tasks have been given some; placements have platforms; the cluster has a
  *    placement strategy, and client certificates; services have an endpoint mode, an ingress scope, and addresses of their
  *    own; slots of services are pinned to the nodes that have their volumes; nodes have
- *    WireGuard keys.
+ *    WireGuard keys, and IPv6 addresses; networks have IPv6 subnets.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -34,6 +34,7 @@ export const FORMAT_OF_CLIENT_CERTIFICATES = 5;
 export const FORMAT_OF_VIRTUAL_IPS = 5;
 export const FORMAT_OF_VOLUME_PINS = 5;
 export const FORMAT_OF_WIREGUARD = 5;
+export const FORMAT_OF_IPV6 = 5;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

@@ -29,12 +29,17 @@ function network(id: string, name: string, labels: Record<string, string> = {}):
       subnet: '',
       gateway: '',
       ipRange: '',
+      enableIpv6: false,
+      ipv6Subnet: '',
+      ipv6Gateway: '',
     },
     subnet: '',
     gateway: '',
     blocks: [],
     pendingDelete: false,
     vni: 0,
+    ipv6Subnet: '',
+    ipv6Gateway: '',
   });
 }
 

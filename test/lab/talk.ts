@@ -1,13 +1,14 @@
 /** Programs that talk over the network from inside a namespace, for as long as they are wanted. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { isIP } from 'node:net';
 
-/** Answers each datagram with its text and the address that it came from. */
-export function serveUdp(prefix: readonly string[], port: number, text: string): Promise<Talker> {
+/** Answers each datagram with its text and the address that it came from. `at`: an address of the kind that it is asked on. */
+export function serveUdp(prefix: readonly string[], port: number, text: string, at = '0.0.0.0'): Promise<Talker> {
   const answer = `(_, from) => s.send('${text} ' + from.address, from.port, from.address)`;
   return Talker.start(
     prefix,
-    `const s = dgram.createSocket('udp4').on('message', ${answer}).bind(${port}, () => console.log('ready'))`,
+    `const s = dgram.createSocket('udp${isIP(at)}').on('message', ${answer}).bind(${port}, '${at}', () => console.log('ready'))`,
   );
 }
 
@@ -15,16 +16,16 @@ export function serveUdp(prefix: readonly string[], port: number, text: string):
 export function udpClient(prefix: readonly string[], address: string, port: number): Promise<Talker> {
   return Talker.start(
     prefix,
-    `const ask = () => dgram.createSocket('udp4', function (m) { console.log(String(m)); this.close() }).send('?', ${port}, '${address}');
+    `const ask = () => dgram.createSocket('udp${isIP(address)}', function (m) { console.log(String(m)); this.close() }).send('?', ${port}, '${address}');
      process.stdin.on('data', ask); console.log('ready')`,
   );
 }
 
 /** Sends back what it is sent. */
-export function serveEcho(prefix: readonly string[], port: number): Promise<Talker> {
+export function serveEcho(prefix: readonly string[], port: number, at = '0.0.0.0'): Promise<Talker> {
   return Talker.start(
     prefix,
-    `net.createServer((s) => s.pipe(s)).listen(${port}, '0.0.0.0', () => console.log('ready'))`,
+    `net.createServer((s) => s.pipe(s)).listen(${port}, '${at}', () => console.log('ready'))`,
   );
 }
 

@@ -169,7 +169,6 @@ describe('on a host alone', () => {
     [['--subnet', '10.77.0.1/24'], /invalid subnet.*10\.77\.0\.0\/24/],
     [['--subnet', 'fd00::/64'], /has no IPv6.*--ipv6/],
     [['--ipv6', '--gateway', 'fd00::1'], /no subnet for it.*--subnet/],
-    [['-d', 'overlay', '--ipv6'], /not supported for overlay.*without -d/],
     [['-d', 'macvlan', '--ipv6'], /macvlan networks have no IPv6.*without --ipv6/s],
     [['-d', 'macvlan', '-o', 'parent=nope'], /no link nope.*'ip link'/s],
     [['-d', 'macvlan', '-o', 'macvlan_mode=hub'], /no macvlan_mode.*passthru/s],

@@ -1,7 +1,7 @@
 /** What to do with a query: answer it from the name table, refuse it, or send it on. Pure. */
 import { isIPv6 } from 'node:net';
 import type { Answer, Question } from 'dns-packet';
-import { contains6, formatIpv6, parseIpv6, type Subnet6 } from '../ipv6/subnet6.ts';
+import { contains6, formatIpv6, parseIpv6, type Subnet6 } from '../../../proto/ipv6/subnet6.ts';
 import { contains, parseIpv4, type Subnet } from '../subnet.ts';
 import { lookupAddress, lookupName, type NetworkNames } from './name-table.ts';
 

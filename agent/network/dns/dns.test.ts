@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { AttachedContainer } from '../../../proto/generated/gantry/v1/dispatcher.ts';
 import { ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
-import { parseSubnet6 } from '../ipv6/subnet6.ts';
+import { parseSubnet6 } from '../../../proto/ipv6/subnet6.ts';
 import { parseSubnet } from '../subnet.ts';
 import { sandboxRequest } from '../testing/lab.ts';
 import { type Asker, decide, RCODE } from './decide.ts';
@@ -14,8 +14,11 @@ import { Resolver, shuffle } from './resolver.ts';
 import { answers, encodeAnswer, encodeFailure, FrameReader, frame, parseQuery, udpLimit, withId } from './wire.ts';
 
 const networks = [
-  { id: 'f', name: 'shop_front', overlay: undefined },
-  { id: 'b', name: 'shop_back', overlay: { vni: 5000, nodeAddress: '192.0.2.1' } },
+  { id: 'f', name: 'shop_front', overlay: undefined, subnet: '10.1.0.0/24', cluster: true },
+  {
+    ...{ id: 'b', name: 'shop_back', overlay: { vni: 5000, nodeAddress: '192.0.2.1' } },
+    ...{ subnet: '10.2.0.0/24', cluster: true },
+  },
 ];
 const web = ServiceEndpoints.fromPartial({
   serviceId: 's1',

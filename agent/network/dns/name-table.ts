@@ -7,6 +7,7 @@
  */
 import type { AttachedContainer } from '../../../proto/generated/gantry/v1/dispatcher.ts';
 import type { ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
+import { bothOf } from '../ipv6/counterpart.ts';
 import type { NetworkRecord } from '../network-record.ts';
 import { addressesOf, type SandboxRecord } from '../sandbox-record.ts';
 import { hasVirtualIps } from '../vip/virtual-service.ts';
@@ -20,20 +21,23 @@ export interface NetworkNames {
   readonly names: ReadonlyMap<string, string>;
 }
 
+/** What of a network it takes. */
+export type NamedNetwork = Pick<NetworkRecord, 'id' | 'name' | 'overlay' | 'subnet' | 'cluster' | 'ipv6'>;
+
 /** By network id. */
 export type NameTable = ReadonlyMap<string, NetworkNames>;
 
 class NetworkNamesBuilder implements NetworkNames {
   readonly networkName: string;
-  readonly hasVirtualIps: boolean;
+  readonly network: NamedNetwork;
   readonly addresses = new Map<string, string[]>();
   readonly names = new Map<string, string>();
   /** Names of services: what an alias of a container can't add to, for only the cluster knows who is healthy. */
   readonly #owned = new Set<string>();
 
-  constructor(networkName: string, hasVirtualIps: boolean) {
-    this.networkName = networkName;
-    this.hasVirtualIps = hasVirtualIps;
+  constructor(network: NamedNetwork) {
+    this.networkName = network.name;
+    this.network = network;
   }
 
   addService(name: string, addresses: readonly string[]): void {
@@ -56,13 +60,13 @@ class NetworkNamesBuilder implements NetworkNames {
 }
 
 export function buildNameTable(
-  networks: Iterable<Pick<NetworkRecord, 'id' | 'name' | 'overlay'>>,
+  networks: Iterable<NamedNetwork>,
   services: readonly ServiceEndpoints[],
   sandboxes: Iterable<SandboxRecord>,
   attached: readonly AttachedContainer[],
 ): NameTable {
   const table = new Map<string, NetworkNamesBuilder>();
-  for (const network of networks) table.set(network.id, new NetworkNamesBuilder(network.name, hasVirtualIps(network)));
+  for (const network of networks) table.set(network.id, new NetworkNamesBuilder(network));
   // Services first: they own their names.
   for (const service of services) addServiceNames(table, service);
   for (const sandbox of sandboxes) addSandboxNames(table, sandbox);
@@ -77,23 +81,30 @@ function addServiceNames(table: ReadonlyMap<string, NetworkNamesBuilder>, servic
     const endpoints = service.endpoints.flatMap((endpoint) =>
       endpoint.addresses
         .filter(({ networkId }) => networkId === target)
-        .map(({ address }) => ({ address, slot: endpoint.slot, containerName: endpoint.containerName })),
+        .map(({ address }) => ({
+          addresses: bothOf(names.network, address),
+          slot: endpoint.slot,
+          containerName: endpoint.containerName,
+        })),
     );
-    const all = endpoints.map(({ address }) => address);
-    const vip = names.hasVirtualIps ? service.virtualIps.find(({ networkId }) => networkId === target) : undefined;
-    if (vip !== undefined) names.setReverse(vip.address, service.serviceName);
+    const all = endpoints.flatMap(({ addresses }) => addresses);
+    const vip = hasVirtualIps(names.network)
+      ? service.virtualIps.find(({ networkId }) => networkId === target)
+      : undefined;
+    const own = vip === undefined ? [] : bothOf(names.network, vip.address);
+    for (const address of own) names.setReverse(address, service.serviceName);
     for (const name of [service.serviceName, ...aliases]) {
       // Without a healthy task the name leads nowhere, by whichever address.
-      names.addService(name, vip === undefined || all.length === 0 ? all : [vip.address]);
+      names.addService(name, vip === undefined || all.length === 0 ? all : own);
       names.addService(`tasks.${name}`, all);
-      for (const { slot, address } of endpoints) {
-        if (slot > 0) names.addService(`${name}.${slot}`, [address]);
+      for (const { slot, addresses } of endpoints) {
+        if (slot > 0) names.addService(`${name}.${slot}`, addresses);
       }
     }
-    for (const { containerName, address } of endpoints) {
+    for (const { containerName, addresses } of endpoints) {
       if (containerName === '') continue;
-      names.addContainer(containerName, [address]);
-      names.setReverse(address, containerName);
+      names.addContainer(containerName, addresses);
+      for (const address of addresses) names.setReverse(address, containerName);
     }
   }
 }

@@ -70,7 +70,7 @@ export async function readHostFacts(parts: HostFactParts, start: NetworkCheckSta
     prefix,
     missing,
     forwards: (await readNumber('net/ipv4/ip_forward')) === 1,
-    forwards6: !model.leadsOutByIpv6() || (await readNumber('net/ipv6/conf/all/forwarding')) === 1,
+    forwards6: !model.forwardsIpv6() || (await readNumber('net/ipv6/conf/all/forwarding')) === 1,
     ingressFilter: await ingressFilter(ingressName(instance)),
     closedChains: closedForwardChains(await foreignRules(), tableName(instance), prefix),
     isClosedInIptables: isClosedInIptables(await iptablesForward(), prefix),

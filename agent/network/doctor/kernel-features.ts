@@ -40,7 +40,7 @@ export async function missingFeatures(
 
 async function missingLinks(socket: NetlinkSocket, netnsFd: number): Promise<MissingFeature[]> {
   const vxlan = { ...COMMON, name: 'vxlan', vni: 1, local: undefined, port: VXLAN_PORT };
-  const rule = { priority: 1, mark: 1, mask: 1, action: { kind: 'lookup', table: 1 } } as const;
+  const rule = { family: 'ip', priority: 1, mark: 1, mask: 1, action: { kind: 'lookup', table: 1 } } as const;
   return [
     ...(await tried('bridges', 'CONFIG_BRIDGE', () => socket.run([createBridge({ ...COMMON, name: 'bridge' })]))),
     ...(await tried('veth pairs', 'CONFIG_VETH', async () => {

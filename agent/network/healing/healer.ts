@@ -8,11 +8,11 @@
 import type { Logger } from 'pino';
 import type { Native } from '../../../native/addon/native.ts';
 import { type GantryError, toGantryError } from '../../../proto/errors.ts';
+import { parseSubnet6 } from '../../../proto/ipv6/subnet6.ts';
 import type { Encryption } from '../encryption/encryption.ts';
 import type { HostFirewall } from '../firewall/host-firewall.ts';
 import type { HostLinks } from '../host-links.ts';
 import type { Ingress } from '../ingress/ingress.ts';
-import { parseSubnet6 } from '../ipv6/subnet6.ts';
 import { type KernelState, readKernelState } from '../kernel-state.ts';
 import { describeBridge, isPlugged, type Plug, plugsOf } from '../link-faults.ts';
 import type { Parents } from '../macvlan/parents.ts';
@@ -47,7 +47,7 @@ export interface HealerParts {
   readonly ingress: Ingress;
   readonly encryption: Encryption;
   readonly publishing: Publishing;
-  readonly virtualIps: VirtualIps;
+  readonly virtualIps: readonly VirtualIps[];
   readonly firewall: HostFirewall;
   /** Switches on the host's forwarding. Returns the settings that were off. */
   readonly enableForwarding: () => Promise<readonly string[]>;
@@ -105,7 +105,7 @@ export class Healer {
       () => this.#healLinks(),
       () => this.#healMacvlans(),
       () => publishing.restoreRules(),
-      () => virtualIps.restore(),
+      ...virtualIps.map((one) => () => one.restore()),
       () => firewall.pass(),
     ];
     const putBack: string[] = [];
@@ -227,5 +227,5 @@ function idOf({ request }: SandboxRecord): string {
 function routes6({ ipv6 }: NetworkRecord, linkIndex: number): Request[] {
   return ipv6 === undefined
     ? []
-    : [setRoute6({ destination: parseSubnet6(ipv6.subnet), gateway: undefined, linkIndex })];
+    : [setRoute6({ destination: parseSubnet6(ipv6.subnet), gateway: undefined, isGatewayOnLink: false, linkIndex })];
 }

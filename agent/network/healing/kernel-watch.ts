@@ -16,8 +16,8 @@ import {
   RTM_NEWLINK,
 } from './relevance.ts';
 
-/** RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _IPV6_IFADDR and _IPV6_ROUTE, as bits (linux/rtnetlink.h). */
-const ROUTE_GROUPS = [1, 3, 5, 7, 8, 9, 11].reduce((groups, group) => groups | (1 << (group - 1)), 0);
+/** RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _IPV6_IFADDR, _IPV6_ROUTE and _IPV6_RULE, as bits (linux/rtnetlink.h). */
+const ROUTE_GROUPS = [1, 3, 5, 7, 8, 9, 11, 19].reduce((groups, group) => groups | (1 << (group - 1)), 0);
 const ROUTE_TYPES = [RTM_NEWLINK, RTM_DELLINK, RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE];
 
 /** What may have changed. */

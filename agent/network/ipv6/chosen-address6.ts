@@ -1,7 +1,8 @@
 /** Whether a container can have an IPv6 address that its user has chosen: `--ip6`. Pure. */
 import { GantryError } from '../../../proto/errors.ts';
+import { contains6, formatIpv6, parseIpv6, parseSubnet6 } from '../../../proto/ipv6/subnet6.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import { contains6, formatIpv6, parseIpv6, parseSubnet6 } from './subnet6.ts';
+import { counterpart4 } from './counterpart.ts';
 
 /** The address as it is written everywhere. Throws INVALID_ARGUMENT, UNSUPPORTED. */
 export function checkChosen6(network: Pick<NetworkRecord, 'name' | 'ipv6'>, address: string): string {
@@ -34,5 +35,21 @@ export function checkChosen6(network: Pick<NetworkRecord, 'name' | 'ipv6'>, addr
   if (text !== ipv6.gateway && value !== subnet.base) return text;
   throw new GantryError('INVALID_ARGUMENT', `address ${address} of network ${name} is not for containers`, {
     hint: `it is the network's ${text === ipv6.gateway ? 'gateway' : 'first one'}`,
+  });
+}
+
+/** Of a network of the cluster, where it follows from that of IPv4: which must be chosen, too. Throws INVALID_ARGUMENT. */
+export function checkGoesWith(
+  network: NetworkRecord,
+  { ip, ipv6 }: { readonly ip: string | undefined; readonly ipv6: string | undefined },
+): void {
+  if (!network.cluster || ipv6 === undefined || network.ipv6 === undefined) return;
+  const ipv4 = counterpart4(network, ipv6);
+  if (ipv4 !== undefined && ip === ipv4) return;
+  throw new GantryError('INVALID_ARGUMENT', `address ${ipv6} of network ${network.name} can't be chosen by itself`, {
+    hint:
+      ipv4 === undefined
+        ? `choose one of IPv4: each goes with one of ${network.ipv6.subnet}, as far from its beginning`
+        : `it goes with ${ipv4} on each network of the cluster: write --ip ${ipv4}, which gives both`,
   });
 }

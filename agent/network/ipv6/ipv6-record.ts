@@ -1,7 +1,17 @@
 /** The IPv6 half of a network as this node knows it: where its subnet comes from, and which address goes with which. Pure. */
 import { GantryError } from '../../../proto/errors.ts';
+import { chosenSubnet6 } from '../../../proto/ipv6/chosen-subnet6.ts';
+import {
+  contains6,
+  covers6,
+  formatIpv6,
+  formatSubnet6,
+  lastAddress6,
+  parseIpv6,
+  parseSubnet6,
+  type Subnet6,
+} from '../../../proto/ipv6/subnet6.ts';
 import { parseSubnet, requireIpv4 } from '../subnet.ts';
-import { contains6, covers6, formatIpv6, lastAddress6, parseIpv6, parseSubnet6, type Subnet6 } from './subnet6.ts';
 
 /** As kept on disk: plain JSON. */
 export interface Ipv6Record {
@@ -21,63 +31,37 @@ export interface Ipv6Wish {
   readonly range: string;
 }
 
-/** A container, a gateway, and the address that stands for the subnet's routers. */
-const LONGEST_PREFIX = 125;
-const SHORTEST_PREFIX = 8;
 /** What each link must carry (RFC 8200, 5). */
 export const MIN_MTU_IPV6 = 1280;
 
 /** Throws INVALID_ARGUMENT for what doesn't fit together. */
 export function chosenIpv6(name: string, { subnet: text, gateway, range }: Ipv6Wish): Ipv6Record {
-  const subnet = parseSubnet6(text);
-  const first = formatIpv6(subnet.base);
-  if (parseIpv6(text.split('/')[0] ?? '') !== subnet.base) {
-    throw invalid(
-      `network ${name}: invalid subnet "${text}"`,
-      `write its first address: ${first}/${subnet.prefixLength}`,
-    );
-  }
-  if (subnet.prefixLength < SHORTEST_PREFIX || subnet.prefixLength > LONGEST_PREFIX) {
-    throw invalid(`network ${name}: invalid subnet "${text}"`, 'use a prefix length from 8 to 125, usually 64');
-  }
-  if (isSpecial(subnet)) {
-    throw invalid(
-      `network ${name}: subnet ${text} is not for networks`,
-      'use one of fd00::/8, or one that is routed to you',
-    );
-  }
+  const subnet = chosenSubnet6(name, text);
+  const cidr = formatSubnet6(subnet);
   return {
-    subnet: `${first}/${subnet.prefixLength}`,
+    subnet: cidr,
     gateway: gateway === '' ? formatIpv6(subnet.base + 1n) : gatewayIn(name, subnet, gateway),
-    range: range === '' ? `${first}/${subnet.prefixLength}` : rangeIn(name, subnet, range),
+    range: range === '' ? cidr : rangeIn(name, subnet, range),
     hasOwnSubnet: true,
   };
 }
 
 /** Of a subnet that nobody chose. */
 export function givenIpv6(subnet: Subnet6): Ipv6Record {
-  const cidr = `${formatIpv6(subnet.base)}/${subnet.prefixLength}`;
+  const cidr = formatSubnet6(subnet);
   return { subnet: cidr, gateway: formatIpv6(subnet.base + 1n), range: cidr, hasOwnSubnet: false };
-}
-
-/** Link-local and multicast addresses, and those that stand for IPv4's or for the host itself. */
-function isSpecial(subnet: Subnet6): boolean {
-  return ['fe80::/10', 'ff00::/8', '::/96', '::ffff:0:0/96'].some((other) => {
-    const special = parseSubnet6(other);
-    return covers6(special, subnet) || covers6(subnet, special);
-  });
 }
 
 function gatewayIn(name: string, subnet: Subnet6, text: string): string {
   const address = parseIpv6(text);
   if (address !== undefined && contains6(subnet, address) && address !== subnet.base) return formatIpv6(address);
-  const cidr = `${formatIpv6(subnet.base)}/${subnet.prefixLength}`;
+  const cidr = formatSubnet6(subnet);
   throw invalid(`network ${name}: gateway "${text}" is no address of ${cidr}`, `write one of it, or leave it out`);
 }
 
 function rangeIn(name: string, subnet: Subnet6, text: string): string {
   const range = parseSubnet6(text);
-  const cidr = `${formatIpv6(subnet.base)}/${subnet.prefixLength}`;
+  const cidr = formatSubnet6(subnet);
   if (covers6(subnet, range)) return `${formatIpv6(range.base)}/${range.prefixLength}`;
   throw invalid(`network ${name}: range ${text} is not in ${cidr}`, 'write a part of the subnet, or leave it out');
 }

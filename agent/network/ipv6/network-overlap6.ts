@@ -1,8 +1,8 @@
 /** Whether a network's IPv6 subnet would take addresses away from something else; see network-overlap.ts. Pure. */
 import { GantryError } from '../../../proto/errors.ts';
+import { covers6, formatSubnet6, overlaps6, parseSubnet6, type Subnet6 } from '../../../proto/ipv6/subnet6.ts';
 import type { Route6 } from '../netlink/route6.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import { covers6, formatSubnet6, overlaps6, parseSubnet6, type Subnet6 } from './subnet6.ts';
 
 /** The error to refuse the network with. */
 export function findOverlap6(

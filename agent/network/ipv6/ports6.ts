@@ -1,12 +1,12 @@
 /** Published ports on IPv6: which there are, and where they lead. Pure. */
 import { GantryError } from '../../../proto/errors.ts';
 import type { PortConfig } from '../../../proto/generated/gantry/v1/types.ts';
+import { formatIpv6, requireIpv6 } from '../../../proto/ipv6/subnet6.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import { protocolName } from '../published.ts';
+import { protocolName } from '../port-protocol.ts';
 import type { PublishedPort } from '../ruleset.ts';
 import type { Attachment, SandboxRecord } from '../sandbox-record.ts';
 import { ALL_ADDRESSES6 } from './ruleset6.ts';
-import { formatIpv6, requireIpv6 } from './subnet6.ts';
 
 export type Attachment6 = Attachment & { readonly ipv6: string };
 type NetworksById = ReadonlyMap<string, NetworkRecord>;

@@ -3,8 +3,8 @@ import type { PublishedPort } from '../ruleset.ts';
 import { renderRuleset6 } from './ruleset6.ts';
 
 const bridges = [
-  { bridge: 'gtb1', subnet: 'fd00:1::/64', internal: false },
-  { bridge: 'gtb2', subnet: 'fd00:2::/64', internal: true },
+  { bridge: 'gtb1', subnet: 'fd00:1::/64', internal: false, vxlan: undefined },
+  { bridge: 'gtb2', subnet: 'fd00:2::/64', internal: true, vxlan: undefined },
 ];
 
 function port(hostIp: string, published = 8080): PublishedPort {
@@ -14,7 +14,7 @@ function port(hostIp: string, published = 8080): PublishedPort {
 
 /** The lines of a chain. */
 function chain(text: string, name: string): string[] {
-  const [, body = ''] = new RegExp(`chain ${name} \\{\\n([^}]*)\\}`).exec(text) ?? [];
+  const [, body = ''] = new RegExp(`chain ${name} \\{\\n(.*?)\\n  \\}`, 's').exec(text) ?? [];
   return body
     .trim()
     .split('\n')
@@ -23,11 +23,17 @@ function chain(text: string, name: string): string[] {
 
 describe('rules for IPv6', () => {
   it('are none without networks', () => {
-    expect(renderRuleset6('x', { bridges: [], ports: [] })).toBe('table ip6 gantry-x\ndelete table ip6 gantry-x\n');
+    expect(renderRuleset6('x', { bridges: [], ports: [], ingress: undefined })).toBe(
+      'table ip6 gantry-x\ndelete table ip6 gantry-x\n',
+    );
   });
 
   it('ask for a port on one address before the same on all, and never for one on ::1', () => {
-    const text = renderRuleset6('x', { bridges, ports: [port('::'), port('2001:db8::1'), port('::1', 81)] });
+    const text = renderRuleset6('x', {
+      bridges,
+      ports: [port('::'), port('2001:db8::1'), port('::1', 81)],
+      ingress: undefined,
+    });
     expect(chain(text, 'publish')).toEqual([
       'ip6 daddr 2001:db8::1 tcp dport 8080 dnat to [fd00:1::2]:80',
       'tcp dport 8080 dnat to [fd00:1::2]:80',
@@ -35,7 +41,7 @@ describe('rules for IPv6', () => {
   });
 
   it('let nothing out of an internal network, nor into any but through published ports', () => {
-    const text = renderRuleset6('x', { bridges, ports: [] });
+    const text = renderRuleset6('x', { bridges, ports: [], ingress: undefined });
     const forward = chain(text, 'forward');
     expect(forward).toContain('iifname "gtb2" oifname != "gtb2" drop');
     expect(forward.at(-1)).toBe('oifname "gtb2" iifname != "gtb2" drop');
@@ -44,5 +50,38 @@ describe('rules for IPv6', () => {
     );
     expect(chain(text, 'postrouting').join('\n')).not.toContain('fd00:2::');
     expect(chain(text, 'postrouting')).toContain('ip6 saddr fd00:1::/64 oifname != "gtb1" masquerade');
+  });
+
+  it('lead from a port of a service to other nodes, and answers back to where they came from', () => {
+    const there = { kind: 'node', address: 'fd47::2', port: 8080 } as const;
+    const here = { kind: 'container', address: 'fd00:1::2', port: 80 } as const;
+    const published = { ...port('::'), targets: [there, here], here: [here] };
+    const ingress = { link: 'gtin', nodes: [{ mac: '02:42:0a:63:00:02', number: 1 }] };
+    const text = renderRuleset6('x', { bridges: [], ports: [published], ingress });
+    expect(chain(text, 'publish')).toEqual([
+      'tcp dport 8080 dnat ip6 to numgen inc mod 2 map { 0 : fd00:1::2 . 80, 1 : fd47::2 . 8080 }',
+    ]);
+    expect(chain(text, 'prerouting')[1]).toBe('iifname "gtin" fib daddr type local goto here');
+    expect(chain(text, 'here')).toEqual(['tcp dport 8080 dnat to [fd00:1::2]:80']);
+    expect(chain(text, 'marks').join()).toContain('ether saddr map { 02:42:0a:63:00:02 : 1191182337 }');
+    expect(chain(text, 'forward').slice(-2)).toEqual(['iifname "gtin" drop', 'oifname "gtin" drop']);
+    expect(chain(text, 'postrouting')[1]).toBe('oifname "gtin" ip6 saddr . ip6 daddr @itself masquerade');
+  });
+
+  it('let the containers of a network that spans nodes reach each other, and nobody else', () => {
+    const spanning = { bridge: 'gtb3', subnet: 'fd00:3::/64', internal: false, vxlan: 'gtx3' };
+    const text = renderRuleset6('x', { bridges: [...bridges, spanning], ports: [], ingress: undefined });
+    expect(chain(text, 'forward').slice(-5)).toEqual([
+      'iifname "gtx3" ip6 saddr != fd00:3::/64 drop',
+      'oifname "gtb1" iifname != "gtb1" drop',
+      'oifname "gtb2" iifname != "gtb2" drop',
+      'oifname { "gtb3", "gtx3" } iifname != { "gtb3", "gtx3" } drop',
+      'iifname "gtx3" oifname != "gtb3" drop',
+    ]);
+    expect(chain(text, 'redirects').at(-1)).toBe('oifname "gtb3" icmpv6 type nd-redirect drop');
+    expect(chain(text, 'postrouting').slice(-2)).toEqual([
+      'ip6 saddr fd00:3::/64 oifname != { "gtb3", "gtx3" } masquerade',
+      'ip6 saddr fd00:3::/64 oifname "gtb3" ct status dnat ip6 saddr . ip6 daddr @itself masquerade',
+    ]);
   });
 });

@@ -3,29 +3,40 @@
  *
  * As with Docker, containers go out under the host's address: their own are known to nobody outside.
  */
-import type { PublishedPort } from '../ruleset.ts';
-import { tableName } from '../ruleset.ts';
+import {
+  type IngressRules,
+  originRules,
+  type PortTarget,
+  type PublishedPort,
+  tableName,
+  wayRules,
+  zoneRules,
+} from '../ruleset.ts';
 
 export interface BridgeRules6 {
   readonly bridge: string;
   /** CIDR */
   readonly subnet: string;
   readonly internal: boolean;
+  /** Link to other nodes, when it spans them. */
+  readonly vxlan: string | undefined;
 }
 
 export interface Ruleset6 {
   readonly bridges: readonly BridgeRules6[];
   /** hostIp: an IPv6 address, "::" for all of the host's. */
   readonly ports: readonly PublishedPort[];
+  /** Undefined where no port of a service is published on IPv6. */
+  readonly ingress: IngressRules | undefined;
 }
 
 export const ALL_ADDRESSES6 = '::';
 /** Packets from it can't leave the host, so what is published there is taken on by a socket; see relay6.ts. */
 export const LOOPBACK6 = '::1';
 
-/** Makes the table if missing and replaces the rules in it. Without networks there is none. */
-export function renderRuleset6(instance: string, { bridges, ports }: Ruleset6): string {
-  if (bridges.length === 0) return renderRemoval6(instance);
+/** Makes the table if missing and replaces the rules in it. Without networks and ports there is none. */
+export function renderRuleset6(instance: string, { bridges, ports, ingress }: Ruleset6): string {
+  if (bridges.length === 0 && ingress === undefined) return renderRemoval6(instance);
   const sorted = bridges.toSorted((a, b) => compare(a.bridge, b.bridge));
   const table = `table ip6 ${tableName(instance)}`;
   const publish = `ip6 daddr != ${LOOPBACK6} fib daddr type local jump publish`;
@@ -33,11 +44,35 @@ export function renderRuleset6(instance: string, { bridges, ports }: Ruleset6): 
     table,
     `flush ${table}`,
     `${table} {`,
-    ...chain('prerouting', 'type nat hook prerouting priority -100; policy accept;', [publish]),
+    // Addresses of this node's containers on networks that span nodes, and of other nodes.
+    '  set itself {',
+    '    type ipv6_addr . ipv6_addr',
+    '  }',
+    ...chain('raw', 'type filter hook prerouting priority -300; policy accept;', zoneRules(ingress)),
+    ...chain('marks', 'type filter hook prerouting priority -150; policy accept;', [
+      ...originRules(ingress),
+      ...wayRules(ingress),
+    ]),
+    ...chain('ways', 'type route hook output priority -150; policy accept;', wayRules(ingress)),
+    ...chain('prerouting', 'type nat hook prerouting priority -100; policy accept;', [
+      ...(ingress === undefined ? [] : [`iifname "${ingress.link}" fib daddr type local goto here`]),
+      publish,
+    ]),
     ...chain('output', 'type nat hook output priority -100; policy accept;', [publish]),
     ...chain('publish', undefined, ports.toSorted(comparePorts).flatMap(publishRule)),
-    ...chain('forward', 'type filter hook forward priority 0; policy accept;', forwardRules(sorted)),
-    ...chain('postrouting', 'type nat hook postrouting priority 100; policy accept;', sorted.flatMap(wayOut)),
+    ...chain('here', undefined, ports.toSorted(comparePorts).flatMap(hereRule)),
+    ...chain('input', 'type filter hook input priority 0; policy accept;', nobodyHereRules(ingress)),
+    ...chain('redirects', 'type filter hook output priority 0; policy accept;', sorted.flatMap(redirectRules)),
+    ...chain('forward', 'type filter hook forward priority 0; policy accept;', forwardRules(sorted, ingress)),
+    ...chain('postrouting', 'type nat hook postrouting priority 100; policy accept;', [
+      ...sorted.flatMap((network) => wayOut(network, ingress)),
+      // A node that asks another one, and is sent to itself.
+      ...(ingress === undefined ? [] : [`oifname "${ingress.link}" ip6 saddr . ip6 daddr @itself masquerade`]),
+    ]),
+    // As for IPv4: what a VXLAN puts around a packet must not come back to it by the same mark.
+    ...chain('outer', 'type filter hook postrouting priority -150; policy accept;', [
+      ...(ingress === undefined ? [] : [`oifname "${ingress.link}" meta mark set 0`]),
+    ]),
     '}',
     '',
   ].join('\n');
@@ -55,35 +90,82 @@ function chain(name: string, hook: string | undefined, rules: readonly string[])
 }
 
 function publishRule({ hostIp, protocol, port, targets }: PublishedPort): string[] {
-  const [target] = targets;
-  if (target === undefined || hostIp === LOOPBACK6) return [];
+  if (targets.length === 0 || hostIp === LOOPBACK6) return [];
   const address = hostIp === ALL_ADDRESSES6 ? '' : `ip6 daddr ${hostIp} `;
-  return [`${address}${protocol} dport ${port} dnat to [${target.address}]:${target.port}`];
+  return [`${address}${protocol} dport ${port} ${destination(targets)}`];
 }
 
-/** A network is reached from its own bridge and through published ports only; an internal one only from its bridge. */
-function forwardRules(bridges: readonly BridgeRules6[]): string[] {
-  const internal = bridges.filter((network) => network.internal);
+/** Whatever the client has asked the other node. */
+function hereRule({ protocol, port, here }: PublishedPort): string[] {
+  return here.length === 0 ? [] : [`${protocol} dport ${port} ${destination(here)}`];
+}
+
+/** In turn, so that every target gets the same share of new connections. */
+function destination(targets: readonly PortTarget[]): string {
+  const [only, ...others] = targets;
+  if (only !== undefined && others.length === 0) return `dnat to [${only.address}]:${only.port}`;
+  const elements = targets
+    .toSorted((a, b) => compare(`${a.address}:${a.port}`, `${b.address}:${b.port}`))
+    .map((target, index) => `${index} : ${target.address} . ${target.port}`);
+  return `dnat ip6 to numgen inc mod ${targets.length} map { ${elements.join(', ')} }`;
+}
+
+/** As for IPv4: the client hears that nobody is here (any more). */
+function nobodyHereRules(ingress: IngressRules | undefined): string[] {
+  if (ingress === undefined) return [];
   return [
-    ...internal.flatMap(({ bridge }) => [
-      `iifname "${bridge}" oifname != "${bridge}" drop`,
-      `oifname "${bridge}" iifname != "${bridge}" drop`,
-    ]),
-    // What conntrack can't place is not translated back either: it would leave with the container's own address.
-    ...bridges.map(({ bridge }) => `iifname "${bridge}" oifname != "${bridge}" ct state invalid drop`),
-    'ct state established,related accept',
-    'ct status dnat accept',
-    ...bridges.map(({ bridge }) => `oifname "${bridge}" iifname != "${bridge}" drop`),
+    `iifname "${ingress.link}" ct state new meta l4proto tcp reject with tcp reset`,
+    `iifname "${ingress.link}" ct state new reject with icmpv6 port-unreachable`,
   ];
 }
 
-function wayOut({ bridge, subnet, internal }: BridgeRules6): string[] {
-  if (internal) return [];
+/** Containers of a network that spans nodes must not be told to reach each other without their host. */
+function redirectRules({ bridge, vxlan }: BridgeRules6): string[] {
+  return vxlan === undefined ? [] : [`oifname "${bridge}" icmpv6 type nd-redirect drop`];
+}
+
+/** A network is reached from its own links and through published ports only; an internal one only from its links. */
+function forwardRules(bridges: readonly BridgeRules6[], ingress: IngressRules | undefined): string[] {
+  const internal = bridges.filter((network) => network.internal);
+  return [
+    ...internal.flatMap((network) => [
+      `iifname ${links(network)} oifname != ${links(network)} drop`,
+      `oifname ${links(network)} iifname != ${links(network)} drop`,
+    ]),
+    // What conntrack can't place is not translated back either: it would leave with the container's own address.
+    ...bridges.map((network) => `iifname "${network.bridge}" oifname != ${links(network)} ct state invalid drop`),
+    'ct state established,related accept',
+    'ct status dnat accept',
+    ...bridges.flatMap(({ vxlan, subnet }) =>
+      vxlan === undefined ? [] : [`iifname "${vxlan}" ip6 saddr != ${subnet} drop`],
+    ),
+    ...bridges.map((network) => `oifname ${links(network)} iifname != ${links(network)} drop`),
+    ...bridges.flatMap(({ vxlan, bridge }) =>
+      vxlan === undefined ? [] : [`iifname "${vxlan}" oifname != "${bridge}" drop`],
+    ),
+    // But for published ports nobody goes from node to node this way.
+    ...(ingress === undefined ? [] : [`iifname "${ingress.link}" drop`, `oifname "${ingress.link}" drop`]),
+  ];
+}
+
+/** All that the network's own packets come from and go to. */
+function links({ bridge, vxlan }: BridgeRules6, ...more: readonly string[]): string {
+  const names = [bridge, ...(vxlan === undefined ? [] : [vxlan]), ...more].map((name) => `"${name}"`);
+  return names.length === 1 ? names.join() : `{ ${names.join(', ')} }`;
+}
+
+function wayOut(network: BridgeRules6, ingress: IngressRules | undefined): string[] {
+  const { bridge, subnet, internal, vxlan } = network;
+  const backToItself = `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat ip6 saddr . ip6 daddr @itself masquerade`;
+  if (internal) return vxlan === undefined ? [] : [backToItself];
+  // Addresses of networks that span nodes are the only ones of their kind: another node's task may see them.
+  const inside = vxlan === undefined || ingress === undefined ? links(network) : links(network, ingress.link);
   return [
     // Out of the network; also to another network's published port, so that the answer comes back through the host.
-    `ip6 saddr ${subnet} oifname != "${bridge}" masquerade`,
-    // To a published port whose target is a neighbour, which would answer directly and be a stranger to the client.
-    `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat masquerade`,
+    `ip6 saddr ${subnet} oifname != ${inside} masquerade`,
+    // To a published port whose target is a neighbour, which would answer directly and be a stranger to the client; of a
+    // network that spans nodes only to one that is the client itself.
+    vxlan === undefined ? `ip6 saddr ${subnet} oifname "${bridge}" ct status dnat masquerade` : backToItself,
   ];
 }
 

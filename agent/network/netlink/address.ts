@@ -1,5 +1,5 @@
 /** rtnetlink addresses (rtnetlink(7), linux/if_addr.h). */
-import { formatIpv6, ipv6Bytes, ipv6FromBytes } from '../ipv6/subnet6.ts';
+import { formatIpv6, ipv6Bytes, ipv6FromBytes } from '../../../proto/ipv6/subnet6.ts';
 import { formatIpv4, ipv4Bytes } from '../subnet.ts';
 import { attribute, parseAttributes, stringAttribute, u32Attribute } from './attributes.ts';
 import { type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, type Request } from './message.ts';

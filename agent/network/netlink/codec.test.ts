@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseSubnet6 } from '../ipv6/subnet6.ts';
+import { parseSubnet6 } from '../../../proto/ipv6/subnet6.ts';
 import { addAddress, addAddress6, parseAddress } from './address.ts';
 import {
   attribute,
@@ -16,7 +16,7 @@ import { collectReplies, encodeBatch, type Message, parseMessages, type Request 
 import { replaceRedirections } from './nat-rules.ts';
 import { parseNeighbour, setForwarding, setNeighbour } from './neighbour.ts';
 import { EVERYWHERE, MAIN_TABLE, parseRoute, setRoute } from './route.ts';
-import { EVERYWHERE6, parseRoute6, setRoute6 } from './route6.ts';
+import { deleteRoute6, EVERYWHERE6, parseRoute6, setRoute6 } from './route6.ts';
 
 function sent(request: Request): Message {
   const [message] = parseMessages(encodeBatch([request], 1));
@@ -170,9 +170,17 @@ describe('addresses, neighbours and routes', () => {
       [parseSubnet6('fd00:2::/64'), undefined],
     ] as const) {
       const route = { destination, gateway, linkIndex: 2 };
-      expect(parseRoute6(sent(setRoute6(route)))).toEqual({ ...route, table: MAIN_TABLE });
-      expect(parseRoute(sent(setRoute6(route)))).toBeUndefined();
+      const request = setRoute6({ ...route, isGatewayOnLink: false });
+      expect(parseRoute6(sent(request))).toEqual({ ...route, table: MAIN_TABLE });
+      expect(parseRoute(sent(request))).toBeUndefined();
     }
+    const block = { destination: parseSubnet6('fd00:2::40/122'), gateway: 'fe80::1', linkIndex: 2 };
+    const deletion = deleteRoute6({ ...block, isGatewayOnLink: true });
+    expect(parseRoute6(sent(deletion))).toEqual({ ...block, table: MAIN_TABLE });
+    // RTNH_F_ONLINK
+    expect(Buffer.from(deletion.payload).readUInt32LE(8)).toBe(4);
+    const neighbour = { linkIndex: 2, address: 'fe80::42:aff:fe00:1', mac: '02:42:0a:00:00:01' };
+    expect(parseNeighbour(sent(setNeighbour(neighbour)))).toEqual(neighbour);
   });
 
   it('read routes', () => {

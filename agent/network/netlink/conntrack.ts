@@ -1,5 +1,5 @@
 /** ctnetlink: reading and deleting tracked connections (linux/netfilter/nfnetlink_conntrack.h). */
-import { formatIpv6, ipv6Bytes, ipv6FromBytes } from '../ipv6/subnet6.ts';
+import { formatIpv6, ipv6Bytes, ipv6FromBytes } from '../../../proto/ipv6/subnet6.ts';
 import { formatIpv4, ipv4Bytes } from '../subnet.ts';
 import { type Attributes, attribute, nested, parseAttributes, readNested, u8Attribute } from './attributes.ts';
 import { type Message, NLM_F_ACK, NLM_F_DUMP, type Request } from './message.ts';

@@ -19,6 +19,7 @@ import {
   loadPayload,
   REGISTER_1,
   REGISTER_2,
+  type Table,
   tableMessage,
   transaction,
   translateDestination,
@@ -59,10 +60,10 @@ export interface Redirection {
  * connections under way, whose next packet then is taken for one to the host itself, and answered with a reset. This table has
  * such a chain and such a rule, which does nothing.
  */
-export function holdTranslation(table: string): Request[] {
+export function holdTranslation(table: Table): Request[] {
   return transaction([
-    tableMessage(NFT_MSG_NEWTABLE, NLM_F_CREATE, [
-      stringAttribute(NFTA_TABLE_NAME, table),
+    tableMessage(table, NFT_MSG_NEWTABLE, NLM_F_CREATE, [
+      stringAttribute(NFTA_TABLE_NAME, table.name),
       be32Attribute(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER),
     ]),
     natChain(table),
@@ -75,18 +76,19 @@ export function holdTranslation(table: string): Request[] {
 }
 
 /** One transaction: the table holds these redirections of locally made connections, and no others. Idempotent. */
-export function replaceRedirections(table: string, redirections: readonly Redirection[]): Request[] {
+export function replaceRedirections(name: string, redirections: readonly Redirection[]): Request[] {
+  const table = { family: 'ip', name } as const;
   return transaction([
-    tableMessage(NFT_MSG_NEWTABLE, NLM_F_CREATE, [stringAttribute(NFTA_TABLE_NAME, table)]),
+    tableMessage(table, NFT_MSG_NEWTABLE, NLM_F_CREATE, [stringAttribute(NFTA_TABLE_NAME, name)]),
     natChain(table),
     flushChain(table, CHAIN),
     ...redirections.map((redirection) => addRule(table, CHAIN, expressions(redirection))),
   ]);
 }
 
-function natChain(table: string): Request {
-  return tableMessage(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [
-    stringAttribute(NFTA_CHAIN_TABLE, table),
+function natChain(table: Table): Request {
+  return tableMessage(table, NFT_MSG_NEWCHAIN, NLM_F_CREATE, [
+    stringAttribute(NFTA_CHAIN_TABLE, table.name),
     stringAttribute(NFTA_CHAIN_NAME, CHAIN),
     nested(
       NFTA_CHAIN_HOOK,
@@ -100,7 +102,7 @@ function natChain(table: string): Request {
 /** ip daddr ADDRESS, meta l4proto PROTOCOL, th dport PORT, dnat to ADDRESS:TO_PORT */
 function expressions({ protocol, address, port, toPort }: Redirection): Buffer[] {
   return [
-    loadDestination(),
+    loadDestination('ip'),
     compare(ipv4Bytes(address)),
     ...isProtocol(protocol),
     loadPayload(TRANSPORT_HEADER, PORT_DESTINATION_OFFSET, 2),
@@ -108,6 +110,6 @@ function expressions({ protocol, address, port, toPort }: Redirection): Buffer[]
     loadImmediate(REGISTER_1, ipv4Bytes(address)),
     loadImmediate(REGISTER_2, be16(toPort)),
     // NFTA_NAT_REG_PROTO_MIN
-    translateDestination(be32Attribute(5, REGISTER_2)),
+    translateDestination('ip', be32Attribute(5, REGISTER_2)),
   ];
 }

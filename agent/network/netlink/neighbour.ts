@@ -2,7 +2,7 @@
  * rtnetlink neighbours: which MAC address an address has on a link, and which host a VXLAN sends a MAC address to, its
  * forwarding database (rtnetlink(7), linux/neighbour.h).
  */
-import { formatIpv4, ipv4Bytes } from '../subnet.ts';
+import { addressBytes, addressFromBytes } from '../ipv6/address-bytes.ts';
 import { attribute, parseAttributes } from './attributes.ts';
 import { formatMac, macBytes } from './link.ts';
 import { type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, type Request } from './message.ts';
@@ -13,6 +13,7 @@ const RTM_GETNEIGH = 30;
 
 const AF_INET = 2;
 const AF_BRIDGE = 7;
+const AF_INET6 = 10;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NUD_NOARP = 0x40;
@@ -20,7 +21,7 @@ const NUD_PERMANENT = 0x80;
 const NTF_SELF = 0x02;
 const HEADER_BYTES = 12;
 
-type Family = typeof AF_INET | typeof AF_BRIDGE;
+type Family = typeof AF_INET | typeof AF_INET6 | typeof AF_BRIDGE;
 
 /** An address on a link and its MAC address; or, of a VXLAN, a MAC address and the host that has it. */
 export interface Neighbour {
@@ -29,15 +30,20 @@ export interface Neighbour {
   readonly mac: string;
 }
 
-/** One that is never asked for by ARP; replaces what the address had. */
+/** One that is never asked for by ARP, or of IPv6 by neighbour discovery; replaces what the address had. */
 export function setNeighbour(neighbour: Neighbour): Request {
-  return change(RTM_NEWNEIGH, AF_INET, neighbour, `set neighbour ${neighbour.address} of link ${neighbour.linkIndex}`);
+  return change(
+    RTM_NEWNEIGH,
+    familyOf(neighbour),
+    neighbour,
+    `set neighbour ${neighbour.address} of link ${neighbour.linkIndex}`,
+  );
 }
 
 export function deleteNeighbour(neighbour: Neighbour): Request {
   return change(
     RTM_DELNEIGH,
-    AF_INET,
+    familyOf(neighbour),
     neighbour,
     `delete neighbour ${neighbour.address} of link ${neighbour.linkIndex}`,
   );
@@ -56,22 +62,26 @@ export function dumpNeighbours(): Request {
   return { type: RTM_GETNEIGH, flags: NLM_F_DUMP, payload: header(AF_INET, 0), purpose: 'list neighbours' };
 }
 
+export function dumpNeighbours6(): Request {
+  return { type: RTM_GETNEIGH, flags: NLM_F_DUMP, payload: header(AF_INET6, 0), purpose: 'list IPv6 neighbours' };
+}
+
 export function dumpForwarding(): Request {
   return { type: RTM_GETNEIGH, flags: NLM_F_DUMP, payload: header(AF_BRIDGE, 0), purpose: 'list forwarding entries' };
 }
 
-/** Of either dump; undefined for one that isn't IPv4, or that nobody has said for ever. */
+/** Of any dump; undefined for one without an IP address, or that nobody has said for ever. */
 export function parseNeighbour(message: Message): Neighbour | undefined {
   const { payload } = message;
   const attributes = parseAttributes(payload.subarray(HEADER_BYTES));
   const [address, mac] = [attributes.get(NDA_DST), attributes.get(NDA_LLADDR)];
   const isPermanent = (payload.readUInt16LE(8) & NUD_PERMANENT) !== 0;
-  if (!isPermanent || address?.length !== 4 || mac === undefined) return undefined;
-  return {
-    linkIndex: payload.readInt32LE(4),
-    address: formatIpv4(address.readUInt32BE()),
-    mac: formatMac(mac),
-  };
+  if (!isPermanent || address === undefined || mac === undefined) return undefined;
+  return { linkIndex: payload.readInt32LE(4), address: addressFromBytes(address), mac: formatMac(mac) };
+}
+
+function familyOf({ address }: Neighbour): typeof AF_INET | typeof AF_INET6 {
+  return address.includes(':') ? AF_INET6 : AF_INET;
 }
 
 function change(type: number, family: Family, { linkIndex, address, mac }: Neighbour, purpose: string): Request {
@@ -81,7 +91,7 @@ function change(type: number, family: Family, { linkIndex, address, mac }: Neigh
     flags: isNew ? NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE : NLM_F_ACK,
     payload: Buffer.concat([
       header(family, linkIndex),
-      attribute(NDA_DST, ipv4Bytes(address)),
+      attribute(NDA_DST, addressBytes(address)),
       attribute(NDA_LLADDR, macBytes(mac)),
     ]),
     purpose,

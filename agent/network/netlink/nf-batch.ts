@@ -22,44 +22,63 @@ const NFT_CMP_EQ = 0;
 const NFT_NAT_DNAT = 1;
 const NFT_META_L4PROTO = 16;
 const NETWORK_HEADER = 1;
-const IPV4_DESTINATION_OFFSET = 16;
+/** Where a header says where its packet goes. */
+const DESTINATION: Readonly<Record<TableFamily, { readonly offset: number; readonly length: number }>> = {
+  ip: { offset: 16, length: 4 },
+  ip6: { offset: 24, length: 16 },
+};
 
 const AF_UNSPEC = 0;
 const AF_INET = 2;
+const AF_INET6 = 10;
+
+const FAMILIES: Readonly<Record<TableFamily, number>> = { ip: AF_INET, ip6: AF_INET6 };
 
 export const REGISTER_1 = 1;
 export const REGISTER_2 = 2;
+
+export type TableFamily = 'ip' | 'ip6';
+
+export interface Table {
+  readonly family: TableFamily;
+  readonly name: string;
+}
 
 /** All of it or nothing. */
 export function transaction(messages: readonly Request[]): Request[] {
   return [batchMark(NFNL_MSG_BATCH_BEGIN), ...messages, batchMark(NFNL_MSG_BATCH_END)];
 }
 
-/** About a table of family ip. */
-export function tableMessage(message: number, flags: number, attributes: readonly Buffer[]): Request {
+/** About a table, which the attributes name. */
+export function tableMessage(
+  { family }: Pick<Table, 'family'>,
+  message: number,
+  flags: number,
+  attributes: readonly Buffer[],
+): Request {
   return {
     type: (NFNL_SUBSYS_NFTABLES << 8) | message,
     flags: NLM_F_ACK | flags,
-    payload: Buffer.concat([header(AF_INET, 0), ...attributes]),
+    payload: Buffer.concat([header(FAMILIES[family], 0), ...attributes]),
     purpose: 'change nf_tables rules',
   };
 }
 
 /** To the end of the chain. */
-export function addRule(table: string, chain: string, expressions: readonly Buffer[]): Request {
-  return tableMessage(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [
+export function addRule(table: Table, chain: string, expressions: readonly Buffer[]): Request {
+  return tableMessage(table, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [
     ...chainOf(table, chain),
     nested(NFTA_RULE_EXPRESSIONS, ...expressions),
   ]);
 }
 
 /** Without a handle: all rules of the chain. */
-export function flushChain(table: string, chain: string): Request {
-  return tableMessage(NFT_MSG_DELRULE, 0, chainOf(table, chain));
+export function flushChain(table: Table, chain: string): Request {
+  return tableMessage(table, NFT_MSG_DELRULE, 0, chainOf(table, chain));
 }
 
-function chainOf(table: string, chain: string): Buffer[] {
-  return [stringAttribute(NFTA_RULE_TABLE, table), stringAttribute(NFTA_RULE_CHAIN, chain)];
+function chainOf({ name }: Table, chain: string): Buffer[] {
+  return [stringAttribute(NFTA_RULE_TABLE, name), stringAttribute(NFTA_RULE_CHAIN, chain)];
 }
 
 export function expression(name: string, ...attributes: readonly Buffer[]): Buffer {
@@ -82,9 +101,10 @@ export function isProtocol(protocol: number): Buffer[] {
   return [load, compare(Buffer.of(protocol))];
 }
 
-/** Into register 1: where an IPv4 packet goes. */
-export function loadDestination(): Buffer {
-  return loadPayload(NETWORK_HEADER, IPV4_DESTINATION_OFFSET, 4);
+/** Into register 1: where a packet goes. */
+export function loadDestination(family: TableFamily): Buffer {
+  const { offset, length } = DESTINATION[family];
+  return loadPayload(NETWORK_HEADER, offset, length);
 }
 
 /** NFTA_PAYLOAD_DREG, _BASE, _OFFSET, _LEN */
@@ -99,11 +119,11 @@ export function loadPayload(base: number, offset: number, length: number): Buffe
 }
 
 /** To the address in register 1, and what `port` says: NFTA_NAT_TYPE, _FAMILY, _REG_ADDR_MIN */
-export function translateDestination(...port: readonly Buffer[]): Buffer {
+export function translateDestination(family: TableFamily, ...port: readonly Buffer[]): Buffer {
   return expression(
     'nat',
     be32Attribute(1, NFT_NAT_DNAT),
-    be32Attribute(2, AF_INET),
+    be32Attribute(2, FAMILIES[family]),
     be32Attribute(3, REGISTER_1),
     ...port,
   );

@@ -147,9 +147,9 @@ async function elementsOf(socket: NetlinkSocket, table: string, set: Fields, fam
   return elements.map((element) => `element ${name} ${element.toString('hex')}`);
 }
 
-/** Keys of what is in a set of a table of family ip, as the kernel compares them. */
-export async function setKeys(socket: NetlinkSocket, table: string, set: string): Promise<Buffer[]> {
-  const elements = await dumpElements(socket, table, set, AF_INET);
+/** Keys of what is in a set, as the kernel compares them. */
+export async function setKeys(socket: NetlinkSocket, table: string, set: string, family = AF_INET): Promise<Buffer[]> {
+  const elements = await dumpElements(socket, table, set, family);
   return elements.flatMap((element) => {
     const key = parseAttributes(element).get(NFTA_SET_ELEM_KEY);
     return (key && parseAttributes(key).get(NFTA_DATA_VALUE)) ?? [];

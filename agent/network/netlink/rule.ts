@@ -1,6 +1,8 @@
 /** rtnetlink routing rules: which table a packet's route is looked up in (rtnetlink(7), linux/fib_rules.h). */
 import { parseAttributes, readU32, u32Attribute } from './attributes.ts';
 import { type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, type Request } from './message.ts';
+import type { TableFamily } from './nf-batch.ts';
+import { isNetlinkError, type NetlinkSocket } from './socket.ts';
 
 const RTM_NEWRULE = 32;
 const RTM_DELRULE = 33;
@@ -15,10 +17,16 @@ const FR_ACT_TO_TBL = 1;
 const FR_ACT_GOTO = 2;
 const FIB_RULE_INVERT = 2;
 const AF_INET = 2;
+const AF_INET6 = 10;
 const HEADER_BYTES = 12;
+const FAMILIES: ReadonlyMap<number, TableFamily> = new Map([
+  [AF_INET, 'ip'],
+  [AF_INET6, 'ip6'],
+]);
 
 /** Of packets with (or, inverted, without) a mark. */
 export interface Rule {
+  readonly family: TableFamily;
   /** Rules with low ones are asked first. */
   readonly priority: number;
   readonly mark: number;
@@ -39,9 +47,19 @@ export function deleteRule(rule: Rule): Request {
   return change(RTM_DELRULE, NLM_F_ACK, rule, 'delete');
 }
 
-export function dumpRules(): Request {
+/** Of both families, as far as the kernel has them. */
+export async function readRules(socket: NetlinkSocket): Promise<Rule[]> {
+  const ipv4 = await socket.query(dumpRules('ip'));
+  const ipv6 = await socket.query(dumpRules('ip6')).catch((error: unknown) => {
+    if (isNetlinkError(error, 'EAFNOSUPPORT')) return [];
+    throw error;
+  });
+  return [...ipv4, ...ipv6].flatMap((message) => parseRule(message) ?? []);
+}
+
+export function dumpRules(family: TableFamily): Request {
   const payload = Buffer.alloc(HEADER_BYTES);
-  payload.writeUInt8(AF_INET, 0);
+  payload.writeUInt8(family === 'ip' ? AF_INET : AF_INET6, 0);
   return { type: RTM_GETRULE, flags: NLM_F_DUMP, payload, purpose: 'list routing rules' };
 }
 
@@ -49,8 +67,9 @@ export function dumpRules(): Request {
 export function parseRule({ payload }: Message): Rule | undefined {
   const attributes = parseAttributes(payload.subarray(HEADER_BYTES));
   const [priority, mark] = [readU32(attributes, FRA_PRIORITY), readU32(attributes, FRA_FWMARK)];
-  if (payload.readUInt8(0) !== AF_INET || priority === undefined || mark === undefined) return undefined;
-  const common = { priority, mark, mask: readU32(attributes, FRA_FWMASK) ?? 0xffff_ffff };
+  const family = FAMILIES.get(payload.readUInt8(0));
+  if (family === undefined || priority === undefined || mark === undefined) return undefined;
+  const common = { family, priority, mark, mask: readU32(attributes, FRA_FWMASK) ?? 0xffff_ffff };
   const [action, to] = [payload.readUInt8(7), readU32(attributes, FRA_GOTO)];
   if (action === FR_ACT_TO_TBL) {
     return { ...common, action: { kind: 'lookup', table: readU32(attributes, FRA_TABLE) ?? payload.readUInt8(4) } };
@@ -60,9 +79,9 @@ export function parseRule({ payload }: Message): Rule | undefined {
     : undefined;
 }
 
-function change(type: number, flags: number, { priority, mark, mask, action }: Rule, verb: string): Request {
+function change(type: number, flags: number, { family, priority, mark, mask, action }: Rule, verb: string): Request {
   const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(family === 'ip' ? AF_INET : AF_INET6, 0);
   header.writeUInt8(action.kind === 'lookup' ? FR_ACT_TO_TBL : FR_ACT_GOTO, 7);
   header.writeUInt32LE(action.kind === 'lookup' ? 0 : FIB_RULE_INVERT, 8);
   return {

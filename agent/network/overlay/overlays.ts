@@ -2,12 +2,20 @@
 
 import type { Encryption } from '../encryption/encryption.ts';
 import type { HostLinks } from '../host-links.ts';
+import { blocks6 } from '../ipv6/counterpart.ts';
 import { type KernelState, linkFacts } from '../kernel-state.ts';
 import { describeVxlan } from '../link-faults.ts';
 import { vxlanName } from '../link-names.ts';
 import type { VxlanSpec } from '../netlink/link.ts';
 import { type NetworkRecord, type OverlayRecord, VXLAN_PORT } from '../network-record.ts';
-import { linkState, nodeMac, type OverlayPeer, overlayChanges, overlayState } from './overlay-state.ts';
+import {
+  linkState,
+  nodeMac,
+  type OverlayPeer,
+  type OverlayState,
+  overlayChanges,
+  overlayState,
+} from './overlay-state.ts';
 
 /** A network that spans nodes. */
 export interface OverlayNetwork {
@@ -37,7 +45,7 @@ export class Overlays {
   async apply(wanted: OverlayNetwork): Promise<void> {
     const { network, overlay, peers } = wanted;
     const made = overlay.encrypted === true ? this.#encryption.generation : 0;
-    const key = JSON.stringify([overlay, network.mtu, peers, made]);
+    const key = JSON.stringify([overlay, network.mtu, network.ipv6, peers, made]);
     if (this.#applied.get(network.id) === key) return;
     this.#applied.delete(network.id);
     this.#wanted.set(network.id, wanted);
@@ -68,8 +76,9 @@ export class Overlays {
       wanted.overlay.encrypted === true
         ? await this.#encryption.ensureVxlan(vxlan)
         : await this.#links.ensureVxlan(vxlan);
+    if (wanted.network.ipv6 !== undefined) await this.#links.allowIpv6(vxlan.name);
     const now = await linkState(this.#links, linkIndex);
-    await this.#links.run(overlayChanges(linkIndex, now, overlayState(wanted.peers)), ['ENOENT', 'ESRCH']);
+    await this.#links.run(overlayChanges(linkIndex, now, wantedState(wanted)), ['ENOENT', 'ESRCH']);
   }
 
   async #faults(wanted: OverlayNetwork, state: KernelState): Promise<string[]> {
@@ -80,7 +89,7 @@ export class Overlays {
     // Somebody has put another in its place: what it carries would leave unencrypted.
     if (link.isRootedElsewhere !== (wanted.overlay.encrypted === true)) return [`what link ${vxlan.name} is`];
     const now = await linkState(linkFacts(state), link.index);
-    return overlayChanges(link.index, now, overlayState(wanted.peers)).map(({ purpose }) => purpose);
+    return overlayChanges(link.index, now, wantedState(wanted)).map(({ purpose }) => purpose);
   }
 
   #vxlan({ network, overlay }: OverlayNetwork): VxlanSpec {
@@ -94,4 +103,10 @@ export class Overlays {
       port: VXLAN_PORT,
     };
   }
+}
+
+function wantedState({ network, peers }: OverlayNetwork): OverlayState {
+  return overlayState(
+    peers.map(({ nodeAddress, blocks }) => ({ nodeAddress, blocks: [...blocks, ...blocks6(network, blocks)] })),
+  );
 }

@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -157,15 +158,15 @@ export class Lab {
   }
 
   /** The same over UDP. */
-  async serveUdp(netnsPath: string, port: number, text: string): Promise<void> {
+  async serveUdp(netnsPath: string, port: number, text: string, at = '0.0.0.0'): Promise<void> {
     const answer = `(_, r) => s.send('${text} ' + r.address + '\\n', r.port, r.address)`;
-    const source = `const s = dgram.createSocket('udp4').on('message', ${answer}).bind(${port}, () => console.log('listening'))`;
+    const source = `const s = dgram.createSocket('udp${isIP(at)}').on('message', ${answer}).bind(${port}, '${at}', () => console.log('listening'))`;
     await this.#startNode(netnsPath, ['-e', source]);
   }
 
   /** A client that sends from one port all the time; `ask` is the answer to what it sends next. */
   async udpClient(netnsPath: string, address: string, port: number): Promise<{ ask(): Promise<string> }> {
-    const source = `const s = dgram.createSocket('udp4').on('message', (m) => process.stdout.write(m));
+    const source = `const s = dgram.createSocket('udp${isIP(address)}').on('message', (m) => process.stdout.write(m));
       s.bind(0, () => { console.log('ready'); process.stdin.on('data', () => s.send('?', ${port}, '${address}')) })`;
     const client = await this.#startNode(netnsPath, ['-e', source]);
     // The first goes to nobody, so that the flow is known before the port is published.
@@ -180,8 +181,8 @@ export class Lab {
     return this.connect(from, HOST_ADDRESS, published);
   }
 
-  async serveEcho({ netnsPath }: Pick<Sandbox, 'netnsPath'>, port: number): Promise<void> {
-    const server = `net.createServer((s) => s.pipe(s)).listen(${port}, '0.0.0.0', () => console.log('listening'))`;
+  async serveEcho({ netnsPath }: Pick<Sandbox, 'netnsPath'>, port: number, at = '0.0.0.0'): Promise<void> {
+    const server = `net.createServer((s) => s.pipe(s)).listen(${port}, '${at}', () => console.log('listening'))`;
     await this.#startNode(netnsPath, ['-e', server]);
   }
 

@@ -8,7 +8,7 @@
 
 import { IPPROTO_UDP } from '../netlink/conntrack.ts';
 import type { Request } from '../netlink/message.ts';
-import { addRule, flushChain } from '../netlink/nf-batch.ts';
+import { addRule, flushChain, type Table, type TableFamily } from '../netlink/nf-batch.ts';
 import { addDestinations, rememberDestination } from '../netlink/nf-elements.ts';
 
 /** Which services' addresses were asked over UDP since the table was made. */
@@ -31,13 +31,24 @@ function ruleKey({ bridge, address }: VipRule): string {
   return `${bridge} ${address}`;
 }
 
-export function vipTableName(instance: string): string {
-  return `gantry-${instance}-vip`;
+/** There is one of each family. */
+export function vipTable(instance: string, family: TableFamily): Table {
+  return { family, name: `gantry-${instance}-vip` };
+}
+
+const WORDS = {
+  ip: { address: 'ipv4_addr', unreachable: 'icmp port-unreachable' },
+  ip6: { address: 'ipv6_addr', unreachable: 'icmpv6 port-unreachable' },
+} as const;
+
+function words({ family, name }: Table) {
+  return { ...WORDS[family], family, full: `${family} ${name}` };
 }
 
 /** Makes the table anew, whatever is there. */
-export function renderVipTable(instance: string, rules: VipRules): string {
-  const table = `table ip ${vipTableName(instance)}`;
+export function renderVipTable(of: Table, rules: VipRules): string {
+  const { family, full, address, unreachable } = words(of);
+  const table = `table ${full}`;
   const all = [...rules.values()];
   return [
     // Deleted with all that is in it; made first, so that this is no error when there is none.
@@ -45,39 +56,39 @@ export function renderVipTable(instance: string, rules: VipRules): string {
     `delete ${table}`,
     `${table} {`,
     '  map services {',
-    '    type ifname . ipv4_addr : verdict',
+    `    type ifname . ${address} : verdict`,
     '  }',
     `  set ${UDP_SET} {`,
-    '    type ipv4_addr',
+    `    type ${address}`,
     '    size 65535',
     '    flags dynamic',
     '  }',
     '  set unserved {',
-    '    type ifname . ipv4_addr',
+    `    type ifname . ${address}`,
     '  }',
     '  chain prerouting {',
     '    type nat hook prerouting priority -100; policy accept;',
-    '    iifname . ip daddr vmap @services',
+    `    iifname . ${family} daddr vmap @services`,
     '  }',
     '  chain forward {',
     '    type filter hook forward priority -1; policy accept;',
-    '    iifname . ip daddr @unserved meta l4proto tcp reject with tcp reset',
-    '    iifname . ip daddr @unserved reject with icmp port-unreachable',
+    `    iifname . ${family} daddr @unserved meta l4proto tcp reject with tcp reset`,
+    `    iifname . ${family} daddr @unserved reject with ${unreachable}`,
     '  }',
     '}',
-    ...all.flatMap((rule) => additions(vipTableName(instance), rule)),
+    ...all.flatMap((rule) => additions(of, rule)),
     '',
   ].join('\n');
 }
 
 /** Removes the table; no error when there is none. */
-export function renderVipRemoval(instance: string): string {
-  const table = `table ip ${vipTableName(instance)}`;
+export function renderVipRemoval(of: Table): string {
+  const table = `table ${words(of).full}`;
   return `${table}\ndelete ${table}\n`;
 }
 
 /** The same as messages to the kernel, where no more differs than the tasks that services have; else undefined. */
-export function destinationChanges(instance: string, before: VipRules, after: VipRules): Request[] | undefined {
+export function destinationChanges(table: Table, before: VipRules, after: VipRules): Request[] | undefined {
   if (before.size !== after.size) return undefined;
   const changed: VipRule[] = [];
   for (const [key, rule] of after) {
@@ -85,17 +96,15 @@ export function destinationChanges(instance: string, before: VipRules, after: Vi
     if (known === undefined || (known.targets.length === 0) !== (rule.targets.length === 0)) return undefined;
     if (known.targets.join() !== rule.targets.join()) changed.push(rule);
   }
-  const table = vipTableName(instance);
   return changed.flatMap((rule, index) => [
     flushChain(table, chainName(rule)),
-    addRule(table, chainName(rule), rememberDestination(IPPROTO_UDP, UDP_SET)),
+    addRule(table, chainName(rule), rememberDestination(table.family, IPPROTO_UDP, UDP_SET)),
     ...addDestinations(table, chainName(rule), rule.targets, index + 1),
   ]);
 }
 
 /** Empty when nothing differs. */
-export function renderVipChanges(instance: string, before: VipRules, after: VipRules): string {
-  const table = vipTableName(instance);
+export function renderVipChanges(table: Table, before: VipRules, after: VipRules): string {
   const lines = [
     ...[...before].flatMap(([key, rule]) => (after.has(key) ? [] : removals(table, rule))),
     ...[...after].flatMap(([key, rule]) => {
@@ -106,37 +115,37 @@ export function renderVipChanges(instance: string, before: VipRules, after: VipR
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-function additions(table: string, rule: VipRule): string[] {
-  if (rule.targets.length === 0) return [`add element ip ${table} unserved { ${element(rule)} }`];
+function additions(table: Table, rule: VipRule): string[] {
+  if (rule.targets.length === 0) return [`add element ${words(table).full} unserved { ${element(rule)} }`];
   return [
-    `add chain ip ${table} ${chainName(rule)}`,
+    `add chain ${words(table).full} ${chainName(rule)}`,
     ...rulesOf(table, rule),
-    `add element ip ${table} services { ${element(rule)} : goto ${chainName(rule)} }`,
+    `add element ${words(table).full} services { ${element(rule)} : goto ${chainName(rule)} }`,
   ];
 }
 
-function removals(table: string, rule: VipRule): string[] {
-  if (rule.targets.length === 0) return [`delete element ip ${table} unserved { ${element(rule)} }`];
+function removals(table: Table, rule: VipRule): string[] {
+  if (rule.targets.length === 0) return [`delete element ${words(table).full} unserved { ${element(rule)} }`];
   return [
-    `delete element ip ${table} services { ${element(rule)} : goto ${chainName(rule)} }`,
-    `flush chain ip ${table} ${chainName(rule)}`,
-    `delete chain ip ${table} ${chainName(rule)}`,
+    `delete element ${words(table).full} services { ${element(rule)} : goto ${chainName(rule)} }`,
+    `flush chain ${words(table).full} ${chainName(rule)}`,
+    `delete chain ${words(table).full} ${chainName(rule)}`,
   ];
 }
 
-function changes(table: string, before: VipRule, after: VipRule): string[] {
+function changes(table: Table, before: VipRule, after: VipRule): string[] {
   if (before.targets.join() === after.targets.join()) return [];
   if (before.targets.length === 0 || after.targets.length === 0) {
     return [...removals(table, before), ...additions(table, after)];
   }
-  return [`flush chain ip ${table} ${chainName(after)}`, ...rulesOf(table, after)];
+  return [`flush chain ${words(table).full} ${chainName(after)}`, ...rulesOf(table, after)];
 }
 
 /** Only of a connection's first packet. */
-function rulesOf(table: string, rule: VipRule): string[] {
+function rulesOf(table: Table, rule: VipRule): string[] {
   return [
-    `add rule ip ${table} ${chainName(rule)} meta l4proto udp add @${UDP_SET} { ip daddr }`,
-    `add rule ip ${table} ${chainName(rule)} ${destination(rule.targets)}`,
+    `add rule ${words(table).full} ${chainName(rule)} meta l4proto udp add @${UDP_SET} { ${table.family} daddr }`,
+    `add rule ${words(table).full} ${chainName(rule)} ${destination(table, rule.targets)}`,
   ];
 }
 
@@ -145,13 +154,14 @@ function element({ bridge, address }: VipRule): string {
 }
 
 function chainName({ bridge, address }: VipRule): string {
-  return `to-${bridge}-${address}`;
+  // nft(8) takes no colons in names.
+  return `to-${bridge}-${address.replaceAll(':', '_')}`;
 }
 
 /** In turn, so that every task gets the same share of new connections. */
-function destination(targets: readonly string[]): string {
+function destination({ family }: Table, targets: readonly string[]): string {
   const [only, ...others] = targets;
-  if (only !== undefined && others.length === 0) return `dnat ip to ${only}`;
+  if (only !== undefined && others.length === 0) return `dnat ${family} to ${only}`;
   const elements = targets.map((target, index) => `${index} : ${target}`);
-  return `dnat ip to numgen inc mod ${targets.length} map { ${elements.join(', ')} }`;
+  return `dnat ${family} to numgen inc mod ${targets.length} map { ${elements.join(', ')} }`;
 }

@@ -124,6 +124,7 @@ describe.skipIf(!isRoot)("a service's own address", () => {
     const service = { ...on('inner', [inside], INNER_VIP), serviceId: 'id-of-inside', serviceName: 'shop_inside' };
     await lab.engine.call('applyEndpoints', [on('front', web, VIP), service]);
     expect(await lab.ask(stranger.netnsPath, INNER_VIP, 80)).toBe(`inside ${addressOf(stranger)}`);
+    expect(await lab.ask(inside.netnsPath, INNER_VIP, 80)).toBe('inside 10.82.0.1');
     await lab.engine.call('applyEndpoints', [on('front', web, VIP)]);
     await expect(lab.ask(stranger.netnsPath, INNER_VIP, 80)).rejects.toThrow();
     await lab.engine.call('teardown', 'inside');

@@ -2,6 +2,8 @@
 import type { HostLinks } from '../host-links.ts';
 import { bridgeName } from '../link-names.ts';
 import type { NetworkModel } from '../model.ts';
+import type { Table, TableFamily } from '../netlink/nf-batch.ts';
+import { AF_INET, AF_INET6 } from '../netlink/nf-table.ts';
 import { runNft } from '../nft.ts';
 import { OwnTable, type OwnTransactions } from '../own-tables.ts';
 import { SharedRun } from '../shared-run.ts';
@@ -13,12 +15,14 @@ import {
   UDP_SET,
   type VipRules,
   vipRules,
-  vipTableName,
+  vipTable,
 } from './vip-rules.ts';
 import { flowsToOthers, udpDestinations, type VirtualService } from './virtual-service.ts';
 
 export interface VirtualIpParts {
   readonly instance: string;
+  /** Of which addresses. */
+  readonly family: TableFamily;
   readonly model: NetworkModel;
   readonly links: Pick<HostLinks, 'deleteFlows'>;
   readonly transactions: OwnTransactions;
@@ -29,6 +33,7 @@ export class VirtualIps {
   readonly #run = new SharedRun(() => this.#syncNow());
   /** What the kernel has; undefined when that isn't known. */
   #applied: VipRules | undefined;
+  readonly #name: Table;
   readonly #table: OwnTable;
   /** Addresses of services that had flows over UDP when flows were last read. */
   #udpBefore: ReadonlySet<string> = new Set();
@@ -38,7 +43,8 @@ export class VirtualIps {
 
   constructor(parts: VirtualIpParts) {
     this.#parts = parts;
-    this.#table = new OwnTable(parts.transactions, vipTableName(parts.instance));
+    this.#name = vipTable(parts.instance, parts.family);
+    this.#table = new OwnTable(parts.transactions, this.#name.name, parts.family === 'ip' ? AF_INET : AF_INET6);
   }
 
   /** Resolves when the rules are as the model says now: no new connection goes to a task that has left. Throws HOST. */
@@ -56,12 +62,12 @@ export class VirtualIps {
 
   async remove(): Promise<void> {
     this.#applied = undefined;
-    await runNft(renderVipRemoval(this.#parts.instance));
+    if (await this.#table.isThere()) await runNft(renderVipRemoval(this.#name));
   }
 
   async #syncNow(): Promise<void> {
-    const { instance, model } = this.#parts;
-    const services = model.virtualServices();
+    const { instance, family, model } = this.#parts;
+    const services = model.virtualServices().filter(({ address }) => address.includes(':') === (family === 'ip6'));
     const wanted = vipRules(
       services.map(({ networkId, address, targets }) => ({
         bridge: bridgeName(instance, networkId),
@@ -71,9 +77,12 @@ export class VirtualIps {
     );
     await this.#lookIfInDoubt();
     const before = this.#applied;
+    // Where there is no IPv6, it needn't be asked for.
+    const isIdle = family === 'ip6' && before === undefined && wanted.size === 0;
+    if (isIdle && !(await this.#table.isThere())) return;
     // Until it has worked, nobody knows what is there.
     this.#applied = undefined;
-    if (before === undefined) await this.#table.replace(() => runNft(renderVipTable(instance, wanted)));
+    if (before === undefined) await this.#table.replace(() => runNft(renderVipTable(this.#name, wanted)));
     else await this.#change(before, wanted);
     this.#applied = wanted;
     if (before === undefined || (await this.#hasUdp(losers(before, wanted)))) await this.#dropUdpFlows(services);
@@ -95,10 +104,9 @@ export class VirtualIps {
 
   /** Nearly all changes are of whom services have, for which nft(8) would take longer to start than all the rest takes. */
   async #change(before: VipRules, wanted: VipRules): Promise<void> {
-    const { instance } = this.#parts;
-    const moves = destinationChanges(instance, before, wanted);
+    const moves = destinationChanges(this.#name, before, wanted);
     if (moves !== undefined) return moves.length === 0 ? undefined : this.#table.send(moves);
-    const text = renderVipChanges(instance, before, wanted);
+    const text = renderVipChanges(this.#name, before, wanted);
     await this.#table.change(() => runNft(text));
   }
 

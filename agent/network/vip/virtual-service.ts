@@ -1,9 +1,10 @@
 /** Services' own addresses, as this node must know them: from what the cluster says to where each leads. Pure. */
 import type { ServiceEndpoints } from '../../../proto/generated/gantry/v1/types.ts';
+import { counterpart6 } from '../ipv6/counterpart.ts';
 import { type Flow, IPPROTO_UDP } from '../netlink/conntrack.ts';
 import type { NetworkRecord } from '../network-record.ts';
 
-/** On one network. */
+/** On one network, of IPv4 or of IPv6. */
 export interface VirtualService {
   readonly networkId: string;
   readonly address: string;
@@ -27,7 +28,11 @@ export function virtualServices(
       const addresses = endpoints.flatMap((endpoint) =>
         endpoint.addresses.flatMap((one) => (one.networkId === networkId ? [one.address] : [])),
       );
-      return [{ networkId, address, targets: [...new Set(addresses)].sort() }];
+      const targets = [...new Set(addresses)].sort();
+      const address6 = counterpart6(network, address);
+      const targets6 = targets.flatMap((target) => counterpart6(network, target) ?? []);
+      const ipv6 = address6 === undefined ? [] : [{ networkId, address: address6, targets: targets6 }];
+      return [{ networkId, address, targets }, ...ipv6];
     }),
   );
 }

@@ -20,9 +20,6 @@ interface CreateOptions {
   readonly opt: readonly string[];
 }
 
-const NO_IPV6 =
-  'networks of the cluster have IPv4 addresses only; leave it out, or make a network of this host without -d';
-
 export function define(command: Command, cli: Cli): void {
   command
     .argument('<network>', 'name of the network')
@@ -61,7 +58,6 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<s
   const subnet = oneOfEach('--subnet', options.subnet);
   const gateway = oneOfEach('--gateway', options.gateway);
   const range = oneOfEach('--ip-range', options.ipRange);
-  const enableIpv6 = options.ipv6 ?? false;
   const given = {
     driver: options.driver,
     driverOpts: parsePairs('--opt', options.opt, () => ''),
@@ -72,15 +68,17 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<s
   const labels = parsePairs('--label', options.label, () => '');
   const ipRange = range.ipv4;
   const auxAddresses = parsePairs('--aux-address', options.auxAddress, () => '');
+  const ipv6 = { enableIpv6: options.ipv6 ?? false, ipv6Subnet: subnet.ipv6, ipv6Gateway: gateway.ipv6 };
   if (options.driver !== 'overlay') {
-    const ipv6 = { enableIpv6, ipv6Subnet: subnet.ipv6, ipv6Gateway: gateway.ipv6, ipv6Range: range.ipv6 };
-    const spec = { ...given, name, labels, ipRange, auxAddresses, ...ipv6 };
+    const spec = { ...given, name, labels, ipRange, auxAddresses, ...ipv6, ipv6Range: range.ipv6 };
     const { id } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.localNetworkCreate, { spec }));
     return id;
   }
-  const ipv6 = [enableIpv6 ? '--ipv6' : '', subnet.ipv6, gateway.ipv6, range.ipv6].find((value) => value !== '');
-  if (ipv6 !== undefined) {
-    throw new CliError(`${ipv6} is not supported for overlay networks`, { hint: NO_IPV6, exitCode: EXIT.refused });
+  if (range.ipv6 !== '') {
+    throw new CliError(`--ip-range ${range.ipv6} is not supported for overlay networks`, {
+      hint: 'leave it out: IPv6 addresses go with those of IPv4, which can have a range',
+      exitCode: EXIT.refused,
+    });
   }
   if (options.auxAddress.length > 0) {
     throw new CliError('--aux-address is not supported for overlay networks', {
@@ -88,7 +86,8 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<s
       exitCode: EXIT.refused,
     });
   }
-  const spec = { ...given, ipRange, annotations: { name, labels }, attachable: options.attachable ?? false };
+  const attachable = options.attachable ?? false;
+  const spec = { ...given, ipRange, ...ipv6, annotations: { name, labels }, attachable };
   const { id } = await withClient(ControlClient, cli, (control) => ask(control, control.networkCreate, { spec }));
   return id;
 }

@@ -33,7 +33,7 @@ async function clusterNetworks(cli: Cli): Promise<KnownNetwork[]> {
   }
 }
 
-function fromCluster({ id, spec, subnet, gateway, meta, blocks }: Network): KnownNetwork {
+function fromCluster({ id, spec, subnet, gateway, ipv6Subnet, ipv6Gateway, meta, blocks }: Network): KnownNetwork {
   return {
     id,
     name: spec?.annotations?.name ?? '',
@@ -48,8 +48,8 @@ function fromCluster({ id, spec, subnet, gateway, meta, blocks }: Network): Know
     ipRange: spec?.ipRange ?? '',
     labels: spec?.annotations?.labels ?? {},
     driverOpts: spec?.driverOpts ?? {},
-    ipv6Subnet: '',
-    ipv6Gateway: '',
+    ipv6Subnet,
+    ipv6Gateway,
     ipv6Range: '',
     nodes: new Set(blocks.map(({ nodeId }) => nodeId)).size,
   };

@@ -65,6 +65,7 @@ function nodeObject(nodeId: string, number: number): AnyObject {
       tls: undefined,
       genericResources: [],
       wireguard: undefined,
+      ipv6Addresses: [],
     },
     status: { state: NodeState.READY, message: '', address: `192.0.2.${number % 250}`, stateSinceMs: Date.now() },
     joinedKey: Buffer.alloc(0),
@@ -91,12 +92,17 @@ function networkObject(number: number, nodeIds: ReadonlySet<string>): AnyObject 
       subnet: '',
       gateway: '',
       ipRange: '',
+      enableIpv6: false,
+      ipv6Subnet: '',
+      ipv6Gateway: '',
     },
     subnet,
     gateway: '',
     blocks,
     pendingDelete: false,
     vni: 4096 + number,
+    ipv6Subnet: '',
+    ipv6Gateway: '',
   });
   return { kind: 'network', object };
 }

@@ -1,6 +1,6 @@
 /** IPv6 addresses and subnets as numbers. */
 import { isIPv6 } from 'node:net';
-import { GantryError } from '../../../proto/errors.ts';
+import { GantryError } from '../errors.ts';
 
 export interface Subnet6 {
   /** First address, 128 bits. */
