@@ -1,7 +1,7 @@
 /** Which containers of this node the cluster has to be told of, so that other nodes know their names. Pure. */
 import { AttachedContainer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { NetworkRecord } from './network-record.ts';
-import { addressesOf, type SandboxRecord } from './sandbox-record.ts';
+import type { SandboxRecord } from './sandbox-record.ts';
 
 /** One for each container that is of no task, and each network of the cluster that it is on. Tasks the cluster knows. */
 export function attachedContainers(
@@ -18,7 +18,8 @@ export function attachedContainers(
             networkId: attachment.networkId,
             containerId: request.containerId,
             names: [...new Set([...request.names, ...attachment.aliases])],
-            addresses: addressesOf(attachment),
+            // What it has of IPv6 follows from it.
+            addresses: [attachment.address],
           }),
         ),
     );

@@ -8,7 +8,7 @@ export function checkChosen(network: NetworkRecord, address: string): void {
   const value = parseIpv4(address);
   if (value === undefined) {
     throw new GantryError('INVALID_ARGUMENT', `"${address}" is not an IPv4 address`, {
-      hint: 'write --ip 172.30.0.5; containers have no IPv6 addresses',
+      hint: 'write --ip 172.30.0.5, or --ip6 for an address of IPv6',
     });
   }
   if (network.id === DEFAULT_NETWORK || network.hasOwnSubnet !== true) {

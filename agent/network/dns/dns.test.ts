@@ -9,7 +9,7 @@ import { parseSubnet } from '../subnet.ts';
 import { sandboxRequest } from '../testing/lab.ts';
 import { type Asker, decide, RCODE } from './decide.ts';
 import { Forwarder } from './forwarder.ts';
-import { buildNameTable, lookupName } from './name-table.ts';
+import { buildNameTable, lookupAddress, lookupName } from './name-table.ts';
 import { Resolver, shuffle } from './resolver.ts';
 import { answers, encodeAnswer, encodeFailure, FrameReader, frame, parseQuery, udpLimit, withId } from './wire.ts';
 
@@ -45,7 +45,7 @@ const far = AttachedContainer.fromPartial({
   nodeId: 'n2',
   containerId: 'c2',
   names: ['cache', 'c2', 'extra', 'web', 'web-1'],
-  addresses: ['10.1.0.70', 'fd00:1::70'],
+  addresses: ['10.1.0.70'],
 });
 const table = buildNameTable(networks, [web, db], [box], [far]);
 
@@ -122,7 +122,6 @@ describe('names', () => {
 
   it('that containers have in common stand for all of them, wherever they are', () => {
     for (const name of ['web-1', 'extra']) expect(ask(name)).toMatchObject({ data: ['10.1.0.9', '10.1.0.70'] });
-    expect(ask('cache', 'AAAA')).toMatchObject({ data: ['fd00:1::70'] });
     expect(ask('cache', 'A', asker(['b']))).toBe('forward');
   });
 
@@ -146,6 +145,15 @@ describe('names', () => {
   it('have the IPv6 address where they have one', () => {
     expect(ask('c1', 'AAAA')).toEqual({ rcode: RCODE.NOERROR, data: ['fd00:1::9'] });
     expect(ask('c1', 'A')).toEqual({ rcode: RCODE.NOERROR, data: ['10.1.0.9'] });
+  });
+
+  it('of containers on other nodes have the IPv6 address that goes with theirs', () => {
+    const [front] = networks;
+    if (front === undefined) throw new Error('a network');
+    const ipv6 = { subnet: 'fd00:1::/64', gateway: 'fd00:1::1', hasOwnSubnet: true };
+    const known = buildNameTable([{ ...front, ipv6 }], [], [], [far]);
+    expect(lookupName([...known.values()], 'cache')).toEqual(['10.1.0.70', 'fd00:1::46']);
+    expect(lookupAddress([...known.values()], 'fd00:1::46')).toBe('cache.shop_front');
   });
 
   it('that nobody has are asked for elsewhere', () => {

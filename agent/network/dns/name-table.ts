@@ -120,7 +120,9 @@ function addSandboxNames(table: ReadonlyMap<string, NetworkNamesBuilder>, sandbo
 
 function addAttachedNames(table: ReadonlyMap<string, NetworkNamesBuilder>, container: AttachedContainer): void {
   const names = table.get(container.networkId);
-  if (names !== undefined) addContainerNames(names, container.names, container.addresses);
+  if (names === undefined) return;
+  const addresses = container.addresses.flatMap((address) => bothOf(names.network, address));
+  addContainerNames(names, container.names, addresses);
 }
 
 /** The first of its names is the one that its addresses have. */
