@@ -148,10 +148,14 @@ describe('names', () => {
   });
 
   it('of containers on other nodes have the IPv6 address that goes with theirs', () => {
-    const [front] = networks;
-    if (front === undefined) throw new Error('a network');
-    const ipv6 = { subnet: 'fd00:1::/64', gateway: 'fd00:1::1', hasOwnSubnet: true };
-    const known = buildNameTable([{ ...front, ipv6 }], [], [], [far]);
+    const subnet = 'fd00:1::/64';
+    const ipv6 = { subnet, gateway: 'fd00:1::1', range: subnet, hasOwnSubnet: true };
+    const known = buildNameTable(
+      networks.map((network) => ({ ...network, ipv6 })),
+      [],
+      [],
+      [far],
+    );
     expect(lookupName([...known.values()], 'cache')).toEqual(['10.1.0.70', 'fd00:1::46']);
     expect(lookupAddress([...known.values()], 'fd00:1::46')).toBe('cache.shop_front');
   });
