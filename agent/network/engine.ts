@@ -23,12 +23,10 @@ import type {
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { ClusterNetworks } from './cluster-networks.ts';
-import { RESOLVER_ADDRESS } from './container-files.ts';
+import { ContainerPorts } from './container-ports.ts';
 import { chooseSubnet } from './default-pools.ts';
-import { Forwarder } from './dns/forwarder.ts';
 import { HostResolvConf } from './dns/host-resolv-conf.ts';
-import { Resolver, type ResolverContext } from './dns/resolver.ts';
-import { DnsServer } from './dns/server.ts';
+import { NameServers } from './dns/name-servers.ts';
 import { checkNetwork } from './doctor/check.ts';
 import { removeStaleProbes } from './doctor/probe-counters.ts';
 import { Encryption } from './encryption/encryption.ts';
@@ -38,7 +36,6 @@ import { Healer } from './healing/healer.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
 import { enableForwarding6, restoreForwarding6 } from './ipv6/forwarding6.ts';
-import { isSecondOfPair, portsOfBoth } from './ipv6/ports6.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { linkPrefix, privateParentNames } from './link-names.ts';
 import { LocalNetworks } from './local-networks.ts';
@@ -50,13 +47,13 @@ import { DEFAULT_NETWORK, localNetwork, type NetworkRecord } from './network-rec
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
 import { Overlays } from './overlay/overlays.ts';
 import { OwnTransactions } from './own-tables.ts';
-import { checkPort, isSamePort, type PortOwner, PortReservations } from './port-reservations.ts';
+import { checkPort, PortReservations } from './port-reservations.ts';
 import { Publishing } from './publishing.ts';
 import { reattach } from './reattachment.ts';
 import { planRecovery, type RecoveryStep } from './recovery-plan.ts';
 import { tableName } from './ruleset.ts';
 import { SandboxBuilder } from './sandbox-builder.ts';
-import { displayName, type SandboxRecord } from './sandbox-record.ts';
+import type { SandboxRecord } from './sandbox-record.ts';
 import { serviceChanges } from './service-changes.ts';
 import { settleAll } from './settle-all.ts';
 import { NetworkStore } from './store.ts';
@@ -104,9 +101,8 @@ export class NetworkEngine implements Networks {
   /** Of IPv4, and of IPv6. */
   readonly #virtualIps: readonly VirtualIps[];
   readonly #hostResolvConf = new HostResolvConf();
-  readonly #forwarder: Forwarder;
-  readonly #resolver: Resolver;
-  readonly #dnsServers = new Map<string, DnsServer>();
+  readonly #nameServers: NameServers;
+  readonly #ports: ContainerPorts;
   #ownAddresses6: readonly string[] = [];
   readonly #containerLock = new KeyedLock();
   readonly #lock = new KeyedLock();
@@ -194,8 +190,16 @@ export class NetworkEngine implements Networks {
       lockContainer: (containerId, action) => this.#containerLock.run(containerId, action),
       needsBridge: (network) => this.#needsBridge(network),
     });
-    this.#forwarder = new Forwarder(random, logger);
-    this.#resolver = new Resolver(this.#forwarder, random, logger);
+    this.#ports = new ContainerPorts({ model, reservations: this.#reservations, logger });
+    this.#nameServers = new NameServers({
+      native,
+      model,
+      hostResolvConf: this.#hostResolvConf,
+      upstream: options.upstream,
+      pathOf: (containerId) => this.#builder.namespaces.pathOf(containerId),
+      random,
+      logger,
+    });
   }
 
   setup(request: SandboxRequest): Promise<Sandbox> {
@@ -227,13 +231,13 @@ export class NetworkEngine implements Networks {
           store: this.#store,
           publishing: this.#publishing,
           reservations: this.#reservations,
-          reservePorts: (record) => this.#reservePorts(record),
+          reservePorts: (record) => this.#ports.reserve(record),
           logger: this.#logger,
         },
         known,
         { ...known.request, networks: request.networks },
       );
-      if (!this.#dnsServers.has(request.containerId)) await this.#openDns(next);
+      if (!this.#nameServers.has(request.containerId)) await this.#nameServers.open(next);
       await this.#removeRetired();
       return this.#builder.describe(next);
     });
@@ -377,7 +381,7 @@ export class NetworkEngine implements Networks {
     });
     for (const step of plan) await this.#execute(step);
     for (const record of this.#model.sandboxes.values()) {
-      if (record.ready) await this.#openDns(record);
+      if (record.ready) await this.#nameServers.open(record);
     }
     await this.#syncRules();
     await this.#healer.start();
@@ -432,7 +436,7 @@ export class NetworkEngine implements Networks {
     this.#model.putSandbox(assigned);
     try {
       const files = await this.#builder.renderFiles(assigned);
-      const record = await this.#reservePorts(assigned);
+      const record = await this.#ports.reserve(assigned);
       this.#model.putSandbox(record);
       await settleAll([
         this.#buildAndServe(record),
@@ -451,40 +455,7 @@ export class NetworkEngine implements Networks {
 
   async #buildAndServe(record: SandboxRecord): Promise<void> {
     await this.#builder.createNamespace(record);
-    await settleAll([this.#builder.connect(record), this.#openDns(record)]);
-  }
-
-  /** A container whose networks are all internal publishes nothing, and neither does one that goes out by macvlan. */
-  async #reservePorts(record: SandboxRecord): Promise<SandboxRecord> {
-    const { containerId, ports } = record.request;
-    if (!this.#model.publishes(record)) {
-      if (ports.length > 0) {
-        this.#logger.warn({ containerId }, 'ports are not published: no network leads out by way of the host');
-      }
-      return { ...record, ports: [] };
-    }
-    const owner: PortOwner = { kind: 'container', id: containerId, name: displayName(record) };
-    const reserved: PortConfig[] = [];
-    for (const port of portsOfBoth(ports, this.#model.defaultNetwork6(record) !== undefined)) {
-      const first = reserved.at(-1);
-      const wanted = isSecondOfPair(port, first) ? { ...port, publishedPort: first?.publishedPort ?? 0 } : port;
-      const isFree = (one: PortConfig) => !reserved.some((other) => isSamePort(one, other));
-      const before = record.ports.find((one) => isSameTarget(one, port) && isFree(one));
-      reserved.push(await this.#reservePort(wanted, before, owner));
-    }
-    return { ...record, ports: reserved };
-  }
-
-  /** `before` is what the container had last time: a port chosen by the kernel is kept if it is still free. */
-  async #reservePort(port: PortConfig, before: PortConfig | undefined, owner: PortOwner): Promise<PortConfig> {
-    const held = this.#reservations.heldBy(owner.id);
-    const wanted = port.publishedPort === 0 ? before : port;
-    if (wanted !== undefined && held.some((one) => isSamePort(one, wanted))) return wanted;
-    if (port.publishedPort === 0 && before !== undefined) {
-      const isFree = (await this.#reservations.holderOf(before)) === undefined;
-      if (isFree) return this.#reservations.reserve(before, owner);
-    }
-    return this.#reservations.reserve(port, owner);
+    await settleAll([this.#builder.connect(record), this.#nameServers.open(record)]);
   }
 
   /**
@@ -495,8 +466,7 @@ export class NetworkEngine implements Networks {
     const { containerId } = record.request;
     const current = this.#model.sandboxes.get(containerId) ?? record;
     this.#model.putSandbox({ ...current, ready: false, ports: [] });
-    await this.#dnsServers.get(containerId)?.close();
-    this.#dnsServers.delete(containerId);
+    await this.#nameServers.close(containerId);
     // Rules before sockets: whoever gets the port next must not lose its traffic to them.
     await this.#publishing.sync();
     await this.#reservations.release(containerId);
@@ -519,30 +489,6 @@ export class NetworkEngine implements Networks {
     } finally {
       this.#departing.delete(containerId);
     }
-  }
-
-  async #openDns(record: SandboxRecord): Promise<void> {
-    const { containerId } = record.request;
-    // Whoever is on no network has nobody to ask for.
-    if (record.attachments.length === 0) return;
-    const netnsPath = this.#builder.namespaces.pathOf(containerId);
-    const context = (): Promise<ResolverContext> => this.#resolverContext(record);
-    const server = await DnsServer.open(
-      this.#options.native,
-      netnsPath,
-      (query, transport) => this.#resolver.resolve(query, transport, context),
-      this.#logger,
-    );
-    this.#dnsServers.set(containerId, server);
-  }
-
-  async #resolverContext(record: SandboxRecord): Promise<ResolverContext> {
-    // The container's own name server would ask itself.
-    const own = record.request.dns.filter((server) => server !== RESOLVER_ADDRESS);
-    const host = this.#options.upstream ?? (await this.#hostResolvConf.read()).nameservers;
-    // It may be on other networks by now.
-    const current = this.#model.sandboxes.get(record.request.containerId) ?? record;
-    return { asker: this.#model.asker(current), upstream: own.length > 0 ? own : host };
   }
 
   async #removeRetired(): Promise<void> {
@@ -626,17 +572,9 @@ export class NetworkEngine implements Networks {
   }
 
   async #closeSockets(): Promise<void> {
-    this.#forwarder.close();
-    await Promise.all([...this.#dnsServers.values()].map((server) => server.close()));
-    this.#dnsServers.clear();
+    await this.#nameServers.closeAll();
     await this.#reservations.close();
   }
-}
-
-/** Whether one is the other as it was published before, if the kernel chose the port. */
-function isSameTarget(before: PortConfig, port: PortConfig): boolean {
-  const isSame = before.targetPort === port.targetPort && before.protocol === port.protocol;
-  return isSame && before.hostIp === port.hostIp;
 }
 
 /** As it reads back from disk: unset fields and prototypes don't tell requests apart. */
