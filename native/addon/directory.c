@@ -1,5 +1,4 @@
 /* Flags of directories. */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdlib.h>
@@ -8,38 +7,27 @@
 
 #include "addon.h"
 
-/* Of file systems that know no such flags, or not this one. */
-static bool means_unknown(int error) {
-  return error == ENOTTY || error == EOPNOTSUPP || error == EINVAL || error == ENOSYS;
-}
-
-/* -1 with errno set. */
-static int set_topdir(const char *path) {
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return -1;
+static bool set_topdir(int fd) {
   int flags = 0;
-  int result = ioctl(fd, FS_IOC_GETFLAGS, &flags);
-  if (result == 0 && (flags & FS_TOPDIR_FL) == 0) {
-    flags |= FS_TOPDIR_FL;
-    result = ioctl(fd, FS_IOC_SETFLAGS, &flags);
-  }
-  int error = errno;
-  close(fd);
-  errno = error;
-  return result;
+  if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0) return false;
+  if ((flags & FS_TOPDIR_FL) != 0) return true;
+  flags |= FS_TOPDIR_FL;
+  return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
 }
 
 napi_value spread_subdirectories(napi_env env, napi_callback_info info) {
   napi_value values[1], result = NULL;
   char *path = NULL;
   if (!arguments(env, info, 1, values) || !argument_path(env, values[0], &path)) return NULL;
-  int done = set_topdir(path);
-  if (done == 0 || means_unknown(errno)) {
-    napi_get_boolean(env, done == 0, &result);
-  } else {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
     struct failure failure;
-    fail(&failure, "ioctl", path);
+    fail(&failure, "open", path);
     throw_failure(env, &failure);
+  } else {
+    /* A hint: nothing depends on it, whatever the reason that a file system has for refusing it. */
+    napi_get_boolean(env, set_topdir(fd), &result);
+    close(fd);
   }
   free(path);
   return result;

@@ -80,7 +80,7 @@ export interface Native {
   listXattr(path: Path): string[];
   /**
    * Tells the file system that the directories in this one have nothing to do with each other (chattr +T): ext4 then looks for
-   * their inodes in different places. False where it doesn't know that.
+   * their inodes in different places. False where the file system doesn't take it.
    */
   spreadSubdirectories(path: Path): boolean;
   /** mode with S_IFMT bits; the umask doesn't apply. */
