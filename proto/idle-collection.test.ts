@@ -6,12 +6,12 @@ import { isWorthCollecting } from './idle-collection.ts';
 const MIB = 1024 * 1024;
 
 it('collects where it is quiet and there is something to be had, but no heap that takes long', () => {
-  const grown = { utilization: 0.02, usedBytes: 40 * MIB, keptBytes: 30 * MIB };
+  const grown = { utilization: 0.02, usedBytes: 70 * MIB, heapBytes: 40 * MIB, keptBytes: 60 * MIB };
   expect(isWorthCollecting(grown)).toBe(true);
   expect(isWorthCollecting({ ...grown, keptBytes: 0 })).toBe(true);
   expect(isWorthCollecting({ ...grown, utilization: 0.5 })).toBe(false);
-  expect(isWorthCollecting({ ...grown, keptBytes: 39 * MIB })).toBe(false);
-  expect(isWorthCollecting({ ...grown, usedBytes: 300 * MIB })).toBe(false);
+  expect(isWorthCollecting({ ...grown, keptBytes: 69 * MIB })).toBe(false);
+  expect(isWorthCollecting({ ...grown, heapBytes: 300 * MIB })).toBe(false);
 });
 
 /** In a process of its own: the heap of the tests' may be too large for it. */

@@ -11,8 +11,10 @@ const LOOK_PERIOD_MS = 15_000;
 export interface HeapLook {
   /** Of the time since the last look, how much the event loop was busy: 0 to 1. */
   readonly utilization: number;
-  /** What JavaScript holds, garbage included, in bytes. */
+  /** What JavaScript holds, garbage and buffers included, in bytes. */
   readonly usedBytes: number;
+  /** Of it what lies in the heap itself, and so is looked through. */
+  readonly heapBytes: number;
   /** The same right after the last collection; 0 before the first. */
   readonly keptBytes: number;
 }
@@ -24,8 +26,8 @@ const WORTHWHILE_BYTES = 8 * 1024 * 1024;
 const LARGEST_BYTES = 64 * 1024 * 1024;
 
 /** Whether to collect now: nobody waits meanwhile, and there is something to be had. Pure. */
-export function isWorthCollecting({ utilization, usedBytes, keptBytes }: HeapLook): boolean {
-  return utilization < QUIET && usedBytes <= LARGEST_BYTES && usedBytes >= keptBytes + WORTHWHILE_BYTES;
+export function isWorthCollecting({ utilization, usedBytes, heapBytes, keptBytes }: HeapLook): boolean {
+  return utilization < QUIET && heapBytes <= LARGEST_BYTES && usedBytes >= keptBytes + WORTHWHILE_BYTES;
 }
 
 /** Looks now and then, as long as the process lives; it isn't kept alive by that. */
@@ -37,9 +39,9 @@ export function collectWhenQuiet(periodMs: number = LOOK_PERIOD_MS): { stop(): v
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
-    if (!isWorthCollecting({ utilization, usedBytes: usedBytes(), keptBytes })) return;
+    if (!isWorthCollecting({ utilization, ...held(), keptBytes })) return;
     collect();
-    keptBytes = usedBytes();
+    keptBytes = held().usedBytes;
   };
   const timer = setInterval(look, periodMs).unref();
   return { stop: () => clearInterval(timer) };
@@ -52,7 +54,7 @@ function collector(): () => void {
   return () => gc({ type: 'major', flavor: 'last-resort' });
 }
 
-function usedBytes(): number {
-  const { used_heap_size: heap, external_memory: buffers } = v8.getHeapStatistics();
-  return heap + buffers;
+function held(): Pick<HeapLook, 'usedBytes' | 'heapBytes'> {
+  const { used_heap_size: heapBytes, external_memory: buffers } = v8.getHeapStatistics();
+  return { usedBytes: heapBytes + buffers, heapBytes };
 }
