@@ -275,8 +275,9 @@ export class NetworkEngine implements Networks {
     await this.#lock.run('services', async () => {
       const changes = serviceChanges(this.#model.services, services);
       if (changes.put.length + changes.removed.length === 0) return;
-      this.#model.setServices(services);
+      // First: what a full disk doesn't take is still a change the next time.
       await this.#store.writeServices(changes);
+      this.#model.setServices(services);
     });
     await this.#lock.run('networks', () => this.#clusterNetworks.carryPorts());
     await this.#syncRules();

@@ -245,7 +245,7 @@ function forwardRules(bridges: readonly BridgeRules[], ingress: IngressRules | u
 }
 
 /** All that the network's own packets come from and go to. */
-function links({ bridge, vxlan }: BridgeRules, ...more: readonly string[]): string {
+export function links({ bridge, vxlan }: Pick<BridgeRules, 'bridge' | 'vxlan'>, ...more: readonly string[]): string {
   const names = [bridge, ...(vxlan === undefined ? [] : [vxlan]), ...more].map((name) => `"${name}"`);
   return names.length === 1 ? names.join() : `{ ${names.join(', ')} }`;
 }

@@ -5,6 +5,7 @@
  */
 import {
   type IngressRules,
+  links,
   originRules,
   type PortTarget,
   type PublishedPort,
@@ -146,12 +147,6 @@ function forwardRules(bridges: readonly BridgeRules6[], ingress: IngressRules | 
     // But for published ports nobody goes from node to node this way.
     ...(ingress === undefined ? [] : [`iifname "${ingress.link}" drop`, `oifname "${ingress.link}" drop`]),
   ];
-}
-
-/** All that the network's own packets come from and go to. */
-function links({ bridge, vxlan }: BridgeRules6, ...more: readonly string[]): string {
-  const names = [bridge, ...(vxlan === undefined ? [] : [vxlan]), ...more].map((name) => `"${name}"`);
-  return names.length === 1 ? names.join() : `{ ${names.join(', ')} }`;
 }
 
 function wayOut(network: BridgeRules6, ingress: IngressRules | undefined): string[] {
