@@ -81,24 +81,33 @@ describe('renderRuleset', () => {
     const text = renderRuleset('i', [outer], []);
     expect(chain(text, 'prerouting')).toEqual(['ip daddr != 127.0.0.0/8 fib daddr type local jump publish']);
     expect(chain(text, 'output')).toEqual(['fib daddr type local jump publish']);
-    expect(chain(text, 'raw')).toEqual(['iifname "br1" ip daddr 127.0.0.0/8 drop']);
+    expect(chain(text, 'raw')).toEqual(['ip daddr 127.0.0.0/8 iifname "br1" drop']);
   });
 
   it('lets into a network only what is published or answers', () => {
     expect(chain(renderRuleset('i', [outer], []), 'forward')).toEqual([
-      'iifname "br1" udp dport 4789 reject with icmp admin-prohibited',
-      'iifname "br1" oifname != "br1" ct state invalid drop',
+      'udp dport 4789 iifname "br1" reject with icmp admin-prohibited',
       'ct state established,related accept',
+      'ct state invalid iifname "br1" iifname . oifname != { "br1" . "br1" } drop',
       'ct status dnat accept',
-      'oifname "br1" iifname != "br1" drop',
+      'oifname "br1" iifname . oifname != { "br1" . "br1" } drop',
+    ]);
+  });
+
+  it('looks a packet up once, however many networks there are', () => {
+    const wide = { ...outer, bridge: 'br3', vxlan: 'vx3' };
+    const forward = chain(renderRuleset('i', [outer, wide], []), 'forward');
+    expect(forward.slice(-2)).toEqual([
+      'oifname { "br1", "br3", "vx3" } iifname . oifname != { "br1" . "br1", "br3" . "br3", "br3" . "vx3", "vx3" . "br3", "vx3" . "vx3" } drop',
+      'iifname "vx3" iifname . oifname != { "vx3" . "br3" } drop',
     ]);
   });
 
   it('lets nothing out of an internal network, nor in', () => {
     const text = renderRuleset('i', [inner], []);
     expect(chain(text, 'forward').slice(1, 3)).toEqual([
-      'iifname "br2" oifname != "br2" drop',
-      'oifname "br2" iifname != "br2" drop',
+      'iifname "br2" iifname . oifname != { "br2" . "br2" } drop',
+      'oifname "br2" iifname . oifname != { "br2" . "br2" } drop',
     ]);
     expect(chain(text, 'postrouting')).toEqual([]);
   });

@@ -94,19 +94,16 @@ export function renderRuleset(instance: string, { bridges, ports, ingress }: Rul
     ...chain('publish', undefined, ports.toSorted(comparePorts).flatMap(publishRule)),
     ...chain('here', undefined, ports.toSorted(comparePorts).flatMap(hereRule)),
     ...chain('input', 'type filter hook input priority 0; policy accept;', [
-      ...sorted.map(forgeryRule),
+      ...forgeryRules(sorted),
       ...nobodyHereRules(ingress),
     ]),
-    ...chain('redirects', 'type filter hook output priority 0; policy accept;', sorted.flatMap(redirectRules)),
+    ...chain('redirects', 'type filter hook output priority 0; policy accept;', redirectRules(sorted)),
     ...chain('forward', 'type filter hook forward priority 0; policy accept;', forwardRules(sorted, ingress)),
     ...chain('postrouting', 'type nat hook postrouting priority 100; policy accept;', [
       ...sorted.flatMap((network) => postroutingRules(network, ingress)),
       ...(ingress === undefined ? [] : toNodeRules(ingress)),
     ]),
-    ...chain('outer', 'type filter hook postrouting priority -150; policy accept;', [
-      // The packet that a VXLAN puts around it is routed by the same mark, and must not come back to the VXLAN.
-      ...(ingress === undefined ? [] : [`oifname "${ingress.link}" meta mark set 0`]),
-    ]),
+    ...chain('outer', 'type filter hook postrouting priority -150; policy accept;', outerRules(ingress)),
     '}',
     '',
   ].join('\n');
@@ -126,7 +123,7 @@ function chain(name: string, hook: string | undefined, rules: readonly string[])
 /** With route_localnet on a link, who is behind it could reach what listens on the host's 127.0.0.1. */
 function loopbackRules(bridges: readonly BridgeRules[], ingress: IngressRules | undefined): string[] {
   const links = [...bridges.map(({ bridge }) => bridge), ...(ingress === undefined ? [] : [ingress.link])];
-  return links.map((link) => `iifname "${link}" ip daddr 127.0.0.0/8 drop`);
+  return links.length === 0 ? [] : [`ip daddr 127.0.0.0/8 iifname ${names(links)} drop`];
 }
 
 /** A client may use the same port towards two nodes that both send it on to this one. */
@@ -140,7 +137,7 @@ export function zoneRules(ingress: IngressRules | undefined): string[] {
 export function originRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined || ingress.nodes.length === 0) return [];
   const marks = ingress.nodes.map(({ mac, number }) => `${mac} : ${towardsOrigin(number)}`);
-  return [`iifname "${ingress.link}" ct state new ct mark set ether saddr map { ${marks.join(', ')} }`];
+  return [`ct state new iifname "${ingress.link}" ct mark set ether saddr map { ${marks.join(', ')} }`];
 }
 
 /** Which routing table is asked for a packet of a marked connection: to other nodes, or back to where it came from. */
@@ -148,6 +145,8 @@ export function wayRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined) return [];
   const is = (bits: number, of: number) => `ct mark & ${hex(of)} == ${hex(bits)}`;
   return [
+    // Nearly all connections aren't marked, and need no more than this.
+    `ct mark & ${hex(OURS_MASK)} != ${hex(TOWARDS_NODES)} accept`,
     `ct direction original ${is(TOWARDS_NODES + OUTGOING, OURS_MASK + OUTGOING)} meta mark set ${hex(TOWARDS_NODES)}`,
     `ct direction reply ${is(TOWARDS_NODES, OURS_MASK)} ct mark & ${hex(ORIGIN_MASK)} != 0 meta mark set ct mark & ${hex(OURS_MASK + ORIGIN_MASK)}`,
   ];
@@ -183,8 +182,8 @@ function toNodeRules({ link }: IngressRules): string[] {
 function nobodyHereRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined) return [];
   return [
-    `iifname "${ingress.link}" ct state new meta l4proto tcp reject with tcp reset`,
-    `iifname "${ingress.link}" ct state new reject with icmp port-unreachable`,
+    `ct state new iifname "${ingress.link}" meta l4proto tcp reject with tcp reset`,
+    `ct state new iifname "${ingress.link}" reject with icmp port-unreachable`,
   ];
 }
 
@@ -206,13 +205,21 @@ function destination(targets: readonly PortTarget[]): string {
  * What a container sends to the port that nodes' VXLANs listen on would be taken for another network's, once it has left
  * under this node's address.
  */
-function forgeryRule({ bridge }: BridgeRules): string {
-  return `iifname "${bridge}" udp dport ${VXLAN_PORT} reject with icmp admin-prohibited`;
+function forgeryRules(bridges: readonly BridgeRules[]): string[] {
+  if (bridges.length === 0) return [];
+  const from = names(bridges.map(({ bridge }) => bridge));
+  return [`udp dport ${VXLAN_PORT} iifname ${from} reject with icmp admin-prohibited`];
 }
 
 /** Containers of a network that spans nodes must not be told to reach each other without their host. */
-function redirectRules({ bridge, vxlan }: BridgeRules): string[] {
-  return vxlan === undefined ? [] : [`oifname "${bridge}" icmp type redirect drop`];
+function redirectRules(bridges: readonly BridgeRules[]): string[] {
+  const spanning = bridges.filter(({ vxlan }) => vxlan !== undefined).map(({ bridge }) => bridge);
+  return spanning.length === 0 ? [] : [`icmp type redirect oifname ${names(spanning)} drop`];
+}
+
+/** The packet that a VXLAN puts around it is routed by the same mark, and must not come back to the VXLAN. */
+export function outerRules(ingress: IngressRules | undefined): string[] {
+  return ingress === undefined ? [] : [`meta mark != 0 oifname "${ingress.link}" meta mark set 0`];
 }
 
 /**
@@ -221,33 +228,78 @@ function redirectRules({ bridge, vxlan }: BridgeRules): string[] {
  * runs bridged packets through IP hooks (br_netfilter): in and out are the same bridge then.
  */
 function forwardRules(bridges: readonly BridgeRules[], ingress: IngressRules | undefined): string[] {
-  const internal = bridges.filter((network) => network.internal);
   return [
-    ...bridges.map(forgeryRule),
-    ...internal.flatMap((network) => [
-      `iifname ${links(network)} oifname != ${links(network)} drop`,
-      `oifname ${links(network)} iifname != ${links(network)} drop`,
-    ]),
-    // What conntrack can't place is not translated back either: it would leave with the container's own address.
-    ...bridges.map((network) => `iifname "${network.bridge}" oifname != ${links(network)} ct state invalid drop`),
+    ...forgeryRules(bridges),
+    ...internalRules(bridges),
     'ct state established,related accept',
+    // What conntrack can't place is not translated back either: it would leave with the container's own address.
+    ...invalidRules(bridges),
     'ct status dnat accept',
     ...bridges.flatMap(({ vxlan, subnet }) =>
       vxlan === undefined ? [] : [`iifname "${vxlan}" ip saddr != ${subnet} drop`],
     ),
-    ...bridges.map((network) => `oifname ${links(network)} iifname != ${links(network)} drop`),
-    ...bridges.flatMap((network) =>
-      network.vxlan === undefined ? [] : [`iifname "${network.vxlan}" oifname != "${network.bridge}" drop`],
-    ),
+    ...isolationRules(bridges),
     // But for published ports nobody goes from node to node this way.
     ...(ingress === undefined ? [] : [`iifname "${ingress.link}" drop`, `oifname "${ingress.link}" drop`]),
   ];
 }
 
+type Links = Pick<BridgeRules, 'bridge' | 'vxlan'>;
+
+/** An internal network neither sends nor receives anything across its links, whatever was allowed once. */
+export function internalRules(bridges: readonly (Links & { readonly internal: boolean })[]): string[] {
+  const internal = bridges.filter((network) => network.internal);
+  if (internal.length === 0) return [];
+  const own = names(internal.flatMap(linkNames));
+  const across = `iifname . oifname != ${pairs(internal, linkNames, linkNames)} drop`;
+  return [`iifname ${own} ${across}`, `oifname ${own} ${across}`];
+}
+
+export function invalidRules(bridges: readonly Links[]): string[] {
+  if (bridges.length === 0) return [];
+  const from = names(bridges.map(({ bridge }) => bridge));
+  const inside = pairs(bridges, ({ bridge }) => [bridge], linkNames);
+  return [`ct state invalid iifname ${from} iifname . oifname != ${inside} drop`];
+}
+
+/** Into a network only from itself; from its other nodes only to its containers here. */
+export function isolationRules(bridges: readonly Links[]): string[] {
+  if (bridges.length === 0) return [];
+  const spanning = bridges.filter(({ vxlan }) => vxlan !== undefined);
+  const vxlans = spanning.flatMap(({ vxlan }) => vxlan ?? []);
+  const inwards = pairs(
+    spanning,
+    ({ vxlan }) => (vxlan === undefined ? [] : [vxlan]),
+    ({ bridge }) => [bridge],
+  );
+  return [
+    `oifname ${names(bridges.flatMap(linkNames))} iifname . oifname != ${pairs(bridges, linkNames, linkNames)} drop`,
+    ...(vxlans.length === 0 ? [] : [`iifname ${names(vxlans)} iifname . oifname != ${inwards} drop`]),
+  ];
+}
+
+/** Sets instead of a rule for each network: a packet is looked up once, however many networks there are. */
+function pairs<T>(
+  networks: readonly T[],
+  from: (of: T) => readonly string[],
+  to: (of: T) => readonly string[],
+): string {
+  const all = networks.flatMap((network) => from(network).flatMap((a) => to(network).map((b) => `"${a}" . "${b}"`)));
+  return `{ ${all.join(', ')} }`;
+}
+
 /** All that the network's own packets come from and go to. */
-export function links({ bridge, vxlan }: Pick<BridgeRules, 'bridge' | 'vxlan'>, ...more: readonly string[]): string {
-  const names = [bridge, ...(vxlan === undefined ? [] : [vxlan]), ...more].map((name) => `"${name}"`);
-  return names.length === 1 ? names.join() : `{ ${names.join(', ')} }`;
+function linkNames({ bridge, vxlan }: Links): string[] {
+  return [bridge, ...(vxlan === undefined ? [] : [vxlan])];
+}
+
+export function links(network: Links, ...more: readonly string[]): string {
+  return names([...linkNames(network), ...more]);
+}
+
+export function names(links: readonly string[]): string {
+  const quoted = links.map((name) => `"${name}"`);
+  return quoted.length === 1 ? quoted.join() : `{ ${quoted.join(', ')} }`;
 }
 
 function postroutingRules(network: BridgeRules, ingress: IngressRules | undefined): string[] {

@@ -5,8 +5,13 @@
  */
 import {
   type IngressRules,
+  internalRules,
+  invalidRules,
+  isolationRules,
   links,
+  names,
   originRules,
+  outerRules,
   type PortTarget,
   type PublishedPort,
   tableName,
@@ -63,17 +68,14 @@ export function renderRuleset6(instance: string, { bridges, ports, ingress }: Ru
     ...chain('publish', undefined, ports.toSorted(comparePorts).flatMap(publishRule)),
     ...chain('here', undefined, ports.toSorted(comparePorts).flatMap(hereRule)),
     ...chain('input', 'type filter hook input priority 0; policy accept;', nobodyHereRules(ingress)),
-    ...chain('redirects', 'type filter hook output priority 0; policy accept;', sorted.flatMap(redirectRules)),
+    ...chain('redirects', 'type filter hook output priority 0; policy accept;', redirectRules(sorted)),
     ...chain('forward', 'type filter hook forward priority 0; policy accept;', forwardRules(sorted, ingress)),
     ...chain('postrouting', 'type nat hook postrouting priority 100; policy accept;', [
       ...sorted.flatMap((network) => wayOut(network, ingress)),
       // A node that asks another one, and is sent to itself.
       ...(ingress === undefined ? [] : [`oifname "${ingress.link}" ip6 saddr . ip6 daddr @itself masquerade`]),
     ]),
-    // As for IPv4: what a VXLAN puts around a packet must not come back to it by the same mark.
-    ...chain('outer', 'type filter hook postrouting priority -150; policy accept;', [
-      ...(ingress === undefined ? [] : [`oifname "${ingress.link}" meta mark set 0`]),
-    ]),
+    ...chain('outer', 'type filter hook postrouting priority -150; policy accept;', outerRules(ingress)),
     '}',
     '',
   ].join('\n');
@@ -115,35 +117,28 @@ function destination(targets: readonly PortTarget[]): string {
 function nobodyHereRules(ingress: IngressRules | undefined): string[] {
   if (ingress === undefined) return [];
   return [
-    `iifname "${ingress.link}" ct state new meta l4proto tcp reject with tcp reset`,
-    `iifname "${ingress.link}" ct state new reject with icmpv6 port-unreachable`,
+    `ct state new iifname "${ingress.link}" meta l4proto tcp reject with tcp reset`,
+    `ct state new iifname "${ingress.link}" reject with icmpv6 port-unreachable`,
   ];
 }
 
 /** Containers of a network that spans nodes must not be told to reach each other without their host. */
-function redirectRules({ bridge, vxlan }: BridgeRules6): string[] {
-  return vxlan === undefined ? [] : [`oifname "${bridge}" icmpv6 type nd-redirect drop`];
+function redirectRules(bridges: readonly BridgeRules6[]): string[] {
+  const spanning = bridges.filter(({ vxlan }) => vxlan !== undefined).map(({ bridge }) => bridge);
+  return spanning.length === 0 ? [] : [`icmpv6 type nd-redirect oifname ${names(spanning)} drop`];
 }
 
 /** A network is reached from its own links and through published ports only; an internal one only from its links. */
 function forwardRules(bridges: readonly BridgeRules6[], ingress: IngressRules | undefined): string[] {
-  const internal = bridges.filter((network) => network.internal);
   return [
-    ...internal.flatMap((network) => [
-      `iifname ${links(network)} oifname != ${links(network)} drop`,
-      `oifname ${links(network)} iifname != ${links(network)} drop`,
-    ]),
-    // What conntrack can't place is not translated back either: it would leave with the container's own address.
-    ...bridges.map((network) => `iifname "${network.bridge}" oifname != ${links(network)} ct state invalid drop`),
+    ...internalRules(bridges),
     'ct state established,related accept',
+    ...invalidRules(bridges),
     'ct status dnat accept',
     ...bridges.flatMap(({ vxlan, subnet }) =>
       vxlan === undefined ? [] : [`iifname "${vxlan}" ip6 saddr != ${subnet} drop`],
     ),
-    ...bridges.map((network) => `oifname ${links(network)} iifname != ${links(network)} drop`),
-    ...bridges.flatMap(({ vxlan, bridge }) =>
-      vxlan === undefined ? [] : [`iifname "${vxlan}" oifname != "${bridge}" drop`],
-    ),
+    ...isolationRules(bridges),
     // But for published ports nobody goes from node to node this way.
     ...(ingress === undefined ? [] : [`iifname "${ingress.link}" drop`, `oifname "${ingress.link}" drop`]),
   ];

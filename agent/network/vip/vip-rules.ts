@@ -72,6 +72,8 @@ export function renderVipTable(of: Table, rules: VipRules): string {
     '  }',
     '  chain forward {',
     '    type filter hook forward priority -1; policy accept;',
+    // Nothing was ever established with such an address: only with the tasks that it led to.
+    '    ct state established,related accept',
     `    iifname . ${family} daddr @unserved meta l4proto tcp reject with tcp reset`,
     `    iifname . ${family} daddr @unserved reject with ${unreachable}`,
     '  }',
