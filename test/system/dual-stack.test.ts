@@ -178,6 +178,8 @@ describe('a network with IPv6 on several hosts', () => {
   it('has an address of each kind for the service, by which it is reached from everywhere, also from itself', async () => {
     const [vip4 = '', vip6 = ''] = await resolve(first, 'web');
     expect([vip4, vip6]).toEqual([expect.stringMatching(/^10\.40\./), expect.stringMatching(/^fd00:40::/)]);
+    const form = '{{range .Endpoint.VirtualIPs}}{{.Addr}} {{end}}';
+    expect(await first.ok(['service', 'inspect', '--format', form, 'shop_web'])).toBe(`${vip4} ${vip6}`);
     for (const host of nodes) {
       const [, own] = await addressesOf(host, 'client');
       const four = Array(4).fill(who(vip6)).join(';');
