@@ -36,6 +36,7 @@ import { Healer } from './healing/healer.ts';
 import { HostLinks } from './host-links.ts';
 import { Ingress } from './ingress/ingress.ts';
 import { enableForwarding6, restoreForwarding6 } from './ipv6/forwarding6.ts';
+import { OwnAddresses6 } from './ipv6/own-addresses6.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { linkPrefix, privateParentNames } from './link-names.ts';
 import { LocalNetworks } from './local-networks.ts';
@@ -103,7 +104,7 @@ export class NetworkEngine implements Networks {
   readonly #hostResolvConf = new HostResolvConf();
   readonly #nameServers: NameServers;
   readonly #ports: ContainerPorts;
-  #ownAddresses6: readonly string[] = [];
+  readonly #ownAddresses6: OwnAddresses6;
   readonly #containerLock = new KeyedLock();
   readonly #lock = new KeyedLock();
   /** Containers that have been torn down, but whose links the kernel is still deleting. */
@@ -118,6 +119,7 @@ export class NetworkEngine implements Networks {
     this.#model = new NetworkModel(instance);
     this.#links = new HostLinks(native, instance);
     const [model, links] = [this.#model, this.#links];
+    this.#ownAddresses6 = new OwnAddresses6({ native, links, logger });
     this.#parents = new Parents(instance, links);
     this.#encryption = new Encryption({ dataDir, execDir: join(execDir, 'encryption'), native, links, logger });
     this.#overlays = new Overlays(instance, links, this.#encryption);
@@ -255,7 +257,11 @@ export class NetworkEngine implements Networks {
   }
 
   ipv6Addresses(): readonly string[] {
-    return this.#ownAddresses6;
+    return this.#ownAddresses6.current;
+  }
+
+  onIpv6Addresses(listener: () => void): () => void {
+    return this.#ownAddresses6.onChange(listener);
   }
 
   async unanswered(containerId: string): Promise<number> {
@@ -363,7 +369,7 @@ export class NetworkEngine implements Networks {
     await this.#enableForwarding();
     await removeStaleProbes(this.#options.instance);
     await this.#encryption.start();
-    this.#ownAddresses6 = await this.#links.ownAddresses6();
+    await this.#ownAddresses6.start();
     await this.#parents.removeUnneeded(this.#model.networks.values());
     const plan = planRecovery({
       instance: this.#options.instance,
@@ -391,6 +397,7 @@ export class NetworkEngine implements Networks {
 
   async shutdown(): Promise<void> {
     await this.#healer.close();
+    await this.#ownAddresses6.close();
     await this.#closeSockets();
     await Promise.all(this.#departing.values());
     for (const record of this.#model.sandboxes.values()) {
@@ -415,6 +422,7 @@ export class NetworkEngine implements Networks {
 
   async close(): Promise<void> {
     await this.#healer.close();
+    await this.#ownAddresses6.close();
     await this.#closeSockets();
     await Promise.all(this.#departing.values());
     await this.#firewall.close();

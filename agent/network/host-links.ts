@@ -83,13 +83,12 @@ export class HostLinks {
     return (await socket.query(dumpAddresses6())).flatMap((message) => parseAddress(message)?.address ?? []);
   }
 
-  /** Global ones of links that aren't ours. */
-  async ownAddresses6(): Promise<string[]> {
+  /** Of links that aren't ours. */
+  async foreignAddresses6(): Promise<string[]> {
     const socket = await this.#open();
     const ours = await this.#ours();
     const all = (await socket.query(dumpAddresses6())).flatMap((message) => parseAddress(message) ?? []);
-    const foreign = all.filter(({ linkIndex }) => !ours.has(linkIndex));
-    return foreign.map(({ address }) => address).filter((address) => address !== '::1' && !address.startsWith('fe80:'));
+    return all.filter(({ linkIndex }) => !ours.has(linkIndex)).map(({ address }) => address);
   }
 
   /** As foreignRoutes, of IPv6. */

@@ -256,6 +256,20 @@ describe('a published port', () => {
     }
   });
 
+  it('is reached by a node also from an address that it has got since its start', async () => {
+    for (const [index, host] of nodes.entries()) {
+      await output(host.inside(['ip', 'addr', 'add', `fd98::${index + 1}/64`, 'dev', 'uplink', 'nodad']));
+    }
+    const rules = (host: Host) => output(host.inside(['nft', 'list', 'ruleset']));
+    await until('the others to know it', async () => (await rules(first)).includes('fd98::2 .'));
+    const names = (await ask(second.inside([]), '[fd98::1]', 4)).map((answer) => answer.split(' ')[0]);
+    expect(new Set(names)).toEqual(new Set(['web-1', 'web-2']));
+    for (const [index, host] of nodes.entries()) {
+      await output(host.inside(['ip', 'addr', 'del', `fd98::${index + 1}/64`, 'dev', 'uplink']));
+    }
+    await until('the others to forget it', async () => !(await rules(first)).includes('fd98::2 .'));
+  });
+
   it('carries datagrams, and connections while gantryd and its manager are killed', async () => {
     for (const host of nodes) {
       await keep(serveUdp(await namespaceOf(host, 'web'), 53, host.name, '::'));
