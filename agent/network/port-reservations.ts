@@ -74,6 +74,8 @@ export class PortReservations {
       await release();
       return undefined;
     } catch (error) {
+      // On a host without IPv6 nobody has it.
+      if (isOnIpv6(port) && hasCode(error, 'EAFNOSUPPORT')) return undefined;
       if (!isAddressInUse(error)) throw bindFailure(port, error);
       return describeHolder(protocolName(port), port.publishedPort);
     }
@@ -202,11 +204,15 @@ function describePort(port: PortConfig): string {
 }
 
 function isAddressInUse(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+  return hasCode(error, 'EADDRINUSE');
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function bindFailure(port: PortConfig, error: unknown): GantryError {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRNOTAVAIL') {
+  if (hasCode(error, 'EADDRNOTAVAIL')) {
     return new GantryError('INVALID_ARGUMENT', `cannot publish ${describePort(port)}: this host has no such address`, {
       cause: error,
     });

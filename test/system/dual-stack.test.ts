@@ -293,6 +293,18 @@ describe('a published port', () => {
   });
 });
 
+describe('a port that somebody has', () => {
+  it('is refused when it is taken on IPv6 alone, by the name of the node', async () => {
+    await keep(serveEcho(second.inside([]), 8099, onLan(2)));
+    const create = ['service', 'create', '-d', '-p', '8099:80', '--network', 'shop_front', 'busybox', 'true'];
+    const { code, stderr } = await first.gantry(create);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/port \[::\]:8099\/tcp is already in use on node \S+ by process/),
+    ]);
+  });
+});
+
 describe('a network of no stack', () => {
   const create = (...words: string[]) => first.gantry(['network', 'create', '-d', 'overlay', '--attachable', ...words]);
 
