@@ -9,7 +9,7 @@ import { attachedContainers } from './attached.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
 import { ingressAddress6 } from './ingress/ingress6.ts';
-import { checkGoesWith } from './ipv6/chosen-address6.ts';
+import { chosenAddresses } from './ipv6/chosen-address6.ts';
 import { containerPorts6, defaultAttachment6, isOnIpv6 } from './ipv6/ports6.ts';
 import type { BridgeRules6 } from './ipv6/ruleset6.ts';
 import { bridgeName, vxlanName } from './link-names.ts';
@@ -207,12 +207,12 @@ export class NetworkModel {
 
   #attach(
     network: NetworkRecord,
-    { aliases, ip, ipv6, mac }: NetworkAttachmentConfig,
+    { aliases, mac, ...said }: NetworkAttachmentConfig,
     number: number,
     preferred: string | undefined,
   ): Attachment {
     this.#checkLink(network, mac);
-    checkGoesWith(network, { ip, ipv6 });
+    const { ip, ipv6 } = chosenAddresses(network, said);
     const { id: networkId, name: networkName, macvlan } = network;
     const address = ip === undefined ? this.addresses.take(network, preferred) : this.addresses.takeChosen(network, ip);
     const attachment = {
@@ -231,9 +231,9 @@ export class NetworkModel {
   }
 
   /** Whether a container could be given what is asked for. Throws as `assign` does, but for EXHAUSTED. */
-  checkAttachment({ target, ip, ipv6, mac }: NetworkAttachmentConfig): void {
+  checkAttachment({ target, mac, ...said }: NetworkAttachmentConfig): void {
     const network = this.resolveNetwork(target);
-    checkGoesWith(network, { ip, ipv6 });
+    const { ip, ipv6 } = chosenAddresses(network, said);
     if (ip !== undefined) this.addresses.checkChosen(network, ip);
     if (ipv6 !== undefined) this.addresses.checkChosen6(network, ipv6);
     this.#checkLink(network, mac);

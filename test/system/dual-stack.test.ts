@@ -320,8 +320,15 @@ describe('a network of no stack', () => {
       'a way there',
       async () => (await first.gantry(['run', '--rm', '--network', 'both', 'busybox', ...ping])).code === 0,
     );
-    const odd = await first.gantry(['run', '--rm', '--network', 'both', '--ip6', 'fd00:41::99', 'busybox', 'true']);
-    expect([odd.code, odd.stderr]).toEqual([125, expect.stringContaining('write --ip 10.41.0.153')]);
+    const both = `{{with index .NetworkSettings.Networks "both"}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}`;
+    const addresses = await second.ok(['inspect', '--format', both, 'there']);
+    await second.ok(['rm', '-f', 'there']);
+    await second.ok(['run', '-d', '--init', '--name', 'there', 'busybox', 'sleep', 'infinity']);
+    await second.ok(['network', 'connect', '--ip6', address, 'both', 'there']);
+    expect(await second.ok(['inspect', '--format', both, 'there'])).toBe(addresses);
+    const odd = ['run', '--rm', '--network', 'both', '--ip', '10.41.0.9', '--ip6', 'fd00:41::99', 'busybox', 'true'];
+    const refused = expect.stringContaining('write --ip 10.41.0.153 or --ip6 fd00:41::9');
+    expect(await first.gantry(odd)).toMatchObject({ code: 125, stderr: refused });
     await second.ok(['rm', '-f', 'there']);
     await first.ok(['network', 'rm', 'both']);
   });
