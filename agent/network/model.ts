@@ -11,14 +11,14 @@ import { buildNameTable, type NameTable } from './dns/name-table.ts';
 import { ingressAddress6 } from './ingress/ingress6.ts';
 import { chosenAddresses } from './ipv6/chosen-address6.ts';
 import { containerPorts6, defaultAttachment6, isOnIpv6 } from './ipv6/ports6.ts';
-import type { BridgeRules6 } from './ipv6/ruleset6.ts';
 import { bridgeName, vxlanName } from './link-names.ts';
 import { checkMac, checkPassthru } from './macvlan/chosen-link.ts';
 import type { TableFamily } from './netlink/nf-batch.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import type { SandboxRequest } from './networks.ts';
 import { containerPorts, defaultAttachment, ingressPorts, publishedAttachment } from './published.ts';
-import type { BridgeRules, PublishedPort } from './ruleset.ts';
+import type { BridgeRules } from './rules/bridge-rules.ts';
+import type { PublishedPort } from './rules/port-rules.ts';
 import {
   type Attachment,
   addressesOf,
@@ -292,7 +292,7 @@ export class NetworkModel {
     return attachment === undefined ? undefined : this.#networks.get(attachment.networkId);
   }
 
-  bridgeRules6(): BridgeRules6[] {
+  bridgeRules6(): BridgeRules[] {
     return [...this.#networks.values()].flatMap(({ id, ipv6, internal, overlay }) => {
       if (ipv6 === undefined) return [];
       const vxlan = overlay && vxlanName(this.#instance, id);

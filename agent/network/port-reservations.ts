@@ -11,9 +11,9 @@ import { type PortConfig, PortProtocol } from '../../proto/generated/gantry/v1/t
 import { parseIpv6 } from '../../proto/ipv6/subnet6.ts';
 import { isOnIpv6 } from './ipv6/ports6.ts';
 import { type RelayTarget, relay } from './ipv6/relay6.ts';
-import { ALL_ADDRESSES6, LOOPBACK6 } from './ipv6/ruleset6.ts';
 import { describeHolder } from './port-holder.ts';
 import { protocolName } from './port-protocol.ts';
+import { ALL_ADDRESSES6, LOOPBACK6 } from './rules/rule-family.ts';
 import { parseIpv4 } from './subnet.ts';
 
 const ALL_ADDRESSES = '0.0.0.0';
