@@ -21,7 +21,7 @@ import { removeStaleProbes } from './doctor/probe-counters.ts';
 import { assemble, type EngineParts, type NetworkEngineOptions } from './engine-parts.ts';
 import { restoreForwarding } from './forwarding.ts';
 import { restoreForwarding6 } from './ipv6/forwarding6.ts';
-import { describeNetwork } from './model.ts';
+import { describeNetwork } from './network-description.ts';
 import { probeNetworks } from './network-probe.ts';
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
 import { serviceChanges } from './service-changes.ts';
