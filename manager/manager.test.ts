@@ -324,7 +324,7 @@ describe('refusals', () => {
   });
 
   it("name the node, and who has a port there that is no service's", async () => {
-    agent.takenPorts.set(9090, 'another process');
+    agent.takenPorts.set(':9090', 'another process');
     await waitFor(() => {
       expect(manager.store.view((read) => read.get('node', 'node1'))?.status.state).toBe(NodeState.READY);
     });
@@ -333,6 +333,26 @@ describe('refusals', () => {
       message: 'port 9090/tcp is already in use on node host-node1 by another process',
     });
     expect(tasks()).toEqual([]);
+  });
+
+  it('name who has a port on IPv6 alone, where it is to be on IPv6, too', async () => {
+    agent.takenPorts.set(':::9091', 'another process');
+    await waitFor(() => {
+      expect(manager.store.view((read) => read.get('node', 'node1'))?.status.state).toBe(NodeState.READY);
+    });
+    const dual = (enableIpv6: boolean, name: string) =>
+      StackSpec.fromPartial({
+        name: 's',
+        networks: [{ annotations: { name }, driver: 'overlay', enableIpv6 }],
+        services: [serviceSpec('s_web', { ports: [port(9091)], networks: [name] })],
+      });
+    const refusal = {
+      code: 'PORT_IN_USE',
+      message: 'port [::]:9091/tcp is already in use on node host-node1 by another process',
+    };
+    await expect(deploy(dual(true, 's_dual'))).rejects.toMatchObject(refusal);
+    await deploy(dual(false, 's_net'));
+    await expect(deploy(dual(true, 's_dual'))).rejects.toMatchObject(refusal);
   });
 
   it.each([

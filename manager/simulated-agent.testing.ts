@@ -42,8 +42,8 @@ export class SimulatedAgent {
   readonly unhealthy = new Set<string>();
   /** Services whose tasks end with exit code 0 at once. */
   readonly oneShot = new Set<string>();
-  /** Ports that a process of the host holds. */
-  readonly takenPorts = new Map<number, string>();
+  /** Ports that a process of the host holds, as ADDRESS:PORT, and which. */
+  readonly takenPorts = new Map<string, string>();
   readonly #client: DispatcherClient;
   readonly #session: ClientDuplexStream<SessionRequest, SessionResponse>;
   readonly #reading: Promise<void>;
@@ -210,7 +210,7 @@ export class SimulatedAgent {
     const data = (bytes: Uint8Array) => ({ $case: 'data', value: Buffer.from(bytes) }) as const;
     if (method === 'PortProbe') {
       const conflicts = PortProbeRequest.decode(request).ports.flatMap((port): PortConflict[] => {
-        const holder = this.takenPorts.get(port.publishedPort);
+        const holder = this.takenPorts.get(`${port.hostIp}:${port.publishedPort}`);
         return holder === undefined ? [] : [{ port, holder }];
       });
       return [data(PortProbeResponse.encode({ conflicts }).finish()), end];

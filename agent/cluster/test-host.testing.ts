@@ -106,6 +106,7 @@ export class TestHost {
         onAttached: () => () => undefined,
         describeWireguard: () => NodeWireguard.create(),
         ipv6Addresses: () => [],
+        onIpv6Addresses: () => () => undefined,
       },
       handlers: {} as EngineHandlers,
       logger: pino({ level: process.env.GANTRY_TEST_LOG ?? 'fatal' }, pino.destination(2)),

@@ -1,25 +1,28 @@
 /** Whether a container can have an address that its user has chosen: `--ip`. Pure. */
 import { GantryError } from '../../proto/errors.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
-import { contains, lastAddress, parseIpv4, parseSubnet } from './subnet.ts';
+import { contains, lastAddress, parseIpv4, parseSubnet, requireIpv4 } from './subnet.ts';
 
-/** Throws INVALID_ARGUMENT, UNSUPPORTED, IN_USE. */
-export function checkChosen(network: NetworkRecord, address: string): void {
-  const value = parseIpv4(address);
-  if (value === undefined) {
+/** Whether it can be said of the network at all. Throws INVALID_ARGUMENT, UNSUPPORTED. */
+export function checkSaid(network: NetworkRecord, address: string): void {
+  if (parseIpv4(address) === undefined) {
     throw new GantryError('INVALID_ARGUMENT', `"${address}" is not an IPv4 address`, {
       hint: 'write --ip 172.30.0.5, or --ip6 for an address of IPv6',
     });
   }
-  if (network.id === DEFAULT_NETWORK || network.hasOwnSubnet !== true) {
-    throw new GantryError(
-      'UNSUPPORTED',
-      `network ${network.name} has a subnet that nobody chose, so addresses can't be`,
-      {
-        hint: "make a network with a subnet of its own: 'gantry network create --subnet 172.30.0.0/16 NAME'",
-      },
-    );
-  }
+  if (network.id !== DEFAULT_NETWORK && network.hasOwnSubnet === true) return;
+  throw new GantryError(
+    'UNSUPPORTED',
+    `network ${network.name} has a subnet that nobody chose, so addresses can't be`,
+    {
+      hint: "make a network with a subnet of its own: 'gantry network create --subnet 172.30.0.0/16 NAME'",
+    },
+  );
+}
+
+/** Throws INVALID_ARGUMENT, IN_USE for one that the network keeps. */
+export function checkChosen(network: NetworkRecord, address: string): void {
+  const value = requireIpv4(address);
   const subnet = parseSubnet(network.subnet);
   if (!contains(subnet, value)) {
     throw new GantryError(

@@ -13,7 +13,7 @@ import {
   ServiceEndpoints,
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { Sandbox, SandboxRequest } from './networks.ts';
-import { HOST_ADDRESS, Lab, NEIGHBOUR_ADDRESS, sandboxRequest } from './testing/lab.ts';
+import { HOST_ADDRESS, HOST_ADDRESS6, Lab, NEIGHBOUR_ADDRESS, sandboxRequest } from './testing/lab.ts';
 
 const RESOLVER = '127.0.0.11';
 const isRoot = process.getuid?.() === 0;
@@ -300,6 +300,9 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
       ]);
       await tearDown('holder');
       expect(await lab.engine.call('probe', [port(8084, 80)])).toEqual([]);
+      await lab.serve({ netnsPath: lab.hostPath() }, 8087, 'foreign', HOST_ADDRESS6);
+      const both = [port(8087, 80), port(8087, 80, { hostIp: '::' })];
+      expect((await lab.engine.call('probe', both)).map((conflict) => conflict.port?.hostIp)).toEqual(['::']);
     });
 
     it('are closed to other programs on the host', async () => {

@@ -32,7 +32,8 @@ import {
   type Neighbour,
   parseNeighbour,
 } from './netlink/neighbour.ts';
-import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
+import { dumpRoutes, parseRoute, type Route } from './netlink/route.ts';
+import { MAIN_TABLE } from './netlink/route-messages.ts';
 import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
 import { type Rule, readRules } from './netlink/rule.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
@@ -83,13 +84,12 @@ export class HostLinks {
     return (await socket.query(dumpAddresses6())).flatMap((message) => parseAddress(message)?.address ?? []);
   }
 
-  /** Global ones of links that aren't ours. */
-  async ownAddresses6(): Promise<string[]> {
+  /** Of links that aren't ours. */
+  async foreignAddresses6(): Promise<string[]> {
     const socket = await this.#open();
     const ours = await this.#ours();
     const all = (await socket.query(dumpAddresses6())).flatMap((message) => parseAddress(message) ?? []);
-    const foreign = all.filter(({ linkIndex }) => !ours.has(linkIndex));
-    return foreign.map(({ address }) => address).filter((address) => address !== '::1' && !address.startsWith('fe80:'));
+    return all.filter(({ linkIndex }) => !ours.has(linkIndex)).map(({ address }) => address);
   }
 
   /** As foreignRoutes, of IPv6. */

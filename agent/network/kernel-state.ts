@@ -9,7 +9,8 @@ import {
   type Neighbour,
   parseNeighbour,
 } from './netlink/neighbour.ts';
-import { dumpRoutes, MAIN_TABLE, parseRoute, type Route } from './netlink/route.ts';
+import { dumpRoutes, parseRoute, type Route } from './netlink/route.ts';
+import { MAIN_TABLE } from './netlink/route-messages.ts';
 import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
 import { type Rule, readRules } from './netlink/rule.ts';
 import type { NetlinkSocket } from './netlink/socket.ts';

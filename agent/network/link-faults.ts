@@ -4,7 +4,7 @@ import { formatSubnet6, linkLocalOf, parseSubnet6 } from '../../proto/ipv6/subne
 import type { KernelState } from './kernel-state.ts';
 import { bridgeName, vethName } from './link-names.ts';
 import type { Link, VxlanSpec } from './netlink/link.ts';
-import { MAIN_TABLE } from './netlink/route.ts';
+import { MAIN_TABLE } from './netlink/route-messages.ts';
 import type { NetworkRecord } from './network-record.ts';
 import { displayName, type SandboxRecord, vethsOf } from './sandbox-record.ts';
 import { formatSubnet, parseSubnet } from './subnet.ts';

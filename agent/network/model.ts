@@ -3,42 +3,25 @@ import { GantryError } from '../../proto/errors.ts';
 import type { AttachedContainer, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { LocalNetwork, NetworkEndpoint } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
-import { isSameIpv6, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
+import { parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import { Addresses } from './addresses.ts';
 import { attachedContainers } from './attached.ts';
+import { Attachments, type Reassignment } from './attachments.ts';
 import type { Asker } from './dns/decide.ts';
 import { buildNameTable, type NameTable } from './dns/name-table.ts';
 import { ingressAddress6 } from './ingress/ingress6.ts';
-import { checkGoesWith } from './ipv6/chosen-address6.ts';
 import { containerPorts6, defaultAttachment6, isOnIpv6 } from './ipv6/ports6.ts';
-import type { BridgeRules6 } from './ipv6/ruleset6.ts';
 import { bridgeName, vxlanName } from './link-names.ts';
-import { checkMac, checkPassthru } from './macvlan/chosen-link.ts';
 import type { TableFamily } from './netlink/nf-batch.ts';
+import { describeNetwork, endpointsOf } from './network-description.ts';
 import { DEFAULT_NETWORK, type NetworkRecord } from './network-record.ts';
 import type { SandboxRequest } from './networks.ts';
 import { containerPorts, defaultAttachment, ingressPorts, publishedAttachment } from './published.ts';
-import type { BridgeRules, PublishedPort } from './ruleset.ts';
-import {
-  type Attachment,
-  addressesOf,
-  displayName,
-  interfacesOf,
-  macAddressOf,
-  type SandboxRecord,
-} from './sandbox-record.ts';
+import type { BridgeRules } from './rules/bridge-rules.ts';
+import type { PublishedPort } from './rules/port-rules.ts';
+import { addressesOf, type SandboxRecord } from './sandbox-record.ts';
 import { parseSubnet } from './subnet.ts';
 import { type VirtualService, virtualServices } from './vip/virtual-service.ts';
-
-/** What changes of a sandbox that is put on other networks. */
-export interface Reassignment {
-  readonly next: SandboxRecord;
-  readonly joining: readonly Attachment[];
-  readonly leaving: readonly Attachment[];
-}
-
-/** Of containers that were removed nobody says so here. */
-const MAX_LEFT = 1000;
 
 export class NetworkModel {
   readonly #instance: string;
@@ -54,11 +37,15 @@ export class NetworkModel {
   readonly addresses = new Addresses();
   /** Made when first asked for after a change. */
   #nameTable: NameTable | undefined;
-  /** What containers had that are down: one that is started again keeps its addresses, which others know. */
-  readonly #left = new Map<string, readonly Attachment[]>();
+  readonly #attachments: Attachments;
 
   constructor(instance: string) {
     this.#instance = instance;
+    this.#attachments = new Attachments({
+      addresses: this.addresses,
+      sandboxes: this.#sandboxes,
+      resolveNetwork: (reference) => this.resolveNetwork(reference),
+    });
   }
 
   get networks(): ReadonlyMap<string, NetworkRecord> {
@@ -119,7 +106,7 @@ export class NetworkModel {
   removeSandbox(containerId: string): void {
     const record = this.#sandboxes.get(containerId);
     for (const attachment of record?.attachments ?? []) this.addresses.free(attachment);
-    if (record !== undefined) this.#remember(record);
+    if (record !== undefined) this.#attachments.remember(record);
     this.#sandboxes.delete(containerId);
     this.#sandboxesChanged();
   }
@@ -133,12 +120,6 @@ export class NetworkModel {
   #sandboxesChanged(): void {
     this.#nameTable = undefined;
     for (const listener of this.#sandboxListeners) listener();
-  }
-
-  #remember({ request, attachments }: SandboxRecord): void {
-    this.#left.set(request.containerId, attachments);
-    const [oldest] = this.#left.keys();
-    if (this.#left.size > MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
   }
 
   setServices(services: readonly ServiceEndpoints[]): void {
@@ -181,98 +162,19 @@ export class NetworkModel {
     });
   }
 
-  /**
-   * A new sandbox with an address on each network, not yet kept. Throws NOT_FOUND, EXHAUSTED, INVALID_ARGUMENT, and
-   * then has taken nothing.
-   */
+  /** As Attachments.assign. */
   assign(request: SandboxRequest): SandboxRecord {
-    const networks = request.networks.map((wanted) => ({ network: this.resolveNetwork(wanted.target), wanted }));
-    if (new Set(networks.map(({ network }) => network.id)).size < networks.length) {
-      throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
-    }
-    const attachments: Attachment[] = [];
-    const last = this.#left.get(request.containerId) ?? [];
-    this.#left.delete(request.containerId);
-    try {
-      for (const { network, wanted } of networks) {
-        const before = last.find(({ networkId }) => networkId === network.id);
-        attachments.push(this.#attach(network, wanted, attachments.length, before?.address));
-      }
-    } catch (error) {
-      for (const attachment of attachments) this.addresses.free(attachment);
-      throw error;
-    }
-    return { request, attachments, ports: [], ready: false };
+    return this.#attachments.assign(request);
   }
 
-  #attach(
-    network: NetworkRecord,
-    { aliases, ip, ipv6, mac }: NetworkAttachmentConfig,
-    number: number,
-    preferred: string | undefined,
-  ): Attachment {
-    this.#checkLink(network, mac);
-    checkGoesWith(network, { ip, ipv6 });
-    const { id: networkId, name: networkName, macvlan } = network;
-    const address = ip === undefined ? this.addresses.take(network, preferred) : this.addresses.takeChosen(network, ip);
-    const attachment = {
-      ...{ networkId, networkName, address, aliases, interface: number },
-      ...(mac === undefined ? {} : { mac: mac.toLowerCase() }),
-      ...(macvlan === undefined ? {} : { macvlan }),
-    };
-    try {
-      const taken =
-        ipv6 === undefined ? this.addresses.take6(network, address) : this.addresses.takeChosen6(network, ipv6);
-      return taken === undefined ? attachment : { ...attachment, ipv6: taken };
-    } catch (error) {
-      this.addresses.free({ networkId, address });
-      throw error;
-    }
-  }
-
-  /** Whether a container could be given what is asked for. Throws as `assign` does, but for EXHAUSTED. */
-  checkAttachment({ target, ip, ipv6, mac }: NetworkAttachmentConfig): void {
-    const network = this.resolveNetwork(target);
-    checkGoesWith(network, { ip, ipv6 });
-    if (ip !== undefined) this.addresses.checkChosen(network, ip);
-    if (ipv6 !== undefined) this.addresses.checkChosen6(network, ipv6);
-    this.#checkLink(network, mac);
-  }
-
-  #checkLink(network: NetworkRecord, mac: string | undefined): void {
-    const others = [...this.#sandboxes.values()].flatMap(({ attachments }) => {
-      return attachments.filter(({ networkId }) => networkId === network.id);
-    });
-    checkPassthru(network, others);
-    if (mac !== undefined) checkMac(network, mac, others);
-  }
-
-  /**
-   * The sandbox on the networks of `request`, not yet kept: what it has of them it keeps, and it gets an address on each
-   * other. Addresses that it leaves aren't free yet. Throws as `assign` does, and then has taken nothing.
-   */
+  /** As Attachments.reassign. */
   reassign(record: SandboxRecord, request: SandboxRequest): Reassignment {
-    const joining: Attachment[] = [];
-    const attachments: Attachment[] = [];
-    const present = interfacesOf(record).map(([number, attachment]) => ({ ...attachment, interface: number }));
-    try {
-      for (const wanted of request.networks) {
-        const network = this.resolveNetwork(wanted.target);
-        if (attachments.some(({ networkId }) => networkId === network.id)) {
-          throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
-        }
-        const kept = present.find((one) => one.networkId === network.id && hasAll(one, wanted));
-        const number = kept?.interface ?? freeNumber([...present, ...joining]);
-        const attachment = kept ?? this.#attach(network, wanted, number, undefined);
-        if (kept === undefined) joining.push(attachment);
-        attachments.push({ ...attachment, aliases: wanted.aliases });
-      }
-    } catch (error) {
-      for (const attachment of joining) this.addresses.free(attachment);
-      throw error;
-    }
-    const leaving = present.filter((one) => !attachments.some(({ interface: number }) => number === one.interface));
-    return { next: { ...record, request, attachments }, joining, leaving };
+    return this.#attachments.reassign(record, request);
+  }
+
+  /** As Attachments.check. */
+  checkAttachment(wanted: NetworkAttachmentConfig): void {
+    this.#attachments.check(wanted);
   }
 
   /** The network that the default route goes through; undefined when all are internal. */
@@ -292,7 +194,7 @@ export class NetworkModel {
     return attachment === undefined ? undefined : this.#networks.get(attachment.networkId);
   }
 
-  bridgeRules6(): BridgeRules6[] {
+  bridgeRules6(): BridgeRules[] {
     return [...this.#networks.values()].flatMap(({ id, ipv6, internal, overlay }) => {
       if (ipv6 === undefined) return [];
       const vxlan = overlay && vxlanName(this.#instance, id);
@@ -364,68 +266,6 @@ export class NetworkModel {
 
   /** The containers of this node that are on the network. */
   endpointsOf(network: NetworkRecord): NetworkEndpoint[] {
-    const ready = [...this.#sandboxes.values()].filter((sandbox) => sandbox.ready);
-    return ready.flatMap((sandbox) =>
-      sandbox.attachments
-        .filter(({ networkId }) => networkId === network.id)
-        .map((attachment) => ({
-          containerId: sandbox.request.containerId,
-          containerName: displayName(sandbox),
-          address: attachment.address,
-          prefixLength: network.overlay === undefined ? parseSubnet(network.subnet).prefixLength : 32,
-          macAddress: macAddressOf(attachment),
-          taskId: '',
-          ipv6Address: attachment.ipv6 ?? '',
-          ipv6PrefixLength: ipv6PrefixLength(network),
-        })),
-    );
+    return endpointsOf(network, this.#sandboxes.values());
   }
-}
-
-/** The network as the API shows it. */
-/** Whatever is wanted of the attachment, it has. */
-function hasAll(attachment: Attachment, { ip, ipv6, mac }: NetworkAttachmentConfig): boolean {
-  const hasIpv6 = ipv6 === undefined || (attachment.ipv6 !== undefined && isSameIpv6(ipv6, attachment.ipv6));
-  return (
-    hasIpv6 &&
-    (mac === undefined || mac.toLowerCase() === attachment.mac) &&
-    (ip ?? attachment.address) === attachment.address
-  );
-}
-
-export function describeNetwork(record: NetworkRecord): LocalNetwork {
-  const { id, name, driver, subnet, gateway, internal, cluster, createdAtMs } = record;
-  const [range = subnet] = record.blocks;
-  return {
-    id,
-    name,
-    driver,
-    subnet,
-    gateway,
-    internal,
-    cluster,
-    createdAtMs,
-    attachable: record.attachable ?? false,
-    ipRange: cluster || range === subnet ? '' : range,
-    labels: { ...record.labels },
-    driverOpts: { ...record.driverOpts },
-    auxAddresses: { ...record.auxAddresses },
-    ipv6Subnet: record.ipv6?.subnet ?? '',
-    ipv6Gateway: record.ipv6?.gateway ?? '',
-    ipv6Range: record.ipv6 === undefined || record.ipv6.range === record.ipv6.subnet ? '' : record.ipv6.range,
-  };
-}
-
-/** As its containers have it; 0 where they have none. */
-export function ipv6PrefixLength({ ipv6, overlay }: Pick<NetworkRecord, 'ipv6' | 'overlay'>): number {
-  if (ipv6 === undefined) return 0;
-  return overlay === undefined ? parseSubnet6(ipv6.subnet).prefixLength : 128;
-}
-
-/** The lowest N that no interface ethN has, also none that is on its way out. */
-function freeNumber(taken: readonly Attachment[]): number {
-  const numbers = new Set(taken.map((attachment) => attachment.interface));
-  let number = 0;
-  while (numbers.has(number)) number += 1;
-  return number;
 }

@@ -74,8 +74,10 @@ export interface Networks {
   onAttached(listener: () => void): () => void;
   /** Whether this host can take part in encrypted networks, as seen by `recover`. */
   describeWireguard(): NodeWireguard;
-  /** Global ones of this host's own links, as seen by `recover`. */
+  /** Global ones of this host's own links; none before `recover`. */
   ipv6Addresses(): readonly string[];
+  /** `listener` is called when those are others, until the returned function is. */
+  onIpv6Addresses(listener: () => void): () => void;
   list(): Promise<LocalNetwork[]>;
   /** By id, name or beginning of an id. NOT_FOUND, AMBIGUOUS. */
   find(reference: string): LocalNetwork;
@@ -103,6 +105,6 @@ export interface Networks {
 /** What of it a node's membership of a cluster needs. */
 export type ClusterNetworks = Pick<Networks, 'applyNetworks' | 'applyEndpoints' | 'applyAttached'>;
 /** What managers are told of them, besides. */
-export type ReportedNetworks = Pick<Networks, 'attached' | 'onAttached'>;
+export type ReportedNetworks = Pick<Networks, 'attached' | 'onAttached' | 'onIpv6Addresses'>;
 /** And what the node says of itself there. */
 export type MemberNetworks = ClusterNetworks & ReportedNetworks & Pick<Networks, 'describeWireguard' | 'ipv6Addresses'>;

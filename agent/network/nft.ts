@@ -16,16 +16,13 @@ export interface RenderedRules {
   readonly pairs: AddressPairs | undefined;
 }
 
-type Table = Pick<OwnTable, 'replace' | 'send' | 'condition'>;
+type Table = Pick<OwnTable, 'replace' | 'send' | 'restore' | 'unlessChanged'>;
 
 export class RulesetApplier {
   readonly #render: () => RenderedRules;
   readonly #table: Table;
   #applied: RenderedRules | undefined;
   readonly #run = new SharedRun(() => this.#applyNow());
-  /** How often it has been said that somebody else may have changed them. */
-  #doubts = 0;
-  #restored: readonly string[] = [];
 
   /** `render` gives the rules as they should be at the time of the call. */
   constructor(render: () => RenderedRules, table: Table) {
@@ -39,19 +36,13 @@ export class RulesetApplier {
   }
 
   /** The same when somebody else may have changed them in the kernel. Returns what was missing there, in words. Throws HOST. */
-  async restore(): Promise<readonly string[]> {
-    this.#doubts += 1;
-    this.#restored = [];
-    await this.#run.request();
-    return this.#restored;
+  restore(): Promise<readonly string[]> {
+    return this.#table.restore(() => this.#run.request());
   }
 
   async #applyNow(): Promise<void> {
     const rules = this.#render();
-    const isInDoubt = this.#doubts > 0;
-    this.#doubts = 0;
-    const isChanged = isInDoubt && (await this.#isChanged());
-    const applied = isChanged ? undefined : this.#applied;
+    const applied = await this.#table.unlessChanged(this.#applied);
     const changes = applied?.table === rules.table ? pairChanges(applied.pairs, rules.pairs) : undefined;
     if (changes?.length === 0) return;
     // Until it has worked, nobody knows what is there.
@@ -59,14 +50,6 @@ export class RulesetApplier {
     if (changes !== undefined) await this.#table.send(changes);
     else await this.#table.replace(() => runNft(rules.table + renderPairs(rules.pairs)));
     this.#applied = rules;
-    // Somebody is at work here: from now on it is known what ours are.
-    if (isInDoubt) await this.#table.condition();
-  }
-
-  async #isChanged(): Promise<boolean> {
-    const condition = await this.#table.condition();
-    if (condition.kind === 'changed') this.#restored = condition.what;
-    return condition.kind !== 'intact';
   }
 }
 

@@ -17,7 +17,7 @@ import {
 } from './netlink/nf-table.ts';
 import { NETLINK_NETFILTER, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
 
-export type TableCondition =
+type TableCondition =
   | { readonly kind: 'intact' }
   /** Somebody changed rules before it was known what ours are. */
   | { readonly kind: 'unknown' }
@@ -125,6 +125,8 @@ export class OwnTable {
   /** How many transactions others had done when the table was right. */
   #others: number | undefined;
   #contents: TableContents | undefined;
+  #isInDoubt: boolean = false;
+  #restored: readonly string[] = [];
 
   constructor(transactions: OwnTransactions, name: string, family = AF_INET) {
     this.#transactions = transactions;
@@ -164,8 +166,31 @@ export class OwnTable {
     return keys.map(addressFromBytes);
   }
 
+  /**
+   * When somebody else may have changed it. `sync` makes it right, or waits until that is done, and asks `unlessChanged` what is
+   * there. Returns what was missing, in words.
+   */
+  async restore(sync: () => Promise<void>): Promise<readonly string[]> {
+    this.#isInDoubt = true;
+    this.#restored = [];
+    await sync();
+    // Somebody is at work here: from now on it is known what ours are.
+    if (this.#others !== undefined) await this.#condition();
+    return this.#restored;
+  }
+
+  /** `applied`, which it was made from; undefined when somebody has changed it since, so that all of it has to be made anew. */
+  async unlessChanged<T>(applied: T | undefined): Promise<T | undefined> {
+    const isInDoubt = this.#isInDoubt;
+    this.#isInDoubt = false;
+    if (!isInDoubt || applied === undefined) return applied;
+    const condition = await this.#condition();
+    if (condition.kind === 'changed') this.#restored = condition.what;
+    return condition.kind === 'intact' ? applied : undefined;
+  }
+
   /** Not while one of its transactions is under way. */
-  async condition(): Promise<TableCondition> {
+  async #condition(): Promise<TableCondition> {
     const others = await this.#transactions.others();
     if (others === undefined || (others === this.#others && this.#contents !== undefined)) return { kind: 'intact' };
     const contents = await this.#transactions.contents(this.#name, this.#family);

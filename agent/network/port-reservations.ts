@@ -11,9 +11,9 @@ import { type PortConfig, PortProtocol } from '../../proto/generated/gantry/v1/t
 import { parseIpv6 } from '../../proto/ipv6/subnet6.ts';
 import { isOnIpv6 } from './ipv6/ports6.ts';
 import { type RelayTarget, relay } from './ipv6/relay6.ts';
-import { ALL_ADDRESSES6, LOOPBACK6 } from './ipv6/ruleset6.ts';
 import { describeHolder } from './port-holder.ts';
 import { protocolName } from './port-protocol.ts';
+import { ALL_ADDRESSES6, LOOPBACK6 } from './rules/rule-family.ts';
 import { parseIpv4 } from './subnet.ts';
 
 const ALL_ADDRESSES = '0.0.0.0';
@@ -74,6 +74,8 @@ export class PortReservations {
       await release();
       return undefined;
     } catch (error) {
+      // On a host without IPv6 nobody has it.
+      if (isOnIpv6(port) && hasCode(error, 'EAFNOSUPPORT')) return undefined;
       if (!isAddressInUse(error)) throw bindFailure(port, error);
       return describeHolder(protocolName(port), port.publishedPort);
     }
@@ -202,11 +204,15 @@ function describePort(port: PortConfig): string {
 }
 
 function isAddressInUse(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+  return hasCode(error, 'EADDRINUSE');
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function bindFailure(port: PortConfig, error: unknown): GantryError {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRNOTAVAIL') {
+  if (hasCode(error, 'EADDRNOTAVAIL')) {
     return new GantryError('INVALID_ARGUMENT', `cannot publish ${describePort(port)}: this host has no such address`, {
       cause: error,
     });

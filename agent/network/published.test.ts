@@ -7,12 +7,12 @@ import {
   ServiceEndpoints,
 } from '../../proto/generated/gantry/v1/types.ts';
 import type { Flow } from './netlink/conntrack.ts';
-import { MAIN_TABLE } from './netlink/route.ts';
+import { MAIN_TABLE } from './netlink/route-messages.ts';
 import { findOverlap } from './network-overlap.ts';
 import type { NetworkRecord } from './network-record.ts';
 import { listeningInodes } from './port-holder.ts';
 import { containerPorts, indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
-import type { PublishedPort } from './ruleset.ts';
+import type { PublishedPort } from './rules/port-rules.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 import { staleUdpFlows } from './stale-flows.ts';
 import { parseSubnet } from './subnet.ts';

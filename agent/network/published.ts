@@ -6,7 +6,7 @@ import { ingressAddress6 } from './ingress/ingress6.ts';
 import { defaultAttachment6, isOnIpv6 } from './ipv6/ports6.ts';
 import type { NetworkRecord } from './network-record.ts';
 import { protocolName } from './port-protocol.ts';
-import type { PortTarget, PublishedPort } from './ruleset.ts';
+import type { PortTarget, PublishedPort } from './rules/port-rules.ts';
 import { type Attachment, addressesOf, type SandboxRecord } from './sandbox-record.ts';
 
 type NetworksById = ReadonlyMap<string, NetworkRecord>;

@@ -14,14 +14,8 @@ import { RulesetApplier, runNft } from './nft.ts';
 import { OwnTable, type OwnTransactions } from './own-tables.ts';
 import { isSamePort, type PortOwner, type PortReservations } from './port-reservations.ts';
 import { indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
-import {
-  itselfPairs,
-  type PortTarget,
-  type PublishedPort,
-  renderRemoval,
-  renderRuleset,
-  tableName,
-} from './ruleset.ts';
+import type { PortTarget, PublishedPort } from './rules/port-rules.ts';
+import { itselfPairs, renderRemoval, renderRuleset, tableName } from './ruleset.ts';
 import { displayName } from './sandbox-record.ts';
 import { SharedRun } from './shared-run.ts';
 import { staleUdpFlows } from './stale-flows.ts';

@@ -3,7 +3,8 @@
  * way links that aren't in its record are removed by recovery, and the container engine asks for the networks once more.
  */
 import type { Logger } from 'pino';
-import type { NetworkModel, Reassignment } from './model.ts';
+import type { Reassignment } from './attachments.ts';
+import type { NetworkModel } from './model.ts';
 import type { SandboxRequest } from './networks.ts';
 import { isSamePort, type PortReservations } from './port-reservations.ts';
 import type { Publishing } from './publishing.ts';

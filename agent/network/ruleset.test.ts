@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type BridgeRules, type PublishedPort, renderRuleset as render, renderRemoval } from './ruleset.ts';
+import type { BridgeRules } from './rules/bridge-rules.ts';
+import type { PublishedPort } from './rules/port-rules.ts';
+import { renderRuleset as render, renderRemoval } from './ruleset.ts';
 
 const renderRuleset = (instance: string, bridges: readonly BridgeRules[], ports: readonly PublishedPort[]) =>
   render(instance, { bridges, ports, ingress: undefined });

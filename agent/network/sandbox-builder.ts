@@ -11,9 +11,10 @@ import type { HostLinks } from './host-links.ts';
 import { bridgeName, vethName } from './link-names.ts';
 import { MacvlanLinks } from './macvlan/macvlan-links.ts';
 import type { Parents } from './macvlan/parents.ts';
-import { ipv6PrefixLength, type NetworkModel } from './model.ts';
+import type { NetworkModel } from './model.ts';
 import { type InterfaceSpec, type NamespaceSpec, Namespaces } from './namespaces.ts';
 import type { VethSpec } from './netlink/link.ts';
+import { ipv6PrefixLength } from './network-description.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { Sandbox } from './networks.ts';
 import {

@@ -3,7 +3,7 @@
  * up only for the first packet of a flow, and a UDP flow lasts as long as its client keeps talking. Pure.
  */
 import { type Flow, IPPROTO_UDP } from './netlink/conntrack.ts';
-import type { PublishedPort } from './ruleset.ts';
+import type { PublishedPort } from './rules/port-rules.ts';
 
 export interface Published {
   readonly ports: readonly PublishedPort[];

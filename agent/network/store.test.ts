@@ -112,10 +112,14 @@ describe('settleAll', () => {
 });
 
 /** A table that nobody else changes. */
-const UNWATCHED: Pick<OwnTable, 'replace' | 'send' | 'condition'> = {
+const UNWATCHED: Pick<OwnTable, 'replace' | 'send' | 'restore' | 'unlessChanged'> = {
   replace: (transaction) => transaction(),
   send: async () => undefined,
-  condition: async () => ({ kind: 'intact' }),
+  restore: async (sync) => {
+    await sync();
+    return [];
+  },
+  unlessChanged: async (applied) => applied,
 };
 
 describe('RulesetApplier', () => {

@@ -52,7 +52,12 @@ const hostVolumes = {
 
 let attached: AttachedContainer[];
 let attachedChanged: () => void;
+let addressesChanged: () => void;
 const hostNetworks = {
+  onIpv6Addresses: (listener: () => void) => {
+    addressesChanged = listener;
+    return () => undefined;
+  },
   attached: () => attached,
   onAttached: (listener: () => void) => {
     attachedChanged = listener;
@@ -195,6 +200,15 @@ describe('a session', () => {
     session.describe();
     session.describe();
     await vi.waitFor(() => expect(received('description')).toEqual([described]));
+  });
+
+  it('says it again when the host has got other addresses', async () => {
+    const { session } = await startAgent();
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    described = { ...described, ipv6Addresses: ['2001:db8::7'] };
+    addressesChanged();
+    addressesChanged();
+    await vi.waitFor(() => expect(received('description')).toEqual([described]), 5000);
   });
 
   it('tells which images the node has, and afterwards only what has changed', async () => {

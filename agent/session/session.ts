@@ -211,6 +211,7 @@ export class Session {
     this.#reportImages(call, ended);
     this.#reportVolumes(call, ended);
     this.#reportAttachments(call, ended);
+    this.#reportAddresses(ended);
   }
 
   async #heartbeats(call: SessionCall, periodMs: number, ended: AbortSignal): Promise<void> {
@@ -280,6 +281,12 @@ export class Session {
     };
     const onChange = (listener: () => void) => networks.onAttached(listener);
     tellOfChanges({ onChange, tell, delayMs: BATCH_DELAY_MS }, ended);
+  }
+
+  /** They are a part of what this node is; several come and go at a time. */
+  #reportAddresses(ended: AbortSignal): void {
+    const onChange = (listener: () => void) => this.#options.networks.onIpv6Addresses(listener);
+    tellOfChanges({ onChange, tell: async () => this.describe(), delayMs: REPORT_DELAY_MS }, ended);
   }
 
   #openTunnel(client: DispatcherClient, open: OpenStream, signal: AbortSignal): void {

@@ -4,6 +4,7 @@
  */
 import { GantryError } from '../../proto/errors.ts';
 import { chosenSubnet6 } from '../../proto/ipv6/chosen-subnet6.ts';
+import { counterpartAt } from '../../proto/ipv6/counterpart.ts';
 import {
   contains6,
   formatIpv6,
@@ -111,9 +112,16 @@ function checkRoom(name: string, subnet: Subnet6, ipv4: Subnet): void {
   );
 }
 
+/** Of an address in `subnet`. The network must have IPv6. */
+export function counterpart6(
+  { subnet, ipv6Subnet }: Pick<NetworkObject, 'subnet' | 'ipv6Subnet'>,
+  address: string,
+): string {
+  return counterpartAt(ipv6Subnet, (parseAddress(address) ?? 0) - (parseCidr(subnet)?.base ?? 0));
+}
+
 function gatewayIn(name: string, subnet: Subnet6, ipv4: Subnet, text: string): string {
-  const offset = (parseAddress(ipv4.gateway) ?? 0) - (parseCidr(ipv4.subnet)?.base ?? 0);
-  const gateway = formatIpv6(subnet.base + BigInt(offset));
+  const gateway = counterpart6({ ...ipv4, ipv6Subnet: formatSubnet6(subnet) }, ipv4.gateway);
   if (text === '' || isSameIpv6(text, gateway)) return gateway;
   throw new GantryError('INVALID_ARGUMENT', `network "${name}": its IPv6 gateway can't be "${text}"`, {
     hint: `leave it out, or write ${gateway}: IPv6 addresses go with those of IPv4, whose gateway is ${ipv4.gateway}`,

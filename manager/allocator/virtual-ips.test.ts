@@ -13,7 +13,7 @@ import { StoreState } from '../store/state.ts';
 import { FORMAT_OF_VIRTUAL_IPS } from '../store/state-format.ts';
 import { Store } from '../store/store.ts';
 import { Turns } from '../turns.ts';
-import { virtualIpLoop } from './virtual-ips.ts';
+import { virtualIpLoop, virtualIpsOfBoth } from './virtual-ips.ts';
 
 const logger = pino({ level: 'silent' });
 let over = new AbortController();
@@ -49,8 +49,8 @@ async function start(stateFormat: number, ...services: readonly ServiceObject[])
           blocks: id === 'full' ? [{ nodeId: 'node1', cidr: subnet }] : [],
           pendingDelete: false,
           vni: 0,
-          ipv6Subnet: '',
-          ipv6Gateway: '',
+          ipv6Subnet: id === 'back' ? 'fd00:2::/64' : '',
+          ipv6Gateway: id === 'back' ? 'fd00:2::1' : '',
         }),
       );
     }
@@ -89,6 +89,19 @@ describe("services' own addresses", () => {
       if (now !== undefined) tx.update('service', { ...now, spec: on('a', ['front']).spec });
     });
     await vi.waitFor(() => expect(addresses(store, 'a')).toEqual({ front }));
+  });
+
+  it('are shown with the one of IPv6 that is as far from the beginning of its subnet', async () => {
+    const virtualIps = [
+      { networkId: 'back', address: '10.2.1.2' },
+      { networkId: 'front', address: '10.1.1.2' },
+    ];
+    const store = await start(FORMAT_OF_VIRTUAL_IPS, { ...on('a', ['back', 'front']), virtualIps });
+    const shown = store.view((read) => {
+      const now = read.get('service', 'a');
+      return now === undefined ? [] : virtualIpsOfBoth(read, now);
+    });
+    expect(shown).toEqual([virtualIps[0], { networkId: 'back', address: 'fd00:2::102' }, virtualIps[1]]);
   });
 
   it('are none for a service whose name stands for its tasks, and go when that is wanted', async () => {

@@ -7,6 +7,7 @@ import { FORMAT_OF_VIRTUAL_IPS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import { chooseVip } from './choose-vip.ts';
+import { counterpart6 } from './subnets6.ts';
 
 /** Keys are ids of services. */
 export function virtualIpLoop(logger: Logger): ControlLoop {
@@ -74,6 +75,15 @@ export function virtualIpsOf(read: ReadTransaction, networkId: string): string[]
     .flatMap(({ virtualIps }) => virtualIps)
     .filter((one) => one.networkId === networkId)
     .map(({ address }) => address);
+}
+
+/** As they are shown: behind each of IPv4 the one of IPv6 that goes with it. */
+export function virtualIpsOfBoth(read: ReadTransaction, service: ServiceObject): TaskAddress[] {
+  return service.virtualIps.flatMap((ipv4): TaskAddress[] => {
+    const network = read.get('network', ipv4.networkId);
+    if (network === undefined || network.ipv6Subnet === '') return [ipv4];
+    return [ipv4, { ...ipv4, address: counterpart6(network, ipv4.address) }];
+  });
 }
 
 function sameAddresses(a: readonly TaskAddress[], b: readonly TaskAddress[]): boolean {

@@ -9,6 +9,26 @@ import type { ApiContext } from './context.ts';
 /** A node that doesn't answer by then is left out: it would report a conflict when it starts the task. */
 const TIMEOUT_MS = 3000;
 
+/** Those of a service, or of many, that nothing of theirs had `before`: what nodes hold for a service isn't free there. */
+export function newPorts(now: readonly PortConfig[], before: readonly PortConfig[]): PortConfig[] {
+  const had = new Set(before.map(portKey));
+  return now.filter((port) => !had.has(portKey(port)));
+}
+
+/** Addresses of IPv4 are left out: a port on one was held when it is to be on all. */
+function portKey(port: PortConfig): string {
+  return `${isOnIpv6(port) ? 'IPv6' : 'IPv4'} ${describePort(port)}`;
+}
+
+function isOnIpv6({ hostIp }: PortConfig): boolean {
+  return hostIp.includes(':');
+}
+
+/** Only where it isn't obvious. */
+function addressOf(port: PortConfig): string {
+  return isOnIpv6(port) ? `[${port.hostIp}]:` : '';
+}
+
 /** Throws PORT_IN_USE naming the node and the holder. */
 export async function checkHostPorts(
   context: ApiContext,
@@ -24,7 +44,7 @@ export async function checkHostPorts(
     if (conflict?.port === undefined) return;
     throw new GantryError(
       'PORT_IN_USE',
-      `port ${describePort(conflict.port)} is already in use on node ${nodeName(node)} by ${conflict.holder}`,
+      `port ${addressOf(conflict.port)}${describePort(conflict.port)} is already in use on node ${nodeName(node)} by ${conflict.holder}`,
       { hint: 'publish another port, or stop what holds it' },
     );
   });

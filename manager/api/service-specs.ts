@@ -11,9 +11,10 @@ import {
 } from '../../proto/generated/gantry/v1/control.ts';
 import { type PortConfig, ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
-import { allocatePorts, describePort } from '../allocator/ports.ts';
+import { allocatePorts } from '../allocator/ports.ts';
 import { withImagePlatforms } from '../images/image-platforms.ts';
 import { rolledBack, withSpec } from '../orchestrator/update/spec-change.ts';
+import { portsToTake } from '../store/published-ports.ts';
 import { sameMessage } from '../store/same-message.ts';
 import {
   type CompleteServiceSpec,
@@ -27,7 +28,7 @@ import { needsOfNetworks, refuseExhausted } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
-import { checkHostPorts } from './port-probe.ts';
+import { checkHostPorts, newPorts } from './port-probe.ts';
 import { resolve } from './references.ts';
 import { live } from './services.ts';
 import { bindReferences } from './stack-references.ts';
@@ -45,8 +46,11 @@ export async function serviceCreate(
   const { resolveImage = ResolveImage.ALWAYS } = request;
   const plan = (read: ReadTransaction) =>
     planCreation(read, withImagePlatforms(spec, undefined, knownPlatforms(context, read), resolveImage));
-  const { ports } = context.store.view(plan);
-  await checkHostPorts(context, published(ports), signal);
+  await checkHostPorts(
+    context,
+    context.store.view((read) => portsIn(read, plan(read))),
+    signal,
+  );
   return context.store.update((tx) => {
     const id = newObjectId(context.random);
     checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
@@ -74,8 +78,11 @@ export async function serviceUpdate(
     );
     return planUpdate(read, request, resolved, context.clock.now());
   };
-  const { service, before } = context.store.view(plan);
-  await checkHostPorts(context, newPorts(service, before), signal);
+  const ports = context.store.view((read) => {
+    const { service, before } = plan(read);
+    return newPorts(portsIn(read, service), portsIn(read, before));
+  });
+  await checkHostPorts(context, ports, signal);
   return context.store.update((tx) => {
     checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
     const before = needsOfNetworks(tx);
@@ -167,15 +174,10 @@ function isInternalIn(read: ReadTransaction): (networkId: string) => boolean {
   return (networkId) => read.get('network', networkId)?.spec.internal === true;
 }
 
+function portsIn(read: ReadTransaction, service: Pick<ServiceObject, 'spec' | 'ports'>): PortConfig[] {
+  return portsToTake(service, (networkId) => read.get('network', networkId));
+}
+
 function othersThan(read: ReadTransaction, service: ServiceObject): ServiceObject[] {
   return read.find('service', { by: 'all' }).filter(({ id }) => id !== service.id);
-}
-
-function published(ports: readonly PortConfig[]): PortConfig[] {
-  return ports.filter((port) => port.publishedPort !== 0);
-}
-
-function newPorts(service: ServiceObject, before: ServiceObject): PortConfig[] {
-  const had = new Set(before.ports.map(describePort));
-  return published(service.ports).filter((port) => !had.has(describePort(port)));
 }

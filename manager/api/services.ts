@@ -14,6 +14,7 @@ import type {
 } from '../../proto/generated/gantry/v1/control.ts';
 import { ServiceSpec, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { isJob } from '../../proto/service-mode.ts';
+import { virtualIpsOfBoth } from '../allocator/virtual-ips.ts';
 import { eligibleNodes } from '../orchestrator/global/placement.ts';
 import { completedSlots } from '../orchestrator/job/jobs.ts';
 import { withSpec } from '../orchestrator/update/spec-change.ts';
@@ -49,7 +50,10 @@ function summarise(read: ReadTransaction, service: ServiceObject): ServiceSummar
   const tasks = read.find('task', { by: 'service', value: service.id });
   const completedTasks = isJob(service.spec) ? completedSlots(service.specVersion, tasks) : 0;
   const runningTasks = tasks.filter(runs).length;
-  return { service, runningTasks, completedTasks, desiredTasks: desiredTasks(read, service, completedTasks) };
+  return {
+    service: { ...service, virtualIps: virtualIpsOfBoth(read, service) },
+    ...{ runningTasks, completedTasks, desiredTasks: desiredTasks(read, service, completedTasks) },
+  };
 }
 
 function runs(task: TaskObject): boolean {

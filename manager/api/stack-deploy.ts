@@ -13,9 +13,9 @@ import {
 } from '../../proto/generated/gantry/v1/control.ts';
 import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
-import { describePort } from '../allocator/ports.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { NO_META } from '../store/object-type.ts';
+import { portsToTake } from '../store/published-ports.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import { needsOfNetworks, refuseExhausted, refuseTooFewBlocks } from './address-room.ts';
@@ -24,7 +24,7 @@ import { checkEncrypted } from './encrypted-networks.ts';
 import { asFarAsKnown, checkKnowsIpv6, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
 import { checkOnNodes } from './network-probe.ts';
-import { checkHostPorts } from './port-probe.ts';
+import { checkHostPorts, newPorts } from './port-probe.ts';
 import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 import { forgetVersions, recordVersion, versionsOf } from './stack-versions.ts';
@@ -106,11 +106,20 @@ function existingIn(read: ReadTransaction): Existing {
 
 /** Ports that this deployment publishes for the first time. */
 function newlyPublished(context: ApiContext, stack: StackSpec, draft: readonly PlanStep[]): PortConfig[] {
-  const services = context.store.view((read) => read.find('service', { by: 'stack', value: stack.name }));
-  const published = new Set(services.flatMap((service) => service.ports.map(describePort)));
-  return draft
-    .flatMap((step) => (step.kind === 'service' && step.change !== ChangeKind.REMOVE ? step.object.ports : []))
-    .filter((port) => port.publishedPort !== 0 && !published.has(describePort(port)));
+  const planned = new Map(draft.flatMap((step) => (step.kind === 'network' ? [[step.object.id, step.object]] : [])));
+  return context.store.view((read) => {
+    const networkOf = (id: string) => read.get('network', id);
+    const before = read.find('service', { by: 'stack', value: stack.name });
+    const now = draft.flatMap((step) =>
+      step.kind === 'service' && step.change !== ChangeKind.REMOVE
+        ? portsToTake(step.object, (id) => planned.get(id) ?? networkOf(id))
+        : [],
+    );
+    return newPorts(
+      now,
+      before.flatMap((service) => portsToTake(service, networkOf)),
+    );
+  });
 }
 
 function newNetworks(draft: readonly PlanStep[]): NetworkObject[] {

@@ -28,6 +28,7 @@ export function touchConcerned(event: StoreEvent, sessions: ReadonlyMap<string, 
     }
     case 'node':
       if (event.change !== 'update' || isReachedOtherwise(event)) touchAddress(event.object.id, sessions, read);
+      else if (asksFromElsewhere(event)) touchPeers(sessions.values());
       return;
     case 'secret':
     case 'config':
@@ -79,6 +80,11 @@ function isReachedOtherwise({ object, previous }: Of<'node'>): boolean {
   return wireguardKey(object) !== wireguardKey(previous);
 }
 
+/** Of IPv6: a node may have got another address while it is reached as before. */
+function asksFromElsewhere({ object, previous }: Of<'node'>): boolean {
+  return object.description.ipv6Addresses.join() !== previous?.description.ipv6Addresses.join();
+}
+
 function nodesWithOtherBlocks({ object, previous }: Of<'network'>): string[] {
   const key = ({ nodeId, cidr }: AddressBlock) => `${nodeId} ${cidr}`;
   const [before, after] = [new Set(previous?.blocks.map(key)), new Set(object.blocks.map(key))];
@@ -88,7 +94,7 @@ function nodesWithOtherBlocks({ object, previous }: Of<'network'>): string[] {
 /** Where a node is reached: all who share a network with it, and itself. */
 function touchAddress(nodeId: string, sessions: ReadonlyMap<string, Session>, read: ReadTransaction): void {
   sessions.get(nodeId)?.touch('network', INGRESS_NETWORK);
-  for (const session of sessions.values()) session.touch('peer', INGRESS_NETWORK);
+  touchPeers(sessions.values());
   for (const network of read.find('network', { by: 'all' })) {
     const own = sessions.get(nodeId);
     if (own?.isTold('network', network.id)) own.touch('network', network.id);
@@ -97,6 +103,11 @@ function touchAddress(nodeId: string, sessions: ReadonlyMap<string, Session>, re
       if (session.isTold('network', network.id)) session.touch('peer', network.id);
     }
   }
+}
+
+/** Where nodes are asked for published ports, and from where. */
+function touchPeers(sessions: Iterable<Concerned>): void {
+  for (const session of sessions) session.touch('peer', INGRESS_NETWORK);
 }
 
 /** `moved`: nodes that have other addresses of it than before. */

@@ -1,15 +1,9 @@
 /** Services as every node's name server and load balancer must know them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  type Endpoint,
-  type PortConfig,
-  PublishMode,
-  ServiceEndpoints,
-  type TaskAddress,
-  TaskState,
-} from '../../proto/generated/gantry/v1/types.ts';
+import { type Endpoint, ServiceEndpoints, type TaskAddress, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { containerName } from '../../proto/task-name.ts';
-import { hasWayOut, type ServiceObject, serviceName } from '../store/service.ts';
+import { type NetworkOf, publishedPorts } from '../store/published-ports.ts';
+import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
@@ -22,7 +16,7 @@ import type { StoreEvent } from '../store/watch.ts';
 export function endpointsOf(
   service: ServiceObject,
   tasks: readonly TaskObject[],
-  networkOf: (networkId: string) => PublishingNetwork | undefined = () => undefined,
+  networkOf: NetworkOf = () => undefined,
 ): ServiceEndpoints | undefined {
   const { networks } = service.spec.task;
   if (service.pendingDelete || (networks.length === 0 && service.ports.length === 0)) return undefined;
@@ -44,26 +38,6 @@ export function endpointsOf(
         addresses: task.status.addresses,
       })),
   };
-}
-
-/** What of a network says whether ports lead there. */
-interface PublishingNetwork {
-  readonly spec: { readonly internal: boolean };
-  readonly ipv6Subnet: string;
-}
-
-/** As stored, and those of all nodes' addresses once more for IPv6 where the tasks have it. */
-function publishedPorts(
-  { spec, ports }: ServiceObject,
-  networkOf: (networkId: string) => PublishingNetwork | undefined,
-): PortConfig[] {
-  if (!hasWayOut(spec.task, (id) => networkOf(id)?.spec.internal === true)) return [];
-  const hasIpv6 = spec.task.networks.some(({ target }) => {
-    const network = networkOf(target);
-    return network !== undefined && !network.spec.internal && network.ipv6Subnet !== '';
-  });
-  const onAll = ports.filter(({ mode, hostIp }) => mode === PublishMode.INGRESS && hostIp === '');
-  return hasIpv6 ? [...ports, ...onAll.map((port) => ({ ...port, hostIp: '::' }))] : ports;
 }
 
 function takesTraffic(task: TaskObject): boolean {

@@ -54,7 +54,10 @@ type Change =
   | { readonly change: 'report'; readonly id: string; readonly state: TaskState }
   | { readonly change: 'stop' | 'forget'; readonly id: string }
   | { readonly change: 'block'; readonly id: string; readonly on: string }
-  | { readonly change: 'remove network' | 'remove service' | 'change config' | 'move'; readonly id: string }
+  | {
+      readonly change: 'remove network' | 'remove service' | 'change config' | 'move' | 'get address';
+      readonly id: string;
+    }
   | { readonly change: 'publish'; readonly id: string; readonly isPublished: boolean }
   /** The agent applies what it is told only later; or all of it, now. */
   | { readonly change: 'fall behind' | 'catch up' | 'reconnect'; readonly id: string };
@@ -78,7 +81,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ change: fc.constant('remove network'), id: networkId }) },
   { weight: 1, arbitrary: fc.record({ change: fc.constant('remove service'), id: serviceId }) },
   { weight: 2, arbitrary: fc.record({ change: fc.constantFrom('fall behind', 'catch up', 'reconnect'), id: nodeId }) },
-  { weight: 1, arbitrary: fc.record({ change: fc.constant('move'), id: nodeId }) },
+  { weight: 1, arbitrary: fc.record({ change: fc.constantFrom('move', 'get address'), id: nodeId }) },
   { weight: 1, arbitrary: fc.record({ change: fc.constant('change config'), id: fc.constant('motd') }) },
 );
 
@@ -105,6 +108,12 @@ function perform(tx: WriteTransaction, step: Change): void {
   const moving = step.change === 'move' ? tx.get('node', id) : undefined;
   if (moving !== undefined) {
     tx.update('node', { ...moving, status: { ...moving.status, address: `${moving.status.address}1` } });
+  }
+  const asking = step.change === 'get address' ? tx.get('node', id) : undefined;
+  if (asking !== undefined) {
+    const { ipv6Addresses } = asking.description;
+    const more = [...ipv6Addresses, `2001:db8::${ipv6Addresses.length}`];
+    tx.update('node', { ...asking, description: { ...asking.description, ipv6Addresses: more } });
   }
   if (step.change === 'remove network') tx.remove('network', id);
   if (step.change === 'publish' && owner !== undefined) {
@@ -246,7 +255,10 @@ function describeItem(
     case 'network':
       return [`network ${item.value.network?.id}`, [item.value.blocks, item.value.nodeAddress]];
     case 'peer':
-      return [`peer ${item.value.networkId} ${item.value.nodeId}`, [item.value.blocks, item.value.nodeAddress]];
+      return [
+        `peer ${item.value.networkId} ${item.value.nodeId}`,
+        [item.value.blocks, item.value.nodeAddress, item.value.ipv6Addresses],
+      ];
     case 'endpoints':
       return [`endpoints ${item.value.serviceId}`, item.value];
     case 'attached':
@@ -291,8 +303,9 @@ function expectedOn(read: ReadTransaction, on: string, services: Iterable<Servic
   return new Map(items.map(describeItem));
 }
 
-function peerItem(networkId: string, { id, status }: NodeObject, blocks: string[]): AssignmentItem {
-  const address = { nodeId: id, nodeAddress: status.address, ipv6Addresses: [] };
+function peerItem(networkId: string, { id, status, description }: NodeObject, blocks: string[]): AssignmentItem {
+  const ipv6Addresses = networkId === INGRESS_NETWORK ? description.ipv6Addresses : [];
+  const address = { nodeId: id, nodeAddress: status.address, ipv6Addresses };
   return { $case: 'peer', value: { networkId, ...address, blocks, wireguardKey: '' } };
 }
 

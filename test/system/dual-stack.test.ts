@@ -178,6 +178,8 @@ describe('a network with IPv6 on several hosts', () => {
   it('has an address of each kind for the service, by which it is reached from everywhere, also from itself', async () => {
     const [vip4 = '', vip6 = ''] = await resolve(first, 'web');
     expect([vip4, vip6]).toEqual([expect.stringMatching(/^10\.40\./), expect.stringMatching(/^fd00:40::/)]);
+    const form = '{{range .Endpoint.VirtualIPs}}{{.Addr}} {{end}}';
+    expect(await first.ok(['service', 'inspect', '--format', form, 'shop_web'])).toBe(`${vip4} ${vip6}`);
     for (const host of nodes) {
       const [, own] = await addressesOf(host, 'client');
       const four = Array(4).fill(who(vip6)).join(';');
@@ -254,6 +256,20 @@ describe('a published port', () => {
     }
   });
 
+  it('is reached by a node also from an address that it has got since its start', async () => {
+    for (const [index, host] of nodes.entries()) {
+      await output(host.inside(['ip', 'addr', 'add', `fd98::${index + 1}/64`, 'dev', 'uplink', 'nodad']));
+    }
+    const rules = (host: Host) => output(host.inside(['nft', 'list', 'ruleset']));
+    await until('the others to know it', async () => (await rules(first)).includes('fd98::2 .'));
+    const names = (await ask(second.inside([]), '[fd98::1]', 4)).map((answer) => answer.split(' ')[0]);
+    expect(new Set(names)).toEqual(new Set(['web-1', 'web-2']));
+    for (const [index, host] of nodes.entries()) {
+      await output(host.inside(['ip', 'addr', 'del', `fd98::${index + 1}/64`, 'dev', 'uplink']));
+    }
+    await until('the others to forget it', async () => !(await rules(first)).includes('fd98::2 .'));
+  });
+
   it('carries datagrams, and connections while gantryd and its manager are killed', async () => {
     for (const host of nodes) {
       await keep(serveUdp(await namespaceOf(host, 'web'), 53, host.name, '::'));
@@ -277,6 +293,18 @@ describe('a published port', () => {
   });
 });
 
+describe('a port that somebody has', () => {
+  it('is refused when it is taken on IPv6 alone, by the name of the node', async () => {
+    await keep(serveEcho(second.inside([]), 8099, onLan(2)));
+    const create = ['service', 'create', '-d', '-p', '8099:80', '--network', 'shop_front', 'busybox', 'true'];
+    const { code, stderr } = await first.gantry(create);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/port \[::\]:8099\/tcp is already in use on node \S+ by process/),
+    ]);
+  });
+});
+
 describe('a network of no stack', () => {
   const create = (...words: string[]) => first.gantry(['network', 'create', '-d', 'overlay', '--attachable', ...words]);
 
@@ -292,8 +320,15 @@ describe('a network of no stack', () => {
       'a way there',
       async () => (await first.gantry(['run', '--rm', '--network', 'both', 'busybox', ...ping])).code === 0,
     );
-    const odd = await first.gantry(['run', '--rm', '--network', 'both', '--ip6', 'fd00:41::99', 'busybox', 'true']);
-    expect([odd.code, odd.stderr]).toEqual([125, expect.stringContaining('write --ip 10.41.0.153')]);
+    const both = `{{with index .NetworkSettings.Networks "both"}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}`;
+    const addresses = await second.ok(['inspect', '--format', both, 'there']);
+    await second.ok(['rm', '-f', 'there']);
+    await second.ok(['run', '-d', '--init', '--name', 'there', 'busybox', 'sleep', 'infinity']);
+    await second.ok(['network', 'connect', '--ip6', address, 'both', 'there']);
+    expect(await second.ok(['inspect', '--format', both, 'there'])).toBe(addresses);
+    const odd = ['run', '--rm', '--network', 'both', '--ip', '10.41.0.9', '--ip6', 'fd00:41::99', 'busybox', 'true'];
+    const refused = expect.stringContaining('write --ip 10.41.0.153 or --ip6 fd00:41::9');
+    expect(await first.gantry(odd)).toMatchObject({ code: 125, stderr: refused });
     await second.ok(['rm', '-f', 'there']);
     await first.ok(['network', 'rm', 'both']);
   });

@@ -2,19 +2,12 @@
 import type { Logger } from 'pino';
 import type { Native } from '../../../native/addon/native.ts';
 import { linkPrefix } from '../link-names.ts';
+import { RTM_DELADDR } from '../netlink/address.ts';
 import { NetlinkEvents } from '../netlink/events.ts';
 import { dumpLinks, parseLink } from '../netlink/link.ts';
 import { NEW_GENERATION, NFTABLES_GROUP } from '../netlink/nf-table.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkSocket } from '../netlink/socket.ts';
-import {
-  Relevance,
-  RTM_DELADDR,
-  RTM_DELLINK,
-  RTM_DELNEIGH,
-  RTM_DELROUTE,
-  RTM_DELRULE,
-  RTM_NEWLINK,
-} from './relevance.ts';
+import { Relevance, RTM_DELLINK, RTM_DELNEIGH, RTM_DELROUTE, RTM_DELRULE, RTM_NEWLINK } from './relevance.ts';
 
 /** RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _IPV6_IFADDR, _IPV6_ROUTE and _IPV6_RULE, as bits (linux/rtnetlink.h). */
 const ROUTE_GROUPS = [1, 3, 5, 7, 8, 9, 11, 19].reduce((groups, group) => groups | (1 << (group - 1)), 0);

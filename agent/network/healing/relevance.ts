@@ -1,11 +1,11 @@
 /** Which of the kernel's news may mean that something of ours is missing. Pure, but for the links it has been told of. */
+import { RTM_DELADDR } from '../netlink/address.ts';
 import { parseAttributes, readString, readU32 } from '../netlink/attributes.ts';
 import { NLMSG_OVERRUN } from '../netlink/events.ts';
 import type { Message } from '../netlink/message.ts';
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
-export const RTM_DELADDR = 21;
 export const RTM_DELROUTE = 25;
 export const RTM_DELNEIGH = 29;
 export const RTM_DELRULE = 33;

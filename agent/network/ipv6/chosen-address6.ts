@@ -1,8 +1,10 @@
 /** Whether a container can have an IPv6 address that its user has chosen: `--ip6`. Pure. */
 import { GantryError } from '../../../proto/errors.ts';
-import { contains6, formatIpv6, parseIpv6, parseSubnet6 } from '../../../proto/ipv6/subnet6.ts';
+import type { NetworkAttachmentConfig } from '../../../proto/generated/gantry/v1/types.ts';
+import { contains6, formatIpv6, parseIpv6, parseSubnet6, requireIpv6 } from '../../../proto/ipv6/subnet6.ts';
+import { checkSaid } from '../chosen-address.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import { counterpart4 } from './counterpart.ts';
+import { blocks6, counterpart4, counterpart6 } from './counterpart.ts';
 
 /** The address as it is written everywhere. Throws INVALID_ARGUMENT, UNSUPPORTED. */
 export function checkChosen6(network: Pick<NetworkRecord, 'name' | 'ipv6'>, address: string): string {
@@ -38,18 +40,41 @@ export function checkChosen6(network: Pick<NetworkRecord, 'name' | 'ipv6'>, addr
   });
 }
 
-/** Of a network of the cluster, where it follows from that of IPv4: which must be chosen, too. Throws INVALID_ARGUMENT. */
-export function checkGoesWith(
-  network: NetworkRecord,
-  { ip, ipv6 }: { readonly ip: string | undefined; readonly ipv6: string | undefined },
-): void {
-  if (!network.cluster || ipv6 === undefined || network.ipv6 === undefined) return;
-  const ipv4 = counterpart4(network, ipv6);
-  if (ipv4 !== undefined && ip === ipv4) return;
-  throw new GantryError('INVALID_ARGUMENT', `address ${ipv6} of network ${network.name} can't be chosen by itself`, {
-    hint:
-      ipv4 === undefined
-        ? `choose one of IPv4: each goes with one of ${network.ipv6.subnet}, as far from its beginning`
-        : `it goes with ${ipv4} on each network of the cluster: write --ip ${ipv4}, which gives both`,
+/** What is chosen of a network, in each family. */
+export type ChosenAddresses = Pick<NetworkAttachmentConfig, 'ip' | 'ipv6'>;
+
+/**
+ * What follows from what a user has said: on a network of the cluster an address of IPv6 is one of IPv4, too. Throws
+ * INVALID_ARGUMENT, UNSUPPORTED.
+ */
+export function chosenAddresses(network: NetworkRecord, { ip, ipv6 }: ChosenAddresses): ChosenAddresses {
+  if (ip !== undefined) checkSaid(network, ip);
+  if (ipv6 === undefined || !network.cluster) return { ip, ipv6 };
+  const written = checkChosen6(network, ipv6);
+  const ipv4 = counterpart4(network, written);
+  if (ipv4 === undefined) {
+    throw new GantryError('INVALID_ARGUMENT', `address ${ipv6} of network ${network.name} goes with none of IPv4`, {
+      hint: `choose one of ${blocks6(network, network.blocks).join(', ')}: each is as far from the beginning of its subnet`,
+    });
+  }
+  if (ip !== undefined && ip !== ipv4) {
+    throw new GantryError(
+      'INVALID_ARGUMENT',
+      `addresses ${ip} and ${ipv6} of network ${network.name} don't go together`,
+      {
+        hint: `write --ip ${ipv4} or --ip6 ${counterpart6(network, ip)}: each gives both`,
+      },
+    );
+  }
+  checkIsHere(network, written);
+  return { ip: ipv4, ipv6: written };
+}
+
+/** As for IPv4: other nodes send what is for an address to the node that has its block. */
+function checkIsHere(network: NetworkRecord, address: string): void {
+  const blocks = blocks6(network, network.blocks);
+  if (blocks.some((block) => contains6(parseSubnet6(block), requireIpv6(address)))) return;
+  throw new GantryError('INVALID_ARGUMENT', `address ${address} of network ${network.name} is not one of this node`, {
+    hint: `this node has ${blocks.join(', ') || 'none yet'}`,
   });
 }

@@ -2,7 +2,8 @@
  * On a network of the cluster each IPv6 address goes with one of IPv4: it is as far from the beginning of its subnet. So who has a
  * block of addresses, or a service's own one, has to be said once for both. Pure.
  */
-import { formatIpv6, formatSubnet6, parseIpv6, parseSubnet6 } from '../../../proto/ipv6/subnet6.ts';
+import { counterpartAt } from '../../../proto/ipv6/counterpart.ts';
+import { formatSubnet6, parseIpv6, parseSubnet6 } from '../../../proto/ipv6/subnet6.ts';
 import type { NetworkRecord } from '../network-record.ts';
 import { contains, formatIpv4, parseSubnet, requireIpv4 } from '../subnet.ts';
 
@@ -15,8 +16,7 @@ const WHOLE_IPV4 = 96;
 /** Undefined on a network without IPv6, or of this host alone. */
 export function counterpart6({ subnet, cluster, ipv6 }: Numbered, address: string): string | undefined {
   if (ipv6 === undefined || !cluster) return undefined;
-  const offset = BigInt(requireIpv4(address) - parseSubnet(subnet).base);
-  return formatIpv6(parseSubnet6(ipv6.subnet).base + offset);
+  return counterpartAt(ipv6.subnet, requireIpv4(address) - parseSubnet(subnet).base);
 }
 
 /** The address, and the one of IPv6 that goes with it. */

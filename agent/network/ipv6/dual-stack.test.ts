@@ -34,7 +34,10 @@ function overlay(id: string, number: number, spec: Partial<NetworkSpec> = {}): A
     network: Network.fromPartial({
       ...{ id, vni: 5000 + number, subnet: `10.${number}.0.0/24`, gateway: `10.${number}.0.1` },
       ...{ ipv6Subnet: `fd00:${number}::/64`, ipv6Gateway: `fd00:${number}::1` },
-      spec: NetworkSpec.fromPartial({ annotations: { name: id }, driver: 'overlay', enableIpv6: true, ...spec }),
+      spec: NetworkSpec.fromPartial({
+        ...{ annotations: { name: id }, driver: 'overlay', enableIpv6: true },
+        ...{ subnet: `10.${number}.0.0/24`, ipv6Subnet: `fd00:${number}::/64`, ...spec },
+      }),
       blocks: [AddressBlock.fromPartial({ nodeId: 'node', cidr: block })],
     }),
     blocks: [block],
@@ -126,10 +129,27 @@ describe.skipIf(!isRoot)('a network of the cluster with IPv6', { timeout: 30_000
     expect(await ask(client, ipv6Of(web[0]))).toBe(`web1 ${ipv6Of(client)}`);
   });
 
-  it('refuses an address that does not go with the one of IPv4', async () => {
-    const at = { target: 'front', aliases: [], ipv6: 'fd00:81::9' };
-    const set = lab.engine.call('setup', sandboxRequest('odd', { networks: [at] }));
-    await expect(set).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  it('gives the address of IPv4 that goes with one of IPv6 which is chosen, and the other way round', async () => {
+    const set = (id: string, at: { ip?: string; ipv6?: string }) =>
+      lab.engine.call('setup', sandboxRequest(id, { networks: [{ target: 'front', aliases: [], ...at }] }));
+    const both = { address: '10.81.0.42', ipv6Address: 'fd00:81::2a' };
+    for (const at of [{ ipv6: 'fd00:81:0::2A' }, { ip: '10.81.0.42' }, { ip: '10.81.0.42', ipv6: 'fd00:81::2a' }]) {
+      expect((await set('chosen', at)).networks[0]).toMatchObject(both);
+      await expect(set('late', at)).rejects.toMatchObject({ code: 'IN_USE' });
+      await lab.engine.call('teardown', 'chosen');
+    }
+  });
+
+  it.each([
+    [{ ip: '10.81.0.43', ipv6: 'fd00:81::2a' }, /don't go together/],
+    [{ ipv6: 'fd00:81::49' }, /fd00:81::49 of network front is not one of this node/],
+    [{ ipv6: 'fd00:81::1:2' }, /goes with none of IPv4/],
+    [{ ipv6: 'fd00:82::2a' }, /not in fd00:81::\/64/],
+    [{ ipv6: 'fd00:81::1' }, /not for containers/],
+  ])('refuses %s', async (at, message) => {
+    const networks = [{ target: 'front', aliases: [], ...at }];
+    const refusal = { code: 'INVALID_ARGUMENT', message: expect.stringMatching(message) };
+    await expect(lab.engine.call('setup', sandboxRequest('odd', { networks }))).rejects.toMatchObject(refusal);
   });
 
   it('knows of other nodes what is needed to reach them, and learns nothing', async () => {

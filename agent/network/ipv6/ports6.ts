@@ -4,9 +4,9 @@ import type { PortConfig } from '../../../proto/generated/gantry/v1/types.ts';
 import { formatIpv6, requireIpv6 } from '../../../proto/ipv6/subnet6.ts';
 import type { NetworkRecord } from '../network-record.ts';
 import { protocolName } from '../port-protocol.ts';
-import type { PublishedPort } from '../ruleset.ts';
+import type { PublishedPort } from '../rules/port-rules.ts';
+import { ALL_ADDRESSES6 } from '../rules/rule-family.ts';
 import type { Attachment, SandboxRecord } from '../sandbox-record.ts';
-import { ALL_ADDRESSES6 } from './ruleset6.ts';
 
 export type Attachment6 = Attachment & { readonly ipv6: string };
 type NetworksById = ReadonlyMap<string, NetworkRecord>;

@@ -3,7 +3,7 @@
  * connected by this process, with the socket that holds the port: as Docker's userland proxy does it. Only TCP.
  */
 import { connect, type Socket } from 'node:net';
-import { LOOPBACK6 } from './ruleset6.ts';
+import { LOOPBACK6 } from '../rules/rule-family.ts';
 
 export interface RelayTarget {
   readonly address: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PublishedPort } from '../ruleset.ts';
+import type { PublishedPort } from '../rules/port-rules.ts';
 import { renderRuleset6 } from './ruleset6.ts';
 
 const bridges = [

@@ -4,7 +4,8 @@ import { formatIpv4, ipv4Bytes } from '../subnet.ts';
 import { attribute, parseAttributes, stringAttribute, u32Attribute } from './attributes.ts';
 import { type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, type Request } from './message.ts';
 
-const RTM_NEWADDR = 20;
+export const RTM_NEWADDR = 20;
+export const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 
 const AF_INET = 2;
@@ -71,7 +72,7 @@ export function dumpAddresses6(): Request {
   return { type: RTM_GETADDR, flags: NLM_F_DUMP, payload, purpose: 'list IPv6 addresses' };
 }
 
-/** Of either dump. Undefined for a message about something other than an IP address. */
+/** Of either dump, or of news. Undefined for a message about something other than an IP address. */
 export function parseAddress(message: Message): LinkAddress | undefined {
   const { payload } = message;
   const attributes = parseAttributes(payload.subarray(ADDRESS_HEADER_BYTES));

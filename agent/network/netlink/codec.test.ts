@@ -15,7 +15,8 @@ import { createBridge, createVeth, deleteLink, disableLinkLocal, parseLink, setH
 import { collectReplies, encodeBatch, type Message, parseMessages, type Request } from './message.ts';
 import { replaceRedirections } from './nat-rules.ts';
 import { parseNeighbour, setForwarding, setNeighbour } from './neighbour.ts';
-import { EVERYWHERE, MAIN_TABLE, parseRoute, setRoute } from './route.ts';
+import { EVERYWHERE, parseRoute, setRoute } from './route.ts';
+import { MAIN_TABLE } from './route-messages.ts';
 import { deleteRoute6, EVERYWHERE6, parseRoute6, setRoute6 } from './route6.ts';
 
 function sent(request: Request): Message {

@@ -37,9 +37,6 @@ export class VirtualIps {
   readonly #table: OwnTable;
   /** Addresses of services that had flows over UDP when flows were last read. */
   #udpBefore: ReadonlySet<string> = new Set();
-  /** How often it has been said that somebody else may have changed them. */
-  #doubts = 0;
-  #restored: readonly string[] = [];
 
   constructor(parts: VirtualIpParts) {
     this.#parts = parts;
@@ -53,11 +50,8 @@ export class VirtualIps {
   }
 
   /** Puts rules back that somebody else has taken away. Returns what that was, in words. Throws HOST. */
-  async restore(): Promise<readonly string[]> {
-    this.#doubts += 1;
-    this.#restored = [];
-    await this.#run.request();
-    return this.#restored;
+  restore(): Promise<readonly string[]> {
+    return this.#table.restore(() => this.#run.request());
   }
 
   async remove(): Promise<void> {
@@ -75,8 +69,7 @@ export class VirtualIps {
         targets,
       })),
     );
-    await this.#lookIfInDoubt();
-    const before = this.#applied;
+    const before = await this.#table.unlessChanged(this.#applied);
     // Where there is no IPv6, it needn't be asked for.
     const isIdle = family === 'ip6' && before === undefined && wanted.size === 0;
     if (isIdle && !(await this.#table.isThere())) return;
@@ -108,16 +101,6 @@ export class VirtualIps {
     if (moves !== undefined) return moves.length === 0 ? undefined : this.#table.send(moves);
     const text = renderVipChanges(this.#name, before, wanted);
     await this.#table.change(() => runNft(text));
-  }
-
-  async #lookIfInDoubt(): Promise<void> {
-    const isInDoubt = this.#doubts > 0 && this.#applied !== undefined;
-    this.#doubts = 0;
-    if (!isInDoubt) return;
-    const condition = await this.#table.condition();
-    if (condition.kind === 'changed') this.#restored = condition.what;
-    // All of it is made anew.
-    if (condition.kind !== 'intact') this.#applied = undefined;
   }
 }
 
