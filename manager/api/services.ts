@@ -52,7 +52,9 @@ function summarise(read: ReadTransaction, service: ServiceObject): ServiceSummar
   const runningTasks = tasks.filter(runs).length;
   return {
     service: { ...service, virtualIps: virtualIpsOfBoth(read, service) },
-    ...{ runningTasks, completedTasks, desiredTasks: desiredTasks(read, service, completedTasks) },
+    runningTasks,
+    completedTasks,
+    desiredTasks: desiredTasks(read, service, completedTasks),
   };
 }
 
