@@ -101,7 +101,11 @@ describe("services' own addresses", () => {
       const now = read.get('service', 'a');
       return now === undefined ? [] : virtualIpsOfBoth(read, now);
     });
-    expect(shown).toEqual([virtualIps[0], { networkId: 'back', address: 'fd00:2::102' }, virtualIps[1]]);
+    expect(shown).toEqual([
+      { networkId: 'back', address: '10.2.1.2/20' },
+      { networkId: 'back', address: 'fd00:2::102/64' },
+      { networkId: 'front', address: '10.1.1.2/20' },
+    ]);
   });
 
   it('are none for a service whose name stands for its tasks, and go when that is wanted', async () => {

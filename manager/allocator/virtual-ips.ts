@@ -77,12 +77,15 @@ export function virtualIpsOf(read: ReadTransaction, networkId: string): string[]
     .map(({ address }) => address);
 }
 
-/** As they are shown: behind each of IPv4 the one of IPv6 that goes with it. */
+/** As they are shown: with the length of their subnet's prefix, and behind each of IPv4 the one of IPv6 that goes with it. */
 export function virtualIpsOfBoth(read: ReadTransaction, service: ServiceObject): TaskAddress[] {
   return service.virtualIps.flatMap((ipv4): TaskAddress[] => {
     const network = read.get('network', ipv4.networkId);
-    if (network === undefined || network.ipv6Subnet === '') return [ipv4];
-    return [ipv4, { ...ipv4, address: counterpart6(network, ipv4.address) }];
+    if (network === undefined) return [ipv4];
+    const within = (subnet: string, address: string) => ({ ...ipv4, address: `${address}/${subnet.split('/')[1]}` });
+    const shown = within(network.subnet, ipv4.address);
+    if (network.ipv6Subnet === '') return [shown];
+    return [shown, within(network.ipv6Subnet, counterpart6(network, ipv4.address))];
   });
 }
 

@@ -179,7 +179,7 @@ describe('a network with IPv6 on several hosts', () => {
     const [vip4 = '', vip6 = ''] = await resolve(first, 'web');
     expect([vip4, vip6]).toEqual([expect.stringMatching(/^10\.40\./), expect.stringMatching(/^fd00:40::/)]);
     const form = '{{range .Endpoint.VirtualIPs}}{{.Addr}} {{end}}';
-    expect(await first.ok(['service', 'inspect', '--format', form, 'shop_web'])).toBe(`${vip4} ${vip6}`);
+    expect(await first.ok(['service', 'inspect', '--format', form, 'shop_web'])).toBe(`${vip4}/20 ${vip6}/64`);
     for (const host of nodes) {
       const [, own] = await addressesOf(host, 'client');
       const four = Array(4).fill(who(vip6)).join(';');
