@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { linkLocalOf, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import { requireIpv6Support } from './ipv6/forwarding6.ts';
 import type { Ipv6Record } from './ipv6/ipv6-record.ts';
-import { bridgeName, linkPrefix, macOf } from './link-names.ts';
+import { bridgeMac, bridgeName, linkPrefix } from './link-names.ts';
 import { addAddress, addAddress6, dumpAddresses, dumpAddresses6, parseAddress } from './netlink/address.ts';
 import { deleteFlow, dumpFlows, dumpFlows6, type Flow, parseFlow } from './netlink/conntrack.ts';
 import {
@@ -18,6 +18,7 @@ import {
   type Link,
   parseLink,
   setHairpin,
+  setLinkMac,
   setLinkMaster,
   setLinkMtu,
   setLinkUp,
@@ -26,11 +27,13 @@ import {
 } from './netlink/link.ts';
 import type { Request } from './netlink/message.ts';
 import {
+  deleteNeighbour,
   dumpForwarding,
   dumpNeighbours,
   dumpNeighbours6,
   type Neighbour,
   parseNeighbour,
+  setNeighbour,
 } from './netlink/neighbour.ts';
 import { dumpRoutes, parseRoute, type Route } from './netlink/route.ts';
 import { MAIN_TABLE } from './netlink/route-messages.ts';
@@ -38,7 +41,7 @@ import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
 import { type Rule, readRules } from './netlink/rule.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, type NetlinkNative, NetlinkSocket } from './netlink/socket.ts';
 import type { NetworkRecord } from './network-record.ts';
-import { formatIpv4, lastAddress, parseSubnet, requireIpv4 } from './subnet.ts';
+import { formatIpv4, lastAddress, parseSubnet } from './subnet.ts';
 
 /** A kernel without IPv6, or a link whose MTU is too small for it, has no link-local addresses to disable. */
 const NO_IPV6 = 'EAFNOSUPPORT';
@@ -121,12 +124,12 @@ export class HostLinks {
   async ensureBridge(network: NetworkRecord): Promise<number> {
     const socket = await this.#open();
     const name = bridgeName(this.#instance, network.id);
-    const gateway = requireIpv4(network.gateway);
-    const spec = { name, alias: `gantry network ${network.name}`, mac: macOf(gateway), mtu: network.mtu };
+    const spec = { name, alias: `gantry network ${network.name}`, mac: bridgeMac(network), mtu: network.mtu };
     // A bridge keeps the MAC address it is given; one that it takes from its ports would change with them.
     const up = [disableLinkLocal(name), setLinkMtu(name, network.mtu), setLinkUp(name)];
     await socket.run([createBridge(spec), ...up], ['EEXIST', NO_IPV6]);
-    const index = await this.#indexOf(name);
+    const { index, mac } = await this.#find(name);
+    if (mac !== spec.mac) await socket.run([setLinkMac(name, spec.mac)]);
     const subnet = parseSubnet(network.subnet);
     const address = {
       linkIndex: index,
@@ -172,7 +175,7 @@ export class HostLinks {
       await root.socket.run([createVxlan(spec, root.hostFd)], ['EEXIST']);
     }
     await socket.run(up, [NO_IPV6]);
-    return this.#indexOf(spec.name);
+    return (await this.#find(spec.name)).index;
   }
 
   /** What a link needs for IPv6 to be routed over it, without an address of its own. Throws HOST where there is none. */
@@ -245,16 +248,20 @@ export class HostLinks {
     await (await this.#open()).run(requests, ignore);
   }
 
-  /** Near ends up; one that is there from an attempt that was cut short is made anew. */
-  async createVeths(specs: readonly VethSpec[]): Promise<void> {
+  /**
+   * Near ends up; one that is there from an attempt that was cut short is made anew. `neighbours`: who is at the far ends, on
+   * their bridges.
+   */
+  async createVeths(specs: readonly VethSpec[], neighbours: readonly Neighbour[]): Promise<void> {
     if (specs.length === 0) return;
     const socket = await this.#open();
-    const create = specs.flatMap((spec) => [
+    const links = specs.flatMap((spec) => [
       createVeth(spec),
       setHairpin(spec.name),
       disableLinkLocal(spec.name),
       setLinkUp(spec.name),
     ]);
+    const create = [...links, ...neighbours.map(setNeighbour)];
     try {
       await socket.run(create, [NO_IPV6]);
     } catch (error) {
@@ -277,10 +284,15 @@ export class HostLinks {
 
   /** With a veth goes its far end. Links that aren't there are passed over. */
   async deleteLinks(names: readonly string[]): Promise<void> {
+    await this.deleteVeths(names, []);
+  }
+
+  /** Also who was at the far ends. */
+  async deleteVeths(names: readonly string[], neighbours: readonly Neighbour[]): Promise<void> {
     if (names.length === 0) return;
     this.#deleting ??= NetlinkSocket.open(this.#native, null, NETLINK_ROUTE);
     const socket = await this.#deleting;
-    await socket.run(names.map(deleteLink), ['ENODEV']);
+    await socket.run([...names.map(deleteLink), ...neighbours.map(deleteNeighbour)], ['ENODEV', 'ENOENT', NO_IPV6]);
   }
 
   /** Every link that a gantryd of this instance has made. */
@@ -321,11 +333,11 @@ export class HostLinks {
     return all.filter((neighbour) => neighbour.linkIndex === linkIndex);
   }
 
-  async #indexOf(name: string): Promise<number> {
+  async #find(name: string): Promise<Link> {
     const socket = await this.#open();
     const [message] = await socket.query(getLink(name));
-    if (message === undefined) throw new Error(`link ${name} has no index`);
-    return parseLink(message).index;
+    if (message === undefined) throw new Error(`the kernel says nothing of link ${name}`);
+    return parseLink(message);
   }
 }
 

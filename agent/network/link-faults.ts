@@ -2,7 +2,7 @@
 
 import { formatSubnet6, linkLocalOf, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import type { KernelState } from './kernel-state.ts';
-import { bridgeName, vethName } from './link-names.ts';
+import { bridgeMac, bridgeName, vethName } from './link-names.ts';
 import type { Link, VxlanSpec } from './netlink/link.ts';
 import { MAIN_TABLE } from './netlink/route-messages.ts';
 import type { NetworkRecord } from './network-record.ts';
@@ -31,6 +31,7 @@ export function describeBridge(instance: string, network: NetworkRecord, state: 
   );
   return [
     ...switchedOn(bridge),
+    ...(bridge.mac === bridgeMac(network) ? [] : [`MAC address of link ${name}`]),
     ...(hasAddress ? [] : [`address ${network.gateway} of link ${name}`]),
     // A bridge that is down has none.
     ...(hasRoute || !bridge.up || !hasAddress ? [] : [`route to ${network.subnet} of link ${name}`]),

@@ -3,7 +3,7 @@
  * "ingress", or "b" for a bridge, "x" for a VXLAN, "d" and "e" for the ends of a pair that leads nowhere, or "v" for a veth, eight that say which network, or which container and interface.
  */
 import { createHash } from 'node:crypto';
-import { formatIpv4 } from './subnet.ts';
+import { formatIpv4, requireIpv4 } from './subnet.ts';
 
 const NAME_LENGTH = 15;
 
@@ -43,6 +43,11 @@ export function linkPrefix(instance: string): string {
 function digest(text: string, length: number): string {
   const value = createHash('sha256').update(text).digest().readBigUInt64BE();
   return value.toString(36).padStart(length, '0').slice(-length);
+}
+
+/** Of a network's bridge, which follows from its gateway. */
+export function bridgeMac({ gateway }: { readonly gateway: string }): string {
+  return macOf(requireIpv4(gateway));
 }
 
 /** A locally administered MAC address that follows from the IPv4 address, as Docker's do: 02:42 and the address. */

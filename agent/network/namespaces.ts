@@ -4,6 +4,7 @@ import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { linkLocalOf, requireIpv6, type Subnet6, subnet6Of } from '../../proto/ipv6/subnet6.ts';
+import type { KnownNeighbour } from './neighbours.ts';
 import { addAddress, addAddress6 } from './netlink/address.ts';
 import {
   deleteLink,
@@ -15,6 +16,7 @@ import {
   setLinkUp,
 } from './netlink/link.ts';
 import type { Request } from './netlink/message.ts';
+import { setNeighbour } from './netlink/neighbour.ts';
 import { EVERYWHERE, setRoute } from './netlink/route.ts';
 import { EVERYWHERE6, setRoute6 } from './netlink/route6.ts';
 import { AF_INET, AF_INET6, dumpTcpSockets, parseTcpSocket, type TcpSocket } from './netlink/sock-diag.ts';
@@ -36,6 +38,8 @@ export interface InterfaceSpec {
   readonly router: string | undefined;
   /** Undefined: it has no IPv6 address. */
   readonly ipv6: Ipv6Spec | undefined;
+  /** Whose MAC addresses on its link needn't be asked for. */
+  readonly neighbours: readonly KnownNeighbour[];
 }
 
 interface Ipv6Spec {
@@ -119,7 +123,12 @@ export class Namespaces {
       const indexOf = (name: string): number => links.find((link) => link.name === name)?.index ?? 0;
       const requests = interfaces.flatMap((one) => {
         const link = links.find(({ name }) => name === one.name);
-        return [...interfaceRequests(one, indexOf(one.name)), ...(link === undefined ? [] : ipv6Requests(one, link))];
+        const linkIndex = indexOf(one.name);
+        return [
+          ...interfaceRequests(one, linkIndex),
+          ...(link === undefined ? [] : ipv6Requests(one, link)),
+          ...one.neighbours.map((neighbour) => setNeighbour({ ...neighbour, linkIndex })),
+        ];
       });
       if (defaultRoute) {
         const { gateway, interface: name } = defaultRoute;

@@ -13,7 +13,9 @@ import { MacvlanLinks } from './macvlan/macvlan-links.ts';
 import type { Parents } from './macvlan/parents.ts';
 import type { NetworkModel } from './model.ts';
 import { type InterfaceSpec, type NamespaceSpec, Namespaces } from './namespaces.ts';
+import { containerNeighbours, gatewayNeighbours } from './neighbours.ts';
 import type { VethSpec } from './netlink/link.ts';
+import type { Neighbour } from './netlink/neighbour.ts';
 import { ipv6PrefixLength } from './network-description.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { Sandbox } from './networks.ts';
@@ -123,8 +125,13 @@ export class SandboxBuilder {
 
   async unplug(record: SandboxRecord): Promise<void> {
     const { containerId } = record.request;
-    const names = vethsOf(record).map(([index]) => vethName(this.#parts.instance, containerId, index));
-    await this.#parts.links.deleteLinks(names);
+    const veths = vethsOf(record);
+    const names = veths.map(([index]) => vethName(this.#parts.instance, containerId, index));
+    // Of a bridge that isn't there, or couldn't be made, nobody is a neighbour.
+    const masters = await Promise.all(
+      veths.map(([, { networkId }]) => this.#bridges.get(networkId)?.catch(() => undefined)),
+    );
+    await this.#parts.links.deleteVeths(names, neighboursOn(masters, veths));
     await this.macvlanLinks.unplug(containerId, macvlansOf(record));
   }
 
@@ -214,7 +221,8 @@ export class SandboxBuilder {
       const specs = veths.map(([index, attachment], position) =>
         this.#vethSpec(record, index, attachment, masters[position] ?? 0, netnsFd),
       );
-      await this.#parts.links.createVeths(specs.filter(({ name }) => !present.has(name)));
+      const missing = specs.filter(({ name }) => !present.has(name));
+      await this.#parts.links.createVeths(missing, neighboursOn(masters, veths));
     });
   }
 
@@ -240,6 +248,7 @@ export class SandboxBuilder {
         subnet: parseSubnet(this.#network(networkId).subnet),
         router: routerOf(this.#network(networkId)),
         ipv6: ipv6 === undefined ? undefined : ipv6Spec(ipv6, this.#network(networkId)),
+        neighbours: gatewayNeighbours(this.#network(networkId), { ipv6 }),
       })),
       defaultRoute: network && { gateway: network.gateway, interface: nameOf(network.id) },
       defaultRoute6: network6?.ipv6 && { gateway: network6.ipv6.gateway, interface: nameOf(network6.id) },
@@ -259,6 +268,18 @@ export class SandboxBuilder {
   #network(networkId: string): NetworkRecord {
     return this.#parts.model.findNetwork(networkId);
   }
+}
+
+/** Of containers' interfaces, each on the bridge with the index at its place. */
+function neighboursOn(
+  masters: readonly (number | undefined)[],
+  veths: readonly (readonly [number, Attachment])[],
+): Neighbour[] {
+  return veths.flatMap(([, attachment], position) => {
+    const linkIndex = masters[position];
+    if (linkIndex === undefined) return [];
+    return containerNeighbours(attachment).map((neighbour) => ({ ...neighbour, linkIndex }));
+  });
 }
 
 /**

@@ -19,6 +19,7 @@ import type { Parents } from '../macvlan/parents.ts';
 import type { NetworkModel } from '../model.ts';
 import { setHairpin, setLinkMaster, setLinkUp } from '../netlink/link.ts';
 import type { Request } from '../netlink/message.ts';
+import { deleteNeighbour, setNeighbour } from '../netlink/neighbour.ts';
 import { connectedRoute } from '../netlink/route.ts';
 import { setRoute6 } from '../netlink/route6.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/socket.ts';
@@ -32,6 +33,7 @@ import type { VirtualIps } from '../vip/virtual-ips.ts';
 import { HealLoop } from './heal-loop.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { healMacvlans } from './macvlan-healing.ts';
+import { describeNeighbours, neighbourFaults } from './neighbour-healing.ts';
 
 type Locked = <T>(action: () => Promise<T>) => Promise<T>;
 
@@ -145,7 +147,9 @@ export class Healer {
       const bridges = await this.#healBridges(state);
       return [...tunnel, ...bridges, ...(await overlays.repair(state)), ...(await ingress.repair(state))];
     });
-    return [...settings, ...found, ...(await this.#healPlugs(sandboxes))];
+    const state = await this.#read();
+    const plugs = await this.#healPlugs(sandboxes, state);
+    return [...settings, ...found, ...plugs, ...(await this.#healNeighbours(sandboxes, state))];
   }
 
   #healMacvlans(): Promise<string[]> {
@@ -172,9 +176,8 @@ export class Healer {
   }
 
   /** Near ends of containers' links that are gone, down, or in no bridge. */
-  async #healPlugs(sandboxes: readonly SandboxRecord[]): Promise<string[]> {
+  async #healPlugs(sandboxes: readonly SandboxRecord[], state: KernelState): Promise<string[]> {
     const { instance, links } = this.#parts;
-    const state = await this.#read();
     const broken = sandboxes.flatMap((record) =>
       plugsOf(instance, record)
         .filter((plug) => !isPlugged(plug, state))
@@ -195,6 +198,16 @@ export class Healer {
     return broken
       .filter(({ plug, record }) => state.links.has(plug.veth) || replaced.includes(idOf(record)))
       .map(({ plug }) => `link ${plug.veth} of container ${plug.container}`);
+  }
+
+  /** Containers on their bridges. What a container knows of its gateway is its own affair. */
+  async #healNeighbours(sandboxes: readonly SandboxRecord[], state: KernelState): Promise<string[]> {
+    const { instance, links, model } = this.#parts;
+    const known = { before: sandboxes, now: model.sandboxes.values() };
+    const { missing, stale } = neighbourFaults(instance, known, state);
+    // A bridge may be deleted at any time: it is made anew at the next look, and they with it.
+    await links.run([...stale.map(deleteNeighbour), ...missing.map(setNeighbour)], ['ENODEV', 'ENOENT']);
+    return describeNeighbours(missing, state);
   }
 
   /** False: it has been taken down meanwhile, or is about to be. */

@@ -59,7 +59,7 @@ describe.skipIf(!isRoot)('a host whose networks somebody else changes', { timeou
       await lab.kernelState(),
       await onHost('ip -4 rule'),
       await onHost(
-        `for l in ${OVERLAY} ${INGRESS}; do ip -4 neigh show dev $l nud permanent; bridge fdb show dev $l; done`,
+        `for l in ${OVERLAY} ${INGRESS} ${BRIDGE}; do ip -4 neigh show dev $l nud permanent; bridge fdb show dev $l; done`,
       ),
     ].join('\n');
     return text
@@ -138,6 +138,8 @@ describe.skipIf(!isRoot)('a host whose networks somebody else changes', { timeou
     ["a container's link switched off", `ip link set ${VETH} down`],
     ["the bridge's address deleted", `ip addr flush dev ${BRIDGE}`],
     ["the bridge's route deleted", `ip route flush dev ${BRIDGE}`],
+    ["the bridge's MAC address changed", `ip link set ${BRIDGE} address 02:00:00:00:00:99`],
+    ['where containers are deleted', `ip neigh flush dev ${BRIDGE} nud permanent`],
     ['routes to other nodes deleted', `ip route flush dev ${OVERLAY}`],
     ['the tables of published ports flushed', 'ip route flush table 0x47000000; ip route flush table 0x47000001'],
     [

@@ -230,6 +230,11 @@ export function setLinkMtu(name: string, mtu: number): Request {
   return setLink(name, 0, u32Attribute(IFLA_MTU, mtu), 'set MTU of');
 }
 
+/** Takes along what was known of neighbours on the link. */
+export function setLinkMac(name: string, mac: string): Request {
+  return setLink(name, 0, attribute(IFLA_ADDRESS, macBytes(mac)), 'set MAC address of');
+}
+
 export function setLinkMaster(name: string, master: number): Request {
   return setLink(name, 0, u32Attribute(IFLA_MASTER, master), 'set bridge of');
 }
