@@ -21,6 +21,7 @@ import { removeStaleProbes } from './doctor/probe-counters.ts';
 import { assemble, type EngineParts, type NetworkEngineOptions } from './engine-parts.ts';
 import { restoreForwarding } from './forwarding.ts';
 import { restoreForwarding6 } from './ipv6/forwarding6.ts';
+import { raiseNeighbourLimits, restoreNeighbourLimits } from './neighbour-limits.ts';
 import { describeNetwork } from './network-description.ts';
 import { probeNetworks } from './network-probe.ts';
 import type { Networks, Sandbox, SandboxRequest } from './networks.ts';
@@ -158,10 +159,11 @@ export class NetworkEngine implements Networks {
   }
 
   async recover(live: readonly string[]): Promise<void> {
-    const { model, recovery, encryption, ownAddresses6, parents, nameServers, healer } = this.#parts;
+    const { model, store, links, recovery, encryption, ownAddresses6, parents, nameServers, healer } = this.#parts;
     const ids = new Set(live);
     await recovery.load(ids);
     await this.#parts.enableForwarding();
+    await raiseNeighbourLimits(links, store);
     await removeStaleProbes(this.#options.instance);
     await encryption.start();
     await ownAddresses6.start();
@@ -194,6 +196,7 @@ export class NetworkEngine implements Networks {
     await rm(this.#options.execDir, { recursive: true, force: true });
     await restoreForwarding(store);
     await restoreForwarding6(store);
+    await restoreNeighbourLimits(links, store);
     await this.#closeKernel();
   }
 

@@ -35,6 +35,7 @@ import {
   parseNeighbour,
   setNeighbour,
 } from './netlink/neighbour.ts';
+import { dumpNeighbourTables, type NeighbourTable, parseNeighbourTable } from './netlink/neighbour-table.ts';
 import { dumpRoutes, parseRoute, type Route } from './netlink/route.ts';
 import { MAIN_TABLE } from './netlink/route-messages.ts';
 import { dumpRoutes6, parseRoute6, type Route6 } from './netlink/route6.ts';
@@ -209,6 +210,12 @@ export class HostLinks {
   async neighbours(linkIndex: number): Promise<Neighbour[]> {
     const ipv4 = await this.#neighbours(dumpNeighbours(), linkIndex);
     return [...ipv4, ...(await this.#neighbours(dumpNeighbours6(), linkIndex))];
+  }
+
+  /** What is learnt of neighbours, in all network namespaces together. */
+  async neighbourTables(): Promise<NeighbourTable[]> {
+    const socket = await this.#open();
+    return (await socket.query(dumpNeighbourTables())).flatMap((message) => parseNeighbourTable(message) ?? []);
   }
 
   /** Of a VXLAN: MAC addresses, and the hosts that have them. */

@@ -6,6 +6,7 @@
  *     cursors.json          the address last given of each network
  *     forwarding.json       present while ip_forward is on because of us
  *     forwarding6.json      the same of IPv6, and which links' accept_ra was changed along with it
+ *     neighbour-limits.json what the kernel's limits of neighbours were, while they are others because of us
  *     sandboxes/ID.json     one per container
  *
  * A file is replaced by renaming, so that a reader sees the old or the new one; services and cursors, which
@@ -19,6 +20,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import { lastRecord, RecordLines } from '../files/record-lines.ts';
+import type { NeighbourTable } from './netlink/neighbour-table.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
 import type { ServiceChanges } from './service-changes.ts';
@@ -28,6 +30,7 @@ const TEMPORARY = '.tmp';
 const CURSORS = 'cursors.json';
 const SERVICES = 'services';
 const SANDBOXES = 'sandboxes';
+const NEIGHBOUR_LIMITS = 'neighbour-limits.json';
 
 export type Cursors = Readonly<Record<string, number>>;
 
@@ -117,6 +120,18 @@ export class NetworkStore {
 
   removeForwarding6(): Promise<void> {
     return rm(join(this.#dir, 'forwarding6.json'), { force: true });
+  }
+
+  readNeighbourLimits(): Promise<NeighbourTable[] | undefined> {
+    return this.#read<NeighbourTable[]>(NEIGHBOUR_LIMITS);
+  }
+
+  writeNeighbourLimits(tables: readonly NeighbourTable[]): Promise<void> {
+    return this.#writeSynced(NEIGHBOUR_LIMITS, tables);
+  }
+
+  removeNeighbourLimits(): Promise<void> {
+    return rm(join(this.#dir, NEIGHBOUR_LIMITS), { force: true });
   }
 
   readSandboxes(): Promise<SandboxRecord[]> {

@@ -17,6 +17,10 @@ const WELL: HostFacts = {
   closedChains: [],
   isClosedInIptables: false,
   connections: { count: 10, max: 100 },
+  neighbours: [
+    { sysctls: 'net.ipv4.neigh.default', hard: 1024, interfaces: 256 },
+    { sysctls: 'net.ipv6.neigh.default', hard: 1024, interfaces: 0 },
+  ],
   ownAddress: '10.0.0.1',
   underlayMtu: 1500,
   takesVxlan: true,
@@ -45,6 +49,11 @@ describe('a host', () => {
     [{ forwards6: false }, 'sysctl', /ipv6.conf.all.forwarding=1/],
     [{ ingressFilter: 1 }, 'sysctl', /rp_filter=2/],
     [{ connections: { count: 95, max: 100 } }, 'sysctl', /nf_conntrack_max=200/],
+    [
+      { neighbours: [{ sysctls: 'net.ipv6.neigh.default', hard: 1024, interfaces: 257 }] },
+      'sysctl',
+      /net.ipv6.neigh.default.gc_thresh2=32768 net.ipv6.neigh.default.gc_thresh3=65536/,
+    ],
     [{ closedChains: ['inet f fw'] }, 'firewall', /links gtab12\*/],
     [{ isClosedInIptables: true }, 'firewall', /-i gtab12\+/],
     [{ underlayMtu: undefined }, 'mtu', /--advertise-addr/],

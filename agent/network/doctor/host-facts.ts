@@ -14,6 +14,7 @@ import type { NetworkModel } from '../model.ts';
 import type { Namespaces } from '../namespaces.ts';
 import { overheadOf, VXLAN_PORT } from '../network-record.ts';
 import { tableName } from '../ruleset.ts';
+import { vethsOf } from '../sandbox-record.ts';
 import { closedForwardChains, isClosedInIptables } from './forward-chains.ts';
 import { type MissingFeature, missingFeatures } from './kernel-features.ts';
 import { listTable, listTables } from './nft-listing.ts';
@@ -31,6 +32,7 @@ export interface HostFacts {
   readonly isClosedInIptables: boolean;
   /** Tracked connections, and how many there may be; undefined where that isn't said. */
   readonly connections: { readonly count: number; readonly max: number } | undefined;
+  readonly neighbours: readonly NeighbourFacts[];
   /** Empty on a host in no cluster. */
   readonly ownAddress: string;
   /** Of the link that has the address; undefined when none has it. */
@@ -40,6 +42,15 @@ export interface HostFacts {
   readonly networks: readonly { readonly name: string; readonly mtu: number; readonly overhead: number }[];
   /** Undefined: the cluster has no encrypted networks. */
   readonly wireguard: WireguardFacts | undefined;
+}
+
+/** What the kernel learns of neighbours by ARP, or by neighbour discovery. */
+export interface NeighbourFacts {
+  /** "net.ipv4.neigh.default" */
+  readonly sysctls: string;
+  readonly hard: number;
+  /** Interfaces of this host's containers that it may learn of. */
+  readonly interfaces: number;
 }
 
 export interface WireguardFacts {
@@ -75,6 +86,7 @@ export async function readHostFacts(parts: HostFactParts, start: NetworkCheckSta
     closedChains: closedForwardChains(await foreignRules(), tableName(instance), prefix),
     isClosedInIptables: isClosedInIptables(await iptablesForward(), prefix),
     connections: await connections(),
+    neighbours: await neighbourFacts(links, model),
     ownAddress,
     underlayMtu: ownAddress === '' ? undefined : await links.mtuOf(ownAddress),
     takesVxlan: hasUdpPort(await readFile('/proc/net/udp', 'utf8'), VXLAN_PORT),
@@ -127,6 +139,19 @@ async function connections(): Promise<HostFacts['connections']> {
   const count = await readNumber('net/netfilter/nf_conntrack_count');
   const max = await readNumber('net/netfilter/nf_conntrack_max');
   return count === undefined || max === undefined ? undefined : { count, max };
+}
+
+async function neighbourFacts(links: HostLinks, model: NetworkModel): Promise<NeighbourFacts[]> {
+  const attachments = [...model.sandboxes.values()].flatMap(vethsOf).map(([, attachment]) => attachment);
+  return (await links.neighbourTables()).map(({ name, hard }) => {
+    return name === 'ndisc_cache'
+      ? {
+          sysctls: 'net.ipv6.neigh.default',
+          hard,
+          interfaces: attachments.filter(({ ipv6 }) => ipv6 !== undefined).length,
+        }
+      : { sysctls: 'net.ipv4.neigh.default', hard, interfaces: attachments.length };
+  });
 }
 
 /** Empty where the older iptables isn't in use: to ask for its rules would load it. */

@@ -2,6 +2,7 @@
 import type { NetworkFinding } from '../../../proto/generated/gantry/v1/engine.ts';
 import { NO_WIREGUARD_HINT } from '../encryption/encryption.ts';
 import { WIREGUARD_PORT } from '../encryption/peer-plan.ts';
+import { ENOUGH } from '../neighbour-limits.ts';
 import { VXLAN_PORT } from '../network-record.ts';
 import { finding } from './finding.ts';
 import type { HostFacts, WireguardFacts } from './host-facts.ts';
@@ -9,11 +10,14 @@ import type { HostFacts, WireguardFacts } from './host-facts.ts';
 /** Of tracked connections, from which on new ones may soon be dropped. */
 const NEARLY_FULL = 0.9;
 const STRICT = 1;
+/** Containers on a bridge that each of them calls or is called by, as a guess: the kernel learns of either twice. */
+const PEERS = 2;
 
 export function hostFindings(facts: HostFacts): NetworkFinding[] {
   return [
     ...kernel(facts),
     ...sysctls(facts),
+    ...neighbours(facts),
     ...firewalls(facts),
     ...(facts.ownAddress === '' ? [] : underlay(facts)),
     ...(facts.wireguard === undefined ? [] : wireguard(facts.wireguard)),
@@ -65,6 +69,18 @@ function sysctls({ forwards, forwards6, ingressFilter, connections }: HostFacts)
         ]
       : []),
   ];
+}
+
+function neighbours({ neighbours: all }: HostFacts): NetworkFinding[] {
+  const low = all.filter(({ interfaces, hard }) => interfaces * PEERS * 2 > hard);
+  return low.map(({ sysctls: prefix, hard, interfaces }) => {
+    const values = `${prefix}.gc_thresh2=${ENOUGH.soft} ${prefix}.gc_thresh3=${ENOUGH.hard}`;
+    return finding(
+      'sysctl',
+      `${prefix}.gc_thresh3 is ${hard}, few for ${interfaces} interfaces of containers: those on one bridge may not reach each other`,
+      `run 'sysctl -w ${values}' on the machine itself, in no network namespace of its own`,
+    );
+  });
 }
 
 function firewalls({ closedChains, isClosedInIptables, prefix }: HostFacts): NetworkFinding[] {
