@@ -16,6 +16,7 @@ import { type InterfaceSpec, type NamespaceSpec, Namespaces } from './namespaces
 import { containerNeighbours, gatewayNeighbours } from './neighbours.ts';
 import type { VethSpec } from './netlink/link.ts';
 import type { Neighbour } from './netlink/neighbour.ts';
+import { isNetlinkError } from './netlink/socket.ts';
 import { ipv6PrefixLength } from './network-description.ts';
 import type { NetworkRecord } from './network-record.ts';
 import type { Sandbox } from './networks.ts';
@@ -30,6 +31,9 @@ import {
   vethsOf,
 } from './sandbox-record.ts';
 import { parseSubnet } from './subnet.ts';
+
+/** Of a bridge (linux/net/bridge/br_private.h, BR_MAX_PORTS, of which the first isn't used). */
+const MAX_PORTS = 1023;
 
 export interface SandboxBuilderParts {
   readonly instance: string;
@@ -222,7 +226,11 @@ export class SandboxBuilder {
         this.#vethSpec(record, index, attachment, masters[position] ?? 0, netnsFd),
       );
       const missing = specs.filter(({ name }) => !present.has(name));
-      await this.#parts.links.createVeths(missing, neighboursOn(masters, veths));
+      try {
+        await this.#parts.links.createVeths(missing, neighboursOn(masters, veths));
+      } catch (error) {
+        throw isNetlinkError(error, 'EXFULL') ? bridgeFull(veths, error) : error;
+      }
     });
   }
 
@@ -268,6 +276,12 @@ export class SandboxBuilder {
   #network(networkId: string): NetworkRecord {
     return this.#parts.model.findNetwork(networkId);
   }
+}
+
+function bridgeFull(veths: readonly (readonly [number, Attachment])[], cause: Error): GantryError {
+  const networks = veths.map(([, { networkName }]) => networkName).join(', ');
+  const message = `network ${networks}: this host has as many containers on it as a bridge takes, ${MAX_PORTS}`;
+  return new GantryError('EXHAUSTED', message, { hint: 'use more hosts, or more networks', cause });
 }
 
 /** Of containers' interfaces, each on the bridge with the index at its place. */

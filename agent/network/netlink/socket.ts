@@ -8,6 +8,9 @@ export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_NETFILTER = 12;
 export const NETLINK_GENERIC = 16;
 
+/** Not among those that Node knows (asm-generic/errno.h). */
+const OTHER_ERRORS: ReadonlyMap<number, string> = new Map([[54, 'EXFULL']]);
+
 export type NetlinkNative = Pick<Native, 'netlinkOpen' | 'netlinkRequest' | 'closeFd'>;
 
 /** The kernel refused a request. */
@@ -17,7 +20,7 @@ export class NetlinkError extends Error {
   readonly code: string;
 
   constructor({ errno, text }: Pick<Reply, 'errno' | 'text'>, purpose: string) {
-    const code = getSystemErrorName(-errno);
+    const code = OTHER_ERRORS.get(errno) ?? getSystemErrorName(-errno);
     super(`cannot ${purpose}: ${text === '' ? code : `${code}, ${text}`}`);
     this.code = code;
   }
