@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CheckedPeer } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { NftRule } from '../firewall/passage.ts';
+import { localNetwork } from '../network-record.ts';
+import type { Attachment } from '../sandbox-record.ts';
+import { parseSubnet } from '../subnet.ts';
+import { sandboxRequest } from '../testing/lab.ts';
 import { closedForwardChains, isClosedInIptables } from './forward-chains.ts';
-import { type HostFacts, hasUdpPort } from './host-facts.ts';
+import { type HostFacts, hasUdpPort, neighbourFacts } from './host-facts.ts';
 import { hostFindings } from './host-findings.ts';
 import type { NftObject } from './nft-listing.ts';
 import { packetsByCounter, renderCounters } from './probe-counters.ts';
@@ -71,6 +75,25 @@ describe('a host', () => {
     expect(others).toEqual([]);
     expect(finding?.subject).toBe(subject);
     expect(finding?.hint).toMatch(hint);
+  });
+
+  it('may learn of those of its containers that see each other', async () => {
+    const front = { ...localNetwork(parseSubnet('10.1.0.0/24'), 0), id: 'front' };
+    const wide = { ...front, id: 'wide', overlay: { vni: 4097, nodeAddress: '10.0.0.1' } };
+    const at = (networkId: string, more: Partial<Attachment> = {}): Attachment => {
+      return { networkId, networkName: networkId, address: '10.1.0.2', aliases: [], ...more };
+    };
+    const attachments = [at('front'), at('front', { ipv6: 'fd00::2' }), at('front'), at('wide', { ipv6: 'fd00::3' })];
+    const sandbox = { request: sandboxRequest('a'), attachments, ports: [], ready: true };
+    const model = {
+      networks: new Map([front, wide].map((one) => [one.id, one])),
+      sandboxes: new Map([['a', sandbox]]),
+    };
+    const tables = ['arp_cache', 'ndisc_cache'].map((name) => ({ name, soft: 512, hard: 1024 }));
+    expect(await neighbourFacts({ neighbourTables: async () => tables }, model)).toEqual([
+      { sysctls: 'net.ipv4.neigh.default', hard: 1024, interfaces: 3 },
+      { sysctls: 'net.ipv6.neigh.default', hard: 1024, interfaces: 1 },
+    ]);
   });
 
   it('has a UDP port or not', () => {

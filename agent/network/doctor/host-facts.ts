@@ -141,8 +141,15 @@ async function connections(): Promise<HostFacts['connections']> {
   return count === undefined || max === undefined ? undefined : { count, max };
 }
 
-async function neighbourFacts(links: HostLinks, model: NetworkModel): Promise<NeighbourFacts[]> {
-  const attachments = [...model.sandboxes.values()].flatMap(vethsOf).map(([, attachment]) => attachment);
+/** On a network that spans nodes containers see their host alone, which says for good who it is. */
+export async function neighbourFacts(
+  links: Pick<HostLinks, 'neighbourTables'>,
+  { sandboxes, networks }: Pick<NetworkModel, 'sandboxes' | 'networks'>,
+): Promise<NeighbourFacts[]> {
+  const attachments = [...sandboxes.values()]
+    .flatMap(vethsOf)
+    .map(([, attachment]) => attachment)
+    .filter(({ networkId }) => networks.get(networkId)?.overlay === undefined);
   return (await links.neighbourTables()).map(({ name, hard }) => {
     return name === 'ndisc_cache'
       ? {
