@@ -73,12 +73,42 @@ describe('a network of no stack', () => {
     await expect(create('ranged', spec)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
   });
 
+  const hasLinks = () => {
+    const nodes = manager.store.view((read) => read.find('node', { by: 'all' }));
+    expect(nodes.map(({ description }) => description.links)).toEqual([['eth0']]);
+  };
+  const LAN = { driver: 'macvlan', subnet: '10.60.0.0/24', ipRange: '10.60.0.32/29', driverOpts: { parent: 'eth0' } };
+
+  it('is on a LAN with an address for each task, and with none for the service', async () => {
+    await waitFor(hasLinks);
+    const lan = await create('lan', LAN);
+    await expect(create('other', { ...LAN, driverOpts: { parent: 'eth9' } })).rejects.toMatchObject({
+      code: 'IN_USE',
+    });
+    const spec = serviceSpec('web', { networks: ['lan'], replicas: 7 });
+    const start = () => unary((done) => manager.client.serviceCreate({ spec }, done));
+    await start();
+    await scale({ web: 8 });
+    await expect(scale({ web: 9 })).rejects.toMatchObject({ code: 'EXHAUSTED' });
+    await waitFor(() => expect(agent.networks.get(lan.id)).toHaveLength(8));
+    await scale({ web: 0 });
+  });
+
+  it('is refused on a LAN where no node is', async () => {
+    await waitFor(hasLinks);
+    await expect(create('lan', { ...LAN, driverOpts: { parent: 'eth9' } })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('no link eth9 for macvlan network lan, but eth0'),
+    });
+    expect(await names()).toEqual([]);
+  });
+
   it('is refused by name, driver and subnet, and then isn’t there', async () => {
     await create('wide', { subnet: '10.50.0.0/16' });
     await expect(create('wide')).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
     await expect(create('host')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(create('a b')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(create('net', { driver: 'macvlan' })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    await expect(create('net', { driver: 'ipvlan' })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
     await expect(create('net', { driverOpts: { encrypted: '' } })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
     await expect(create('net', { subnet: '10.50.4.0/24' })).rejects.toMatchObject({ code: 'IN_USE' });
     await expect(create('net', { subnet: '10.51.0.0/16', gateway: '10.52.0.1' })).rejects.toMatchObject({

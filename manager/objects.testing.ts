@@ -3,6 +3,7 @@ import {
   type Dependency,
   type GenericResource,
   MountType,
+  type NetworkConfig,
   NodeAvailability,
   NodeRole,
   NodeState,
@@ -115,6 +116,9 @@ export interface NodeOptions {
   readonly role?: NodeRole;
   /** It has WireGuard. */
   readonly encrypts?: boolean;
+  readonly links?: readonly string[];
+  readonly networkConfigs?: readonly NetworkConfig[];
+  readonly address?: string;
 }
 
 export function node(id: string, options: NodeOptions = {}): NodeObject {
@@ -135,13 +139,15 @@ export function node(id: string, options: NodeOptions = {}): NodeObject {
       tls: undefined,
       genericResources: [...(options.genericResources ?? [])],
       ipv6Addresses: [],
+      links: [...(options.links ?? [])],
+      networkConfigs: [...(options.networkConfigs ?? [])],
       wireguard:
         options.encrypts === true ? { publicKey: Buffer.alloc(32, 1).toString('base64'), missing: '' } : undefined,
     },
     status: {
       state: options.state ?? NodeState.READY,
       message: '',
-      address: '192.0.2.1',
+      address: options.address ?? '192.0.2.1',
       stateSinceMs: options.stateSinceMs ?? 0,
     },
     joinedKey: Buffer.alloc(0),

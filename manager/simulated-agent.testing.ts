@@ -72,6 +72,8 @@ export class SimulatedAgent {
             genericResources: [],
             wireguard: undefined,
             ipv6Addresses: [],
+            links: ['eth0'],
+            networkConfigs: [],
           },
         },
       },

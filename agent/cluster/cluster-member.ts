@@ -252,5 +252,11 @@ export function workerDir(dataRoot: string): string {
 function describe(options: ClusterServiceOptions, engineVersion: string, tls: NodeTls | undefined): NodeDescription {
   const { nodeName, engineLabels, genericResources, networks } = options;
   const facts = { hostname: nodeName, engineVersion, engineLabels, genericResources, tls };
-  return describeNode({ ...facts, wireguard: networks.describeWireguard(), ipv6Addresses: networks.ipv6Addresses() });
+  return describeNode({
+    ...facts,
+    wireguard: networks.describeWireguard(),
+    ipv6Addresses: networks.ipv6Addresses(),
+    links: networks.possibleParents(),
+    networkConfigs: networks.networkConfigs(),
+  });
 }

@@ -4,11 +4,14 @@ import { isEncrypted } from '../../proto/encrypted-option.ts';
 import { GantryError } from '../../proto/errors.ts';
 import type { AssignedNetwork, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
+import type { ConfigNetworks } from './config-networks.ts';
 import type { Encryption } from './encryption/encryption.ts';
 import { wireguardPeers } from './encryption/peer-plan.ts';
 import type { HostLinks } from './host-links.ts';
 import type { Ingress } from './ingress/ingress.ts';
 import { findOverlap6 } from './ipv6/network-overlap6.ts';
+import { clusterMacvlan, isOnLink } from './macvlan/cluster-macvlan.ts';
+import type { Parents } from './macvlan/parents.ts';
 import type { NetworkModel } from './model.ts';
 import { findOverlap } from './network-overlap.ts';
 import { clusterNetwork, DEFAULT_MTU, type NetworkRecord, VXLAN_OVERHEAD } from './network-record.ts';
@@ -22,6 +25,8 @@ export interface ClusterNetworksParts {
   readonly store: NetworkStore;
   readonly links: HostLinks;
   readonly builder: SandboxBuilder;
+  readonly parents: Parents;
+  readonly configs: Pick<ConfigNetworks, 'all'>;
   readonly overlays: Overlays;
   readonly ingress: Ingress;
   readonly encryption: Encryption;
@@ -75,12 +80,14 @@ export class ClusterNetworks {
   }
 
   async removeRetired(): Promise<void> {
-    const { model, builder, overlays } = this.#parts;
+    const { model, builder, overlays, parents } = this.#parts;
     for (const networkId of this.#retired) {
       if (model.addresses.isUsed(networkId)) continue;
+      const isOnParent = model.networks.get(networkId)?.macvlan !== undefined;
       // First, so that no container is set up on it meanwhile.
       model.removeNetwork(networkId);
-      await builder.removeBridge(networkId);
+      if (isOnParent) await parents.removeUnneeded(model.networks.values());
+      else await builder.removeBridge(networkId);
       await overlays.remove(networkId);
       this.#retired.delete(networkId);
       await this.#save();
@@ -136,6 +143,7 @@ export class ClusterNetworks {
   }
 
   async #applyNetwork(assigned: AssignedNetwork, peers: readonly NetworkPeer[]): Promise<void> {
+    if (isOnLink(assigned)) return this.#applyMacvlan(assigned);
     const { model, links, builder, overlays, enableForwarding } = this.#parts;
     const record = clusterNetwork(assigned, (await links.mtuOf(assigned.nodeAddress)) ?? DEFAULT_MTU);
     const before = model.networks.get(record.id);
@@ -149,6 +157,18 @@ export class ClusterNetworks {
     else if (before?.overlay !== undefined) await overlays.remove(record.id);
   }
 
+  async #applyMacvlan(assigned: AssignedNetwork): Promise<void> {
+    const { model, links, parents, configs } = this.#parts;
+    const host = { links: await links.links(), addresses: await links.addresses() };
+    const record = clusterMacvlan(assigned, { ...host, configs: configs.all });
+    // The host's own LAN is what it is for: only networks can be in its way.
+    const overlap = findOverlap(record, [...model.networks.values()].filter(isOther(record)), []);
+    if (overlap !== undefined) throw overlap;
+    this.#retired.delete(record.id);
+    model.putNetwork(record);
+    if (record.macvlan !== undefined) await parents.ensure(record, record.macvlan);
+  }
+
   async #checkSubnet(record: NetworkRecord, before: NetworkRecord | undefined): Promise<void> {
     const { model, links, builder } = this.#parts;
     if (before !== undefined) {
@@ -157,7 +177,7 @@ export class ClusterNetworks {
       }
       await builder.removeBridge(record.id);
     }
-    const others = [...model.networks.values()].filter(({ id }) => id !== record.id);
+    const others = [...model.networks.values()].filter(isOther(record));
     const overlap =
       findOverlap(record, others, await links.foreignRoutes()) ??
       (record.ipv6 && findOverlap6(record, others, await links.foreignRoutes6()));
@@ -167,6 +187,10 @@ export class ClusterNetworks {
   #save(): Promise<void> {
     return this.#parts.store.writeNetworks([...this.#parts.model.networks.values()]);
   }
+}
+
+function isOther(record: NetworkRecord): (candidate: NetworkRecord) => boolean {
+  return ({ id }) => id !== record.id;
 }
 
 function hasSameAddresses(a: NetworkRecord, b: NetworkRecord): boolean {

@@ -16,6 +16,7 @@ import { OwnAddresses6 } from './ipv6/own-addresses6.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { linkPrefix } from './link-names.ts';
 import { LocalNetworks } from './local-networks.ts';
+import { MacvlanHost } from './macvlan/macvlan-host.ts';
 import { Parents } from './macvlan/parents.ts';
 import { NetworkModel } from './model.ts';
 import { enableNeededForwarding } from './needed-forwarding.ts';
@@ -69,11 +70,13 @@ function kernelParts({ dataDir, execDir, instance, native, logger }: NetworkEngi
   const ingress = new Ingress(instance, links);
   const hostResolvConf = new HostResolvConf();
   const builder = new SandboxBuilder({ instance, execDir, native, model, links, parents, hostResolvConf });
+  const macvlanHost = new MacvlanHost({ instance, native, model, links, store, logger });
+  const { configs } = macvlanHost;
   const ownAddresses6 = new OwnAddresses6({ native, links, logger });
   const enableForwarding = () => enableNeededForwarding(instance, model, store);
   return {
     ...{ store, model, links, parents, encryption, overlays, ingress, hostResolvConf, builder, ownAddresses6 },
-    enableForwarding,
+    ...{ macvlanHost, configs, enableForwarding },
   };
 }
 

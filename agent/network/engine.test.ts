@@ -177,7 +177,7 @@ describe.skipIf(!isRoot)('NetworkEngine', { timeout: 30_000 }, () => {
     });
 
     it('refuses drivers it does not have and subnets that are taken, and keeps the others', async () => {
-      const unsupported = assigned('mac', '10.64.0.0/24', { driver: 'macvlan' });
+      const unsupported = assigned('other', '10.64.0.0/24', { driver: 'ipvlan' });
       const good = assigned('good', '10.65.0.0/24');
       const call = lab.engine.call('applyNetworks', [unsupported, good], []);
       await expect(call).rejects.toMatchObject({ code: 'UNSUPPORTED' });

@@ -12,6 +12,7 @@ import type {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type {
   NetworkAttachmentConfig,
+  NetworkConfig,
   NodeWireguard,
   PortConfig,
   ServiceEndpoints,
@@ -63,6 +64,18 @@ export class NetworkEngine implements Networks {
     return this.#parts.ownAddresses6.onChange(listener);
   }
 
+  possibleParents(): readonly string[] {
+    return this.#parts.macvlanHost.parents;
+  }
+
+  networkConfigs(): NetworkConfig[] {
+    return this.#parts.configs.describe();
+  }
+
+  onParents(listener: () => void): () => void {
+    return this.#parts.macvlanHost.onChange(listener);
+  }
+
   async unanswered(containerId: string): Promise<number> {
     const { model, builder } = this.#parts;
     if (model.sandboxes.get(containerId)?.ready !== true) return 0;
@@ -109,11 +122,13 @@ export class NetworkEngine implements Networks {
   }
 
   async list(): Promise<LocalNetwork[]> {
-    return this.#parts.model.list();
+    const { model, configs } = this.#parts;
+    return [...model.list(), ...configs.all.map(describeNetwork)];
   }
 
   find(reference: string): LocalNetwork {
-    return describeNetwork(this.#parts.model.resolveNetwork(reference));
+    const { model, configs } = this.#parts;
+    return describeNetwork(configs.find(reference) ?? model.resolveNetwork(reference));
   }
 
   checkAttachment(attachment: NetworkAttachmentConfig): void {
@@ -121,7 +136,8 @@ export class NetworkEngine implements Networks {
   }
 
   endpointsOf(reference: string): NetworkEndpoint[] {
-    const { model } = this.#parts;
+    const { model, configs } = this.#parts;
+    if (configs.find(reference) !== undefined) return [];
     return model.endpointsOf(model.resolveNetwork(reference));
   }
 
@@ -133,8 +149,8 @@ export class NetworkEngine implements Networks {
   }
 
   probeNetworks(networks: readonly AssignedNetwork[]): Promise<NetworkProbeResponse> {
-    const { model, links } = this.#parts;
-    return probeNetworks(networks, model, links);
+    const { model, links, macvlanHost, configs } = this.#parts;
+    return probeNetworks(networks, model, links, { parents: macvlanHost.parents, configs: configs.all });
   }
 
   create(spec: LocalNetworkSpec): Promise<string> {
@@ -159,7 +175,8 @@ export class NetworkEngine implements Networks {
   }
 
   async recover(live: readonly string[]): Promise<void> {
-    const { model, store, links, recovery, encryption, ownAddresses6, parents, nameServers, healer } = this.#parts;
+    const { model, store, links, recovery, encryption, ownAddresses6, macvlanHost, parents, nameServers, healer } =
+      this.#parts;
     const ids = new Set(live);
     await recovery.load(ids);
     await this.#parts.enableForwarding();
@@ -167,6 +184,7 @@ export class NetworkEngine implements Networks {
     await removeStaleProbes(this.#options.instance);
     await encryption.start();
     await ownAddresses6.start();
+    await macvlanHost.start();
     await parents.removeUnneeded(model.networks.values());
     const steps = await recovery.restore(ids);
     for (const record of model.sandboxes.values()) {
@@ -207,9 +225,10 @@ export class NetworkEngine implements Networks {
 
   /** From here on nothing is put back, answered or held. */
   async #closeListeners(): Promise<void> {
-    const { healer, ownAddresses6, nameServers, reservations, sandboxes } = this.#parts;
+    const { healer, ownAddresses6, macvlanHost, nameServers, reservations, sandboxes } = this.#parts;
     await healer.close();
     await ownAddresses6.close();
+    await macvlanHost.close();
     await nameServers.closeAll();
     await reservations.close();
     await sandboxes.departed();

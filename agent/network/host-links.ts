@@ -4,7 +4,14 @@ import { linkLocalOf, parseSubnet6 } from '../../proto/ipv6/subnet6.ts';
 import { requireIpv6Support } from './ipv6/forwarding6.ts';
 import type { Ipv6Record } from './ipv6/ipv6-record.ts';
 import { bridgeMac, bridgeName, linkPrefix } from './link-names.ts';
-import { addAddress, addAddress6, dumpAddresses, dumpAddresses6, parseAddress } from './netlink/address.ts';
+import {
+  addAddress,
+  addAddress6,
+  dumpAddresses,
+  dumpAddresses6,
+  type LinkAddress,
+  parseAddress,
+} from './netlink/address.ts';
 import { deleteFlow, dumpFlows, dumpFlows6, type Flow, parseFlow } from './netlink/conntrack.ts';
 import {
   createBridge,
@@ -79,8 +86,13 @@ export class HostLinks {
 
   /** Of IPv4. */
   async addresses(): Promise<string[]> {
+    return (await this.linkAddresses()).map(({ address }) => address);
+  }
+
+  /** The same, and which link has each. */
+  async linkAddresses(): Promise<LinkAddress[]> {
     const socket = await this.#open();
-    return (await socket.query(dumpAddresses())).flatMap((message) => parseAddress(message)?.address ?? []);
+    return (await socket.query(dumpAddresses())).flatMap((message) => parseAddress(message) ?? []);
   }
 
   async addresses6(): Promise<string[]> {
@@ -200,9 +212,7 @@ export class HostLinks {
 
   /** The MTU of the link that has the address; undefined when no link of this host has it. */
   async mtuOf(address: string): Promise<number | undefined> {
-    const socket = await this.#open();
-    const addresses = (await socket.query(dumpAddresses())).flatMap((message) => parseAddress(message) ?? []);
-    const linkIndex = addresses.find((one) => one.address === address)?.linkIndex;
+    const linkIndex = (await this.linkAddresses()).find((one) => one.address === address)?.linkIndex;
     return (await this.links()).find(({ index }) => index === linkIndex)?.mtu;
   }
 

@@ -96,7 +96,8 @@ export function refusePredefined(name: string, what: string): void {
   });
 }
 
-function checkName(name: string, networks: readonly NetworkRecord[]): void {
+/** Throws INVALID_ARGUMENT, ALREADY_EXISTS, WRONG_STATE. */
+export function checkName(name: string, networks: readonly NetworkRecord[]): void {
   refusePredefined(name, 'create');
   if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) {
     throw new GantryError('INVALID_ARGUMENT', `"${name}" is no name for a network`, {

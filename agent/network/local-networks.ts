@@ -2,9 +2,10 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { LocalNetworkSpec } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
+import { type ConfigNetworks, withConfig } from './config-networks.ts';
 import type { HostLinks } from './host-links.ts';
 import { requireIpv6Support } from './ipv6/forwarding6.ts';
-import { planLocalNetwork, refusePredefined } from './local-network-spec.ts';
+import { checkName, planLocalNetwork, refusePredefined, type Surroundings } from './local-network-spec.ts';
 import type { Parents } from './macvlan/parents.ts';
 import type { NetworkModel } from './model.ts';
 import type { Publishing } from './publishing.ts';
@@ -19,6 +20,7 @@ export interface LocalNetworksParts {
   readonly links: HostLinks;
   readonly builder: SandboxBuilder;
   readonly parents: Parents;
+  readonly configs: ConfigNetworks;
   readonly publishing: Publishing;
   /** What the names of our links begin with. */
   readonly ownPrefix: string;
@@ -38,18 +40,17 @@ export class LocalNetworks {
   }
 
   /** Returns its id. Throws as `planLocalNetwork` does, and then has made nothing. */
-  async create(spec: LocalNetworkSpec): Promise<string> {
-    const { model, links, parents, ownPrefix, random, clock } = this.#parts;
-    if (spec.enableIpv6) await requireIpv6Support();
-    const record = planLocalNetwork(spec, {
-      networks: [...model.networks.values()],
-      routes: await links.foreignRoutes(),
-      routes6: spec.enableIpv6 ? await links.foreignRoutes6() : [],
-      links: await links.links(),
-      ownPrefix,
-      id: random(ID_BYTES).toString('hex'),
-      nowMs: clock(),
-    });
+  async create(given: LocalNetworkSpec): Promise<string> {
+    const { model, parents, configs } = this.#parts;
+    if (given.enableIpv6) await requireIpv6Support();
+    const surroundings = await this.#surroundings(given);
+    checkName(given.name, [...surroundings.networks, ...configs.all]);
+    if (given.configOnly) return configs.create(given, surroundings);
+    const spec = withConfig(given, configs.all);
+    const record = {
+      ...planLocalNetwork(spec, surroundings),
+      ...(spec.configFrom === '' ? {} : { configFrom: spec.configFrom }),
+    };
     model.putNetwork(record);
     try {
       await this.#save();
@@ -68,7 +69,9 @@ export class LocalNetworks {
 
   /** Throws NOT_FOUND, AMBIGUOUS, IN_USE naming the containers, WRONG_STATE for one that isn't a user's. */
   async remove(reference: string): Promise<void> {
-    const { model, builder, publishing } = this.#parts;
+    const { model, builder, publishing, configs } = this.#parts;
+    const config = configs.find(reference);
+    if (config !== undefined) return configs.remove(config);
     const network = model.resolveNetwork(reference);
     refusePredefined(network.name, 'remove');
     if (network.cluster) {
@@ -91,6 +94,19 @@ export class LocalNetworks {
     await builder.removeBridge(network.id);
     await this.#parts.parents.removeUnneeded(model.networks.values());
     await publishing.sync();
+  }
+
+  async #surroundings({ enableIpv6 }: LocalNetworkSpec): Promise<Surroundings> {
+    const { model, links, ownPrefix, random, clock } = this.#parts;
+    return {
+      networks: [...model.networks.values()],
+      routes: await links.foreignRoutes(),
+      routes6: enableIpv6 ? await links.foreignRoutes6() : [],
+      links: await links.links(),
+      ownPrefix,
+      id: random(ID_BYTES).toString('hex'),
+      nowMs: clock(),
+    };
   }
 
   #save(): Promise<void> {

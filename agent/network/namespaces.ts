@@ -19,6 +19,7 @@ import type { Request } from './netlink/message.ts';
 import { setNeighbour } from './netlink/neighbour.ts';
 import { EVERYWHERE, setRoute } from './netlink/route.ts';
 import { EVERYWHERE6, setRoute6 } from './netlink/route6.ts';
+import { addSourceRule } from './netlink/rule.ts';
 import { AF_INET, AF_INET6, dumpTcpSockets, parseTcpSocket, type TcpSocket } from './netlink/sock-diag.ts';
 import { NETLINK_ROUTE, NETLINK_SOCK_DIAG, NetlinkSocket } from './netlink/socket.ts';
 import { formatIpv4, lastAddress, requireIpv4, type Subnet } from './subnet.ts';
@@ -27,6 +28,8 @@ import { formatIpv4, lastAddress, requireIpv4, type Subnet } from './subnet.ts';
 const NSFS_MAGIC = 0x6e736673;
 const MNT_DETACH = 2;
 const NO_IPV6 = 'EAFNOSUPPORT';
+/** In containers nobody else has tables or rules, unless the container makes them itself. */
+const ANSWERS = { table: 100, priority: 100 };
 const VIA_NEIGHBOUR = { isGatewayOnLink: false };
 
 export interface InterfaceSpec {
@@ -58,6 +61,8 @@ export interface NamespaceSpec {
   readonly interfaces: readonly InterfaceSpec[];
   readonly defaultRoute: DefaultRoute | undefined;
   readonly defaultRoute6: DefaultRoute | undefined;
+  /** Where what is sent from an address leaves, whoever else is a neighbour of the one that it goes to. */
+  readonly answers: (DefaultRoute & { readonly address: string }) | undefined;
 }
 
 export class Namespaces {
@@ -115,7 +120,7 @@ export class Namespaces {
 
   /** Interfaces up with their addresses, then the default route. Idempotent. */
   async configure(containerId: string, spec: NamespaceSpec): Promise<void> {
-    const { interfaces, defaultRoute, defaultRoute6 } = spec;
+    const { interfaces, defaultRoute, defaultRoute6, answers } = spec;
     if (interfaces.length === 0) return;
     for (const { name, ipv6 } of interfaces) if (ipv6 !== undefined) await this.#allowIpv6(containerId, name);
     await this.#withSocket(containerId, async (socket) => {
@@ -139,6 +144,11 @@ export class Namespaces {
         requests.push(setRoute6({ ...VIA_NEIGHBOUR, destination: EVERYWHERE6, gateway, linkIndex: indexOf(name) }));
       }
       await socket.run(requests, [NO_IPV6]);
+      if (answers === undefined) return;
+      const { address, gateway, interface: name } = answers;
+      const { table, priority } = ANSWERS;
+      const route = { ...VIA_NEIGHBOUR, destination: EVERYWHERE, gateway, linkIndex: indexOf(name), table };
+      await socket.run([setRoute(route), addSourceRule({ priority, source: address, table })], ['EEXIST']);
     });
   }
 

@@ -26,6 +26,8 @@ export function describeNetwork(record: NetworkRecord): LocalNetwork {
     ipv6Subnet: record.ipv6?.subnet ?? '',
     ipv6Gateway: record.ipv6?.gateway ?? '',
     ipv6Range: record.ipv6 === undefined || record.ipv6.range === record.ipv6.subnet ? '' : record.ipv6.range,
+    configOnly: record.configOnly ?? false,
+    configFrom: record.configFrom ?? '',
   };
 }
 

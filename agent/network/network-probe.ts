@@ -5,26 +5,36 @@ import type { NetworkConflict, NetworkProbeResponse } from '../../proto/generate
 import type { HostLinks } from './host-links.ts';
 import { requireIpv6Support } from './ipv6/forwarding6.ts';
 import { findOverlap6 } from './ipv6/network-overlap6.ts';
+import { clusterMacvlan, isOnLink, isPossible } from './macvlan/cluster-macvlan.ts';
 import type { NetworkModel } from './model.ts';
 import type { Route } from './netlink/route.ts';
 import type { Route6 } from './netlink/route6.ts';
 import { findOverlap } from './network-overlap.ts';
-import { clusterNetwork, DEFAULT_MTU } from './network-record.ts';
+import { clusterNetwork, DEFAULT_MTU, type NetworkRecord } from './network-record.ts';
 import { formatSubnet, parseIpv4 } from './subnet.ts';
 
 /** Any number that isn't none: the network has none yet, and will span nodes. */
 const SOME_VNI = 1;
 
+/** What macvlan networks can be made of here. */
+export interface MacvlanMeans {
+  readonly parents: readonly string[];
+  readonly configs: readonly NetworkRecord[];
+}
+
 export async function probeNetworks(
   networks: readonly AssignedNetwork[],
   model: NetworkModel,
-  links: Pick<HostLinks, 'foreignRoutes' | 'foreignRoutes6' | 'mtuOf'>,
+  links: Pick<HostLinks, 'foreignRoutes' | 'foreignRoutes6' | 'mtuOf' | 'links' | 'addresses'>,
+  host: MacvlanMeans,
 ): Promise<NetworkProbeResponse> {
   const routes = { ipv4: await links.foreignRoutes(), ipv6: await links.foreignRoutes6() };
   const conflicts: NetworkConflict[] = [];
   for (const assigned of networks) {
     const underlayMtu = (await links.mtuOf(assigned.nodeAddress)) ?? DEFAULT_MTU;
-    const error = await conflictOf(assigned, underlayMtu, model, routes);
+    const error = isOnLink(assigned)
+      ? await macvlanConflict(assigned, model, links, host)
+      : await conflictOf(assigned, underlayMtu, model, routes);
     if (error === undefined) continue;
     conflicts.push({ networkId: assigned.network?.id ?? '', message: error.message, hint: error.hint });
   }
@@ -51,6 +61,24 @@ async function conflictOf(
     const others = [...model.networks.values()].filter(({ id }) => id !== record.id);
     if (record.ipv6 !== undefined) await requireIpv6Support();
     return findOverlap(record, others, routes.ipv4) ?? findOverlap6(record, others, routes.ipv6);
+  } catch (error) {
+    return toGantryError(error);
+  }
+}
+
+/** None where tasks on it aren't placed at all. */
+async function macvlanConflict(
+  assigned: AssignedNetwork,
+  model: NetworkModel,
+  links: Pick<HostLinks, 'links' | 'addresses'>,
+  { parents, configs }: MacvlanMeans,
+): Promise<GantryError | undefined> {
+  if (!isPossible(assigned, parents, configs)) return undefined;
+  try {
+    const seen = { configs, links: await links.links(), addresses: await links.addresses() };
+    const record = clusterMacvlan(assigned, seen);
+    const others = [...model.networks.values()].filter(({ id }) => id !== record.id);
+    return findOverlap(record, others, []);
   } catch (error) {
     return toGantryError(error);
   }

@@ -46,6 +46,10 @@ export interface NetworkRecord {
   readonly hasOwnSubnet?: boolean;
   /** Undefined: it has IPv4 addresses only. */
   readonly ipv6?: Ipv6Record;
+  /** It has no containers, and only says what others are made of. */
+  readonly configOnly?: boolean;
+  /** Name of such a network: that which this one is made of. */
+  readonly configFrom?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly driverOpts?: Readonly<Record<string, string>>;
 }
@@ -105,7 +109,7 @@ export function clusterNetwork(assigned: AssignedNetwork, underlayMtu: number): 
   const driver = spec.driver === '' ? 'bridge' : spec.driver;
   if (!DRIVERS.includes(driver)) {
     throw new GantryError('UNSUPPORTED', `network ${name}: driver "${driver}" is not supported`, {
-      hint: 'use bridge or overlay',
+      hint: 'use bridge, overlay or macvlan',
     });
   }
   checkEncryptedOption(name, spec.driverOpts);

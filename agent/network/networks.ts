@@ -13,6 +13,7 @@ import type {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type {
   NetworkAttachmentConfig,
+  NetworkConfig,
   NodeWireguard,
   PortConfig,
   ServiceEndpoints,
@@ -78,6 +79,12 @@ export interface Networks {
   ipv6Addresses(): readonly string[];
   /** `listener` is called when those are others, until the returned function is. */
   onIpv6Addresses(listener: () => void): () => void;
+  /** Names of this host's links that containers could be on, as seen of late. */
+  possibleParents(): readonly string[];
+  /** Its config-only networks. */
+  networkConfigs(): NetworkConfig[];
+  /** `listener` is called when either may be others, until the returned function is. */
+  onParents(listener: () => void): () => void;
   list(): Promise<LocalNetwork[]>;
   /** By id, name or beginning of an id. NOT_FOUND, AMBIGUOUS. */
   find(reference: string): LocalNetwork;
@@ -85,7 +92,7 @@ export interface Networks {
   checkAttachment(attachment: NetworkAttachmentConfig): void;
   /** This node's containers that are on it. */
   endpointsOf(reference: string): NetworkEndpoint[];
-  /** A network of this host alone; returns its id. */
+  /** A network of this host alone, or a config-only one; returns its id. */
   create(spec: LocalNetworkSpec): Promise<string>;
   /** IN_USE while containers are on it. */
   remove(reference: string): Promise<void>;
@@ -105,6 +112,10 @@ export interface Networks {
 /** What of it a node's membership of a cluster needs. */
 export type ClusterNetworks = Pick<Networks, 'applyNetworks' | 'applyEndpoints' | 'applyAttached'>;
 /** What managers are told of them, besides. */
-export type ReportedNetworks = Pick<Networks, 'attached' | 'onAttached' | 'onIpv6Addresses'>;
+export type ReportedNetworks = Pick<Networks, 'attached' | 'onAttached' | 'onIpv6Addresses' | 'onParents'>;
 /** And what the node says of itself there. */
-export type MemberNetworks = ClusterNetworks & ReportedNetworks & Pick<Networks, 'describeWireguard' | 'ipv6Addresses'>;
+export type DescribedNetworks = Pick<
+  Networks,
+  'describeWireguard' | 'ipv6Addresses' | 'possibleParents' | 'networkConfigs'
+>;
+export type MemberNetworks = ClusterNetworks & ReportedNetworks & DescribedNetworks;

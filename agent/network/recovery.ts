@@ -123,5 +123,5 @@ export class Recovery {
 
 /** The local network's bridge is made for its first container. */
 export function needsBridge(model: NetworkModel, network: NetworkRecord): boolean {
-  return network.cluster || (network.macvlan === undefined && model.addresses.isUsed(network.id));
+  return network.macvlan === undefined && (network.cluster || model.addresses.isUsed(network.id));
 }

@@ -259,8 +259,21 @@ export class SandboxBuilder {
         neighbours: gatewayNeighbours(this.#network(networkId), { ipv6 }),
       })),
       defaultRoute: network && { gateway: network.gateway, interface: nameOf(network.id) },
+      answers: this.#answers(record),
       defaultRoute6: network6?.ipv6 && { gateway: network6.ipv6.gateway, interface: nameOf(network6.id) },
     };
+  }
+
+  /**
+   * What comes to published ports comes through the container's host, and its answers must leave there, also when who asks is
+   * on a LAN that the container is on itself.
+   */
+  #answers(record: SandboxRecord): NamespaceSpec['answers'] {
+    const network = this.#parts.model.defaultNetwork(record);
+    const [number, way] = interfacesOf(record).find(([, { networkId }]) => networkId === network?.id) ?? [];
+    if (network === undefined || way === undefined || network.macvlan !== undefined) return undefined;
+    if (macvlansOf(record).length === 0) return undefined;
+    return { address: way.address, gateway: network.gateway, interface: `eth${number}` };
   }
 
   /** Of a macvlan network the gateway is another host, and its containers can't reach theirs. */

@@ -61,7 +61,7 @@ export class Sandboxes {
         await this.#takeDown(known);
         await this.#departing.get(request.containerId);
       }
-      const record = isSame ? known : this.#assign(request);
+      const record = isSame ? known : await this.#assign(request);
       return builder.describe(await this.#build(record));
     });
   }
@@ -94,12 +94,19 @@ export class Sandboxes {
     this.#parts.model.putSandbox(record);
   }
 
-  #assign(request: SandboxRequest): SandboxRecord {
+  async #assign(request: SandboxRequest): Promise<SandboxRecord> {
     if (!/^[A-Za-z0-9][\w.-]*$/.test(request.containerId)) {
       throw new GantryError('INVALID_ARGUMENT', `"${request.containerId}" is not a container id`);
     }
     for (const port of request.ports) checkPort(port);
-    return this.#parts.model.assign(request);
+    try {
+      return this.#parts.model.assign(request);
+    } catch (error) {
+      if (!(error instanceof GantryError) || error.code !== 'EXHAUSTED' || this.#departing.size === 0) throw error;
+      // Containers that have gone give theirs back when their links are gone, too.
+      await this.departed();
+      return this.#parts.model.assign(request);
+    }
   }
 
   /** What can be refused comes first; after a failure nothing is left. */

@@ -2,6 +2,7 @@
  * What must outlive this process, as JSON files under DATA_ROOT/network:
  *
  *     networks.json         the networks of this node
+ *     configs.json          its config-only networks
  *     services/ID.json      the services, as the cluster last said
  *     cursors.json          the address last given of each network
  *     forwarding.json       present while ip_forward is on because of us
@@ -67,6 +68,14 @@ export class NetworkStore {
 
   writeNetworks(networks: readonly NetworkRecord[]): Promise<void> {
     return this.#writeSynced('networks.json', networks);
+  }
+
+  async readConfigs(): Promise<NetworkRecord[]> {
+    return (await this.#read<NetworkRecord[]>('configs.json')) ?? [];
+  }
+
+  writeConfigs(configs: readonly NetworkRecord[]): Promise<void> {
+    return this.#writeSynced('configs.json', configs);
   }
 
   async readServices(): Promise<ServiceEndpoints[]> {

@@ -2,6 +2,7 @@
 import { arch, availableParallelism, totalmem } from 'node:os';
 import {
   type GenericResource,
+  type NetworkConfig,
   NodeDescription,
   type NodeTls,
   type NodeWireguard,
@@ -26,6 +27,9 @@ export interface EngineFacts {
   readonly wireguard: NodeWireguard | undefined;
   /** Global ones of this host's own links. */
   readonly ipv6Addresses: readonly string[];
+  /** Names of links that containers of macvlan networks can be on. */
+  readonly links: readonly string[];
+  readonly networkConfigs: readonly NetworkConfig[];
 }
 
 export function describeNode({
@@ -36,6 +40,8 @@ export function describeNode({
   tls,
   wireguard,
   ipv6Addresses,
+  links,
+  networkConfigs,
 }: EngineFacts): NodeDescription {
   return NodeDescription.fromPartial({
     hostname,
@@ -47,5 +53,7 @@ export function describeNode({
     tls,
     wireguard,
     ipv6Addresses: [...ipv6Addresses],
+    links: [...links],
+    networkConfigs: [...networkConfigs],
   });
 }

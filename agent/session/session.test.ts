@@ -53,9 +53,14 @@ const hostVolumes = {
 let attached: AttachedContainer[];
 let attachedChanged: () => void;
 let addressesChanged: () => void;
+let parentsChanged: () => void;
 const hostNetworks = {
   onIpv6Addresses: (listener: () => void) => {
     addressesChanged = listener;
+    return () => undefined;
+  },
+  onParents: (listener: () => void) => {
+    parentsChanged = listener;
     return () => undefined;
   },
   attached: () => attached,
@@ -209,6 +214,14 @@ describe('a session', () => {
     addressesChanged();
     addressesChanged();
     await vi.waitFor(() => expect(received('description')).toEqual([described]), 5000);
+  });
+
+  it('says it again when the host has got another link', async () => {
+    const { session } = await startAgent();
+    await vi.waitFor(() => expect(session.state.connected).toBe(true));
+    described = { ...described, links: ['eth0', 'eth1'] };
+    parentsChanged();
+    await vi.waitFor(() => expect(received('description')).toEqual([described]));
   });
 
   it('tells which images the node has, and afterwards only what has changed', async () => {

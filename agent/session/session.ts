@@ -211,7 +211,7 @@ export class Session {
     this.#reportImages(call, ended);
     this.#reportVolumes(call, ended);
     this.#reportAttachments(call, ended);
-    this.#reportAddresses(ended);
+    this.#reportDescription(ended);
   }
 
   async #heartbeats(call: SessionCall, periodMs: number, ended: AbortSignal): Promise<void> {
@@ -283,10 +283,15 @@ export class Session {
     tellOfChanges({ onChange, tell, delayMs: BATCH_DELAY_MS }, ended);
   }
 
-  /** They are a part of what this node is; several come and go at a time. */
-  #reportAddresses(ended: AbortSignal): void {
-    const onChange = (listener: () => void) => this.#options.networks.onIpv6Addresses(listener);
-    tellOfChanges({ onChange, tell: async () => this.describe(), delayMs: REPORT_DELAY_MS }, ended);
+  /** Addresses and links are a part of what this node is; several come and go at a time. */
+  #reportDescription(ended: AbortSignal): void {
+    const { networks } = this.#options;
+    const tell = async () => this.describe();
+    const onAddresses = (listener: () => void) => networks.onIpv6Addresses(listener);
+    tellOfChanges({ onChange: onAddresses, tell, delayMs: REPORT_DELAY_MS }, ended);
+    // Somebody may wait to make a network of them.
+    const onParents = (listener: () => void) => networks.onParents(listener);
+    tellOfChanges({ onChange: onParents, tell, delayMs: BATCH_DELAY_MS }, ended);
   }
 
   #openTunnel(client: DispatcherClient, open: OpenStream, signal: AbortSignal): void {

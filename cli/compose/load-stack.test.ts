@@ -325,6 +325,21 @@ describe('the file', () => {
     expect(() => load(stack('{subnet: "fd00:9::/129"}'))).toThrow('is not a subnet');
   });
 
+  it('takes a network of the LAN as it stands', () => {
+    const { spec } = load(
+      'services: {a: {image: x, networks: [lan]}}\nnetworks:\n  lan:\n    driver: macvlan\n    driver_opts: {parent: eth0.10, macvlan_mode: private}\n    ipam: {config: [{subnet: 192.168.1.0/24, gateway: 192.168.1.254, ip_range: 192.168.1.64/26}]}\n',
+    );
+    expect(spec.networks).toMatchObject([
+      {
+        driver: 'macvlan',
+        driverOpts: { parent: 'eth0.10', macvlan_mode: 'private' },
+        ...{ subnet: '192.168.1.0/24', gateway: '192.168.1.254', ipRange: '192.168.1.64/26' },
+      },
+    ]);
+    const other = 'services: {a: {image: x}}\nnetworks: {lan: {driver: ipvlan}}\n';
+    expect(() => load(other)).toThrow('"ipvlan" is not supported');
+  });
+
   it('warns of unset variables and of version', () => {
     expect(load('version: "3"\nservices:\n  a: {image: "x$NONE"}\n').warnings).toEqual([
       'stack.yml:3: variable NONE is not set; it becomes an empty string',

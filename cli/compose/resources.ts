@@ -80,6 +80,7 @@ function readNetwork(entry: Cursor, name: string, context: ResourceContext): Net
   return {
     annotations: { name, labels: labelsOf(entry, context) },
     driver: driver ?? 'overlay',
+    configFrom: '',
     driverOpts: optionsOf(entry),
     internal: flag('internal'),
     attachable: flag('attachable'),
@@ -92,12 +93,11 @@ function readNetwork(entry: Cursor, name: string, context: ResourceContext): Net
   };
 }
 
-function readNetworkDriver(cursor: Cursor): 'bridge' | 'overlay' {
-  const text = cursor.string();
-  if (text !== 'macvlan' && text !== 'ipvlan') return cursor.oneOf(['bridge', 'overlay']);
+function readNetworkDriver(cursor: Cursor): 'bridge' | 'overlay' | 'macvlan' {
+  if (cursor.string() !== 'ipvlan') return cursor.oneOf(['bridge', 'overlay', 'macvlan']);
   throw cursor.problem(
-    `"${text}" is a driver of one host's networks, and a stack's span hosts`,
-    "use overlay, and publish ports; containers of 'gantry run' can be on macvlan networks: 'gantry network create -d macvlan'",
+    '"ipvlan" is not supported',
+    'use macvlan: it takes driver_opts: { parent: eth0 } too, and gives each task a MAC address of its own',
   );
 }
 

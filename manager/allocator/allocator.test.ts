@@ -20,6 +20,7 @@ function network(name: string, subnet: string, gateway = '', blocks: NetworkObje
     enableIpv6: false,
     ipv6Subnet: '',
     ipv6Gateway: '',
+    configFrom: '',
   };
   return networkType.complete({
     id: name,

@@ -3,16 +3,18 @@
  * when a stack is deployed, so that a conflict can be told to the user who asked.
  */
 import type { Logger } from 'pino';
-import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type AddressBlock, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { isMacvlan } from '../../proto/macvlan-options.ts';
 import type { ControlLoop } from '../control-loop.ts';
-import { canHave } from '../store/encrypted-networks.ts';
 import { isForAll, type NetworkObject } from '../store/network.ts';
-import { type NodeObject, wireguardKey } from '../store/node.ts';
+import { canHave, hasOtherMeans } from '../store/network-needs.ts';
+import type { NodeObject } from '../store/node.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import { hasEnded } from '../store/task.ts';
+import { needsAddress } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import { planBlocks } from './blocks.ts';
+import { planLanBlocks } from './lan-addresses.ts';
 import { virtualIpsOf } from './virtual-ips.ts';
 import { chooseVni } from './vni.ts';
 
@@ -37,9 +39,11 @@ export function allocatorLoop(logger: Logger): ControlLoop {
       const demand = demandOf(tx, networkId, nodeId);
       // Any node may have containers on it that nobody here knows of.
       if (isForAll(network)) for (const id of able(nodes, network)) if (!demand.has(id)) demand.set(id, 0);
-      const { blocks, exhausted } = planBlocks(network, demand, present, virtualIpsOf(tx, networkId));
-      const vni = network.vni || chooseVni(networkId, takenVnis(tx));
-      if (blocks.length !== network.blocks.length || vni !== network.vni) {
+      const { blocks, exhausted } = isMacvlan(network.spec)
+        ? planLanBlocks(network, demand, nodes)
+        : planBlocks(network, demand, present, virtualIpsOf(tx, networkId));
+      const vni = isMacvlan(network.spec) ? 0 : network.vni || chooseVni(networkId, takenVnis(tx));
+      if (isOther(blocks, network.blocks) || vni !== network.vni) {
         tx.update('network', { ...network, blocks: [...blocks], vni });
       }
       if (exhausted.length > 0) logger.warn({ network: networkId, nodes: exhausted }, 'network has no addresses left');
@@ -48,9 +52,14 @@ export function allocatorLoop(logger: Logger): ControlLoop {
   };
 }
 
+/** Those that stay are the same objects. */
+function isOther(blocks: readonly AddressBlock[], before: readonly AddressBlock[]): boolean {
+  return blocks.length !== before.length || blocks.some((block, at) => block !== before[at]);
+}
+
 /** A node that has come or gone, or can have other networks than before. */
 function isNewTo({ change, object, previous }: StoreEvent & { readonly kind: 'node' }): boolean {
-  return change !== 'update' || previous === undefined || wireguardKey(object) !== wireguardKey(previous);
+  return change !== 'update' || previous === undefined || hasOtherMeans(object, previous);
 }
 
 function able(nodes: readonly NodeObject[], network: NetworkObject): string[] {
@@ -71,8 +80,7 @@ function demandOf(read: ReadTransaction, networkId: string, nodeId: string | und
     nodeId === undefined ? read.find('task', { by: 'uses', value: networkId }) : tasksOn(read, networkId, nodeId);
   const demand = new Map<string, number>();
   for (const task of tasks) {
-    if (task.status.state < TaskState.ASSIGNED || hasEnded(task)) continue;
-    demand.set(task.nodeId, (demand.get(task.nodeId) ?? 0) + 1);
+    if (needsAddress(task)) demand.set(task.nodeId, (demand.get(task.nodeId) ?? 0) + 1);
   }
   return demand;
 }

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { EndpointMode, type TaskAddress } from '../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../control-loop.ts';
+import { hasVirtualIps } from '../store/network.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import { FORMAT_OF_VIRTUAL_IPS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
@@ -61,6 +62,7 @@ function planVirtualIps(read: ReadTransaction, service: ServiceObject): VirtualI
     const known = service.virtualIps.find(({ networkId }) => networkId === target);
     const network = read.get('network', target);
     if (known !== undefined || network === undefined) return known === undefined ? [] : [known];
+    if (!hasVirtualIps(network)) return [];
     const address = chooseVip(network, service.id, new Set(virtualIpsOf(read, target)));
     if (address === undefined) exhausted.push(target);
     return address === undefined ? [] : [{ networkId: target, address }];

@@ -1,14 +1,17 @@
 /** Whether networks have addresses for what is deployed on them: refused as a whole before anything of it is made. */
 import { GantryError } from '../../proto/errors.ts';
 import { EndpointMode } from '../../proto/generated/gantry/v1/types.ts';
+import { isMacvlan } from '../../proto/macvlan-options.ts';
 import { rangeOf, usableAddresses } from '../allocator/address-range.ts';
 import { planBlocks } from '../allocator/blocks.ts';
 import { chooseVip } from '../allocator/choose-vip.ts';
 import { formatCidr } from '../allocator/cidr.ts';
+import { planLanBlocks } from '../allocator/lan-addresses.ts';
 import { virtualIpsOf } from '../allocator/virtual-ips.ts';
 import { eligibleNodes } from '../orchestrator/global/placement.ts';
 import { rulesOf } from '../placement/rules.ts';
-import { isForAll, type NetworkObject } from '../store/network.ts';
+import { hasVirtualIps, isForAll, type NetworkObject } from '../store/network.ts';
+import { canHave } from '../store/network-needs.ts';
 import type { ServiceObject } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 
@@ -18,13 +21,13 @@ type Needs = ReadonlyMap<string, number>;
 /** Takes note before a change; the other checks after it, so that what needs no more than before isn't refused. */
 export function needsOfNetworks(read: ReadTransaction): Needs {
   const networks = read.find('network', { by: 'all' });
-  return new Map(networks.map(({ id }) => [id, needOf(read, id)]));
+  return new Map(networks.map((network) => [network.id, needOf(read, network)]));
 }
 
 /** In the transaction, behind its changes. Throws EXHAUSTED for a network that now needs more than it has. */
 export function refuseExhausted(read: ReadTransaction, before: Needs): void {
   for (const network of read.find('network', { by: 'all' })) {
-    const need = needOf(read, network.id);
+    const need = needOf(read, network);
     if (need <= (before.get(network.id) ?? 0)) continue;
     const usable = usableAddresses(network);
     if (need > usable) throw exhausted(network, `has ${usable} addresses, and its services need ${need}`);
@@ -34,6 +37,7 @@ export function refuseExhausted(read: ReadTransaction, before: Needs): void {
 
 /** Nodes' blocks may have all that is left. */
 function refuseWithoutVips(read: ReadTransaction, network: NetworkObject): void {
+  if (!hasVirtualIps(network)) return;
   const taken = new Set(virtualIpsOf(read, network.id));
   for (const service of servicesOn(read, network.id)) {
     if (!hasVip(service) || service.virtualIps.some(({ networkId }) => networkId === network.id)) continue;
@@ -47,15 +51,19 @@ function refuseWithoutVips(read: ReadTransaction, network: NetworkObject): void 
 /** Of a network that each node gets a block of. Throws EXHAUSTED when there are more nodes than blocks. */
 export function refuseTooFewBlocks(read: ReadTransaction, network: NetworkObject): void {
   if (!isForAll(network)) return;
-  const nodes = read.find('node', { by: 'all' }).map(({ id }) => id);
-  const plan = planBlocks(network, new Map(nodes.map((id) => [id, 1])), new Set(nodes));
+  const able = read.find('node', { by: 'all' }).filter((node) => canHave(node, network));
+  const nodes = able.map(({ id }) => id);
+  const demand = new Map(nodes.map((id) => [id, 1]));
+  const plan = isMacvlan(network.spec)
+    ? planLanBlocks(network, demand, able)
+    : planBlocks(network, demand, new Set(nodes));
   if (plan.exhausted.length === 0) return;
   throw exhausted(network, `has no addresses for ${plan.exhausted.length} of ${nodes.length} nodes`);
 }
 
-function needOf(read: ReadTransaction, networkId: string): number {
-  return servicesOn(read, networkId)
-    .map((service) => tasksOf(read, service) + (hasVip(service) ? 1 : 0))
+function needOf(read: ReadTransaction, network: NetworkObject): number {
+  return servicesOn(read, network.id)
+    .map((service) => tasksOf(read, service) + (hasVip(service) && hasVirtualIps(network) ? 1 : 0))
     .reduce((sum, need) => sum + need, 0);
 }
 

@@ -9,6 +9,7 @@ import {
   type ServiceSpec,
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { isMacvlan } from '../../proto/macvlan-options.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import type { ClusterObject } from '../store/cluster.ts';
 import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
@@ -16,6 +17,7 @@ import {
   FORMAT_OF_CA_ROTATION,
   FORMAT_OF_GENERIC_RESOURCES,
   FORMAT_OF_IPV6,
+  FORMAT_OF_MACVLAN,
   FORMAT_OF_PLACEMENTS,
   FORMAT_OF_PLATFORMS,
   FORMAT_OF_TEMPLATE_DRIVERS,
@@ -42,13 +44,16 @@ export function checkStateFormat(
 }
 
 /** WRONG_STATE: as above. */
-export function checkKnowsIpv6(
+export function checkKnowsNetworks(
   tx: ReadTransaction,
-  networks: readonly Pick<NetworkSpec, 'annotations' | 'enableIpv6'>[],
+  networks: readonly Pick<NetworkSpec, 'annotations' | 'enableIpv6' | 'driver'>[],
 ): void {
-  const network = networks.find(({ enableIpv6 }) => enableIpv6);
-  if (network === undefined || theCluster(tx).stateFormat >= FORMAT_OF_IPV6) return;
-  throw notKnownToAll(`network ${network.annotations?.name} has IPv6`);
+  const { stateFormat } = theCluster(tx);
+  for (const network of networks) {
+    const name = network.annotations?.name;
+    if (network.enableIpv6 && stateFormat < FORMAT_OF_IPV6) throw notKnownToAll(`network ${name} has IPv6`);
+    if (isMacvlan(network) && stateFormat < FORMAT_OF_MACVLAN) throw notKnownToAll(`network ${name} is macvlan`);
+  }
 }
 
 /** WRONG_STATE: as above. */

@@ -10,16 +10,19 @@ import type { NetworkSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { HOST_NETWORKS } from '../../proto/host-networks.ts';
 import { newObjectId } from '../../proto/ids.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
-import { allocateSubnet } from '../allocator/subnets.ts';
+import { isMacvlan } from '../../proto/macvlan-options.ts';
+import { subnetOf } from '../allocator/lan-addresses.ts';
 import { allocateSubnet6 } from '../allocator/subnets6.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { completeAnnotations, NO_META } from '../store/object-type.ts';
 import { serviceName, usedIds } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { refuseTooFewBlocks } from './address-room.ts';
+import { awaitConfig } from './config-wait.ts';
 import type { ApiContext } from './context.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
-import { checkKnowsIpv6 } from './known-format.ts';
+import { checkKnowsNetworks } from './known-format.ts';
+import { checkHasPlace, checkMacvlanSpec } from './macvlan-networks.ts';
 import { checkOnNodes, refuseAttached } from './network-probe.ts';
 import { resolve } from './references.ts';
 import { checkName } from './stack-validation.ts';
@@ -31,20 +34,24 @@ export async function networkCreate(
   signal: AbortSignal,
 ): Promise<NetworkCreateResponse> {
   const complete = validate(spec);
+  if (complete.configFrom !== '') await awaitConfig(context.store, complete.configFrom, signal);
   const id = newObjectId(context.random);
   const { name } = complete.annotations;
   const plan = (read: ReadTransaction) => {
     const networks = read.find('network', { by: 'all' });
-    const hostAddresses = read.find('node', { by: 'all' }).map((node) => node.status.address);
-    const subnet = allocateSubnet(name, complete, networks, hostAddresses);
+    const nodes = read.find('node', { by: 'all' });
+    const hostAddresses = nodes.map((node) => node.status.address);
+    const subnet = subnetOf(complete, { networks, nodes });
     const subnet6 = allocateSubnet6(name, complete, subnet, { networks, hostAddresses, seed: id });
     return { id, spec: complete, ...subnet, ...subnet6, blocks: [], pendingDelete: false, vni: 0 };
   };
   const draft = context.store.view((read) => {
     refuseTaken(read, name);
-    checkKnowsIpv6(read, [complete]);
-    checkEncrypted([{ spec: complete }], read.find('node', { by: 'all' }));
+    const nodes = read.find('node', { by: 'all' });
+    checkKnowsNetworks(read, [complete]);
+    checkEncrypted([{ spec: complete }], nodes);
     const network = { ...plan(read), meta: NO_META };
+    checkHasPlace([network], nodes);
     refuseTooFewBlocks(read, network);
     return network;
   });
@@ -81,11 +88,12 @@ function validate(given: NetworkSpec | undefined): NetworkObject['spec'] {
   if (HOST_NETWORKS.has(name) || name === INGRESS_NETWORK || name === 'default') {
     throw new GantryError('INVALID_ARGUMENT', `network ${name} is there by itself`, { hint: 'choose another name' });
   }
-  if (spec.driver !== 'overlay') {
+  if (spec.driver !== 'overlay' && !isMacvlan(spec)) {
     throw new GantryError('UNSUPPORTED', `network ${name}: driver "${spec.driver}" is not one of the cluster's`, {
-      hint: "use overlay; 'gantry network create' without -d makes a network of one host",
+      hint: "use overlay or macvlan; 'gantry network create' without -d makes a network of one host",
     });
   }
+  checkMacvlanSpec(spec);
   return spec;
 }
 

@@ -14,6 +14,7 @@ import { newObjectId } from '../../proto/ids.ts';
 import { allocatePorts } from '../allocator/ports.ts';
 import { withImagePlatforms } from '../images/image-platforms.ts';
 import { rolledBack, withSpec } from '../orchestrator/update/spec-change.ts';
+import type { NetworkObject } from '../store/network.ts';
 import { portsToTake } from '../store/published-ports.ts';
 import { sameMessage } from '../store/same-message.ts';
 import {
@@ -123,7 +124,7 @@ function planCreation(read: ReadTransaction, raw: CompleteServiceSpec): NewServi
     });
   }
   const spec = bindReferences(raw, namesIn(read));
-  checkWayOut(spec, isInternalIn(read));
+  checkWayOut(spec, networkSpecsIn(read));
   const ports = allocatePorts(name, spec.ports, [], read.find('service', { by: 'all' }));
   return { spec, ports, specVersion: 1, dependenciesMet: spec.dependencies.length === 0 };
 }
@@ -150,7 +151,7 @@ function planUpdate(
     });
   }
   const spec = bindReferences(raw, namesIn(read, before));
-  checkWayOut(spec, isInternalIn(read));
+  checkWayOut(spec, networkSpecsIn(read));
   const ports = allocatePorts(name, spec.ports, before.ports, othersThan(read, before));
   return { service: withSpec(before, spec, ports, nowMs), before };
 }
@@ -170,8 +171,8 @@ function namesIn(read: ReadTransaction, service?: ServiceObject) {
   return { networks: ids('network'), secrets: ids('secret'), configs: ids('config'), services: new Set(services) };
 }
 
-function isInternalIn(read: ReadTransaction): (networkId: string) => boolean {
-  return (networkId) => read.get('network', networkId)?.spec.internal === true;
+function networkSpecsIn(read: ReadTransaction): (networkId: string) => NetworkObject['spec'] | undefined {
+  return (networkId) => read.get('network', networkId)?.spec;
 }
 
 function portsIn(read: ReadTransaction, service: Pick<ServiceObject, 'spec' | 'ports'>): PortConfig[] {

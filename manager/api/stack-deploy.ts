@@ -21,8 +21,9 @@ import type { WriteTransaction } from '../store/transaction.ts';
 import { needsOfNetworks, refuseExhausted, refuseTooFewBlocks } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
-import { asFarAsKnown, checkKnowsIpv6, checkStateFormat } from './known-format.ts';
+import { asFarAsKnown, checkKnowsNetworks, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
+import { checkHasPlace } from './macvlan-networks.ts';
 import { checkOnNodes } from './network-probe.ts';
 import { checkHostPorts, newPorts } from './port-probe.ts';
 import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
@@ -58,7 +59,9 @@ export async function deployStack(
     });
   const draft = context.store.view((read) => {
     const steps = plan(read);
-    checkEncrypted(newNetworks(steps), read.find('node', { by: 'all' }));
+    const nodes = read.find('node', { by: 'all' });
+    checkEncrypted(newNetworks(steps), nodes);
+    checkHasPlace(newNetworks(steps), nodes);
     for (const network of newNetworks(steps)) refuseTooFewBlocks(read, network);
     return steps;
   });
@@ -68,7 +71,7 @@ export async function deployStack(
   return context.store.update((tx) => {
     const steps = plan(tx);
     checkStateFormat(tx, stack);
-    checkKnowsIpv6(tx, stack.networks);
+    checkKnowsNetworks(tx, stack.networks);
     const before = needsOfNetworks(tx);
     for (const step of steps) runStep(tx, step);
     refuseExhausted(tx, before);
@@ -100,7 +103,7 @@ function existingIn(read: ReadTransaction): Existing {
     secrets: read.find('secret', { by: 'all' }),
     configs: read.find('config', { by: 'all' }),
     services: read.find('service', { by: 'all' }).filter(isLive),
-    hostAddresses: read.find('node', { by: 'all' }).map((node) => node.status.address),
+    nodes: read.find('node', { by: 'all' }),
   };
 }
 

@@ -9,7 +9,7 @@ import { serviceType } from '../store/service.ts';
 import { type Existing, type PlanStep, planStack } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 
-const NOTHING: Existing = { networks: [], secrets: [], configs: [], services: [], hostAddresses: [] };
+const NOTHING: Existing = { networks: [], secrets: [], configs: [], services: [], nodes: [] };
 
 function stack(services: ServiceSpec[], rest: Parameters<typeof StackSpec.fromPartial>[0] = {}): StackSpec {
   return validateStack(StackSpec.fromPartial({ name: 's', services, ...rest }));

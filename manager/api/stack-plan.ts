@@ -9,13 +9,14 @@ import {
   SecretSpec,
   ServiceSpec as ServiceSpecMessage,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { subnetOf } from '../allocator/lan-addresses.ts';
 import { allocatePorts } from '../allocator/ports.ts';
-import { allocateSubnet } from '../allocator/subnets.ts';
 import { allocateSubnet6 } from '../allocator/subnets6.ts';
 import { type PlatformsOf, withImagePlatforms } from '../images/image-platforms.ts';
 import { samePorts, withSpec } from '../orchestrator/update/spec-change.ts';
 import { isPaused } from '../orchestrator/update/update-config.ts';
 import type { NetworkObject } from '../store/network.ts';
+import type { NodeObject } from '../store/node.ts';
 import { completeAnnotations, NO_META, STACK_LABEL } from '../store/object-type.ts';
 import type { ObjectTypes } from '../store/objects.ts';
 import { sameMessage } from '../store/same-message.ts';
@@ -58,8 +59,7 @@ export interface Existing {
   readonly secrets: readonly ObjectTypes['secret'][];
   readonly configs: readonly ObjectTypes['config'][];
   readonly services: readonly ServiceObject[];
-  /** Addresses of the nodes. */
-  readonly hostAddresses: readonly string[];
+  readonly nodes: readonly NodeObject[];
 }
 
 /** What a plan takes from the world. */
@@ -86,13 +86,13 @@ export function planStack(existing: Existing, stack: StackSpec, prune: boolean, 
     configs: idsByName(existing.configs.filter(isLive), configs),
     services: new Set([...existing.services, ...stack.services.map((spec) => ({ spec }))].map(nameOf)),
   };
-  const internal = new Set(
+  const networkSpecs = new Map(
     [...existing.networks, ...networks.map(({ object }) => object)].flatMap((object) =>
-      'blocks' in object && object.spec.internal ? [object.id] : [],
+      'blocks' in object ? [[object.id, object.spec] as const] : [],
     ),
   );
   const specs = stack.services.map((spec) => bindReferences(completeServiceSpec(spec), names));
-  for (const spec of specs) checkWayOut(spec, (id) => internal.has(id));
+  for (const spec of specs) checkWayOut(spec, (id) => networkSpecs.get(id));
   const services = planServices(existing.services, stack.name, specs, prune, context);
   const removed = prune ? unmentioned(existing, stack) : [];
   return [...networks, ...secrets, ...configs, ...services, ...removed];
@@ -144,9 +144,9 @@ function planNetworks(existing: Existing, stack: StackSpec, newId: () => string)
     const { name } = spec.annotations;
     const own = ownNamed('network', live, stack.name, name);
     if (own !== undefined) return planExistingNetwork(own, spec);
-    const subnet = allocateSubnet(name, spec, all, existing.hostAddresses);
+    const subnet = subnetOf(spec, { networks: all, nodes: existing.nodes });
     const id = newId();
-    const { hostAddresses } = existing;
+    const hostAddresses = existing.nodes.map(({ status }) => status.address);
     const subnet6 = allocateSubnet6(name, spec, subnet, { networks: all, hostAddresses, seed: id });
     const object = { id, spec, ...subnet, ...subnet6, blocks: [], pendingDelete: false, vni: 0 };
     all.push({ ...object, meta: NO_META });
@@ -282,7 +282,7 @@ function unmentioned(existing: Existing, stack: StackSpec): PlanStep[] {
 }
 
 /** Steps that take objects away, services first. */
-export function removals(objects: Omit<Existing, 'hostAddresses'>): PlanStep[] {
+export function removals(objects: Omit<Existing, 'nodes'>): PlanStep[] {
   const remove = <K extends PlannedKind>(kind: K, list: readonly ObjectTypes[K][]): PlanStep[] =>
     list.map((object) => ({ change: ChangeKind.REMOVE, kind, object: { ...object, pendingDelete: true } }) as PlanStep);
   return [

@@ -19,6 +19,7 @@ import { isJob } from '../../proto/service-mode.ts';
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
 import { type CompleteServiceSpec, completeServiceSpec } from '../store/service.ts';
+import { checkMacvlanSpec } from './macvlan-networks.ts';
 import { checkTemplates } from './stack-templates.ts';
 
 /** As Docker's; also what a DNS label and a container name can hold. */
@@ -34,6 +35,7 @@ export function validateStack(stack: StackSpec): StackSpec {
   checkUnique('config', stack.configs);
   const labelled = <S extends { annotations: Annotations | undefined }>(spec: S) => withStackLabel(spec, stack.name);
   const services = stack.services.map((spec) => labelled(validateService(spec)));
+  for (const network of stack.networks) checkMacvlanSpec(network);
   checkPorts(services);
   checkCycles(services);
   checkTemplates(stack);

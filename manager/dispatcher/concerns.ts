@@ -112,7 +112,7 @@ function touchPeers(sessions: Iterable<Concerned>): void {
 
 /** `moved`: nodes that have other addresses of it than before. */
 function touchNetwork(
-  { change, object, previous }: Of<'network'>,
+  { change, object }: Of<'network'>,
   moved: readonly string[],
   session: Session,
   read: ReadTransaction,
@@ -124,6 +124,6 @@ function touchNetwork(
     if (moved.length > 0) session.touch('peer', object.id);
   }
   // Tasks that have waited for addresses of it.
-  if (change !== 'remove' && hasBlock(object, nodeId) === hasBlock(previous, nodeId)) return;
+  if (change !== 'remove' && !moved.includes(nodeId)) return;
   for (const { id } of tasksOn(read, object.id, nodeId)) session.touch('task', id);
 }

@@ -175,6 +175,26 @@ describe('assignments', () => {
     expect((await assigned(store, 'n1')).filter((item) => item.startsWith('task'))).toEqual(['task stopped']);
   });
 
+  it('hold tasks back until their node has an address of the LAN for each, or will have no more', async () => {
+    const tasks = ['a', 'b'].map((id) => user(id, { state: ASSIGNED }));
+    const store = await open([{ nodeId: 'n1', cidr: '10.0.0.8/32' }], tasks);
+    const become = (ipRange: string, ...addresses: readonly string[]) =>
+      store.update((tx) => {
+        const network = tx.get('network', 'net');
+        if (network === undefined) return;
+        const spec = { ...network.spec, driver: 'macvlan', ipRange };
+        const blocks = addresses.map((address) => ({ nodeId: 'n1', cidr: `${address}/32` }));
+        tx.update('network', { ...network, spec, subnet: '10.0.0.0/24', gateway: '10.0.0.1', blocks });
+      });
+    const toldTasks = async () => (await assigned(store, 'n1')).filter((item) => item.startsWith('task'));
+    await become('10.0.0.8/29', '10.0.0.8');
+    expect(await toldTasks()).toEqual([]);
+    await become('10.0.0.8/29', '10.0.0.8', '10.0.0.9');
+    expect(await toldTasks()).toEqual(['task a', 'task b']);
+    await become('10.0.0.8/32', '10.0.0.8');
+    expect(await toldTasks()).toEqual(['task a', 'task b']);
+  });
+
   it('keep an ended task, but not what it needed', async () => {
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.0/26' }], [user('t', { state: FAILED })]);
     expect(await assigned(store, 'n1')).toEqual(['task t']);

@@ -7,6 +7,7 @@ import {
   FORMAT_OF_CA_ROTATION,
   FORMAT_OF_GENERIC_RESOURCES,
   FORMAT_OF_IPV6,
+  FORMAT_OF_MACVLAN,
   FORMAT_OF_WIREGUARD,
 } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
@@ -54,6 +55,8 @@ function known(read: ReadTransaction, description: NodeDescription | undefined):
     genericResources: format >= FORMAT_OF_GENERIC_RESOURCES ? description.genericResources : [],
     wireguard: format >= FORMAT_OF_WIREGUARD ? description.wireguard : undefined,
     ipv6Addresses: format >= FORMAT_OF_IPV6 ? description.ipv6Addresses : [],
+    links: format >= FORMAT_OF_MACVLAN ? description.links : [],
+    networkConfigs: format >= FORMAT_OF_MACVLAN ? description.networkConfigs : [],
   };
 }
 

@@ -2,6 +2,7 @@
 import { isEncrypted } from '../../proto/encrypted-option.ts';
 import { type AssignmentChange, NetworkPeer } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
+import { isMacvlan } from '../../proto/macvlan-options.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { type NodeObject, wireguardKey } from '../store/node.ts';
 import type { ReadTransaction } from '../store/tables.ts';
@@ -56,12 +57,12 @@ function listOf(networkId: string, peers: ReadonlyMap<string, NetworkPeer>): Sha
   });
 }
 
-/** All nodes are on the ingress network; on another those that have addresses of it. */
+/** All nodes are on the ingress network; on another those that have addresses of it, and that are reached by way of their hosts. */
 function peersOn(networkId: string, read: ReadTransaction): Map<string, NetworkPeer> {
   if (networkId === INGRESS_NETWORK) {
     return new Map(read.find('node', { by: 'all' }).map((node) => [node.id, ingressPeer(node)]));
   }
-  const network = read.get('network', networkId);
+  const network = routedNetwork(networkId, read);
   const blocks = Map.groupBy(network?.blocks ?? [], ({ nodeId }) => nodeId);
   const peers = new Map<string, NetworkPeer>();
   for (const [nodeId, own] of blocks) {
@@ -74,9 +75,15 @@ function peersOn(networkId: string, read: ReadTransaction): Map<string, NetworkP
 /** Undefined for a node that has no addresses there. */
 function peerOn(networkId: string, node: NodeObject, read: ReadTransaction): NetworkPeer | undefined {
   if (networkId === INGRESS_NETWORK) return ingressPeer(node);
-  const network = read.get('network', networkId);
+  const network = routedNetwork(networkId, read);
   const own = network?.blocks.filter(({ nodeId }) => nodeId === node.id) ?? [];
   return network !== undefined && own.length > 0 ? peer(network, node, own) : undefined;
+}
+
+/** Undefined for one on a LAN, where containers find each other themselves. */
+function routedNetwork(networkId: string, read: ReadTransaction): NetworkObject | undefined {
+  const network = read.get('network', networkId);
+  return network === undefined || isMacvlan(network.spec) ? undefined : network;
 }
 
 function ingressPeer({ id, status, description: { ipv6Addresses } }: NodeObject): NetworkPeer {

@@ -2,7 +2,7 @@
 import { NodeAvailability, NodeState, type PlacementStrategy } from '../../proto/generated/gantry/v1/types.ts';
 import type { Holders } from '../images/node-images.ts';
 import { type PlacementRules, unmetRule } from '../placement/rules.ts';
-import { wireguardKey } from '../store/node.ts';
+import { type NeedyNetwork, whatIsMissing } from '../store/network-needs.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { Homes } from '../volumes/homes.ts';
 import { genericReservationsOf } from './generic-units.ts';
@@ -18,8 +18,8 @@ export interface Wanted {
   readonly holders: Holders;
   /** Where its volumes are; undefined: nowhere yet. */
   readonly homes: Homes | undefined;
-  /** Name of the first of its networks that is encrypted. */
-  readonly encryptedNetwork: string | undefined;
+  /** Those of its networks that not every node may be able to have. */
+  readonly needyNetworks: readonly NeedyNetwork[];
 }
 
 /** Of one node: undefined, or the reason in words. */
@@ -31,7 +31,7 @@ export function filtersOf(wanted: Wanted): readonly Filter[] {
     isReady,
     isAvailable,
     ...byRules(wanted),
-    ...byEncryption(wanted),
+    ...byNetworks(wanted),
     ...byResources(wanted),
     ...byHostPorts(wanted),
     ...byReplicas(wanted),
@@ -58,11 +58,13 @@ function byRules({ rules }: Wanted): Filter[] {
   return [({ node }) => unmetRule(rules, node)];
 }
 
-/** Between nodes, what is encrypted is so by WireGuard, which not every kernel has. */
-function byEncryption({ encryptedNetwork }: Wanted): Filter[] {
-  if (encryptedNetwork === undefined) return [];
-  const reason = `no WireGuard for encrypted network ${encryptedNetwork}`;
-  return [({ node }) => (wireguardKey(node) === '' ? reason : undefined)];
+/** Between nodes, what is encrypted is so by WireGuard, which not every kernel has; a LAN is where its link is. */
+function byNetworks({ needyNetworks }: Wanted): Filter[] {
+  return needyNetworks.map(
+    (network): Filter =>
+      ({ node }) =>
+        whatIsMissing(node, network),
+  );
 }
 
 function byResources({ task }: Wanted): Filter[] {

@@ -2,6 +2,7 @@
 import { type GenericResource, type PlacementStrategy, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import type { ImageHolders } from '../images/node-images.ts';
 import { rulesOf } from '../placement/rules.ts';
+import type { NeedyNetwork } from '../store/network-needs.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
 import type { Homes } from '../volumes/homes.ts';
@@ -22,8 +23,8 @@ export interface Circumstances {
   readonly defaultStrategy: PlacementStrategy;
   /** Where the volumes are that a task mounts. */
   readonly homesOf: (task: TaskObject) => Homes | undefined;
-  /** Name of the first network that a task is on and that is encrypted. */
-  readonly encryptedNetworkOf: (task: TaskObject) => string | undefined;
+  /** Those networks of a task that not every node may be able to have. */
+  readonly needyNetworksOf: (task: TaskObject) => readonly NeedyNetwork[];
   readonly nowMs: number;
 }
 
@@ -51,14 +52,14 @@ export class PlacementRound {
   }
 
   #chooserFor(task: TaskObject, service: ServiceObject): NodeChooser {
-    const { images, defaultStrategy, homesOf, encryptedNetworkOf, nowMs } = this.#circumstances;
+    const { images, defaultStrategy, homesOf, needyNetworksOf, nowMs } = this.#circumstances;
     const homes = homesOf(task);
     const of = `${service.id} ${task.specVersion} ${task.nodeId}${homes === undefined ? '' : ` ${task.id}`}`;
     if (this.#latest?.of === of) return this.#latest.chooser;
     const rules = rulesOf(service.spec.placement);
     const holders = images.holdersOf(task.spec.container.image);
     const strategy = rules.strategy || defaultStrategy;
-    const wanted = { task, rules, strategy, holders, homes, encryptedNetwork: encryptedNetworkOf(task) };
+    const wanted = { task, rules, strategy, holders, homes, needyNetworks: needyNetworksOf(task) };
     const chooser = new NodeChooser(wanted, candidates(task, homes, this.#nodes), this.#nodes, nowMs);
     this.#latest = { of, chooser };
     return chooser;

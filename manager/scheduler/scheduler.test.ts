@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type GenericReservation,
+  NetworkConfig,
+  NetworkSpec,
   NodeAvailability,
   NodeState,
   Placement,
@@ -13,6 +15,7 @@ import {
 import { type Holders, NodeImages } from '../images/node-images.ts';
 import { type NodeOptions, node, service, type TaskOptions, task } from '../objects.testing.ts';
 import { rulesOf } from '../placement/rules.ts';
+import type { NeedyNetwork } from '../store/network-needs.ts';
 import type { ServiceObject } from '../store/service.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { Homes } from '../volumes/homes.ts';
@@ -32,11 +35,16 @@ function pending(options: TaskOptions = {}, memoryBytes = 0, nanoCpus = 0): Task
   return { ...made, spec: { ...made.spec, resources: { limits: undefined, reservations, genericReservations: [] } } };
 }
 
+function needy(name: string, spec: Partial<NetworkSpec>, subnet = '192.168.1.0/24'): NeedyNetwork {
+  const annotations = { name, labels: {} };
+  return { spec: { ...NetworkSpec.fromPartial(spec), annotations }, subnet, gateway: '192.168.1.1' };
+}
+
 const byId = (nodes: readonly NodeInfo[]) => new Map(nodes.map((one) => [one.node.id, one]));
 
 const wantedBy = (task: TaskObject, placement?: Placement, holders: Holders = NOBODY, homes?: Homes): Wanted => {
   const rules = rulesOf(placement);
-  return { task, rules, strategy: rules.strategy, holders, homes, encryptedNetwork: undefined };
+  return { task, rules, strategy: rules.strategy, holders, homes, needyNetworks: [] };
 };
 
 const chosen = (wanted: TaskObject, nodes: NodeInfo[], placement?: Placement, nowMs = 0) => {
@@ -67,13 +75,47 @@ describe('NodeChooser', () => {
   });
 
   it('takes a node that has WireGuard for what is on an encrypted network, and says so when there is none', () => {
-    const wanted = { ...wantedBy(pending()), encryptedNetwork: 'shop_secret' };
+    const wanted = { ...wantedBy(pending()), needyNetworks: [needy('shop_secret', { driverOpts: { encrypted: '' } })] };
     const [without, able] = [info('a'), info('b', { encrypts: true })];
     const choose = (nodes: NodeInfo[]) => new NodeChooser(wanted, nodes, byId(nodes), 0).next();
     expect(choose([without, able])).toEqual({ info: able });
     expect(choose([without])).toEqual({
       reason: 'no suitable node (1 node: no WireGuard for encrypted network shop_secret)',
     });
+  });
+
+  const OFFICE = { name: 'office', subnet: '192.168.1.0/24', gateway: '192.168.1.1', ipRange: '' };
+  const config = (parent: string, more: object = {}) =>
+    NetworkConfig.fromPartial({ ...OFFICE, driverOpts: { parent }, ...more });
+
+  it.each([
+    ['has its link', { driverOpts: { parent: 'eth1' } }, { links: ['eth0', 'eth1'] }, undefined],
+    ['can have its VLAN', { driverOpts: { parent: 'eth1.20' } }, { links: ['eth1'] }, undefined],
+    [
+      'has another link',
+      { driverOpts: { parent: 'eth1' } },
+      { links: ['eth0'] },
+      'no link eth1 for macvlan network lan',
+    ],
+    ['says its link', { configFrom: 'office' }, { links: ['br0'], networkConfigs: [config('br0')] }, undefined],
+    [
+      'has lost that',
+      { configFrom: 'office' },
+      { networkConfigs: [config('br0')] },
+      'no link br0 for macvlan network lan',
+    ],
+    ['says nothing', { configFrom: 'office' }, {}, 'no config-only network office for macvlan network lan'],
+    [
+      'is on another LAN',
+      { configFrom: 'office' },
+      { links: ['br0'], networkConfigs: [config('br0', { subnet: '192.168.2.0/24' })] },
+      'config-only network office has other addresses than macvlan network lan',
+    ],
+  ])('asks of a node for a macvlan network whether it %s', (_, spec, options, reason) => {
+    const wanted = { ...wantedBy(pending()), needyNetworks: [needy('lan', { driver: 'macvlan', ...spec })] };
+    const only = info('a', options);
+    const choice = new NodeChooser(wanted, [only], byId([only]), 0).next();
+    expect(choice).toEqual(reason === undefined ? { info: only } : { reason: `no suitable node (1 node: ${reason})` });
   });
 
   it('counts the whys, most frequent first', () => {
@@ -323,7 +365,7 @@ const CIRCUMSTANCES = {
   defaultStrategy: PlacementStrategy.UNSPECIFIED,
   nowMs: 0,
   homesOf: () => undefined,
-  encryptedNetworkOf: () => undefined,
+  needyNetworksOf: () => [],
 };
 
 describe('PlacementRound', () => {

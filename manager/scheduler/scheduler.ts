@@ -3,7 +3,7 @@ import { PlacementStrategy, TaskState } from '../../proto/generated/gantry/v1/ty
 import type { ControlLoop } from '../control-loop.ts';
 import type { ImageHolders } from '../images/node-images.ts';
 import type { ManagerMetrics } from '../metrics/manager-metrics.ts';
-import { encryptedNetworkOf } from '../store/encrypted-networks.ts';
+import { needyNetworksOf } from '../store/network-needs.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
@@ -80,7 +80,7 @@ function placeSome(
     images,
     defaultStrategy: defaultStrategy(tx),
     homesOf: (task: TaskObject) => homesOf(tx, task),
-    encryptedNetworkOf: (task: TaskObject) => encryptedNetworkOf(tx, task),
+    needyNetworksOf: (task: TaskObject) => needyNetworksOf(tx, task),
     nowMs,
   };
   const round = new PlacementRound(view.nodes, circumstances);

@@ -35,6 +35,8 @@ const NO_DESCRIPTION: NodeDescription = {
   genericResources: [],
   wireguard: undefined,
   ipv6Addresses: [],
+  links: [],
+  networkConfigs: [],
 };
 const NO_STATUS: NodeStatus = { state: NodeState.UNKNOWN, message: '', address: '', stateSinceMs: 0 };
 

@@ -12,7 +12,7 @@
  *    generic resources, services reserve them, and tasks have been given some; placements have platforms; the cluster has a
  *    placement strategy, and client certificates; services have an endpoint mode, an ingress scope, and addresses of their
  *    own; slots of services are pinned to the nodes that have their volumes; nodes have
- *    WireGuard keys, and IPv6 addresses; networks have IPv6 subnets.
+ *    WireGuard keys, IPv6 addresses, links, and config-only networks; networks have IPv6 subnets, and may be macvlan.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -35,6 +35,8 @@ export const FORMAT_OF_VIRTUAL_IPS = 5;
 export const FORMAT_OF_VOLUME_PINS = 5;
 export const FORMAT_OF_WIREGUARD = 5;
 export const FORMAT_OF_IPV6 = 5;
+/** And of what nodes say of their links. */
+export const FORMAT_OF_MACVLAN = 5;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

@@ -32,6 +32,7 @@ function network(id: string, name: string, labels: Record<string, string> = {}):
       enableIpv6: false,
       ipv6Subnet: '',
       ipv6Gateway: '',
+      configFrom: '',
     },
     subnet: '',
     gateway: '',

@@ -70,6 +70,11 @@ export function hasEnded(task: Pick<TaskObject, 'status'>): boolean {
   return task.status.state > TaskState.RUNNING;
 }
 
+/** It has a node, and an address on each of its networks there, or is about to. */
+export function needsAddress(task: Pick<TaskObject, 'status'>): boolean {
+  return task.status.state >= TaskState.ASSIGNED && !hasEnded(task);
+}
+
 /** Since when it runs: by the managers' clocks, unless it ran before they noted that. */
 export function runningSinceMs({ status }: Pick<TaskObject, 'status'>): number {
   return status.startedAtMs === 0 ? status.timestampMs : status.startedAtMs;

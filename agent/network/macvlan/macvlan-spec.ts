@@ -1,12 +1,11 @@
 /** What a user asks of a macvlan network, checked against the links of the host. Pure. */
 import { GantryError } from '../../../proto/errors.ts';
 import type { LocalNetworkSpec } from '../../../proto/generated/gantry/v1/engine.ts';
+import { readMacvlanOptions, vlanOf } from '../../../proto/macvlan-options.ts';
 import type { Link } from '../netlink/link.ts';
-import { isMacvlanMode, type MacvlanMode } from '../netlink/stacked-link.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import { type MacvlanRecord, vlanOf } from './macvlan-record.ts';
+import type { MacvlanRecord } from './macvlan-record.ts';
 
-const OPTIONS: readonly string[] = ['parent', 'macvlan_mode'];
 const MAX_NAME_LENGTH = 15;
 const LAST_VLAN = 4094;
 
@@ -19,33 +18,18 @@ export interface HostLinksSeen {
 
 /** Throws UNSUPPORTED for another option, INVALID_ARGUMENT, NOT_FOUND for a parent that isn't there, IN_USE. */
 export function planMacvlan({ name, driverOpts }: LocalNetworkSpec, seen: HostLinksSeen): MacvlanRecord {
-  const options: { readonly parent?: string; readonly macvlan_mode?: string } = driverOpts;
-  const unknown = Object.keys(driverOpts).find((key) => !OPTIONS.includes(key));
-  if (unknown !== undefined) {
-    throw new GantryError('UNSUPPORTED', `network ${name}: driver option "${unknown}" is not supported for macvlan`, {
-      hint: `remove it; those that are: ${OPTIONS.join(', ')}`,
-    });
-  }
-  const mode = modeOf(name, options.macvlan_mode);
+  const options = readMacvlanOptions(name, driverOpts);
   const { parent } = options;
-  if (parent === undefined) return { mode };
+  if (parent === undefined) return options;
   refuseTaken(name, parent, seen.networks);
   checkParent(name, parent, seen);
-  return { parent, mode };
+  return options;
 }
 
 /** The link whose MTU its containers get; undefined where it has none yet. */
 export function underlayOf({ parent }: MacvlanRecord, links: readonly Link[]): Link | undefined {
   const named = (name: string | undefined) => links.find((link) => link.name === name);
   return parent === undefined ? undefined : (named(parent) ?? named(vlanOf(parent)?.link));
-}
-
-function modeOf(network: string, text: string | undefined): MacvlanMode {
-  if (text === undefined) return 'bridge';
-  if (isMacvlanMode(text)) return text;
-  throw new GantryError('INVALID_ARGUMENT', `network ${network}: "${text}" is no macvlan_mode`, {
-    hint: 'write bridge, private, vepa or passthru',
-  });
 }
 
 function refuseTaken(name: string, parent: string, networks: readonly NetworkRecord[]): void {
@@ -56,7 +40,12 @@ function refuseTaken(name: string, parent: string, networks: readonly NetworkRec
   });
 }
 
-function checkParent(network: string, parent: string, { links, ownPrefix }: HostLinksSeen): void {
+/** Throws NOT_FOUND for a parent that isn't there and can't be made, INVALID_ARGUMENT for one that containers can't be on. */
+export function checkParent(
+  network: string,
+  parent: string,
+  { links, ownPrefix }: Pick<HostLinksSeen, 'links' | 'ownPrefix'>,
+): void {
   const link = links.find((candidate) => candidate.name === parent);
   const why = link && whyNot(link, links, ownPrefix);
   if (link === undefined) checkVlan(network, parent, links);

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { LocalNetworkSpec } from '../../../proto/generated/gantry/v1/engine.ts';
+import { PortConfig, PublishMode } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Sandbox, SandboxRequest } from '../networks.ts';
 import { HOST_ADDRESS, Lab, NEIGHBOUR_ADDRESS, sandboxRequest } from '../testing/lab.ts';
 
@@ -129,6 +130,15 @@ describe.skipIf(!isRoot)('macvlan networks', { timeout: 30_000 }, () => {
     expect(await inside(one, 'ip', 'route')).not.toContain('default');
     expect(await lab.ping(one, 'other')).toContain('1 packets received');
     expect(await reaches(other, NEIGHBOUR_ADDRESS)).toBe(false);
+  });
+
+  it('let ports be published by a bridge, also for neighbours on the LAN itself', async () => {
+    await createOn('eth0');
+    const port = PortConfig.fromPartial({ publishedPort: 8091, targetPort: 80, mode: PublishMode.HOST });
+    const both = await setUp('both', { networks: [on('bridge'), on('lan')], ports: [port] });
+    await lab.serve(both, 80, 'seen');
+    expect(await lab.ask(lab.neighbourPath(), HOST_ADDRESS, 8091)).toBe(`seen ${NEIGHBOUR_ADDRESS}`);
+    expect(await lab.ask(lab.neighbourPath(), both.networks[1]?.address ?? '', 80)).toBe(`seen ${NEIGHBOUR_ADDRESS}`);
   });
 
   it('refuse addresses that somebody has', async () => {

@@ -4,12 +4,13 @@
  * the far end leads nowhere.
  */
 import { GantryError } from '../../../proto/errors.ts';
+import { vlanOf } from '../../../proto/macvlan-options.ts';
 import type { HostLinks } from '../host-links.ts';
 import { isPrivateParent, privateParentNames } from '../link-names.ts';
 import { disableLinkLocal, type Link, setLinkAlias, setLinkUp } from '../netlink/link.ts';
 import { createVlan } from '../netlink/stacked-link.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import { type MacvlanRecord, parentName, vlanAlias, vlanOf } from './macvlan-record.ts';
+import { type MacvlanRecord, parentName, vlanAlias } from './macvlan-record.ts';
 
 const NO_IPV6 = 'EAFNOSUPPORT';
 

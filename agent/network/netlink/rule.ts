@@ -1,5 +1,6 @@
 /** rtnetlink routing rules: which table a packet's route is looked up in (rtnetlink(7), linux/fib_rules.h). */
-import { parseAttributes, readU32, u32Attribute } from './attributes.ts';
+import { ipv4Bytes } from '../subnet.ts';
+import { attribute, parseAttributes, readU32, u32Attribute } from './attributes.ts';
 import { type Message, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, type Request } from './message.ts';
 import type { TableFamily } from './nf-batch.ts';
 import { isNetlinkError, type NetlinkSocket } from './socket.ts';
@@ -8,6 +9,7 @@ const RTM_NEWRULE = 32;
 const RTM_DELRULE = 33;
 const RTM_GETRULE = 34;
 
+const FRA_SRC = 2;
 const FRA_GOTO = 4;
 const FRA_PRIORITY = 6;
 const FRA_FWMARK = 10;
@@ -40,6 +42,29 @@ export interface Rule {
 /** EEXIST when it is there. */
 export function addRule(rule: Rule): Request {
   return change(RTM_NEWRULE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, rule, 'add');
+}
+
+/** Of packets from one IPv4 address. EEXIST when it is there. */
+export function addSourceRule(rule: {
+  readonly priority: number;
+  readonly source: string;
+  readonly table: number;
+}): Request {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(32, 2);
+  header.writeUInt8(FR_ACT_TO_TBL, 7);
+  return {
+    type: RTM_NEWRULE,
+    flags: NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+    payload: Buffer.concat([
+      header,
+      u32Attribute(FRA_PRIORITY, rule.priority),
+      attribute(FRA_SRC, ipv4Bytes(rule.source)),
+      u32Attribute(FRA_TABLE, rule.table),
+    ]),
+    purpose: `add routing rule of packets from ${rule.source}`,
+  };
 }
 
 /** ENOENT when it isn't there. */

@@ -1,4 +1,5 @@
 /** Links on top of a link of the host: macvlan and VLAN (linux/if_link.h, linux/if_vlan.h). */
+import type { MacvlanMode } from '../../../proto/macvlan-options.ts';
 import { attribute, nested, stringAttribute, u32Attribute } from './attributes.ts';
 import { createLink, header, macBytes } from './link.ts';
 import type { Request } from './message.ts';
@@ -14,13 +15,7 @@ const IFLA_MACVLAN_MODE = 1;
 const IFLA_VLAN_ID = 1;
 
 /** enum macvlan_mode */
-const MODES = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
-
-export type MacvlanMode = keyof typeof MODES;
-
-export function isMacvlanMode(text: string): text is MacvlanMode {
-  return Object.hasOwn(MODES, text);
-}
+const MODES: Readonly<Record<MacvlanMode, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
 
 export interface MacvlanSpec {
   /** Of the interface in the container. */

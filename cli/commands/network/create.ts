@@ -8,7 +8,10 @@ import { CliError, EXIT } from '../../failure.ts';
 import { parsePairs } from '../../options/pairs.ts';
 
 interface CreateOptions {
-  readonly driver: string;
+  readonly driver?: string;
+  readonly scope?: string;
+  readonly configOnly?: boolean;
+  readonly configFrom?: string;
   readonly subnet: readonly string[];
   readonly gateway: readonly string[];
   readonly ipRange: readonly string[];
@@ -25,9 +28,11 @@ export function define(command: Command, cli: Cli): void {
     .argument('<network>', 'name of the network')
     .option(
       '-d, --driver <driver>',
-      "'bridge': on this host; 'macvlan': on its LAN; 'overlay': across the hosts of a cluster",
-      'bridge',
+      "'bridge' (the default): on this host; 'macvlan': on its LAN; 'overlay': across the hosts of a cluster",
     )
+    .option('--scope <scope>', "'swarm': of the cluster, also with -d macvlan; 'local': of this host")
+    .option('--config-only', 'no network: what macvlan networks are made of on this host')
+    .option('--config-from <network>', 'with the addresses and options of that config-only network')
     .option('--ipv6', 'also with IPv6 addresses; without a --subnet of IPv6, unique local ones')
     .option('--subnet <cidr>', 'its addresses: 172.30.0.0/16, and with --ipv6 fd00:1::/64', collect, [])
     .option('--gateway <address>', "the host's own address on it", collect, [])
@@ -46,20 +51,19 @@ export function define(command: Command, cli: Cli): void {
       await printLine(cli, await create(cli, name, options));
     });
   refuse(command, '--ipv4', 'networks have IPv4 addresses always; leave it out');
-  refuse(command, '--config-from <network>', 'write the options out, on each host that has the network');
-  refuse(command, '--config-only', 'services are on overlay networks; make others with all options, on each host');
   refuse(command, '--ingress', 'published ports need no network of their own');
   refuse(command, '--ipam-driver <driver>', 'addresses are given by the network itself');
   refuse(command, '--ipam-opt <key=value>', 'addresses are given by the network itself');
-  refuse(command, '--scope <scope>', "it follows from the driver: 'bridge' is local, 'overlay' is the cluster's");
 }
 
 async function create(cli: Cli, name: string, options: CreateOptions): Promise<string> {
   const subnet = oneOfEach('--subnet', options.subnet);
   const gateway = oneOfEach('--gateway', options.gateway);
   const range = oneOfEach('--ip-range', options.ipRange);
+  const configOnly = options.configOnly ?? false;
   const given = {
-    driver: options.driver,
+    driver: options.driver ?? (configOnly ? '' : 'bridge'),
+    configFrom: options.configFrom ?? '',
     driverOpts: parsePairs('--opt', options.opt, () => ''),
     internal: options.internal ?? false,
     subnet: subnet.ipv4,
@@ -69,19 +73,19 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<s
   const ipRange = range.ipv4;
   const auxAddresses = parsePairs('--aux-address', options.auxAddress, () => '');
   const ipv6 = { enableIpv6: options.ipv6 ?? false, ipv6Subnet: subnet.ipv6, ipv6Gateway: gateway.ipv6 };
-  if (options.driver !== 'overlay') {
-    const spec = { ...given, name, labels, ipRange, auxAddresses, ...ipv6, ipv6Range: range.ipv6 };
+  if (scopeOf(options) === 'local') {
+    const spec = { ...given, name, labels, ipRange, auxAddresses, ...ipv6, ipv6Range: range.ipv6, configOnly };
     const { id } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.localNetworkCreate, { spec }));
     return id;
   }
   if (range.ipv6 !== '') {
-    throw new CliError(`--ip-range ${range.ipv6} is not supported for overlay networks`, {
+    throw new CliError(`--ip-range ${range.ipv6} is not supported for networks of the cluster`, {
       hint: 'leave it out: IPv6 addresses go with those of IPv4, which can have a range',
       exitCode: EXIT.refused,
     });
   }
   if (options.auxAddress.length > 0) {
-    throw new CliError('--aux-address is not supported for overlay networks', {
+    throw new CliError('--aux-address is not supported for networks of the cluster', {
       hint: 'keep addresses free with an --ip-range that they are not in',
       exitCode: EXIT.refused,
     });
@@ -90,6 +94,26 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<s
   const spec = { ...given, ipRange, ...ipv6, annotations: { name, labels }, attachable };
   const { id } = await withClient(ControlClient, cli, (control) => ask(control, control.networkCreate, { spec }));
   return id;
+}
+
+/** Those that a driver has, its usual one first. */
+const SCOPES: Readonly<Record<string, readonly Scope[]>> = { overlay: ['swarm'], macvlan: ['local', 'swarm'] };
+type Scope = 'local' | 'swarm';
+
+function scopeOf({ driver = 'bridge', scope, configOnly }: CreateOptions): Scope {
+  const scopes = SCOPES[driver] ?? ['local'];
+  const chosen = scopes.find((one) => scope === undefined || one === scope);
+  if (chosen === undefined) {
+    throw new CliError(`--scope ${scope} is not supported for ${driver} networks`, {
+      hint: `theirs is ${scopes.join(' or ')}; networks of the cluster are -d overlay, or -d macvlan --scope swarm`,
+      exitCode: EXIT.refused,
+    });
+  }
+  if (chosen === 'local' || configOnly !== true) return chosen;
+  throw new CliError('--config-only networks are of one host each', {
+    hint: 'leave driver and scope out, and make one on each host; then, on a manager, a network --config-from it',
+    exitCode: EXIT.refused,
+  });
 }
 
 /** At most one of IPv4 and one of IPv6, in either order. Empty: none. */

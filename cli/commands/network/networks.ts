@@ -51,6 +51,8 @@ function fromCluster({ id, spec, subnet, gateway, ipv6Subnet, ipv6Gateway, meta,
     ipv6Subnet,
     ipv6Gateway,
     ipv6Range: '',
+    configOnly: false,
+    configFrom: spec?.configFrom ?? '',
     nodes: new Set(blocks.map(({ nodeId }) => nodeId)).size,
   };
 }

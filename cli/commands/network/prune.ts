@@ -21,7 +21,8 @@ export function define(command: Command, cli: Cli): void {
     .action(async ({ force, filter }: PruneOptions) => {
       const filters = parseFilters(filter, ['label', 'label!', 'until']);
       if (force !== true && !(await confirm(cli, QUESTION))) return;
-      const custom = (await knownNetworks(cli)).filter(({ id }) => id !== 'bridge');
+      // What others are made of is nobody's to be used by containers.
+      const custom = (await knownNetworks(cli)).filter(({ id, configOnly }) => id !== 'bridge' && !configOnly);
       const removed: string[] = [];
       for (const network of custom.filter((one) => filters.every((by) => matches(one, by, Date.now())))) {
         if (await isRemoved(cli, network)) removed.push(network.name);

@@ -95,7 +95,12 @@ function startAgent(nodeId: string, number: number, endpoints: readonly ManagerE
     worker,
     applier: worker,
     volumes: { report: async () => ({ names: [], mounted: [] }), onChange: () => () => undefined },
-    networks: { attached: () => [], onAttached: () => () => undefined, onIpv6Addresses: () => () => undefined },
+    networks: {
+      attached: () => [],
+      onAttached: () => () => undefined,
+      onIpv6Addresses: () => () => undefined,
+      onParents: () => () => undefined,
+    },
     images: { report: () => ({ images: [], partial: false }), onChange: () => () => undefined },
     methods: METHODS,
     logger,
