@@ -10,7 +10,8 @@ export interface HistoryLimits {
   readonly bytes: number;
 }
 
-export const DEFAULT_HISTORY_LIMITS: HistoryLimits = { events: 4096, bytes: 2 * 1024 * 1024 };
+/** Enough for a watch that begins anew within seconds; one that comes later reads all again. */
+export const DEFAULT_HISTORY_LIMITS: HistoryLimits = { events: 1024, bytes: 1024 * 1024 };
 
 interface Transaction {
   readonly revision: number;
