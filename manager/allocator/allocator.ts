@@ -13,9 +13,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import { needsAddress } from '../store/task.ts';
 import { tasksOn } from '../store/tasks-on.ts';
 import type { StoreEvent } from '../store/watch.ts';
-import { planBlocks } from './blocks.ts';
-import { planLanBlocks } from './lan-addresses.ts';
-import { virtualIpsOf } from './virtual-ips.ts';
+import { planAddresses } from './address-plan.ts';
 import { chooseVni } from './vni.ts';
 
 /** Keys are ids of networks, for all nodes that use them, or ids of a network and of one node. */
@@ -35,13 +33,10 @@ export function allocatorLoop(logger: Logger): ControlLoop {
       const network = tx.get('network', networkId);
       if (network === undefined) return undefined;
       const nodes = tx.find('node', { by: 'all' });
-      const present = new Set(nodes.map((node) => node.id));
       const demand = demandOf(tx, networkId, nodeId);
       // Any node may have containers on it that nobody here knows of.
       if (isForAll(network)) for (const id of able(nodes, network)) if (!demand.has(id)) demand.set(id, 0);
-      const { blocks, exhausted } = isMacvlan(network.spec)
-        ? planLanBlocks(network, demand, nodes)
-        : planBlocks(network, demand, present, virtualIpsOf(tx, networkId));
+      const { blocks, exhausted } = planAddresses(tx, network, demand);
       const vni = isMacvlan(network.spec) ? 0 : network.vni || chooseVni(networkId, takenVnis(tx));
       if (isOther(blocks, network.blocks) || vni !== network.vni) {
         tx.update('network', { ...network, blocks: [...blocks], vni });

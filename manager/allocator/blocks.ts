@@ -39,9 +39,8 @@ export function planBlocks(
   const exhausted: string[] = [];
   const [subnet, range] = [parseCidr(network.subnet), rangeOf(network)];
   if (subnet === undefined || range === undefined) return { blocks, exhausted };
-  const room = new Map<string, number>();
+  const room = roomOfNodes({ ...network, blocks });
   const add = ({ nodeId, cidr }: AddressBlock) => room.set(nodeId, (room.get(nodeId) ?? 0) + available(network, cidr));
-  blocks.forEach(add);
   for (const [nodeId, tasks] of demand) {
     if (!present.has(nodeId)) continue;
     while ((room.get(nodeId) ?? 0) < tasks + spareAddresses(network)) {
@@ -78,10 +77,20 @@ function nextBlock(
   );
 }
 
+/** Of objects that can't change any more: each task that a node is told of is asked for. */
+const roomByNode = new WeakMap<NetworkObject, ReadonlyMap<string, number>>();
+
 /** How many addresses of the network the node can give to containers. */
 export function roomOn(network: NetworkObject, nodeId: string): number {
-  const own = network.blocks.filter((block) => block.nodeId === nodeId);
-  return own.reduce((sum, { cidr }) => sum + available(network, cidr), 0);
+  const known = roomByNode.get(network) ?? roomOfNodes(network);
+  if (Object.isFrozen(network)) roomByNode.set(network, known);
+  return known.get(nodeId) ?? 0;
+}
+
+function roomOfNodes(network: NetworkObject): Map<string, number> {
+  const room = new Map<string, number>();
+  for (const { nodeId, cidr } of network.blocks) room.set(nodeId, (room.get(nodeId) ?? 0) + available(network, cidr));
+  return room;
 }
 
 function isWithin(block: string, range: Cidr | undefined): boolean {

@@ -4,10 +4,7 @@ import { isMacvlan } from '../../proto/macvlan-options.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { configOf } from '../store/network-needs.ts';
 import { type NodeObject, nodeName } from '../store/node.ts';
-import type { ReadTransaction } from '../store/tables.ts';
-import { needsAddress } from '../store/task.ts';
-import { tasksOn } from '../store/tasks-on.ts';
-import { type BlockPlan, planBlocks, roomOn } from './blocks.ts';
+import { type BlockPlan, planBlocks } from './blocks.ts';
 import { type Cidr, parseCidr } from './cidr.ts';
 import { allocateSubnet, type Subnet } from './subnets.ts';
 
@@ -36,17 +33,6 @@ export function planLanBlocks(
   const present = new Set(nodes.map(({ id }) => id));
   const addresses = nodes.map(({ status }) => status.address);
   return planBlocks(network, demand, present, addresses, ownRanges(network, nodes));
-}
-
-/**
- * Whether the node has an address of the network for each of its tasks, or won't get more. One that is told of a task before
- * has none for it, and the task fails.
- */
-export function hasEnoughAddresses(read: ReadTransaction, network: NetworkObject, nodeId: string): boolean {
-  const tasks = tasksOn(read, network.id, nodeId).filter(needsAddress).length;
-  if (roomOn(network, nodeId) >= tasks) return true;
-  const plan = planLanBlocks(network, new Map([[nodeId, tasks]]), read.find('node', { by: 'all' }));
-  return plan.exhausted.includes(nodeId);
 }
 
 /** Of each node that has a part of the network of its own, where that is. */

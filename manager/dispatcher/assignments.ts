@@ -2,8 +2,6 @@
 import type { AssignmentChange } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { Network, PublishMode, ServiceEndpoints, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK, INGRESS_VNI } from '../../proto/ingress-network.ts';
-import { isMacvlan } from '../../proto/macvlan-options.ts';
-import { hasEnoughAddresses } from '../allocator/lan-addresses.ts';
 import type { NetworkObject } from '../store/network.ts';
 import type { NodeObject } from '../store/node.ts';
 import type { CompleteTaskSpec } from '../store/service.ts';
@@ -68,15 +66,17 @@ export function needsOf(task: TaskObject): readonly Need[] {
   return needs;
 }
 
-/** A task that is yet to start waits until its node has addresses on all its networks; of LANs, where they are few, enough. */
-export function isDispatchable(read: ReadTransaction, task: TaskObject): boolean {
+/** A task that is yet to start waits until its node has an address for it on each of its networks, as `hasAddress` says. */
+export function isDispatchable(
+  read: ReadTransaction,
+  task: TaskObject,
+  hasAddress: (network: NetworkObject) => boolean,
+): boolean {
   if (task.status.state < TaskState.ASSIGNED) return false;
   if (task.status.state > TaskState.ASSIGNED || !isWanted(task)) return true;
   return task.spec.networks.every(({ target }) => {
     const network = read.get('network', target);
-    if (network === undefined) return true;
-    if (!hasBlock(network, task.nodeId)) return false;
-    return !isMacvlan(network.spec) || hasEnoughAddresses(read, network, task.nodeId);
+    return network === undefined || (hasBlock(network, task.nodeId) && hasAddress(network));
   });
 }
 

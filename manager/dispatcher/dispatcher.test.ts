@@ -108,7 +108,7 @@ describe('assignments', () => {
     const store = new Store(state, new MemoryLog('n1', state), { now: () => 0, sleep: () => Promise.resolve() });
     await store.update((tx) => {
       const absent = { meta: undefined, spec: undefined, pendingDelete: false };
-      const addresses = { subnet: '', gateway: '', ipv6Subnet: '', ipv6Gateway: '', blocks };
+      const addresses = { subnet: '10.0.0.0/24', gateway: '10.0.0.1', ipv6Subnet: '', ipv6Gateway: '', blocks };
       tx.create('network', networkType.complete({ id: 'net', ...addresses, vni: 7, ...absent }));
       tx.create('secret', secretType.complete({ id: 'key', ...absent }));
       for (const id of ['n1', 'n2']) tx.create('node', node(id));
@@ -175,24 +175,51 @@ describe('assignments', () => {
     expect((await assigned(store, 'n1')).filter((item) => item.startsWith('task'))).toEqual(['task stopped']);
   });
 
-  it('hold tasks back until their node has an address of the LAN for each, or will have no more', async () => {
+  it('hold each task back until its node has an address for it, or will have no more', async () => {
     const tasks = ['a', 'b'].map((id) => user(id, { state: ASSIGNED }));
     const store = await open([{ nodeId: 'n1', cidr: '10.0.0.8/32' }], tasks);
-    const become = (ipRange: string, ...addresses: readonly string[]) =>
+    const become = (driver: string, ipRange: string, ...cidrs: readonly string[]) =>
       store.update((tx) => {
         const network = tx.get('network', 'net');
         if (network === undefined) return;
-        const spec = { ...network.spec, driver: 'macvlan', ipRange };
-        const blocks = addresses.map((address) => ({ nodeId: 'n1', cidr: `${address}/32` }));
-        tx.update('network', { ...network, spec, subnet: '10.0.0.0/24', gateway: '10.0.0.1', blocks });
+        const spec = { ...network.spec, driver, ipRange };
+        const blocks = cidrs.map((cidr) => ({ nodeId: 'n1', cidr }));
+        tx.update('network', { ...network, spec, blocks });
       });
     const toldTasks = async () => (await assigned(store, 'n1')).filter((item) => item.startsWith('task'));
-    await become('10.0.0.8/29', '10.0.0.8');
+    await become('macvlan', '10.0.0.8/29', '10.0.0.8/32');
+    expect(await toldTasks()).toEqual(['task a']);
+    await become('macvlan', '10.0.0.8/29', '10.0.0.8/32', '10.0.0.9/32');
+    expect(await toldTasks()).toEqual(['task a', 'task b']);
+    await become('macvlan', '10.0.0.8/32', '10.0.0.8/32');
+    expect(await toldTasks()).toEqual(['task a', 'task b']);
+    await become('overlay', '', '10.0.0.8/32');
+    expect(await toldTasks()).toEqual(['task a']);
+    await become('overlay', '', '10.0.0.8/32', '10.0.0.12/30');
+    expect(await toldTasks()).toEqual(['task a', 'task b']);
+    await become('overlay', '10.0.0.8/32', '10.0.0.8/32');
+    expect(await toldTasks()).toEqual(['task a', 'task b']);
+  });
+
+  it('tell of a task that has waited as soon as there is an address', async () => {
+    const store = await open(
+      [{ nodeId: 'n1', cidr: '10.0.0.8/32' }],
+      [user('a', { state: ASSIGNED }), user('b', { state: ASSIGNED })],
+    );
+    const known = new NodeAssignments({ nodeId: 'n1', takesEndpointChanges: true });
+    const both = await tables(store);
+    const toldTasks = async () =>
+      (await told(store, known, both)).flatMap(({ item }) => (item?.$case === 'task' ? [item.value.id] : []));
+    expect(await toldTasks()).toEqual(['a']);
+    known.touch('task', 'b');
     expect(await toldTasks()).toEqual([]);
-    await become('10.0.0.8/29', '10.0.0.8', '10.0.0.9');
-    expect(await toldTasks()).toEqual(['task a', 'task b']);
-    await become('10.0.0.8/32', '10.0.0.8');
-    expect(await toldTasks()).toEqual(['task a', 'task b']);
+    await store.update((tx) => {
+      const network = tx.get('network', 'net');
+      if (network === undefined) return;
+      tx.update('network', { ...network, blocks: [...network.blocks, { nodeId: 'n1', cidr: '10.0.0.12/30' }] });
+    });
+    known.touch('task', 'b');
+    expect(await toldTasks()).toEqual(['b']);
   });
 
   it('keep an ended task, but not what it needed', async () => {

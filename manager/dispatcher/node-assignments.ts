@@ -7,7 +7,9 @@
 import type { AssignmentChange, SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
-import { isForAll } from '../store/network.ts';
+import { canHave } from '../allocator/address-plan.ts';
+import { roomOn } from '../allocator/blocks.ts';
+import { isForAll, type NetworkObject } from '../store/network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import {
@@ -78,6 +80,11 @@ export class NodeAssignments {
     network: new Map(),
   };
 
+  /** Of the tasks that may differ, those that the node must know now. */
+  readonly #here = new Map<string, TaskObject | undefined>();
+  /** By network: whether there are no more addresses for this node, as far as it was looked up for what is being taken. */
+  readonly #exhausted = new Map<string, boolean>();
+
   constructor({ nodeId, takesEndpointChanges }: NodeAgent) {
     this.nodeId = nodeId;
     this.#takesEndpointChanges = takesEndpointChanges;
@@ -103,7 +110,13 @@ export class NodeAssignments {
   take(read: ReadTransaction, routing: Routing): AssignmentChange[] {
     if (this.#isAllStale) this.#markAll(read, routing.endpoints);
     this.#isAllStale = false;
-    for (const id of this.#stale.task) this.#countNeeds(id, this.#taskHere(read, id));
+    this.#here.clear();
+    this.#exhausted.clear();
+    for (const id of this.#stale.task) {
+      const task = this.#taskHere(read, id);
+      this.#here.set(id, task);
+      this.#countNeeds(id, task);
+    }
     const added: AssignmentChange[] = [];
     const removed: AssignmentChange[] = [];
     for (const kind of ITEM_KINDS) {
@@ -165,7 +178,21 @@ export class NodeAssignments {
   /** Undefined when the node must not know the task, or not yet. */
   #taskHere(read: ReadTransaction, id: string): TaskObject | undefined {
     const task = read.get('task', id);
-    return task?.nodeId === this.nodeId && isDispatchable(read, task) ? task : undefined;
+    if (task?.nodeId !== this.nodeId) return undefined;
+    const isKnown = this.#needs.has(id);
+    return isDispatchable(read, task, (network) => isKnown || this.#hasAddress(read, network)) ? task : undefined;
+  }
+
+  /** One that never will is told of the task at once, and says what is wrong. */
+  #hasAddress(read: ReadTransaction, network: NetworkObject): boolean {
+    const tasks = this.#users.network.get(network.id) ?? 0;
+    return tasks < roomOn(network, this.nodeId) || this.#isExhausted(read, network, tasks + 1);
+  }
+
+  #isExhausted(read: ReadTransaction, network: NetworkObject, tasks: number): boolean {
+    const known = this.#exhausted.get(network.id) ?? !canHave(read, network, this.nodeId, tasks);
+    this.#exhausted.set(network.id, known);
+    return known;
   }
 
   #countNeeds(taskId: string, task: TaskObject | undefined): void {
@@ -194,7 +221,7 @@ export class NodeAssignments {
   ): RememberedItem | undefined {
     switch (kind) {
       case 'task': {
-        const task = this.#taskHere(read, id);
+        const task = this.#here.get(id);
         // Others may send to it: here, too, it goes on.
         const value = task && withdrawals.isHeld(id) ? { ...task, desiredState: TaskState.RUNNING } : task;
         return value && { $case: kind, value };

@@ -139,7 +139,14 @@ async function open(): Promise<{ store: Store; dispatcher: Dispatcher }> {
     for (const id of ['front', 'back']) {
       const blocks = NODES.map((on) => ({ nodeId: on, cidr: '10.0.0.0/26' }));
       const absent = { meta: undefined, spec: undefined, blocks, pendingDelete: false, vni: 7 };
-      const made = networkType.complete({ id, subnet: '', gateway: '', ipv6Subnet: '', ipv6Gateway: '', ...absent });
+      const made = networkType.complete({
+        id,
+        subnet: '10.0.0.0/16',
+        gateway: '10.0.0.1',
+        ipv6Subnet: '',
+        ipv6Gateway: '',
+        ...absent,
+      });
       tx.create('network', { ...made, spec: { ...made.spec, annotations: { name: id, labels: {} } } });
     }
     tx.create('config', configType.complete({ id: 'motd', meta: undefined, spec: undefined, pendingDelete: false }));
