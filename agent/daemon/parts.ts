@@ -22,6 +22,10 @@ import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import { NetworkEngine } from '../network/engine.ts';
+import { CERTIFICATE_DIRECTORIES } from '../registry/host-certificates.ts';
+import { Registries } from '../registry/registries.ts';
+import { RegistryConnector, STALL_MS } from '../registry/registry-connector.ts';
+import { REAL_CLOCK } from '../registry/retry.ts';
 import { ShimLauncher } from '../shim/launcher.ts';
 import { VolumeStore } from '../volume/volume-store.ts';
 
@@ -66,7 +70,8 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     logger: logger.child({ component: 'containers' }),
   });
   const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host });
-  const handlers = createEngineHandlers({ containers, images, networks, volumes, builder, facts });
+  const registries = makeRegistries(options, images, logger);
+  const handlers = createEngineHandlers({ containers, images, networks, volumes, builder, registries, facts });
   const cluster = new ClusterNode({
     ...{
       dataRoot,
@@ -99,6 +104,17 @@ interface Shared {
 function makeNetworks(shared: Shared, { dataRoot, execRoot }: DaemonOptions, { engineId }: SystemFacts): NetworkEngine {
   const directories = { dataDir: join(dataRoot, 'network'), execDir: join(execRoot, 'network') };
   return new NetworkEngine({ ...shared, ...directories, instance: engineId });
+}
+
+function makeRegistries({ registries: settings }: DaemonOptions, images: ImageStore, logger: Logger): Registries {
+  const connector = new RegistryConnector({
+    settings,
+    certificateDirectories: CERTIFICATE_DIRECTORIES,
+    env: process.env,
+    clock: REAL_CLOCK,
+    stallMs: STALL_MS,
+  });
+  return new Registries({ images, connector, clock: REAL_CLOCK, logger });
 }
 
 interface BuilderParts extends Shared {
