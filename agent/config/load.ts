@@ -54,6 +54,10 @@ function parseFlags(argv: readonly string[], version: string): Flags {
       'registry, or CIDR of some, that may be without TLS or a certificate that is trusted; may be repeated',
       append,
     )
+    .option(
+      '--registry-certs <dir>',
+      'DIR/HOST[:PORT]/ has authorities and certificates for a registry (default: /etc/gantry/certs.d, then /etc/docker/certs.d)',
+    )
     .option('--log-level <level>', 'fatal, error, warn, info, debug or trace (default: info)')
     .version(version)
     .allowExcessArguments(false)

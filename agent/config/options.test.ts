@@ -26,7 +26,7 @@ describe('gantryd’s options', () => {
       labels: {},
       genericResources: [],
       logLevel: 'info',
-      registries: { mirrors: [], insecure: [] },
+      registries: { mirrors: [], insecure: [], certificates: ['/etc/gantry/certs.d', '/etc/docker/certs.d'] },
       store: { address: '', files: { ca: '', cert: '', key: '' } },
       metricsAddr: '',
       managerMetricsAddr: '',
@@ -89,10 +89,12 @@ describe('gantryd’s options', () => {
   it('say how registries are reached', () => {
     const text = '{"registry-mirrors": ["https://m1/hub/"], "insecure-registries": ["reg:5000", "10.0.0.0/8"]}';
     const registries = { mirrors: ['https://m1/hub'], insecure: ['reg:5000', '10.0.0.0/8'] };
-    expect(load([], {}, text).registries).toEqual(registries);
-    expect(load(['--registry-mirror', 'http://m2', '--insecure-registry', 'a'], {}, text).registries).toEqual({
+    expect(load([], {}, text).registries).toMatchObject(registries);
+    const flags = ['--registry-mirror', 'http://m2', '--insecure-registry', 'a', '--registry-certs', '/certs/'];
+    expect(load(flags, {}, text).registries).toEqual({
       mirrors: ['http://m2'],
       insecure: ['a'],
+      certificates: ['/certs'],
     });
     expect(load([], { GANTRY_INSECURE_REGISTRIES: 'a,[::1]:5000' }).registries.insecure).toEqual(['a', '[::1]:5000']);
   });

@@ -8,6 +8,7 @@ import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
 import { parseGenericResources } from '../../proto/generic-resource.ts';
 import { checkStoreFiles, parseStoreAddress, type StoreFiles } from '../../proto/store-address.ts';
+import { CERTIFICATE_DIRECTORIES } from '../registry/host-certificates.ts';
 import { isCidr } from '../registry/insecure-hosts.ts';
 import type { RegistrySettings } from '../registry/registry-settings.ts';
 
@@ -79,6 +80,7 @@ export const OPTION_NAMES = [
   'manager-metrics-addr',
   'registry-mirrors',
   'insecure-registries',
+  'registry-certs',
 ] as const;
 export type OptionName = (typeof OPTION_NAMES)[number];
 
@@ -108,6 +110,7 @@ export function resolveOptions(sources: readonly Settings[], hostname: string): 
     registries: {
       mirrors: strongest('registry-mirrors').map(mirrorUrl),
       insecure: strongest('insecure-registries').map(insecureRegistry),
+      certificates: certificateDirectories(one('registry-certs', '')),
     },
   };
 }
@@ -230,6 +233,10 @@ function mirrorUrl({ value, origin }: Given): string {
   const isPlain = url !== undefined && url.username === '' && url.search === '' && url.hash === '';
   if (isPlain && /^https?:$/.test(url.protocol)) return value.replace(/\/+$/, '');
   throw invalid(origin, value, 'write https://HOST[:PORT], without user and query');
+}
+
+function certificateDirectories(given: Given): readonly string[] {
+  return given.value === '' ? CERTIFICATE_DIRECTORIES : [absolutePath(given)];
 }
 
 const HOST_PORT = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;

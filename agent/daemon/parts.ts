@@ -22,7 +22,6 @@ import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import { NetworkEngine } from '../network/engine.ts';
-import { CERTIFICATE_DIRECTORIES } from '../registry/host-certificates.ts';
 import { Registries } from '../registry/registries.ts';
 import { RegistryConnector, STALL_MS } from '../registry/registry-connector.ts';
 import { REAL_CLOCK } from '../registry/retry.ts';
@@ -107,13 +106,7 @@ function makeNetworks(shared: Shared, { dataRoot, execRoot }: DaemonOptions, { e
 }
 
 function makeRegistries({ registries: settings }: DaemonOptions, images: ImageStore, logger: Logger): Registries {
-  const connector = new RegistryConnector({
-    settings,
-    certificateDirectories: CERTIFICATE_DIRECTORIES,
-    env: process.env,
-    clock: REAL_CLOCK,
-    stallMs: STALL_MS,
-  });
+  const connector = new RegistryConnector({ settings, env: process.env, clock: REAL_CLOCK, stallMs: STALL_MS });
   return new Registries({ images, connector, clock: REAL_CLOCK, logger });
 }
 

@@ -49,7 +49,7 @@ describe.runIf(isRoot)('a pull', () => {
   it('brings an image with its layers, and names it by tag and digest', async () => {
     const digest = registry.putImage('app', '1', [base, top]);
     const events = await fixture.pull(name('app:1'));
-    expect(events[0]).toEqual({ message: { $case: 'pulling', value: { repository: name('app'), version: '1' } } });
+    expect(events[0]).toEqual({ message: { $case: 'pulling', value: { repository: 'app', version: '1' } } });
     expect(pulled(events)).toMatchObject([{ name: name('app:1'), digest, isNew: true }]);
     expect(phases(events, base)).toEqual([
       ...[TransferPhase.WAITING, TransferPhase.DOWNLOADING, TransferPhase.DOWNLOADED],

@@ -63,7 +63,7 @@ export class Registries {
   async #pull(request: ImagePullRequest, emit: (event: ImagePullResponse) => void, signal: AbortSignal): Promise<void> {
     const { credentials } = request;
     const platform = request.platform === '' ? undefined : wantedPlatform(request.platform);
-    const repository = familiarRepository(parseReference(request.reference));
+    const repository = parseReference(request.reference).path;
     for (const reference of await this.#pulledReferences(request, signal)) {
       const version = reference.digest ?? reference.tag ?? '';
       emit({ message: { $case: 'pulling', value: { repository, version } } });

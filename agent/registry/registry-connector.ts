@@ -18,8 +18,6 @@ import { type RetryClock, withRetries } from './retry.ts';
 
 export interface ConnectorOptions {
   readonly settings: RegistrySettings;
-  /** See readHostCertificates. */
-  readonly certificateDirectories: readonly string[];
   /** For HTTP_PROXY and its like. */
   readonly env: Environment;
   readonly clock: RetryClock;
@@ -143,8 +141,8 @@ export class RegistryConnector {
   }
 
   async #transport(host: string, verify: boolean): Promise<HttpTransport> {
-    const { certificateDirectories, env, stallMs } = this.#options;
-    const { authorities, client } = await readHostCertificates(host, certificateDirectories);
+    const { settings, env, stallMs } = this.#options;
+    const { authorities, client } = await readHostCertificates(host, settings.certificates);
     const context = (shown: typeof client): SecureContext => {
       if (authorities.length === 0 && shown === undefined) {
         this.#systemContext ??= createSecureContext({ ca: [...systemAuthorities()] });

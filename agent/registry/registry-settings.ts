@@ -5,6 +5,6 @@ export interface RegistrySettings {
   readonly mirrors: readonly string[];
   /** HOST[:PORT] or CIDR: TLS isn't verified, and plain HTTP is tried after it. Those on this host are that anyway. */
   readonly insecure: readonly string[];
+  /** Directories, see readHostCertificates. */
+  readonly certificates: readonly string[];
 }
-
-export const NO_REGISTRY_SETTINGS: RegistrySettings = { mirrors: [], insecure: [] };

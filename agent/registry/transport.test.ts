@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 async function open(settings = {}, env: Record<string, string> = { HTTPS_PROXY: front.proxyUrl }) {
-  fixture = await new RegistryFixture({ settings, certificateDirectories: [directory], env }).open();
+  fixture = await new RegistryFixture({ settings: { certificates: [directory], ...settings }, env }).open();
   return fixture;
 }
 

@@ -26,7 +26,6 @@ export interface PullWatch {
 
 export interface FixtureOptions {
   readonly settings?: Partial<RegistrySettings>;
-  readonly certificateDirectories?: readonly string[];
   readonly env?: Environment;
   readonly stallMs?: number;
 }
@@ -38,7 +37,7 @@ export class RegistryFixture {
   readonly registries: Registries;
   nowMs = 1_700_000_000_000;
 
-  constructor({ settings = {}, certificateDirectories = [], env = {}, stallMs = STALL_MS }: FixtureOptions = {}) {
+  constructor({ settings = {}, env = {}, stallMs = STALL_MS }: FixtureOptions = {}) {
     const clock: RetryClock = {
       now: () => this.nowMs,
       chance: () => 0,
@@ -47,8 +46,8 @@ export class RegistryFixture {
       },
     };
     const connector = new RegistryConnector({
-      settings: { mirrors: [], insecure: [], ...settings },
-      ...{ certificateDirectories, env, clock, stallMs },
+      settings: { mirrors: [], insecure: [], certificates: [], ...settings },
+      ...{ env, clock, stallMs },
     });
     this.registries = new Registries({
       images: this.stores.images,
