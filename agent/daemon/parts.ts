@@ -68,8 +68,8 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     metrics,
     logger: logger.child({ component: 'containers' }),
   });
-  const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host });
   const registries = makeRegistries(options, images, logger);
+  const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host, registries });
   const handlers = createEngineHandlers({ containers, images, networks, volumes, builder, registries, facts });
   const cluster = new ClusterNode({
     ...{
@@ -117,15 +117,25 @@ interface BuilderParts extends Shared {
   readonly networks: NetworkEngine;
   readonly shims: ShimLauncher;
   readonly host: HostFacts;
+  readonly registries: Registries;
 }
 
-function makeBuilder({ roots, images, snapshots, networks, shims, host, ...shared }: BuilderParts): ImageBuilder {
+function makeBuilder({
+  roots,
+  images,
+  snapshots,
+  networks,
+  shims,
+  host,
+  registries,
+  ...shared
+}: BuilderParts): ImageBuilder {
   const { execRoot, dataRoot, runtime } = roots;
   const runner = new ContainerStepRunner({
     ...{ execRoot, runtime, runtimeRoot: runtimeRoot(execRoot), shims, networks, host },
     ...shared,
   });
-  return new ImageBuilder({ ...shared, dir: dataRoot, images, snapshots, runner });
+  return new ImageBuilder({ ...shared, dir: dataRoot, images, snapshots, runner, bases: registries });
 }
 
 /** The directory of package.json: of a checkout, or of an installation, which has no .git. */

@@ -28,7 +28,7 @@ export function findImage(state: IndexState, text: string): FoundImage {
   const found = findByName(state, text) ?? findById(state, text);
   if (found !== undefined) return found;
   throw new GantryError('IMAGE_NOT_FOUND', `No such image: ${text}`, {
-    hint: 'load or build it first; "gantry images" lists what is here',
+    hint: 'pull, load or build it first; "gantry images" lists what is here',
   });
 }
 

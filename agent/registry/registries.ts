@@ -17,6 +17,7 @@ import {
   withDefaultTag,
 } from '../../proto/image-reference.ts';
 import { parsePlatform } from '../../proto/platform.ts';
+import type { BaseSource } from '../build/base-images.ts';
 import { EventQueue } from '../build/event-queue.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { Platform } from '../image/manifest.ts';
@@ -34,7 +35,7 @@ export interface RegistriesParts {
   readonly logger: Logger;
 }
 
-export class Registries {
+export class Registries implements BaseSource {
   readonly #parts: RegistriesParts;
   readonly #puller: ImagePuller;
   readonly #pusher: ImagePusher;
@@ -53,6 +54,21 @@ export class Registries {
 
   push(request: ImagePushRequest, signal: AbortSignal): AsyncGenerator<ImagePushResponse, void, undefined> {
     return streamOf<ImagePushResponse>(signal, (emit, either) => this.#push(request, emit, either));
+  }
+
+  /** For builds; see BaseSource. */
+  async bring(
+    name: string,
+    credentials: RegistryCredentials | undefined,
+    tell: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const reference = withDefaultTag(parseReference(name));
+    tell(`${reference.digest ?? reference.tag}: Pulling from ${reference.path}`);
+    const options = { reference, platform: undefined, credentials };
+    const { digest, isNew } = await this.#puller.pull(options, () => undefined, signal);
+    tell(`Digest: ${digest}`);
+    tell(`Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarName(reference)}`);
   }
 
   /** Throws PERMISSION_DENIED when the registry doesn't take them. */

@@ -15,6 +15,13 @@ export function helperFor(settings: Settings, domain: string): string | undefine
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
+/** With a helper, too: Docker leaves an empty entry then. */
+export function loggedInDomains(settings: Settings): readonly string[] {
+  return [...Object.keys(asSettings(settings.auths)), ...Object.keys(asSettings(settings.credHelpers))].map(
+    serverDomain,
+  );
+}
+
 /** What stands in the file itself. `path` is for errors. */
 export function storedCredentials(settings: Settings, domain: string, path: string): RegistryCredentials | undefined {
   const auths = asSettings(settings.auths);
@@ -30,7 +37,6 @@ export function storedCredentials(settings: Settings, domain: string, path: stri
     identityToken: text(entry.identitytoken),
     registryToken: text(entry.registrytoken),
   };
-  // With a helper, Docker leaves an empty entry.
   return Object.values(credentials).every((value) => value === '') ? undefined : credentials;
 }
 
@@ -40,6 +46,11 @@ export function withCredentials(settings: Settings, domain: string, credentials:
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
   const entry = identityToken === '' ? { auth } : { auth, identitytoken: identityToken };
   return { ...asSettings(settings.auths), [serverKey(domain)]: entry };
+}
+
+/** The settings' auths with a note that a helper has the domain's, as Docker leaves one. */
+export function withEmptyEntry(settings: Settings, domain: string): Settings {
+  return { ...asSettings(settings.auths), [serverKey(domain)]: {} };
 }
 
 /** The settings' auths without those of a domain; undefined when there are none. */

@@ -8,7 +8,14 @@ import { join } from 'node:path';
 import type { RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
 import { type Cli, complain } from '../cli.ts';
 import { failureText } from '../failure.ts';
-import { helperFor, storedCredentials, withCredentials, withoutCredentials } from './auth-config.ts';
+import {
+  helperFor,
+  loggedInDomains,
+  storedCredentials,
+  withCredentials,
+  withEmptyEntry,
+  withoutCredentials,
+} from './auth-config.ts';
 import { CredentialHelper } from './credential-helper.ts';
 import { imageDomain, serverKey } from './registry-server.ts';
 
@@ -26,6 +33,22 @@ export async function credentialsForImage(cli: Cli, image: string): Promise<Regi
     await complain(cli, `gantry: warning: without credentials for ${domain}: ${failureText(error)}`);
     return undefined;
   }
+}
+
+/** By domain, of all registries that the user has logged in to: a build may need any. */
+export async function allCredentials(cli: Cli): Promise<Record<string, RegistryCredentials>> {
+  const found: Record<string, RegistryCredentials> = {};
+  for (const domain of new Set(
+    [ownSource(cli), dockerSource(cli)].flatMap(({ settings }) => loggedInDomains(settings)),
+  )) {
+    try {
+      const credentials = await findCredentials(cli, domain);
+      if (credentials !== undefined) found[domain] = credentials;
+    } catch (error) {
+      await complain(cli, `gantry: warning: without credentials for ${domain}: ${failureText(error)}`);
+    }
+  }
+  return found;
 }
 
 /** Those of `gantry login` first. */
@@ -50,6 +73,7 @@ export async function saveCredentials(
   const helper = helperFor(settings, domain);
   if (helper !== undefined) {
     await new CredentialHelper(helper, cli.env).store(serverKey(domain), credentials);
+    cli.contexts().changeSettings({ auths: withEmptyEntry(settings, domain) });
     return undefined;
   }
   cli.contexts().changeSettings({ auths: withCredentials(settings, domain, credentials) });

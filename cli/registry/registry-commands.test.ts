@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GantryError } from '../../proto/errors.ts';
 import {
+  type ImageBuildRequest,
+  type ImageBuildResponse,
   type ImagePullRequest,
   type ImagePullResponse,
   type ImagePushRequest,
@@ -11,7 +13,7 @@ import {
   type RegistryLoginRequest,
   TransferPhase,
 } from '../../proto/generated/gantry/v1/engine.ts';
-import { serverStreamMethod, unaryMethod } from '../../proto/server.ts';
+import { bidiMethod, serverStreamMethod, unaryMethod } from '../../proto/server.ts';
 import { FakeDaemon, runCli } from '../fake-daemon.testing.ts';
 
 const DIGEST = `sha256:${'1'.repeat(64)}`;
@@ -122,6 +124,22 @@ describe('pull', () => {
   });
 });
 
+describe('build', () => {
+  it('sends what it has for all registries, and whether to ask them for base images', async () => {
+    const options: unknown[] = [];
+    const imageBuild = bidiMethod<ImageBuildRequest, ImageBuildResponse>(async function* (requests) {
+      for await (const { message } of requests) if (message?.$case === 'options') options.push(message.value);
+      yield { message: { $case: 'imageId', value: DIGEST } };
+    });
+    await daemon.start({ imageBuild });
+    writeConfig('.docker', { auths: { 'reg:5000': { auth: 'bWU6cHc=' } } });
+    writeConfig('.gantry', { auths: { 'https://index.docker.io/v1/': { auth: 'bWU6cHc=' } } });
+    expect(await gantry(['build', '-q', '--pull', '-'])).toMatchObject({ exitCode: 0, stdout: `${DIGEST}\n` });
+    const me = { username: 'me', password: 'pw' };
+    expect(options).toMatchObject([{ pull: true, credentials: { 'docker.io': me, 'reg:5000': me } }]);
+  });
+});
+
 describe('push', () => {
   it('shows what Docker shows', async () => {
     const requests: ImagePushRequest[] = [];
@@ -184,7 +202,7 @@ describe('login', () => {
     writeConfig('.gantry', { credsStore: 'file' });
     expect(await gantry(['login', '-u', 'me', '-p', 'pw'])).toMatchObject({ exitCode: 0, stdout: 'Login Succeeded\n' });
     expect(requests[0]).toMatchObject({ registry: 'docker.io' });
-    expect(readConfig()).toEqual({ credsStore: 'file' });
+    expect(readConfig()).toEqual({ credsStore: 'file', auths: { 'https://index.docker.io/v1/': {} } });
     expect(JSON.parse(readFileSync(join(home, 'kept'), 'utf8'))).toEqual({
       ServerURL: 'https://index.docker.io/v1/',
       Username: 'me',

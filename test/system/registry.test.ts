@@ -1,7 +1,7 @@
 /** A host and Debian's docker-registry, with TLS and a login, beside skopeo: images go both ways. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -102,6 +102,17 @@ describe('an image of this host', () => {
     );
     expect(await ok('pull', image('busybox:1'))).toContain(`Status: Image is up to date for ${image('busybox:1')}`);
     expect((await gantry('run', '--rm', image('busybox@') + digest, 'echo', 'again')).stdout).toBe('again\n');
+  });
+});
+
+describe('a build', () => {
+  it('pulls what it is made from, with the login of whoever builds', async () => {
+    await ok('rmi', '-f', image('busybox:1'));
+    await writeFile(join(directory, 'Dockerfile'), `FROM ${image('busybox:1')}\nRUN echo built >/built\n`);
+    const built = await ok('build', '-t', 'built', directory);
+    expect(built).toContain(`1: Pulling from busybox`);
+    expect((await gantry('run', '--rm', 'built', 'cat', '/built')).stdout).toBe('built\n');
+    expect(await ok('build', '--pull', '-t', 'built', directory)).toContain('Status: Image is up to date for');
   });
 });
 
