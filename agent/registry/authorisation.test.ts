@@ -108,6 +108,24 @@ describe.runIf(isRoot)('what is secret', () => {
   });
 });
 
+describe.runIf(isRoot)('a refresh token', () => {
+  it('does not go where a token server redirects to', async () => {
+    registry.login = { ...LOGIN, scheme: 'bearer' };
+    const other = await new FakeRegistry().start();
+    try {
+      registry.misbehave = ({ url = '' }, response) => {
+        if (url === '/token') response.writeHead(307, { location: `http://${other.host}/token` }).end();
+        return url === '/token';
+      };
+      const credentials = { username: '', password: '', identityToken: 'refresh-me', registryToken: '' };
+      await expect(fixture.pull(image(), { credentials })).rejects.toThrow('redirects what is secret to');
+      expect(other.requests).toEqual([]);
+    } finally {
+      await other.stop();
+    }
+  });
+});
+
 describe.runIf(isRoot)('a push', () => {
   it('sends what is missing, mounts what another repository has, and is remembered by its digest', async () => {
     await fixture.pull(image());

@@ -7,7 +7,7 @@ import type { RegistryCredentials } from '../../proto/generated/gantry/v1/engine
 import { asCount, asObject, asString, optional, parseJson } from '../image/json-fields.ts';
 import { readBounded, readStart } from './bounded-body.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import type { HttpRequest, HttpResponse, HttpTransport } from './http-transport.ts';
+import type { HttpRequest, HttpResponse, HttpTransport, RequestBody } from './http-transport.ts';
 import { RegistryRefusal, readRefusal } from './refusal.ts';
 import { type RetryClock, withRetries } from './retry.ts';
 
@@ -117,7 +117,7 @@ function tokenRequest(
     });
     const data = Buffer.from(form.toString());
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    return { method: 'POST', url: realm, headers, body: bytesBody(data), signal };
+    return { method: 'POST', url: realm, headers, body: bytesBody(data, 'the host alone'), signal };
   }
   const url = new URL(realm);
   if (service !== '') url.searchParams.set('service', service);
@@ -127,9 +127,10 @@ function tokenRequest(
   return { method: 'GET', url, headers: { authorization: basicHeader(credentials) }, signal };
 }
 
-export function bytesBody(data: Uint8Array): { length: number; open: () => AsyncIterable<Uint8Array> } {
+export function bytesBody(data: Uint8Array, audience: RequestBody['audience']): RequestBody {
   return {
     length: data.length,
+    audience,
     open: async function* () {
       yield data;
     },

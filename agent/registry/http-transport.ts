@@ -18,6 +18,8 @@ export interface RequestBody {
   readonly length: number;
   /** Called again for a redirect. */
   readonly open: () => AsyncIterable<Uint8Array>;
+  /** Whom it may be sent to by a redirect. */
+  readonly audience: 'anybody' | 'the host alone';
 }
 
 export interface HttpRequest {
@@ -90,6 +92,7 @@ export class HttpTransport implements Disposable {
       if (target === undefined) return this.#answer(response, url, request.signal);
       discard(response);
       this.#checkRedirect(url, target);
+      checkAudience(request, target);
       url = target;
     }
     throw new GantryError('UNAVAILABLE', `${request.url.host} redirects in circles (${MOST_REDIRECTS} times)`);
@@ -160,8 +163,16 @@ export class HttpTransport implements Disposable {
 
   #tls(url: URL): { secureContext: SecureContext; rejectUnauthorized: boolean } {
     const { host, contextFor, verify } = this.#options;
-    return { secureContext: contextFor(url.host === host), rejectUnauthorized: verify };
+    return { secureContext: contextFor(url.host === new URL(`https://${host}`).host), rejectUnauthorized: verify };
   }
+}
+
+/** A header that is secret is left out elsewhere; a body can't be. */
+function checkAudience({ body, url }: HttpRequest, target: URL): void {
+  if (body?.audience !== 'the host alone' || target.origin === url.origin) return;
+  throw new GantryError('HOST', `${url.host} redirects what is secret to ${target.host}`, {
+    hint: 'this is a fault of the registry: ask its owner',
+  });
 }
 
 function headersFor({ headers, body, url: own }: HttpRequest, url: URL): Record<string, string | number> {

@@ -12,6 +12,7 @@ import {
 import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { type Descriptor, MAX_DOCUMENT_BYTES, manifestMediaType } from '../image/manifest.ts';
+import type { RequestBody } from './http-transport.ts';
 import { pushFailure } from './pull-failure.ts';
 import type { RegistryConnector } from './registry-connector.ts';
 import type { Repository } from './repository.ts';
@@ -141,10 +142,11 @@ export class ImagePusher {
     }
   }
 
-  #body({ digest, size }: Descriptor, told: (bytes: number) => void = () => undefined) {
+  #body({ digest, size }: Descriptor, told: (bytes: number) => void = () => undefined): RequestBody {
     const { content } = this.#parts.images;
     return {
       length: size,
+      audience: 'anybody',
       open: async function* () {
         let sent = 0;
         for await (const chunk of content.stream(digest)) {

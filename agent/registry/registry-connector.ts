@@ -6,6 +6,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
 import { Authoriser } from './authoriser.ts';
 import { readStart } from './bounded-body.ts';
+import { connectionFailure } from './connection-failure.ts';
 import { type Endpoint, endpointsOf, hostName } from './endpoints.ts';
 import { readHostCertificates } from './host-certificates.ts';
 import { HttpTransport } from './http-transport.ts';
@@ -170,8 +171,10 @@ export class RegistryConnector {
         host,
         found.map(({ address }) => address),
       );
-    } catch {
-      // A proxy may know it; else connecting says what is wrong.
+    } catch (error) {
+      // A proxy may know it. Asking a second time for the connection would take as long again.
+      const url = new URL(`https://${host}/`);
+      if (proxyFor(url, this.#options.env) === undefined) throw connectionFailure(url, error);
       return false;
     }
   }

@@ -132,7 +132,10 @@ export class Repository implements Disposable {
     const what = `uploading manifest ${reference} of ${this.#options.name}`;
     await this.#retried(signal, async () => {
       const headers = { 'content-type': mediaType };
-      const request = { ...this.#request('PUT', `manifests/${reference}`, headers, signal), body: bytesBody(bytes) };
+      const request = {
+        ...this.#request('PUT', `manifests/${reference}`, headers, signal),
+        body: bytesBody(bytes, 'anybody'),
+      };
       const response = await this.#authorised(request, this.#scopes('pull,push'));
       if (response.status !== 201 && response.status !== 200) throw await this.#refusal(response, what);
       response.discard();
