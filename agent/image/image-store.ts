@@ -221,11 +221,14 @@ export class ImageStore implements Images {
     return record;
   }
 
-  /** Gives an image further names, in canonical form, and with the digest under which a registry has it. */
+  /** Gives an image further names, in canonical form; `target` is what a registry has under them. CONFLICT when it is gone. */
   async rename(manifest: Digest, target: Digest, names: readonly string[]): Promise<void> {
-    await this.#index.update((state) =>
-      names.reduce((next, name) => withName(next, name, { manifest, target }), state),
-    );
+    await this.#index.update((state) => {
+      if (state.images.has(manifest)) {
+        return names.reduce((next, name) => withName(next, name, { manifest, target }), state);
+      }
+      throw new GantryError('CONFLICT', `image ${manifest} has been removed meanwhile`, { hint: 'try again' });
+    });
   }
 
   /** What a canonical name stands for. */

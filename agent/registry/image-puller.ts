@@ -92,7 +92,8 @@ export class ImagePuller {
     using repository = await connector.connect(endpoint, { path: reference.path, name }, credentials, signal);
     const wanted = platform ?? images.platform;
     const remote = await findRemoteImage(repository, reference, wanted, signal);
-    const before = images.named(canonicalName(reference));
+    const names = namesOf(reference, remote.target.digest);
+    const [before] = names.map((known) => images.named(known));
     const isNew = before?.target !== remote.target.digest || before.manifest !== remote.manifest.digest;
     const known = images.byManifest(remote.manifest.digest);
     await images.content.put(remote.target.bytes);
@@ -101,7 +102,7 @@ export class ImagePuller {
       return { imageId: record.id, digest: remote.target.digest, isNew };
     }
     checkPlatform(known.document, options);
-    await images.rename(known.manifestDigest, remote.target.digest, namesOf(reference, remote.target.digest));
+    await images.rename(known.manifestDigest, remote.target.digest, names);
     return { imageId: known.id, digest: remote.target.digest, isNew };
   }
 

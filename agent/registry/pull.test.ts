@@ -106,6 +106,7 @@ describe.runIf(isRoot)('a pull', () => {
     registry.putImage('app', '2', [top]);
     await fixture.pull(name(`app@${digest}`));
     expect((await fixture.stores.images.inspect(name(`app@${digest}`))).tags).toEqual([]);
+    expect(pulled(await fixture.pull(name(`app:1@${digest}`)))[0]).toMatchObject({ digest, isNew: false });
     expect(pulled(await fixture.pull(name('app'), { allTags: true })).map((one) => one.name)).toEqual([
       name('app:1'),
       name('app:2'),
