@@ -10,7 +10,7 @@ import { ControlService } from '../proto/generated/gantry/v1/control.ts';
 import { EngineService } from '../proto/generated/gantry/v1/engine.ts';
 import { LocalManagerService } from '../proto/generated/gantry/v1/manager.ts';
 import { NodeAgentService } from '../proto/generated/gantry/v1/node.ts';
-import { unaryMethod } from '../proto/server.ts';
+import { serverStreamMethod, unaryMethod } from '../proto/server.ts';
 import { type NodeIdentity, NodeServerCredentials } from '../proto/tls.ts';
 import { type Cli, NOT_YET_CHOSEN } from './cli.ts';
 import { main } from './main.ts';
@@ -41,7 +41,9 @@ export class FakeDaemon {
     credentials: ServerCredentials,
   ): Promise<number> {
     for (const service of [EngineService, ControlService, NodeAgentService, LocalManagerService]) {
-      const all = Object.keys(service).map((name) => [name, methods[name] ?? unexpected(name)]);
+      const all = Object.entries(service).map(([name, { responseStream }]) => {
+        return [name, methods[name] ?? unexpected(name, responseStream)];
+      });
       this.#server.addService(service, Object.fromEntries(all));
     }
     return await new Promise((resolve, reject) => {
@@ -55,10 +57,11 @@ export class FakeDaemon {
   }
 }
 
-function unexpected(name: string) {
-  return unaryMethod<unknown, unknown>(async () => {
+function unexpected(name: string, isStream: boolean) {
+  const fail = () => {
     throw new GantryError('UNSUPPORTED', `the test didn't expect a call of ${name}`);
-  });
+  };
+  return isStream ? serverStreamMethod<unknown, unknown>(fail) : unaryMethod<unknown, unknown>(async () => fail());
 }
 
 export interface Finished {

@@ -115,7 +115,7 @@ describe('secret create and config create', () => {
 describe('wrong command lines', () => {
   it.each([
     [['pss'], 1, 'gantry: "gantry pss" is not a command; did you mean "gantry ps"?\n'],
-    [['pull', 'x'], 1, /^gantry: "gantry pull" is not supported yet; build the image/],
+    [['search', 'x'], 1, /^gantry: "gantry search" is not supported yet; look for it/],
     [['ps', '--fromat', 'x'], 125, 'gantry: unknown flag: --fromat; did you mean --format?\n'],
     [['run'], 1, "gantry: missing required argument 'image'; see 'gantry run --help'\n"],
     [['run', '--memory-swap', '1g', 'x'], 125, 'gantry: --memory-swap is not supported yet; use --memory\n'],
@@ -226,6 +226,8 @@ function scripted(configs: ContainerConfig[], ...messages: StreamMessage[]) {
 }
 
 /** A process like cat: it ends when its input does. */
+const isThere = unaryMethod(async () => ({ image: undefined }));
+
 const cat = bidiMethod(async function* (requests: Requests): AsyncGenerator<ContainerStreamResponse> {
   for await (const { message } of requests) {
     if (message?.$case === 'stdin') yield { message: { $case: 'stdout', value: message.value } };
@@ -251,7 +253,11 @@ describe('run in the foreground', () => {
 
   it('carries input and output byte for byte', async () => {
     const input = randomBytes(5_000_000);
-    const { bytes, exitCode } = await gantry({ containerRun: cat }, ['run', '-i', '--rm', 'bb:1', 'cat'], { input });
+    const { bytes, exitCode } = await gantry(
+      { containerRun: cat, imageInspect: isThere },
+      ['run', '-i', '--rm', 'bb:1', 'cat'],
+      { input },
+    );
     expect(exitCode).toBe(0);
     expect(bytes.equals(input)).toBe(true);
   });
@@ -266,7 +272,7 @@ describe('run in the foreground', () => {
     const containerRun = bidiMethod(async function* (): AsyncGenerator<ContainerStreamResponse> {
       throw new GantryError(code, 'no such thing', { hint: 'do another' });
     });
-    const finished = await gantry({ containerRun }, ['run', 'bb:1', 'x']);
+    const finished = await gantry({ containerRun }, ['run', '--pull', 'never', 'bb:1', 'x']);
     expect(finished).toMatchObject({ exitCode, stderr: 'gantry: no such thing; do another\n' });
   });
 
@@ -295,7 +301,7 @@ describe('run in the foreground', () => {
       '--tmpfs /t --net web --network-alias w --cap-add NET_ADMIN --security-opt no-new-privileges --entrypoint= --init ' +
       '--stop-timeout 3 --health-cmd true --health-interval 1m30s --ulimit nofile=5 --log-opt max-size=1m --label a=b bb:1 x';
     const words = argv.replace('--env-file env', `--env-file ${join(directory, 'env')}`).split(' ');
-    await gantry({ containerRun }, words, { env: { HOME: '/h' } });
+    await gantry({ containerRun, imageInspect: isThere }, words, { env: { HOME: '/h' } });
     expect(configs[0]).toMatchObject({
       name: 'n',
       autoRemove: true,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GantryError } from '../../proto/errors.ts';
 import { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
 import { hasBusybox, inPieces, isRoot, makeTar, type TestEntry, TestStores } from '../image/testing/fixtures.ts';
 import { ImageBuilder } from './image-builder.ts';
@@ -23,10 +24,18 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
   let stores: TestStores;
   let runner: ChrootRunner;
   let builder: ImageBuilder;
+  /** A root file system's tar. */
+  let busybox: Buffer;
+  /** What registries have, and what was asked of them. */
+  const registry = new Map<string, Buffer>();
+  const brought: string[] = [];
   beforeEach(async () => {
+    registry.clear();
+    brought.length = 0;
     stores = await new TestStores().open();
     await openBuilder();
-    await stores.images.import(inPieces(busyboxTar()), {
+    busybox = busyboxTar();
+    await stores.images.import(inPieces(busybox), {
       reference: 'busybox',
       changes: ['ENV PATH=/bin', 'CMD ["sh"]'],
       message: '',
@@ -42,6 +51,15 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
       images,
       snapshots,
       runner,
+      bases: {
+        bring: async (reference, _credentials, tell) => {
+          brought.push(reference);
+          const known = registry.get(reference);
+          if (known === undefined) throw new GantryError('IMAGE_NOT_FOUND', `manifest for ${reference} not found`);
+          await stores.images.import(inPieces(known), { reference, changes: ['ENV PATH=/bin'], message: '' });
+          tell(`Status: Downloaded newer image for ${reference}`);
+        },
+      },
       clock: () => stores.now++,
       random: randomBytes,
       logger: pino({ level: 'silent' }),
@@ -78,6 +96,21 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
       await stores.snapshots.remove('look');
     }
   }
+
+  it('brings base images that are not here, once, and all of them again when told to', async () => {
+    registry.set('far:1', busybox).set('busybox', busybox);
+    const dockerfile =
+      'FROM far:1 AS a\nFROM busybox\nCOPY --from=far:1 /bin/busybox /far\nCOPY --from=a /bin/busybox /a';
+    const { output } = await build(dockerfile);
+    expect(brought).toEqual(['far:1']);
+    expect(output).toContain('Status: Downloaded newer image for far:1\n');
+    await build(dockerfile, [], { pull: true });
+    expect(brought).toEqual(['far:1', 'far:1', 'busybox']);
+    await expect(build('FROM busybox\nCOPY --from=gone /x /x')).rejects.toMatchObject({
+      code: 'IMAGE_NOT_FOUND',
+      message: expect.stringMatching(/^Dockerfile:2: .*manifest for gone not found/),
+    });
+  });
 
   it('runs commands, copies files and sets the config', async () => {
     const { id, steps, output } = await build(
@@ -294,7 +327,7 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
   });
 
   it.each<[string, string, RegExp]>([
-    ['a missing base', 'FROM nosuch', /Dockerfile:1: No such image: nosuch/],
+    ['a missing base', 'FROM nosuch', /Dockerfile:1: manifest for nosuch not found/],
     ['a failing command', 'FROM busybox\n\nRUN exit 3', /Dockerfile:3: RUN exit 3: exit code 3/],
     ['a missing file', 'FROM busybox\nCOPY nosuch /', /Dockerfile:2: no file matches "nosuch"/],
     ['a missing user', 'FROM busybox\nCOPY --chown=nobody Dockerfile /', /Dockerfile:2: no user "nobody"/],

@@ -7,6 +7,7 @@ import { parseReference } from '../../proto/image-reference.ts';
 import { encodeImageDocument, type ImageDocument } from '../image/image-config.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
+import { BaseImages, type BaseSource } from './base-images.ts';
 import { BuildCache, cacheKey } from './build-cache.ts';
 import { type BuildContext, BuildContexts } from './build-context.ts';
 import { type BuildPlan, planBuild } from './build-plan.ts';
@@ -24,6 +25,7 @@ export interface ImageBuilderParts {
   readonly images: ImageStore;
   readonly snapshots: SnapshotStore;
   readonly runner: StepRunner;
+  readonly bases: BaseSource;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly random: RandomBytes;
@@ -114,8 +116,10 @@ export class ImageBuilder implements Builder {
     const progress = stepEvents(plan, events);
     const useCache = !options.noCache;
     const { args } = options;
+    const tell = (line: string) => progress.output(Buffer.from(`${line}\n`));
     const builder = new StageBuilder({
       images,
+      bases: new BaseImages({ images, source: this.#parts.bases, options, tell, signal }),
       steps: this.#steps,
       runner,
       plan,

@@ -5,6 +5,7 @@ import { makeDirectoryInRoot } from '../container/root-files.ts';
 import { emptyImageDocument, type ImageDocument } from '../image/image-config.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { compareText } from '../image/text-order.ts';
+import type { BaseImages } from './base-images.ts';
 import { cacheKey } from './build-cache.ts';
 import type { BuildContext } from './build-context.ts';
 import { argDeclarations, type BuildPlan, platformArgs, type Stage, type StageBase } from './build-plan.ts';
@@ -24,6 +25,7 @@ export interface BuildProgress {
 
 export interface StageBuilderParts {
   readonly images: ImageStore;
+  readonly bases: BaseImages;
   readonly steps: LayerSteps;
   readonly runner: StepRunner;
   readonly plan: BuildPlan;
@@ -51,6 +53,9 @@ export class StageBuilder {
 
   async build(stage: Stage): Promise<StageState> {
     let state = await at(stage.from, () => this.#begin(stage));
+    for (const [instruction, source] of stage.sources) {
+      if (source.kind === 'image') await at(instruction, () => this.#parts.bases.ensure(source.reference));
+    }
     for (const instruction of stage.instructions) {
       this.#parts.signal.throwIfAborted();
       const before = state;
@@ -67,6 +72,7 @@ export class StageBuilder {
       const document = emptyImageDocument(this.#parts.images.platform);
       return { document, layers: [], chain: [], args: new Map(), hasOwnCommand: false };
     }
+    await this.#parts.bases.ensure(base.reference);
     const { document, manifest, chainIds } = this.#parts.images.find(base.reference);
     refuseTriggers(document, base.reference);
     return { document, layers: manifest.layers, chain: chainIds, args: new Map(), hasOwnCommand: false };

@@ -48,6 +48,16 @@ function parseFlags(argv: readonly string[], version: string): Flags {
     .option('--store-key <file>', 'and its key')
     .option('--metrics-addr <ip:port>', 'where to serve /metrics, /healthz and /readyz (default: nowhere)')
     .option('--manager-metrics-addr <ip:port>', "the same for this host's manager (default: nowhere)")
+    .option('--registry-mirror <url>', 'mirror of Docker Hub, tried before it; may be repeated', append)
+    .option(
+      '--insecure-registry <host[:port]>',
+      'registry, or CIDR of some, that may be without TLS or a certificate that is trusted; may be repeated',
+      append,
+    )
+    .option(
+      '--registry-certs <dir>',
+      'DIR/HOST[:PORT]/ has authorities and certificates for a registry (default: /etc/gantry/certs.d, then /etc/docker/certs.d)',
+    )
     .option('--log-level <level>', 'fatal, error, warn, info, debug or trace (default: info)')
     .version(version)
     .allowExcessArguments(false)
@@ -71,6 +81,8 @@ function settingsFromFlags(values: Readonly<Record<string, string | string[] | u
 /** As dockerd's: one label each. */
 function flagOf(name: OptionName): string {
   if (name === 'node-generic-resources') return 'node-generic-resource';
+  if (name === 'registry-mirrors') return 'registry-mirror';
+  if (name === 'insecure-registries') return 'insecure-registry';
   return name === 'labels' ? 'label' : name;
 }
 

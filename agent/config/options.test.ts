@@ -26,6 +26,7 @@ describe('gantryd’s options', () => {
       labels: {},
       genericResources: [],
       logLevel: 'info',
+      registries: { mirrors: [], insecure: [], certificates: ['/etc/gantry/certs.d', '/etc/docker/certs.d'] },
       store: { address: '', files: { ca: '', cert: '', key: '' } },
       metricsAddr: '',
       managerMetricsAddr: '',
@@ -85,6 +86,19 @@ describe('gantryd’s options', () => {
     expect(load([], { GANTRY_MANAGER_METRICS_ADDR: '10.0.0.1:2' }).managerMetricsAddr).toBe('10.0.0.1:2');
   });
 
+  it('say how registries are reached', () => {
+    const text = '{"registry-mirrors": ["https://m1/hub/"], "insecure-registries": ["reg:5000", "10.0.0.0/8"]}';
+    const registries = { mirrors: ['https://m1/hub'], insecure: ['reg:5000', '10.0.0.0/8'] };
+    expect(load([], {}, text).registries).toMatchObject(registries);
+    const flags = ['--registry-mirror', 'http://m2', '--insecure-registry', 'a', '--registry-certs', '/certs/'];
+    expect(load(flags, {}, text).registries).toEqual({
+      mirrors: ['http://m2'],
+      insecure: ['a'],
+      certificates: ['/certs'],
+    });
+    expect(load([], { GANTRY_INSECURE_REGISTRIES: 'a,[::1]:5000' }).registries.insecure).toEqual(['a', '[::1]:5000']);
+  });
+
   it('ignore empty variables', () => {
     expect(settingsFromEnvironment({ GANTRY_NAME: '', OTHER: 'x' })).toEqual({});
   });
@@ -107,6 +121,9 @@ describe('gantryd’s options', () => {
       ['--metrics-addr', '0.0.0.0:1', '--manager-metrics-addr', '0.0.0.0:1'],
       '--manager-metrics-addr: invalid value "0.0.0.0:1"',
     ],
+    [['--registry-mirror', 'mirror:5000'], '--registry-mirror: invalid value "mirror:5000"'],
+    [['--registry-mirror', 'https://me:pw@mirror'], '--registry-mirror: invalid value'],
+    [['--insecure-registry', 'http://reg'], '--insecure-registry: invalid value "http://reg"'],
     [['--log-level', 'loud'], '--log-level: invalid value "loud"'],
     [['--store', 'redis://h'], '--store: invalid store "redis://h"'],
     [['--store', 'etcds://h'], '--store: a store etcds:// needs --store-ca'],

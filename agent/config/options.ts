@@ -8,6 +8,9 @@ import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
 import { parseGenericResources } from '../../proto/generic-resource.ts';
 import { checkStoreFiles, parseStoreAddress, type StoreFiles } from '../../proto/store-address.ts';
+import { CERTIFICATE_DIRECTORIES } from '../registry/host-certificates.ts';
+import { isCidr } from '../registry/insecure-hosts.ts';
+import type { RegistrySettings } from '../registry/registry-settings.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -30,6 +33,7 @@ export interface DaemonOptions {
   readonly metricsAddr: string;
   /** The same of this host's manager, if it has one. */
   readonly managerMetricsAddr: string;
+  readonly registries: RegistrySettings;
 }
 
 /** Where the cluster's managers keep their log. */
@@ -48,7 +52,13 @@ export interface Given {
 }
 
 /** Options that may be given more than once. */
-export const LIST_OPTIONS: ReadonlySet<OptionName> = new Set(['host', 'labels', 'node-generic-resources']);
+export const LIST_OPTIONS: ReadonlySet<OptionName> = new Set([
+  'host',
+  'labels',
+  'node-generic-resources',
+  'registry-mirrors',
+  'insecure-registries',
+]);
 
 /** One source's settings, by option; only LIST_OPTIONS are ever more than one. */
 export type Settings = Partial<Record<OptionName, readonly Given[]>>;
@@ -68,6 +78,9 @@ export const OPTION_NAMES = [
   'store-key',
   'metrics-addr',
   'manager-metrics-addr',
+  'registry-mirrors',
+  'insecure-registries',
+  'registry-certs',
 ] as const;
 export type OptionName = (typeof OPTION_NAMES)[number];
 
@@ -94,6 +107,11 @@ export function resolveOptions(sources: readonly Settings[], hostname: string): 
       key: optionalPath(one('store-key', '')),
     }),
     ...metricsAddresses(one('metrics-addr', ''), one('manager-metrics-addr', '')),
+    registries: {
+      mirrors: strongest('registry-mirrors').map(mirrorUrl),
+      insecure: strongest('insecure-registries').map(insecureRegistry),
+      certificates: certificateDirectories(one('registry-certs', '')),
+    },
   };
 }
 
@@ -104,7 +122,7 @@ function defaultSocket(execRoot: string): string {
     : posix.join(execRoot, 'gantry.sock');
 }
 
-/** From GANTRY_HOST, GANTRY_LABELS and GANTRY_NODE_GENERIC_RESOURCES, which may name several with commas, and their like. Empty variables count as unset. */
+/** From GANTRY_HOST and its like; those of LIST_OPTIONS may name several with commas. Empty variables count as unset. */
 export function settingsFromEnvironment(env: Readonly<Record<string, string | undefined>>): Settings {
   const settings: Settings = {};
   for (const name of OPTION_NAMES) {
@@ -207,6 +225,25 @@ function listenAddress({ value, origin }: Given): string {
   } catch (cause) {
     throw invalid(origin, value, toGantryError(cause).hint, cause);
   }
+}
+
+/** Without a slash at its end. */
+function mirrorUrl({ value, origin }: Given): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const isPlain = url !== undefined && url.username === '' && url.search === '' && url.hash === '';
+  if (isPlain && /^https?:$/.test(url.protocol)) return value.replace(/\/+$/, '');
+  throw invalid(origin, value, 'write https://HOST[:PORT], without user and query');
+}
+
+function certificateDirectories(given: Given): readonly string[] {
+  return given.value === '' ? CERTIFICATE_DIRECTORIES : [absolutePath(given)];
+}
+
+const HOST_PORT = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;
+
+function insecureRegistry({ value, origin }: Given): string {
+  if (HOST_PORT.test(value) || isCidr(value)) return value;
+  throw invalid(origin, value, 'write HOST[:PORT] or a CIDR, without http://');
 }
 
 function invalid(origin: string, value: string, hint: string, cause?: unknown): GantryError {

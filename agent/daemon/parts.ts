@@ -22,6 +22,9 @@ import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import { NetworkEngine } from '../network/engine.ts';
+import { Registries } from '../registry/registries.ts';
+import { RegistryConnector, STALL_MS } from '../registry/registry-connector.ts';
+import { REAL_CLOCK } from '../registry/retry.ts';
 import { ShimLauncher } from '../shim/launcher.ts';
 import { VolumeStore } from '../volume/volume-store.ts';
 
@@ -65,8 +68,9 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     metrics,
     logger: logger.child({ component: 'containers' }),
   });
-  const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host });
-  const handlers = createEngineHandlers({ containers, images, networks, volumes, builder, facts });
+  const registries = makeRegistries(options, images, logger);
+  const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host, registries });
+  const handlers = createEngineHandlers({ containers, images, networks, volumes, builder, registries, facts });
   const cluster = new ClusterNode({
     ...{
       dataRoot,
@@ -101,6 +105,11 @@ function makeNetworks(shared: Shared, { dataRoot, execRoot }: DaemonOptions, { e
   return new NetworkEngine({ ...shared, ...directories, instance: engineId });
 }
 
+function makeRegistries({ registries: settings }: DaemonOptions, images: ImageStore, logger: Logger): Registries {
+  const connector = new RegistryConnector({ settings, env: process.env, clock: REAL_CLOCK, stallMs: STALL_MS });
+  return new Registries({ images, connector, clock: REAL_CLOCK, logger });
+}
+
 interface BuilderParts extends Shared {
   readonly roots: Roots;
   readonly images: ImageStore;
@@ -108,15 +117,25 @@ interface BuilderParts extends Shared {
   readonly networks: NetworkEngine;
   readonly shims: ShimLauncher;
   readonly host: HostFacts;
+  readonly registries: Registries;
 }
 
-function makeBuilder({ roots, images, snapshots, networks, shims, host, ...shared }: BuilderParts): ImageBuilder {
+function makeBuilder({
+  roots,
+  images,
+  snapshots,
+  networks,
+  shims,
+  host,
+  registries,
+  ...shared
+}: BuilderParts): ImageBuilder {
   const { execRoot, dataRoot, runtime } = roots;
   const runner = new ContainerStepRunner({
     ...{ execRoot, runtime, runtimeRoot: runtimeRoot(execRoot), shims, networks, host },
     ...shared,
   });
-  return new ImageBuilder({ ...shared, dir: dataRoot, images, snapshots, runner });
+  return new ImageBuilder({ ...shared, dir: dataRoot, images, snapshots, runner, bases: registries });
 }
 
 /** The directory of package.json: of a checkout, or of an installation, which has no .git. */

@@ -32,6 +32,10 @@ import type {
   ImageListResponse,
   ImageLoadRequest,
   ImageLoadResponse,
+  ImagePullRequest,
+  ImagePullResponse,
+  ImagePushRequest,
+  ImagePushResponse,
   ImageRemoveRequest,
   ImageRemoveResponse,
   ImageTagRequest,
@@ -57,6 +61,8 @@ import type {
   NetworkProbeResponse,
   PortProbeRequest,
   PortProbeResponse,
+  RegistryLoginRequest,
+  RegistryLoginResponse,
   VersionRequest,
   VersionResponse,
   VolumeListRequest,
@@ -69,6 +75,7 @@ import type { Builder } from '../build/builder.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
+import type { Registries } from '../registry/registries.ts';
 import type { Volumes } from '../volume/volumes.ts';
 import type { SystemFacts } from './system-facts.ts';
 
@@ -95,6 +102,9 @@ export interface ImageHandlers {
   readonly imageLoad: ClientStreamHandler<ImageLoadRequest, ImageLoadResponse>;
   readonly imageImport: ClientStreamHandler<ImageImportRequest, ImageImportResponse>;
   readonly imageBuild: BidiHandler<ImageBuildRequest, ImageBuildResponse>;
+  readonly imagePull: ServerStreamHandler<ImagePullRequest, ImagePullResponse>;
+  readonly imagePush: ServerStreamHandler<ImagePushRequest, ImagePushResponse>;
+  readonly registryLogin: UnaryHandler<RegistryLoginRequest, RegistryLoginResponse>;
 }
 
 export interface NetworkHandlers {
@@ -124,5 +134,6 @@ export interface EngineParts {
   readonly networks: Networks;
   readonly volumes: Volumes;
   readonly builder: Builder;
+  readonly registries: Registries;
   readonly facts: SystemFacts;
 }

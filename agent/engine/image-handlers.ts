@@ -14,7 +14,8 @@ export function imageHandlers({
   images,
   containers,
   builder,
-}: Pick<EngineParts, 'images' | 'containers' | 'builder'>): ImageHandlers {
+  registries,
+}: Pick<EngineParts, 'images' | 'containers' | 'builder' | 'registries'>): ImageHandlers {
   return {
     async imageList({ filters }) {
       return { images: await images.list({ filters }) };
@@ -40,6 +41,18 @@ export function imageHandlers({
     async *imageBuild(requests, signal) {
       const { options, data } = await openBuild(requests);
       yield* builder.build(options, data, signal);
+    },
+    imagePull(request, signal) {
+      return registries.pull(request, signal);
+    },
+    imagePush(request, signal) {
+      return registries.push(request, signal);
+    },
+    async registryLogin({ registry, credentials }, signal) {
+      if (credentials === undefined)
+        throw new GantryError('INVALID_ARGUMENT', 'RegistryLogin must be sent credentials');
+      await registries.login(registry, credentials, signal);
+      return {};
     },
   };
 }

@@ -7,10 +7,13 @@ import { detectCompression, MAGIC_BYTES } from './compression.ts';
 import type { Blob, ContentStore } from './content-store.ts';
 import { asArray, asObject, asString, asStrings, optional, parseJson } from './json-fields.ts';
 import {
+  chooseManifest,
   type Descriptor,
   encodeManifest,
   type Index,
+  isImage,
   MAX_DOCUMENT_BYTES,
+  MAX_INDEX_DEPTH,
   type Manifest,
   OCI_CONFIG,
   OCI_LAYER,
@@ -27,8 +30,6 @@ export interface ArchivedImage {
 }
 
 const NAME_ANNOTATIONS = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'];
-/** Indexes within indexes; registries and tools make one. */
-const MAX_INDEX_DEPTH = 4;
 
 interface DockerEntry {
   readonly config: string;
@@ -143,7 +144,7 @@ class LayoutReader {
     if (document.kind === 'manifest') return { digest: entry.digest, manifest: document };
     if (depth > MAX_INDEX_DEPTH)
       throw new GantryError('INVALID_ARGUMENT', `index ${entry.digest} is nested too deeply`);
-    const candidate = document.manifests.filter(isImage).find(({ platform }) => isFor(platform, this.#platform));
+    const candidate = chooseManifest(document, this.#platform);
     if (candidate !== undefined) return await this.#choose(candidate, depth + 1);
     const { os, architecture } = this.#platform;
     throw new GantryError('UNSUPPORTED', `index ${entry.digest} has no image for ${os}/${architecture}`);
@@ -162,13 +163,4 @@ class LayoutReader {
     if (!this.#content.has(digest)) throw new GantryError('INVALID_ARGUMENT', `the archive lacks ${where}`);
     return parseManifest(await this.#content.read(digest, MAX_DOCUMENT_BYTES), where);
   }
-}
-
-function isFor(platform: Platform | undefined, wanted: Platform): boolean {
-  return platform === undefined || (platform.os === wanted.os && platform.architecture === wanted.architecture);
-}
-
-/** Builders put attestations beside images, as manifests of an unknown platform. */
-function isImage(entry: Descriptor): boolean {
-  return entry.platform?.os !== 'unknown';
 }

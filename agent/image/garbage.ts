@@ -33,6 +33,8 @@ export class GarbageCollector {
   readonly #lock = new SharedLock();
   readonly #sources: (() => Roots)[] = [];
   #running: Promise<void> | undefined;
+  /** What has become garbage since a collection looked. */
+  #isOutdated: boolean = false;
 
   constructor(options: { readonly content: ContentStore; readonly layers: LayerStore; readonly logger: Logger }) {
     this.#content = options.content;
@@ -52,21 +54,24 @@ export class GarbageCollector {
 
   /** Collects when nobody holds it; many calls meanwhile make one collection. Failures are logged: the next one tries again. */
   schedule(): void {
+    this.#isOutdated = true;
     this.#running ??= this.#lock
       .alone(() => this.#collect())
       .catch((error: unknown) => this.#logger.warn({ err: error }, 'collecting garbage of images failed'))
       .finally(() => {
         this.#running = undefined;
+        if (this.#isOutdated) this.schedule();
       });
   }
 
   /** When what was scheduled is done and deleted. */
   async settled(): Promise<void> {
-    await this.#running;
+    while (this.#running !== undefined) await this.#running;
     await this.#layers.settled();
   }
 
   async #collect(): Promise<void> {
+    this.#isOutdated = false;
     // Before the first await: whoever adds an owner later finds what it owns already marked by another.
     const blobs = new Set<Digest>();
     const layers = new Set<Digest>();

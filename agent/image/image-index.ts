@@ -31,7 +31,7 @@ export interface NameRecord {
 export interface IndexState {
   /** By manifest digest; those without a name are dangling. */
   readonly images: ReadonlyMap<Digest, ImageRecord>;
-  /** By canonical name with tag. */
+  /** By canonical name with tag; and by NAME@DIGEST those that a registry has under it. */
   readonly names: ReadonlyMap<string, NameRecord>;
 }
 

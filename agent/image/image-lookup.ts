@@ -28,7 +28,7 @@ export function findImage(state: IndexState, text: string): FoundImage {
   const found = findByName(state, text) ?? findById(state, text);
   if (found !== undefined) return found;
   throw new GantryError('IMAGE_NOT_FOUND', `No such image: ${text}`, {
-    hint: 'load or build it first; "gantry images" lists what is here',
+    hint: 'pull, load or build it first; "gantry images" lists what is here',
   });
 }
 
@@ -43,6 +43,8 @@ function findByName(state: IndexState, text: string): FoundImage | undefined {
 
 /** name@digest: a name of that repository which stands for that digest. The tag says nothing then, as in Docker. */
 function findDigestName(state: IndexState, { domain, path, digest }: Reference): string | undefined {
+  const pulled = `${domain}/${path}@${digest}`;
+  if (state.names.has(pulled)) return pulled;
   const prefix = `${domain}/${path}:`;
   for (const [name, entry] of state.names) {
     if (name.startsWith(prefix) && (entry.target === digest || entry.manifest === digest)) return name;
@@ -83,6 +85,11 @@ export function namesOf(state: IndexState, id: Digest): string[] {
   return names.sort(compareText);
 }
 
+/** An image from a registry has a name by its digest, too, which stays when its tag goes to another one. */
+export function isDigestName(name: string): boolean {
+  return name.includes('@');
+}
+
 export function shortName(name: string): string {
   return familiarName(parseReference(name));
 }
@@ -96,7 +103,7 @@ export function describeImage(state: IndexState, record: ImageRecord, sizeBytes:
   const names = namesOf(state, record.id);
   return {
     id: record.id,
-    tags: names.map(shortName),
+    tags: names.filter((name) => !isDigestName(name)).map(shortName),
     digests: [...new Set(names.map((name) => repositoryDigest(name, state.names.get(name)?.target)))],
     createdAtMs: createdAtMs(record.document),
     sizeBytes,

@@ -3,7 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import type { IndexState } from './image-index.ts';
-import { findImage, namesOf, shortId, shortName } from './image-lookup.ts';
+import { findImage, isDigestName, namesOf, shortId, shortName } from './image-lookup.ts';
 
 export interface RemovalPlan {
   /** Canonical names that go. */
@@ -28,10 +28,10 @@ export interface RemovalOptions {
 export function planRemoval(state: IndexState, reference: string, options: RemovalOptions): RemovalPlan {
   const { record, name } = findImage(state, reference);
   const all = namesOf(state, record.id);
-  const names = name === undefined ? all : namesMeant(state, reference, name);
+  const names = name === undefined ? all : withLastDigests(namesMeant(state, reference, name), all);
   if (names.length < all.length) return { names, manifests: [], deleted: [] };
   const id = shortId(record.id);
-  if (name === undefined && all.length > 1 && !options.force) {
+  if (name === undefined && hasSeveral(all) && !options.force) {
     throw new GantryError(
       'IN_USE',
       `unable to delete ${id} (must be forced): image has several names: ${all.map(shortName).join(', ')}`,
@@ -54,10 +54,33 @@ export function planRemoval(state: IndexState, reference: string, options: Remov
   return { names, manifests, deleted: [record.id, ...ownLayers(state, record.id)] };
 }
 
-/** name@digest means every name of that repository that stands for it. */
+/** A tag and the digests of its repository count as one. */
+function hasSeveral(names: readonly string[]): boolean {
+  const tags = names.filter((name) => !isDigestName(name));
+  return tags.length > 1 || new Set(names.map(repositoryOf)).size > 1;
+}
+
+/** A repository's digests go with the last of its tags. */
+function withLastDigests(names: readonly string[], all: readonly string[]): readonly string[] {
+  const left = all.filter((name) => !names.includes(name));
+  const tagged = new Set(left.filter((name) => !isDigestName(name)).map(repositoryOf));
+  const removed = new Set(names.map(repositoryOf));
+  const orphans = left.filter((name) => {
+    const repository = repositoryOf(name);
+    return isDigestName(name) && removed.has(repository) && !tagged.has(repository);
+  });
+  return [...names, ...orphans];
+}
+
+function repositoryOf(name: string): string {
+  const { domain, path } = parseReference(name);
+  return `${domain}/${path}`;
+}
+
+/** name@digest means the name that it was pulled by, or else every name of that repository that stands for it. */
 function namesMeant(state: IndexState, reference: string, found: string): readonly string[] {
   const { digest, domain, path } = parseReference(reference);
-  if (digest === undefined) return [found];
+  if (digest === undefined || isDigestName(found)) return [found];
   return [...state.names]
     .filter(
       ([name, { target, manifest }]) =>

@@ -16,6 +16,7 @@ import {
   ImageIndex,
   type ImageRecord,
   type IndexState,
+  type NameRecord,
   type StoredIndex,
   withImage,
   withName,
@@ -26,7 +27,7 @@ import { describeImage, findImage, shortId, shortName } from './image-lookup.ts'
 import { planRemoval } from './image-removal.ts';
 import { type ImageReport, reportImages } from './image-report.ts';
 import type { ImageFilter, Images, RunnableImage } from './images.ts';
-import { LayerStore } from './layer-store.ts';
+import { type LayerSource, LayerStore } from './layer-store.ts';
 import { LayerWorkers } from './layer-workers.ts';
 import {
   type Descriptor,
@@ -37,6 +38,7 @@ import {
   type Platform,
   parseManifest,
 } from './manifest.ts';
+import { NOTHING_ARRIVES, type Registration } from './registration.ts';
 
 export interface ImageStoreOptions {
   /** DATA_ROOT */
@@ -191,18 +193,57 @@ export class ImageStore implements Images {
    * that it was chosen from.
    */
   async register(manifest: Digest, target: Digest, names: readonly string[]): Promise<ImageRecord> {
-    const canonical = names.map(parseTag);
     const image = names[0] ?? `image ${manifest}`;
+    return await this.registerArriving({
+      manifest,
+      target,
+      names: names.map(parseTag),
+      image,
+      layers: NOTHING_ARRIVES,
+    });
+  }
+
+  /** The same of an image whose layers are on their way. Its manifest and config are in the content store. */
+  async registerArriving({ manifest, target, names, image, layers }: Registration): Promise<ImageRecord> {
     const record = await this.#readRecord(manifest, image);
-    const sources = record.manifest.layers.map(({ digest, size }, index) => {
-      this.#checkBlob(digest, size, `layer ${index + 1} of ${image}`);
-      return { archive: this.content.path(digest), digest, diffId: record.document.diffIds[index] ?? digest };
+    const sources = record.manifest.layers.map((layer, index): LayerSource => {
+      const { digest, size } = layer;
+      const arrived = layers
+        .arrive(layer, index)
+        .then(() => this.#checkBlob(digest, size, `layer ${index + 1} of ${image}`));
+      const diffId = record.document.diffIds[index] ?? digest;
+      return { archive: this.content.path(digest), digest, diffId, arrived, onUnpacked: () => layers.unpacked(index) };
     });
     await this.layers.ensure(sources, image);
     await this.#index.update((state) =>
-      canonical.reduce((next, name) => withName(next, name, { manifest, target }), withImage(state, record)),
+      names.reduce((next, name) => withName(next, name, { manifest, target }), withImage(state, record)),
     );
     return record;
+  }
+
+  /** Gives an image further names, in canonical form; `target` is what a registry has under them. CONFLICT when it is gone. */
+  async rename(manifest: Digest, target: Digest, names: readonly string[]): Promise<void> {
+    await this.#index.update((state) => {
+      if (state.images.has(manifest)) {
+        return names.reduce((next, name) => withName(next, name, { manifest, target }), state);
+      }
+      throw new GantryError('CONFLICT', `image ${manifest} has been removed meanwhile`, { hint: 'try again' });
+    });
+  }
+
+  /** What a canonical name stands for. */
+  named(name: string): NameRecord | undefined {
+    return this.#index.state.names.get(name);
+  }
+
+  /** Canonical names with what they stand for. */
+  names(): ReadonlyMap<string, NameRecord> {
+    return this.#index.state.names;
+  }
+
+  /** By the digest of its manifest. */
+  byManifest(manifest: Digest): ImageRecord | undefined {
+    return this.#index.state.images.get(manifest);
   }
 
   /** The image as it was registered. Throws IMAGE_NOT_FOUND. */

@@ -31,6 +31,10 @@ export interface LayerSource {
   /** Of the blob; verified by the content store. */
   readonly digest: Digest;
   readonly diffId: Digest;
+  /** When the blob is there, for one that is on its way. Rejects when it won't be. */
+  readonly arrived?: Promise<void>;
+  /** Called when it is unpacked. */
+  readonly onUnpacked?: () => void;
 }
 
 /** Bounds of one layer, so that a small archive can't fill the disk. */
@@ -84,15 +88,15 @@ export class LayerStore {
 
   /**
    * Makes sure that all these layers, lowest first, are unpacked; those missing are unpacked side by side. The same
-   * layer wanted twice at once is unpacked once. `image` is for errors. Throws CORRUPT when one has another diff id.
+   * layer wanted twice at once is unpacked once. `image` is for errors. Throws CORRUPT when one has another diff id; all
+   * that has begun has ended then.
    */
   async ensure(sources: readonly LayerSource[], image: string): Promise<readonly Layer[]> {
     const pending: Promise<Layer>[] = [];
     let parent: Digest | undefined;
     for (const [index, source] of sources.entries()) {
       const id = chainId(parent, source.diffId);
-      const below = pending.at(-1);
-      pending.push(this.#ensureOne(id, parent, below, source, `layer ${index + 1} of ${image}`));
+      pending.push(this.#ensureArrived(id, parent, pending.at(-1), source, `layer ${index + 1} of ${image}`));
       parent = id;
     }
     const settled = await Promise.allSettled(pending);
@@ -131,6 +135,19 @@ export class LayerStore {
     await this.#trash.settled();
   }
 
+  async #ensureArrived(
+    id: Digest,
+    parent: Digest | undefined,
+    below: Promise<Layer> | undefined,
+    source: LayerSource,
+    name: string,
+  ): Promise<Layer> {
+    await source.arrived;
+    const layer = await this.#ensureOne(id, parent, below, source, name);
+    source.onUnpacked?.();
+    return layer;
+  }
+
   #ensureOne(
     id: Digest,
     parent: Digest | undefined,
@@ -141,7 +158,8 @@ export class LayerStore {
     const present = this.#layers.get(id);
     if (present !== undefined) return Promise.resolve(present);
     const running = this.#inFlight.get(id);
-    if (running !== undefined) return running;
+    // The other one may be of an image that is given up, with a layer below that never comes.
+    if (running !== undefined) return running.catch(() => this.#ensureOne(id, parent, below, source, name));
     const work = this.#add(id, parent, below, source, name).finally(() => this.#inFlight.delete(id));
     this.#inFlight.set(id, work);
     return work;

@@ -21,8 +21,8 @@ export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
-const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
-const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';
+export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
+export const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';
 
 export interface Platform {
   readonly os: string;
@@ -66,9 +66,30 @@ export function parseManifest(bytes: Buffer, where: string): Manifest | Index {
   return { kind: 'manifest', config: descriptor(document.config, `${where}: config`), layers };
 }
 
+/** What an index has for a platform. */
+export function chooseManifest({ manifests }: Index, { os, architecture }: Platform): Descriptor | undefined {
+  return manifests
+    .filter(isImage)
+    .find(({ platform: own }) => own === undefined || (own.os === os && own.architecture === architecture));
+}
+
+/** Builders put attestations beside images, as manifests of an unknown platform. */
+export function isImage(entry: Descriptor): boolean {
+  return entry.platform?.os !== 'unknown';
+}
+
+/** Indexes within indexes; registries and tools make one. */
+export const MAX_INDEX_DEPTH = 4;
+
 /** The OCI manifest's bytes; the same input gives the same bytes. */
 export function encodeManifest(config: Descriptor, layers: readonly Descriptor[]): Buffer {
   return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }));
+}
+
+/** As a registry is told it. */
+export function manifestMediaType(bytes: Buffer): string {
+  const document = asObject(parseJson(bytes, 'manifest'), 'manifest');
+  return optional(document.mediaType, 'mediaType', asString) ?? guessMediaType(document);
 }
 
 /** The media type is optional in OCI documents. */

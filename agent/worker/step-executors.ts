@@ -109,7 +109,7 @@ async function create({ task }: TaskRecord, { containers, images, material, node
   } catch (error) {
     if (toGantryError(error).code !== 'IMAGE_NOT_FOUND') throw error;
     throw new GantryError('IMAGE_NOT_FOUND', `no such image: ${reference}`, {
-      hint: `make it with "gantry build -t ${reference} DIR" or bring it with "gantry image load"`,
+      hint: `bring it to this node with "gantry pull ${reference}" or "gantry image load"`,
       cause: error,
     });
   }

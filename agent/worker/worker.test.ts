@@ -164,7 +164,7 @@ describe('a task', () => {
     const worker = startWorker(containers);
     await assign(worker, task({ spec: { container: { image: 'missing' } } }));
     const status = await reaches(worker, TaskState.REJECTED);
-    expect(status?.error).toMatch(/^no such image: missing; .*gantry build -t missing/);
+    expect(status?.error).toMatch(/^no such image: missing; .*gantry pull missing/);
     expect(containers.calls).toEqual([]);
   });
 

@@ -25,7 +25,7 @@ describe('finding a command', () => {
   });
 
   it('says what to do instead of what is not there yet', () => {
-    expect(lookUp(['pull', 'x'])).toMatchObject({ kind: 'unsupported', path: 'pull' });
+    expect(lookUp(['search', 'x'])).toMatchObject({ kind: 'unsupported', path: 'search' });
     expect(lookUp(['volume', 'create'])).toMatchObject({ kind: 'unsupported', path: 'volume create' });
   });
 

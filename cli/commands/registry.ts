@@ -146,6 +146,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Build an image from a Dockerfile',
     load: () => import('./image/build.ts'),
   },
+  { names: ['image pull', 'pull'], summary: 'Pull an image from a registry', load: () => import('./image/pull.ts') },
+  { names: ['image push', 'push'], summary: 'Push an image to a registry', load: () => import('./image/push.ts') },
   { names: ['image load', 'load'], summary: 'Load images from an archive', load: () => import('./image/load.ts') },
   {
     names: ['image import', 'import'],
@@ -292,6 +294,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Stop everything on this host and take it down; data stays',
     load: () => import('./system/stop.ts'),
   },
+  { names: ['login'], summary: 'Log in to a registry', load: () => import('./system/login.ts') },
+  { names: ['logout'], summary: 'Log out from a registry', load: () => import('./system/logout.ts') },
   { names: ['version'], summary: 'Show the versions of gantry and gantryd', load: () => import('./system/version.ts') },
   {
     names: ['inspect'],
@@ -302,13 +306,7 @@ export const COMMANDS: readonly CommandEntry[] = [
 
 /** What Docker has and Gantry doesn't have yet, with what to do instead. */
 export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
-  ['pull', "build the image with 'gantry build' or load it with 'gantry image load'"],
-  ['image pull', "build the image with 'gantry build' or load it with 'gantry image load'"],
-  ['push', 'build or load the image on the host that needs it'],
-  ['image push', 'build or load the image on the host that needs it'],
-  ['search', 'registries are not spoken to yet'],
-  ['login', 'registries are not spoken to yet'],
-  ['logout', 'registries are not spoken to yet'],
+  ['search', 'look for it on the web page of the registry'],
   ['save', 'keep the Dockerfile or the archive the image came from'],
   ['image save', 'keep the Dockerfile or the archive the image came from'],
   ['history', "'gantry image inspect' shows the image's configuration"],
@@ -349,6 +347,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['buildx', "use 'gantry build'"],
   ['builder', "use 'gantry build'"],
   ['plugin', 'there are no plugins'],
-  ['manifest', 'registries are not spoken to yet'],
-  ['trust', 'registries are not spoken to yet'],
+  ['manifest', "'gantry image inspect' shows an image's digests"],
+  ['trust', 'name images by their digest: NAME@sha256:...'],
 ]);

@@ -1,4 +1,7 @@
-/** The user's contexts: DIR/contexts/NAME.json, each with its key, for nobody else to read; DIR/config.json says which is in use. */
+/**
+ * The user's contexts: DIR/contexts/NAME.json, each with its key, for nobody else to read; DIR/config.json says which is in
+ * use, and has the user's other settings.
+ */
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -71,16 +74,21 @@ export class ContextStore {
 
   /** The one in use. */
   current(): string {
-    const { currentContext } = this.#config();
+    const { currentContext } = this.settings();
     return typeof currentContext === 'string' && currentContext !== '' ? currentContext : DEFAULT_CONTEXT;
   }
 
   use(name: string): void {
     const currentContext = name === DEFAULT_CONTEXT ? undefined : name;
-    this.#replace(this.configPath, `${JSON.stringify({ ...this.#config(), currentContext }, null, 2)}\n`);
+    this.changeSettings({ currentContext });
   }
 
-  #config(): Readonly<Record<string, unknown>> {
+  /** In the form of Docker's config.json; those that nobody here knows are kept. Undefined ones are taken away. */
+  changeSettings(changes: Readonly<Record<string, unknown>>): void {
+    this.#replace(this.configPath, `${JSON.stringify({ ...this.settings(), ...changes }, null, 2)}\n`);
+  }
+
+  settings(): Readonly<Record<string, unknown>> {
     const text = readIfThere(this.configPath);
     if (text === undefined) return {};
     try {

@@ -1,6 +1,7 @@
 /** The options that `run` and `create` share, as commander reads them. */
 import type { Command } from 'commander';
 import { alias, collect, invalidFlag, refuse, wholeNumber } from '../command-line.ts';
+import { type PullPolicy, pullPolicy } from '../registry/pull-policy.ts';
 import { byteSize, duration, nanoCpus, oomScoreAdj, parseRestart, pidsLimit, type RestartChoice } from './limits.ts';
 
 export interface ContainerOptions {
@@ -46,7 +47,9 @@ export interface ContainerOptions {
   readonly pidsLimit?: number;
   readonly privileged?: boolean;
   readonly publish: readonly string[];
+  readonly pull: PullPolicy;
   readonly publishAll?: boolean;
+  readonly quiet?: boolean;
   readonly readOnly?: boolean;
   readonly restart?: RestartChoice;
   readonly rm?: boolean;
@@ -77,6 +80,7 @@ export function declareContainerOptions(command: Command): Command {
   declareLimits(command, list);
   declareSecurity(command, list);
   declareHealth(command);
+  declarePull(command);
   refuseUnsupported(command);
   return command;
 }
@@ -157,6 +161,17 @@ function declareSecurity(command: Command, list: DeclareList): void {
   list('--security-opt <option>', 'seccomp=FILE, seccomp=unconfined or no-new-privileges');
 }
 
+function declarePull(command: Command): void {
+  command
+    .option(
+      '--pull <policy>',
+      'pull the image before: always, missing or never (default: missing)',
+      pullPolicy,
+      'missing',
+    )
+    .option('-q, --quiet', "don't show how a pull goes on");
+}
+
 /** --health-* and --no-healthcheck. */
 export function declareHealth(command: Command): void {
   command
@@ -212,8 +227,6 @@ function refuseUnsupported(command: Command): void {
     ['--memory-swappiness <number>', LATER],
     ['--oom-kill-disable', LATER],
     ['--platform <platform>', "images run on the host's platform"],
-    ['--pull <policy>', "build the image with 'gantry build' or load it with 'gantry image load'"],
-    ['-q, --quiet', 'nothing is pulled, so there is nothing to silence'],
     ['--runtime <name>', LATER],
     ['--sig-proxy [choice]', 'signals are always passed on'],
     ['--storage-opt <option>', LATER],

@@ -210,7 +210,7 @@ describe('stack deploy', () => {
     const { exitCode, stdout, stderr } = await gantry({ imageInspect }, DEPLOY);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toBe(
-      "gantry: stack.yml:3:5: services.web.image: no such image \"web:1\"; build it with 'gantry build -t web:1 DIR' or load it with 'gantry image load'\n",
+      "gantry: stack.yml:3:5: services.web.image: no such image \"web:1\"; pull it with 'gantry pull web:1', or build it with 'gantry build -t web:1 DIR'\n",
     );
   });
 

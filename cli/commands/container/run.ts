@@ -5,7 +5,8 @@ import { ask, withClient } from '../../connection.ts';
 import { runExitCode, withExitCode } from '../../failure.ts';
 import { containerConfig } from '../../options/container-config.ts';
 import { type ContainerOptions, declareContainerOptions } from '../../options/container-options.ts';
-import { requireTerminal, runSession, terminalSize } from '../../terminal/session.ts';
+import { ensureImage, withPulledImage } from '../../registry/pull-policy.ts';
+import { requireTerminal, runSession, type SessionOptions, terminalSize } from '../../terminal/session.ts';
 import { reserveCidFile } from './cid-file.ts';
 
 interface RunOptions extends ContainerOptions {
@@ -18,10 +19,19 @@ export function define(command: Command, cli: Cli): void {
     .action(async (image: string, argv: string[], options: RunOptions) => {
       const config = containerConfig(image, argv, options, cli);
       const publishId = reserveCidFile(options.cidfile);
+      const wanted = { image, policy: options.pull, quiet: options.quiet ?? false };
+      const act = options.detach ? runDetached : runAttached;
+      if (!options.detach) requireTerminal(cli, sessionOptions(config));
       try {
-        await withClient(EngineClient, cli, (engine) =>
-          options.detach ? runDetached(engine, cli, config, publishId) : runAttached(engine, cli, config, publishId),
-        );
+        await withClient(EngineClient, cli, async (engine) => {
+          if (options.detach || !config.spec?.openStdin) {
+            await withPulledImage(engine, cli, wanted, () => act(engine, cli, config, publishId));
+            return;
+          }
+          // What has been read of standard input can't be read again.
+          await ensureImage(engine, cli, wanted);
+          await act(engine, cli, config, publishId);
+        });
       } catch (error) {
         throw withExitCode(error, runExitCode(error));
       }
@@ -39,13 +49,12 @@ async function runDetached(engine: EngineClient, cli: Cli, config: ContainerConf
 }
 
 async function runAttached(engine: EngineClient, cli: Cli, config: ContainerConfig, publish: PublishId): Promise<void> {
-  const session = {
-    tty: config.spec?.tty ?? false,
-    stdin: config.spec?.openStdin ?? false,
-    onStarted: async (id: string) => publish(id),
-  };
-  requireTerminal(cli, session);
+  const session = { ...sessionOptions(config), onStarted: async (id: string) => publish(id) };
   const start = { config, stdin: session.stdin, size: terminalSize(cli) };
   const { exitCode } = await runSession(engine.containerRun(), { $case: 'run', value: start }, cli, session);
   cli.exitCode = exitCode ?? 0;
+}
+
+function sessionOptions({ spec }: ContainerConfig): SessionOptions {
+  return { tty: spec?.tty ?? false, stdin: spec?.openStdin ?? false };
 }

@@ -10,12 +10,14 @@ import { withClient } from '../../connection.ts';
 import { CliError } from '../../failure.ts';
 import { openInput } from '../../input.ts';
 import { parsePairs } from '../../options/pairs.ts';
+import { allCredentials } from '../../registry/credentials.ts';
 
 interface BuildOptions {
   readonly buildArg: readonly string[];
   readonly cache: boolean;
   readonly file?: string;
   readonly label: readonly string[];
+  readonly pull?: boolean;
   readonly quiet?: boolean;
   readonly tag: readonly string[];
   readonly target: string;
@@ -30,6 +32,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--target <stage>', 'stage to stop after', '')
     .option('--no-cache', 'run every step again')
     .option('--label <name=value>', 'label of the image', collect, [])
+    .option('--pull', 'look in registries for newer base images')
     .option('-q, --quiet', 'print only the id of the image')
     .option('--progress <how>', "'plain', which is also what 'auto' and 'tty' give", progressKind)
     .action(async (context: string, options: BuildOptions) => {
@@ -56,6 +59,8 @@ async function buildRequest(context: string, options: BuildOptions, cli: Cli): P
     target: options.target,
     noCache: !options.cache,
     labels: parsePairs('--label', options.label, () => ''),
+    pull: options.pull ?? false,
+    credentials: await allCredentials(cli),
   };
   if (context === '-') {
     const archive = openInput(cli, '-', "pipe a tar of the context in: 'tar c . | gantry build -'");
@@ -104,7 +109,6 @@ function refuseUnsupported(command: Command): void {
     ['--network <mode>', 'leave it out'],
     ['-o, --output <target>', 'the result is always an image of this host'],
     ['--platform <platform>', "images are built for the host's platform"],
-    ['--pull', 'base images are those that are on this host'],
     ['--secret <secret>', 'leave it out'],
     ['--shm-size <size>', 'leave it out'],
     ['--squash', 'build in several stages and COPY --from the last'],

@@ -16,7 +16,7 @@ export async function imageExists(engine: EngineClient, reference: string): Prom
 
 /** What to do when it isn't. */
 export function missingImageHint(image: string): string {
-  return `build it with 'gantry build -t ${image} DIR' or load it with 'gantry image load'`;
+  return `pull it with 'gantry pull ${image}', or build it with 'gantry build -t ${image} DIR'`;
 }
 
 /** Rejects when it isn't. */

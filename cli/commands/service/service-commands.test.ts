@@ -124,7 +124,7 @@ describe('service create', () => {
   });
 
   it.each([
-    [['nope'], 1, /^gantry: no such image "nope"; build it with .*\n$/],
+    [['nope'], 1, /^gantry: no such image "nope"; pull it with .*\n$/],
     [
       ['--mode', 'global', '--replicas', '2', 'api:1'],
       125,

@@ -46,7 +46,7 @@ export function define(command: Command, cli: Cli): void {
     )
     .option('--dry-run', 'show what would change, and change nothing')
     .action((stackName: string, options: DeployOptions) => deploy(cli, stackName, options));
-  refuse(command, '--with-registry-auth', 'registries are not spoken to yet');
+  refuse(command, '--with-registry-auth', "leave it out, and 'gantry pull' the images on each node");
 }
 
 async function deploy(cli: Cli, stackName: string, options: DeployOptions): Promise<void> {

@@ -6,6 +6,7 @@ import { type Cli, complain, printLine } from '../../cli.ts';
 import type { LoadedService, LoadedStack } from '../../compose/load-stack.ts';
 import { withClient } from '../../connection.ts';
 import { CliError, EXIT, isGantryError } from '../../failure.ts';
+import { allCredentials } from '../../registry/credentials.ts';
 import { plainProgress } from '../image/build.ts';
 import { imageExists, missingImageHint } from '../image/image-exists.ts';
 
@@ -60,7 +61,7 @@ async function buildService(
   try {
     await buildImage(
       engine,
-      buildOptions(service, build),
+      { ...buildOptions(service, build), credentials: await allCredentials(cli) },
       packContext(build.context, build.dockerfile || 'Dockerfile'),
       listener,
     );
@@ -75,7 +76,7 @@ async function buildService(
   }
 }
 
-function buildOptions(service: LoadedService, build: Build): ImageBuildOptions {
+function buildOptions(service: LoadedService, build: Build): Omit<ImageBuildOptions, 'credentials'> {
   return {
     tags: [service.image, ...build.tags],
     dockerfile: build.dockerfile,
@@ -84,6 +85,7 @@ function buildOptions(service: LoadedService, build: Build): ImageBuildOptions {
     noCache: build.noCache,
     labels: { ...build.labels },
     dockerfileText: build.dockerfileText,
+    pull: false,
   };
 }
 

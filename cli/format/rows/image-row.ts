@@ -32,9 +32,12 @@ export function imageListing(digests: boolean): Listing {
 
 const NONE = '<none>';
 
-/** A row for each name; for an image without any, one row of `<none>`. */
+/** A row for each name; for an image without any, one row of `<none>`, or for each repository that it is from. */
 export function imageRows(image: Image, options: RowOptions): Fields[] {
-  if (image.tags.length === 0) return [imageRow(image, NONE, NONE, options)];
+  if (image.tags.length === 0) {
+    const repositories = new Set(image.digests.map((digest) => digest.slice(0, digest.indexOf('@'))));
+    return [...(repositories.size > 0 ? repositories : [NONE])].map((name) => imageRow(image, name, NONE, options));
+  }
   return image.tags.map((name) => {
     const { repository, tag } = splitName(name);
     return imageRow(image, repository, tag, options);

@@ -1,0 +1,202 @@
+/**
+ * Images from registries into the image store. Layers are unpacked as they arrive; an image appears, with its names,
+ * when all of it is there. What a pull that failed or was killed has brought is garbage, and collected.
+ */
+import type { Logger } from 'pino';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { type RegistryCredentials, TransferPhase } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Digest } from '../../proto/ids.ts';
+import { canonicalName, familiarName, familiarRepository, type Reference } from '../../proto/image-reference.ts';
+import { parseImageDocument } from '../image/image-config.ts';
+import type { ImageRecord } from '../image/image-index.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import { type Descriptor, MAX_DOCUMENT_BYTES, type Platform } from '../image/manifest.ts';
+import { BlobDownloads } from './blob-downloads.ts';
+import type { Endpoint } from './endpoints.ts';
+import { pullFailure } from './pull-failure.ts';
+import type { RegistryConnector } from './registry-connector.ts';
+import { findRemoteImage, type RemoteImage } from './remote-image.ts';
+import type { Repository } from './repository.ts';
+import type { RetryClock } from './retry.ts';
+import { LayerProgress, type TransferListener } from './transfer-progress.ts';
+
+export interface PullOptions {
+  /** With a tag or a digest. */
+  readonly reference: Reference;
+  /** Undefined for the host's own, or whatever an image without an index is for. */
+  readonly platform: Platform | undefined;
+  readonly credentials: RegistryCredentials | undefined;
+}
+
+export interface PulledImage {
+  readonly imageId: Digest;
+  /** What the registry has under the name: a manifest, or an index. */
+  readonly digest: Digest;
+  /** The name stood for something else before, or for nothing. */
+  readonly isNew: boolean;
+}
+
+export interface PullerParts {
+  readonly images: ImageStore;
+  readonly connector: RegistryConnector;
+  readonly clock: RetryClock;
+  readonly logger: Logger;
+}
+
+export class ImagePuller {
+  readonly #parts: PullerParts;
+  readonly #downloads: BlobDownloads;
+
+  constructor(parts: PullerParts) {
+    this.#parts = parts;
+    this.#downloads = new BlobDownloads({ content: parts.images.content, clock: parts.clock });
+  }
+
+  /** Throws IMAGE_NOT_FOUND, PERMISSION_DENIED, UNSUPPORTED, CORRUPT, UNAVAILABLE, CANCELLED, naming image and layer. */
+  async pull(options: PullOptions, listener: TransferListener, signal: AbortSignal): Promise<PulledImage> {
+    const { garbage } = this.#parts.images;
+    try {
+      return await garbage.hold(() => this.#pullFromAny(options, listener, signal));
+    } catch (error) {
+      garbage.schedule();
+      throw error;
+    }
+  }
+
+  /** Mirrors first; what one of them has brought, the next needn't. */
+  async #pullFromAny(options: PullOptions, listener: TransferListener, signal: AbortSignal): Promise<PulledImage> {
+    const { connector, logger } = this.#parts;
+    const image = familiarName(options.reference);
+    const endpoints = connector.endpoints(options.reference.domain);
+    for (const endpoint of endpoints) {
+      try {
+        return await this.#pullFrom(endpoint, options, listener, signal);
+      } catch (error) {
+        if (signal.aborted) throw new GantryError('CANCELLED', `pulling ${image} was cancelled`, { cause: error });
+        if (endpoint.role === 'origin') throw pullFailure(error, options.reference);
+        logger.warn({ err: error, image, mirror: endpoint.host }, 'a mirror failed; trying the next registry');
+      }
+    }
+    throw new GantryError('INTERNAL', `no registry has ${image}`);
+  }
+
+  async #pullFrom(
+    endpoint: Endpoint,
+    options: PullOptions,
+    listener: TransferListener,
+    signal: AbortSignal,
+  ): Promise<PulledImage> {
+    const { images, connector } = this.#parts;
+    const { reference, platform, credentials } = options;
+    const name = familiarRepository(reference);
+    using repository = await connector.connect(endpoint, { path: reference.path, name }, credentials, signal);
+    const wanted = platform ?? images.platform;
+    const remote = await findRemoteImage(repository, reference, wanted, signal);
+    const names = namesOf(reference, remote.target.digest);
+    const [before] = names.map((known) => images.named(known));
+    const isNew = before?.target !== remote.target.digest || before.manifest !== remote.manifest.digest;
+    const known = images.byManifest(remote.manifest.digest);
+    await images.content.put(remote.target.bytes);
+    if (known === undefined) {
+      const record = await this.#bring(repository, remote, options, listener, signal);
+      return { imageId: record.id, digest: remote.target.digest, isNew };
+    }
+    checkPlatform(known.document, options);
+    await images.rename(known.manifestDigest, remote.target.digest, names);
+    return { imageId: known.id, digest: remote.target.digest, isNew };
+  }
+
+  async #bring(
+    repository: Repository,
+    remote: RemoteImage,
+    options: PullOptions,
+    listener: TransferListener,
+    signal: AbortSignal,
+  ): Promise<ImageRecord> {
+    const { images } = this.#parts;
+    const { reference } = options;
+    const image = familiarName(reference);
+    const { config } = remote.parsed;
+    if (config.size > MAX_DOCUMENT_BYTES) {
+      throw new GantryError(
+        'INVALID_ARGUMENT',
+        `the config of ${image} is larger than ${MAX_DOCUMENT_BYTES >> 20} MiB`,
+      );
+    }
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    const source = `${repository.host}/${reference.path}`;
+    await this.#downloads.fetch({ repository, source, descriptor: config }, () => undefined, either);
+    const document = await images.content.read(config.digest, MAX_DOCUMENT_BYTES);
+    checkPlatform(parseImageDocument(document, `the config of ${image}`), options);
+    await images.content.put(remote.manifest.bytes);
+    const progress = remote.parsed.layers.map((layer) => new LayerProgress(layer, listener, this.#parts.clock.now));
+    for (const layer of progress) layer.phase(TransferPhase.WAITING);
+    let failure: unknown;
+    const arrive = async (descriptor: Descriptor, index: number) => {
+      try {
+        await this.#arrive({ repository, source, descriptor }, progress[index], either);
+      } catch (error) {
+        // The first one is the reason; the others needn't come any more.
+        failure ??= inLayer(error, index, descriptor);
+        failed.abort();
+        throw error;
+      }
+    };
+    const unpacked = (index: number) => progress[index]?.phase(TransferPhase.PULLED);
+    const { manifest, target } = remote;
+    try {
+      return await images.registerArriving({
+        ...{ manifest: manifest.digest, target: target.digest, image },
+        names: namesOf(reference, target.digest),
+        layers: { arrive, unpacked },
+      });
+    } catch (error) {
+      throw failure ?? error;
+    }
+  }
+
+  async #arrive(
+    download: { readonly repository: Repository; readonly source: string; readonly descriptor: Descriptor },
+    progress: LayerProgress | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.#parts.images.content.has(download.descriptor.digest)) {
+      progress?.phase(TransferPhase.ALREADY_THERE);
+      return;
+    }
+    await this.#downloads.fetch(
+      download,
+      (event) => {
+        if (event.kind === 'downloading') progress?.bytes(TransferPhase.DOWNLOADING, event.bytes);
+        else progress?.phase(TransferPhase.RETRYING, `in ${event.seconds} s: ${event.reason}`);
+      },
+      signal,
+    );
+    progress?.phase(TransferPhase.DOWNLOADED);
+    progress?.phase(TransferPhase.UNPACKING);
+  }
+}
+
+/** By its tag, and by its digest, which stays when the tag goes to another image. */
+function namesOf(reference: Reference, digest: Digest): readonly string[] {
+  const byDigest = canonicalName({ ...reference, tag: undefined, digest });
+  return reference.tag === undefined || reference.digest !== undefined
+    ? [byDigest]
+    : [canonicalName(reference), byDigest];
+}
+
+/** An image without an index may be for anything: that counts only when somebody has asked. */
+function checkPlatform({ os, architecture }: Platform, { platform, reference }: PullOptions): void {
+  if (platform === undefined || (platform.os === os && platform.architecture === architecture)) return;
+  const wanted = `${platform.os}/${platform.architecture}`;
+  throw new GantryError(
+    'UNSUPPORTED',
+    `image ${familiarName(reference)} is for ${os}/${architecture}, not for ${wanted} as was asked`,
+  );
+}
+
+function inLayer(error: unknown, index: number, { digest }: Descriptor): GantryError {
+  const { code, message, hint } = toGantryError(error);
+  return new GantryError(code, `layer ${index + 1} (${digest}): ${message}`, { hint, cause: error });
+}

@@ -1,0 +1,189 @@
+/** Images of this host into registries: blobs that the registry hasn't got, then the manifest that makes them an image. */
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { type RegistryCredentials, TransferPhase } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Digest } from '../../proto/ids.ts';
+import {
+  canonicalName,
+  familiarName,
+  familiarRepository,
+  parseReference,
+  type Reference,
+} from '../../proto/image-reference.ts';
+import type { ImageRecord } from '../image/image-index.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import { type Descriptor, MAX_DOCUMENT_BYTES, manifestMediaType } from '../image/manifest.ts';
+import type { RequestBody } from './http-transport.ts';
+import { pushFailure } from './pull-failure.ts';
+import type { RegistryConnector } from './registry-connector.ts';
+import type { Repository } from './repository.ts';
+import type { RetryClock } from './retry.ts';
+import { Slots } from './slots.ts';
+import { LayerProgress, type TransferListener } from './transfer-progress.ts';
+
+export interface PushOptions {
+  /** With a tag. */
+  readonly reference: Reference;
+  readonly credentials: RegistryCredentials | undefined;
+}
+
+export interface PushedImage {
+  /** Of the manifest. */
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+export interface PusherParts {
+  readonly images: ImageStore;
+  readonly connector: RegistryConnector;
+  readonly clock: RetryClock;
+}
+
+/** Docker's number. */
+const AT_ONCE = 5;
+
+export class ImagePusher {
+  readonly #parts: PusherParts;
+  readonly #slots = new Slots(AT_ONCE);
+
+  constructor(parts: PusherParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws IMAGE_NOT_FOUND when no image here has the name, PERMISSION_DENIED, UNAVAILABLE, CANCELLED. */
+  async push(options: PushOptions, listener: TransferListener, signal: AbortSignal): Promise<PushedImage> {
+    const { images } = this.#parts;
+    const { reference } = options;
+    const record = this.#find(reference);
+    try {
+      // What is being read must not be collected when its name goes meanwhile.
+      return await images.garbage.hold(() => this.#push(record, options, listener, signal));
+    } catch (error) {
+      if (!signal.aborted) throw pushFailure(error, reference);
+      throw new GantryError('CANCELLED', `pushing ${familiarName(reference)} was cancelled`, { cause: error });
+    }
+  }
+
+  #find(reference: Reference): ImageRecord {
+    const { images } = this.#parts;
+    const named = images.named(canonicalName(reference));
+    const record = named && images.byManifest(named.manifest);
+    if (record !== undefined) return record;
+    throw new GantryError(
+      'IMAGE_NOT_FOUND',
+      `An image does not exist locally with the tag: ${familiarName(reference)}`,
+      {
+        hint: '"gantry tag IMAGE NAME" gives an image that name',
+      },
+    );
+  }
+
+  async #push(
+    record: ImageRecord,
+    { reference, credentials }: PushOptions,
+    listener: TransferListener,
+    signal: AbortSignal,
+  ): Promise<PushedImage> {
+    const { images, connector, clock } = this.#parts;
+    const endpoint = connector.endpoints(reference.domain).find(({ role }) => role === 'origin');
+    if (endpoint === undefined) throw new GantryError('INTERNAL', `${reference.domain} has no endpoint`);
+    const name = familiarRepository(reference);
+    using repository = await connector.connect(endpoint, { path: reference.path, name }, credentials, signal);
+    const { layers, config } = record.manifest;
+    const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    const pushes = unique.map(async (layer) => {
+      const progress = new LayerProgress(layer, listener, clock.now);
+      progress.phase(TransferPhase.WAITING);
+      await this.#slots.use(() => this.#pushLayer(repository, layer, reference, progress, either), either);
+    });
+    await allOrFirstFailure(pushes, () => failed.abort());
+    if (!(await repository.hasBlob(config.digest, signal))) {
+      await repository.uploadBlob(config.digest, this.#body(config), signal);
+    }
+    const bytes = await images.content.read(record.manifestDigest, MAX_DOCUMENT_BYTES);
+    await repository.putManifest(reference.tag ?? 'latest', manifestMediaType(bytes), bytes, signal);
+    await this.#remember(record, reference);
+    return { digest: record.manifestDigest, sizeBytes: bytes.length };
+  }
+
+  /** From now on the registry has it under this digest. */
+  async #remember({ manifestDigest }: ImageRecord, reference: Reference): Promise<void> {
+    const byDigest = canonicalName({ ...reference, tag: undefined, digest: manifestDigest });
+    await this.#parts.images.rename(manifestDigest, manifestDigest, [byDigest]);
+  }
+
+  async #pushLayer(
+    repository: Repository,
+    layer: Descriptor,
+    reference: Reference,
+    progress: LayerProgress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      if (await repository.hasBlob(layer.digest, signal)) {
+        progress.phase(TransferPhase.ALREADY_THERE);
+        return;
+      }
+      for (const from of this.#otherRepositories(layer.digest, reference)) {
+        if (!(await repository.mountBlob(layer.digest, from, signal))) continue;
+        progress.phase(TransferPhase.MOUNTED, `from ${from}`);
+        return;
+      }
+      const told = (bytes: number) => progress.bytes(TransferPhase.UPLOADING, bytes);
+      await repository.uploadBlob(layer.digest, this.#body(layer, told), signal);
+      progress.phase(TransferPhase.PUSHED);
+    } catch (error) {
+      const { code, message, hint } = toGantryError(error);
+      if (!(error instanceof GantryError) || signal.aborted) throw error;
+      // A refusal keeps its kind: who may not push is told so.
+      if (code === 'PERMISSION_DENIED') throw error;
+      throw new GantryError(code, `layer ${layer.digest}: ${message}`, { hint, cause: error });
+    }
+  }
+
+  #body({ digest, size }: Descriptor, told: (bytes: number) => void = () => undefined): RequestBody {
+    const { content } = this.#parts.images;
+    return {
+      length: size,
+      audience: 'anybody',
+      open: async function* () {
+        let sent = 0;
+        for await (const chunk of content.stream(digest)) {
+          yield chunk;
+          sent += chunk.length;
+          told(sent);
+        }
+      },
+    };
+  }
+
+  /** Of the same registry, those that an image with this layer came from or went to. */
+  #otherRepositories(layer: Digest, { domain, path }: Reference): readonly string[] {
+    const { images } = this.#parts;
+    const others = new Set<string>();
+    for (const [name, { manifest }] of images.names()) {
+      const other = parseReference(name);
+      // A name by digest is one that a registry has; a tag may be of here alone.
+      if (other.digest === undefined || other.domain !== domain || other.path === path) continue;
+      const record = images.byManifest(manifest);
+      if (record?.manifest.layers.some(({ digest }) => digest === layer)) others.add(other.path);
+    }
+    return [...others].slice(0, MOST_MOUNT_ATTEMPTS);
+  }
+}
+
+const MOST_MOUNT_ATTEMPTS = 3;
+
+/** All have ended when it returns; the first failure ends the others. */
+async function allOrFirstFailure(work: readonly Promise<void>[], onFailure: () => void): Promise<void> {
+  const failures: unknown[] = [];
+  const watched = work.map((one) =>
+    one.catch((error: unknown) => {
+      failures.push(error);
+      onFailure();
+    }),
+  );
+  await Promise.all(watched);
+  if (failures.length > 0) throw failures[0];
+}

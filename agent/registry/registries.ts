@@ -1,0 +1,174 @@
+/** What the engine asks of registries: pull, push, login; as streams of events. */
+import type { Logger } from 'pino';
+import { GantryError } from '../../proto/errors.ts';
+import type {
+  ImagePullRequest,
+  ImagePullResponse,
+  ImagePushRequest,
+  ImagePushResponse,
+  RegistryCredentials,
+} from '../../proto/generated/gantry/v1/engine.ts';
+import {
+  canonicalName,
+  familiarName,
+  familiarRepository,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from '../../proto/image-reference.ts';
+import { parsePlatform } from '../../proto/platform.ts';
+import type { BaseSource } from '../build/base-images.ts';
+import { EventQueue } from '../build/event-queue.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import type { Platform } from '../image/manifest.ts';
+import { compareText } from '../image/text-order.ts';
+import { ImagePuller } from './image-puller.ts';
+import { ImagePusher } from './image-pusher.ts';
+import { pullFailure } from './pull-failure.ts';
+import type { RegistryConnector } from './registry-connector.ts';
+import type { RetryClock } from './retry.ts';
+
+export interface RegistriesParts {
+  readonly images: ImageStore;
+  readonly connector: RegistryConnector;
+  readonly clock: RetryClock;
+  readonly logger: Logger;
+}
+
+export class Registries implements BaseSource {
+  readonly #parts: RegistriesParts;
+  readonly #puller: ImagePuller;
+  readonly #pusher: ImagePusher;
+
+  constructor(parts: RegistriesParts) {
+    const logger = parts.logger.child({ component: 'registries' });
+    this.#parts = { ...parts, logger };
+    this.#puller = new ImagePuller(this.#parts);
+    this.#pusher = new ImagePusher(this.#parts);
+  }
+
+  /** Ends when all is pulled, or throws. What it started has ended when it returns. */
+  pull(request: ImagePullRequest, signal: AbortSignal): AsyncGenerator<ImagePullResponse, void, undefined> {
+    return streamOf<ImagePullResponse>(signal, (emit, either) => this.#pull(request, emit, either));
+  }
+
+  push(request: ImagePushRequest, signal: AbortSignal): AsyncGenerator<ImagePushResponse, void, undefined> {
+    return streamOf<ImagePushResponse>(signal, (emit, either) => this.#push(request, emit, either));
+  }
+
+  /** For builds; see BaseSource. */
+  async bring(
+    name: string,
+    credentials: RegistryCredentials | undefined,
+    tell: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const reference = withDefaultTag(parseReference(name));
+    tell(`${reference.digest ?? reference.tag}: Pulling from ${reference.path}`);
+    const options = { reference, platform: undefined, credentials };
+    const { digest, isNew } = await this.#puller.pull(options, () => undefined, signal);
+    tell(`Digest: ${digest}`);
+    tell(`Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarName(reference)}`);
+  }
+
+  /** Throws PERMISSION_DENIED when the registry doesn't take them. */
+  async login(domain: string, credentials: RegistryCredentials, signal: AbortSignal): Promise<void> {
+    await this.#parts.connector.login(domain, credentials, signal);
+  }
+
+  async #pull(request: ImagePullRequest, emit: (event: ImagePullResponse) => void, signal: AbortSignal): Promise<void> {
+    const { credentials } = request;
+    const platform = request.platform === '' ? undefined : wantedPlatform(request.platform);
+    const repository = parseReference(request.reference).path;
+    for (const reference of await this.#pulledReferences(request, signal)) {
+      const version = reference.digest ?? reference.tag ?? '';
+      emit({ message: { $case: 'pulling', value: { repository, version } } });
+      const { imageId, digest, isNew } = await this.#puller.pull(
+        { reference, platform, credentials },
+        (progress) => emit({ message: { $case: 'progress', value: progress } }),
+        signal,
+      );
+      const name = familiarName(reference);
+      emit({ message: { $case: 'pulled', value: { name, digest, isNew, imageId } } });
+    }
+  }
+
+  async #pulledReferences(request: ImagePullRequest, signal: AbortSignal): Promise<readonly Reference[]> {
+    const reference = parseReference(request.reference);
+    if (!request.allTags) return [withDefaultTag(reference)];
+    const { connector } = this.#parts;
+    const [endpoint] = connector.endpoints(withoutTag(reference).domain).slice(-1);
+    if (endpoint === undefined) return [];
+    const { path } = reference;
+    try {
+      const name = familiarRepository(reference);
+      using repository = await connector.connect(endpoint, { path, name }, request.credentials, signal);
+      return (await repository.tags(signal)).map((tag) => ({ ...reference, tag }));
+    } catch (error) {
+      throw pullFailure(error, reference);
+    }
+  }
+
+  async #push(request: ImagePushRequest, emit: (event: ImagePushResponse) => void, signal: AbortSignal): Promise<void> {
+    const references = this.#pushedReferences(request);
+    const { domain, path } = parseReference(request.reference);
+    emit({ message: { $case: 'pushing', value: { repository: `${domain}/${path}` } } });
+    for (const reference of references) {
+      const { digest, sizeBytes } = await this.#pusher.push(
+        { reference, credentials: request.credentials },
+        (progress) => emit({ message: { $case: 'progress', value: progress } }),
+        signal,
+      );
+      emit({ message: { $case: 'pushed', value: { tag: reference.tag ?? '', digest, sizeBytes } } });
+    }
+  }
+
+  #pushedReferences(request: ImagePushRequest): readonly Reference[] {
+    const reference = parseReference(request.reference);
+    if (reference.digest !== undefined) {
+      throw new GantryError('INVALID_ARGUMENT', 'cannot push a digest reference', {
+        hint: 'name the image by its tag',
+      });
+    }
+    if (!request.allTags) return [withDefaultTag(reference)];
+    const prefix = `${canonicalName(withoutTag(reference))}:`;
+    const names = [...this.#parts.images.names().keys()].filter((name) => name.startsWith(prefix)).sort(compareText);
+    if (names.length > 0) return names.map(parseReference);
+    throw new GantryError(
+      'IMAGE_NOT_FOUND',
+      `An image does not exist locally with the tag: ${familiarRepository(reference)}`,
+    );
+  }
+}
+
+function withoutTag(reference: Reference): Reference {
+  if (reference.tag === undefined && reference.digest === undefined) return reference;
+  throw new GantryError('INVALID_ARGUMENT', "tag can't be used with --all-tags/-a", { hint: 'leave one of them out' });
+}
+
+function wantedPlatform(text: string): Platform {
+  const platform = parsePlatform(text);
+  if (platform !== undefined && platform.architecture !== '') return platform;
+  throw new GantryError('INVALID_ARGUMENT', `invalid platform "${text}"`, {
+    hint: 'write OS/ARCH, such as linux/arm64',
+  });
+}
+
+/** What `work` emits, until it ends; a consumer that leaves early aborts it, and waits for its end. */
+async function* streamOf<Event>(
+  signal: AbortSignal,
+  work: (emit: (event: Event) => void, signal: AbortSignal) => Promise<void>,
+): AsyncGenerator<Event, void, undefined> {
+  const events = new EventQueue<Event>();
+  const abandoned = new AbortController();
+  const running = work((event) => events.push(event), AbortSignal.any([signal, abandoned.signal])).then(
+    () => events.end(),
+    (error: unknown) => events.end(error),
+  );
+  try {
+    yield* events;
+  } finally {
+    abandoned.abort();
+    await running;
+  }
+}

@@ -1,0 +1,108 @@
+/** For tests: an image store whose registries are on loopback, and a clock that doesn't wait. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type {
+  ImagePullRequest,
+  ImagePullResponse,
+  ImagePushRequest,
+  ImagePushResponse,
+  RegistryCredentials,
+} from '../../../proto/generated/gantry/v1/engine.ts';
+import { TestStores } from '../../image/testing/fixtures.ts';
+import type { Environment } from '../proxy.ts';
+import { Registries } from '../registries.ts';
+import { RegistryConnector } from '../registry-connector.ts';
+import type { RegistrySettings } from '../registry-settings.ts';
+import type { RetryClock } from '../retry.ts';
+
+const STALL_MS = 300;
+const NOBODY = new AbortController().signal;
+
+export interface PullWatch {
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: ImagePullResponse) => void;
+}
+
+export interface FixtureOptions {
+  readonly settings?: Partial<RegistrySettings>;
+  readonly env?: Environment;
+  readonly stallMs?: number;
+}
+
+export class RegistryFixture {
+  readonly stores = new TestStores();
+  /** What was waited for, in milliseconds. */
+  readonly pauses: number[] = [];
+  readonly registries: Registries;
+  nowMs = 1_700_000_000_000;
+
+  constructor({ settings = {}, env = {}, stallMs = STALL_MS }: FixtureOptions = {}) {
+    const clock: RetryClock = {
+      now: () => this.nowMs,
+      chance: () => 0,
+      sleep: async (ms) => {
+        this.pauses.push(ms);
+      },
+    };
+    const connector = new RegistryConnector({
+      settings: { mirrors: [], insecure: [], certificates: [], ...settings },
+      ...{ env, clock, stallMs },
+    });
+    this.registries = new Registries({
+      images: this.stores.images,
+      ...{ connector, clock, logger: pino({ level: 'silent' }) },
+    });
+  }
+
+  async open(): Promise<this> {
+    await this.stores.open();
+    return this;
+  }
+
+  async pull(
+    reference: string,
+    options: Partial<ImagePullRequest> = {},
+    { signal = NOBODY, onEvent = () => undefined }: PullWatch = {},
+  ): Promise<ImagePullResponse[]> {
+    const request = { reference, platform: '', credentials: undefined, allTags: false, ...options };
+    return await collect(this.registries.pull(request, signal), onEvent);
+  }
+
+  async push(reference: string, options: Partial<ImagePushRequest> = {}): Promise<ImagePushResponse[]> {
+    return await collect(
+      this.registries.push({ reference, credentials: undefined, allTags: false, ...options }, NOBODY),
+    );
+  }
+
+  async login(domain: string, credentials: RegistryCredentials): Promise<void> {
+    await this.registries.login(domain, credentials, NOBODY);
+  }
+
+  /** What lies in the content store and in the layers, when nothing is being done. */
+  async left(): Promise<{ blobs: string[]; ingest: string[]; layers: string[] }> {
+    await this.stores.images.garbage.settled();
+    const list = (path: string) => readdirSync(join(this.stores.dir, path));
+    return {
+      blobs: list('content/blobs/sha256'),
+      ingest: list('content/ingest'),
+      layers: [...list('layers').filter((name) => name.length === 64), ...list('layers/tmp')],
+    };
+  }
+
+  async dispose(): Promise<void> {
+    await this.stores.dispose();
+  }
+}
+
+async function collect<Event>(
+  events: AsyncIterable<Event>,
+  onEvent: (event: Event) => void = () => undefined,
+): Promise<Event[]> {
+  const all: Event[] = [];
+  for await (const event of events) {
+    all.push(event);
+    onEvent(event);
+  }
+  return all;
+}
