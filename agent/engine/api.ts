@@ -3,6 +3,7 @@
  * the local socket calls them, and so does a manager's tunnel.
  */
 import type {
+  ArchiveChunk,
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspectRequest,
@@ -34,6 +35,7 @@ import type {
   ImageLoadResponse,
   ImageRemoveRequest,
   ImageRemoveResponse,
+  ImageSaveRequest,
   ImageTagRequest,
   ImageTagResponse,
   InfoRequest,
@@ -94,6 +96,7 @@ export interface ImageHandlers {
   readonly imageTag: UnaryHandler<ImageTagRequest, ImageTagResponse>;
   readonly imageLoad: ClientStreamHandler<ImageLoadRequest, ImageLoadResponse>;
   readonly imageImport: ClientStreamHandler<ImageImportRequest, ImageImportResponse>;
+  readonly imageSave: ServerStreamHandler<ImageSaveRequest, ArchiveChunk>;
   readonly imageBuild: BidiHandler<ImageBuildRequest, ImageBuildResponse>;
 }
 

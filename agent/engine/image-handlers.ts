@@ -37,6 +37,10 @@ export function imageHandlers({
       const { options, data } = await openImport(requests);
       return { id: await images.import(data, options) };
     },
+    async *imageSave({ references }) {
+      if (references.length === 0) throw new GantryError('INVALID_ARGUMENT', 'ImageSave must be sent references');
+      for await (const data of images.save(references)) yield { data };
+    },
     async *imageBuild(requests, signal) {
       const { options, data } = await openBuild(requests);
       yield* builder.build(options, data, signal);

@@ -28,6 +28,7 @@ export function engineService(handlers: EngineHandlers): MountedService {
       imageTag: unaryMethod(handlers.imageTag),
       imageLoad: clientStreamMethod(handlers.imageLoad),
       imageImport: clientStreamMethod(handlers.imageImport),
+      imageSave: serverStreamMethod(handlers.imageSave),
       imageBuild: bidiMethod(handlers.imageBuild),
       localNetworkList: unaryMethod(handlers.localNetworkList),
       localNetworkCreate: unaryMethod(handlers.localNetworkCreate),

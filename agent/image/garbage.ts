@@ -50,6 +50,11 @@ export class GarbageCollector {
     return await this.#lock.shared(work);
   }
 
+  /** Like {@link hold} for work that is no one promise: until the returned function is called. */
+  async retain(): Promise<() => void> {
+    return await this.#lock.enter();
+  }
+
   /** Collects when nobody holds it; many calls meanwhile make one collection. Failures are logged: the next one tries again. */
   schedule(): void {
     this.#running ??= this.#lock

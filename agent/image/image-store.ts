@@ -7,6 +7,8 @@ import { canonicalName, parseReference, withDefaultTag } from '../../proto/image
 import { applyChanges } from '../build/config-changes.ts';
 import { spoolArchive } from './archive.ts';
 import { findImages } from './archive-images.ts';
+import { archiveFiles } from './archive-layout.ts';
+import { writeArchive } from './archive-writer.ts';
 import { chainIds } from './chain-id.ts';
 import { ContentStore } from './content-store.ts';
 import { GarbageCollector, imageRoots } from './garbage.ts';
@@ -37,6 +39,7 @@ import {
   type Platform,
   parseManifest,
 } from './manifest.ts';
+import { chooseSavedImages } from './saved-images.ts';
 
 export interface ImageStoreOptions {
   /** DATA_ROOT */
@@ -154,6 +157,17 @@ export class ImageStore implements Images {
     } finally {
       // The archive's own files, and all of it when it was refused.
       this.garbage.schedule();
+    }
+  }
+
+  async *save(references: readonly string[]): AsyncGenerator<Buffer, void, undefined> {
+    const images = chooseSavedImages(this.#index.state, references);
+    const files = archiveFiles(images, (digest) => this.content.size(digest));
+    const release = await this.garbage.retain();
+    try {
+      yield* writeArchive(files, this.content);
+    } finally {
+      release();
     }
   }
 

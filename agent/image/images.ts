@@ -35,6 +35,11 @@ export interface Images {
   ): Promise<{ untagged: string[]; deleted: string[] }>;
   /** docker-archive or OCI layout, plain, gzip or zstd. Returns names, or ids of unnamed images. */
   load(archive: AsyncIterable<Uint8Array>): Promise<string[]>;
+  /**
+   * One archive of these images, a docker-archive and OCI layout both, in chunks. Throws as resolve() before the first. A name
+   * without a tag means all tags of its repository.
+   */
+  save(references: readonly string[]): AsyncIterable<Buffer>;
   /** A root file system's tar as an image of one layer; `changes` are Dockerfile instructions. */
   import(
     archive: AsyncIterable<Uint8Array>,

@@ -147,6 +147,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./image/build.ts'),
   },
   { names: ['image load', 'load'], summary: 'Load images from an archive', load: () => import('./image/load.ts') },
+  { names: ['image save', 'save'], summary: 'Save images to an archive', load: () => import('./image/save.ts') },
   {
     names: ['image import', 'import'],
     summary: "Make an image from a root file system's archive",
@@ -309,8 +310,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['search', 'registries are not spoken to yet'],
   ['login', 'registries are not spoken to yet'],
   ['logout', 'registries are not spoken to yet'],
-  ['save', 'keep the Dockerfile or the archive the image came from'],
-  ['image save', 'keep the Dockerfile or the archive the image came from'],
   ['history', "'gantry image inspect' shows the image's configuration"],
   ['image history', "'gantry image inspect' shows the image's configuration"],
   ['image prune', "remove images with 'gantry rmi'"],

@@ -77,6 +77,7 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   imageTag: 'admin',
   imageLoad: 'admin',
   imageImport: 'admin',
+  imageSave: 'admin',
   imageBuild: 'admin',
   localNetworkList: 'viewer',
   localNetworkCreate: 'admin',
