@@ -30,6 +30,7 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
       reference: 'busybox',
       changes: ['ENV PATH=/bin', 'CMD ["sh"]'],
       message: '',
+      platform: '',
     });
   });
   afterEach(() => stores.dispose());

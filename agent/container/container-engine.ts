@@ -9,15 +9,17 @@ import type {
   LogLine,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
-import type { ContainerId } from '../../proto/ids.ts';
+import type { ContainerId, Digest } from '../../proto/ids.ts';
+import { commitContainer } from './commit.ts';
 import { connect, disconnect } from './connections.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { ContainerIndex } from './container-index.ts';
 import { recordsRoot } from './container-paths.ts';
-import type { ContainerEvent, Containers, LogQuery, TaskContainer } from './containers.ts';
+import type { CommitOptions, ContainerEvent, Containers, LogQuery, TaskContainer } from './containers.ts';
 import type { ContainerContext, ContainerParts } from './context.ts';
 import { createContainer } from './create.ts';
 import { execProbe } from './exec-probe.ts';
+import { exportContainer } from './export.ts';
 import { ancestorsOf, isListed, matchesFilters, parseFilters } from './filters.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { RecordStore } from './record-store.ts';
@@ -117,6 +119,14 @@ export class ContainerEngine implements Containers {
 
   stream(requests: AsyncIterable<ContainerStreamRequest>, signal: AbortSignal): AsyncIterable<ContainerStreamResponse> {
     return this.#streams.open(requests, signal);
+  }
+
+  export(reference: string): AsyncIterable<Buffer> {
+    return exportContainer(this.#context, this.#get(reference));
+  }
+
+  async commit(reference: string, options: CommitOptions): Promise<Digest> {
+    return await commitContainer(this.#context, this.#get(reference), options);
   }
 
   findByTask(taskId: string): Container | undefined {

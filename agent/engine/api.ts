@@ -4,8 +4,11 @@
  */
 import type {
   ArchiveChunk,
+  ContainerCommitRequest,
+  ContainerCommitResponse,
   ContainerCreateRequest,
   ContainerCreateResponse,
+  ContainerExportRequest,
   ContainerInspectRequest,
   ContainerInspectResponse,
   ContainerKillRequest,
@@ -84,6 +87,8 @@ export interface ContainerHandlers {
   readonly containerInspect: UnaryHandler<ContainerInspectRequest, ContainerInspectResponse>;
   readonly containerWait: UnaryHandler<ContainerWaitRequest, ContainerWaitResponse>;
   readonly containerLogs: ServerStreamHandler<ContainerLogsRequest, LogLine>;
+  readonly containerExport: ServerStreamHandler<ContainerExportRequest, ArchiveChunk>;
+  readonly containerCommit: UnaryHandler<ContainerCommitRequest, ContainerCommitResponse>;
   readonly containerRun: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;
   readonly containerAttach: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;
   readonly containerExec: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;

@@ -39,6 +39,12 @@ export function containerHandlers(containers: Containers): ContainerHandlers {
     containerLogs({ reference, follow, tail, sinceMs, untilMs }, signal) {
       return containers.logs(reference, { follow, tail, sinceMs, untilMs }, signal);
     },
+    async *containerExport({ reference }) {
+      for await (const data of containers.export(reference)) yield { data };
+    },
+    async containerCommit({ reference, name, author, message, changes, pause }) {
+      return { imageId: await containers.commit(reference, { reference: name, author, message, changes, pause }) };
+    },
     containerRun: streamMethod(containers, 'run'),
     containerAttach: streamMethod(containers, 'attach'),
     containerExec: streamMethod(containers, 'exec'),

@@ -19,6 +19,8 @@ export function engineService(handlers: EngineHandlers): MountedService {
       containerInspect: unaryMethod(handlers.containerInspect),
       containerWait: unaryMethod(handlers.containerWait),
       containerLogs: serverStreamMethod(handlers.containerLogs),
+      containerExport: serverStreamMethod(handlers.containerExport),
+      containerCommit: unaryMethod(handlers.containerCommit),
       containerRun: bidiMethod(handlers.containerRun),
       containerAttach: bidiMethod(handlers.containerAttach),
       containerExec: bidiMethod(handlers.containerExec),

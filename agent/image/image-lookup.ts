@@ -83,6 +83,13 @@ export function namesOf(state: IndexState, id: Digest): string[] {
   return names.sort(compareText);
 }
 
+/** A name for an image: without a tag it gets "latest"; with a digest it is refused, since that can't be chosen. */
+export function parseTag(text: string): string {
+  const reference = parseReference(text);
+  if (reference.digest === undefined) return canonicalName(withDefaultTag(reference));
+  throw new GantryError('INVALID_ARGUMENT', `refusing to create a tag with a digest reference: ${text}`);
+}
+
 export function shortName(name: string): string {
   return familiarName(parseReference(name));
 }

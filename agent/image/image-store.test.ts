@@ -159,6 +159,7 @@ describe.runIf(isRoot)('images', () => {
       reference: 'imported',
       changes,
       message: '',
+      platform: '',
     });
     expect(await stores.images.inspect(id)).toMatchObject({
       tags: ['imported:latest'],
@@ -175,7 +176,7 @@ describe.runIf(isRoot)('images', () => {
       },
     });
     await expect(
-      stores.images.import(inPieces(baseLayer), { reference: 'x', changes: ['RUN true'], message: '' }),
+      stores.images.import(inPieces(baseLayer), { reference: 'x', changes: ['RUN true'], message: '', platform: '' }),
     ).rejects.toThrow(/change:1: RUN/);
   });
 

@@ -3,13 +3,14 @@ import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { Image } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
-import { canonicalName, parseReference, withDefaultTag } from '../../proto/image-reference.ts';
+import { parsePlatform } from '../../proto/platform.ts';
 import { applyChanges } from '../build/config-changes.ts';
 import { spoolArchive } from './archive.ts';
 import { findImages } from './archive-images.ts';
 import { archiveFiles } from './archive-layout.ts';
 import { writeArchive } from './archive-writer.ts';
 import { chainIds } from './chain-id.ts';
+import { type CommitRequest, commitImage } from './commit.ts';
 import { ContentStore } from './content-store.ts';
 import { GarbageCollector, imageRoots } from './garbage.ts';
 import { emptyImageDocument, encodeImageDocument, type ImageDocument, parseImageDocument } from './image-config.ts';
@@ -24,10 +25,10 @@ import {
   withoutImages,
   withoutNames,
 } from './image-index.ts';
-import { describeImage, findImage, shortId, shortName } from './image-lookup.ts';
+import { describeImage, findImage, parseTag, shortId, shortName } from './image-lookup.ts';
 import { planRemoval } from './image-removal.ts';
 import { type ImageReport, reportImages } from './image-report.ts';
-import type { ImageFilter, Images, RunnableImage } from './images.ts';
+import type { ImageFilter, Images, ImportOptions, RunnableImage } from './images.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayerWorkers } from './layer-workers.ts';
 import {
@@ -171,13 +172,14 @@ export class ImageStore implements Images {
     }
   }
 
-  async import(
-    archive: AsyncIterable<Uint8Array>,
-    options: { readonly reference: string; readonly changes: readonly string[]; readonly message: string },
-  ): Promise<Digest> {
+  async commit(upper: string, request: CommitRequest): Promise<Digest> {
+    return await commitImage(this, upper, request, this.#clock());
+  }
+
+  async import(archive: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Digest> {
     const names = options.reference === '' ? [] : [options.reference];
     for (const name of names) parseTag(name);
-    const base = emptyImageDocument(this.platform);
+    const base = emptyImageDocument(importPlatform(options.platform) ?? this.platform);
     const config = applyChanges(base.config, options.changes);
     const created = new Date(this.#clock()).toISOString();
     return await this.garbage.hold(async () => {
@@ -279,11 +281,14 @@ export class ImageStore implements Images {
   }
 }
 
-/** A name for an image: without a tag it gets "latest"; with a digest it is refused, since that can't be chosen. */
-function parseTag(text: string): string {
-  const reference = parseReference(text);
-  if (reference.digest === undefined) return canonicalName(withDefaultTag(reference));
-  throw new GantryError('INVALID_ARGUMENT', `refusing to create a tag with a digest reference: ${text}`);
+/** Undefined where none is said. */
+function importPlatform(text: string): Platform | undefined {
+  if (text === '') return undefined;
+  const platform = parsePlatform(text);
+  if (platform !== undefined && platform.architecture !== '') return platform;
+  throw new GantryError('INVALID_ARGUMENT', `invalid platform ${JSON.stringify(text)}`, {
+    hint: 'write OS/ARCHITECTURE: linux/amd64',
+  });
 }
 
 function hostPlatform(): Platform {

@@ -1,6 +1,8 @@
 /** What the rest of the engine asks of images and of the file systems made from them. */
+import type { FileHandle } from 'node:fs/promises';
 import type { Image, ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest } from '../../proto/ids.ts';
+import type { CommitRequest } from './commit.ts';
 import type { ImageReport } from './image-report.ts';
 
 /** An image as it can be run. */
@@ -17,6 +19,15 @@ export interface RunnableImage {
 export interface ImageFilter {
   /** Docker's filters, "key=value". Unknown keys throw INVALID_ARGUMENT. */
   readonly filters: readonly string[];
+}
+
+export interface ImportOptions {
+  /** Empty: untagged. */
+  readonly reference: string;
+  readonly changes: readonly string[];
+  readonly message: string;
+  /** OS/ARCHITECTURE; empty: the host's. */
+  readonly platform: string;
 }
 
 export interface Images {
@@ -41,10 +52,9 @@ export interface Images {
    */
   save(references: readonly string[]): AsyncIterable<Buffer>;
   /** A root file system's tar as an image of one layer; `changes` are Dockerfile instructions. */
-  import(
-    archive: AsyncIterable<Uint8Array>,
-    options: { readonly reference: string; readonly changes: readonly string[]; readonly message: string },
-  ): Promise<Digest>;
+  import(archive: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Digest>;
+  /** An image of another one and of `upper`, a directory with what was changed over it. Returns its id. */
+  commit(upper: string, request: CommitRequest): Promise<Digest>;
   count(): number;
   /** What managers are told of them. */
   report(): ImageReport;
@@ -61,6 +71,13 @@ export interface Snapshots {
    * "volatile" one isn't synced, not even when it is unmounted: for what is removed after its use.
    */
   mount(key: string, target: string, durability: 'durable' | 'volatile'): Promise<void>;
+  /**
+   * The directory of the whole file system, for reading: where it is mounted at `target`, that; otherwise on a mount that goes
+   * with the handle. The caller closes it.
+   */
+  openMerged(key: string, target: string): Promise<FileHandle>;
+  /** The directory with what was changed, in overlayfs' notation. */
+  upper(key: string): string;
   /** Unmounts `target`. Idempotent. */
   unmount(target: string): Promise<void>;
   /** Removes the writable layer; the caller has unmounted it. Idempotent. */

@@ -123,6 +123,10 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
     stream: () => {
       throw new GantryError('UNSUPPORTED', 'not in memory');
     },
+    export: () => {
+      throw new GantryError('UNSUPPORTED', 'not in memory');
+    },
+    commit: unsupported,
     recover: async () => undefined,
     stopAll: async () => undefined,
     close: async () => undefined,

@@ -68,6 +68,8 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   containerInspect: 'viewer',
   containerWait: 'viewer',
   containerLogs: 'viewer',
+  containerExport: 'admin',
+  containerCommit: 'admin',
   containerRun: 'admin',
   containerAttach: 'admin',
   containerExec: 'admin',
