@@ -129,6 +129,10 @@ export class ContainerEngine implements Containers {
     return await commitContainer(this.#context, this.#get(reference), options);
   }
 
+  volumesOf(reference: string): string[] {
+    return this.#get(reference).record.volumes.map(({ name }) => name);
+  }
+
   findByTask(taskId: string): Container | undefined {
     return this.#context.index
       .entries()

@@ -76,6 +76,8 @@ export interface Containers {
   export(reference: string): AsyncIterable<Buffer>;
   /** Makes an image of it; returns the image's id. */
   commit(reference: string, options: CommitOptions): Promise<Digest>;
+  /** Names of its volumes, also anonymous ones. */
+  volumesOf(reference: string): string[];
   /** Containers by the task they belong to. */
   findByTask(taskId: string): Container | undefined;
   /** Returns the unsubscribe function. Listeners must not throw. */

@@ -17,6 +17,7 @@ import type { EngineHandlers } from '../engine/api.ts';
 import type { ClusterService } from '../engine/cluster-service.ts';
 import { createEngineHandlers } from '../engine/handlers.ts';
 import { readSystemFacts, type SystemFacts } from '../engine/system-facts.ts';
+import { DiskUsage } from '../image/disk-usage.ts';
 import { ImageStore } from '../image/image-store.ts';
 import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
@@ -66,7 +67,8 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     logger: logger.child({ component: 'containers' }),
   });
   const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host });
-  const handlers = createEngineHandlers({ containers, images, networks, volumes, builder, facts });
+  const usage = new DiskUsage(images, snapshots);
+  const handlers = createEngineHandlers({ containers, images, usage, networks, volumes, builder, facts });
   const cluster = new ClusterNode({
     ...{
       dataRoot,

@@ -4,6 +4,7 @@
  */
 import type {
   ArchiveChunk,
+  BuildCachePruneResponse,
   ContainerCommitRequest,
   ContainerCommitResponse,
   ContainerCreateRequest,
@@ -26,8 +27,12 @@ import type {
   ContainerStreamResponse,
   ContainerWaitRequest,
   ContainerWaitResponse,
+  DiskUsageRequest,
+  DiskUsageResponse,
   ImageBuildRequest,
   ImageBuildResponse,
+  ImageHistoryRequest,
+  ImageHistoryResponse,
   ImageImportRequest,
   ImageImportResponse,
   ImageInspectRequest,
@@ -36,6 +41,7 @@ import type {
   ImageListResponse,
   ImageLoadRequest,
   ImageLoadResponse,
+  ImagePruneResponse,
   ImageRemoveRequest,
   ImageRemoveResponse,
   ImageSaveRequest,
@@ -62,6 +68,7 @@ import type {
   NetworkProbeResponse,
   PortProbeRequest,
   PortProbeResponse,
+  PruneRequest,
   VersionRequest,
   VersionResponse,
   VolumeListRequest,
@@ -72,9 +79,9 @@ import type {
 import type { BidiHandler, ClientStreamHandler, ServerStreamHandler, UnaryHandler } from '../../proto/server.ts';
 import type { Builder } from '../build/builder.ts';
 import type { Containers } from '../container/containers.ts';
-import type { Images } from '../image/images.ts';
+import type { Images, ImageUsage } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
-import type { Volumes } from '../volume/volumes.ts';
+import type { ReportedVolumes, Volumes } from '../volume/volumes.ts';
 import type { SystemFacts } from './system-facts.ts';
 
 export interface ContainerHandlers {
@@ -102,6 +109,9 @@ export interface ImageHandlers {
   readonly imageLoad: ClientStreamHandler<ImageLoadRequest, ImageLoadResponse>;
   readonly imageImport: ClientStreamHandler<ImageImportRequest, ImageImportResponse>;
   readonly imageSave: ServerStreamHandler<ImageSaveRequest, ArchiveChunk>;
+  readonly imageHistory: UnaryHandler<ImageHistoryRequest, ImageHistoryResponse>;
+  readonly imagePrune: UnaryHandler<PruneRequest, ImagePruneResponse>;
+  readonly buildCachePrune: UnaryHandler<PruneRequest, BuildCachePruneResponse>;
   readonly imageBuild: BidiHandler<ImageBuildRequest, ImageBuildResponse>;
 }
 
@@ -119,6 +129,7 @@ export interface NetworkHandlers {
 export interface SystemHandlers {
   readonly version: UnaryHandler<VersionRequest, VersionResponse>;
   readonly info: UnaryHandler<InfoRequest, InfoResponse>;
+  readonly diskUsage: UnaryHandler<DiskUsageRequest, DiskUsageResponse>;
   readonly volumeList: UnaryHandler<VolumeListRequest, VolumeListResponse>;
   readonly volumeRemove: UnaryHandler<VolumeRemoveRequest, VolumeRemoveResponse>;
   readonly portProbe: UnaryHandler<PortProbeRequest, PortProbeResponse>;
@@ -129,8 +140,9 @@ export interface EngineHandlers extends ContainerHandlers, ImageHandlers, Networ
 export interface EngineParts {
   readonly containers: Containers;
   readonly images: Images;
+  readonly usage: ImageUsage;
   readonly networks: Networks;
-  readonly volumes: Volumes;
+  readonly volumes: Volumes & Pick<ReportedVolumes, 'report'>;
   readonly builder: Builder;
   readonly facts: SystemFacts;
 }

@@ -65,6 +65,18 @@ export class GarbageCollector {
       });
   }
 
+  /** All that somebody needs now. */
+  roots(): { readonly blobs: ReadonlySet<Digest>; readonly layers: ReadonlySet<Digest> } {
+    const blobs = new Set<Digest>();
+    const layers = new Set<Digest>();
+    for (const source of this.#sources) {
+      const roots = source();
+      for (const digest of roots.blobs) blobs.add(digest);
+      for (const id of roots.layers) layers.add(id);
+    }
+    return { blobs, layers };
+  }
+
   /** When what was scheduled is done and deleted. */
   async settled(): Promise<void> {
     await this.#running;
@@ -73,13 +85,7 @@ export class GarbageCollector {
 
   async #collect(): Promise<void> {
     // Before the first await: whoever adds an owner later finds what it owns already marked by another.
-    const blobs = new Set<Digest>();
-    const layers = new Set<Digest>();
-    for (const source of this.#sources) {
-      const roots = source();
-      for (const digest of roots.blobs) blobs.add(digest);
-      for (const id of roots.layers) layers.add(id);
-    }
+    const { blobs, layers } = this.roots();
     const deadLayers = this.#layers.list().filter(({ chainId }) => !layers.has(chainId));
     for (const { chainId } of deadLayers) await this.#layers.remove(chainId);
     const deadBlobs = (await this.#content.list()).filter((digest) => !blobs.has(digest));

@@ -112,6 +112,12 @@ export function describeImage(state: IndexState, record: ImageRecord, sizeBytes:
     os: record.document.os,
     config: record.document.config,
     layers: record.chainIds.length,
+    comment: record.document.history.at(-1)?.comment ?? '',
+    author: record.document.author ?? '',
+    variant: record.document.variant ?? '',
+    diffIds: [...record.document.diffIds],
+    onBuild: [...record.document.onBuild],
+    taggedAtMs: Math.max(0, ...names.map((name) => state.names.get(name)?.taggedAtMs ?? 0)),
   };
 }
 

@@ -1,8 +1,15 @@
 /** What the rest of the engine asks of images and of the file systems made from them. */
 import type { FileHandle } from 'node:fs/promises';
-import type { Image, ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
+import type {
+  Image,
+  ImageConfig,
+  ImageDiskUsage,
+  ImageHistoryEntry,
+  ImagePruneResponse,
+} from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest } from '../../proto/ids.ts';
 import type { CommitRequest } from './commit.ts';
+import type { PruneFilter } from './image-prune.ts';
 import type { ImageReport } from './image-report.ts';
 
 /** An image as it can be run. */
@@ -35,6 +42,7 @@ export interface Images {
   resolve(reference: string): Promise<RunnableImage>;
   list(filter: ImageFilter): Promise<Image[]>;
   inspect(reference: string): Promise<Image>;
+  history(reference: string): Promise<ImageHistoryEntry[]>;
   tag(source: string, target: string): Promise<void>;
   /**
    * Removes a name, and the image with its last name. IN_USE when a container was made from it (`isUsed`)
@@ -44,6 +52,8 @@ export interface Images {
     reference: string,
     options: { readonly force: boolean; readonly isUsed: (id: Digest) => string | undefined },
   ): Promise<{ untagged: string[]; deleted: string[] }>;
+  /** Takes away what nobody uses: images without names, or all. */
+  prune(filter: PruneFilter, isUsed: (id: Digest) => boolean): Promise<ImagePruneResponse>;
   /** docker-archive or OCI layout, plain, gzip or zstd. Returns names, or ids of unnamed images. */
   load(archive: AsyncIterable<Uint8Array>): Promise<string[]>;
   /**
@@ -60,6 +70,16 @@ export interface Images {
   report(): ImageReport;
   /** `listener` is called when there are others, or they have other names; until the returned function is. */
   onChange(listener: () => void): () => void;
+}
+
+/** What images, and other directories of this host, take of its disk. */
+export interface ImageUsage {
+  /** `containers` of each is 0. */
+  images(): { readonly records: ImageDiskUsage[]; readonly totalBytes: number };
+  /** By snapshot key: what has been written to each. */
+  writable(keys: readonly string[]): Promise<readonly number[]>;
+  /** Of all files below each. */
+  measure(directories: readonly string[]): Promise<readonly number[]>;
 }
 
 /** Writable file systems over an image's layers, by key; a container's key is its id. */

@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { native } from '../../native/addon/native.ts';
 import { copyTree } from './layer/copy.ts';
 import { type LayerJob, type LayerReply, type LayerResults, toPlainError } from './layer/jobs.ts';
+import { measure } from './layer/measure.ts';
 import { pack } from './layer/pack.ts';
 import { scan } from './layer/scan.ts';
 import { unpack } from './layer/unpack.ts';
@@ -17,6 +18,8 @@ async function run(job: LayerJob): Promise<LayerResults[LayerJob['kind']]> {
       return scan(job, native);
     case 'copy':
       return copyTree(job, native);
+    case 'measure':
+      return measure(job);
   }
 }
 

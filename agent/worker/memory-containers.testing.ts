@@ -127,6 +127,7 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
       throw new GantryError('UNSUPPORTED', 'not in memory');
     },
     commit: unsupported,
+    volumesOf: () => [],
     recover: async () => undefined,
     stopAll: async () => undefined,
     close: async () => undefined,

@@ -206,3 +206,51 @@ describe('an archive of images', () => {
     expect(existsSync(inDirectory('no.tar'))).toBe(false);
   });
 });
+
+describe('what lies on the disk', () => {
+  const rows = async (...args: string[]) => (await host.ok(args)).split('\n');
+
+  it('is shown by what an image was made by', async () => {
+    expect(await rows('history', '--format', '{{.CreatedBy}} {{.Comment}}', 'made:v1')).toEqual([
+      expect.stringMatching(/^sh -c cd \/ && rm \/etc\/passwd.* a note$/),
+      ' Imported from -',
+    ]);
+    const fields = '{{.Author}}|{{.Comment}}|{{len .RootFS.Layers}}|{{slice .Metadata.LastTagTime 0 2}}';
+    expect(await host.ok(['image', 'inspect', '--format', fields, 'made:v1'])).toBe(
+      'Somebody <s@example.com>|a note|2|20',
+    );
+  });
+
+  it('is summed up, and given back', async () => {
+    await mkdir(inDirectory('context'));
+    await writeFile(inDirectory('context/Dockerfile'), 'FROM busybox\nRUN head -c 300000 /dev/zero >/zeros\n');
+    await host.ok(['build', '-t', 'built:1', inDirectory('context')]);
+    await host.ok([
+      'run',
+      '-d',
+      '--name',
+      'writer',
+      '-v',
+      'kept:/data',
+      'busybox',
+      'sh',
+      '-c',
+      'head -c 5000 /dev/zero | tee /w /data/v',
+    ]);
+    await host.ok(['wait', 'writer']);
+    const df = await rows('system', 'df', '--format', '{{.Type}}|{{.Size}}');
+    expect(df).toContain('Local Volumes|5kB');
+    expect(df).toContain('Build Cache|0B');
+    expect(await host.ok(['system', 'df', '-v'])).toMatch(/kept +1 +5kB/);
+
+    // Its layer is the cache's as well: with the name alone nothing is won.
+    expect(await host.ok(['image', 'prune', '-a', '-f', '--filter', 'until=1h'])).toBe('Total reclaimed space: 0B');
+    const pruned = await host.ok(['image', 'prune', '-a', '-f']);
+    expect(pruned).toContain('untagged: built:1');
+    expect(await rows('images', '--format', '{{.Repository}}')).toEqual(['busybox', 'other']);
+    expect(await rows('system', 'df', '--format', '{{.Type}}|{{.Size}}')).toContain('Build Cache|300kB');
+    expect(await host.ok(['builder', 'prune', '-f'])).toContain('Total reclaimed space: 300kB');
+    const layers = () => readdirSync(join(host.dataRoot, 'layers')).filter((name) => name.length === 64);
+    await until('the layers to go', async () => layers().length === 1);
+  });
+});
