@@ -48,6 +48,10 @@ function parseFlags(argv: readonly string[], version: string): Flags {
     .option('--store-key <file>', 'and its key')
     .option('--metrics-addr <ip:port>', 'where to serve /metrics, /healthz and /readyz (default: nowhere)')
     .option('--manager-metrics-addr <ip:port>', "the same for this host's manager (default: nowhere)")
+    .option(
+      '--image-gc-high <percent>',
+      'how full the disk may get before unused images are removed; 0 for never (default: 85)',
+    )
     .option('--log-level <level>', 'fatal, error, warn, info, debug or trace (default: info)')
     .version(version)
     .allowExcessArguments(false)

@@ -29,6 +29,7 @@ describe('gantryd’s options', () => {
       store: { address: '', files: { ca: '', cert: '', key: '' } },
       metricsAddr: '',
       managerMetricsAddr: '',
+      imageGcHigh: 85,
     });
   });
 
@@ -85,6 +86,12 @@ describe('gantryd’s options', () => {
     expect(load([], { GANTRY_MANAGER_METRICS_ADDR: '10.0.0.1:2' }).managerMetricsAddr).toBe('10.0.0.1:2');
   });
 
+  it('say how full the disk may get', () => {
+    expect(load([]).imageGcHigh).toBe(85);
+    expect(load(['--image-gc-high', '0'], { GANTRY_IMAGE_GC_HIGH: '70' }).imageGcHigh).toBe(0);
+    expect(load([], {}, '{"image-gc-high": "70"}').imageGcHigh).toBe(70);
+  });
+
   it('ignore empty variables', () => {
     expect(settingsFromEnvironment({ GANTRY_NAME: '', OTHER: 'x' })).toEqual({});
   });
@@ -107,6 +114,8 @@ describe('gantryd’s options', () => {
       ['--metrics-addr', '0.0.0.0:1', '--manager-metrics-addr', '0.0.0.0:1'],
       '--manager-metrics-addr: invalid value "0.0.0.0:1"',
     ],
+    [['--image-gc-high', '100'], '--image-gc-high: invalid value "100"'],
+    [['--image-gc-high', '85%'], '--image-gc-high: invalid value "85%"'],
     [['--log-level', 'loud'], '--log-level: invalid value "loud"'],
     [['--store', 'redis://h'], '--store: invalid store "redis://h"'],
     [['--store', 'etcds://h'], '--store: a store etcds:// needs --store-ca'],

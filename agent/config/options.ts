@@ -30,6 +30,8 @@ export interface DaemonOptions {
   readonly metricsAddr: string;
   /** The same of this host's manager, if it has one. */
   readonly managerMetricsAddr: string;
+  /** Percent of the disk with DATA_ROOT: when more is used, images that nobody needs are removed. 0: never. */
+  readonly imageGcHigh: number;
 }
 
 /** Where the cluster's managers keep their log. */
@@ -68,6 +70,7 @@ export const OPTION_NAMES = [
   'store-key',
   'metrics-addr',
   'manager-metrics-addr',
+  'image-gc-high',
 ] as const;
 export type OptionName = (typeof OPTION_NAMES)[number];
 
@@ -94,6 +97,7 @@ export function resolveOptions(sources: readonly Settings[], hostname: string): 
       key: optionalPath(one('store-key', '')),
     }),
     ...metricsAddresses(one('metrics-addr', ''), one('manager-metrics-addr', '')),
+    imageGcHigh: percent(one('image-gc-high', '85')),
   };
 }
 
@@ -176,6 +180,11 @@ function logLevel({ value, origin }: Given): LogLevel {
   const level = LOG_LEVELS.find((known) => known === value);
   if (level === undefined) throw invalid(origin, value, `one of ${LOG_LEVELS.join(', ')}`);
   return level;
+}
+
+function percent({ value, origin }: Given): number {
+  if (/^\d{1,2}$/.test(value)) return Number(value);
+  throw invalid(origin, value, 'write a percentage from 1 to 99, or 0 to turn it off');
 }
 
 function optionalPath(given: Given): string {

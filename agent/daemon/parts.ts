@@ -18,7 +18,9 @@ import type { ClusterService } from '../engine/cluster-service.ts';
 import { createEngineHandlers } from '../engine/handlers.ts';
 import { readSystemFacts, type SystemFacts } from '../engine/system-facts.ts';
 import { DiskUsage } from '../image/disk-usage.ts';
+import { HighWaterMark } from '../image/high-water.ts';
 import { ImageStore } from '../image/image-store.ts';
+import { ImageUses } from '../image/image-uses.ts';
 import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
@@ -35,6 +37,8 @@ export interface DaemonParts {
   readonly handlers: EngineHandlers;
   readonly cluster: ClusterService;
   readonly volumes: VolumeStore;
+  readonly uses: ImageUses;
+  readonly highWater: HighWaterMark;
 }
 
 export interface PartsOptions {
@@ -88,7 +92,15 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     },
     logger: logger.child({ component: 'cluster' }),
   });
-  return { images, snapshots, networks, containers, builder, handlers, cluster, volumes };
+  const imageLogger = logger.child({ component: 'images' });
+  const uses = new ImageUses(dataRoot, imageLogger);
+  const highWater = new HighWaterMark({
+    ...{ dir: dataRoot, highPercent: options.imageGcHigh, images, uses, containers, buildCache: builder },
+    neededImages: async (some) => (await cluster.member?.neededImages(some)) ?? new Set(),
+    clock: Date.now,
+    logger: imageLogger,
+  });
+  return { images, snapshots, networks, containers, builder, handlers, cluster, volumes, uses, highWater };
 }
 
 interface Shared {

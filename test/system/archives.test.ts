@@ -253,4 +253,23 @@ describe('what lies on the disk', () => {
     const layers = () => readdirSync(join(host.dataRoot, 'layers')).filter((name) => name.length === 64);
     await until('the layers to go', async () => layers().length === 1);
   });
+
+  it('is given back by itself when the disk is too full: images that are not used, unless they have just come', async () => {
+    await host.ok(['import', inDirectory('stopped.tar'), 'unused:1']);
+    await host.ok(['import', '-m', 'new', inDirectory('stopped.tar'), 'new:1']);
+    await host.stop('SIGTERM');
+    // An hour later, but for one.
+    const index = join(host.dataRoot, 'images/images.json');
+    const { names, ...rest } = JSON.parse(readFileSync(index, 'utf8'));
+    for (const [name, entry] of Object.entries<{ taggedAtMs: number }>(names)) {
+      if (!name.includes('new')) entry.taggedAtMs -= 3_600_000;
+    }
+    await writeFile(index, JSON.stringify({ ...rest, names }));
+    // However empty this machine's disk is.
+    await host.start(['--image-gc-high', '1']);
+    const repositories = async () => (await rows('images', '--format', '{{.Repository}}')).sort();
+    await until('the unused image to go', async () => !(await repositories()).includes('unused'));
+    expect(await repositories()).toEqual(['busybox', 'new', 'other']);
+    expect(readFileSync(host.logPath, 'utf8')).toContain('removed an unused image: the disk is too full');
+  });
 });
