@@ -10,6 +10,7 @@ import type {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
+import type { Change } from '../image/layer/changes.ts';
 import { commitContainer } from './commit.ts';
 import { connect, disconnect } from './connections.ts';
 import type { ContainerEntry } from './container-entry.ts';
@@ -25,6 +26,12 @@ import { Lifecycle } from './lifecycle.ts';
 import { RecordStore } from './record-store.ts';
 import { recoverContainers } from './recover.ts';
 import { ContainerStreams } from './streams.ts';
+
+/** What every container has something mounted on, whether or not its image has the place. */
+const OWN_MOUNT_POINTS: readonly string[] = [
+  ...['/dev', '/dev/console', '/dev/mqueue', '/dev/pts', '/dev/shm', '/proc', '/sys'],
+  ...['/etc/hostname', '/etc/hosts', '/etc/resolv.conf', '/sbin/docker-init'],
+];
 
 export class ContainerEngine implements Containers {
   readonly #context: ContainerContext;
@@ -123,6 +130,10 @@ export class ContainerEngine implements Containers {
 
   export(reference: string): AsyncIterable<Buffer> {
     return exportContainer(this.#context, this.#get(reference));
+  }
+
+  async changes(reference: string): Promise<readonly Change[]> {
+    return await this.#context.snapshots.changes(this.#get(reference).id, OWN_MOUNT_POINTS);
   }
 
   async commit(reference: string, options: CommitOptions): Promise<Digest> {

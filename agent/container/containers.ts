@@ -8,6 +8,7 @@ import type {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
+import type { Change } from '../image/layer/changes.ts';
 
 /** What a task adds to a container of its own. */
 export interface TaskContainer {
@@ -74,6 +75,8 @@ export interface Containers {
   stream(requests: AsyncIterable<ContainerStreamRequest>, signal: AbortSignal): AsyncIterable<ContainerStreamResponse>;
   /** The file system as a tar, without volumes. */
   export(reference: string): AsyncIterable<Buffer>;
+  /** What differs from its image, without volumes. */
+  changes(reference: string): Promise<readonly Change[]>;
   /** Makes an image of it; returns the image's id. */
   commit(reference: string, options: CommitOptions): Promise<Digest>;
   /** Names of its volumes, also anonymous ones. */

@@ -260,6 +260,7 @@ export class EngineFixture {
           host.mounts.add(target);
         },
         openMerged: (_key, target) => open(target),
+        changes: async () => [],
         upper: (key) => join(this.root, 'upper', key),
         unmount: async (target) => void host.mounts.delete(target),
         remove: async (key) => void host.snapshots.delete(key),

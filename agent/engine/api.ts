@@ -5,6 +5,8 @@
 import type {
   ArchiveChunk,
   BuildCachePruneResponse,
+  ContainerChangesRequest,
+  ContainerChangesResponse,
   ContainerCommitRequest,
   ContainerCommitResponse,
   ContainerCreateRequest,
@@ -95,6 +97,7 @@ export interface ContainerHandlers {
   readonly containerWait: UnaryHandler<ContainerWaitRequest, ContainerWaitResponse>;
   readonly containerLogs: ServerStreamHandler<ContainerLogsRequest, LogLine>;
   readonly containerExport: ServerStreamHandler<ContainerExportRequest, ArchiveChunk>;
+  readonly containerChanges: UnaryHandler<ContainerChangesRequest, ContainerChangesResponse>;
   readonly containerCommit: UnaryHandler<ContainerCommitRequest, ContainerCommitResponse>;
   readonly containerRun: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;
   readonly containerAttach: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;

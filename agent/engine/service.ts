@@ -20,6 +20,7 @@ export function engineService(handlers: EngineHandlers): MountedService {
       containerWait: unaryMethod(handlers.containerWait),
       containerLogs: serverStreamMethod(handlers.containerLogs),
       containerExport: serverStreamMethod(handlers.containerExport),
+      containerChanges: unaryMethod(handlers.containerChanges),
       containerCommit: unaryMethod(handlers.containerCommit),
       containerRun: bidiMethod(handlers.containerRun),
       containerAttach: bidiMethod(handlers.containerAttach),

@@ -11,6 +11,7 @@ import type { Digest } from '../../proto/ids.ts';
 import type { CommitRequest } from './commit.ts';
 import type { PruneFilter } from './image-prune.ts';
 import type { ImageReport } from './image-report.ts';
+import type { Change } from './layer/changes.ts';
 
 /** An image as it can be run. */
 export interface RunnableImage {
@@ -96,6 +97,8 @@ export interface Snapshots {
    * with the handle. The caller closes it.
    */
   openMerged(key: string, target: string): Promise<FileHandle>;
+  /** What has been written to it and deleted from it; `mountPoints` that were added don't count. */
+  changes(key: string, mountPoints: readonly string[]): Promise<readonly Change[]>;
   /** The directory with what was changed, in overlayfs' notation. */
   upper(key: string): string;
   /** Unmounts `target`. Idempotent. */

@@ -23,8 +23,10 @@ import type { GarbageCollector } from './garbage.ts';
 import type { ImageRecord } from './image-index.ts';
 import type { Snapshots } from './images.ts';
 import { asArray, asObject, asString, parseJson } from './json-fields.ts';
+import type { Change } from './layer/changes.ts';
 import { DIRECTORY_FLAGS } from './layer/tree-entry.ts';
 import type { LayerStore } from './layer-store.ts';
+import type { LayerWorkers } from './layer-workers.ts';
 import { hasOwnFileSystem, unmountAll } from './mounts.ts';
 import { Trash } from './trash.ts';
 
@@ -32,6 +34,7 @@ import { Trash } from './trash.ts';
 export interface SnapshotImages {
   readonly layers: LayerStore;
   readonly garbage: GarbageCollector;
+  readonly workers: LayerWorkers;
   find(reference: string): ImageRecord;
 }
 
@@ -149,6 +152,13 @@ export class SnapshotStore implements Snapshots {
       await unmountAll(this.#native, view);
       await rmdir(view);
     }
+  }
+
+  async changes(key: string, mountPoints: readonly string[]): Promise<readonly Change[]> {
+    const layers = this.#layers.get(key);
+    if (layers === undefined) throw new GantryError('NOT_FOUND', `there is no snapshot ${key}`);
+    const [upper, lower] = [this.upper(key), this.#lower(key, layers)];
+    return (await this.#images.workers.run({ kind: 'changes', upper, lower, mountPoints })).changes;
   }
 
   /** Topmost first. */

@@ -126,6 +126,7 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
     export: () => {
       throw new GantryError('UNSUPPORTED', 'not in memory');
     },
+    changes: unsupported,
     commit: unsupported,
     volumesOf: () => [],
     recover: async () => undefined,

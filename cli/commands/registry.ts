@@ -141,6 +141,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./container/export.ts'),
   },
   {
+    names: ['container diff', 'diff'],
+    summary: 'List what a container has changed of its image',
+    load: () => import('./container/diff.ts'),
+  },
+  {
     names: ['container commit', 'commit'],
     summary: 'Make an image of a container',
     load: () => import('./container/commit.ts'),
@@ -339,8 +344,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['logout', 'registries are not spoken to yet'],
   ['cp', "stream the file through 'gantry exec -i CONTAINER tee PATH' or mount a volume"],
   ['container cp', "stream the file through 'gantry exec -i CONTAINER tee PATH' or mount a volume"],
-  ['diff', 'look into the container with gantry exec'],
-  ['container diff', 'look into the container with gantry exec'],
   ['events', "'gantry ps' and 'gantry stack ps' show the present state"],
   ['system events', "'gantry ps' and 'gantry stack ps' show the present state"],
   ['pause', "'gantry stop' ends the container, 'gantry kill -s STOP' suspends its first process"],

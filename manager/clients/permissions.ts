@@ -69,6 +69,7 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   containerWait: 'viewer',
   containerLogs: 'viewer',
   containerExport: 'admin',
+  containerChanges: 'viewer',
   containerCommit: 'admin',
   containerRun: 'admin',
   containerAttach: 'admin',

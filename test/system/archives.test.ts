@@ -89,6 +89,29 @@ describe('a container', () => {
     expect(await host.ok(['commit', '--pause=false', 'changed'])).toMatch(/^sha256:/);
   });
 
+  it('is told apart from its image', async () => {
+    expect((await host.ok(['diff', 'changed'])).split('\n')).toEqual([
+      'A /done',
+      'C /etc',
+      'D /etc/passwd',
+      'C /mnt',
+      'A /mnt/new',
+      'A /srv',
+      'A /srv/link',
+      `A /srv/${'n'.repeat(200)}`,
+      'A /srv/null',
+      'A /srv/one',
+      'A /srv/pipe',
+      'A /srv/two',
+    ]);
+    const id = await host.ok(['create', 'busybox']);
+    expect(await host.ok(['diff', id])).toBe('');
+    await host.ok(['start', id]);
+    await host.ok(['wait', id]);
+    expect(await host.ok(['diff', id])).toBe('');
+    await host.ok(['rm', id]);
+  });
+
   it('is refused as an image with a change that is none', async () => {
     const { code, stderr } = await host.gantry(['commit', '-c', 'RUN true', 'changed', 'refused:1']);
     expect(code).toBe(1);
