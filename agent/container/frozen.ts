@@ -18,14 +18,16 @@ export async function whileFrozen<T>(
   entry: ContainerEntry,
   read: () => Promise<T>,
 ): Promise<T> {
-  if (entry.run === undefined) return await read();
-  await writeFile(markOf(context, entry), '');
-  try {
-    await setFrozen(context, entry, 'pause');
-    return await read();
-  } finally {
-    await thaw(context, entry);
-  }
+  return await entry.freezing.run(async () => {
+    if (entry.run === undefined) return await read();
+    await writeFile(markOf(context, entry), '');
+    try {
+      await setFrozen(context, entry, 'pause');
+      return await read();
+    } finally {
+      await thaw(context, entry);
+    }
+  });
 }
 
 /** After a start of gantryd, of a container that runs. */

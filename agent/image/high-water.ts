@@ -32,7 +32,12 @@ export interface HighWaterOptions {
 /** What is asked of containers. */
 export interface ImageUsers {
   list(options: { readonly all: boolean; readonly filters: readonly string[] }): Promise<{ imageId: string }[]>;
-  subscribe(listener: (event: { readonly container: { readonly imageId: string } }) => void): () => void;
+  subscribe(listener: (event: ImageUserEvent) => void): () => void;
+}
+
+interface ImageUserEvent {
+  readonly kind: string;
+  readonly container: { readonly imageId: string };
 }
 
 /** What is asked of the builder. */
@@ -57,7 +62,10 @@ export class HighWaterMark {
   /** Until `signal` aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { containers, uses, clock, logger } = this.#options;
-    const unsubscribe = containers.subscribe(({ container }) => uses.note(container.imageId as Digest, clock()));
+    const unsubscribe = containers.subscribe(({ kind, container }) => {
+      // Health is told every few seconds, and an image doesn't go while it has a container.
+      if (kind !== 'health') uses.note(container.imageId as Digest, clock());
+    });
     try {
       while (!signal.aborted) {
         await this.look(signal).catch((error: unknown) => {
