@@ -27,11 +27,12 @@ export async function writeArchive(
   if (file === undefined && cli.stdout.isTTY) {
     throw new CliError('refusing to write an archive to a terminal', { hint: 'use -o FILE, or redirect it' });
   }
-  await writeOutput(cli, file ?? '-', dataOf(chunks()));
+  await writeOutput(cli, file ?? '-', dataOf(chunks));
 }
 
-async function* dataOf(chunks: AsyncIterable<{ readonly data: Uint8Array }>): AsyncGenerator<Uint8Array> {
-  for await (const { data } of chunks) yield data;
+/** The call begins when the file is open: an answer that comes before anybody listens would be lost. */
+async function* dataOf(chunks: () => AsyncIterable<{ readonly data: Uint8Array }>): AsyncGenerator<Uint8Array> {
+  for await (const { data } of chunks()) yield data;
 }
 
 /** `other`: a device or a pipe, which must stay what it is. */
