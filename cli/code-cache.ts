@@ -78,7 +78,8 @@ function cacheFile(argv: readonly string[]): string | undefined {
   return join(root, `${process.version}-${process.arch}-${Math.trunc(mtimeMs).toString(36)}-${size}`, command);
 }
 
-const NOUNS = /^(stack|service|container|image|network|volume|secret|config|cluster|swarm|node|client|context|system)$/;
+const NOUNS =
+  /^(stack|service|container|image|builder|buildx|network|volume|secret|config|cluster|swarm|node|client|context|system)$/;
 
 /** "ps", "stack-deploy", "help"; undefined for a wrong command line. */
 export function commandName(argv: readonly string[]): string | undefined {

@@ -1,7 +1,12 @@
 /** The services that the leading manager answers, each with who may call it. */
 import { CaService, type IssueCertificateRequest } from '../proto/generated/gantry/v1/ca.ts';
 import { ControlService } from '../proto/generated/gantry/v1/control.ts';
-import { DispatcherService, type SessionRequest, type TunnelFrame } from '../proto/generated/gantry/v1/dispatcher.ts';
+import {
+  DispatcherService,
+  type NeededImagesRequest,
+  type SessionRequest,
+  type TunnelFrame,
+} from '../proto/generated/gantry/v1/dispatcher.ts';
 import { controlHandlers } from './api/control.ts';
 import { CONTROL_PERMISSIONS } from './clients/permissions.ts';
 import type { Caller, CallerOf } from './forwarding/caller.ts';
@@ -38,6 +43,9 @@ function dispatcher(terms: Terms): LocalHandlers {
     tunnel: async function* (frames: AsyncIterable<TunnelFrame>, signal: AbortSignal, caller: Caller) {
       yield* (await terms.term(signal)).dispatcher.tunnel(frames, signal, caller);
     },
+    neededImages: async ({ images }: NeededImagesRequest, signal: AbortSignal) => ({
+      ids: (await terms.term(signal)).dispatcher.neededImages(images),
+    }),
   };
 }
 

@@ -28,8 +28,10 @@ export interface CacheEntry {
   readonly createdAtMs: number;
 }
 
-interface StoredEntry extends CacheEntry {
+export interface StoredEntry extends CacheEntry {
   readonly usedAtMs: number;
+  /** How often it spared a step. */
+  readonly uses: number;
 }
 
 export interface CacheBounds {
@@ -83,13 +85,24 @@ export class BuildCache {
 
   get(key: string): CacheEntry | undefined {
     const entry = this.#entries.get(key);
-    if (entry !== undefined) this.#entries.set(key, { ...entry, usedAtMs: this.#clock() });
+    if (entry !== undefined) this.#entries.set(key, { ...entry, usedAtMs: this.#clock(), uses: entry.uses + 1 });
     return entry;
   }
 
   /** When this resolves, it is on disk. */
   async put(key: string, entry: CacheEntry): Promise<void> {
-    this.#entries.set(key, { ...entry, usedAtMs: this.#clock() });
+    this.#entries.set(key, { ...entry, usedAtMs: this.#clock(), uses: 0 });
+    await this.save();
+  }
+
+  /** By key. */
+  entries(): ReadonlyMap<string, StoredEntry> {
+    return this.#entries;
+  }
+
+  /** When this resolves, they are gone on disk, too. */
+  async drop(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#entries.delete(key);
     await this.save();
   }
 
@@ -119,6 +132,7 @@ function parseEntries(data: Buffer, where: string): [string, StoredEntry][] {
       layer: optional(fields.layer, where, parseLayer),
       createdAtMs: asCount(fields.createdAtMs, where),
       usedAtMs: asCount(fields.usedAtMs, where),
+      uses: optional(fields.uses, where, asCount) ?? 0,
     };
     return [asString(key, where), stored];
   });

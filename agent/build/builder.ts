@@ -1,5 +1,11 @@
 /** What the engine's API asks of the image builder. */
-import type { ImageBuildOptions, ImageBuildResponse } from '../../proto/generated/gantry/v1/engine.ts';
+import type {
+  BuildCachePruneResponse,
+  BuildCacheUsage,
+  ImageBuildOptions,
+  ImageBuildResponse,
+} from '../../proto/generated/gantry/v1/engine.ts';
+import type { CachePruneOptions } from './cache-prune.ts';
 
 export interface Builder {
   /**
@@ -13,4 +19,7 @@ export interface Builder {
     context: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): AsyncIterable<ImageBuildResponse>;
+  /** What is kept of earlier builds. */
+  cacheUsage(): BuildCacheUsage[];
+  pruneCache(options: CachePruneOptions): Promise<BuildCachePruneResponse>;
 }

@@ -39,6 +39,7 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
       reference: 'busybox',
       changes: ['ENV PATH=/bin', 'CMD ["sh"]'],
       message: '',
+      platform: '',
     });
   });
   afterEach(() => stores.dispose());
@@ -56,7 +57,12 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
           brought.push(reference);
           const known = registry.get(reference);
           if (known === undefined) throw new GantryError('IMAGE_NOT_FOUND', `manifest for ${reference} not found`);
-          await stores.images.import(inPieces(known), { reference, changes: ['ENV PATH=/bin'], message: '' });
+          await stores.images.import(inPieces(known), {
+            reference,
+            changes: ['ENV PATH=/bin'],
+            message: '',
+            platform: '',
+          });
           tell(`Status: Downloaded newer image for ${reference}`);
         },
       },

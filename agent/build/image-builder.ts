@@ -1,7 +1,12 @@
 /** {@link Builder} on this host: receives the context, plans, builds the stages, makes and names the image. */
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
-import type { ImageBuildOptions, ImageBuildResponse } from '../../proto/generated/gantry/v1/engine.ts';
+import type {
+  BuildCachePruneResponse,
+  BuildCacheUsage,
+  ImageBuildOptions,
+  ImageBuildResponse,
+} from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import { encodeImageDocument, type ImageDocument } from '../image/image-config.ts';
@@ -12,6 +17,7 @@ import { BuildCache, cacheKey } from './build-cache.ts';
 import { type BuildContext, BuildContexts } from './build-context.ts';
 import { type BuildPlan, planBuild } from './build-plan.ts';
 import type { Builder } from './builder.ts';
+import { type CachePruneOptions, cacheUsage, planCachePrune } from './cache-prune.ts';
 import { type Instruction, parseDockerfile } from './dockerfile.ts';
 import { EventQueue } from './event-queue.ts';
 import { LayerSteps } from './layer-steps.ts';
@@ -79,6 +85,22 @@ export class ImageBuilder implements Builder {
       await work;
       images.garbage.schedule();
     }
+  }
+
+  cacheUsage(): BuildCacheUsage[] {
+    const inImages = new Set([...this.#parts.images.state.images.values()].flatMap(({ chainIds }) => chainIds));
+    return cacheUsage(this.#cache.entries(), (layer) => inImages.has(layer));
+  }
+
+  async pruneCache(options: CachePruneOptions): Promise<BuildCachePruneResponse> {
+    const pruned = planCachePrune(this.cacheUsage(), options);
+    await this.#cache.drop(pruned.map(({ id }) => id));
+    this.#parts.images.garbage.schedule();
+    const freed = pruned.filter(({ shared }) => !shared);
+    return {
+      deleted: pruned.map(({ id }) => id),
+      reclaimedBytes: freed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    };
   }
 
   async #build(

@@ -5,7 +5,7 @@ import { grpcTarget, parseNodeAddress } from '../../proto/address.ts';
 import { connectClient, unary } from '../../proto/client.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type ClusterInspectResponse, ControlClient } from '../../proto/generated/gantry/v1/control.ts';
-import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { NodeImage, TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { NodeDescription, NodeTls } from '../../proto/generated/gantry/v1/types.ts';
 import { identityDir, loadIdentity, saveIdentity, saveTrust } from '../../proto/identity-files.ts';
 import { tlsOf } from '../../proto/root-certificates.ts';
@@ -67,6 +67,10 @@ export class ClusterMember implements MemberView {
 
   taskStatuses(): TaskStatusUpdate[] {
     return this.#worker.statuses();
+  }
+
+  async neededImages(images: readonly NodeImage[]): Promise<ReadonlySet<string>> {
+    return await this.#session.neededImages(images);
   }
 
   get sessionState(): SessionState {

@@ -54,6 +54,18 @@ describe('a worker that joins', { timeout: 60_000 }, () => {
     }
   });
 
+  it('is told which of its images the cluster needs, and that nobody can say it without a manager', async () => {
+    await joinWorker();
+    await manager.deploy(1);
+    const images = ['web:latest', 'other:1'].map((name) => ({
+      ...{ id: name, names: [`docker.io/library/${name}`], platform: undefined },
+    }));
+    const needed = async () => [...((await worker.member()?.neededImages(images)) ?? [])];
+    expect(await needed()).toEqual(['web:latest']);
+    await manager.close();
+    await soon(async () => await expect(needed()).rejects.toMatchObject({ code: 'UNAVAILABLE' }));
+  });
+
   it('runs tasks, also after a restart of its gantryd and of the manager', async () => {
     await joinWorker();
     await manager.deploy(4);

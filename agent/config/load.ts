@@ -58,6 +58,10 @@ function parseFlags(argv: readonly string[], version: string): Flags {
       '--registry-certs <dir>',
       'DIR/HOST[:PORT]/ has authorities and certificates for a registry (default: /etc/gantry/certs.d, then /etc/docker/certs.d)',
     )
+    .option(
+      '--image-gc-high <percent>',
+      'how full the disk may get before unused images are removed; 0 for never (default: 85)',
+    )
     .option('--log-level <level>', 'fatal, error, warn, info, debug or trace (default: info)')
     .version(version)
     .allowExcessArguments(false)

@@ -30,6 +30,7 @@ describe('gantryd’s options', () => {
       store: { address: '', files: { ca: '', cert: '', key: '' } },
       metricsAddr: '',
       managerMetricsAddr: '',
+      imageGcHigh: 85,
     });
   });
 
@@ -99,6 +100,12 @@ describe('gantryd’s options', () => {
     expect(load([], { GANTRY_INSECURE_REGISTRIES: 'a,[::1]:5000' }).registries.insecure).toEqual(['a', '[::1]:5000']);
   });
 
+  it('say how full the disk may get', () => {
+    expect(load([]).imageGcHigh).toBe(85);
+    expect(load(['--image-gc-high', '0'], { GANTRY_IMAGE_GC_HIGH: '70' }).imageGcHigh).toBe(0);
+    expect(load([], {}, '{"image-gc-high": "70"}').imageGcHigh).toBe(70);
+  });
+
   it('ignore empty variables', () => {
     expect(settingsFromEnvironment({ GANTRY_NAME: '', OTHER: 'x' })).toEqual({});
   });
@@ -124,6 +131,8 @@ describe('gantryd’s options', () => {
     [['--registry-mirror', 'mirror:5000'], '--registry-mirror: invalid value "mirror:5000"'],
     [['--registry-mirror', 'https://me:pw@mirror'], '--registry-mirror: invalid value'],
     [['--insecure-registry', 'http://reg'], '--insecure-registry: invalid value "http://reg"'],
+    [['--image-gc-high', '100'], '--image-gc-high: invalid value "100"'],
+    [['--image-gc-high', '85%'], '--image-gc-high: invalid value "85%"'],
     [['--log-level', 'loud'], '--log-level: invalid value "loud"'],
     [['--store', 'redis://h'], '--store: invalid store "redis://h"'],
     [['--store', 'etcds://h'], '--store: a store etcds:// needs --store-ca'],

@@ -34,6 +34,8 @@ export interface DaemonOptions {
   /** The same of this host's manager, if it has one. */
   readonly managerMetricsAddr: string;
   readonly registries: RegistrySettings;
+  /** Percent of the disk with DATA_ROOT: when more is used, images that nobody needs are removed. 0: never. */
+  readonly imageGcHigh: number;
 }
 
 /** Where the cluster's managers keep their log. */
@@ -81,6 +83,7 @@ export const OPTION_NAMES = [
   'registry-mirrors',
   'insecure-registries',
   'registry-certs',
+  'image-gc-high',
 ] as const;
 export type OptionName = (typeof OPTION_NAMES)[number];
 
@@ -112,6 +115,7 @@ export function resolveOptions(sources: readonly Settings[], hostname: string): 
       insecure: strongest('insecure-registries').map(insecureRegistry),
       certificates: certificateDirectories(one('registry-certs', '')),
     },
+    imageGcHigh: percent(one('image-gc-high', '85')),
   };
 }
 
@@ -194,6 +198,11 @@ function logLevel({ value, origin }: Given): LogLevel {
   const level = LOG_LEVELS.find((known) => known === value);
   if (level === undefined) throw invalid(origin, value, `one of ${LOG_LEVELS.join(', ')}`);
   return level;
+}
+
+function percent({ value, origin }: Given): number {
+  if (/^\d{1,2}$/.test(value)) return Number(value);
+  throw invalid(origin, value, 'write a percentage from 1 to 99, or 0 to turn it off');
 }
 
 function optionalPath(given: Given): string {

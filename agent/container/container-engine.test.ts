@@ -51,6 +51,7 @@ async function importImage(images: ImageStore): Promise<void> {
     reference: 'box',
     changes: ['STOPSIGNAL SIGUSR1'],
     message: '',
+    platform: '',
   });
 }
 

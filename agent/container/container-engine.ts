@@ -9,20 +9,29 @@ import type {
   LogLine,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
-import type { ContainerId } from '../../proto/ids.ts';
+import type { ContainerId, Digest } from '../../proto/ids.ts';
+import type { Change } from '../image/layer/changes.ts';
+import { commitContainer } from './commit.ts';
 import { connect, disconnect } from './connections.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { ContainerIndex } from './container-index.ts';
 import { recordsRoot } from './container-paths.ts';
-import type { ContainerEvent, Containers, LogQuery, TaskContainer } from './containers.ts';
+import type { CommitOptions, ContainerEvent, Containers, LogQuery, TaskContainer } from './containers.ts';
 import type { ContainerContext, ContainerParts } from './context.ts';
 import { createContainer } from './create.ts';
 import { execProbe } from './exec-probe.ts';
+import { exportContainer } from './export.ts';
 import { ancestorsOf, isListed, matchesFilters, parseFilters } from './filters.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { RecordStore } from './record-store.ts';
 import { recoverContainers } from './recover.ts';
 import { ContainerStreams } from './streams.ts';
+
+/** What every container has something mounted on, whether or not its image has the place. */
+const OWN_MOUNT_POINTS: readonly string[] = [
+  ...['/dev', '/dev/console', '/dev/mqueue', '/dev/pts', '/dev/shm', '/proc', '/sys'],
+  ...['/etc/hostname', '/etc/hosts', '/etc/resolv.conf', '/sbin/docker-init'],
+];
 
 export class ContainerEngine implements Containers {
   readonly #context: ContainerContext;
@@ -117,6 +126,22 @@ export class ContainerEngine implements Containers {
 
   stream(requests: AsyncIterable<ContainerStreamRequest>, signal: AbortSignal): AsyncIterable<ContainerStreamResponse> {
     return this.#streams.open(requests, signal);
+  }
+
+  export(reference: string): AsyncIterable<Buffer> {
+    return exportContainer(this.#context, this.#get(reference));
+  }
+
+  async changes(reference: string): Promise<readonly Change[]> {
+    return await this.#context.snapshots.changes(this.#get(reference).id, OWN_MOUNT_POINTS);
+  }
+
+  async commit(reference: string, options: CommitOptions): Promise<Digest> {
+    return await commitContainer(this.#context, this.#get(reference), options);
+  }
+
+  volumesOf(reference: string): string[] {
+    return this.#get(reference).record.volumes.map(({ name }) => name);
   }
 
   findByTask(taskId: string): Container | undefined {

@@ -18,6 +18,8 @@ export class ContainerEntry {
   readonly logPath: string;
   /** Every change of the container goes through here, one at a time. */
   readonly queue = new SerialQueue();
+  /** What freezes it goes through here: the end of one mustn't thaw it for the next. */
+  readonly freezing = new SerialQueue();
   run: Run | undefined;
   health: HealthMonitor | undefined;
   restartTimer: NodeJS.Timeout | undefined;

@@ -7,7 +7,8 @@ import type {
   LogLine,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
-import type { ContainerId } from '../../proto/ids.ts';
+import type { ContainerId, Digest } from '../../proto/ids.ts';
+import type { Change } from '../image/layer/changes.ts';
 
 /** What a task adds to a container of its own. */
 export interface TaskContainer {
@@ -29,6 +30,17 @@ export interface LogQuery {
   readonly tail: number | undefined;
   readonly sinceMs: number;
   readonly untilMs: number;
+}
+
+export interface CommitOptions {
+  readonly author: string;
+  readonly message: string;
+  /** Dockerfile instructions. */
+  readonly changes: readonly string[];
+  /** Empty: untagged. */
+  readonly reference: string;
+  /** Freeze it while its files are read. */
+  readonly pause: boolean;
 }
 
 /** Every change of a container's state, and of its health. */
@@ -61,6 +73,14 @@ export interface Containers {
   logs(reference: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
   /** The stream protocol of engine.proto; the first request decides: run, attach or exec. */
   stream(requests: AsyncIterable<ContainerStreamRequest>, signal: AbortSignal): AsyncIterable<ContainerStreamResponse>;
+  /** The file system as a tar, without volumes. */
+  export(reference: string): AsyncIterable<Buffer>;
+  /** What differs from its image, without volumes. */
+  changes(reference: string): Promise<readonly Change[]>;
+  /** Makes an image of it; returns the image's id. */
+  commit(reference: string, options: CommitOptions): Promise<Digest>;
+  /** Names of its volumes, also anonymous ones. */
+  volumesOf(reference: string): string[];
   /** Containers by the task they belong to. */
   findByTask(taskId: string): Container | undefined;
   /** Returns the unsubscribe function. Listeners must not throw. */

@@ -28,7 +28,7 @@ export interface ContainerParts {
   readonly roots: Roots;
   /** Program of the init that `init: true` puts before the container's own. */
   readonly initPath: string;
-  readonly images: Pick<Images, 'resolve'>;
+  readonly images: Pick<Images, 'resolve' | 'commit'>;
   readonly snapshots: Snapshots;
   readonly volumes: Volumes;
   readonly networks: Pick<
@@ -36,7 +36,7 @@ export interface ContainerParts {
     'setup' | 'reattach' | 'teardown' | 'recover' | 'unanswered' | 'find' | 'checkAttachment'
   >;
   readonly shims: Shims;
-  readonly native: Pick<Native, 'mount' | 'unmount' | 'spreadSubdirectories'>;
+  readonly native: Pick<Native, 'mount' | 'unmount' | 'spreadSubdirectories' | 'getXattr' | 'listXattr'>;
   readonly readLog: ReadLog;
   readonly cgroupLock: Pick<CgroupLock, 'takeEarly'>;
   readonly host: HostFacts;

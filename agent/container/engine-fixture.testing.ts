@@ -1,5 +1,6 @@
 /** A container engine whose neighbours are in memory: they hold what the kernel and the disk would, and outlive it. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -7,6 +8,7 @@ import { GantryError } from '../../proto/errors.ts';
 import { ContainerConfig, ImageConfig, LocalNetwork } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { Digest } from '../../proto/ids.ts';
+import { digestOf } from '../image/content-store.ts';
 import type { RunnableImage } from '../image/images.ts';
 import type { Sandbox, SandboxRequest } from '../network/networks.ts';
 import type { ExitRecord, FoundShim, OutputSink, Shim, ShimOptions, Shims } from '../shim/shims.ts';
@@ -243,7 +245,10 @@ export class EngineFixture {
     const parts: ContainerParts = {
       roots: { dataRoot: join(this.root, 'data'), execRoot: join(this.root, 'run'), runtime: '/bin/false' },
       initPath: '/init',
-      images: { resolve: (reference) => this.#resolve(reference) },
+      images: {
+        resolve: (reference) => this.#resolve(reference),
+        commit: async (upper, { reading }) => await reading(async () => digestOf(Buffer.from(upper))),
+      },
       snapshots: {
         prepare: async (key) => {
           if (host.prepareError !== undefined) throw host.prepareError;
@@ -254,6 +259,9 @@ export class EngineFixture {
           mkdirSync(join(target, 'data'), { recursive: true });
           host.mounts.add(target);
         },
+        openMerged: (_key, target) => open(target),
+        changes: async () => [],
+        upper: (key) => join(this.root, 'upper', key),
         unmount: async (target) => void host.mounts.delete(target),
         remove: async (key) => void host.snapshots.delete(key),
       },
@@ -268,7 +276,13 @@ export class EngineFixture {
         unanswered: async () => host.unanswered(),
       },
       shims: this.shims,
-      native: { mount: async () => {}, unmount: async () => {}, spreadSubdirectories: () => true },
+      native: {
+        mount: async () => {},
+        unmount: async () => {},
+        spreadSubdirectories: () => true,
+        getXattr: () => null,
+        listXattr: () => [],
+      },
       readLog: async function* () {},
       cgroupLock: { takeEarly: () => undefined },
       host: {

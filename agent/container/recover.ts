@@ -11,6 +11,7 @@ import { reconnect } from './connections.ts';
 import { ContainerEntry } from './container-entry.ts';
 import { bundlesRoot, containerPaths, recordsRoot, shimOptions } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
+import { thawAfterCrash } from './frozen.ts';
 import { endShim, type Lifecycle } from './lifecycle.ts';
 import type { ContainerRecord } from './record.ts';
 import { release } from './release.ts';
@@ -104,6 +105,7 @@ async function recoverRun(
 ): Promise<void> {
   if (found.kind === 'alive') {
     lifecycle.watch(entry, { shim: found.shim, ended: Promise.withResolvers() });
+    await thawAfterCrash(context, entry);
     return reconnect(context, entry);
   }
   const exit = found.kind === 'exited' ? found.record : lost(context);

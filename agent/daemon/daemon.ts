@@ -27,6 +27,8 @@ export class Daemon {
   readonly #server: SocketServer;
   readonly #observation: Observation;
   #isOpen: boolean = false;
+  readonly #ending = new AbortController();
+  #makingRoom: Promise<void> | undefined;
   /** Resolves when the process is to end. */
   readonly ended = Promise.withResolvers<void>();
   #closing: Promise<void> | undefined;
@@ -50,14 +52,16 @@ export class Daemon {
 
   /** The sockets appear last: who can connect is answered. */
   async start(): Promise<void> {
-    const { images, snapshots, containers, builder, cluster } = this.#parts;
+    const { images, snapshots, containers, builder, cluster, uses, highWater } = this.#parts;
     await this.#observe();
     await images.open();
+    await uses.open();
     await snapshots.open();
     await containers.recover();
     await builder.open();
     this.#isOpen = true;
     await cluster.start();
+    this.#makingRoom = highWater.run(this.#ending.signal);
     this.#writePidFile();
     await this.#server.listen(this.#sockets());
     this.#logger.info({ sockets: this.#options.sockets, dataRoot: this.#options.dataRoot }, 'gantryd is ready');
@@ -94,6 +98,8 @@ export class Daemon {
     const { cluster, containers, networks, images } = this.#parts;
     await this.#server.close(graceMs);
     await this.#observation.close();
+    this.#ending.abort();
+    await this.#makingRoom;
     await cluster.close();
     await containers.close();
     await networks.close();

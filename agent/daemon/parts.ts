@@ -17,7 +17,10 @@ import type { EngineHandlers } from '../engine/api.ts';
 import type { ClusterService } from '../engine/cluster-service.ts';
 import { createEngineHandlers } from '../engine/handlers.ts';
 import { readSystemFacts, type SystemFacts } from '../engine/system-facts.ts';
+import { DiskUsage } from '../image/disk-usage.ts';
+import { HighWaterMark } from '../image/high-water.ts';
 import { ImageStore } from '../image/image-store.ts';
+import { ImageUses } from '../image/image-uses.ts';
 import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
@@ -37,6 +40,8 @@ export interface DaemonParts {
   readonly handlers: EngineHandlers;
   readonly cluster: ClusterService;
   readonly volumes: VolumeStore;
+  readonly uses: ImageUses;
+  readonly highWater: HighWaterMark;
 }
 
 export interface PartsOptions {
@@ -70,7 +75,8 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
   });
   const registries = makeRegistries(options, images, logger);
   const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host, registries });
-  const handlers = createEngineHandlers({ containers, images, networks, volumes, builder, registries, facts });
+  const usage = new DiskUsage(images, snapshots);
+  const handlers = createEngineHandlers({ containers, images, usage, networks, volumes, builder, registries, facts });
   const cluster = new ClusterNode({
     ...{
       dataRoot,
@@ -90,7 +96,15 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     },
     logger: logger.child({ component: 'cluster' }),
   });
-  return { images, snapshots, networks, containers, builder, handlers, cluster, volumes };
+  const imageLogger = logger.child({ component: 'images' });
+  const uses = new ImageUses(dataRoot, imageLogger);
+  const highWater = new HighWaterMark({
+    ...{ dir: dataRoot, highPercent: options.imageGcHigh, images, uses, containers, buildCache: builder },
+    neededImages: async (some) => (await cluster.member?.neededImages(some)) ?? new Set(),
+    clock: Date.now,
+    logger: imageLogger,
+  });
+  return { images, snapshots, networks, containers, builder, handlers, cluster, volumes, uses, highWater };
 }
 
 interface Shared {

@@ -3,8 +3,15 @@
  * the local socket calls them, and so does a manager's tunnel.
  */
 import type {
+  ArchiveChunk,
+  BuildCachePruneResponse,
+  ContainerChangesRequest,
+  ContainerChangesResponse,
+  ContainerCommitRequest,
+  ContainerCommitResponse,
   ContainerCreateRequest,
   ContainerCreateResponse,
+  ContainerExportRequest,
   ContainerInspectRequest,
   ContainerInspectResponse,
   ContainerKillRequest,
@@ -22,8 +29,12 @@ import type {
   ContainerStreamResponse,
   ContainerWaitRequest,
   ContainerWaitResponse,
+  DiskUsageRequest,
+  DiskUsageResponse,
   ImageBuildRequest,
   ImageBuildResponse,
+  ImageHistoryRequest,
+  ImageHistoryResponse,
   ImageImportRequest,
   ImageImportResponse,
   ImageInspectRequest,
@@ -32,12 +43,14 @@ import type {
   ImageListResponse,
   ImageLoadRequest,
   ImageLoadResponse,
+  ImagePruneResponse,
   ImagePullRequest,
   ImagePullResponse,
   ImagePushRequest,
   ImagePushResponse,
   ImageRemoveRequest,
   ImageRemoveResponse,
+  ImageSaveRequest,
   ImageTagRequest,
   ImageTagResponse,
   InfoRequest,
@@ -61,6 +74,7 @@ import type {
   NetworkProbeResponse,
   PortProbeRequest,
   PortProbeResponse,
+  PruneRequest,
   RegistryLoginRequest,
   RegistryLoginResponse,
   VersionRequest,
@@ -73,10 +87,10 @@ import type {
 import type { BidiHandler, ClientStreamHandler, ServerStreamHandler, UnaryHandler } from '../../proto/server.ts';
 import type { Builder } from '../build/builder.ts';
 import type { Containers } from '../container/containers.ts';
-import type { Images } from '../image/images.ts';
+import type { Images, ImageUsage } from '../image/images.ts';
 import type { Networks } from '../network/networks.ts';
 import type { Registries } from '../registry/registries.ts';
-import type { Volumes } from '../volume/volumes.ts';
+import type { ReportedVolumes, Volumes } from '../volume/volumes.ts';
 import type { SystemFacts } from './system-facts.ts';
 
 export interface ContainerHandlers {
@@ -89,6 +103,9 @@ export interface ContainerHandlers {
   readonly containerInspect: UnaryHandler<ContainerInspectRequest, ContainerInspectResponse>;
   readonly containerWait: UnaryHandler<ContainerWaitRequest, ContainerWaitResponse>;
   readonly containerLogs: ServerStreamHandler<ContainerLogsRequest, LogLine>;
+  readonly containerExport: ServerStreamHandler<ContainerExportRequest, ArchiveChunk>;
+  readonly containerChanges: UnaryHandler<ContainerChangesRequest, ContainerChangesResponse>;
+  readonly containerCommit: UnaryHandler<ContainerCommitRequest, ContainerCommitResponse>;
   readonly containerRun: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;
   readonly containerAttach: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;
   readonly containerExec: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;
@@ -101,6 +118,10 @@ export interface ImageHandlers {
   readonly imageTag: UnaryHandler<ImageTagRequest, ImageTagResponse>;
   readonly imageLoad: ClientStreamHandler<ImageLoadRequest, ImageLoadResponse>;
   readonly imageImport: ClientStreamHandler<ImageImportRequest, ImageImportResponse>;
+  readonly imageSave: ServerStreamHandler<ImageSaveRequest, ArchiveChunk>;
+  readonly imageHistory: UnaryHandler<ImageHistoryRequest, ImageHistoryResponse>;
+  readonly imagePrune: UnaryHandler<PruneRequest, ImagePruneResponse>;
+  readonly buildCachePrune: UnaryHandler<PruneRequest, BuildCachePruneResponse>;
   readonly imageBuild: BidiHandler<ImageBuildRequest, ImageBuildResponse>;
   readonly imagePull: ServerStreamHandler<ImagePullRequest, ImagePullResponse>;
   readonly imagePush: ServerStreamHandler<ImagePushRequest, ImagePushResponse>;
@@ -121,6 +142,7 @@ export interface NetworkHandlers {
 export interface SystemHandlers {
   readonly version: UnaryHandler<VersionRequest, VersionResponse>;
   readonly info: UnaryHandler<InfoRequest, InfoResponse>;
+  readonly diskUsage: UnaryHandler<DiskUsageRequest, DiskUsageResponse>;
   readonly volumeList: UnaryHandler<VolumeListRequest, VolumeListResponse>;
   readonly volumeRemove: UnaryHandler<VolumeRemoveRequest, VolumeRemoveResponse>;
   readonly portProbe: UnaryHandler<PortProbeRequest, PortProbeResponse>;
@@ -131,8 +153,9 @@ export interface EngineHandlers extends ContainerHandlers, ImageHandlers, Networ
 export interface EngineParts {
   readonly containers: Containers;
   readonly images: Images;
+  readonly usage: ImageUsage;
   readonly networks: Networks;
-  readonly volumes: Volumes;
+  readonly volumes: Volumes & Pick<ReportedVolumes, 'report'>;
   readonly builder: Builder;
   readonly registries: Registries;
   readonly facts: SystemFacts;

@@ -1,7 +1,7 @@
 /** What gantryd and the node's part in a cluster ask of each other. */
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { NodeImage, TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
 import type { StoreOptions } from '../config/options.ts';
 import type { Containers } from '../container/containers.ts';
@@ -51,6 +51,8 @@ export interface MemberView {
   readonly sessionState: SessionState;
   /** Of all tasks that are assigned to it. */
   taskStatuses(): TaskStatusUpdate[];
+  /** Ids of those images that the cluster may need. UNAVAILABLE while no manager can be asked. */
+  neededImages(images: readonly NodeImage[]): Promise<ReadonlySet<string>>;
 }
 
 /** Implemented by agent/cluster's ClusterNode, whose constructor takes ClusterServiceOptions and has no effects. */

@@ -1,9 +1,19 @@
 /** Engine methods about containers. */
 import { GantryError } from '../../proto/errors.ts';
-import type { ContainerStreamRequest, ContainerStreamResponse } from '../../proto/generated/gantry/v1/engine.ts';
+import {
+  type ContainerStreamRequest,
+  type ContainerStreamResponse,
+  FileChangeKind,
+} from '../../proto/generated/gantry/v1/engine.ts';
 import type { BidiHandler } from '../../proto/server.ts';
 import type { Containers } from '../container/containers.ts';
 import type { ContainerHandlers } from './api.ts';
+
+const CHANGE_KINDS = {
+  added: FileChangeKind.ADDED,
+  changed: FileChangeKind.CHANGED,
+  deleted: FileChangeKind.DELETED,
+} as const;
 
 export function containerHandlers(containers: Containers): ContainerHandlers {
   return {
@@ -38,6 +48,16 @@ export function containerHandlers(containers: Containers): ContainerHandlers {
     },
     containerLogs({ reference, follow, tail, sinceMs, untilMs }, signal) {
       return containers.logs(reference, { follow, tail, sinceMs, untilMs }, signal);
+    },
+    async *containerExport({ reference }) {
+      for await (const data of containers.export(reference)) yield { data };
+    },
+    async containerChanges({ reference }) {
+      const changes = await containers.changes(reference);
+      return { changes: changes.map(({ path, kind }) => ({ path, kind: CHANGE_KINDS[kind] })) };
+    },
+    async containerCommit({ reference, name, author, message, changes, pause }) {
+      return { imageId: await containers.commit(reference, { reference: name, author, message, changes, pause }) };
     },
     containerRun: streamMethod(containers, 'run'),
     containerAttach: streamMethod(containers, 'attach'),

@@ -85,7 +85,7 @@ describe('streams about images', () => {
   };
   const containers = { list: async () => [{ imageId: 'sha256:1', name: 'web' }] };
   const handlers = imageHandlers(imageParts({ images, containers }));
-  const options = { $case: 'options' as const, value: { reference: 'a', changes: [], message: '' } };
+  const options = { $case: 'options' as const, value: { reference: 'a', changes: [], message: '', platform: '' } };
   const data = (text: string) => ({ $case: 'data', value: Buffer.from(text) }) as const;
   const send = (...messages: ImageImportRequest['message'][]) =>
     handlers.imageImport(stream(...messages.map((message) => ({ message }))), NOBODY);

@@ -38,6 +38,20 @@ export function imageHandlers({
       const { options, data } = await openImport(requests);
       return { id: await images.import(data, options) };
     },
+    async *imageSave({ references }) {
+      if (references.length === 0) throw new GantryError('INVALID_ARGUMENT', 'ImageSave must be sent references');
+      for await (const data of images.save(references)) yield { data };
+    },
+    async imageHistory({ reference }) {
+      return { entries: await images.history(reference) };
+    },
+    async imagePrune({ all, filters }) {
+      const used = await containersByImage(containers);
+      return await images.prune({ all, filters }, (id) => used.has(id));
+    },
+    async buildCachePrune({ all, filters, keepBytes }) {
+      return await builder.pruneCache({ all, filters, keepBytes });
+    },
     async *imageBuild(requests, signal) {
       const { options, data } = await openBuild(requests);
       yield* builder.build(options, data, signal);

@@ -1,9 +1,10 @@
 /** Engine methods about the host as a whole. */
 import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import type { EngineParts, SystemHandlers } from './api.ts';
+import { diskUsage } from './disk-usage.ts';
 import type { SystemFacts } from './system-facts.ts';
 
-export function systemHandlers(parts: Omit<EngineParts, 'builder'>): SystemHandlers {
+export function systemHandlers(parts: EngineParts): SystemHandlers {
   const { containers, images, networks, volumes, facts } = parts;
   return {
     async version() {
@@ -36,6 +37,9 @@ export function systemHandlers(parts: Omit<EngineParts, 'builder'>): SystemHandl
         warnings: warnings(facts),
         securityOptions: ['name=seccomp,profile=builtin', 'name=cgroupns'],
       };
+    },
+    async diskUsage() {
+      return await diskUsage(parts);
     },
     async volumeList({ filters }) {
       return { volumes: await volumes.list(filters) };

@@ -5,20 +5,23 @@ import type { Digest } from '../../proto/ids.ts';
 import type { SpooledArchive } from './archive.ts';
 import { detectCompression, MAGIC_BYTES } from './compression.ts';
 import type { Blob, ContentStore } from './content-store.ts';
-import { asArray, asObject, asString, asStrings, optional, parseJson } from './json-fields.ts';
+import { readDocument, readDocumentBytes } from './document.ts';
+import { asArray, asObject, asString, asStrings, optional } from './json-fields.ts';
+import { isLegacyArchive, readLegacyImages } from './legacy-archive.ts';
 import {
   chooseManifest,
   type Descriptor,
   encodeManifest,
+  IMAGE_NAME,
   type Index,
   isImage,
-  MAX_DOCUMENT_BYTES,
   MAX_INDEX_DEPTH,
   type Manifest,
   OCI_CONFIG,
   OCI_LAYER,
   type Platform,
   parseManifest,
+  REF_NAME,
 } from './manifest.ts';
 
 export interface ArchivedImage {
@@ -28,8 +31,6 @@ export interface ArchivedImage {
   /** As in the archive, not yet parsed. */
   readonly names: readonly string[];
 }
-
-const NAME_ANNOTATIONS = ['io.containerd.image.name', 'org.opencontainers.image.ref.name'];
 
 interface DockerEntry {
   readonly config: string;
@@ -45,26 +46,29 @@ export async function findImages(
 ): Promise<ArchivedImage[]> {
   const docker = archive.find('manifest.json');
   const index = archive.find('index.json');
+  if (docker === undefined && index === undefined) return await findLegacyImages(archive, content, platform);
   const entries = docker === undefined ? [] : await readDockerEntries(content, docker);
   // Docker writes both since version 25; the index says more, and the other is needed for names only.
   if (index !== undefined) return await new LayoutReader(content, platform, dockerNames(archive, entries)).read(index);
-  if (docker === undefined) throw noArchive(archive);
   return await Promise.all(entries.map((entry) => convertDockerEntry(archive, content, entry)));
 }
 
-function noArchive(archive: SpooledArchive): GantryError {
-  if (archive.find('repositories') !== undefined) {
-    return new GantryError('UNSUPPORTED', 'the archive is of the form that Docker wrote before version 1.10', {
-      hint: 'load and save it with a newer Docker',
+async function findLegacyImages(
+  archive: SpooledArchive,
+  content: ContentStore,
+  platform: Platform,
+): Promise<ArchivedImage[]> {
+  if (!isLegacyArchive(archive)) {
+    throw new GantryError('INVALID_ARGUMENT', 'not an image archive: it has neither manifest.json nor index.json', {
+      hint: 'for the tar of a root file system use "gantry image import"',
     });
   }
-  return new GantryError('INVALID_ARGUMENT', 'not an image archive: it has neither manifest.json nor index.json', {
-    hint: 'for the tar of a root file system use "gantry image import"',
-  });
+  const images = await readLegacyImages(archive, content, platform);
+  return await Promise.all(images.map(({ config, layers, names }) => makeManifest(content, config, layers, names)));
 }
 
 async function readDockerEntries(content: ContentStore, blob: Blob): Promise<DockerEntry[]> {
-  const document = parseJson(await content.read(blob.digest, MAX_DOCUMENT_BYTES), 'manifest.json');
+  const document = await readDocument(content, blob, 'manifest.json');
   return asArray(document, 'manifest.json').map((value, index) => {
     const where = `manifest.json[${index}]`;
     const fields = asObject(value, where);
@@ -93,10 +97,19 @@ async function convertDockerEntry(
   entry: DockerEntry,
 ): Promise<ArchivedImage> {
   const image = entry.names[0] ?? entry.config;
-  const config: Descriptor = { mediaType: OCI_CONFIG, ...archive.get(entry.config, image) };
-  const layers = await Promise.all(entry.layers.map((path) => describeLayer(content, archive.get(path, image))));
-  const { digest } = await content.put(encodeManifest(config, layers));
-  return { manifest: digest, target: digest, names: entry.names };
+  const layers = entry.layers.map((path) => archive.get(path, image));
+  return await makeManifest(content, archive.get(entry.config, image), layers, entry.names);
+}
+
+async function makeManifest(
+  content: ContentStore,
+  config: Blob,
+  layers: readonly Blob[],
+  names: readonly string[],
+): Promise<ArchivedImage> {
+  const described = await Promise.all(layers.map((layer) => describeLayer(content, layer)));
+  const { digest } = await content.put(encodeManifest({ mediaType: OCI_CONFIG, ...config }, described));
+  return { manifest: digest, target: digest, names };
 }
 
 async function describeLayer(content: ContentStore, blob: Blob): Promise<Descriptor> {
@@ -151,7 +164,7 @@ class LayoutReader {
   }
 
   #names(entry: Descriptor, manifest: Manifest): readonly string[] {
-    const [full, short] = NAME_ANNOTATIONS.map((key) => entry.annotations?.[key]);
+    const [full, short] = [IMAGE_NAME, REF_NAME].map((key) => entry.annotations?.[key]);
     if (full !== undefined) return [full];
     const docker = this.#dockerNames.get(manifest.config.digest);
     if (docker !== undefined) return docker;
@@ -161,6 +174,7 @@ class LayoutReader {
 
   async #document(digest: Digest, where: string): Promise<Manifest | Index> {
     if (!this.#content.has(digest)) throw new GantryError('INVALID_ARGUMENT', `the archive lacks ${where}`);
-    return parseManifest(await this.#content.read(digest, MAX_DOCUMENT_BYTES), where);
+    const blob = { digest, size: this.#content.size(digest) };
+    return parseManifest(await readDocumentBytes(this.#content, blob, where), where);
   }
 }

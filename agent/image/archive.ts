@@ -13,6 +13,8 @@ import type { TarHeader } from './tar/header.ts';
 
 /** A layout of 127 layers has some 400 files. */
 const MAX_FILES = 20_000;
+/** Of all files as they come out of the archive's compression, so that a small archive can't fill every disk. */
+const MAX_BYTES = 256 * 2 ** 30;
 
 export class SpooledArchive {
   readonly #files: ReadonlyMap<string, Blob>;
@@ -34,6 +36,11 @@ export class SpooledArchive {
       current = target;
     }
     return undefined;
+  }
+
+  /** Of its files, without links. */
+  paths(): string[] {
+    return [...this.#files.keys()];
   }
 
   /** Like {@link find}. Throws INVALID_ARGUMENT, naming the image that needs the file. */
@@ -71,6 +78,7 @@ class Spooler {
   readonly #files = new Map<string, Blob>();
   readonly #links = new Map<string, string>();
   #open: OpenFile | undefined;
+  #bytes = 0;
 
   constructor(content: ContentStore) {
     this.#content = content;
@@ -100,6 +108,10 @@ class Spooler {
       throw new GantryError('INVALID_ARGUMENT', `an image archive of more than ${MAX_FILES} files`, {
         hint: 'for the tar of a root file system use "gantry image import"',
       });
+    }
+    this.#bytes += header.size;
+    if (this.#bytes > MAX_BYTES) {
+      throw new GantryError('EXHAUSTED', `an image archive of more than the ${MAX_BYTES} bytes allowed`);
     }
     const expected = blobDigest(path);
     if (expected !== undefined && this.#content.has(expected)) {

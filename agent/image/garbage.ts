@@ -52,6 +52,11 @@ export class GarbageCollector {
     return await this.#lock.shared(work);
   }
 
+  /** Like {@link hold} for work that is no one promise: until the returned function is called. */
+  async retain(): Promise<() => void> {
+    return await this.#lock.enter();
+  }
+
   /** Collects when nobody holds it; many calls meanwhile make one collection. Failures are logged: the next one tries again. */
   schedule(): void {
     this.#isOutdated = true;
@@ -64,6 +69,18 @@ export class GarbageCollector {
       });
   }
 
+  /** All that somebody needs now. */
+  roots(): { readonly blobs: ReadonlySet<Digest>; readonly layers: ReadonlySet<Digest> } {
+    const blobs = new Set<Digest>();
+    const layers = new Set<Digest>();
+    for (const source of this.#sources) {
+      const roots = source();
+      for (const digest of roots.blobs) blobs.add(digest);
+      for (const id of roots.layers) layers.add(id);
+    }
+    return { blobs, layers };
+  }
+
   /** When what was scheduled is done and deleted. */
   async settled(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
@@ -73,13 +90,7 @@ export class GarbageCollector {
   async #collect(): Promise<void> {
     this.#isOutdated = false;
     // Before the first await: whoever adds an owner later finds what it owns already marked by another.
-    const blobs = new Set<Digest>();
-    const layers = new Set<Digest>();
-    for (const source of this.#sources) {
-      const roots = source();
-      for (const digest of roots.blobs) blobs.add(digest);
-      for (const id of roots.layers) layers.add(id);
-    }
+    const { blobs, layers } = this.roots();
     const deadLayers = this.#layers.list().filter(({ chainId }) => !layers.has(chainId));
     for (const { chainId } of deadLayers) await this.#layers.remove(chainId);
     const deadBlobs = (await this.#content.list()).filter((digest) => !blobs.has(digest));

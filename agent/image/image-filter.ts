@@ -13,6 +13,7 @@ interface Filters {
   readonly dangling: boolean | undefined;
   readonly before: number;
   readonly since: number;
+  readonly until: number;
 }
 
 /** Newest first. An image found by reference shows only the names that match. Throws INVALID_ARGUMENT. */
@@ -40,10 +41,17 @@ function parseFilters(filters: readonly string[], createdAt: CreatedAt): Filters
     dangling: parseDangling(values.get('dangling')),
     before: Math.min(Number.POSITIVE_INFINITY, ...times('before')),
     since: Math.max(Number.NEGATIVE_INFINITY, ...times('since')),
+    until: Math.min(Number.POSITIVE_INFINITY, ...(values.get('until') ?? []).map(parseUntil)),
   };
 }
 
-const KEYS = ['reference', 'label', 'dangling', 'before', 'since'];
+const KEYS = ['reference', 'label', 'dangling', 'before', 'since', 'until'];
+
+/** Seconds of Unix time; clients make them of whatever else their users write. In milliseconds. */
+export function parseUntil(value: string): number {
+  if (/^\d+(?:\.\d+)?$/.test(value)) return Number(value) * 1000;
+  throw invalidFilter(`until=${value}`);
+}
 
 function parseDangling(values: readonly string[] | undefined): boolean | undefined {
   const value = values?.at(-1);
@@ -53,9 +61,9 @@ function parseDangling(values: readonly string[] | undefined): boolean | undefin
   throw invalidFilter(`dangling=${value}`);
 }
 
-function matches(image: Image, { labels, dangling, before, since }: Filters): boolean {
+function matches(image: Image, { labels, dangling, before, since, until }: Filters): boolean {
   if (dangling !== undefined && dangling !== (image.tags.length === 0)) return false;
-  if (image.createdAtMs >= before || image.createdAtMs <= since) return false;
+  if (image.createdAtMs >= until || image.createdAtMs >= before || image.createdAtMs <= since) return false;
   return labels.every((label) => hasLabel(image, label));
 }
 

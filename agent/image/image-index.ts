@@ -9,7 +9,7 @@ import { GantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest } from '../../proto/ids.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import type { ImageDocument } from './image-config.ts';
-import { asArray, asCount, asObject, asString, parseJson } from './json-fields.ts';
+import { asArray, asCount, asObject, asString, optional, parseJson } from './json-fields.ts';
 import type { Manifest } from './manifest.ts';
 
 export interface ImageRecord {
@@ -26,6 +26,8 @@ export interface NameRecord {
   /** What a registry has under this name: the manifest, or an index that it was chosen from. */
   readonly target: Digest;
   readonly manifest: Digest;
+  /** When the image got it here; undefined: before that was written down. */
+  readonly taggedAtMs?: number | undefined;
 }
 
 export interface IndexState {
@@ -128,7 +130,12 @@ function parseIndex(data: Buffer, path: string): StoredIndex {
     throw new GantryError('CORRUPT', `${path} has version ${version}: it was written by a newer Gantry`);
   const names = Object.entries(asObject(document.names, `${path}: names`)).map(([name, value]) => {
     const fields = asObject(value, `${path}: ${name}`);
-    return [name, { target: asDigest(fields.target, path), manifest: asDigest(fields.manifest, path) }] as const;
+    const record: NameRecord = {
+      target: asDigest(fields.target, path),
+      manifest: asDigest(fields.manifest, path),
+      taggedAtMs: optional(fields.taggedAtMs, `${path}: ${name}`, asCount),
+    };
+    return [name, record] as const;
   });
   return {
     images: asArray(document.images, `${path}: images`).map((value) => asDigest(value, path)),

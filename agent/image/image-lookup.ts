@@ -90,6 +90,13 @@ export function isDigestName(name: string): boolean {
   return name.includes('@');
 }
 
+/** A name for an image: without a tag it gets "latest"; with a digest it is refused, since that can't be chosen. */
+export function parseTag(text: string): string {
+  const reference = parseReference(text);
+  if (reference.digest === undefined) return canonicalName(withDefaultTag(reference));
+  throw new GantryError('INVALID_ARGUMENT', `refusing to create a tag with a digest reference: ${text}`);
+}
+
 export function shortName(name: string): string {
   return familiarName(parseReference(name));
 }
@@ -112,6 +119,12 @@ export function describeImage(state: IndexState, record: ImageRecord, sizeBytes:
     os: record.document.os,
     config: record.document.config,
     layers: record.chainIds.length,
+    comment: record.document.history.at(-1)?.comment ?? '',
+    author: record.document.author ?? '',
+    variant: record.document.variant ?? '',
+    diffIds: [...record.document.diffIds],
+    onBuild: [...record.document.onBuild],
+    taggedAtMs: Math.max(0, ...names.map((name) => state.names.get(name)?.taggedAtMs ?? 0)),
   };
 }
 

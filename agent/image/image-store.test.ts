@@ -5,37 +5,10 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Digest } from '../../proto/ids.ts';
 import { digestOf } from './content-store.ts';
-import { hasBusybox, inPieces, isRoot, makeTar, type TestEntry, TestStores } from './testing/fixtures.ts';
+import { configOf, dockerArchive, type TestImage } from './testing/archives.ts';
+import { hasBusybox, inPieces, isRoot, makeTar, TestStores } from './testing/fixtures.ts';
 
 const NOT_USED = { force: false, isUsed: () => undefined };
-
-interface TestImage {
-  readonly layers: readonly Buffer[];
-  readonly names?: readonly string[];
-  readonly config?: Record<string, unknown>;
-  readonly created?: string;
-}
-
-function configOf({ layers, config = {}, created }: TestImage): Buffer {
-  const diff_ids = layers.map((layer) => digestOf(layer));
-  return Buffer.from(
-    JSON.stringify({ architecture: 'amd64', os: 'linux', created, config, rootfs: { type: 'layers', diff_ids } }),
-  );
-}
-
-/** As `docker save` wrote it before version 25. */
-function dockerArchive(images: readonly TestImage[]): Buffer {
-  const entries: TestEntry[] = [];
-  const manifest = images.map((image) => {
-    const config = configOf(image);
-    const Config = `${digestOf(config).slice(7)}.json`;
-    const Layers = image.layers.map((layer) => `${digestOf(layer).slice(7)}/layer.tar`);
-    entries.push({ name: Config, data: config });
-    for (const [index, layer] of image.layers.entries()) entries.push({ name: Layers[index] ?? '', data: layer });
-    return { Config, Layers, RepoTags: image.names ?? null };
-  });
-  return makeTar([...entries, { name: 'manifest.json', data: JSON.stringify(manifest) }]);
-}
 
 const baseLayer = makeTar([
   { name: 'tmp/', mode: 0o1777 },
@@ -186,6 +159,7 @@ describe.runIf(isRoot)('images', () => {
       reference: 'imported',
       changes,
       message: '',
+      platform: '',
     });
     expect(await stores.images.inspect(id)).toMatchObject({
       tags: ['imported:latest'],
@@ -202,7 +176,7 @@ describe.runIf(isRoot)('images', () => {
       },
     });
     await expect(
-      stores.images.import(inPieces(baseLayer), { reference: 'x', changes: ['RUN true'], message: '' }),
+      stores.images.import(inPieces(baseLayer), { reference: 'x', changes: ['RUN true'], message: '', platform: '' }),
     ).rejects.toThrow(/change:1: RUN/);
   });
 

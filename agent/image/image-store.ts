@@ -1,17 +1,19 @@
 /** The images of this host: {@link Images} over the content store, the unpacked layers and the index of names. */
 import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
-import type { Image } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Image, ImageHistoryEntry, ImagePruneResponse } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
-import { canonicalName, parseReference, withDefaultTag } from '../../proto/image-reference.ts';
-import { applyChanges } from '../build/config-changes.ts';
 import { spoolArchive } from './archive.ts';
 import { findImages } from './archive-images.ts';
+import { archiveFiles } from './archive-layout.ts';
+import { writeArchive } from './archive-writer.ts';
 import { chainIds } from './chain-id.ts';
+import { type CommitRequest, commitImage } from './commit.ts';
 import { ContentStore } from './content-store.ts';
 import { GarbageCollector, imageRoots } from './garbage.ts';
-import { emptyImageDocument, encodeImageDocument, type ImageDocument, parseImageDocument } from './image-config.ts';
+import { encodeImageDocument, type ImageDocument, parseImageDocument } from './image-config.ts';
 import { filterImages } from './image-filter.ts';
+import { imageHistory } from './image-history.ts';
 import {
   ImageIndex,
   type ImageRecord,
@@ -23,10 +25,12 @@ import {
   withoutImages,
   withoutNames,
 } from './image-index.ts';
-import { describeImage, findImage, shortId, shortName } from './image-lookup.ts';
-import { planRemoval } from './image-removal.ts';
+import { describeImage, findImage, namesOf, parseTag, shortId, shortName } from './image-lookup.ts';
+import { type PruneFilter, planPrune } from './image-prune.ts';
+import { planRemoval, type RemovalPlan } from './image-removal.ts';
 import { type ImageReport, reportImages } from './image-report.ts';
-import type { ImageFilter, Images, RunnableImage } from './images.ts';
+import type { ImageFilter, Images, ImportOptions, RunnableImage } from './images.ts';
+import { importImage } from './import.ts';
 import { type LayerSource, LayerStore } from './layer-store.ts';
 import { LayerWorkers } from './layer-workers.ts';
 import {
@@ -34,11 +38,11 @@ import {
   encodeManifest,
   MAX_DOCUMENT_BYTES,
   OCI_CONFIG,
-  OCI_LAYER,
   type Platform,
   parseManifest,
 } from './manifest.ts';
 import { NOTHING_ARRIVES, type Registration } from './registration.ts';
+import { chooseSavedImages } from './saved-images.ts';
 
 export interface ImageStoreOptions {
   /** DATA_ROOT */
@@ -117,13 +121,20 @@ export class ImageStore implements Images {
     return this.#describe(state, findImage(state, reference).record);
   }
 
+  async history(reference: string): Promise<ImageHistoryEntry[]> {
+    const state = this.#index.state;
+    const { record } = findImage(state, reference);
+    const sizes = record.chainIds.map((id) => this.layers.get(id)?.sizeBytes ?? 0);
+    return imageHistory(record, sizes, namesOf(state, record.id).map(shortName));
+  }
+
   async tag(source: string, target: string): Promise<void> {
     const name = parseTag(target);
     await this.#index.update((state) => {
       const found = findImage(state, source);
       const manifest = found.record.manifestDigest;
       const known = found.name === undefined ? undefined : state.names.get(found.name);
-      return withName(state, name, { manifest, target: known?.target ?? manifest });
+      return withName(state, name, { manifest, target: known?.target ?? manifest, taggedAtMs: this.#clock() });
     });
   }
 
@@ -139,6 +150,26 @@ export class ImageStore implements Images {
     });
     this.garbage.schedule();
     return result;
+  }
+
+  async prune(filter: PruneFilter, isUsed: (id: Digest) => boolean): Promise<ImagePruneResponse> {
+    let plans: readonly RemovalPlan[] = [];
+    await this.#index.update((state) => {
+      const pruned = planPrune(state, filter, isUsed);
+      plans = pruned.plans;
+      return pruned.state;
+    });
+    const kept = this.garbage.roots().layers;
+    const deleted = plans.flatMap((plan) => plan.deleted);
+    const freed = deleted
+      .filter((digest) => !kept.has(digest))
+      .map((digest) => this.layers.get(digest)?.sizeBytes ?? 0);
+    this.garbage.schedule();
+    return {
+      untagged: plans.flatMap(({ names }) => names.map(shortName)),
+      deleted,
+      reclaimedBytes: freed.reduce((sum, bytes) => sum + bytes, 0),
+    };
   }
 
   async load(archive: AsyncIterable<Uint8Array>): Promise<string[]> {
@@ -159,22 +190,23 @@ export class ImageStore implements Images {
     }
   }
 
-  async import(
-    archive: AsyncIterable<Uint8Array>,
-    options: { readonly reference: string; readonly changes: readonly string[]; readonly message: string },
-  ): Promise<Digest> {
-    const names = options.reference === '' ? [] : [options.reference];
-    for (const name of names) parseTag(name);
-    const base = emptyImageDocument(this.platform);
-    const config = applyChanges(base.config, options.changes);
-    const created = new Date(this.#clock()).toISOString();
-    return await this.garbage.hold(async () => {
-      const blob = await this.content.ingest(archive);
-      const layer = await this.layers.unpackBase(this.content.path(blob.digest), 'the imported root file system');
-      const history = [{ created, comment: options.message === '' ? 'Imported from -' : options.message }];
-      const document: ImageDocument = { ...base, config, created, diffIds: [layer.diffId], history };
-      return (await this.create(document, [{ mediaType: OCI_LAYER, ...blob }], names)).id;
-    });
+  async *save(references: readonly string[]): AsyncGenerator<Buffer, void, undefined> {
+    const images = chooseSavedImages(this.#index.state, references);
+    const files = archiveFiles(images, (digest) => this.content.size(digest));
+    const release = await this.garbage.retain();
+    try {
+      yield* writeArchive(files, this.content);
+    } finally {
+      release();
+    }
+  }
+
+  async commit(upper: string, request: CommitRequest): Promise<Digest> {
+    return await commitImage(this, upper, request, this.#clock());
+  }
+
+  async import(archive: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Digest> {
+    return await importImage(this, archive, options, this.#clock());
   }
 
   /**
@@ -216,7 +248,10 @@ export class ImageStore implements Images {
     });
     await this.layers.ensure(sources, image);
     await this.#index.update((state) =>
-      names.reduce((next, name) => withName(next, name, { manifest, target }), withImage(state, record)),
+      names.reduce(
+        (next, name) => withName(next, name, { manifest, target, taggedAtMs: this.#clock() }),
+        withImage(state, record),
+      ),
     );
     return record;
   }
@@ -225,7 +260,8 @@ export class ImageStore implements Images {
   async rename(manifest: Digest, target: Digest, names: readonly string[]): Promise<void> {
     await this.#index.update((state) => {
       if (state.images.has(manifest)) {
-        return names.reduce((next, name) => withName(next, name, { manifest, target }), state);
+        const named = { manifest, target, taggedAtMs: this.#clock() };
+        return names.reduce((next, name) => withName(next, name, named), state);
       }
       throw new GantryError('CONFLICT', `image ${manifest} has been removed meanwhile`, { hint: 'try again' });
     });
@@ -249,6 +285,10 @@ export class ImageStore implements Images {
   /** The image as it was registered. Throws IMAGE_NOT_FOUND. */
   find(reference: string): ImageRecord {
     return findImage(this.#index.state, reference).record;
+  }
+
+  get state(): IndexState {
+    return this.#index.state;
   }
 
   #describe(state: IndexState, record: ImageRecord): Image {
@@ -304,13 +344,6 @@ export class ImageStore implements Images {
     });
     await this.layers.ensure(sources, shortId(record.id));
   }
-}
-
-/** A name for an image: without a tag it gets "latest"; with a digest it is refused, since that can't be chosen. */
-function parseTag(text: string): string {
-  const reference = parseReference(text);
-  if (reference.digest === undefined) return canonicalName(withDefaultTag(reference));
-  throw new GantryError('INVALID_ARGUMENT', `refusing to create a tag with a digest reference: ${text}`);
 }
 
 function hostPlatform(): Platform {

@@ -1,7 +1,17 @@
 /** What the rest of the engine asks of images and of the file systems made from them. */
-import type { Image, ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
+import type { FileHandle } from 'node:fs/promises';
+import type {
+  Image,
+  ImageConfig,
+  ImageDiskUsage,
+  ImageHistoryEntry,
+  ImagePruneResponse,
+} from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest } from '../../proto/ids.ts';
+import type { CommitRequest } from './commit.ts';
+import type { PruneFilter } from './image-prune.ts';
 import type { ImageReport } from './image-report.ts';
+import type { Change } from './layer/changes.ts';
 
 /** An image as it can be run. */
 export interface RunnableImage {
@@ -19,11 +29,21 @@ export interface ImageFilter {
   readonly filters: readonly string[];
 }
 
+export interface ImportOptions {
+  /** Empty: untagged. */
+  readonly reference: string;
+  readonly changes: readonly string[];
+  readonly message: string;
+  /** OS/ARCHITECTURE; empty: the host's. */
+  readonly platform: string;
+}
+
 export interface Images {
   /** By name[:tag], name@digest, id or unambiguous id prefix. Throws IMAGE_NOT_FOUND, AMBIGUOUS, INVALID_ARGUMENT. */
   resolve(reference: string): Promise<RunnableImage>;
   list(filter: ImageFilter): Promise<Image[]>;
   inspect(reference: string): Promise<Image>;
+  history(reference: string): Promise<ImageHistoryEntry[]>;
   tag(source: string, target: string): Promise<void>;
   /**
    * Removes a name, and the image with its last name. IN_USE when a container was made from it (`isUsed`)
@@ -33,18 +53,34 @@ export interface Images {
     reference: string,
     options: { readonly force: boolean; readonly isUsed: (id: Digest) => string | undefined },
   ): Promise<{ untagged: string[]; deleted: string[] }>;
+  /** Takes away what nobody uses: images without names, or all. */
+  prune(filter: PruneFilter, isUsed: (id: Digest) => boolean): Promise<ImagePruneResponse>;
   /** docker-archive or OCI layout, plain, gzip or zstd. Returns names, or ids of unnamed images. */
   load(archive: AsyncIterable<Uint8Array>): Promise<string[]>;
+  /**
+   * One archive of these images, a docker-archive and OCI layout both, in chunks. Throws as resolve() before the first. A name
+   * without a tag means all tags of its repository.
+   */
+  save(references: readonly string[]): AsyncIterable<Buffer>;
   /** A root file system's tar as an image of one layer; `changes` are Dockerfile instructions. */
-  import(
-    archive: AsyncIterable<Uint8Array>,
-    options: { readonly reference: string; readonly changes: readonly string[]; readonly message: string },
-  ): Promise<Digest>;
+  import(archive: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Digest>;
+  /** An image of another one and of `upper`, a directory with what was changed over it. Returns its id. */
+  commit(upper: string, request: CommitRequest): Promise<Digest>;
   count(): number;
   /** What managers are told of them. */
   report(): ImageReport;
   /** `listener` is called when there are others, or they have other names; until the returned function is. */
   onChange(listener: () => void): () => void;
+}
+
+/** What images, and other directories of this host, take of its disk. */
+export interface ImageUsage {
+  /** `containers` of each is 0. */
+  images(): { readonly records: ImageDiskUsage[]; readonly totalBytes: number };
+  /** By snapshot key: what has been written to each. */
+  writable(keys: readonly string[]): Promise<readonly number[]>;
+  /** Of all files below each. */
+  measure(directories: readonly string[]): Promise<readonly number[]>;
 }
 
 /** Writable file systems over an image's layers, by key; a container's key is its id. */
@@ -56,6 +92,15 @@ export interface Snapshots {
    * "volatile" one isn't synced, not even when it is unmounted: for what is removed after its use.
    */
   mount(key: string, target: string, durability: 'durable' | 'volatile'): Promise<void>;
+  /**
+   * The directory of the whole file system, for reading: where it is mounted at `target`, that; otherwise on a mount that goes
+   * with the handle. The caller closes it.
+   */
+  openMerged(key: string, target: string): Promise<FileHandle>;
+  /** What has been written to it and deleted from it; `mountPoints` that were added don't count. */
+  changes(key: string, mountPoints: readonly string[]): Promise<readonly Change[]>;
+  /** The directory with what was changed, in overlayfs' notation. */
+  upper(key: string): string;
   /** Unmounts `target`. Idempotent. */
   unmount(target: string): Promise<void>;
   /** Removes the writable layer; the caller has unmounted it. Idempotent. */

@@ -23,6 +23,9 @@ export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 export const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';
+/** Annotations of an archive's descriptors: the image's whole name (containerd's), and its tag or, by some tools, its name. */
+export const IMAGE_NAME = 'io.containerd.image.name';
+export const REF_NAME = 'org.opencontainers.image.ref.name';
 
 export interface Platform {
   readonly os: string;
@@ -39,6 +42,7 @@ export interface Descriptor {
 
 export interface Manifest {
   readonly kind: 'manifest';
+  readonly mediaType: string;
   readonly config: Descriptor;
   /** Lowest first. */
   readonly layers: readonly Descriptor[];
@@ -63,7 +67,7 @@ export function parseManifest(bytes: Buffer, where: string): Manifest | Index {
   }
   const layers = descriptors(document.layers, `${where}: layers`);
   if (layers.length > MAX_LAYERS) throw new GantryError('INVALID_ARGUMENT', `${where}: more than ${MAX_LAYERS} layers`);
-  return { kind: 'manifest', config: descriptor(document.config, `${where}: config`), layers };
+  return { kind: 'manifest', mediaType, config: descriptor(document.config, `${where}: config`), layers };
 }
 
 /** What an index has for a platform. */

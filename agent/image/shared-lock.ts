@@ -5,17 +5,26 @@ export class SharedLock {
   #released = Promise.withResolvers<void>();
 
   async shared<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#alone !== undefined) await this.#alone;
-    this.#sharing++;
+    const leave = await this.enter();
     try {
       return await work();
     } finally {
-      this.#sharing--;
-      if (this.#sharing === 0) {
-        this.#released.resolve();
-        this.#released = Promise.withResolvers();
-      }
+      leave();
     }
+  }
+
+  /** Shares it until the returned function is called, once. */
+  async enter(): Promise<() => void> {
+    while (this.#alone !== undefined) await this.#alone;
+    this.#sharing++;
+    return () => this.#leave();
+  }
+
+  #leave(): void {
+    this.#sharing--;
+    if (this.#sharing > 0) return;
+    this.#released.resolve();
+    this.#released = Promise.withResolvers();
   }
 
   /** Waits until nobody shares it; those who come later wait for `work` once it has begun. */

@@ -2,9 +2,19 @@
  * Writable file systems over images: DATA_ROOT/snapshots/KEY has fs (overlayfs' upper directory), work, and
  * snapshot.json, which says over what. It appears whole, by a rename, and goes by one.
  */
-import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError } from '../../proto/errors.ts';
@@ -13,7 +23,10 @@ import type { GarbageCollector } from './garbage.ts';
 import type { ImageRecord } from './image-index.ts';
 import type { Snapshots } from './images.ts';
 import { asArray, asObject, asString, parseJson } from './json-fields.ts';
+import type { Change } from './layer/changes.ts';
+import { DIRECTORY_FLAGS } from './layer/tree-entry.ts';
 import type { LayerStore } from './layer-store.ts';
+import type { LayerWorkers } from './layer-workers.ts';
 import { hasOwnFileSystem, unmountAll } from './mounts.ts';
 import { Trash } from './trash.ts';
 
@@ -21,6 +34,7 @@ import { Trash } from './trash.ts';
 export interface SnapshotImages {
   readonly layers: LayerStore;
   readonly garbage: GarbageCollector;
+  readonly workers: LayerWorkers;
   find(reference: string): ImageRecord;
 }
 
@@ -68,6 +82,11 @@ export class SnapshotStore implements Snapshots {
   async open(): Promise<void> {
     await mkdir(this.#dir, { recursive: true });
     await this.#trash.open();
+    await mkdir(this.#temporaryDirectory(), { recursive: true });
+    // A crash within openMerged leaves a mount.
+    for (const name of await readdir(this.#temporaryDirectory())) {
+      await unmountAll(this.#native, join(this.#temporaryDirectory(), name));
+    }
     await this.#trash.discard(this.#temporaryDirectory());
     await mkdir(this.#temporaryDirectory());
     // ext4 searches for an inode among those that were deleted of late, which are many where containers come and go.
@@ -103,9 +122,7 @@ export class SnapshotStore implements Snapshots {
     if (layers === undefined) throw new GantryError('NOT_FOUND', `there is no snapshot ${key}`);
     mkdirSync(target, { recursive: true });
     if (hasOwnFileSystem(target)) return;
-    const lower = layers.map((id) => this.#images.layers.directory(id)).reverse();
-    // overlayfs wants a lower directory; an image without layers has an empty one.
-    if (lower.length === 0) lower.push(join(this.#dir, key, 'empty'));
+    const lower = this.#lower(key, layers);
     const work = join(this.#dir, key, 'work');
     try {
       rmSync(join(work, VOLATILE_MARK), { recursive: true, force: true });
@@ -115,6 +132,40 @@ export class SnapshotStore implements Snapshots {
         cause: error,
       });
     }
+  }
+
+  async openMerged(key: string, target: string): Promise<FileHandle> {
+    const mounted = await openMount(target);
+    if (mounted !== undefined) return mounted;
+    const layers = this.#layers.get(key);
+    if (layers === undefined) throw new GantryError('NOT_FOUND', `there is no snapshot ${key}`);
+    const view = join(this.#temporaryDirectory(), this.#random(8).toString('hex'));
+    await mkdir(view);
+    try {
+      // Without an upper directory nothing is written, and mounting the snapshot itself meanwhile is no second use of it.
+      const lower = [this.upper(key), ...this.#lower(key, layers)];
+      await this.#native.mountOverlay({ lower, upper: null, work: null, target: view, durability: 'durable' });
+      return await open(view, DIRECTORY_FLAGS);
+    } catch (error) {
+      throw new GantryError('HOST', `opening the file system of ${key} failed: ${String(error)}`, { cause: error });
+    } finally {
+      await unmountAll(this.#native, view);
+      await rmdir(view);
+    }
+  }
+
+  async changes(key: string, mountPoints: readonly string[]): Promise<readonly Change[]> {
+    const layers = this.#layers.get(key);
+    if (layers === undefined) throw new GantryError('NOT_FOUND', `there is no snapshot ${key}`);
+    const [upper, lower] = [this.upper(key), this.#lower(key, layers)];
+    return (await this.#images.workers.run({ kind: 'changes', upper, lower, mountPoints })).changes;
+  }
+
+  /** Topmost first. */
+  #lower(key: string, layers: readonly Digest[]): string[] {
+    // overlayfs wants a lower directory; an image without layers has an empty one.
+    if (layers.length === 0) return [join(this.#dir, key, 'empty')];
+    return layers.map((id) => this.#images.layers.directory(id)).reverse();
   }
 
   async unmount(target: string): Promise<void> {
@@ -135,7 +186,6 @@ export class SnapshotStore implements Snapshots {
     return [...this.#layers.keys()];
   }
 
-  /** The directory with what was changed, in overlayfs' notation. */
   upper(key: string): string {
     return join(this.#dir, key, 'fs');
   }
@@ -182,4 +232,14 @@ export class SnapshotStore implements Snapshots {
   #temporaryDirectory(): string {
     return join(this.#dir, '.tmp');
   }
+}
+
+/** The directory, if something is mounted there. */
+async function openMount(target: string): Promise<FileHandle | undefined> {
+  if (!existsSync(target)) return undefined;
+  const directory = await open(target, DIRECTORY_FLAGS);
+  // Asked of what is open: it may have been unmounted a moment ago.
+  if ((await directory.stat()).dev !== statSync(dirname(target)).dev) return directory;
+  await directory.close();
+  return undefined;
 }

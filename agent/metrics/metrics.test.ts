@@ -46,6 +46,7 @@ function member(sessionState: MemberView['sessionState']): MemberView {
   return {
     nodeId: 'n1',
     sessionState,
+    neededImages: async () => new Set(),
     taskStatuses: () => statuses.map((state) => TaskStatusUpdate.fromPartial({ status: { state } })),
   };
 }

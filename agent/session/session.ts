@@ -6,11 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Address } from '../../proto/address.ts';
-import { connectClient, send } from '../../proto/client.ts';
+import { connectClient, send, unary } from '../../proto/client.ts';
 import { errorLine, fromServiceError, GantryError, toGantryError } from '../../proto/errors.ts';
 import {
   DispatcherClient,
   type Membership,
+  type NeededImagesResponse,
+  type NodeImage,
   type OpenStream,
   type SessionRequest,
   type SessionResponse,
@@ -91,7 +93,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #tunnels = new Set<Promise<void>>();
   #state: SessionState;
-  #current: { readonly call: SessionCall; readonly ended: AbortSignal } | undefined;
+  #current: Pick<Connection, 'client' | 'call' | 'ended'> | undefined;
   /** What the manager was last told in that call. */
   #described: { readonly call: SessionCall; readonly description: NodeDescription } | undefined;
 
@@ -134,6 +136,14 @@ export class Session {
     this.#described = { call: current.call, description };
     // One that isn't said now is in the hello of the next session.
     void write(current.call, { $case: 'description', value: description });
+  }
+
+  /** Which of these images the cluster may need, by id. UNAVAILABLE without a session, UNSUPPORTED by an older manager. */
+  async neededImages(images: readonly NodeImage[]): Promise<ReadonlySet<string>> {
+    const client = this.#current?.client;
+    if (client === undefined) throw new GantryError('UNAVAILABLE', 'there is no session with a manager');
+    const request = { images: [...images] };
+    return new Set((await unary<NeededImagesResponse>((done) => client.neededImages(request, done))).ids);
   }
 
   /** Tells the manager that this node leaves, if there is one to tell. */
@@ -180,7 +190,7 @@ export class Session {
         silence.broken();
         if (message?.$case === 'welcome') {
           onWelcome();
-          this.#current = { call, ended };
+          this.#current = { client, call, ended };
           silence.allow(SILENT_HEARTBEATS * periodOf(message.value));
           this.#begin(call, message.value, ended);
         } else if (message?.$case === 'membership') this.#options.onMembership(message.value);

@@ -123,6 +123,12 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
     stream: () => {
       throw new GantryError('UNSUPPORTED', 'not in memory');
     },
+    export: () => {
+      throw new GantryError('UNSUPPORTED', 'not in memory');
+    },
+    changes: unsupported,
+    commit: unsupported,
+    volumesOf: () => [],
     recover: async () => undefined,
     stopAll: async () => undefined,
     close: async () => undefined,

@@ -1,6 +1,7 @@
 /** The options of every list: -q, --format, -f, --no-trunc. */
 import type { Command } from 'commander';
 import { collect, invalidFlag } from '../command-line.ts';
+import { parseTime } from './log-options.ts';
 
 export interface ListOptions {
   readonly quiet?: boolean;
@@ -33,6 +34,14 @@ export function parseFilters(filters: readonly string[], known: readonly string[
     const key = text.slice(0, Math.max(0, equals)).trim();
     if (!known.includes(key)) throw invalidFlag('--filter', text, `write NAME=VALUE; names are ${known.join(', ')}`);
     return { key, value: text.slice(equals + 1).trim() };
+  });
+}
+
+/** `until=10m` and the like as the second that it means: the daemon's clock may be another. */
+export function withPointOfTime(filters: readonly string[], nowMs: number): string[] {
+  return filters.map((text) => {
+    const value = /^until=(.*)$/.exec(text)?.[1];
+    return value === undefined ? text : `until=${parseTime('--filter', value, nowMs) / 1000}`;
   });
 }
 

@@ -4,6 +4,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type {
   ManagerAddress,
   Membership,
+  NodeImage,
   NodeVolumes,
   SessionHello,
   SessionRequest,
@@ -15,6 +16,7 @@ import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
 import { authorityNotice } from '../ca/notice.ts';
 import type { Clock } from '../clock.ts';
 import type { Caller } from '../forwarding/caller.ts';
+import { neededImages } from '../images/needed-images.ts';
 import type { NodeImages } from '../images/node-images.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
@@ -164,6 +166,11 @@ export class Dispatcher implements EngineCalls {
   /** The Tunnel call of an agent. */
   tunnel(frames: AsyncIterable<TunnelFrame>, signal: AbortSignal, caller: Caller): AsyncIterable<TunnelFrame> {
     return this.#tunnels.serve(frames, signal, (nodeId) => speaksFor(caller, nodeId));
+  }
+
+  /** Of a node's images: those that the cluster may need, by id. */
+  neededImages(images: readonly NodeImage[]): string[] {
+    return this.#options.store.view((read) => neededImages(read, images));
   }
 
   openStream(

@@ -64,6 +64,7 @@ const dispatcher: LocalHandlers = {
   tunnel: async function* () {
     yield* [];
   },
+  neededImages: async () => ({ ids: [] }),
 };
 
 async function serve(route: Router): Promise<number> {

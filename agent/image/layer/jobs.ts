@@ -1,11 +1,13 @@
 /** What layer workers do: many file system calls, made synchronously on a thread of their own. Plain data both ways. */
 import { type ErrorCode, GantryError, toGantryError } from '../../../proto/errors.ts';
+import type { Changes, ChangesJob } from './changes.ts';
 import type { Copied, CopyJob } from './copy.ts';
+import type { Measured, MeasureJob } from './measure.ts';
 import type { Packed, PackJob } from './pack.ts';
 import type { ScanJob, Scanned } from './scan.ts';
 import type { Unpacked, UnpackJob } from './unpack.ts';
 
-export type LayerJob = UnpackJob | PackJob | ScanJob | CopyJob;
+export type LayerJob = UnpackJob | PackJob | ScanJob | CopyJob | MeasureJob | ChangesJob;
 
 /** The result's type by the job's. */
 export interface LayerResults {
@@ -13,6 +15,8 @@ export interface LayerResults {
   readonly pack: Packed;
   readonly scan: Scanned;
   readonly copy: Copied;
+  readonly measure: Measured;
+  readonly changes: Changes;
 }
 
 export type LayerReply =

@@ -11,6 +11,7 @@ import {
   type Stats,
   writeSync,
 } from 'node:fs';
+import { GantryError } from '../../../proto/errors.ts';
 import type { Digest } from '../../../proto/ids.ts';
 import { finishDigest } from '../content-store.ts';
 import { END_OF_ARCHIVE, encodeHeader, padding } from '../tar/encoder.ts';
@@ -18,11 +19,12 @@ import type { TarEntryType, TarHeader } from '../tar/header.ts';
 import { compareText } from '../text-order.ts';
 import type { LayerNative } from './applier.ts';
 import { joinPath } from './entry-path.ts';
-import { isOverlayWhiteout, isOverlayXattr, OPAQUE_NAME, OPAQUE_XATTR, whiteoutName } from './whiteout.ts';
+import { DIRECTORY_FLAGS, deviceNumbers, FILE_FLAGS, headerOf, openedPath, readXattrs } from './tree-entry.ts';
+import { isOverlayWhiteout, OPAQUE_NAME, OPAQUE_XATTR, whiteoutName } from './whiteout.ts';
 
 export interface PackJob {
   readonly kind: 'pack';
-  /** Nobody may be writing to it. */
+  /** Whoever changes it meanwhile gets an error or a layer of old and new files, and nothing from outside of it. */
   readonly source: string;
   /** File to be made. */
   readonly archive: string;
@@ -70,7 +72,7 @@ class Packer {
   }
 
   run(): Packed {
-    this.#directory('', lstatSync(this.#job.source));
+    this.#directory('', this.#job.source, lstatSync(this.#job.source));
     this.#append(END_OF_ARCHIVE);
     this.#flush();
     fdatasyncSync(this.#fd);
@@ -81,50 +83,55 @@ class Packer {
     closeSync(this.#fd);
   }
 
-  #directory(path: string, stats: Stats): void {
+  #directory(path: string, at: string, stats: Stats): void {
     // The root has an entry of its own so that its mode and owner travel, too.
-    this.#header(path === '' ? './' : path, 'directory', stats, {});
-    if (this.#native.getXattr(this.#absolute(path), OPAQUE_XATTR)?.toString() === 'y') {
+    this.#header(path === '' ? './' : path, at, 'directory', stats, {});
+    if (this.#native.getXattr(at, OPAQUE_XATTR)?.toString() === 'y') {
       this.#whiteout(joinPath(path, OPAQUE_NAME), stats);
     }
-    for (const name of readdirSync(this.#absolute(path)).sort(compareText)) {
-      this.#entries++;
-      this.#entry(path, name);
+    const fd = openSync(at, DIRECTORY_FLAGS);
+    try {
+      const opened = openedPath(fd);
+      for (const name of readdirSync(opened).sort(compareText)) {
+        this.#entries++;
+        this.#entry(path, name, `${opened}/${name}`);
+      }
+    } finally {
+      closeSync(fd);
     }
   }
 
-  #entry(directory: string, name: string): void {
+  #entry(directory: string, name: string, at: string): void {
     const path = joinPath(directory, name);
-    const stats = lstatSync(this.#absolute(path));
-    if (stats.isDirectory()) this.#directory(path, stats);
+    const stats = lstatSync(at);
+    if (stats.isDirectory()) this.#directory(path, at, stats);
     else if (isOverlayWhiteout(stats)) this.#whiteout(joinPath(directory, whiteoutName(name)), stats);
     else if (stats.isSocket()) return;
     else if (stats.nlink > 1 && this.#links.has(stats.ino)) {
-      this.#header(path, 'link', stats, { linkName: this.#links.get(stats.ino) ?? '' });
+      this.#header(path, at, 'link', stats, { linkName: this.#links.get(stats.ino) ?? '' });
     } else {
       if (stats.nlink > 1) this.#links.set(stats.ino, path);
-      this.#single(path, stats);
+      this.#single(path, at, stats);
     }
   }
 
-  #single(path: string, stats: Stats): void {
-    if (stats.isFile()) this.#file(path, stats);
-    else if (stats.isSymbolicLink())
-      this.#header(path, 'symlink', stats, { linkName: readlinkSync(this.#absolute(path)) });
-    else if (stats.isFIFO()) this.#header(path, 'fifo', stats, {});
-    else this.#header(path, stats.isCharacterDevice() ? 'character' : 'block', stats, deviceNumbers(stats));
+  #single(path: string, at: string, stats: Stats): void {
+    if (stats.isFile()) this.#file(path, at, stats);
+    else if (stats.isSymbolicLink()) this.#header(path, at, 'symlink', stats, { linkName: readlinkSync(at) });
+    else if (stats.isFIFO()) this.#header(path, at, 'fifo', stats, {});
+    else this.#header(path, at, stats.isCharacterDevice() ? 'character' : 'block', stats, deviceNumbers(stats));
   }
 
-  #file(path: string, stats: Stats): void {
-    this.#header(path, 'file', stats, { size: stats.size });
-    const fd = openSync(this.#absolute(path), 'r');
+  #file(path: string, at: string, stats: Stats): void {
+    this.#header(path, at, 'file', stats, { size: stats.size });
+    const fd = openSync(at, FILE_FLAGS);
     try {
       let remaining = stats.size;
       while (remaining > 0) {
         if (this.#filled === BUFFER_BYTES) this.#flush();
         const wanted = Math.min(remaining, BUFFER_BYTES - this.#filled);
         const read = readSync(fd, this.#buffer, this.#filled, wanted, null);
-        if (read === 0) throw new Error(`${path} became shorter while it was read`);
+        if (read === 0) throw new GantryError('CONFLICT', `/${path} became shorter while it was read`);
         this.#filled += read;
         remaining -= read;
       }
@@ -139,24 +146,9 @@ class Packer {
     this.#append(encodeHeader({ ...headerOf(path, 'file', stats), mode: 0o600, uid: 0, gid: 0 }));
   }
 
-  #header(path: string, type: TarEntryType, stats: Stats, more: Partial<TarHeader>): void {
-    this.#append(encodeHeader({ ...headerOf(path, type, stats), xattrs: this.#xattrs(path, type), ...more }));
-  }
-
-  #xattrs(path: string, type: TarEntryType): ReadonlyMap<string, Buffer> {
-    const xattrs = new Map<string, Buffer>();
-    if (type === 'link') return xattrs;
-    const absolute = this.#absolute(path);
-    for (const name of this.#native.listXattr(absolute)) {
-      if (isOverlayXattr(name) || name === 'security.selinux') continue;
-      const value = this.#native.getXattr(absolute, name);
-      if (value !== null) xattrs.set(name, value);
-    }
-    return xattrs;
-  }
-
-  #absolute(path: string): string {
-    return path === '' || path === './' ? this.#job.source : `${this.#job.source}/${path}`;
+  #header(path: string, at: string, type: TarEntryType, stats: Stats, more: Partial<TarHeader>): void {
+    const xattrs = type === 'link' ? new Map<string, Buffer>() : readXattrs(this.#native, at);
+    this.#append(encodeHeader({ ...headerOf(path, type, stats), xattrs, ...more }));
   }
 
   #append(bytes: Buffer): void {
@@ -180,26 +172,4 @@ class Packer {
     let offset = 0;
     while (offset < bytes.length) offset += writeSync(this.#fd, bytes, offset);
   }
-}
-
-function headerOf(name: string, type: TarEntryType, stats: Stats): TarHeader {
-  return {
-    name,
-    type,
-    linkName: '',
-    mode: stats.mode & 0o7777,
-    uid: stats.uid,
-    gid: stats.gid,
-    size: 0,
-    mtime: Math.floor(stats.mtimeMs / 1000),
-    deviceMajor: 0,
-    deviceMinor: 0,
-    xattrs: new Map(),
-  };
-}
-
-/** As gnu_dev_major(3) and gnu_dev_minor(3). Beyond 32 bits there are no devices in practice. */
-function deviceNumbers(stats: Stats): Pick<TarHeader, 'deviceMajor' | 'deviceMinor'> {
-  const device = stats.rdev;
-  return { deviceMajor: (device >>> 8) & 0xfff, deviceMinor: (device & 0xff) | ((device >>> 12) & 0xfff00) };
 }

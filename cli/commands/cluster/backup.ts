@@ -3,19 +3,15 @@ import { responses } from '../../../proto/client.ts';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Cli, complain } from '../../cli.ts';
 import { withClient } from '../../connection.ts';
-import { writeOutput } from '../../output-file.ts';
+import { writeArchive } from '../../output-file.ts';
 
 export function define(command: Command, cli: Cli): void {
   command
     .argument('<file>', "where to write the backup, or '-' for standard output; it holds every secret of the cluster")
     .action(async (file: string) => {
       await withClient(ControlClient, cli, (control) =>
-        writeOutput(cli, file, dataOf(responses(control.clusterBackup({})))),
+        writeArchive(cli, file, () => responses(control.clusterBackup({}))),
       );
       if (file !== '-') await complain(cli, `Backup written to ${file}. Keep it as you keep the cluster's secrets.`);
     });
-}
-
-async function* dataOf(chunks: AsyncIterable<{ readonly data: Uint8Array }>): AsyncGenerator<Uint8Array> {
-  for await (const { data } of chunks) yield data;
 }

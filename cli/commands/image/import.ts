@@ -5,30 +5,29 @@ import {
   type ImageImportResponse,
 } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Cli, printLine } from '../../cli.ts';
-import { collect, refuse } from '../../command-line.ts';
+import { collect } from '../../command-line.ts';
 import { upload, withClient } from '../../connection.ts';
-import { CliError } from '../../failure.ts';
+import { download, isUrl } from '../../download.ts';
 import { openInput } from '../../input.ts';
 
 interface ImportOptions {
   readonly change: readonly string[];
   readonly message: string;
+  readonly platform: string;
 }
 
 export function define(command: Command, cli: Cli): void {
   command
-    .argument('<file>', "tar of a root file system, or '-' for standard input")
+    .argument('<file>', "tar of a root file system: a file, an http:// or https:// URL, or '-' for standard input")
     .argument('[reference]', 'name of the image: NAME[:TAG]', '')
     .option('-c, --change <instruction>', 'Dockerfile instruction for the image: CMD ["/bin/sh"]', collect, [])
     .option('-m, --message <text>', 'message of the commit', '')
-    .action(async (file: string, reference: string, { change, message }: ImportOptions) => {
-      if (/^https?:/.test(file)) {
-        throw new CliError(`cannot import ${file}: URLs are not supported yet`, {
-          hint: `pipe it in: curl -fsSL ${file} | gantry import -`,
-        });
-      }
-      const archive = openInput(cli, file, 'name a file or pipe the archive in');
-      const options = { reference, changes: [...change], message };
+    .option('--platform <platform>', "what the image is for: OS/ARCHITECTURE (default: the host's)", '')
+    .action(async (file: string, reference: string, { change, message, platform }: ImportOptions) => {
+      const isRemote = isUrl(file);
+      const archive = isRemote ? download(file) : openInput(cli, file, 'name a file or pipe the archive in');
+      const comment = message === '' && isRemote ? `Imported from ${file}` : message;
+      const options = { reference, changes: [...change], message: comment, platform };
       const { id } = await withClient(EngineClient, cli, (engine) =>
         upload<ImageImportRequest, ImageImportResponse>(
           (done) => engine.imageImport(done),
@@ -37,13 +36,13 @@ export function define(command: Command, cli: Cli): void {
       );
       await printLine(cli, id);
     });
-  refuse(command, '--platform <platform>', "images are for the host's platform");
 }
 
 interface Options {
   readonly reference: string;
   readonly changes: string[];
   readonly message: string;
+  readonly platform: string;
 }
 
 async function* toMessages(options: Options, archive: AsyncIterable<Buffer>): AsyncGenerator<ImageImportRequest> {

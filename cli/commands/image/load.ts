@@ -17,13 +17,13 @@ interface LoadOptions {
 export function define(command: Command, cli: Cli): void {
   command
     .option('-i, --input <file>', 'read the archive from this file instead of standard input')
-    .option('-q, --quiet', 'print only the names of the loaded images')
-    .action(async ({ input, quiet }: LoadOptions) => {
+    .option('-q, --quiet', 'show no progress')
+    .action(async ({ input }: LoadOptions) => {
       const archive = openInput(cli, input, "name the archive with -i, or pipe it in: 'gantry load < images.tar'");
       const { loaded } = await withClient(EngineClient, cli, (engine) =>
         upload<ImageLoadRequest, ImageLoadResponse>((done) => engine.imageLoad(done), toMessages(archive)),
       );
-      for (const name of loaded) await printLine(cli, quiet ? name : `Loaded image${idOrName(name)}: ${name}`);
+      for (const name of loaded) await printLine(cli, `Loaded image${idOrName(name)}: ${name}`);
     });
   refuse(command, '--platform <platform>', "images are loaded for the host's platform");
 }

@@ -5,7 +5,7 @@ import { refuse } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { renderListing } from '../../format/listing.ts';
 import { imageListing, imageRows } from '../../format/rows/image-row.ts';
-import { declareFilter, declareListOptions, type ListOptions } from '../../options/listing-options.ts';
+import { declareFilter, declareListOptions, type ListOptions, withPointOfTime } from '../../options/listing-options.ts';
 
 interface ImageListOptions extends ListOptions {
   /** There are no intermediate images here, so that all are always shown. */
@@ -20,7 +20,8 @@ export function define(command: Command, cli: Cli): void {
     .option('--digests', 'show digests')
     .option('--no-trunc', "don't cut anything off")
     .action(async (repository: string | undefined, options: ImageListOptions) => {
-      const filters = [...options.filter, ...(repository === undefined ? [] : [`reference=${repository}`])];
+      const wanted = withPointOfTime(options.filter, cli.nowMs());
+      const filters = [...wanted, ...(repository === undefined ? [] : [`reference=${repository}`])];
       const { images } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.imageList, { filters }));
       const rowOptions = { truncate: options.trunc, nowMs: cli.nowMs() };
       const quiet = options.quiet ?? false;

@@ -9,12 +9,19 @@ export function inspectImage(image: Image): Fields {
     Id: image.id,
     RepoTags: image.tags,
     RepoDigests: image.digests,
+    Parent: '',
+    Comment: image.comment,
     Created: rfc3339(image.createdAtMs),
+    DockerVersion: '',
+    Author: image.author,
     Config: configFields(image),
     Architecture: image.architecture,
+    ...(image.variant === '' ? {} : { Variant: image.variant }),
     Os: image.os,
     Size: image.sizeBytes,
-    RootFS: { Type: 'layers', LayerCount: image.layers },
+    GraphDriver: { Data: null, Name: 'overlay2' },
+    RootFS: { Type: 'layers', Layers: image.diffIds },
+    Metadata: { LastTagTime: rfc3339(image.taggedAtMs) },
   };
 }
 
@@ -30,6 +37,7 @@ function configFields(image: Image): Fields {
     Volumes: new Map((config?.volumes ?? []).map((path) => [path, new Map()])),
     WorkingDir: config?.dir ?? '',
     Entrypoint: orNull(config?.entrypoint),
+    OnBuild: orNull(image.onBuild),
     Labels: stringMap(config?.labels ?? image.labels),
     ...(config === undefined || config.stopSignal === '' ? {} : { StopSignal: config.stopSignal }),
     ...(config === undefined || config.shell.length === 0 ? {} : { Shell: config.shell }),
