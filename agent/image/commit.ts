@@ -5,7 +5,7 @@ import type { Digest } from '../../proto/ids.ts';
 import { applyChanges } from '../build/config-changes.ts';
 import type { ImageDocument } from './image-config.ts';
 import { parseTag } from './image-lookup.ts';
-import type { ImageStore } from './image-store.ts';
+import type { ImageParts } from './image-parts.ts';
 import type { Packed } from './layer/pack.ts';
 import { OCI_LAYER } from './manifest.ts';
 
@@ -25,7 +25,7 @@ export interface CommitRequest {
   readonly reading: <T>(read: () => Promise<T>) => Promise<T>;
 }
 
-type CommitStore = Pick<ImageStore, 'find' | 'content' | 'workers' | 'garbage' | 'create'>;
+type CommitStore = Pick<ImageParts, 'find' | 'content' | 'workers' | 'garbage' | 'create'>;
 
 /** `upper`: what was changed, in overlayfs' notation. What fails leaves nothing. */
 export async function commitImage(

@@ -5,11 +5,11 @@ import { parsePlatform } from '../../proto/platform.ts';
 import { applyChanges } from '../build/config-changes.ts';
 import { emptyImageDocument, type ImageDocument } from './image-config.ts';
 import { parseTag } from './image-lookup.ts';
-import type { ImageStore } from './image-store.ts';
+import type { ImageParts } from './image-parts.ts';
 import type { ImportOptions } from './images.ts';
 import { OCI_LAYER, type Platform } from './manifest.ts';
 
-type ImportStore = Pick<ImageStore, 'content' | 'layers' | 'garbage' | 'platform' | 'create'>;
+type ImportStore = Pick<ImageParts, 'content' | 'layers' | 'garbage' | 'platform' | 'create'>;
 
 /** What fails leaves nothing. */
 export async function importImage(
