@@ -45,7 +45,7 @@ export class ClusterMember implements MemberView {
   #running: { readonly session: Promise<void>; readonly upkeep: Promise<void> } | undefined;
 
   constructor(options: ClusterServiceOptions, file: MembershipFile, membership: Membership, version: string) {
-    const { dataRoot, containers, images, networks, logger } = options;
+    const { dataRoot, containers, images, imageSource, networks, logger } = options;
     const dir = workerDir(dataRoot);
     const workerLogger = logger.child({ component: 'worker' });
     this.#options = options;
@@ -53,7 +53,11 @@ export class ClusterMember implements MemberView {
     this.#membership = membership;
     const aloneSinceMs = () => (this.#session.state.connected ? undefined : this.#session.state.sinceMs);
     const node = describe(options, version, undefined);
-    this.#worker = new Worker({ dir, containers, images, node, aloneSinceMs, logger: workerLogger, now: Date.now });
+    this.#worker = new Worker({
+      ...{ dir, containers, images, imageSource, node, aloneSinceMs },
+      logger: workerLogger,
+      now: Date.now,
+    });
     const networksFile = new AssignmentFile(join(dir, 'networks.json'), workerLogger);
     this.#applier = new AssignmentApplier({ worker: this.#worker, networks, file: networksFile, logger: workerLogger });
     this.#manager = new ManagerRole({ dataRoot, makeSupervisor: () => this.#makeSupervisor() });

@@ -97,6 +97,7 @@ export class TestHost {
         report: () => ({ images: [], partial: false }),
         onChange: () => () => undefined,
       },
+      imageSource: { bring: async () => undefined },
       volumes: { report: async () => ({ names: [], mounted: [] }), onChange: () => () => undefined },
       networks: {
         applyNetworks: async () => undefined,

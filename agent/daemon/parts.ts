@@ -89,6 +89,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
       managerMetricsAddr,
       containers,
       images,
+      imageSource: registries,
       volumes,
       networks,
       handlers,

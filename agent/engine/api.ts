@@ -31,6 +31,8 @@ import type {
   ContainerWaitResponse,
   DiskUsageRequest,
   DiskUsageResponse,
+  DistributionInspectRequest,
+  DistributionInspectResponse,
   ImageBuildRequest,
   ImageBuildResponse,
   ImageHistoryRequest,
@@ -125,6 +127,7 @@ export interface ImageHandlers {
   readonly imageBuild: BidiHandler<ImageBuildRequest, ImageBuildResponse>;
   readonly imagePull: ServerStreamHandler<ImagePullRequest, ImagePullResponse>;
   readonly imagePush: ServerStreamHandler<ImagePushRequest, ImagePushResponse>;
+  readonly distributionInspect: UnaryHandler<DistributionInspectRequest, DistributionInspectResponse>;
   readonly registryLogin: UnaryHandler<RegistryLoginRequest, RegistryLoginResponse>;
 }
 

@@ -9,6 +9,7 @@ import type { Images } from '../image/images.ts';
 import type { MemberNetworks } from '../network/networks.ts';
 import type { SessionState } from '../session/session.ts';
 import type { ReportedVolumes } from '../volume/volumes.ts';
+import type { ImageSource } from '../worker/task-pulls.ts';
 import type { EngineHandlers } from './api.ts';
 
 /** A gRPC service as Server.addService takes it. */
@@ -32,6 +33,8 @@ export interface ClusterServiceOptions {
   readonly managerMetricsAddr: string;
   readonly containers: Containers;
   readonly images: Pick<Images, 'resolve' | 'report' | 'onChange'>;
+  /** Where the images of tasks come from. */
+  readonly imageSource: ImageSource;
   readonly volumes: ReportedVolumes;
   readonly networks: MemberNetworks;
   /** By lower-camel method name: what a manager's tunnel calls on this host's engine. */

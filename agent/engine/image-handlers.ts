@@ -62,6 +62,9 @@ export function imageHandlers({
     imagePush(request, signal) {
       return registries.push(request, signal);
     },
+    async distributionInspect(request, signal) {
+      return await registries.inspect(request, signal);
+    },
     async registryLogin({ registry, credentials }, signal) {
       if (credentials === undefined)
         throw new GantryError('INVALID_ARGUMENT', 'RegistryLogin must be sent credentials');

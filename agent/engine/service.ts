@@ -39,6 +39,7 @@ export function engineService(handlers: EngineHandlers): MountedService {
       imageBuild: bidiMethod(handlers.imageBuild),
       imagePull: serverStreamMethod(handlers.imagePull),
       imagePush: serverStreamMethod(handlers.imagePush),
+      distributionInspect: unaryMethod(handlers.distributionInspect),
       registryLogin: unaryMethod(handlers.registryLogin),
       localNetworkList: unaryMethod(handlers.localNetworkList),
       localNetworkCreate: unaryMethod(handlers.localNetworkCreate),

@@ -2,6 +2,8 @@
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type {
+  DistributionInspectRequest,
+  DistributionInspectResponse,
   ImagePullRequest,
   ImagePullResponse,
   ImagePushRequest,
@@ -22,6 +24,7 @@ import { EventQueue } from '../build/event-queue.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { Platform } from '../image/manifest.ts';
 import { compareText } from '../image/text-order.ts';
+import { inspectDistribution } from './distribution.ts';
 import { ImagePuller } from './image-puller.ts';
 import { ImagePusher } from './image-pusher.ts';
 import { pullFailure } from './pull-failure.ts';
@@ -56,7 +59,7 @@ export class Registries implements BaseSource {
     return streamOf<ImagePushResponse>(signal, (emit, either) => this.#push(request, emit, either));
   }
 
-  /** For builds; see BaseSource. */
+  /** For builds and tasks; see BaseSource. */
   async bring(
     name: string,
     credentials: RegistryCredentials | undefined,
@@ -69,6 +72,14 @@ export class Registries implements BaseSource {
     const { digest, isNew } = await this.#puller.pull(options, () => undefined, signal);
     tell(`Digest: ${digest}`);
     tell(`Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarName(reference)}`);
+  }
+
+  /** See inspectDistribution. */
+  async inspect(
+    { reference, credentials }: DistributionInspectRequest,
+    signal: AbortSignal,
+  ): Promise<DistributionInspectResponse> {
+    return await inspectDistribution(this.#parts, reference, credentials, signal);
   }
 
   /** Throws PERMISSION_DENIED when the registry doesn't take them. */

@@ -120,7 +120,12 @@ async function startAgent(networks: ClusterNetworks = recordingNetworks().networ
   const containers = memoryContainers();
   const node = NodeDescription.fromPartial({ hostname: 'host1' });
   described = node;
-  const worker = new Worker({ dir, containers, images, node, aloneSinceMs: () => undefined, logger, now: () => 1000 });
+  const worker = new Worker({
+    ...{ dir, containers, images, node, logger },
+    imageSource: { bring: async () => undefined },
+    aloneSinceMs: () => undefined,
+    now: () => 1000,
+  });
   const file = new AssignmentFile(join(dir, 'networks.json'), logger);
   const applier = new AssignmentApplier({ worker, networks, file, logger });
   const session = new Session({

@@ -8,6 +8,7 @@ import type { Assignments } from '../../proto/generated/gantry/v1/dispatcher.ts'
 import type { ClusterNetworks } from '../network/networks.ts';
 import type { AssignmentFile } from './assignment-file.ts';
 import { type AssignmentSet, allAttached, mergeAssignments, NO_ASSIGNMENTS } from './assignment-set.ts';
+import { withoutCredentials } from './pull-credentials.ts';
 import type { Worker } from './worker.ts';
 
 const FIRST_RETRY_MS = 500;
@@ -112,12 +113,15 @@ export class AssignmentApplier {
     const { file, worker } = this.#options;
     const { networks, peers, endpoints, tasks, secrets, configs } = set;
     const attached = allAttached(set);
+    const { bare, credentials } = withoutCredentials(tasks);
     const done = [
       await this.#attempt('networks', () => this.#applyNetworks({ networks, peers })),
       await this.#attempt('names', () => this.#applyAttached(attached)),
       await this.#attempt('endpoints', () => this.#applyEndpoints(endpoints)),
       await this.#attempt('networks to disk', () => file.save({ networks, peers, endpoints, attached })),
-      await this.#attempt('tasks', () => worker.assign(tasks, { secrets, configs, networks: this.#readyNetworks() })),
+      await this.#attempt('tasks', () =>
+        worker.assign(bare, { secrets, configs, credentials, networks: this.#readyNetworks() }),
+      ),
     ];
     return done.every((succeeded) => succeeded);
   }

@@ -5,12 +5,15 @@
 import { type Container, ContainerStatus, HealthStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { localRestartAt } from './local-restart.ts';
+import type { PullState } from './task-pulls.ts';
 import { isFinal, type TaskRecord } from './task-record.ts';
 
 export interface Observed {
   readonly container: Container | undefined;
   /** What the container is made of that isn't on this node (yet), in words: "network x1". */
   readonly missing: readonly string[];
+  /** How far its image is; undefined when it has asked for none. */
+  readonly pull: PullState | undefined;
   /** Since when this node has no manager; undefined while it has one. */
   readonly aloneSinceMs: number | undefined;
   readonly nowMs: number;
@@ -29,6 +32,8 @@ export type Step =
   /** Stops it when it has answered what it was asked. */
   | { readonly kind: 'retire' }
   | { readonly kind: 'remove' }
+  /** Gives up what it has of the pull of its image. */
+  | { readonly kind: 'leavePull' }
   /** Nothing is left of the task. */
   | { readonly kind: 'forget' }
   /** Nothing to do until something changes, or until the time given. */
@@ -57,15 +62,23 @@ const TOWARDS_RUNNING: Record<TaskState, Decision> = {
 };
 
 export function nextStep(record: TaskRecord, observed: Observed): Step {
+  if (observed.pull !== undefined && !isPreparing(record)) return { kind: 'leavePull' };
   if (!record.assigned || record.task.desiredState >= TaskState.REMOVE) return clearAway(record, observed);
   if (record.task.desiredState >= TaskState.SHUTDOWN) return shutDown(record, observed);
   return TOWARDS_RUNNING[record.status.state](record, observed);
 }
 
-function prepare(_record: TaskRecord, { container, missing }: Observed): Step {
+function prepare(_record: TaskRecord, { container, missing, pull }: Observed): Step {
   if (container !== undefined) return advance(TaskState.READY, 'prepared');
   if (missing.length > 0) return wait(`waiting for ${missing.join(', ')}`);
+  if (pull?.kind === 'pulling') return wait(pull.doing);
+  if (pull?.kind === 'failed') return advance(TaskState.REJECTED, 'rejected', pull.error);
   return { kind: 'create' };
+}
+
+/** And is to go on with it. */
+function isPreparing({ assigned, task, status }: TaskRecord): boolean {
+  return assigned && task.desiredState < TaskState.SHUTDOWN && status.state === TaskState.PREPARING;
 }
 
 function awaitGo({ task }: TaskRecord, { nowMs }: Observed): Step {

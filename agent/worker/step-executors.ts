@@ -2,18 +2,20 @@
 import type { Logger } from 'pino';
 import { errorLine, GantryError, toGantryError } from '../../proto/errors.ts';
 import type { Container } from '../../proto/generated/gantry/v1/engine.ts';
-import { type TaskAddress, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import { PullPolicy, type TaskAddress, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
 import { withRestart } from './local-restart.ts';
 import type { Step } from './next-step.ts';
 import { containerConfig, type TaskMaterial, taskFiles } from './task-container.ts';
+import { noSuchImage, type TaskPulls } from './task-pulls.ts';
 import type { RecordChange, TaskRecord } from './task-record.ts';
 import { expandContainer, type NodeFacts } from './task-templates.ts';
 
 export interface ExecutorContext {
   readonly containers: Containers;
   readonly images: Pick<Images, 'resolve'>;
+  readonly pulls: TaskPulls;
   readonly material: TaskMaterial;
   readonly node: NodeFacts;
   /** Since when this node has no manager; undefined while it has one. */
@@ -90,6 +92,11 @@ const EXECUTORS: Executors = {
   // The record's file is the runner's, as all of its writing is.
   forget: async () => ({}),
 
+  leavePull: async (_step, { task }, { pulls }) => {
+    pulls.leave(task.id);
+    return {};
+  },
+
   wait: async ({ message }, { status }) => (message === status.message ? {} : { status: { ...status, message } }),
 };
 
@@ -102,20 +109,45 @@ export function executeStep(step: Step, record: TaskRecord, context: ExecutorCon
   return execute(step, record, context);
 }
 
-async function create({ task }: TaskRecord, { containers, images, material, node }: ExecutorContext): Promise<void> {
+/** Or begins to pull its image. */
+async function create(record: TaskRecord, context: ExecutorContext): Promise<void> {
+  const { task } = record;
+  const { containers, material, node, pulls } = context;
   const reference = task.spec?.container?.image ?? '';
-  try {
-    await images.resolve(reference);
-  } catch (error) {
-    if (toGantryError(error).code !== 'IMAGE_NOT_FOUND') throw error;
-    throw new GantryError('IMAGE_NOT_FOUND', `no such image: ${reference}`, {
-      hint: `bring it to this node with "gantry pull ${reference}" or "gantry image load"`,
-      cause: error,
-    });
+  if (await mustPull(record, context)) {
+    const { credentials } = material;
+    const own = credentials === 'unknown' ? credentials : credentials.get(task.id);
+    pulls.begin(task.id, { reference, credentials: own });
+    return;
   }
+  if (!(await isHere(reference, context))) throw noSuchImage(reference);
   const spec = expandContainer(task, node);
   const files = taskFiles(task, material, node, spec);
   await containers.create(containerConfig(task, spec), { taskId: task.id, files });
+}
+
+async function mustPull({ task }: TaskRecord, context: ExecutorContext): Promise<boolean> {
+  if (context.pulls.stateOf(task.id)?.kind === 'done') return false;
+  const { image = '', pullPolicy = PullPolicy.MISSING } = task.spec?.container ?? {};
+  if (pullPolicy === PullPolicy.NEVER || isImageId(image)) return false;
+  // What has this digest once has it for ever.
+  if (pullPolicy === PullPolicy.ALWAYS && !image.includes('@')) return true;
+  return !(await isHere(image, context));
+}
+
+/** In full: no registry knows images by it. */
+function isImageId(reference: string): boolean {
+  return /^sha256:[0-9a-f]+$/.test(reference);
+}
+
+async function isHere(reference: string, { images }: ExecutorContext): Promise<boolean> {
+  try {
+    await images.resolve(reference);
+    return true;
+  } catch (error) {
+    if (toGantryError(error).code !== 'IMAGE_NOT_FOUND') throw error;
+    return false;
+  }
 }
 
 /** The task ends here; the manager decides whether another one takes its place. */

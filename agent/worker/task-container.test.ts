@@ -13,7 +13,7 @@ it('a task sees which generic resources it was given, by Docker’s names', () =
 });
 
 describe('what a task waits for', () => {
-  const nothing = { secrets: new Map(), configs: new Map(), networks: new Set<string>() };
+  const nothing = { secrets: new Map(), configs: new Map(), networks: new Set<string>(), credentials: new Map() };
 
   it('are networks, secrets and configs of the cluster', () => {
     const networks = [{ target: 'n1', aliases: [] }];

@@ -1,6 +1,6 @@
 /** A task as a container: its configuration, and its secrets and configs as files. Pure. */
 
-import { ContainerConfig, LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
+import { ContainerConfig, LocalRestart, type RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
 import {
   type Config,
   type ConfigSpec,
@@ -23,6 +23,8 @@ export interface TaskMaterial {
   readonly configs: ReadonlyMap<string, Config>;
   /** Ids of the networks that are ready on this node. */
   readonly networks: ReadonlySet<string>;
+  /** Who pulls the image of a task, by its id. 'unknown' until a manager has said: they aren't kept on disk. */
+  readonly credentials: ReadonlyMap<string, RegistryCredentials> | 'unknown';
 }
 
 const STACK_LABEL = 'com.docker.stack.namespace';

@@ -112,10 +112,11 @@ export class TaskRunner {
     }
   }
 
-  #observe({ containers, material, aloneSinceMs, now }: ExecutorContext): Observed {
+  #observe({ containers, pulls, material, aloneSinceMs, now }: ExecutorContext): Observed {
     const { task } = this.#record;
     const missing = missingMaterial(task, material);
-    return { container: containers.findByTask(task.id), missing, aloneSinceMs: aloneSinceMs(), nowMs: now() };
+    const pull = pulls.stateOf(task.id);
+    return { container: containers.findByTask(task.id), missing, pull, aloneSinceMs: aloneSinceMs(), nowMs: now() };
   }
 
   /** Onto the record as it is now: the manager may have changed its mind during a step. */

@@ -78,6 +78,7 @@ describe('the files of a task', () => {
         ['c2', Config.fromPartial({ spec: { data: Buffer.from('{{.Task.ID}}') } })],
       ]),
       networks: new Set(),
+      credentials: new Map(),
     };
     const given = task(CONTAINER);
     const files = taskFiles(given, material, NODE, expandContainer(given, NODE));

@@ -10,6 +10,7 @@ import type { Containers } from '../container/containers.ts';
 import { runnableImage } from '../image/runnable-image.testing.ts';
 import { type MemoryContainers, memoryContainers } from './memory-containers.testing.ts';
 import type { TaskMaterial } from './task-container.ts';
+import type { ImageSource } from './task-pulls.ts';
 import { Worker } from './worker.ts';
 
 const NEVER = new Promise<never>(() => undefined);
@@ -17,11 +18,17 @@ const MATERIAL: TaskMaterial = {
   secrets: new Map([['s1', Secret.fromPartial({ id: 's1', spec: { data: Buffer.from('hunter2') } })]]),
   configs: new Map(),
   networks: new Set(['n1']),
+  credentials: new Map(),
 };
 const images = {
   resolve: async (reference: string) => {
     if (reference === 'missing') throw new GantryError('IMAGE_NOT_FOUND', 'not there');
     return runnableImage();
+  },
+};
+const imageSource: ImageSource = {
+  bring: async () => {
+    throw new GantryError('UNAVAILABLE', 'pulling missing: cannot reach registry-1.docker.io: connection refused');
   },
 };
 
@@ -38,7 +45,7 @@ afterEach(async () => {
 
 function newWorker(containers: Containers, aloneSinceMs?: number): Worker {
   const worker = new Worker({
-    ...{ dir, containers, images, logger: pino({ level: 'silent' }), now: () => 1000 },
+    ...{ dir, containers, images, imageSource, logger: pino({ level: 'silent' }), now: () => 1000 },
     node: { hostname: 'alpha', platform: { os: 'linux', architecture: 'amd64' } },
     aloneSinceMs: () => aloneSinceMs,
   });
@@ -159,12 +166,14 @@ describe('a task', () => {
     expect(status?.error).toContain('index out of range: 1; mend it in the stack');
   });
 
-  it('is rejected when its image is not here, with what to do', async () => {
+  it('is rejected when its image is neither here nor to be had, with what to do', async () => {
     const containers = memoryContainers();
     const worker = startWorker(containers);
     await assign(worker, task({ spec: { container: { image: 'missing' } } }));
     const status = await reaches(worker, TaskState.REJECTED);
-    expect(status?.error).toMatch(/^no such image: missing; .*gantry pull missing/);
+    expect(status?.error).toMatch(
+      /^No such image: missing: pulling missing: cannot reach .*: connection refused; .*gantry pull missing/,
+    );
     expect(containers.calls).toEqual([]);
   });
 

@@ -8,6 +8,7 @@ import type { Images } from '../image/images.ts';
 import { RecordStore } from './record-store.ts';
 import type { ExecutorContext } from './step-executors.ts';
 import type { TaskMaterial } from './task-container.ts';
+import { type ImageSource, TaskPulls } from './task-pulls.ts';
 import { newRecord, strayRecord, type TaskRecord } from './task-record.ts';
 import { TaskRunner } from './task-runner.ts';
 import type { NodeFacts } from './task-templates.ts';
@@ -17,6 +18,7 @@ export interface WorkerOptions {
   readonly dir: string;
   readonly containers: Containers;
   readonly images: Pick<Images, 'resolve'>;
+  readonly imageSource: ImageSource;
   readonly node: NodeFacts;
   /** Since when this node has no manager, in milliseconds since the epoch; undefined while it has one. */
   readonly aloneSinceMs: () => number | undefined;
@@ -25,12 +27,18 @@ export interface WorkerOptions {
   readonly now: () => number;
 }
 
-const NO_MATERIAL: TaskMaterial = { secrets: new Map(), configs: new Map(), networks: new Set() };
+const NO_MATERIAL: TaskMaterial = {
+  secrets: new Map(),
+  configs: new Map(),
+  networks: new Set(),
+  credentials: 'unknown',
+};
 
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #store: RecordStore;
   readonly #runners = new Map<string, TaskRunner>();
+  readonly #pulls: TaskPulls;
   readonly #statusListeners = new Set<(update: TaskStatusUpdate) => void>();
   readonly #forgottenListeners = new Set<() => void>();
   #material = NO_MATERIAL;
@@ -39,6 +47,11 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#store = new RecordStore(join(options.dir, 'tasks'), options.logger);
+    this.#pulls = new TaskPulls({
+      source: options.imageSource,
+      onChange: (taskId) => this.#runners.get(taskId)?.poke(),
+      logger: options.logger,
+    });
   }
 
   /** Goes on with the tasks that an earlier agent left. The containers have been recovered by now. */
@@ -57,6 +70,7 @@ export class Worker {
    */
   async assign(tasks: ReadonlyMap<string, Task>, material: TaskMaterial): Promise<void> {
     this.#material = material;
+    this.#pulls.resume();
     await this.#adoptStrays();
     const failures: unknown[] = [];
     for (const [id, runner] of this.#runners) {
@@ -94,6 +108,7 @@ export class Worker {
   async close(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([...this.#runners.values()].map((runner) => runner.close()));
+    await this.#pulls.close();
   }
 
   #runner(task: Task): TaskRunner {
@@ -121,7 +136,7 @@ export class Worker {
 
   #context(): ExecutorContext {
     const { containers, images, node, aloneSinceMs, logger, now } = this.#options;
-    return { containers, images, node, aloneSinceMs, logger, now, material: this.#material };
+    return { containers, images, pulls: this.#pulls, node, aloneSinceMs, logger, now, material: this.#material };
   }
 
   #pokeAll(): void {

@@ -88,6 +88,7 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   imageBuild: 'admin',
   imagePull: 'admin',
   imagePush: 'admin',
+  distributionInspect: 'admin',
   registryLogin: 'admin',
   localNetworkList: 'viewer',
   localNetworkCreate: 'admin',

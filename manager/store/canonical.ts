@@ -2,6 +2,7 @@
 
 /** The names of all fields that are maps. A map comes in the order of whoever made it. */
 export const MAP_FIELDS: ReadonlySet<string> = new Set([
+  'byDomain',
   'driverOpts',
   'engineLabels',
   'labels',
@@ -20,14 +21,14 @@ export function canonical<T>(message: T): T {
   const members: Record<string, unknown> = message as Record<string, unknown>;
   for (const [name, member] of Object.entries(members)) {
     if (typeof member !== 'object' || member === null) continue;
-    if (MAP_FIELDS.has(name)) members[name] = sortedMap(member as Record<string, string>);
+    if (MAP_FIELDS.has(name)) members[name] = sortedMap(member as Record<string, unknown>);
     canonical(members[name]);
   }
   return Object.freeze(message);
 }
 
 /** The same object when it is in order already. */
-export function sortedMap(map: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+export function sortedMap<Value>(map: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {
   const keys = Object.keys(map);
   if (keys.every((key, position) => position === 0 || (keys[position - 1] ?? '') < key)) return map;
   return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -1,0 +1,144 @@
+/**
+ * The images that tasks wait for. Tasks that want the same one share its pull, which ends early when none is left that
+ * wants it. A new agent knows of none: what a pull has brought until then is found again by the next.
+ */
+import type { Logger } from 'pino';
+import { errorLine, GantryError, toGantryError } from '../../proto/errors.ts';
+import type { RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
+import { SharedWork } from '../registry/shared-work.ts';
+
+/** Brings an image to this host; see agent/registry. */
+export interface ImageSource {
+  bring(
+    reference: string,
+    credentials: RegistryCredentials | undefined,
+    tell: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+/** How far a task's image is; none: nobody has asked for it. */
+export type PullState =
+  /** `doing`: in words for a user. */
+  | { readonly kind: 'pulling'; readonly doing: string }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly error: string };
+
+export interface WantedImage {
+  readonly reference: string;
+  /** 'unknown': no manager has said yet. */
+  readonly credentials: RegistryCredentials | undefined | 'unknown';
+}
+
+export interface TaskPullsOptions {
+  readonly source: ImageSource;
+  /** The task's state has changed. */
+  readonly onChange: (taskId: string) => void;
+  readonly logger: Logger;
+}
+
+interface Entry {
+  readonly state: PullState;
+  readonly controller: AbortController;
+  readonly isHeld: boolean;
+}
+
+export class TaskPulls {
+  readonly #options: TaskPullsOptions;
+  readonly #shared = new SharedWork<string>();
+  readonly #entries = new Map<string, Entry>();
+  /** Those that end, too. */
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: TaskPullsOptions) {
+    this.#options = options;
+  }
+
+  stateOf(taskId: string): PullState | undefined {
+    return this.#entries.get(taskId)?.state;
+  }
+
+  /** `onChange` tells of its end. Nothing for a task that has asked already. */
+  begin(taskId: string, { reference, credentials }: WantedImage): void {
+    if (this.#entries.has(taskId)) return;
+    const controller = new AbortController();
+    if (credentials === 'unknown') {
+      const doing = `waiting for a manager before pulling ${reference}`;
+      this.#entries.set(taskId, { state: { kind: 'pulling', doing }, controller, isHeld: true });
+      return;
+    }
+    const state = { kind: 'pulling', doing: `pulling ${reference}` } as const;
+    const entry: Entry = { state, controller, isHeld: false };
+    this.#entries.set(taskId, entry);
+    const running = this.#pull(reference, credentials, controller.signal)
+      .then((end) => this.#settle(taskId, entry, end))
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** It doesn't want its image any more, or has it. */
+  leave(taskId: string): void {
+    this.#entries.get(taskId)?.controller.abort();
+    this.#entries.delete(taskId);
+  }
+
+  /** A manager has said what there is to know: those that waited for that ask again. */
+  resume(): void {
+    for (const [taskId, { isHeld }] of this.#entries) if (isHeld) this.leave(taskId);
+  }
+
+  /** Breaks off what is under way, and waits for its end. */
+  async close(): Promise<void> {
+    for (const taskId of [...this.#entries.keys()]) this.leave(taskId);
+    await Promise.all(this.#running);
+  }
+
+  async #pull(
+    reference: string,
+    credentials: RegistryCredentials | undefined,
+    signal: AbortSignal,
+  ): Promise<PullState> {
+    const { source, logger } = this.#options;
+    // Others' credentials may be wrong, or more than these may have.
+    const key = JSON.stringify([reference, credentials ?? null]);
+    try {
+      await this.#shared.join(
+        key,
+        (tell, either) => source.bring(reference, credentials, tell, either),
+        (line) => logger.debug({ image: reference }, line),
+        signal,
+      );
+      return { kind: 'done' };
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ image: reference, err: error }, 'cannot pull the image of a task');
+      return { kind: 'failed', error: errorLine(asTaskError(error, reference, credentials !== undefined)) };
+    }
+  }
+
+  #settle(taskId: string, entry: Entry, state: PullState): void {
+    if (this.#entries.get(taskId) !== entry) return;
+    this.#entries.set(taskId, { ...entry, state });
+    this.#options.onChange(taskId);
+  }
+}
+
+/** Docker's words, and why. */
+function asTaskError(thrown: unknown, reference: string, hasCredentials: boolean): GantryError {
+  const error = toGantryError(thrown);
+  if (error.code === 'PERMISSION_DENIED') {
+    const hint = hasCredentials
+      ? 'log in again, and deploy with --with-registry-auth'
+      : 'log in, and deploy with --with-registry-auth';
+    return new GantryError(error.code, error.message, { hint, cause: error });
+  }
+  return new GantryError(error.code, `No such image: ${reference}: ${error.message}`, {
+    hint: error.hint || `bring it to this node with "gantry pull ${reference}" or "gantry image load"`,
+    cause: error,
+  });
+}
+
+export function noSuchImage(reference: string): GantryError {
+  return new GantryError('IMAGE_NOT_FOUND', `No such image: ${reference}`, {
+    hint: `bring it to this node with "gantry pull ${reference}" or "gantry image load"`,
+  });
+}
