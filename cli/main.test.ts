@@ -463,7 +463,7 @@ describe('logs', () => {
 describe('stack deploy --detach', () => {
   const methods = {
     imageInspect: unaryMethod(async () => ImageInspectResponse.fromPartial({ image: { id: 'sha256:1' } })),
-    stackDeploy: unaryMethod(async () => ({ changes: [] })),
+    stackDeploy: unaryMethod(async () => ({ changes: [], unrecordedImages: [] })),
     nodeList: unaryMethod(async () => {
       throw new GantryError('UNAVAILABLE', 'it waits');
     }),

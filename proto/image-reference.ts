@@ -67,6 +67,14 @@ export function familiarRepository({ domain, path }: Reference): string {
   return short.includes('/') ? path : short;
 }
 
+/** The name that a user gives an image, without the digest that was looked up for it: "web:1@sha256:..." is "web:1". */
+export function withoutLookedUpDigest(image: string): string {
+  const at = image.indexOf('@');
+  const name = at === -1 ? image : image.slice(0, at);
+  // A digest alone is the user's own.
+  return at !== -1 && /:[^/]*$/.test(name) ? name : image;
+}
+
 /** The first part is a registry if it looks like a host: has a dot, a port or capitals, or is "localhost". */
 function splitDomain(name: string): { domain: string; remainder: string } {
   const slash = name.indexOf('/');

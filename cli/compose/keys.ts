@@ -17,7 +17,7 @@ export const SERVICE_KEYS = keySet(
   `image build command entrypoint environment env_file ports volumes networks configs secrets healthcheck
    depends_on deploy labels user working_dir hostname domainname stop_signal stop_grace_period tmpfs read_only
    cap_add cap_drop ulimits sysctls init restart expose extra_hosts dns dns_search dns_opt tty stdin_open
-   group_add privileged shm_size oom_score_adj platform`,
+   group_add privileged shm_size oom_score_adj platform pull_policy`,
   {
     annotations: 'use labels',
     attach: REMOVE,
@@ -60,7 +60,6 @@ export const SERVICE_KEYS = keySet(
     pre_stop: 'do it on the stop signal',
     profiles: 'keep such services in a file of their own',
     provider: REMOVE,
-    pull_policy: 'build or load the image on this host',
     pull_refresh_after: REMOVE,
     runtime: REMOVE,
     scale: 'write it as deploy.replicas',

@@ -9,6 +9,7 @@ import {
   type PlacementStrategy,
   type Platform,
   type PortConfig,
+  PullPolicy,
   ServiceSpec,
   type Ulimit,
   type VolumeSpec,
@@ -175,8 +176,20 @@ function readContainer(
     dnsSearch: list('dns_search'),
     dnsOptions: list('dns_opt'),
     shmSizeBytes: service.field('shm_size', (cursor) => cursor.bytes()) ?? 0,
+    pullPolicy: service.field('pull_policy', (cursor) => readPullPolicy(cursor, service)) ?? PullPolicy.MISSING,
     oomScoreAdj: service.field('oom_score_adj', (cursor) => cursor.integer(-1000, 1000)) ?? 0,
   });
+}
+
+/** Of each node, when it gets a task. */
+function readPullPolicy(cursor: Cursor, service: Cursor): PullPolicy {
+  const policy = cursor.oneOf(['always', 'never', 'missing', 'if_not_present', 'build']);
+  if (policy === 'always') return PullPolicy.ALWAYS;
+  if (policy === 'never') return PullPolicy.NEVER;
+  if (policy === 'build' && service.child('build') === undefined) {
+    throw cursor.problem('"build" without a build section', 'add "build", or write missing');
+  }
+  return PullPolicy.MISSING;
 }
 
 /** `expose` documents ports that are open between containers anyway: checked, then nothing to do. */

@@ -68,6 +68,7 @@ export interface ServiceOptions {
   readonly updateOrder?: UpdateOrder;
   readonly updateParallelism?: number;
   readonly user?: string;
+  readonly withRegistryAuth: boolean;
   readonly workdir?: string;
 }
 
@@ -128,7 +129,8 @@ function declareScheduling(command: Command): void {
       "what the service's name stands for: vip, an address of its own, or dnsrr, the addresses of its tasks",
       oneOf('--endpoint-mode', ENDPOINT_MODES),
     )
-    .option('--no-resolve-image', "don't look up what platforms the image is for: any node may get a task");
+    .option('--no-resolve-image', "don't ask the registry which image it is, and for what platforms")
+    .option('--with-registry-auth', 'let the nodes pull the image with your login', false);
 }
 
 const CONDITIONS = {

@@ -11,7 +11,6 @@ const BOTH: readonly (readonly [string, string])[] = [
   ['--log-opt <option>', LEAVE_OUT],
   ['--memory-swap <size>', 'use --limit-memory'],
   ['--memory-swappiness <number>', LEAVE_OUT],
-  ['--with-registry-auth', "leave it out, and 'gantry pull' the image on each node"],
 ];
 
 export function refuseOfServiceCreate(command: Command): void {

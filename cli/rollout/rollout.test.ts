@@ -207,10 +207,14 @@ describe('stack deploy', () => {
     const imageInspect = unaryMethod(async () => {
       throw new GantryError('IMAGE_NOT_FOUND', 'no such image');
     });
-    const { exitCode, stdout, stderr } = await gantry({ imageInspect }, DEPLOY);
+    const distributionInspect = unaryMethod(async () => {
+      throw new GantryError('PERMISSION_DENIED', 'pull access denied for web');
+    });
+    const serviceList = unaryMethod(async () => ({ services: [] }));
+    const { exitCode, stdout, stderr } = await gantry({ imageInspect, distributionInspect, serviceList }, DEPLOY);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toBe(
-      "gantry: stack.yml:3:5: services.web.image: no such image \"web:1\"; pull it with 'gantry pull web:1', or build it with 'gantry build -t web:1 DIR'\n",
+      "gantry: stack.yml:3:5: services.web.image: no such image \"web:1\"; pull it with 'gantry pull web:1', or build it with 'gantry build -t web:1 DIR' (pull access denied for web)\n",
     );
   });
 

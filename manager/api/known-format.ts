@@ -6,6 +6,7 @@ import {
   EndpointMode,
   IngressScope,
   type NetworkSpec,
+  PullPolicy,
   type ServiceSpec,
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
@@ -20,6 +21,7 @@ import {
   FORMAT_OF_MACVLAN,
   FORMAT_OF_PLACEMENTS,
   FORMAT_OF_PLATFORMS,
+  FORMAT_OF_PULL_CREDENTIALS,
   FORMAT_OF_TEMPLATE_DRIVERS,
   FORMAT_OF_UPDATE_STATUS,
   FORMAT_OF_VIRTUAL_IPS,
@@ -73,6 +75,8 @@ function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined
   if (generic.length > 0 && stateFormat < FORMAT_OF_GENERIC_RESOURCES) return 'generic resources';
   if (spec.endpointMode !== EndpointMode.VIP && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an endpoint mode';
   if (spec.ingressScope !== IngressScope.CLUSTER && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an ingress scope';
+  const policy = task?.container?.pullPolicy ?? PullPolicy.MISSING;
+  if (policy !== PullPolicy.MISSING && stateFormat < FORMAT_OF_PULL_CREDENTIALS) return 'a pull policy';
   if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
   const platforms = placement === undefined ? 0 : placement.platforms.length + placement.imagePlatforms.length;

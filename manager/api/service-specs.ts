@@ -13,6 +13,7 @@ import { type PortConfig, ServiceSpec } from '../../proto/generated/gantry/v1/ty
 import { newObjectId } from '../../proto/ids.ts';
 import { allocatePorts } from '../allocator/ports.ts';
 import { withImagePlatforms } from '../images/image-platforms.ts';
+import { keptCredentials } from '../images/pull-credentials.ts';
 import { rolledBack, withSpec } from '../orchestrator/update/spec-change.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { portsToTake } from '../store/published-ports.ts';
@@ -27,6 +28,7 @@ import {
 import type { ReadTransaction } from '../store/tables.ts';
 import { needsOfNetworks, refuseExhausted } from './address-room.ts';
 import type { ApiContext } from './context.ts';
+import { checkKnowsCredentials, unrecordedImages, withPinnedImages } from './deployed-images.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
 import { checkHostPorts, newPorts } from './port-probe.ts';
@@ -45,8 +47,11 @@ export async function serviceCreate(
 ): Promise<ServiceCreateResponse> {
   const spec = validated(request.spec);
   const { resolveImage = ResolveImage.ALWAYS } = request;
-  const plan = (read: ReadTransaction) =>
-    planCreation(read, withImagePlatforms(spec, undefined, knownPlatforms(context, read), resolveImage));
+  const plan = (read: ReadTransaction) => {
+    const platforms = knownPlatforms(context, read, request.registry);
+    const [pinned = spec] = withPinnedImages(context, read, [spec], request);
+    return planCreation(read, withImagePlatforms(pinned, undefined, platforms, resolveImage));
+  };
   await checkHostPorts(
     context,
     context.store.view((read) => portsIn(read, plan(read))),
@@ -55,10 +60,12 @@ export async function serviceCreate(
   return context.store.update((tx) => {
     const id = newObjectId(context.random);
     checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
+    checkKnowsCredentials(tx, request);
     const before = needsOfNetworks(tx);
-    tx.create('service', { id, ...plan(tx), ...NEVER_UPDATED, virtualIps: [], pendingDelete: false });
+    const service = { id, ...plan(tx), ...NEVER_UPDATED, virtualIps: [], pendingDelete: false };
+    tx.create('service', { ...service, pullCredentials: keptCredentials(service, request.registry) });
     refuseExhausted(tx, before);
-    return { id };
+    return { id, unrecordedImages: unrecordedImages(tx, [service.spec], request) };
   });
 }
 
@@ -71,12 +78,10 @@ export async function serviceUpdate(
   const spec = validated(request.spec);
   const { resolveImage = ResolveImage.ALWAYS } = request;
   const plan = (read: ReadTransaction) => {
-    const resolved = withImagePlatforms(
-      spec,
-      request.base && completeServiceSpec(request.base),
-      knownPlatforms(context, read),
-      resolveImage,
-    );
+    const [pinned = spec] = withPinnedImages(context, read, [spec], request);
+    const platforms = knownPlatforms(context, read, request.registry);
+    const base = request.base && completeServiceSpec(request.base);
+    const resolved = withImagePlatforms(pinned, base, platforms, resolveImage);
     return planUpdate(read, request, resolved, context.clock.now());
   };
   const ports = context.store.view((read) => {
@@ -86,10 +91,13 @@ export async function serviceUpdate(
   await checkHostPorts(context, ports, signal);
   return context.store.update((tx) => {
     checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
+    checkKnowsCredentials(tx, request);
     const before = needsOfNetworks(tx);
-    tx.update('service', asFarAsKnown(tx, plan(tx).service));
+    const { service } = plan(tx);
+    const pullCredentials = keptCredentials(service, request.registry);
+    tx.update('service', asFarAsKnown(tx, { ...service, pullCredentials }));
     refuseExhausted(tx, before);
-    return {};
+    return { unrecordedImages: unrecordedImages(tx, [service.spec], request) };
   });
 }
 

@@ -51,7 +51,7 @@ function summarise(read: ReadTransaction, service: ServiceObject): ServiceSummar
   const completedTasks = isJob(service.spec) ? completedSlots(service.specVersion, tasks) : 0;
   const runningTasks = tasks.filter(runs).length;
   return {
-    service: { ...service, virtualIps: virtualIpsOfBoth(read, service) },
+    service: { ...service, virtualIps: virtualIpsOfBoth(read, service), pullCredentials: undefined },
     runningTasks,
     completedTasks,
     desiredTasks: desiredTasks(read, service, completedTasks),

@@ -20,6 +20,7 @@ import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import { needsOfNetworks, refuseExhausted, refuseTooFewBlocks } from './address-room.ts';
 import type { ApiContext } from './context.ts';
+import { checkKnowsCredentials, unrecordedImages, withPinnedImages } from './deployed-images.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
 import { asFarAsKnown, checkKnowsNetworks, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
@@ -50,33 +51,39 @@ export async function deployStack(
 ): Promise<StackDeployResponse> {
   if (request.stack === undefined) throw new GantryError('INVALID_ARGUMENT', 'deploy a stack: the request has none');
   const stack = validateStack(request.stack);
+  // What is gone back to is what it was.
+  const pinned = (read: ReadTransaction): StackSpec =>
+    rollbackTo > 0 ? stack : { ...stack, services: withPinnedImages(context, read, stack.services, request) };
   const plan = (read: ReadTransaction) =>
-    planStack(existingIn(read), stack, request.prune, {
+    planStack(existingIn(read), pinned(read), request.prune, {
       newId: () => newObjectId(context.random),
       nowMs: context.clock.now(),
-      platformsOf: knownPlatforms(context, read),
+      platformsOf: knownPlatforms(context, read, request.registry),
       resolveImage: request.resolveImage ?? ResolveImage.ALWAYS,
+      registry: request.registry,
     });
-  const draft = context.store.view((read) => {
+  const { draft, unrecorded } = context.store.view((read) => {
     const steps = plan(read);
     const nodes = read.find('node', { by: 'all' });
     checkEncrypted(newNetworks(steps), nodes);
     checkHasPlace(newNetworks(steps), nodes);
     for (const network of newNetworks(steps)) refuseTooFewBlocks(read, network);
-    return steps;
+    return { draft: steps, unrecorded: unrecordedImages(read, pinned(read).services, request) };
   });
   await checkOnNodes(context, newNetworks(draft), signal);
   await checkHostPorts(context, newlyPublished(context, stack, draft), signal);
-  if (request.dryRun) return { changes: draft.map(describeStep) };
+  if (request.dryRun) return { changes: draft.map(describeStep), unrecordedImages: unrecorded };
   return context.store.update((tx) => {
     const steps = plan(tx);
+    const deployed = pinned(tx);
     checkStateFormat(tx, stack);
+    checkKnowsCredentials(tx, request);
     checkKnowsNetworks(tx, stack.networks);
     const before = needsOfNetworks(tx);
     for (const step of steps) runStep(tx, step);
     refuseExhausted(tx, before);
-    recordVersion(tx, { stack, rollbackTo, nowMs: context.clock.now(), random: context.random });
-    return { changes: steps.map(describeStep) };
+    recordVersion(tx, { stack: deployed, rollbackTo, nowMs: context.clock.now(), random: context.random });
+    return { changes: steps.map(describeStep), unrecordedImages: unrecorded };
   });
 }
 

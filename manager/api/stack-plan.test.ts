@@ -22,6 +22,7 @@ function plan(existing: Existing, spec: StackSpec, prune = false): PlanStep[] {
     nowMs: 1_000_000,
     platformsOf: () => [],
     resolveImage: ResolveImage.ALWAYS,
+    registry: undefined,
     newId: () => {
       ids += 1;
       return `id${known + ids}`;

@@ -1,6 +1,11 @@
 /** What deploying a stack changes. Pure: the plan is data, run by a transaction, shown by a dry run. */
 import { GantryError } from '../../proto/errors.ts';
-import { ChangeKind, type ResolveImage, type StackSpec } from '../../proto/generated/gantry/v1/control.ts';
+import {
+  ChangeKind,
+  type RegistryFacts,
+  type ResolveImage,
+  type StackSpec,
+} from '../../proto/generated/gantry/v1/control.ts';
 import {
   type Annotations,
   ConfigSpec,
@@ -13,6 +18,7 @@ import { subnetOf } from '../allocator/lan-addresses.ts';
 import { allocatePorts } from '../allocator/ports.ts';
 import { allocateSubnet6 } from '../allocator/subnets6.ts';
 import { type PlatformsOf, withImagePlatforms } from '../images/image-platforms.ts';
+import { keptCredentials, sameCredentials } from '../images/pull-credentials.ts';
 import { samePorts, withSpec } from '../orchestrator/update/spec-change.ts';
 import { isPaused } from '../orchestrator/update/update-config.ts';
 import type { NetworkObject } from '../store/network.ts';
@@ -69,6 +75,7 @@ export interface PlanContext {
   /** Of images. */
   readonly platformsOf: PlatformsOf;
   readonly resolveImage: ResolveImage;
+  readonly registry: RegistryFacts | undefined;
 }
 
 /**
@@ -200,7 +207,7 @@ function planServices(
   stack: string,
   specs: readonly CompleteServiceSpec[],
   prune: boolean,
-  { newId, nowMs, platformsOf, resolveImage }: PlanContext,
+  { newId, nowMs, platformsOf, resolveImage, registry }: PlanContext,
 ): PlanStep[] {
   const wanted = new Set(specs.map((spec) => spec.annotations.name));
   // Services that this deployment removes give up their ports to those that it makes.
@@ -222,7 +229,9 @@ function planServices(
     holders.push(asHolder(spec, ports));
     const resolved = withImagePlatforms(spec, own?.spec, platformsOf, resolveImage);
     steps.push(
-      own === undefined ? createService(resolved, ports, newId()) : planExistingService(own, resolved, ports, nowMs),
+      own === undefined
+        ? createService(resolved, ports, newId(), registry)
+        : planExistingService(own, resolved, ports, { nowMs, registry }),
     );
   });
   return steps;
@@ -234,7 +243,12 @@ function asHolder(spec: CompleteServiceSpec, ports: PortConfig[]): ServiceObject
   return { ...holder, ...NEVER_UPDATED, virtualIps: [] };
 }
 
-function createService(spec: CompleteServiceSpec, ports: PortConfig[], id: string): PlanStep {
+function createService(
+  spec: CompleteServiceSpec,
+  ports: PortConfig[],
+  id: string,
+  registry: RegistryFacts | undefined,
+): PlanStep {
   const object = {
     id,
     spec,
@@ -245,23 +259,29 @@ function createService(spec: CompleteServiceSpec, ports: PortConfig[], id: strin
     virtualIps: [],
     ...NEVER_UPDATED,
   };
-  return { change: ChangeKind.CREATE, kind: 'service', object };
+  const pullCredentials = keptCredentials(object, registry);
+  return { change: ChangeKind.CREATE, kind: 'service', object: { ...object, pullCredentials } };
 }
 
 function planExistingService(
   own: ServiceObject,
   spec: CompleteServiceSpec,
   ports: PortConfig[],
-  nowMs: number,
+  { nowMs, registry }: Pick<PlanContext, 'nowMs' | 'registry'>,
 ): PlanStep {
-  const same = samePorts(own.ports, ports) && sameMessage(ServiceSpecMessage, own.spec, spec);
+  const changed = withSpec(own, spec, ports, nowMs);
+  const pullCredentials = keptCredentials(changed, registry);
+  const same =
+    samePorts(own.ports, ports) &&
+    sameMessage(ServiceSpecMessage, own.spec, spec) &&
+    sameCredentials(own.pullCredentials, pullCredentials);
   if (same && !isPaused(own.updateStatus)) return { change: ChangeKind.UNCHANGED, kind: 'service', object: own };
   if (own.spec.mode?.$case !== spec.mode?.$case) {
     throw new GantryError('WRONG_STATE', `service ${spec.annotations.name} can't change its mode`, {
       hint: 'remove the service first',
     });
   }
-  return { change: ChangeKind.UPDATE, kind: 'service', object: withSpec(own, spec, ports, nowMs) };
+  return { change: ChangeKind.UPDATE, kind: 'service', object: { ...changed, pullCredentials } };
 }
 
 /** What the stack has and its spec doesn't mention. */

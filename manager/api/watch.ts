@@ -3,6 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import { type WatchEvent, type WatchRequest, ObjectKind as WireKind } from '../../proto/generated/gantry/v1/control.ts';
 import { STACK_LABEL } from '../store/object-type.ts';
 import type { AnyObject } from '../store/objects.ts';
+import type { ServiceObject } from '../store/service.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { StoreEvent } from '../store/watch.ts';
@@ -106,6 +107,10 @@ function toChange(event: StoreEvent, position: number, all: readonly StoreEvent[
   return { ...toEvent(event), removed: event.change === 'remove', revision };
 }
 
+function forClients(service: ServiceObject): ServiceObject {
+  return service.pullCredentials === undefined ? service : { ...service, pullCredentials: undefined };
+}
+
 function toEvent(target: AnyObject): WatchEvent {
   switch (target.kind) {
     case 'node':
@@ -113,7 +118,7 @@ function toEvent(target: AnyObject): WatchEvent {
     case 'network':
       return { ...NOTHING, kind: WireKind.NETWORK, object: { $case: 'network', value: target.object } };
     case 'service':
-      return { ...NOTHING, kind: WireKind.SERVICE, object: { $case: 'service', value: target.object } };
+      return { ...NOTHING, kind: WireKind.SERVICE, object: { $case: 'service', value: forClients(target.object) } };
     case 'task':
       return { ...NOTHING, kind: WireKind.TASK, object: { $case: 'task', value: target.object } };
     default:

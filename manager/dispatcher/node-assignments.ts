@@ -5,10 +5,11 @@
  * published ports.
  */
 import type { AssignmentChange, SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { canHave } from '../allocator/address-plan.ts';
 import { roomOn } from '../allocator/blocks.ts';
+import { credentialsFor } from '../images/pull-credentials.ts';
 import { isForAll, type NetworkObject } from '../store/network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
@@ -222,9 +223,10 @@ export class NodeAssignments {
     switch (kind) {
       case 'task': {
         const task = this.#here.get(id);
+        if (task === undefined) return undefined;
         // Others may send to it: here, too, it goes on.
-        const value = task && withdrawals.isHeld(id) ? { ...task, desiredState: TaskState.RUNNING } : task;
-        return value && { $case: kind, value };
+        const value = withdrawals.isHeld(id) ? { ...task, desiredState: TaskState.RUNNING } : task;
+        return { $case: kind, value: withCredentials(read, value) };
       }
       case 'endpoints': {
         const value = endpoints.get(id);
@@ -249,4 +251,11 @@ export class NodeAssignments {
       }
     }
   }
+}
+
+/** One that may yet have to pull its image is told who does, and no other. */
+function withCredentials(read: ReadTransaction, task: TaskObject): Task {
+  const service = task.status.state < TaskState.READY ? read.get('service', task.serviceId) : undefined;
+  const pullCredentials = service && credentialsFor(task.spec.container.image, service);
+  return pullCredentials === undefined ? task : { ...task, pullCredentials };
 }

@@ -14,6 +14,8 @@ export type Holders = ReadonlyMap<string, Platform | undefined>;
 export interface ImageHolders {
   /** Ids of the nodes that are known to have the image. */
   holdersOf(image: string): Holders;
+  /** All names of what nodes have under this one, node by node. */
+  namesBeside(image: string): readonly (readonly string[])[];
   /** Whether an image that the node wasn't said to have isn't there. */
   isFullyKnown(nodeId: string): boolean;
 }
@@ -53,6 +55,15 @@ export class NodeImages implements ImageHolders {
   holdersOf(image: string): Holders {
     const name = fullName(image);
     return (name === undefined ? undefined : this.#holders.get(name)) ?? NOBODY;
+  }
+
+  namesBeside(image: string): readonly (readonly string[])[] {
+    const name = fullName(image);
+    if (name === undefined) return [];
+    return [...this.holdersOf(image).keys()].flatMap((nodeId) => {
+      const images = this.#nodes.get(nodeId)?.images.values() ?? [];
+      return [...images].filter(({ names }) => names.includes(name)).map(({ names }) => names);
+    });
   }
 
   isFullyKnown(nodeId: string): boolean {

@@ -1,8 +1,7 @@
 /** Whether an image is there, asked before anything is made of it. */
-import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
-import type { Cli } from '../../cli.ts';
-import { ask, withClient } from '../../connection.ts';
-import { CliError, isGantryError } from '../../failure.ts';
+import type { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
+import { ask } from '../../connection.ts';
+import { isGantryError } from '../../failure.ts';
 
 export async function imageExists(engine: EngineClient, reference: string): Promise<boolean> {
   try {
@@ -15,12 +14,6 @@ export async function imageExists(engine: EngineClient, reference: string): Prom
 }
 
 /** What to do when it isn't. */
-export function missingImageHint(image: string): string {
-  return `pull it with 'gantry pull ${image}', or build it with 'gantry build -t ${image} DIR'`;
-}
-
-/** Rejects when it isn't. */
-export async function requireImage(cli: Cli, image: string): Promise<void> {
-  if (await withClient(EngineClient, cli, (engine) => imageExists(engine, image))) return;
-  throw new CliError(`no such image "${image}"`, { hint: missingImageHint(image) });
+export function missingImageHint(image: string, { message }: Error): string {
+  return `pull it with 'gantry pull ${image}', or build it with 'gantry build -t ${image} DIR' (${message})`;
 }

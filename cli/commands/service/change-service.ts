@@ -1,5 +1,5 @@
 /** One service read, changed, and waited for. */
-import type { ControlClient, ResolveImage } from '../../../proto/generated/gantry/v1/control.ts';
+import type { ControlClient, ServiceUpdateRequest } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Service, ServiceSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Cli } from '../../cli.ts';
 import { ask } from '../../connection.ts';
@@ -18,24 +18,20 @@ export async function readService(control: ControlClient, reference: string): Pr
   return service;
 }
 
-/** Changes its spec; what somebody else changes meanwhile is kept. Resolves to the service as it was before. */
+/** Changes its spec; what somebody else changes meanwhile is kept. `before`: the service as it was. */
 export async function changeService(
   control: ControlClient,
   reference: string,
   change: (spec: ServiceSpec) => Promise<ServiceSpec>,
-  resolveImage: ResolveImage,
-): Promise<ServiceVersion> {
+  image: Pick<ServiceUpdateRequest, 'resolveImage' | 'registry'>,
+): Promise<{ readonly before: ServiceVersion; readonly unrecordedImages: readonly string[] }> {
   for (let attempt = 1; ; attempt += 1) {
     const service = await readService(control, reference);
     const base = service.spec ?? ServiceSpec.create();
     try {
-      await ask(control, control.serviceUpdate, {
-        reference: service.id,
-        base,
-        spec: await change(base),
-        resolveImage,
-      });
-      return service;
+      const request = { reference: service.id, base, spec: await change(base), ...image };
+      const { unrecordedImages } = await ask(control, control.serviceUpdate, request);
+      return { before: service, unrecordedImages };
     } catch (error) {
       if (!isGantryError(error) || error.code !== 'CONFLICT' || attempt === ATTEMPTS) throw error;
     }

@@ -70,12 +70,12 @@ const methods: UntypedServiceImplementation = {
   serviceCreate: unaryMethod(async ({ spec, resolveImage }: ServiceCreateRequest) => {
     created.push(spec ?? ServiceSpec.create());
     resolved.push(resolveImage);
-    return { id: 'service-2' };
+    return { id: 'service-2', unrecordedImages: [] };
   }),
   serviceUpdate: unaryMethod(async (request: ServiceUpdateRequest) => {
     updates.push(request);
     resolved.push(request.resolveImage);
-    return {};
+    return { unrecordedImages: [] };
   }),
   serviceRollback: unaryMethod(async ({ reference }: ServiceRollbackRequest) => {
     rollbacks.push(reference);
@@ -133,7 +133,6 @@ describe('service create', () => {
     [['--mode', 'job', 'api:1'], 125, /"job" for --mode; write replicated, global, replicated-job or global-job/],
     [['--mode', 'many', 'api:1'], 125, /"many" for --mode; write replicated, global, replicated-job or global-job\n$/],
     [['--max-concurrent', '2', 'api:1'], 125, /--max-concurrent can only be used with a replicated job/],
-    [['--with-registry-auth', 'api:1'], 125, /^gantry: --with-registry-auth is not supported yet; /],
     [['--endpoint-mode', 'dns', 'api:1'], 125, /"dns" for --endpoint-mode; /],
     [['--log-driver', 'syslog', 'api:1'], 125, /^gantry: --log-driver is not supported yet; /],
     [['--env-add', 'A=1', 'api:1'], 125, /^gantry: unknown flag: --env-add/],
@@ -175,7 +174,7 @@ describe('service update', () => {
   it('tries again when the service was changed meanwhile, with what it is then', async () => {
     const serviceUpdate = unaryMethod(async (request: ServiceUpdateRequest) => {
       updates.push(request);
-      if (updates.length === 3) return {};
+      if (updates.length === 3) return { unrecordedImages: [] };
       web = Service.fromPartial({ ...web, spec: { ...web.spec, annotations: { name: 'web', labels: { n: 'new' } } } });
       throw new GantryError('CONFLICT', 'service web was changed by somebody else meanwhile');
     });

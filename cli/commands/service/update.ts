@@ -8,8 +8,8 @@ import { readServiceEdits } from '../../options/service-edits.ts';
 import { declareListEdits } from '../../options/service-lists.ts';
 import { declareServiceOptions, resolveImageOf, type ServiceOptions, words } from '../../options/service-options.ts';
 import { refuseOfServiceUpdate } from '../../options/service-refusals.ts';
-import { requireImage } from '../image/image-exists.ts';
-import { changeService, type WaitOptions, waitForService } from './change-service.ts';
+import { askRegistries, type ImageQuestions, refuseMissing, warnUnrecorded } from '../../registry/service-images.ts';
+import { changeService, readService, type WaitOptions, waitForService } from './change-service.ts';
 import { knownNames } from './known-names.ts';
 import { rollBack } from './roll-back.ts';
 import { applyServiceFlags } from './spec/apply-flags.ts';
@@ -54,12 +54,27 @@ function refuseBesideRollback(command: Command): void {
 }
 
 async function updateService(cli: Cli, reference: string, flags: ServiceFlags, wait: WaitOptions): Promise<void> {
-  const { image } = flags.options;
-  if (image !== undefined) await requireImage(cli, image);
   await withClient(ControlClient, cli, async (control) => {
     const change = async (spec: ServiceSpec) => applyServiceFlags(spec, flags, await knownNames(control, flags.edits));
-    const before = await changeService(control, reference, change, resolveImageOf(flags.options));
+    const resolveImage = resolveImageOf(flags.options);
+    const answers = await askRegistries(cli, { ...(await questionsOf(control, reference, flags)), resolveImage });
+    await refuseMissing(cli, answers);
+    const { registry, failures } = answers;
+    const { before, unrecordedImages } = await changeService(control, reference, change, { resolveImage, registry });
+    await warnUnrecorded(cli, unrecordedImages, failures);
     await printLine(cli, reference);
     await waitForService(cli, control, before, wait);
   });
+}
+
+/** An image that isn't named anew isn't asked for; but new credentials may go with it. */
+async function questionsOf(
+  control: ControlClient,
+  reference: string,
+  { options: { image, withRegistryAuth } }: ServiceFlags,
+): Promise<Pick<ImageQuestions, 'images' | 'withRegistryAuth'>> {
+  if (image !== undefined) return { images: [image], withRegistryAuth };
+  if (!withRegistryAuth) return { images: [], withRegistryAuth };
+  const { spec } = await readService(control, reference);
+  return { images: [spec?.task?.container?.image ?? ''].filter((own) => own !== ''), withRegistryAuth };
 }

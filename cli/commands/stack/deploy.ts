@@ -1,12 +1,19 @@
 import type { Command } from 'commander';
-import { ControlClient, ResolveImage, type StackChange } from '../../../proto/generated/gantry/v1/control.ts';
+import {
+  ControlClient,
+  type RegistryFacts,
+  ResolveImage,
+  type StackDeployResponse,
+} from '../../../proto/generated/gantry/v1/control.ts';
+import { PullPolicy } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, complain, printLine } from '../../cli.ts';
-import { collect, refuse } from '../../command-line.ts';
+import { collect } from '../../command-line.ts';
 import { loadStack } from '../../compose/load-stack.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError, isGantryError } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
 import { oneOf } from '../../options/words.ts';
+import { askRegistries, warnUnrecorded } from '../../registry/service-images.ts';
 import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
 import { changedServices, changeLines } from './changes.ts';
 import { locatePortConflict } from './port-conflict.ts';
@@ -21,6 +28,7 @@ interface DeployOptions {
   readonly quiet?: boolean;
   readonly resolveImage?: ResolveImage;
   readonly timeout: number;
+  readonly withRegistryAuth: boolean;
 }
 
 const RESOLVE_IMAGE = {
@@ -41,12 +49,12 @@ export function define(command: Command, cli: Cli): void {
     .option('-q, --quiet', 'print only errors')
     .option(
       '--resolve-image <choice>',
-      'when to look up what platforms an image is for: always, changed or never (default: always)',
+      'when to ask registries which image it is, and for what platforms: always, changed or never (default: always)',
       oneOf('--resolve-image', RESOLVE_IMAGE),
     )
+    .option('--with-registry-auth', 'let the nodes pull images with your logins', false)
     .option('--dry-run', 'show what would change, and change nothing')
     .action((stackName: string, options: DeployOptions) => deploy(cli, stackName, options));
-  refuse(command, '--with-registry-auth', "leave it out, and 'gantry pull' the images on each node");
 }
 
 async function deploy(cli: Cli, stackName: string, options: DeployOptions): Promise<void> {
@@ -60,9 +68,12 @@ async function deploy(cli: Cli, stackName: string, options: DeployOptions): Prom
   });
   for (const warning of loaded.warnings) await complain(cli, `gantry: warning: ${warning}`);
   const quiet = options.quiet ?? false;
-  if (!options.dryRun) await prepareImages(cli, loaded, quiet);
+  const { resolveImage = ResolveImage.ALWAYS, withRegistryAuth } = options;
+  const answers = await askRegistries(cli, { images: pulledImages(loaded), resolveImage, withRegistryAuth });
+  if (!options.dryRun) await prepareImages(cli, loaded, answers, quiet);
   await withClient(ControlClient, cli, async (control) => {
-    const changes = await requestDeploy(control, loaded, options);
+    const { changes, unrecordedImages } = await requestDeploy(control, loaded, answers.registry, options);
+    await warnUnrecorded(cli, unrecordedImages, answers.failures);
     if (!quiet) for (const line of changeLines(changes)) await printLine(cli, line);
     if (options.detach || options.dryRun) return;
     await waitForRollout(cli, control, {
@@ -74,12 +85,25 @@ async function deploy(cli: Cli, stackName: string, options: DeployOptions): Prom
   });
 }
 
-async function requestDeploy(control: ControlClient, loaded: Loaded, options: DeployOptions): Promise<StackChange[]> {
+/** What is built is this host's; what is never pulled is of no registry's. */
+function pulledImages({ spec, services }: Loaded): string[] {
+  const built = new Set(services.flatMap(({ image, build }) => (build === undefined ? [] : [image])));
+  return spec.services.flatMap(({ task }) => {
+    const { image = '', pullPolicy } = task?.container ?? {};
+    return image === '' || built.has(image) || pullPolicy === PullPolicy.NEVER ? [] : [image];
+  });
+}
+
+async function requestDeploy(
+  control: ControlClient,
+  loaded: Loaded,
+  registry: RegistryFacts,
+  options: DeployOptions,
+): Promise<StackDeployResponse> {
   const { prune = false, dryRun = false, resolveImage = ResolveImage.ALWAYS } = options;
-  const request = { stack: loaded.spec, prune, dryRun, resolveImage };
+  const request = { stack: loaded.spec, prune, dryRun, resolveImage, registry };
   try {
-    const { changes } = await ask(control, control.stackDeploy, request);
-    return changes;
+    return await ask(control, control.stackDeploy, request);
   } catch (error) {
     const place = isGantryError(error) && error.code === 'PORT_IN_USE' ? locatePortConflict(loaded, error.message) : '';
     if (place === '' || !isGantryError(error)) throw error;

@@ -1,4 +1,5 @@
-/** Before anything is created: builds what has a `build`, and checks that all other images are there. */
+/** Before anything is created: builds what has a `build`, and checks that all other images are to be had. */
+import type { GantryError } from '../../../proto/errors.ts';
 import { EngineClient, type ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type BuildListener, buildImage } from '../../build/build-image.ts';
 import { packContext } from '../../build/context.ts';
@@ -7,16 +8,22 @@ import type { LoadedService, LoadedStack } from '../../compose/load-stack.ts';
 import { withClient } from '../../connection.ts';
 import { CliError, EXIT, isGantryError } from '../../failure.ts';
 import { allCredentials } from '../../registry/credentials.ts';
+import { type ImageAnswers, missingImages } from '../../registry/service-images.ts';
 import { plainProgress } from '../image/build.ts';
-import { imageExists, missingImageHint } from '../image/image-exists.ts';
+import { missingImageHint } from '../image/image-exists.ts';
 
 type Build = NonNullable<LoadedService['build']>;
 
 /** Rejects with one line for each image that is missing. */
-export async function prepareImages(cli: Cli, loaded: LoadedStack, quiet: boolean): Promise<void> {
+export async function prepareImages(
+  cli: Cli,
+  loaded: LoadedStack,
+  answers: ImageAnswers,
+  quiet: boolean,
+): Promise<void> {
+  const missing = missingLines(loaded, await missingImages(cli, answers));
+  if (missing.length > 0) throw new CliError(missing.join('\n'), { exitCode: EXIT.failed });
   await withClient(EngineClient, cli, async (engine) => {
-    const missing = await missingImages(engine, loaded);
-    if (missing.length > 0) throw new CliError(missing.join('\n'), { exitCode: EXIT.failed });
     for (const { service, build } of distinctBuilds(loaded.services)) {
       await buildService(engine, cli, loaded, service, build, quiet);
     }
@@ -34,17 +41,14 @@ function distinctBuilds(services: readonly LoadedService[]): { service: LoadedSe
   return [...builds.values()];
 }
 
-async function missingImages(engine: EngineClient, loaded: LoadedStack): Promise<string[]> {
-  const missing: string[] = [];
-  const built = new Set(loaded.services.flatMap(({ image, build }) => (build === undefined ? [] : [image])));
-  for (const { name, image } of loaded.services) {
-    if (built.has(image) || (await imageExists(engine, image))) continue;
+function missingLines(loaded: LoadedStack, missing: ReadonlyMap<string, GantryError>): string[] {
+  return loaded.services.flatMap(({ name, image }) => {
+    const failure = missing.get(image);
+    if (failure === undefined) return [];
     const { file, line, column } = loaded.locate('services', name, 'image');
-    missing.push(
-      `${file}:${line}:${column}: services.${name}.image: no such image "${image}"; ${missingImageHint(image)}`,
-    );
-  }
-  return missing;
+    const hint = missingImageHint(image, failure);
+    return [`${file}:${line}:${column}: services.${name}.image: no such image "${image}"; ${hint}`];
+  });
 }
 
 async function buildService(

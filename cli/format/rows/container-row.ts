@@ -6,6 +6,7 @@ import {
   HealthStatus,
 } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Mount, MountType } from '../../../proto/generated/gantry/v1/types.ts';
+import { withoutLookedUpDigest } from '../../../proto/image-reference.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { ago, goTime, humanDuration } from '../duration.ts';
 import type { Listing } from '../listing.ts';
@@ -67,7 +68,8 @@ export function containerRow(container: Container, { truncate, nowMs }: RowOptio
 function imageName(container: Container, truncate: boolean): string {
   const name = container.config?.spec?.image ?? '';
   if (name === '') return truncate ? shortId(container.imageId) : container.imageId;
-  return truncate && name.startsWith('sha256:') ? shortId(name) : name;
+  if (!truncate) return name;
+  return name.startsWith('sha256:') ? shortId(name) : withoutLookedUpDigest(name);
 }
 
 export function labelText(labels: Readonly<Record<string, string>>): string {

@@ -1,6 +1,7 @@
 /** Services as `service ls` and `stack services` list them, and stacks as `stack ls` does. */
 import type { ServiceSummary } from '../../../proto/generated/gantry/v1/control.ts';
 import type { Service } from '../../../proto/generated/gantry/v1/types.ts';
+import { withoutLookedUpDigest } from '../../../proto/image-reference.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import type { Listing } from '../listing.ts';
 import { displayServicePorts } from '../ports.ts';
@@ -25,7 +26,7 @@ export function serviceRow(summary: ServiceSummary): Fields {
   const { service } = summary;
   return {
     ID: shortId(service?.id ?? ''),
-    Image: service?.spec?.task?.container?.image ?? '',
+    Image: withoutLookedUpDigest(service?.spec?.task?.container?.image ?? ''),
     Mode: modeName(service),
     Name: serviceName(service),
     Ports: displayServicePorts(service?.ports ?? []),

@@ -1,5 +1,6 @@
 /** Tasks as `service ps` and `stack ps` list them. */
 import { PublishMode, type Task, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
+import { withoutLookedUpDigest } from '../../../proto/image-reference.ts';
 import { slotName } from '../../../proto/task-name.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { ago } from '../duration.ts';
@@ -80,7 +81,7 @@ function taskRow(task: Task, name: string, { truncate, nowMs, nodeNames }: TaskR
     DesiredState: taskStateName(task.desiredState),
     Error: errorText(task.status?.error || waitingReason(task), truncate),
     ID: truncate ? shortId(task.id) : task.id,
-    Image: task.spec?.container?.image ?? '',
+    Image: shownImage(task.spec?.container?.image ?? '', truncate),
     Name: name,
     Node: nodeNames.get(task.nodeId) ?? task.nodeId,
     Ports: displayServicePorts(task.ports.filter((port) => port.mode === PublishMode.HOST)),
@@ -91,4 +92,9 @@ function errorText(error: string, truncate: boolean): string {
   if (error === '') return '';
   const quoted = JSON.stringify(error);
   return truncate ? ellipsis(quoted, ERROR_WIDTH) : quoted;
+}
+
+/** As Docker shows it: the digest is for who wants all of it. */
+function shownImage(image: string, truncate: boolean): string {
+  return truncate ? withoutLookedUpDigest(image) : image;
 }
