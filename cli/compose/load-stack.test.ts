@@ -9,6 +9,7 @@ import {
   PlacementStrategy,
   PortProtocol,
   PublishMode,
+  PullPolicy,
   RestartCondition,
   UpdateOrder,
 } from '../../proto/generated/gantry/v1/types.ts';
@@ -155,6 +156,15 @@ describe('a service', () => {
     const { spec } = service('platform: linux/arm64/v8\ndeploy: {placement: {max_replicas_per_node: 1}}');
     const platforms = [{ os: 'linux', architecture: 'arm64' }];
     expect(spec.placement).toMatchObject({ maxReplicasPerNode: 1, platforms });
+  });
+
+  it('says when nodes pull its image', () => {
+    const { ALWAYS, MISSING, NEVER } = PullPolicy;
+    const policies = ['always', 'never', 'missing', 'if_not_present'].map(
+      (word) => service(`pull_policy: ${word}`).spec.task?.container?.pullPolicy,
+    );
+    expect(policies).toEqual([ALWAYS, NEVER, MISSING, MISSING]);
+    expect(service('build: .\npull_policy: build').spec.task?.container?.pullPolicy).toBe(MISSING);
   });
 
   it('keeps templates as they are written', () => {
@@ -400,6 +410,11 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('deploy: {placement: {preferences: [spread=node.labels.zone]}}'), 'preferences[0]'],
     [web('deploy: {placement: {preferences: [{spread: node.id}]}}'), 'tasks can\'t be spread over "node.id"'],
     [web('deploy: {placement: {preference: []}}'), 'did you mean "preferences"?'],
+    [web('pull_policy: daily'), 'services.web.pull_policy: '],
+    [
+      web('pull_policy: build'),
+      'services.web.pull_policy: "build" without a build section; add "build", or write missing',
+    ],
     [web('platform: linux/arm/v7'), 'services.web.platform: "linux/arm/v7" is not a platform of nodes; write it as'],
     [web('deploy: {resources: {reservations: {generic_resources: [{gpu: 1}]}}}'), 'says not how many of what'],
     [

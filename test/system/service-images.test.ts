@@ -1,14 +1,17 @@
 /** Three hosts and a registry with a login: services bring their images to where their tasks are. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from '../lab/command.ts';
+import { output, runCommand } from '../lab/command.ts';
 import { DockerRegistry, REGISTRY_LOGIN } from '../lab/docker-registry.ts';
 import type { Host } from '../lab/host.ts';
 import { exportBusybox } from '../lab/image.ts';
 import { Lan } from '../lab/lan.ts';
 import { until } from '../lab/until.ts';
+
+/** Large enough to be caught on its way. */
+const LARGE_MIB = 48;
 
 let lan: Lan;
 let hosts: Host[];
@@ -128,6 +131,52 @@ describe('a service from a registry with a login', () => {
     expect(await versions('front')).toEqual(['2', '2', '2']);
     await registry.restart();
   });
+});
+
+describe('a pull that a task waits for', () => {
+  it('is taken up again when gantryd was killed in its middle, and is given up with the task', async () => {
+    const archive = join(directory, 'large.tar');
+    await exportBusybox(archive);
+    await output(['dd', 'if=/dev/urandom', `of=${join(directory, 'random')}`, 'bs=1M', `count=${LARGE_MIB}`]);
+    await output(['tar', '-C', directory, '-rf', archive, 'random']);
+    await ok('import', archive, image('large:1'));
+    await ok('push', image('large:1'));
+    const [, , , last] = lan.hosts as [Host, Host, Host, Host];
+    const shape = ['rate', '100mbit', 'burst', '64kb', 'latency', '50ms'];
+    await output(last.inside(['tc', 'qdisc', 'add', 'dev', 'uplink', 'root', 'tbf', ...shape]));
+    const create = async () => {
+      const flags = ['--name', 'large', '--constraint', `node.hostname==${second.name}`, '--init', '-d', '-q'];
+      await ok('service', 'create', ...flags, '--with-registry-auth', image('large:1'), 'sleep', '1000');
+      await until('it to be on its way', async () => (await blobsOnTheirWay()) > 4 << 20);
+    };
+    const ps = (format: string) => ok('service', 'ps', '--no-trunc', '--format', format, 'large');
+    await create();
+    expect(await ps('{{.CurrentState}} {{.Error}}')).toMatch(/^Preparing .*"pulling .*large:1@sha256:[0-9a-f]{64}"$/);
+    await ok('service', 'rm', 'large');
+    await until('nothing to be left', async () => (await blobsOnTheirWay()) === 0);
+    await create();
+    const [task] = (await ps('{{.ID}}')).split('\n');
+    await second.stop('SIGKILL');
+    await second.start(['--registry-certs', registry.certificates]);
+    await until('the task to run', async () => (await ps('{{.CurrentState}}')).startsWith('Running'));
+    expect(await ps('{{.ID}}')).toBe(task);
+    await output(last.inside(['tc', 'qdisc', 'del', 'dev', 'uplink', 'root']));
+    await ok('service', 'rm', 'large');
+  });
+
+  /** In bytes. */
+  async function blobsOnTheirWay(): Promise<number> {
+    const ingest = join(second.dataRoot, 'content', 'ingest');
+    const sizes = await Promise.all(
+      (await readdir(ingest)).map((name) =>
+        stat(join(ingest, name)).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      ),
+    );
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
 });
 
 describe('a stack', () => {

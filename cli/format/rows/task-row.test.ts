@@ -50,6 +50,13 @@ describe('the list of tasks', () => {
     ]);
   });
 
+  it('has images without the digest that was looked up, unless all is to be shown', () => {
+    const image = `reg:5000/web:1@sha256:${'a'.repeat(64)}`;
+    const one = [task({ id: 'x', spec: { container: { image } } })];
+    expect(taskRows(one, options).map((row) => row.Image)).toEqual(['reg:5000/web:1']);
+    expect(taskRows(one, { ...options, truncate: false }).map((row) => row.Image)).toEqual([image]);
+  });
+
   it('says what a task waits for', () => {
     const waiting = (changes: object) =>
       task({
