@@ -51,7 +51,7 @@ export class NodeImages implements ImageHolders {
   }
 
   holdersOf(image: string): Holders {
-    const name = fullName(image);
+    const name = fullImageName(image);
     return (name === undefined ? undefined : this.#holders.get(name)) ?? NOBODY;
   }
 
@@ -76,7 +76,7 @@ export class NodeImages implements ImageHolders {
 }
 
 /** As nodes name it; undefined for what is no name, such as an id. */
-function fullName(image: string): string | undefined {
+export function fullImageName(image: string): string | undefined {
   try {
     const reference = withDefaultTag(parseReference(image));
     return canonicalName(reference.digest === undefined ? reference : { ...reference, tag: undefined });
