@@ -3,6 +3,7 @@ import { CaService, type IssueCertificateRequest } from '../proto/generated/gant
 import { ControlService } from '../proto/generated/gantry/v1/control.ts';
 import {
   DispatcherService,
+  type ImageHoldersRequest,
   type NeededImagesRequest,
   type SessionRequest,
   type TunnelFrame,
@@ -45,6 +46,9 @@ function dispatcher(terms: Terms): LocalHandlers {
     },
     neededImages: async ({ images }: NeededImagesRequest, signal: AbortSignal) => ({
       ids: (await terms.term(signal)).dispatcher.neededImages(images),
+    }),
+    imageHolders: async (request: ImageHoldersRequest, signal: AbortSignal, caller: Caller) => ({
+      holders: (await terms.term(signal)).dispatcher.imageHolders(request, caller),
     }),
   };
 }

@@ -44,6 +44,15 @@ export function parseReference(text: string): Reference {
   return { domain, path, tag, digest };
 }
 
+/** Of a repository within a registry: "library/busybox". */
+export function isRepositoryPath(text: string): boolean {
+  return text.length <= MAX_PATH_LENGTH && PATH.test(text);
+}
+
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 /** The same with tag "latest" when it has neither tag nor digest. */
 export function withDefaultTag(reference: Reference): Reference {
   if (reference.tag !== undefined || reference.digest !== undefined) return reference;

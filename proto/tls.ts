@@ -61,12 +61,12 @@ export function peerIn({ subject }: Pick<PeerCertificate, 'subject'>): Peer | un
  */
 export class NodeServerCredentials extends ServerCredentials {
   constructor(identity: NodeIdentity) {
-    super({ requestCert: true, rejectUnauthorized: false, ...TLS_VERSION }, contextOptions(identity));
+    super({ requestCert: true, rejectUnauthorized: false, ...TLS_VERSION }, nodeTlsOptions(identity));
   }
 
   /** For connections from now on; those that there are go on. */
   reload(identity: NodeIdentity): void {
-    this.updateSecureContextOptions(contextOptions(identity));
+    this.updateSecureContextOptions(nodeTlsOptions(identity));
   }
 
   override _equals(other: ServerCredentials): boolean {
@@ -81,7 +81,7 @@ export function managerChannelCredentials(identity: NodeIdentity): ChannelCreden
 
 /** The same for whoever's certificate isn't a node's. */
 export function managerChannel(identity: NodeIdentity, clusterId: string): ChannelCredentials {
-  return channelCredentials(contextOptions(identity), clusterId);
+  return channelCredentials(nodeTlsOptions(identity), clusterId);
 }
 
 /** As `managerChannelCredentials`, of a client that is kept for long: each new connection shows what `current` gives then. */
@@ -132,12 +132,19 @@ function channelCredentials(options: SecureContextOptions, clusterId: string | u
   });
 }
 
+/** Of a node that another one calls: whether it is of that cluster, whatever its role. */
+export function refuseUnlessNode(certificate: PeerCertificate, clusterId: string): Error | undefined {
+  if (peerIn(certificate)?.clusterId === clusterId) return undefined;
+  return new Error('the certificate is not that of a node of this cluster');
+}
+
 function refuseUnlessManager(certificate: PeerCertificate, clusterId: string | undefined): Error | undefined {
   const peer = peerIn(certificate);
   const expected = peer?.role === 'manager' && (clusterId === undefined || peer.clusterId === clusterId);
   return expected ? undefined : new Error('the certificate is not that of a manager of this cluster');
 }
 
-function contextOptions({ caPem, certPem, keyPem }: NodeIdentity): SecureContextOptions {
+/** For either end of a connection between two nodes. */
+export function nodeTlsOptions({ caPem, certPem, keyPem }: NodeIdentity): SecureContextOptions {
   return { ca: caPem, cert: certPem, key: keyPem, ...TLS_VERSION };
 }

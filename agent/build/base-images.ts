@@ -3,6 +3,7 @@ import { toGantryError } from '../../proto/errors.ts';
 import type { ImageBuildOptions, RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import type { ImageOrder } from '../registry/image-puller.ts';
 
 /** Brings an image from its registry. */
 export interface BaseSource {
@@ -12,6 +13,7 @@ export interface BaseSource {
     credentials: RegistryCredentials | undefined,
     tell: (line: string) => void,
     signal: AbortSignal,
+    order: ImageOrder,
   ): Promise<void>;
 }
 
@@ -37,7 +39,8 @@ export class BaseImages {
     const { options, source, tell, signal } = this.#parts;
     if (this.#ensured.has(reference) || (!options.pull && this.#isHere(reference))) return;
     const { domain } = parseReference(reference);
-    await source.bring(reference, options.credentials[domain], tell, signal);
+    const order = options.pull ? 'registry first' : 'cluster first';
+    await source.bring(reference, options.credentials[domain], tell, signal, order);
     this.#ensured.add(reference);
   }
 

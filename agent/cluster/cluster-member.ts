@@ -5,7 +5,7 @@ import { grpcTarget, parseNodeAddress } from '../../proto/address.ts';
 import { connectClient, unary } from '../../proto/client.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type ClusterInspectResponse, ControlClient } from '../../proto/generated/gantry/v1/control.ts';
-import type { NodeImage, TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { ImageHolder, NodeImage, TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { NodeDescription, NodeTls } from '../../proto/generated/gantry/v1/types.ts';
 import { identityDir, loadIdentity, saveIdentity, saveTrust } from '../../proto/identity-files.ts';
 import { tlsOf } from '../../proto/root-certificates.ts';
@@ -42,7 +42,10 @@ export class ClusterMember implements MemberView {
   readonly #upkeep: Upkeep;
   readonly #endSession = new AbortController();
   readonly #endUpkeep = new AbortController();
-  #running: { readonly session: Promise<void>; readonly upkeep: Promise<void> } | undefined;
+  readonly #endServing = new AbortController();
+  #running:
+    | { readonly session: Promise<void>; readonly upkeep: Promise<void>; readonly serving: Promise<void> }
+    | undefined;
 
   constructor(options: ClusterServiceOptions, file: MembershipFile, membership: Membership, version: string) {
     const { dataRoot, containers, images, imageSource, networks, logger } = options;
@@ -77,6 +80,14 @@ export class ClusterMember implements MemberView {
     return await this.#session.neededImages(images);
   }
 
+  async imageHolders(image: string): Promise<readonly ImageHolder[]> {
+    return await this.#session.imageHolders(image);
+  }
+
+  get identity(): NodeIdentity | undefined {
+    return this.#identity();
+  }
+
   get sessionState(): SessionState {
     return this.#session.state;
   }
@@ -90,6 +101,10 @@ export class ClusterMember implements MemberView {
     this.#running = {
       session: this.#session.run(this.#endSession.signal),
       upkeep: this.#upkeep.run(this.#endUpkeep.signal),
+      serving: this.#options.serveImages(
+        { advertiseAddr: this.#membership.advertiseAddr, identity: () => this.#identity() },
+        this.#endServing.signal,
+      ),
     };
   }
 
@@ -132,6 +147,8 @@ export class ClusterMember implements MemberView {
   /** Ends upkeep, session, worker and manager, in this order; containers go on. Idempotent. */
   async stop(): Promise<void> {
     await this.stopUpkeep();
+    this.#endServing.abort();
+    await this.#running?.serving;
     await this.#stopSession();
     await this.#worker.close();
     await this.#manager.stop();

@@ -113,6 +113,7 @@ export class TestHost {
         onParents: () => () => undefined,
       },
       handlers: {} as EngineHandlers,
+      serveImages: async () => undefined,
       logger: pino({ level: process.env.GANTRY_TEST_LOG ?? 'fatal' }, pino.destination(2)),
       onSystemStop: async () => {
         this.stopped = true;

@@ -1,7 +1,8 @@
 /** gantryd.json: one JSON object, the options by their flags' names. */
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
 import { GantryError } from '../../proto/errors.ts';
-import { type Given, LIST_OPTIONS, OPTION_NAMES, type OptionName, type Settings } from './options.ts';
+import type { Given } from './given.ts';
+import { LIST_OPTIONS, OPTION_NAMES, type OptionName, type Settings } from './options.ts';
 
 /**
  * The settings in the file's text. JSON is read as YAML, whose parser knows where each key stands. Throws

@@ -58,6 +58,12 @@ function parseFlags(argv: readonly string[], version: string): Flags {
       '--registry-certs <dir>',
       'DIR/HOST[:PORT]/ has authorities and certificates for a registry (default: /etc/gantry/certs.d, then /etc/docker/certs.d)',
     )
+    .option('--registry-addr <ip:port>', 'where this host is a registry to push to and pull from (default: nowhere)')
+    .option('--registry-cert <file>', 'its certificate, with those between it and the root')
+    .option('--registry-key <file>', 'and its key')
+    .option('--registry-users <file>', 'who may use it: lines NAME:HASH, with hashes of "openssl passwd -6"')
+    .option('--registry-host <host[:port]>', "name that it is called by, beside this host's; may be repeated", append)
+    .option('--registry-insecure <true|false>', 'whether it may do without a certificate for others (default: false)')
     .option(
       '--image-gc-high <percent>',
       'how full the disk may get before unused images are removed; 0 for never (default: 85)',
@@ -87,6 +93,7 @@ function flagOf(name: OptionName): string {
   if (name === 'node-generic-resources') return 'node-generic-resource';
   if (name === 'registry-mirrors') return 'registry-mirror';
   if (name === 'insecure-registries') return 'insecure-registry';
+  if (name === 'registry-hosts') return 'registry-host';
   return name === 'labels' ? 'label' : name;
 }
 

@@ -31,6 +31,7 @@ describe('gantryd’s options', () => {
       metricsAddr: '',
       managerMetricsAddr: '',
       imageGcHigh: 85,
+      registryServer: { address: '', certificate: '', key: '', users: '', hosts: [] },
     });
   });
 
@@ -100,6 +101,16 @@ describe('gantryd’s options', () => {
     expect(load([], { GANTRY_INSECURE_REGISTRIES: 'a,[::1]:5000' }).registries.insecure).toEqual(['a', '[::1]:5000']);
   });
 
+  it('say where the registry is', () => {
+    const own = { address: '0.0.0.0:5000', certificate: '/c', key: '/k', users: '/u', hosts: ['a:5000', 'b'] };
+    const flags = ['--registry-addr', '0.0.0.0:5000', '--registry-cert', '/c', '--registry-key', '/k'];
+    flags.push('--registry-users', '/u', '--registry-host', 'a:5000', '--registry-host', 'b');
+    expect(load(flags).registryServer).toEqual(own);
+    const insecure = '{"registry-addr": "10.0.0.1:5000", "registry-users": "/u", "registry-insecure": "true"}';
+    expect(load([], {}, insecure).registryServer).toMatchObject({ address: '10.0.0.1:5000', certificate: '' });
+    expect(load(['--registry-addr', '127.0.0.1:5000']).registryServer.address).toBe('127.0.0.1:5000');
+  });
+
   it('say how full the disk may get', () => {
     expect(load([]).imageGcHigh).toBe(85);
     expect(load(['--image-gc-high', '0'], { GANTRY_IMAGE_GC_HIGH: '70' }).imageGcHigh).toBe(0);
@@ -131,6 +142,11 @@ describe('gantryd’s options', () => {
     [['--registry-mirror', 'mirror:5000'], '--registry-mirror: invalid value "mirror:5000"'],
     [['--registry-mirror', 'https://me:pw@mirror'], '--registry-mirror: invalid value'],
     [['--insecure-registry', 'http://reg'], '--insecure-registry: invalid value "http://reg"'],
+    [['--registry-addr', '0.0.0.0:5000', '--registry-users', '/u'], '--registry-addr: invalid value "0.0.0.0:5000"'],
+    [['--registry-addr', '0.0.0.0:5000', '--registry-insecure', 'true'], '--registry-addr: invalid value'],
+    [['--registry-addr', '127.0.0.1:5000', '--registry-cert', '/c'], '--registry-cert: invalid value "/c"'],
+    [['--registry-host', 'http://a'], '--registry-host: invalid value "http://a"'],
+    [['--registry-insecure', 'yes'], '--registry-insecure: invalid value "yes"'],
     [['--image-gc-high', '100'], '--image-gc-high: invalid value "100"'],
     [['--image-gc-high', '85%'], '--image-gc-high: invalid value "85%"'],
     [['--log-level', 'loud'], '--log-level: invalid value "loud"'],

@@ -3,7 +3,7 @@
  * the three; reading the file is in load.ts.
  */
 import { posix } from 'node:path';
-import { DEFAULT_HOST, parseAddress, parseListenAddress } from '../../proto/address.ts';
+import { DEFAULT_HOST, parseAddress } from '../../proto/address.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
 import { parseGenericResources } from '../../proto/generic-resource.ts';
@@ -11,6 +11,9 @@ import { checkStoreFiles, parseStoreAddress, type StoreFiles } from '../../proto
 import { CERTIFICATE_DIRECTORIES } from '../registry/host-certificates.ts';
 import { isCidr } from '../registry/insecure-hosts.ts';
 import type { RegistrySettings } from '../registry/registry-settings.ts';
+import type { RegistryServerOptions } from '../registry-server/registry-options.ts';
+import { absolutePath, type Given, invalid, listenAddress, optionalPath } from './given.ts';
+import { registryServerOptions } from './registry-server-options.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -34,6 +37,7 @@ export interface DaemonOptions {
   /** The same of this host's manager, if it has one. */
   readonly managerMetricsAddr: string;
   readonly registries: RegistrySettings;
+  readonly registryServer: RegistryServerOptions;
   /** Percent of the disk with DATA_ROOT: when more is used, images that nobody needs are removed. 0: never. */
   readonly imageGcHigh: number;
 }
@@ -47,12 +51,6 @@ export interface StoreOptions {
 
 export const NO_STORE: StoreOptions = { address: '', files: { ca: '', cert: '', key: '' } };
 
-/** A value with where it was given, for messages: "--host", "GANTRY_HOST", "/etc/gantry/gantryd.json:3: host". */
-export interface Given {
-  readonly value: string;
-  readonly origin: string;
-}
-
 /** Options that may be given more than once. */
 export const LIST_OPTIONS: ReadonlySet<OptionName> = new Set([
   'host',
@@ -60,6 +58,7 @@ export const LIST_OPTIONS: ReadonlySet<OptionName> = new Set([
   'node-generic-resources',
   'registry-mirrors',
   'insecure-registries',
+  'registry-hosts',
 ]);
 
 /** One source's settings, by option; only LIST_OPTIONS are ever more than one. */
@@ -83,6 +82,12 @@ export const OPTION_NAMES = [
   'registry-mirrors',
   'insecure-registries',
   'registry-certs',
+  'registry-addr',
+  'registry-cert',
+  'registry-key',
+  'registry-users',
+  'registry-hosts',
+  'registry-insecure',
   'image-gc-high',
 ] as const;
 export type OptionName = (typeof OPTION_NAMES)[number];
@@ -115,6 +120,14 @@ export function resolveOptions(sources: readonly Settings[], hostname: string): 
       insecure: strongest('insecure-registries').map(insecureRegistry),
       certificates: certificateDirectories(one('registry-certs', '')),
     },
+    registryServer: registryServerOptions({
+      address: one('registry-addr', ''),
+      certificate: one('registry-cert', ''),
+      key: one('registry-key', ''),
+      users: one('registry-users', ''),
+      hosts: strongest('registry-hosts'),
+      insecure: one('registry-insecure', 'false'),
+    }),
     imageGcHigh: percent(one('image-gc-high', '85')),
   };
 }
@@ -141,11 +154,6 @@ export function settingsFromEnvironment(env: Readonly<Record<string, string | un
 
 export function environmentVariable(name: OptionName): string {
   return `GANTRY_${name.toUpperCase().replaceAll('-', '_')}`;
-}
-
-function absolutePath({ value, origin }: Given): string {
-  if (!posix.isAbsolute(value)) throw invalid(origin, value, 'give an absolute path');
-  return posix.normalize(value).replace(/(.)\/$/, '$1');
 }
 
 function socketPath(given: Given): string {
@@ -205,10 +213,6 @@ function percent({ value, origin }: Given): number {
   throw invalid(origin, value, 'write a percentage from 1 to 99, or 0 to turn it off');
 }
 
-function optionalPath(given: Given): string {
-  return given.value === '' ? '' : absolutePath(given);
-}
-
 function storeOptions({ value: address, origin }: Given, files: StoreFiles): StoreOptions {
   try {
     checkStoreFiles(address === '' ? undefined : parseStoreAddress(address), files);
@@ -223,17 +227,6 @@ function metricsAddresses(agent: Given, manager: Given): Pick<DaemonOptions, 'me
   const [metricsAddr, managerMetricsAddr] = [listenAddress(agent), listenAddress(manager)];
   if (metricsAddr === '' || metricsAddr !== managerMetricsAddr) return { metricsAddr, managerMetricsAddr };
   throw invalid(manager.origin, manager.value, 'the manager is a process of its own: give it another port');
-}
-
-/** As it was given; or empty. */
-function listenAddress({ value, origin }: Given): string {
-  if (value === '') return '';
-  try {
-    parseListenAddress(value);
-    return value;
-  } catch (cause) {
-    throw invalid(origin, value, toGantryError(cause).hint, cause);
-  }
 }
 
 /** Without a slash at its end. */
@@ -253,8 +246,4 @@ const HOST_PORT = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;
 function insecureRegistry({ value, origin }: Given): string {
   if (HOST_PORT.test(value) || isCidr(value)) return value;
   throw invalid(origin, value, 'write HOST[:PORT] or a CIDR, without http://');
-}
-
-function invalid(origin: string, value: string, hint: string, cause?: unknown): GantryError {
-  return new GantryError('INVALID_ARGUMENT', `${origin}: invalid value "${value}"`, { hint, cause });
 }

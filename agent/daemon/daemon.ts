@@ -52,9 +52,10 @@ export class Daemon {
 
   /** The sockets appear last: who can connect is answered. */
   async start(): Promise<void> {
-    const { images, snapshots, containers, builder, cluster, uses, highWater } = this.#parts;
+    const { images, snapshots, containers, builder, cluster, uses, highWater, registryServer } = this.#parts;
     await this.#observe();
     await images.open();
+    await registryServer.open();
     await uses.open();
     await snapshots.open();
     await containers.recover();
@@ -63,6 +64,7 @@ export class Daemon {
     await cluster.start();
     this.#makingRoom = highWater.run(this.#ending.signal);
     this.#writePidFile();
+    await registryServer.listen();
     await this.#server.listen(this.#sockets());
     this.#logger.info({ sockets: this.#options.sockets, dataRoot: this.#options.dataRoot }, 'gantryd is ready');
   }
@@ -95,8 +97,9 @@ export class Daemon {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const { cluster, containers, networks, images } = this.#parts;
+    const { cluster, containers, networks, images, registryServer } = this.#parts;
     await this.#server.close(graceMs);
+    await registryServer.close();
     await this.#observation.close();
     this.#ending.abort();
     await this.#makingRoom;

@@ -25,9 +25,12 @@ import { SnapshotStore } from '../image/snapshot-store.ts';
 import { readLogs } from '../log/log-reader.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import { NetworkEngine } from '../network/engine.ts';
+import { PeerImages } from '../registry/peer-images.ts';
 import { Registries } from '../registry/registries.ts';
 import { RegistryConnector, STALL_MS } from '../registry/registry-connector.ts';
 import { REAL_CLOCK } from '../registry/retry.ts';
+import { servePeers } from '../registry-server/peer-server.ts';
+import { RegistryServer } from '../registry-server/registry-server.ts';
 import { ShimLauncher } from '../shim/launcher.ts';
 import { VolumeStore } from '../volume/volume-store.ts';
 
@@ -42,6 +45,7 @@ export interface DaemonParts {
   readonly volumes: VolumeStore;
   readonly uses: ImageUses;
   readonly highWater: HighWaterMark;
+  readonly registryServer: RegistryServer;
 }
 
 export interface PartsOptions {
@@ -73,11 +77,12 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     metrics,
     logger: logger.child({ component: 'containers' }),
   });
-  const registries = makeRegistries(options, images, logger);
+  const peers = new PeerImages({ cluster: () => cluster.member, clock: REAL_CLOCK, chance: Math.random, logger });
+  const registries = makeRegistries(options, images, peers, logger);
   const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host, registries });
   const usage = new DiskUsage(images, snapshots);
   const handlers = createEngineHandlers({ containers, images, usage, networks, volumes, builder, registries, facts });
-  const cluster = new ClusterNode({
+  const cluster: ClusterService = new ClusterNode({
     ...{
       dataRoot,
       execRoot,
@@ -95,6 +100,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
       handlers,
       onSystemStop,
     },
+    serveImages: (node, signal) => servePeers({ images, arrivals: registries.arrivals, logger }, node, signal),
     logger: logger.child({ component: 'cluster' }),
   });
   const imageLogger = logger.child({ component: 'images' });
@@ -105,7 +111,12 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     clock: Date.now,
     logger: imageLogger,
   });
-  return { images, snapshots, networks, containers, builder, handlers, cluster, volumes, uses, highWater };
+  const registryServer = new RegistryServer({
+    ...{ options: options.registryServer, dir: dataRoot, images, now: Date.now, random: randomBytes, logger },
+    names: [name],
+  });
+  const parts = { images, snapshots, networks, containers, builder, handlers, cluster, volumes, uses, highWater };
+  return { ...parts, registryServer };
 }
 
 interface Shared {
@@ -120,9 +131,14 @@ function makeNetworks(shared: Shared, { dataRoot, execRoot }: DaemonOptions, { e
   return new NetworkEngine({ ...shared, ...directories, instance: engineId });
 }
 
-function makeRegistries({ registries: settings }: DaemonOptions, images: ImageStore, logger: Logger): Registries {
+function makeRegistries(
+  { registries: settings }: DaemonOptions,
+  images: ImageStore,
+  peers: PeerImages,
+  logger: Logger,
+): Registries {
   const connector = new RegistryConnector({ settings, env: process.env, clock: REAL_CLOCK, stallMs: STALL_MS });
-  return new Registries({ images, connector, clock: REAL_CLOCK, logger });
+  return new Registries({ images, connector, peers, clock: REAL_CLOCK, logger });
 }
 
 interface BuilderParts extends Shared {

@@ -1,8 +1,9 @@
 /** What gantryd and the node's part in a cluster ask of each other. */
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import type { NodeImage, TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { ImageHolder, NodeImage, TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
+import type { NodeIdentity } from '../../proto/tls.ts';
 import type { StoreOptions } from '../config/options.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
@@ -37,6 +38,8 @@ export interface ClusterServiceOptions {
   readonly imageSource: ImageSource;
   readonly volumes: ReportedVolumes;
   readonly networks: MemberNetworks;
+  /** Serves this host's images to other nodes until `signal` aborts. Never rejects. */
+  readonly serveImages: (node: ServingNode, signal: AbortSignal) => Promise<void>;
   /** By lower-camel method name: what a manager's tunnel calls on this host's engine. */
   readonly handlers: EngineHandlers;
   readonly logger: Logger;
@@ -48,6 +51,14 @@ export interface ClusterServiceOptions {
   readonly onSystemStop: () => Promise<void>;
 }
 
+/** A node as other nodes see it. */
+export interface ServingNode {
+  /** IP:PORT */
+  readonly advertiseAddr: string;
+  /** What it shows others now; undefined while it has no certificate yet. */
+  identity(): NodeIdentity | undefined;
+}
+
 /** What a node shows of its part in a cluster. */
 export interface MemberView {
   readonly nodeId: string;
@@ -56,6 +67,10 @@ export interface MemberView {
   taskStatuses(): TaskStatusUpdate[];
   /** Ids of those images that the cluster may need. UNAVAILABLE while no manager can be asked. */
   neededImages(images: readonly NodeImage[]): Promise<ReadonlySet<string>>;
+  /** Nodes that have an image, or bring it. UNAVAILABLE while no manager can be asked. */
+  imageHolders(image: string): Promise<readonly ImageHolder[]>;
+  /** What it shows other nodes; undefined while it has no certificate yet. */
+  readonly identity: NodeIdentity | undefined;
 }
 
 /** Implemented by agent/cluster's ClusterNode, whose constructor takes ClusterServiceOptions and has no effects. */

@@ -47,6 +47,8 @@ function member(sessionState: MemberView['sessionState']): MemberView {
     nodeId: 'n1',
     sessionState,
     neededImages: async () => new Set(),
+    imageHolders: async () => [],
+    identity: undefined,
     taskStatuses: () => statuses.map((state) => TaskStatusUpdate.fromPartial({ status: { state } })),
   };
 }

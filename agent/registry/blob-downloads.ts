@@ -1,10 +1,12 @@
 /**
- * Blobs on their way from a registry into the content store: as a stream, verified, taken up where the connection
- * dropped, some of them at once, and each of them once however many images want it.
+ * Blobs on their way from registries, or other nodes, into the content store: as a stream, verified, taken up where the
+ * connection dropped, some of them at once, and each of them once however many images want it.
  */
-import { GantryError } from '../../proto/errors.ts';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import type { Digest } from '../../proto/ids.ts';
 import type { BlobWriter, ContentStore } from '../image/content-store.ts';
 import type { Descriptor } from '../image/manifest.ts';
+import { BlobSources } from './blob-sources.ts';
 import type { Repository } from './repository.ts';
 import { type RetryClock, withRetries } from './retry.ts';
 import { SharedWork } from './shared-work.ts';
@@ -15,7 +17,8 @@ export type DownloadProgress =
   | { readonly kind: 'retrying'; readonly seconds: number; readonly reason: string };
 
 export interface BlobDownload {
-  readonly repository: Repository;
+  /** In the order of trying; at least one. The last is asked again when it fails. */
+  readonly repositories: readonly Repository[];
   /** The registry's name and the repository's: whoever shares a download may read both. */
   readonly source: string;
   readonly descriptor: Descriptor;
@@ -31,10 +34,17 @@ export class BlobDownloads {
   readonly #clock: RetryClock;
   readonly #slots = new Slots(AT_ONCE);
   readonly #shared = new SharedWork<DownloadProgress>();
+  /** How many want each that isn't there yet. */
+  readonly #wanted = new Map<Digest, number>();
 
   constructor(options: { readonly content: ContentStore; readonly clock: RetryClock }) {
     this.#content = options.content;
     this.#clock = options.clock;
+  }
+
+  /** It is on its way, or waits for its turn. */
+  isArriving(digest: Digest): boolean {
+    return this.#wanted.has(digest);
   }
 
   /**
@@ -50,18 +60,45 @@ export class BlobDownloads {
     if (this.#content.has(digest)) return;
     const start = (report: (progress: DownloadProgress) => void, shared: AbortSignal) =>
       this.#slots.use(() => this.#download(download, report, shared), shared);
-    await this.#shared.join(`${download.source}@${digest}`, start, listener, signal);
+    this.#wanted.set(digest, (this.#wanted.get(digest) ?? 0) + 1);
+    try {
+      await this.#shared.join(`${download.source}@${digest}`, start, listener, signal);
+    } finally {
+      const others = (this.#wanted.get(digest) ?? 1) - 1;
+      if (others === 0) this.#wanted.delete(digest);
+      else this.#wanted.set(digest, others);
+    }
   }
 
+  /** Where somebody has sent something else than was asked for, without whoever came first: it may have been that one. */
   async #download(
-    { repository, descriptor }: BlobDownload,
+    download: BlobDownload,
+    report: (progress: DownloadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let { repositories } = download;
+    for (;;) {
+      try {
+        await this.#downloadFrom(repositories, download.descriptor, report, signal);
+        return;
+      } catch (error) {
+        if (repositories.length < 2 || toGantryError(error).code !== 'CORRUPT') throw error;
+        repositories = repositories.slice(1);
+      }
+    }
+  }
+
+  async #downloadFrom(
+    repositories: readonly Repository[],
+    descriptor: Descriptor,
     report: (progress: DownloadProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
     if (this.#content.has(descriptor.digest)) return;
     const writer = await this.#content.writer();
     try {
-      const transfer = new Transfer(repository, descriptor, writer, report);
+      const sources = new BlobSources(repositories, this.#clock);
+      const transfer = new Transfer(sources, descriptor, writer, report);
       await withRetries(() => transfer.attempt(signal), {
         clock: this.#clock,
         signal,
@@ -77,7 +114,7 @@ export class BlobDownloads {
 
 /** One blob's bytes, in as many attempts as it takes. */
 class Transfer {
-  readonly #repository: Repository;
+  readonly #sources: BlobSources;
   readonly #descriptor: Descriptor;
   readonly #writer: BlobWriter;
   readonly #report: (progress: DownloadProgress) => void;
@@ -85,12 +122,12 @@ class Transfer {
   #counted = 0;
 
   constructor(
-    repository: Repository,
+    sources: BlobSources,
     descriptor: Descriptor,
     writer: BlobWriter,
     report: (progress: DownloadProgress) => void,
   ) {
-    this.#repository = repository;
+    this.#sources = sources;
     this.#descriptor = descriptor;
     this.#writer = writer;
     this.#report = report;
@@ -103,17 +140,22 @@ class Transfer {
     return progress;
   }
 
+  /** By each of the sources in turn, until one has sent the rest. Throws what the last one did. */
   async attempt(signal: AbortSignal): Promise<void> {
+    await this.#sources.each((repository) => this.#receive(repository, signal), signal);
+  }
+
+  async #receive(repository: Repository, signal: AbortSignal): Promise<void> {
     const { digest, size } = this.#descriptor;
     if (this.#written === size && size > 0) return;
-    const { offset, body } = await this.#repository.blob(digest, this.#written, signal);
+    const { offset, body } = await repository.blob(digest, this.#written, signal);
     // What a registry without ranges sends again is as good as what has been written: all of it is verified.
     let known = this.#written - offset;
     for await (const chunk of body) {
       const fresh = chunk.subarray(Math.min(known, chunk.length));
       known -= chunk.length - fresh.length;
       if (this.#written + fresh.length > size) {
-        throw new GantryError('CORRUPT', `${this.#repository.host} sent more than the ${size} bytes of blob ${digest}`);
+        throw new GantryError('CORRUPT', `${repository.host} sent more than the ${size} bytes of blob ${digest}`);
       }
       await this.#writer.write(fresh);
       this.#written += fresh.length;
@@ -122,7 +164,7 @@ class Transfer {
     if (this.#written === size) return;
     throw new GantryError(
       'UNAVAILABLE',
-      `${this.#repository.host} sent ${this.#written} of the ${size} bytes of blob ${digest}`,
+      `${repository.host} sent ${this.#written} of the ${size} bytes of blob ${digest}`,
     );
   }
 }

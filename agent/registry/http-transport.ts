@@ -10,7 +10,7 @@ import {
   request as requestPlain,
 } from 'node:http';
 import { request as requestSecure, Agent as SecureAgent } from 'node:https';
-import type { SecureContext } from 'node:tls';
+import type { ConnectionOptions, PeerCertificate, SecureContext } from 'node:tls';
 import { GantryError } from '../../proto/errors.ts';
 import { connectionFailure } from './connection-failure.ts';
 
@@ -47,6 +47,8 @@ export interface TransportOptions {
   readonly verify: boolean;
   /** For the host itself; for others, without the client's certificate. */
   readonly contextFor: (isOwnHost: boolean) => SecureContext;
+  /** Instead of comparing the certificate's names with the host's; an error refuses it. */
+  readonly checkServerIdentity?: (host: string, certificate: PeerCertificate) => Error | undefined;
   readonly proxyFor: (url: URL) => string | undefined;
   /** How long nothing may come, or be taken, before it counts as stalled. */
   readonly stallMs: number;
@@ -161,9 +163,11 @@ export class HttpTransport implements Disposable {
     return agent;
   }
 
-  #tls(url: URL): { secureContext: SecureContext; rejectUnauthorized: boolean } {
-    const { host, contextFor, verify } = this.#options;
-    return { secureContext: contextFor(url.host === new URL(`https://${host}`).host), rejectUnauthorized: verify };
+  #tls(url: URL): ConnectionOptions {
+    const { host, contextFor, verify, checkServerIdentity } = this.#options;
+    const secureContext = contextFor(url.host === new URL(`https://${host}`).host);
+    const check = checkServerIdentity === undefined ? {} : { checkServerIdentity };
+    return { secureContext, rejectUnauthorized: verify, ...check };
   }
 }
 

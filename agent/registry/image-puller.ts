@@ -1,5 +1,5 @@
 /**
- * Images from registries into the image store. Layers are unpacked as they arrive; an image appears, with its names,
+ * Images from registries, and from other nodes, into the image store. Layers are unpacked as they arrive; an image appears, with its names,
  * when all of it is there. What a pull that failed or was killed has brought is garbage, and collected.
  */
 import type { Logger } from 'pino';
@@ -11,14 +11,17 @@ import { parseImageDocument } from '../image/image-config.ts';
 import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { type Descriptor, MAX_DOCUMENT_BYTES, type Platform } from '../image/manifest.ts';
-import { BlobDownloads } from './blob-downloads.ts';
-import type { Endpoint } from './endpoints.ts';
+import { type BlobDownload, BlobDownloads } from './blob-downloads.ts';
+import { checkAgreement, type ImageSources, inTurn } from './image-sources.ts';
+import type { PeerImages, Peers } from './peer-images.ts';
 import { pullFailure } from './pull-failure.ts';
 import type { RegistryConnector } from './registry-connector.ts';
 import { findRemoteImage, type RemoteImage } from './remote-image.ts';
-import type { Repository } from './repository.ts';
 import type { RetryClock } from './retry.ts';
 import { LayerProgress, type TransferListener } from './transfer-progress.ts';
+
+/** Who is asked first what a tag stands for. */
+export type ImageOrder = 'registry first' | 'cluster first';
 
 export interface PullOptions {
   /** With a tag or a digest. */
@@ -26,6 +29,8 @@ export interface PullOptions {
   /** Undefined for the host's own, or whatever an image without an index is for. */
   readonly platform: Platform | undefined;
   readonly credentials: RegistryCredentials | undefined;
+  /** Who is asked first what a tag stands for: the registry knows what is newest. A digest is the same everywhere. */
+  readonly order: ImageOrder;
 }
 
 export interface PulledImage {
@@ -39,6 +44,7 @@ export interface PulledImage {
 export interface PullerParts {
   readonly images: ImageStore;
   readonly connector: RegistryConnector;
+  readonly peers: PeerImages;
   readonly clock: RetryClock;
   readonly logger: Logger;
 }
@@ -46,59 +52,131 @@ export interface PullerParts {
 export class ImagePuller {
   readonly #parts: PullerParts;
   readonly #downloads: BlobDownloads;
+  #pulls = 0;
 
   constructor(parts: PullerParts) {
     this.#parts = parts;
     this.#downloads = new BlobDownloads({ content: parts.images.content, clock: parts.clock });
   }
 
+  /** Some image is being brought. */
+  get isBusy(): boolean {
+    return this.#pulls > 0;
+  }
+
+  /** See {@link BlobDownloads.isArriving}. */
+  isArriving(digest: Digest): boolean {
+    return this.#downloads.isArriving(digest);
+  }
+
   /** Throws IMAGE_NOT_FOUND, PERMISSION_DENIED, UNSUPPORTED, CORRUPT, UNAVAILABLE, CANCELLED, naming image and layer. */
   async pull(options: PullOptions, listener: TransferListener, signal: AbortSignal): Promise<PulledImage> {
     const { garbage } = this.#parts.images;
+    this.#pulls++;
     try {
       return await garbage.hold(() => this.#pullFromAny(options, listener, signal));
     } catch (error) {
       garbage.schedule();
       throw error;
+    } finally {
+      this.#pulls--;
+    }
+  }
+
+  /** The others are asked when the first can't help; then it is the registry's refusal that counts. */
+  async #pullFromAny(options: PullOptions, listener: TransferListener, signal: AbortSignal): Promise<PulledImage> {
+    using peers = await this.#parts.peers.find(options.reference);
+    const fromRegistry = () => this.#pullFromRegistry(peers, options, listener, signal);
+    if (peers.complete.length === 0) return await fromRegistry();
+    const fromCluster = () => this.#pullFromCluster(peers, options, listener, signal);
+    const isClusterFirst = options.order === 'cluster first' || options.reference.digest !== undefined;
+    const [first, second] = isClusterFirst ? [fromCluster, fromRegistry] : [fromRegistry, fromCluster];
+    let failure: GantryError;
+    try {
+      return await first();
+    } catch (error) {
+      failure = toGantryError(error);
+      if (signal.aborted) throw failure;
+      this.#parts.logger.info({ err: failure, image: familiarName(options.reference) }, 'trying elsewhere');
+    }
+    try {
+      return await second();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const [registry, cluster] = isClusterFirst ? [toGantryError(error), failure] : [failure, toGantryError(error)];
+      const hint = `nor is it to be had from other nodes: ${cluster.message}`;
+      throw new GantryError(registry.code, registry.message, { hint, cause: registry });
     }
   }
 
   /** Mirrors first; what one of them has brought, the next needn't. */
-  async #pullFromAny(options: PullOptions, listener: TransferListener, signal: AbortSignal): Promise<PulledImage> {
+  async #pullFromRegistry(
+    peers: Peers,
+    options: PullOptions,
+    listener: TransferListener,
+    signal: AbortSignal,
+  ): Promise<PulledImage> {
     const { connector, logger } = this.#parts;
-    const image = familiarName(options.reference);
-    const endpoints = connector.endpoints(options.reference.domain);
-    for (const endpoint of endpoints) {
+    const { reference, credentials } = options;
+    const image = familiarName(reference);
+    for (const endpoint of connector.endpoints(reference.domain)) {
       try {
-        return await this.#pullFrom(endpoint, options, listener, signal);
+        const named = { path: reference.path, name: familiarRepository(reference) };
+        using repository = await connector.connect(endpoint, named, credentials, signal);
+        const blobs = (digest: Digest) => [...inTurn(peers.complete, digest), ...peers.bringing, repository];
+        const source = `${repository.host}/${reference.path}`;
+        return await this.#pullFrom({ manifests: repository, blobs, source }, options, listener, signal);
       } catch (error) {
         if (signal.aborted) throw new GantryError('CANCELLED', `pulling ${image} was cancelled`, { cause: error });
-        if (endpoint.role === 'origin') throw pullFailure(error, options.reference);
+        if (endpoint.role === 'origin') throw pullFailure(error, reference);
         logger.warn({ err: error, image, mirror: endpoint.host }, 'a mirror failed; trying the next registry');
       }
     }
     throw new GantryError('INTERNAL', `no registry has ${image}`);
   }
 
-  async #pullFrom(
-    endpoint: Endpoint,
+  /** From nodes that have all of it: what one of them doesn't give, another does. */
+  async #pullFromCluster(
+    { complete }: Peers,
     options: PullOptions,
     listener: TransferListener,
     signal: AbortSignal,
   ): Promise<PulledImage> {
-    const { images, connector } = this.#parts;
-    const { reference, platform, credentials } = options;
-    const name = familiarRepository(reference);
-    using repository = await connector.connect(endpoint, { path: reference.path, name }, credentials, signal);
+    const { reference } = options;
+    await checkAgreement(complete, reference, signal);
+    const source = `nodes/${reference.domain}/${reference.path}`;
+    let failure: unknown;
+    for (const manifests of complete) {
+      try {
+        const blobs = (digest: Digest) => inTurn(complete, digest);
+        return await this.#pullFrom({ manifests, blobs, source }, options, listener, signal);
+      } catch (error) {
+        if (signal.aborted) {
+          throw new GantryError('CANCELLED', `pulling ${familiarName(reference)} was cancelled`, { cause: error });
+        }
+        failure = error;
+      }
+    }
+    throw pullFailure(failure, reference);
+  }
+
+  async #pullFrom(
+    sources: ImageSources,
+    options: PullOptions,
+    listener: TransferListener,
+    signal: AbortSignal,
+  ): Promise<PulledImage> {
+    const { images } = this.#parts;
+    const { reference, platform } = options;
     const wanted = platform ?? images.platform;
-    const remote = await findRemoteImage(repository, reference, wanted, signal);
+    const remote = await findRemoteImage(sources.manifests, reference, wanted, signal);
     const names = namesOf(reference, remote.target.digest);
     const [before] = names.map((known) => images.named(known));
     const isNew = before?.target !== remote.target.digest || before.manifest !== remote.manifest.digest;
     const known = images.byManifest(remote.manifest.digest);
     await images.content.put(remote.target.bytes);
     if (known === undefined) {
-      const record = await this.#bring(repository, remote, options, listener, signal);
+      const record = await this.#bring(sources, remote, options, listener, signal);
       return { imageId: record.id, digest: remote.target.digest, isNew };
     }
     checkPlatform(known.document, options);
@@ -107,7 +185,7 @@ export class ImagePuller {
   }
 
   async #bring(
-    repository: Repository,
+    { blobs, source }: ImageSources,
     remote: RemoteImage,
     options: PullOptions,
     listener: TransferListener,
@@ -125,8 +203,8 @@ export class ImagePuller {
     }
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
-    const source = `${repository.host}/${reference.path}`;
-    await this.#downloads.fetch({ repository, source, descriptor: config }, () => undefined, either);
+    const download = (descriptor: Descriptor) => ({ repositories: blobs(descriptor.digest), source, descriptor });
+    await this.#downloads.fetch(download(config), () => undefined, either);
     const document = await images.content.read(config.digest, MAX_DOCUMENT_BYTES);
     checkPlatform(parseImageDocument(document, `the config of ${image}`), options);
     await images.content.put(remote.manifest.bytes);
@@ -135,7 +213,7 @@ export class ImagePuller {
     let failure: unknown;
     const arrive = async (descriptor: Descriptor, index: number) => {
       try {
-        await this.#arrive({ repository, source, descriptor }, progress[index], either);
+        await this.#arrive(download(descriptor), progress[index], either);
       } catch (error) {
         // The first one is the reason; the others needn't come any more.
         failure ??= inLayer(error, index, descriptor);
@@ -156,11 +234,7 @@ export class ImagePuller {
     }
   }
 
-  async #arrive(
-    download: { readonly repository: Repository; readonly source: string; readonly descriptor: Descriptor },
-    progress: LayerProgress | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #arrive(download: BlobDownload, progress: LayerProgress | undefined, signal: AbortSignal): Promise<void> {
     if (this.#parts.images.content.has(download.descriptor.digest)) {
       progress?.phase(TransferPhase.ALREADY_THERE);
       return;

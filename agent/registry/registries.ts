@@ -1,14 +1,15 @@
 /** What the engine asks of registries: pull, push, login; as streams of events. */
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
-import type {
-  DistributionInspectRequest,
-  DistributionInspectResponse,
-  ImagePullRequest,
-  ImagePullResponse,
-  ImagePushRequest,
-  ImagePushResponse,
-  RegistryCredentials,
+import {
+  type DistributionInspectRequest,
+  type DistributionInspectResponse,
+  type ImagePullRequest,
+  type ImagePullResponse,
+  type ImagePushRequest,
+  type ImagePushResponse,
+  PullOrder,
+  type RegistryCredentials,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import {
   canonicalName,
@@ -25,8 +26,9 @@ import type { ImageStore } from '../image/image-store.ts';
 import type { Platform } from '../image/manifest.ts';
 import { compareText } from '../image/text-order.ts';
 import { inspectDistribution } from './distribution.ts';
-import { ImagePuller } from './image-puller.ts';
+import { type ImageOrder, ImagePuller } from './image-puller.ts';
 import { ImagePusher } from './image-pusher.ts';
+import type { PeerImages } from './peer-images.ts';
 import { pullFailure } from './pull-failure.ts';
 import type { RegistryConnector } from './registry-connector.ts';
 import type { RetryClock } from './retry.ts';
@@ -34,6 +36,7 @@ import type { RetryClock } from './retry.ts';
 export interface RegistriesParts {
   readonly images: ImageStore;
   readonly connector: RegistryConnector;
+  readonly peers: PeerImages;
   readonly clock: RetryClock;
   readonly logger: Logger;
 }
@@ -48,6 +51,11 @@ export class Registries implements BaseSource {
     this.#parts = { ...parts, logger };
     this.#puller = new ImagePuller(this.#parts);
     this.#pusher = new ImagePusher(this.#parts);
+  }
+
+  /** What is on its way here, for other nodes that want it too. */
+  get arrivals(): Pick<ImagePuller, 'isArriving' | 'isBusy'> {
+    return this.#puller;
   }
 
   /** Ends when all is pulled, or throws. What it started has ended when it returns. */
@@ -65,10 +73,11 @@ export class Registries implements BaseSource {
     credentials: RegistryCredentials | undefined,
     tell: (line: string) => void,
     signal: AbortSignal,
+    order: ImageOrder,
   ): Promise<void> {
     const reference = withDefaultTag(parseReference(name));
     tell(`${reference.digest ?? reference.tag}: Pulling from ${reference.path}`);
-    const options = { reference, platform: undefined, credentials };
+    const options = { reference, platform: undefined, credentials, order };
     const { digest, isNew } = await this.#puller.pull(options, () => undefined, signal);
     tell(`Digest: ${digest}`);
     tell(`Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarName(reference)}`);
@@ -90,12 +99,13 @@ export class Registries implements BaseSource {
   async #pull(request: ImagePullRequest, emit: (event: ImagePullResponse) => void, signal: AbortSignal): Promise<void> {
     const { credentials } = request;
     const platform = request.platform === '' ? undefined : wantedPlatform(request.platform);
+    const order = request.order === PullOrder.CLUSTER_FIRST ? 'cluster first' : 'registry first';
     const repository = parseReference(request.reference).path;
     for (const reference of await this.#pulledReferences(request, signal)) {
       const version = reference.digest ?? reference.tag ?? '';
       emit({ message: { $case: 'pulling', value: { repository, version } } });
       const { imageId, digest, isNew } = await this.#puller.pull(
-        { reference, platform, credentials },
+        { reference, platform, credentials, order },
         (progress) => emit({ message: { $case: 'progress', value: progress } }),
         signal,
       );

@@ -39,6 +39,10 @@ export interface RepositoryOptions {
   readonly transport: HttpTransport;
   readonly authoriser: Authoriser;
   readonly clock: RetryClock;
+  /** Of whoever has images of several registries: whose repository it is. */
+  readonly namespace?: string;
+  /** Of one request; see RetryOptions. */
+  readonly mostFailures?: number;
 }
 
 /** What is done there, and so what a token must allow. */
@@ -184,7 +188,8 @@ export class Repository implements Disposable {
   }
 
   async #retried<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    return await withRetries(work, { clock: this.#options.clock, signal });
+    const { clock, mostFailures } = this.#options;
+    return await withRetries(work, { clock, signal, ...(mostFailures === undefined ? {} : { mostFailures }) });
   }
 
   async #send(
@@ -203,7 +208,9 @@ export class Repository implements Disposable {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): HttpRequest {
-    return { method, url: new URL(`${this.#options.path}/${path}`, this.#options.base), headers, signal };
+    const url = new URL(`${this.#options.path}/${path}`, this.#options.base);
+    if (this.#options.namespace !== undefined) url.searchParams.set('ns', this.#options.namespace);
+    return { method, url, headers, signal };
   }
 
   #scopes(access: Access): readonly string[] {

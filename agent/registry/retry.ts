@@ -34,6 +34,8 @@ export interface RetryOptions {
   readonly onRetry?: (pauseMs: number, error: GantryError) => void;
   /** True when there was progress since it was asked last: then failures are counted from the first again. */
   readonly progressed?: () => boolean;
+  /** In a row; without it, Docker's number. */
+  readonly mostFailures?: number;
 }
 
 /** `work` until it succeeds, or fails for good or for the fifth time in a row. Its last error is thrown. */
@@ -47,7 +49,7 @@ export async function withRetries<T>(work: () => Promise<T>, options: RetryOptio
       if (options.signal.aborted || !error.temporary || error.code === 'CANCELLED') throw error;
       failures = options.progressed?.() ? 1 : failures + 1;
       const pauseMs = pauseAfter(error, failures, options.clock.chance);
-      if (failures >= MOST_FAILURES || pauseMs === undefined) throw error;
+      if (failures >= (options.mostFailures ?? MOST_FAILURES) || pauseMs === undefined) throw error;
       options.onRetry?.(pauseMs, error);
       await pause(pauseMs, options);
     }

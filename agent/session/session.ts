@@ -10,6 +10,8 @@ import { connectClient, send, unary } from '../../proto/client.ts';
 import { errorLine, fromServiceError, GantryError, toGantryError } from '../../proto/errors.ts';
 import {
   DispatcherClient,
+  type ImageHolder,
+  type ImageHoldersResponse,
   type Membership,
   type NeededImagesResponse,
   type NodeImage,
@@ -144,6 +146,14 @@ export class Session {
     if (client === undefined) throw new GantryError('UNAVAILABLE', 'there is no session with a manager');
     const request = { images: [...images] };
     return new Set((await unary<NeededImagesResponse>((done) => client.neededImages(request, done))).ids);
+  }
+
+  /** Which other nodes have an image, or bring it. UNAVAILABLE without a session, UNSUPPORTED by an older manager. */
+  async imageHolders(image: string): Promise<readonly ImageHolder[]> {
+    const client = this.#current?.client;
+    if (client === undefined) throw new GantryError('UNAVAILABLE', 'there is no session with a manager');
+    const request = { nodeId: this.#options.nodeId, image };
+    return (await unary<ImageHoldersResponse>((done) => client.imageHolders(request, done))).holders;
   }
 
   /** Tells the manager that this node leaves, if there is one to tell. */

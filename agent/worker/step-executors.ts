@@ -117,7 +117,8 @@ async function create(record: TaskRecord, context: ExecutorContext): Promise<voi
   if (await mustPull(record, context)) {
     const { credentials } = material;
     const own = credentials === 'unknown' ? credentials : credentials.get(task.id);
-    pulls.begin(task.id, { reference, credentials: own });
+    const isAlways = task.spec?.container?.pullPolicy === PullPolicy.ALWAYS;
+    pulls.begin(task.id, { reference, order: isAlways ? 'registry first' : 'cluster first', credentials: own });
     return;
   }
   if (!(await isHere(reference, context))) throw noSuchImage(reference);

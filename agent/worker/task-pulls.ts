@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import { errorLine, GantryError, toGantryError } from '../../proto/errors.ts';
 import type { RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
+import type { ImageOrder } from '../registry/image-puller.ts';
 import { SharedWork } from '../registry/shared-work.ts';
 
 /** Brings an image to this host; see agent/registry. */
@@ -14,6 +15,7 @@ export interface ImageSource {
     credentials: RegistryCredentials | undefined,
     tell: (line: string) => void,
     signal: AbortSignal,
+    order: ImageOrder,
   ): Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export type PullState =
 
 export interface WantedImage {
   readonly reference: string;
+  readonly order: ImageOrder;
   /** 'unknown': no manager has said yet. */
   readonly credentials: RegistryCredentials | undefined | 'unknown';
 }
@@ -59,7 +62,7 @@ export class TaskPulls {
   }
 
   /** `onChange` tells of its end. Nothing for a task that has asked already. */
-  begin(taskId: string, { reference, credentials }: WantedImage): void {
+  begin(taskId: string, { reference, order, credentials }: WantedImage): void {
     if (this.#entries.has(taskId)) return;
     const controller = new AbortController();
     if (credentials === 'unknown') {
@@ -70,7 +73,7 @@ export class TaskPulls {
     const state = { kind: 'pulling', doing: `pulling ${reference}` } as const;
     const entry: Entry = { state, controller, isHeld: false };
     this.#entries.set(taskId, entry);
-    const running = this.#pull(reference, credentials, controller.signal)
+    const running = this.#pull({ reference, order, credentials }, controller.signal)
       .then((end) => this.#settle(taskId, entry, end))
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
@@ -94,17 +97,16 @@ export class TaskPulls {
   }
 
   async #pull(
-    reference: string,
-    credentials: RegistryCredentials | undefined,
+    { reference, order, credentials }: WantedImage & { readonly credentials: RegistryCredentials | undefined },
     signal: AbortSignal,
   ): Promise<PullState> {
     const { source, logger } = this.#options;
     // Others' credentials may be wrong, or more than these may have.
-    const key = JSON.stringify([reference, credentials ?? null]);
+    const key = JSON.stringify([reference, order, credentials ?? null]);
     try {
       await this.#shared.join(
         key,
-        (tell, either) => source.bring(reference, credentials, tell, either),
+        (tell, either) => source.bring(reference, credentials, tell, either, order),
         (line) => logger.debug({ image: reference }, line),
         signal,
       );

@@ -1,5 +1,5 @@
 /** When `run` and `create` pull: as Docker does, what isn't there, unless told otherwise. */
-import type { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
+import { type EngineClient, PullOrder } from '../../proto/generated/gantry/v1/engine.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../proto/image-reference.ts';
 import { type Cli, complain } from '../cli.ts';
 import { invalidFlag } from '../command-line.ts';
@@ -29,7 +29,7 @@ export async function withPulledImage<T>(
   wanted: WantedImage,
   action: () => Promise<T>,
 ): Promise<T> {
-  if (wanted.policy === 'always') await pull(engine, cli, wanted);
+  if (wanted.policy === 'always') await pull(engine, cli, wanted, PullOrder.REGISTRY_FIRST);
   try {
     return await action();
   } catch (error) {
@@ -41,7 +41,7 @@ export async function withPulledImage<T>(
 
 /** The same for what can't be done twice: asks first whether the image is there. */
 export async function ensureImage(engine: EngineClient, cli: Cli, wanted: WantedImage): Promise<void> {
-  if (wanted.policy === 'always') await pull(engine, cli, wanted);
+  if (wanted.policy === 'always') await pull(engine, cli, wanted, PullOrder.REGISTRY_FIRST);
   else if (wanted.policy === 'missing' && !(await imageExists(engine, wanted.image))) {
     await pullMissing(engine, cli, wanted);
   }
@@ -50,10 +50,11 @@ export async function ensureImage(engine: EngineClient, cli: Cli, wanted: Wanted
 async function pullMissing(engine: EngineClient, cli: Cli, wanted: WantedImage): Promise<void> {
   const name = familiarName(withDefaultTag(parseReference(wanted.image)));
   await complain(cli, `Unable to find image '${name}' locally`);
-  await pull(engine, cli, wanted);
+  // Any copy will do, as one that was here would.
+  await pull(engine, cli, wanted, PullOrder.CLUSTER_FIRST);
 }
 
 /** Shown on standard error: the container's output is what standard output is for. */
-async function pull(engine: EngineClient, cli: Cli, { image, quiet }: WantedImage): Promise<void> {
-  await pullImage(engine, cli, { reference: image, platform: '', allTags: false, quiet, stream: cli.stderr });
+async function pull(engine: EngineClient, cli: Cli, { image, quiet }: WantedImage, order: PullOrder): Promise<void> {
+  await pullImage(engine, cli, { reference: image, platform: '', allTags: false, quiet, order, stream: cli.stderr });
 }

@@ -10,6 +10,7 @@ import {
   type ImagePullResponse,
   type ImagePushRequest,
   type ImagePushResponse,
+  PullOrder,
   type RegistryLoginRequest,
   TransferPhase,
 } from '../../proto/generated/gantry/v1/engine.ts';
@@ -99,12 +100,14 @@ describe('pull', () => {
     writeConfig('.docker', { auths: { 'https://reg:5000/v1/': { auth: Buffer.from('me:p:w').toString('base64') } } });
     await gantry(['image', 'pull', '-a', '--platform', 'linux/arm64', 'reg:5000/bb']);
     await gantry(['pull', 'bb']);
+    // A pull looks for what is newest.
+    const order = PullOrder.REGISTRY_FIRST;
     expect(requests).toEqual([
       {
-        ...{ reference: 'reg:5000/bb', platform: 'linux/arm64', allTags: true },
+        ...{ reference: 'reg:5000/bb', platform: 'linux/arm64', allTags: true, order },
         credentials: { username: 'me', password: 'p:w', identityToken: '', registryToken: '' },
       },
-      { reference: 'bb', platform: '', allTags: false, credentials: undefined },
+      { reference: 'bb', platform: '', allTags: false, credentials: undefined, order },
     ]);
   });
 

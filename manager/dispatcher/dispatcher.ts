@@ -2,6 +2,8 @@
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type {
+  ImageHolder,
+  ImageHoldersRequest,
   ManagerAddress,
   Membership,
   NodeImage,
@@ -16,8 +18,9 @@ import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
 import { authorityNotice } from '../ca/notice.ts';
 import type { Clock } from '../clock.ts';
 import type { Caller } from '../forwarding/caller.ts';
+import { ImagePulls } from '../images/image-pulls.ts';
 import { neededImages } from '../images/needed-images.ts';
-import type { NodeImages } from '../images/node-images.ts';
+import { fullImageName, type NodeImages } from '../images/node-images.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import type { Turns } from '../turns.ts';
@@ -37,7 +40,7 @@ export interface DispatcherOptions {
   readonly heartbeatPeriodMs: number;
   readonly turns: Turns;
   /** Is told which images the nodes have. */
-  readonly images: Pick<NodeImages, 'report' | 'forget'>;
+  readonly images: Pick<NodeImages, 'report' | 'forget' | 'holdersOf'>;
   /** Where the cluster's managers are. */
   managers(): readonly ManagerAddress[];
 }
@@ -50,6 +53,8 @@ const TOLD_PER_TURN = 50;
 /** About what a manager can send to all nodes together. */
 const MESSAGES_PER_MS = 10;
 const LONGEST_REST_MS = 100;
+/** More of them make nobody faster. */
+const MOST_HOLDERS = 20;
 
 /** What the API needs of it: calls to the engines of nodes. */
 export interface EngineCalls {
@@ -68,6 +73,7 @@ export class Dispatcher implements EngineCalls {
   readonly #liveness: Liveness;
   readonly #tunnels: Tunnels;
   readonly #source: AssignmentSource;
+  readonly #imagePulls = new ImagePulls();
   #isOver: boolean = false;
 
   constructor(options: DispatcherOptions) {
@@ -140,6 +146,7 @@ export class Dispatcher implements EngineCalls {
       if (this.#sessions.get(node.id) === session) {
         this.#sessions.delete(node.id);
         this.#options.images.forget(node.id);
+        this.#imagePulls.forget(node.id);
       }
       logger.info({ node: node.id, session: session.id }, 'session ended');
     }
@@ -171,6 +178,24 @@ export class Dispatcher implements EngineCalls {
   /** Of a node's images: those that the cluster may need, by id. */
   neededImages(images: readonly NodeImage[]): string[] {
     return this.#options.store.view((read) => neededImages(read, images));
+  }
+
+  /** Who has the image that a node wants, and who brings it. PERMISSION_DENIED when it isn't that node that asks. */
+  imageHolders({ nodeId, image }: ImageHoldersRequest, caller: Caller): ImageHolder[] {
+    if (!speaksFor(caller, nodeId)) {
+      throw new GantryError('PERMISSION_DENIED', `images: the caller is not node ${nodeId}`);
+    }
+    const name = fullImageName(image);
+    if (name === undefined) return [];
+    const complete = new Set(this.#options.images.holdersOf(image).keys());
+    const bringing = this.#imagePulls.begin(name, nodeId, this.#options.clock.now());
+    const others = [...complete, ...bringing.filter((id) => !complete.has(id))].filter((id) => id !== nodeId);
+    return this.#options.store.view((read) =>
+      others.slice(0, MOST_HOLDERS).flatMap((id) => {
+        const address = read.get('node', id)?.status.address ?? '';
+        return address === '' ? [] : [{ nodeId: id, address, complete: complete.has(id) }];
+      }),
+    );
   }
 
   openStream(

@@ -65,6 +65,7 @@ const dispatcher: LocalHandlers = {
     yield* [];
   },
   neededImages: async () => ({ ids: [] }),
+  imageHolders: async () => ({ holders: [] }),
 };
 
 async function serve(route: Router): Promise<number> {

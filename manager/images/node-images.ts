@@ -53,12 +53,12 @@ export class NodeImages implements ImageHolders {
   }
 
   holdersOf(image: string): Holders {
-    const name = fullName(image);
+    const name = fullImageName(image);
     return (name === undefined ? undefined : this.#holders.get(name)) ?? NOBODY;
   }
 
   namesBeside(image: string): readonly (readonly string[])[] {
-    const name = fullName(image);
+    const name = fullImageName(image);
     if (name === undefined) return [];
     return [...this.holdersOf(image).keys()].flatMap((nodeId) => {
       const images = this.#nodes.get(nodeId)?.images.values() ?? [];
@@ -87,7 +87,7 @@ export class NodeImages implements ImageHolders {
 }
 
 /** As nodes name it; undefined for what is no name, such as an id. */
-function fullName(image: string): string | undefined {
+export function fullImageName(image: string): string | undefined {
   try {
     const reference = withDefaultTag(parseReference(image));
     return canonicalName(reference.digest === undefined ? reference : { ...reference, tag: undefined });

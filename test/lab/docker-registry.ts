@@ -94,7 +94,7 @@ export class DockerRegistry {
 }
 
 /** For an address, signed by itself. */
-async function makeCertificate(address: string): Promise<{ certificate: string; key: string }> {
+export async function makeCertificate(address: string): Promise<{ certificate: string; key: string }> {
   const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: 'CN=test registry',

@@ -2,14 +2,16 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type {
-  ImagePullRequest,
-  ImagePullResponse,
-  ImagePushRequest,
-  ImagePushResponse,
-  RegistryCredentials,
+import {
+  type ImagePullRequest,
+  type ImagePullResponse,
+  type ImagePushRequest,
+  type ImagePushResponse,
+  PullOrder,
+  type RegistryCredentials,
 } from '../../../proto/generated/gantry/v1/engine.ts';
 import { TestStores } from '../../image/testing/fixtures.ts';
+import { type ClusterImages, PeerImages } from '../peer-images.ts';
 import type { Environment } from '../proxy.ts';
 import { Registries } from '../registries.ts';
 import { RegistryConnector } from '../registry-connector.ts';
@@ -28,6 +30,7 @@ export interface FixtureOptions {
   readonly settings?: Partial<RegistrySettings>;
   readonly env?: Environment;
   readonly stallMs?: number;
+  readonly cluster?: () => ClusterImages | undefined;
 }
 
 export class RegistryFixture {
@@ -37,7 +40,7 @@ export class RegistryFixture {
   readonly registries: Registries;
   nowMs = 1_700_000_000_000;
 
-  constructor({ settings = {}, env = {}, stallMs = STALL_MS }: FixtureOptions = {}) {
+  constructor({ settings = {}, env = {}, stallMs = STALL_MS, cluster = () => undefined }: FixtureOptions = {}) {
     const clock: RetryClock = {
       now: () => this.nowMs,
       chance: () => 0,
@@ -49,9 +52,11 @@ export class RegistryFixture {
       settings: { mirrors: [], insecure: [], certificates: [], ...settings },
       ...{ env, clock, stallMs },
     });
+    const logger = pino({ level: 'silent' });
+    const peers = new PeerImages({ cluster, clock, chance: () => 0, logger });
     this.registries = new Registries({
       images: this.stores.images,
-      ...{ connector, clock, logger: pino({ level: 'silent' }) },
+      ...{ connector, peers, clock, logger },
     });
   }
 
@@ -65,7 +70,14 @@ export class RegistryFixture {
     options: Partial<ImagePullRequest> = {},
     { signal = NOBODY, onEvent = () => undefined }: PullWatch = {},
   ): Promise<ImagePullResponse[]> {
-    const request = { reference, platform: '', credentials: undefined, allTags: false, ...options };
+    const request = {
+      reference,
+      platform: '',
+      credentials: undefined,
+      allTags: false,
+      order: PullOrder.REGISTRY_FIRST,
+      ...options,
+    };
     return await collect(this.registries.pull(request, signal), onEvent);
   }
 

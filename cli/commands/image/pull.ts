@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
+import { EngineClient, PullOrder } from '../../../proto/generated/gantry/v1/engine.ts';
 import { canonicalName, parseReference } from '../../../proto/image-reference.ts';
 import { type Cli, printLine } from '../../cli.ts';
 import { refuse } from '../../command-line.ts';
@@ -22,7 +22,8 @@ export function define(command: Command, cli: Cli): void {
       const { tag, digest } = parseReference(reference);
       if (!quiet && !allTags && tag === undefined && digest === undefined)
         await printLine(cli, 'Using default tag: latest');
-      const options = { reference, platform, allTags, quiet, stream: cli.stdout };
+      const order = PullOrder.REGISTRY_FIRST;
+      const options = { reference, platform, allTags, quiet, order, stream: cli.stdout };
       const pulled = await withClient(EngineClient, cli, (engine) => pullImage(engine, cli, options));
       for (const { name } of pulled) await printLine(cli, canonicalName(parseReference(name)));
     });
