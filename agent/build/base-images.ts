@@ -21,27 +21,31 @@ export interface BaseImagesParts {
   readonly images: ImageStore;
   readonly source: BaseSource;
   readonly options: Pick<ImageBuildOptions, 'pull' | 'credentials'>;
-  readonly tell: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 /** Of one build. */
 export class BaseImages {
   readonly #parts: BaseImagesParts;
-  readonly #ensured = new Set<string>();
+  readonly #ensured = new Map<string, Promise<void>>();
 
   constructor(parts: BaseImagesParts) {
     this.#parts = parts;
   }
 
-  /** Once it resolves the image is in the store. Throws as BaseSource does. */
-  async ensure(reference: string): Promise<void> {
-    const { options, source, tell, signal } = this.#parts;
-    if (this.#ensured.has(reference) || (!options.pull && this.#isHere(reference))) return;
+  /** Once it resolves the image is in the store; it is asked for once. `tell` gets lines for the user. Throws as BaseSource does. */
+  async ensure(reference: string, tell: (line: string) => void): Promise<void> {
+    const ensuring = this.#ensured.get(reference) ?? this.#bring(reference, tell);
+    this.#ensured.set(reference, ensuring);
+    await ensuring;
+  }
+
+  async #bring(reference: string, tell: (line: string) => void): Promise<void> {
+    const { options, source, signal } = this.#parts;
+    if (!options.pull && this.#isHere(reference)) return;
     const { domain } = parseReference(reference);
     const order = options.pull ? 'registry first' : 'cluster first';
     await source.bring(reference, options.credentials[domain], tell, signal, order);
-    this.#ensured.add(reference);
   }
 
   #isHere(reference: string): boolean {

@@ -1,6 +1,6 @@
 /** The build context: a tar from the client, unpacked below DATA_ROOT/build/contexts while the build runs. */
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,6 +10,9 @@ import type { RandomBytes } from '../../proto/ids.ts';
 import { resolveInRoot } from '../container/root-files.ts';
 import type { ApplyOptions } from '../image/layer/applier.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
+import { findTarArchive } from './added-archive.ts';
+import { checkOut, downloadFile } from './remote-files.ts';
+import { parseRemoteSource } from './remote-source.ts';
 
 const LIMITS: ApplyOptions = { whiteouts: 'literal', maxBytes: 64 * 2 ** 30, maxEntries: 2_000_000 };
 const MAX_DOCKERFILE_BYTES = 16 << 20;
@@ -19,6 +22,7 @@ export class BuildContext {
   /** Root of the unpacked files. */
   readonly root: string;
   readonly #dir: string;
+  #scratches = 0;
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -40,6 +44,11 @@ export class BuildContext {
     if (patterns === undefined) return;
     const ignore = dockerignore({ ignorecase: false }).add(patterns);
     await prune(this.root, '', (path) => ignore.ignores(path));
+  }
+
+  /** Path of a file or directory that the build may make, and that goes with the context. */
+  scratch(): string {
+    return join(this.#dir, `scratch-${this.#scratches++}`);
   }
 
   async remove(): Promise<void> {
@@ -79,27 +88,61 @@ export class BuildContexts {
 
   /** The caller removes it. */
   async receive(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<BuildContext> {
-    const dir = join(this.#dir, this.#random(8).toString('hex'));
-    const context = new BuildContext(dir);
-    const spool = join(dir, 'context.tar');
+    return await this.#make('reading the build context', async (context) => {
+      const spool = context.scratch();
+      await pipeline(Readable.from(archive, { objectMode: false }), createWriteStream(spool), { signal });
+      await unpackInto(context, spool, this.#workers);
+      await rm(spool);
+    });
+  }
+
+  /** Of a URL: a tar, a Dockerfile alone, or a git repository. The caller removes it. */
+  async fetch(url: string, signal: AbortSignal): Promise<BuildContext> {
+    return await this.#make(`fetching the build context from ${url}`, async (context) => {
+      await fetchInto(context, url, this.#workers, signal);
+    });
+  }
+
+  async #make(what: string, fill: (context: BuildContext) => Promise<void>): Promise<BuildContext> {
+    const context = new BuildContext(join(this.#dir, this.#random(8).toString('hex')));
     try {
       await mkdir(context.root, { recursive: true });
-      await pipeline(Readable.from(archive, { objectMode: false }), createWriteStream(spool), { signal });
-      await this.#workers.run({
-        kind: 'unpack',
-        archive: spool,
-        target: context.root,
-        options: LIMITS,
-        verified: undefined,
-      });
-      await rm(spool);
+      await fill(context);
       return context;
     } catch (error) {
       await context.remove();
       const { code, message, hint } = toGantryError(error);
-      throw new GantryError(code, `reading the build context: ${message}`, { hint, cause: error });
+      throw new GantryError(code, `${what}: ${message}`, { hint, cause: error });
     }
   }
+}
+
+/** What a URL led to: a git repository's files, an archive's, or a Dockerfile alone. */
+async function fetchInto(
+  context: BuildContext,
+  url: string,
+  workers: LayerWorkers,
+  signal: AbortSignal,
+): Promise<void> {
+  const remote = parseRemoteSource(url);
+  if (remote === undefined) throw new GantryError('INVALID_ARGUMENT', 'it is no URL');
+  const fetched = context.scratch();
+  if (remote.kind === 'git') {
+    const request = { source: remote, checksum: undefined, keepGitDir: false, directory: fetched };
+    const files = await checkOut(request, signal);
+    await rmdir(context.root);
+    await rename(files, context.root);
+    return;
+  }
+  await downloadFile({ url: remote.url, checksum: undefined, file: fetched }, signal);
+  const archive = await findTarArchive(fetched, { scratch: () => context.scratch(), signal });
+  if (archive === undefined) await rename(fetched, join(context.root, DEFAULT_DOCKERFILE));
+  else await unpackInto(context, archive, workers);
+}
+
+async function unpackInto(context: BuildContext, archive: string, workers: LayerWorkers): Promise<void> {
+  const { root: target } = context;
+  await workers.run({ kind: 'unpack', archive, target, options: LIMITS, verified: undefined });
 }
 
 /** An ignored directory stays as long as something in it isn't ignored. */

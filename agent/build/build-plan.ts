@@ -1,6 +1,9 @@
 /** Which stages of a Dockerfile have to be built, on what, and for which target. Pure. */
 import { GantryError } from '../../proto/errors.ts';
-import { type Dockerfile, type Instruction, instructionError } from './dockerfile.ts';
+import type { Dockerfile, Instruction } from './dockerfile.ts';
+import { instructionError, withPlace } from './instruction-error.ts';
+import { checkPlatform, type Platform } from './platform.ts';
+import { mountSource } from './run-mounts.ts';
 import { expandWord, splitPair, splitWords, type Variables } from './words.ts';
 
 export type StageBase =
@@ -15,13 +18,22 @@ export interface Stage {
   readonly from: Instruction;
   readonly base: StageBase;
   readonly instructions: readonly Instruction[];
-  /** Where each COPY --from of it takes its files. */
-  readonly sources: ReadonlyMap<Instruction, StageBase>;
+  /** Where COPY --from and RUN --mount=from= of it take files, by what they call it. */
+  readonly sources: ReadonlyMap<string, StageSource>;
+}
+
+export interface StageSource {
+  readonly base: StageBase;
+  /** The first that names it. */
+  readonly instruction: Instruction;
 }
 
 export interface BuildPlan {
-  /** Those needed, in the order of the file; the target is the last. */
+  /** All of them, in the order of the file. */
   readonly stages: readonly Stage[];
+  /** Those that the target is made from, and it. */
+  readonly needed: readonly Stage[];
+  readonly target: Stage;
   readonly escapeChar: string;
   /** ARGs before the first FROM, with their values. */
   readonly globalArgs: ReadonlyMap<string, string>;
@@ -33,7 +45,7 @@ export interface PlanOptions {
   /** Name or number of a stage; empty: the last. */
   readonly target: string;
   readonly args: Readonly<Record<string, string>>;
-  readonly platform: { readonly os: string; readonly architecture: string };
+  readonly platform: Platform;
 }
 
 /** Throws INVALID_ARGUMENT and UNSUPPORTED with file and line. */
@@ -47,8 +59,11 @@ export function planBuild(dockerfile: Dockerfile, options: PlanOptions): BuildPl
     throw instructionError(stray, `${stray.keyword} before the first FROM; only ARG may come there`);
   const globalArgs = readGlobalArgs(before, escapeChar, options);
   const stages = readStages(instructions.slice(first), escapeChar, globalArgs, options);
+  const target = findTarget(stages, options.target);
   return {
-    stages: neededStages(stages, findTarget(stages, options.target)),
+    stages,
+    needed: neededStages(stages, target),
+    target,
     escapeChar,
     globalArgs,
     declaredArgs: new Set(
@@ -115,11 +130,13 @@ function readStages(
     if (name !== undefined && stages.some((stage) => stage.name === name)) {
       throw instructionError(from, `a stage is named ${name} already`);
     }
-    const sources = own.flatMap((instruction) => {
-      const source = instruction.flags.get('from');
-      return source === undefined ? [] : [[instruction, findSource(stages, source, instruction)] as const];
-    });
-    stages.push({ index, name, from, base: findBase(stages, reference), instructions: own, sources: new Map(sources) });
+    const sources = new Map<string, StageSource>();
+    for (const instruction of own) {
+      for (const source of sourceNames(instruction)) {
+        if (!sources.has(source)) sources.set(source, { base: findSource(stages, source, instruction), instruction });
+      }
+    }
+    stages.push({ index, name, from, base: findBase(stages, reference), instructions: own, sources });
   }
   return stages;
 }
@@ -136,7 +153,8 @@ function parseFrom(
   if (rest.length > 0 || (as !== undefined && (as.toUpperCase() !== 'AS' || name === undefined))) {
     throw instructionError(from, 'FROM is written FROM IMAGE [AS NAME]');
   }
-  checkPlatform(from, escapeChar, globalArgs, options);
+  const platform = expand(from, from.flags.get('platform') ?? '', escapeChar, globalArgs);
+  withPlace(from, () => checkPlatform(platform, options.platform));
   const reference = expand(from, image, escapeChar, globalArgs);
   if (reference === '') {
     throw instructionError(from, `the base image ${image} is empty`, {
@@ -149,34 +167,26 @@ function parseFrom(
   return { reference, name: lower };
 }
 
-function checkPlatform(
-  from: Instruction,
-  escapeChar: string,
-  globalArgs: ReadonlyMap<string, string>,
-  options: PlanOptions,
-): void {
-  const flag = from.flags.get('platform');
-  const wanted = flag === undefined ? '' : expand(from, flag, escapeChar, globalArgs);
-  const { os, architecture } = options.platform;
-  if (wanted === '' || wanted === `${os}/${architecture}`) return;
-  throw instructionError(from, `building for ${wanted} is not supported on ${os}/${architecture}`, {
-    code: 'UNSUPPORTED',
-    hint: 'build on a host of that platform',
-  });
-}
-
 function findBase(stages: readonly Stage[], reference: string): StageBase {
   if (reference === 'scratch') return { kind: 'scratch' };
   const stage = stages.find(({ name }) => name === reference.toLowerCase());
   return stage === undefined ? { kind: 'image', reference } : { kind: 'stage', index: stage.index };
 }
 
-/** COPY --from: a stage above by name or number, otherwise an image. */
-function findSource(stages: readonly Stage[], source: string, instruction: Instruction): StageBase {
+/** What the instruction takes files from, besides the context. */
+export function sourceNames(instruction: Instruction): string[] {
+  const copied = instruction.flags.get('from');
+  const mounts = instruction.lists.get('mount') ?? [];
+  const mounted = withPlace(instruction, () => mounts.flatMap((mount) => mountSource(mount) ?? []));
+  return copied === undefined ? mounted : [copied];
+}
+
+/** A stage above by name or number, otherwise an image. */
+export function findSource(stages: readonly Stage[], source: string, instruction: Instruction): StageBase {
   if (source.includes('$'))
     throw instructionError(instruction, 'variables in --from are not supported', {
       code: 'UNSUPPORTED',
-      hint: 'name the stage or image',
+      hint: 'make it a stage with FROM, and name that',
     });
   if (source === 'scratch') throw instructionError(instruction, '--from=scratch has no files');
   const base = findBase(stages, source);
@@ -200,22 +210,16 @@ function neededStages(stages: readonly Stage[], target: Stage): Stage[] {
   const visit = (stage: Stage): void => {
     if (needed.has(stage.index)) return;
     needed.add(stage.index);
-    for (const base of [stage.base, ...stage.sources.values()]) {
+    for (const base of [stage.base, ...[...stage.sources.values()].map((source) => source.base)]) {
       const below = base.kind === 'stage' ? stages[base.index] : undefined;
       if (below !== undefined) visit(below);
     }
   };
   visit(target);
-  // A stage comes after all that it needs, so the target is the last.
   return stages.filter(({ index }) => needed.has(index));
 }
 
 function expand(at: Instruction, text: string, escapeChar: string, values: ReadonlyMap<string, string>): string {
   const variables: Variables = (name) => values.get(name);
-  try {
-    return expandWord(text, { variables, escapeChar });
-  } catch (error) {
-    if (!(error instanceof GantryError)) throw error;
-    throw instructionError(at, error.message, { code: error.code, hint: error.hint, cause: error });
-  }
+  return withPlace(at, () => expandWord(text, { variables, escapeChar }));
 }

@@ -3,8 +3,10 @@ import { posix } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
 import type { ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Healthcheck } from '../../proto/generated/gantry/v1/types.ts';
-import { type Instruction, instructionError, type Keyword, parseDockerfile, parseExecForm } from './dockerfile.ts';
+import { type Instruction, parseDockerfile, parseExecForm } from './dockerfile.ts';
 import { parseDurationMs } from './duration.ts';
+import { instructionError, withPlace } from './instruction-error.ts';
+import type { Keyword } from './instruction-flags.ts';
 import { type Expander, expandWord, expandWords, splitPair, splitWords } from './words.ts';
 
 export interface ConfigState {
@@ -73,13 +75,7 @@ export function changeConfig(
 ): ConfigState | undefined {
   const apply = CHANGES[instruction.keyword];
   if (apply === undefined) return undefined;
-  try {
-    return apply(state, instruction, expander);
-  } catch (error) {
-    if (!(error instanceof GantryError)) throw error;
-    const { code, hint } = error;
-    throw instructionError(instruction, error.message, { code, hint, cause: error });
-  }
+  return withPlace(instruction, () => apply(state, instruction, expander));
 }
 
 /** The config after `--change` instructions: those of a Dockerfile that concern the config alone. */

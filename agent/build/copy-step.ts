@@ -1,38 +1,44 @@
-/** COPY and ADD of local files: what they mean, what they depend on, and doing it. */
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+/** COPY and ADD: what they mean, what they depend on, and doing it. */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
 import { makeDirectoryInRoot, readInRoot, resolveInRoot } from '../container/root-files.ts';
 import { resolveUser } from '../container/spec/user.ts';
-import { decompress } from '../image/compression.ts';
 import type { ApplyOptions } from '../image/layer/applier.ts';
 import type { CopyJob } from '../image/layer/copy.ts';
+import { type ModeChange, parseModeChange } from '../image/layer/mode-change.ts';
 import type { Scanned, ScannedSource } from '../image/layer/scan.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
-import { BLOCK_SIZE, parseHeaderBlock } from '../image/tar/header.ts';
+import { type ArchiveTools, findTarArchive } from './added-archive.ts';
 import { type Instruction, parseExecForm } from './dockerfile.ts';
 import type { Heredoc } from './heredoc.ts';
+import { type Checksum, parseChecksum, parseRemoteSource, type RemoteSource } from './remote-source.ts';
 import { type Expander, expandContent, expandWord } from './words.ts';
+
+const EXTRACT_LIMITS: ApplyOptions = { whiteouts: 'literal', maxBytes: 64 * 2 ** 30, maxEntries: 2_000_000 };
 
 export interface CopyPlan {
   readonly patterns: readonly string[];
+  readonly remotes: readonly RemoteSource[];
   readonly files: readonly Heredoc[];
   /** Absolute path in the image. */
   readonly destination: string;
   readonly intoDirectory: boolean;
   /** user[:group]; undefined: root's for the context's files, their own for those of a stage. */
   readonly chown: string | undefined;
-  readonly mode: number | undefined;
-  /** ADD unpacks tar archives. */
-  readonly extract: boolean;
+  readonly mode: ModeChange | undefined;
+  readonly layout: 'names' | 'parents';
+  readonly excludes: readonly string[];
+  /** Tar archives are unpacked: local ones by ADD unless it is told not to, downloaded ones when it is told to. */
+  readonly unpack: { readonly local: boolean; readonly remote: boolean };
+  readonly checksum: Checksum | undefined;
+  readonly keepGitDir: boolean;
 }
-
-const EXTRACT_LIMITS: ApplyOptions = { whiteouts: 'literal', maxBytes: 64 * 2 ** 30, maxEntries: 2_000_000 };
 
 /** Reads the instruction. `dir` is the stage's working directory. Throws INVALID_ARGUMENT, UNSUPPORTED. */
 export function planCopy(instruction: Instruction, expander: Expander, dir: string): CopyPlan {
-  const { keyword, text, heredocs, flags } = instruction;
+  const { keyword, text, heredocs, flags, lists } = instruction;
+  const expanded = (value: string | undefined) => (value === undefined ? undefined : expandWord(value, expander));
   const words = (parseExecForm(text) ?? text.split(/\s+/)).map((word) => ({
     word,
     heredoc: heredocs.find(({ marker }) => marker === word),
@@ -41,8 +47,8 @@ export function planCopy(instruction: Instruction, expander: Expander, dir: stri
   if (last === undefined || words.length === 0) {
     throw new GantryError('INVALID_ARGUMENT', `${keyword} requires a source and a destination`);
   }
-  const patterns = words.filter(({ heredoc }) => heredoc === undefined).map(({ word }) => expandWord(word, expander));
-  if (keyword === 'ADD') patterns.forEach(refuseRemote);
+  const sources = words.filter(({ heredoc }) => heredoc === undefined).map(({ word }) => expandWord(word, expander));
+  const remotes = keyword === 'ADD' ? sources.flatMap((source) => parseRemoteSource(source) ?? []) : [];
   const files = words.flatMap(({ heredoc }) => heredoc ?? []);
   const written = expandWord(last.word, expander);
   const intoDirectory = written.endsWith('/') || written === '.' || words.length > 1;
@@ -51,67 +57,100 @@ export function planCopy(instruction: Instruction, expander: Expander, dir: stri
       hint: `write ${written}/`,
     });
   }
-  const chown = flags.get('chown');
+  const chmod = expanded(flags.get('chmod'));
   return {
-    patterns,
+    patterns: keyword === 'ADD' ? sources.filter((source) => parseRemoteSource(source) === undefined) : sources,
+    remotes,
     files: files.map((file) => (file.expand ? { ...file, content: expandContent(file.content, expander) } : file)),
     destination: posix.resolve('/', dir, written),
     intoDirectory,
-    chown: chown === undefined ? undefined : expandWord(chown, expander),
-    mode: parseMode(flags.get('chmod'), expander),
-    extract: keyword === 'ADD',
+    chown: expanded(flags.get('chown')),
+    mode: chmod === undefined ? undefined : parseModeChange(chmod),
+    layout: flags.get('parents') === 'true' ? 'parents' : 'names',
+    excludes: (lists.get('exclude') ?? []).map((pattern) => expandWord(pattern, expander)),
+    unpack: { local: keyword === 'ADD' && flags.get('unpack') !== 'false', remote: flags.get('unpack') === 'true' },
+    checksum: planChecksum(expanded(flags.get('checksum')), sources, remotes),
+    keepGitDir: flags.get('keep-git-dir') === 'true',
   };
+}
+
+function planChecksum(
+  text: string | undefined,
+  sources: readonly string[],
+  [remote]: readonly RemoteSource[],
+): Checksum | undefined {
+  if (text === undefined) return undefined;
+  if (remote !== undefined && sources.length === 1) return parseChecksum(text, remote);
+  throw new GantryError('INVALID_ARGUMENT', '--checksum is of one source, a URL or a git repository');
 }
 
 /** What the step's result depends on besides the layers below and the files' content. */
 export function copyIdentity(plan: CopyPlan): readonly unknown[] {
-  const { destination, intoDirectory, chown, mode, extract, files } = plan;
+  const { destination, intoDirectory, chown, mode, unpack, files } = plan;
   return [
     destination,
     intoDirectory,
     chown ?? null,
     mode ?? null,
-    extract,
+    unpack,
     files.map(({ name, content }) => [name, content]),
   ];
 }
 
 export interface CopySource {
+  readonly kind: 'local' | 'remote';
   readonly root: string;
   readonly scanned: Scanned;
   /** The context's files belong to whoever sent them, which means nothing in the image. */
   readonly keepOwners: boolean;
 }
 
+export interface CopyTools extends ArchiveTools {
+  readonly workers: LayerWorkers;
+}
+
 /** Throws INVALID_ARGUMENT when a destination can't take what is copied there. */
 export async function runCopy(
   plan: CopyPlan,
-  source: CopySource,
+  sources: readonly CopySource[],
   rootfs: string,
-  workers: LayerWorkers,
+  tools: CopyTools,
 ): Promise<void> {
-  const { sources } = source.scanned;
-  const intoDirectory = plan.intoDirectory || sources.length > 1;
-  if (sources.length > 1 && !plan.intoDirectory) {
+  const count = sources.reduce((sum, { scanned }) => sum + scanned.sources.length, 0);
+  if (count > 1 && !plan.intoDirectory) {
     throw new GantryError('INVALID_ARGUMENT', `several files match, so the destination must be a directory`, {
       hint: `write ${plan.destination}/`,
     });
   }
-  const owner = findOwner(plan, source.keepOwners, rootfs);
-  const target = {
+  for (const source of sources) await copyFrom(source, plan, rootfs, tools);
+  if (plan.files.length > 0) {
+    await copyHeredocs(plan.files, { ...jobOf(plan, false, rootfs), excludes: [] }, tools);
+  }
+}
+
+function jobOf(plan: CopyPlan, keepOwners: boolean, rootfs: string): Omit<CopyJob, 'sourceRoot' | 'sources'> {
+  return {
     kind: 'copy',
     targetRoot: rootfs,
     destination: plan.destination.slice(1),
-    intoDirectory,
-    owner,
+    // With their parents, files go below the destination, however it is written.
+    intoDirectory: plan.intoDirectory || plan.layout === 'parents',
+    owner: findOwner(plan, keepOwners, rootfs),
     mode: plan.mode,
-  } as const;
-  const archives = plan.extract ? await findArchives(source) : [];
-  const plain = sources.filter((one) => !archives.includes(one));
-  await workers.run<CopyJob>({ ...target, sourceRoot: source.root, sources: plain });
-  for (const archive of archives)
-    await extractArchive(join(source.root, archive.path), plan.destination, rootfs, workers);
-  if (plan.files.length > 0) await copyHeredocs(plan.files, { ...target, owner: owner ?? { uid: 0, gid: 0 } }, workers);
+    excludes: plan.excludes,
+  };
+}
+
+async function copyFrom(source: CopySource, plan: CopyPlan, rootfs: string, tools: CopyTools): Promise<void> {
+  const { scanned, root, kind, keepOwners } = source;
+  const archives = new Map<ScannedSource, string>();
+  for (const one of plan.unpack[kind] ? scanned.sources : []) {
+    const archive = one.type === 'other' ? await findTarArchive(join(root, one.path), tools) : undefined;
+    if (archive !== undefined) archives.set(one, archive);
+  }
+  const sources = scanned.sources.filter((one) => !archives.has(one));
+  await tools.workers.run<CopyJob>({ ...jobOf(plan, keepOwners, rootfs), sourceRoot: root, sources });
+  for (const archive of archives.values()) await extractArchive(archive, plan.destination, rootfs, tools.workers);
 }
 
 /** Unlike COPY's files, an archive's keep their owners; its links lead no further than the destination. */
@@ -126,45 +165,16 @@ async function extractArchive(
   await workers.run({ kind: 'unpack', archive, target, options: EXTRACT_LIMITS, verified: undefined });
 }
 
-async function findArchives({ root, scanned }: CopySource): Promise<ScannedSource[]> {
-  const archives: ScannedSource[] = [];
-  for (const source of scanned.sources) {
-    if (source.type === 'other' && (await isTarArchive(join(root, source.path)))) archives.push(source);
-  }
-  return archives;
-}
-
-/** As Docker decides it: by content, not by name. Throws UNSUPPORTED for compressions that aren't read here. */
-async function isTarArchive(path: string): Promise<boolean> {
-  const file = await open(path, 'r');
-  try {
-    let start = Buffer.alloc(0);
-    for await (const chunk of decompress(file.createReadStream({ autoClose: false }))) {
-      start = Buffer.concat([start, chunk]);
-      if (start.length >= BLOCK_SIZE) break;
-    }
-    return start.length >= BLOCK_SIZE && parseHeaderBlock(start.subarray(0, BLOCK_SIZE)) !== undefined;
-  } catch (error) {
-    if (error instanceof GantryError && error.code === 'INVALID_ARGUMENT') return false;
-    throw error;
-  } finally {
-    await file.close();
-  }
-}
-
 async function copyHeredocs(
   files: readonly Heredoc[],
   target: Omit<CopyJob, 'sourceRoot' | 'sources'>,
-  workers: LayerWorkers,
+  { workers, scratch }: CopyTools,
 ): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'gantry-heredoc-'));
-  try {
-    for (const { name, content } of files) await writeFile(join(dir, basename(name)), content, { mode: 0o644 });
-    const sources = files.map(({ name }) => ({ name, path: name, type: 'other' as const }));
-    await workers.run<CopyJob>({ ...target, sourceRoot: dir, sources });
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+  const dir = scratch();
+  await mkdir(dir);
+  for (const { name, content } of files) await writeFile(join(dir, basename(name)), content, { mode: 0o644 });
+  const sources = files.map(({ name }) => ({ name, path: name, type: 'other' as const, under: '' }));
+  await workers.run<CopyJob>({ ...target, sourceRoot: dir, sources });
 }
 
 function findOwner(plan: CopyPlan, keepOwners: boolean, rootfs: string): CopyJob['owner'] {
@@ -175,20 +185,4 @@ function findOwner(plan: CopyPlan, keepOwners: boolean, rootfs: string): CopyJob
   // Without a group, the one of the same number: so Docker has it.
   const gid = group === undefined ? uid : resolveUser({ user: `0:${group}`, groups: [], ...files }).gid;
   return { uid, gid };
-}
-
-function refuseRemote(source: string): void {
-  if (!/^(?:https?|ftp|ssh|git):\/\/|^git@|\.git(?:#.*)?$/.test(source)) return;
-  throw new GantryError('UNSUPPORTED', `ADD from ${source} is not supported`, {
-    hint: 'fetch it in a RUN step, or put the files into the context',
-  });
-}
-
-function parseMode(text: string | undefined, expander: Expander): number | undefined {
-  if (text === undefined) return undefined;
-  const mode = expandWord(text, expander);
-  if (/^[0-7]{1,5}$/.test(mode) && Number.parseInt(mode, 8) <= 0o7777) return Number.parseInt(mode, 8);
-  throw new GantryError('INVALID_ARGUMENT', `--chmod=${mode} is not an octal mode`, {
-    hint: 'write it like --chmod=0755',
-  });
 }

@@ -42,9 +42,11 @@ describe('Dockerfiles', () => {
 
   it.each([
     ['FROM scratch\nFETCH x', 'Dockerfile:2: unknown instruction: FETCH'],
-    ['FROM scratch\nONBUILD RUN x', 'Dockerfile:2: ONBUILD is not supported'],
-    ['FROM scratch\nRUN --mount=type=cache,target=/x y', 'Dockerfile:2: RUN --mount is not supported'],
-    ['FROM scratch\nCOPY --link a b', 'Dockerfile:2: COPY --link is not supported'],
+    ['FROM scratch\nONBUILD FROM x', "Dockerfile:2: FROM isn't allowed as an ONBUILD trigger"],
+    ['FROM scratch\nONBUILD COPPY x y', 'Dockerfile:2: unknown instruction: COPPY'],
+    ['FROM scratch\nRUN --security=insecure y', 'Dockerfile:2: RUN --security is not supported'],
+    ['FROM scratch\nCOPY --link=perhaps a b', 'Dockerfile:2: COPY --link=perhaps is neither true nor false'],
+    ['# syntax=example.com/own:1\nFROM scratch', 'Dockerfile:1: the syntax example.com/own:1 is not supported'],
     ['FROM scratch\nCOPY --chwon=1 a b', 'Dockerfile:2: unknown flag: COPY --chwon'],
     ['FROM scratch\nCOPY --chown a b', 'Dockerfile:2: COPY --chown requires a value'],
     ['FROM scratch\n\nENV', 'Dockerfile:3: ENV requires an argument'],
@@ -54,13 +56,31 @@ describe('Dockerfiles', () => {
   });
 });
 
+describe('misspelt words', () => {
+  it.each([
+    ['FROM scratch\nCPOY a b', 'did you mean COPY?'],
+    ['FROM scratch\nCOPY --chwon=1 a b', 'did you mean --chown?'],
+    ['FROM scratch\nRUN --mont=type=tmpfs x', 'did you mean --mount?'],
+    ['FROM scratch\nHEALTHCHECK --what=1s NONE', expect.stringContaining('--interval, --timeout')],
+  ])('%j', (text, hint) => {
+    expect(() => parse(text)).toThrow(expect.objectContaining({ hint }));
+  });
+});
+
+describe('directives', () => {
+  it('may stand together, and Docker’s syntax is understood whatever its version', () => {
+    const text = '# syntax=docker/dockerfile:1.7-labs\n# check=skip=all\n# escape=`\nFROM scratch\nRUN a `\n b\n';
+    expect(parse(text).at(-1)?.text).toBe('a  b');
+  });
+});
+
 describe('plans', () => {
   it('leaves out stages that the target does not need', () => {
     const text =
       'FROM a AS one\nFROM b AS two\nFROM one AS three\nCOPY --from=0 /x /\nFROM scratch\nCOPY --from=three /x /\n';
-    expect(plan(text).stages.map(({ index }) => index)).toEqual([0, 2, 3]);
-    expect(plan(text, 'two').stages.map(({ index }) => index)).toEqual([1]);
-    expect(plan(text, '0').stages.map(({ index }) => index)).toEqual([0]);
+    expect(plan(text).needed.map(({ index }) => index)).toEqual([0, 2, 3]);
+    expect(plan(text, 'two').needed.map(({ index }) => index)).toEqual([1]);
+    expect(plan(text, '0').needed.map(({ index }) => index)).toEqual([0]);
   });
 
   it('puts build arguments into FROM', () => {
@@ -77,6 +97,8 @@ describe('plans', () => {
     ['FROM $X', '', 'Dockerfile:1: the base image $X is empty'],
     ['FROM a AS x\nFROM b AS X', '', 'Dockerfile:2: a stage is named x already'],
     ['FROM a\nCOPY --from=1 x y', '', 'Dockerfile:2: --from=1 is not a stage above'],
+    ['FROM a\nRUN --mount=type=bind,from=1,target=/x y', '', 'Dockerfile:2: --from=1 is not a stage above'],
+    ['FROM a\nRUN --mount=bind y', '', 'Dockerfile:2: --mount=bind: "bind" is not KEY=VALUE'],
     ['FROM --platform=linux/arm64 a', '', 'Dockerfile:1: building for linux/arm64'],
     ['FROM a', 'nope', 'there is no stage "nope"'],
   ])('refuses %j', (text, target, message) => {

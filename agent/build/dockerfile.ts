@@ -1,15 +1,11 @@
 /** A Dockerfile as a list of instructions, checked as far as that needs no context. Pure. */
 import { DockerfileParser } from 'dockerfile-ast';
-import { type ErrorCode, GantryError } from '../../proto/errors.ts';
 import { type Heredoc, takeHeredocs } from './heredoc.ts';
+import { type InstructionPlace, instructionError } from './instruction-error.ts';
+import { type Flags, type Keyword, takeFlags, toKeyword } from './instruction-flags.ts';
 
-export interface Instruction {
+export interface Instruction extends InstructionPlace, Omit<Flags, 'text'> {
   readonly keyword: Keyword;
-  /** Where it is, for errors. */
-  readonly file: string;
-  /** From 1 */
-  readonly line: number;
-  readonly flags: ReadonlyMap<string, string>;
   /** The arguments after the flags, with continuation lines joined and without here-documents' content. */
   readonly text: string;
   readonly heredocs: readonly Heredoc[];
@@ -24,58 +20,10 @@ export interface Dockerfile {
   readonly instructions: readonly Instruction[];
 }
 
-/** Each instruction with the flags it takes here. */
-const FLAGS = {
-  ADD: ['chown', 'chmod'],
-  ARG: [],
-  CMD: [],
-  COPY: ['chown', 'chmod', 'from'],
-  ENTRYPOINT: [],
-  ENV: [],
-  EXPOSE: [],
-  FROM: ['platform'],
-  HEALTHCHECK: ['interval', 'timeout', 'start-period', 'start-interval', 'retries'],
-  LABEL: [],
-  MAINTAINER: [],
-  RUN: [],
-  SHELL: [],
-  STOPSIGNAL: [],
-  USER: [],
-  VOLUME: [],
-  WORKDIR: [],
-} as const satisfies Record<string, readonly string[]>;
-
-export type Keyword = keyof typeof FLAGS;
-
-/** What Docker has and is refused here, with what to do instead. */
-const UNSUPPORTED_FLAGS: Readonly<Record<string, string>> = {
-  'RUN mount': 'COPY the files, or fetch them within the step',
-  'RUN network': 'leave it out: the step has the default network',
-  'RUN security': 'leave it out',
-  'RUN device': 'leave it out',
-  'COPY link': 'leave it out: the result is the same',
-  'COPY parents': 'name the destination directory in full',
-  'COPY exclude': 'list what is to stay out in .dockerignore',
-  'ADD link': 'leave it out: the result is the same',
-  'ADD checksum': 'fetch and check the file in a RUN step',
-  'ADD keep-git-dir': 'clone the repository in a RUN step',
-  'ADD unpack': 'unpack the archive in a RUN step',
-  'ADD exclude': 'list what is to stay out in .dockerignore',
-};
-
-/** An error at an instruction: "Dockerfile:LINE: ...". */
-export function instructionError(
-  at: Pick<Instruction, 'file' | 'line'>,
-  message: string,
-  options: { readonly code?: ErrorCode; readonly hint?: string; readonly cause?: unknown } = {},
-): GantryError {
-  const { code = 'INVALID_ARGUMENT', ...rest } = options;
-  return new GantryError(code, `${at.file}:${at.line}: ${message}`, rest);
-}
-
-/** Throws INVALID_ARGUMENT and UNSUPPORTED as {@link instructionError}. */
+/** Throws INVALID_ARGUMENT and UNSUPPORTED as instructionError. */
 export function parseDockerfile(content: string, file: string): Dockerfile {
   const text = content.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
+  refuseForeignSyntax(text, file);
   const document = DockerfileParser.parse(text);
   const escapeChar = document.getEscapeCharacter();
   const lines = text.split('\n');
@@ -88,18 +36,47 @@ export function parseDockerfile(content: string, file: string): Dockerfile {
   return { file, escapeChar, instructions };
 }
 
-function parseInstruction(
-  source: readonly string[],
-  at: { file: string; line: number },
-  escapeChar: string,
-): Instruction {
+const NO_TRIGGERS: ReadonlySet<Keyword> = new Set(['FROM', 'MAINTAINER', 'ONBUILD']);
+
+/** An instruction that an image has for those built on it, as if it stood at `at`. Throws as {@link parseDockerfile}. */
+export function parseTrigger(text: string, at: InstructionPlace): Instruction {
+  const instruction = parseInstruction(text.split('\n'), at, '\\');
+  if (!NO_TRIGGERS.has(instruction.keyword)) return instruction;
+  throw instructionError(at, `${instruction.keyword} isn't allowed as an ONBUILD trigger`);
+}
+
+/** `# syntax=` names the program that understands the file: here it is always this one, which speaks Docker's. */
+function refuseForeignSyntax(text: string, file: string): void {
+  for (const [index, line] of text.split('\n').entries()) {
+    const [, name, value = ''] = /^#\s*([A-Za-z]+)\s*=\s*(\S+)\s*$/.exec(line) ?? [];
+    if (name === undefined) return;
+    if (name.toLowerCase() !== 'syntax' || /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/.test(value))
+      continue;
+    throw instructionError({ file, line: index + 1 }, `the syntax ${value} is not supported`, {
+      code: 'UNSUPPORTED',
+      hint: 'write a Dockerfile as docker/dockerfile:1 has it',
+    });
+  }
+}
+
+function parseInstruction(source: readonly string[], at: InstructionPlace, escapeChar: string): Instruction {
   const { text: logical, rest } = joinContinuations(source, escapeChar);
   const [, word = '', args = ''] = /^\s*(\S+)\s*(.*)$/s.exec(logical) ?? [];
   const keyword = toKeyword(word, at);
-  const { flags, text } = takeFlags(keyword, args.trimEnd(), at);
+  const { flags, lists, text: written } = takeFlags(keyword, args.trimEnd(), at);
+  if (written === '') throw instructionError(at, `${keyword} requires an argument`);
+  const text = keyword === 'ONBUILD' ? [written, ...rest].join('\n') : written;
   const heredocs = ['RUN', 'COPY', 'ADD'].includes(keyword) ? takeHeredocs(text, rest, at) : [];
-  if (text === '') throw instructionError(at, `${keyword} requires an argument`);
-  return { keyword, ...at, flags, text, heredocs, summary: logical.trim().replaceAll(/\s+/g, ' ') };
+  if (keyword === 'ONBUILD') parseTrigger(text, at);
+  return {
+    keyword,
+    ...{ file: at.file, line: at.line },
+    flags,
+    lists,
+    text,
+    heredocs,
+    summary: logical.trim().replaceAll(/\s+/g, ' '),
+  };
 }
 
 /**
@@ -116,40 +93,6 @@ function joinContinuations(source: readonly string[], escapeChar: string): { tex
   }
   return { text, rest: [] };
 }
-
-function toKeyword(word: string, at: { file: string; line: number }): Keyword {
-  const keyword = word.toUpperCase();
-  if (Object.hasOwn(FLAGS, keyword)) return keyword as Keyword;
-  if (keyword === 'ONBUILD') {
-    throw instructionError(at, 'ONBUILD is not supported', {
-      code: 'UNSUPPORTED',
-      hint: 'write the instruction in the Dockerfiles that build on this image',
-    });
-  }
-  throw instructionError(at, `unknown instruction: ${word}`);
-}
-
-function takeFlags(keyword: Keyword, args: string, at: { file: string; line: number }) {
-  const allowed: readonly string[] = FLAGS[keyword];
-  const flags = new Map<string, string>();
-  let text = args;
-  for (let match = FLAG.exec(text); match !== null && TAKES_FLAGS.has(keyword); match = FLAG.exec(text)) {
-    const [whole, name = '', value] = match;
-    const instead = UNSUPPORTED_FLAGS[`${keyword} ${name}`];
-    if (instead !== undefined) {
-      throw instructionError(at, `${keyword} --${name} is not supported`, { code: 'UNSUPPORTED', hint: instead });
-    }
-    if (!allowed.includes(name)) throw instructionError(at, `unknown flag: ${keyword} --${name}`);
-    if (value === undefined || value === '') throw instructionError(at, `${keyword} --${name} requires a value`);
-    if (flags.has(name)) throw instructionError(at, `${keyword} --${name} is given twice`);
-    flags.set(name, value.replaceAll(/["']/g, ''));
-    text = text.slice(whole.length);
-  }
-  return { flags, text };
-}
-
-const FLAG = /^--([a-z][a-z-]*)(?:=((?:"[^"]*"|'[^']*'|[^\s"'])*))?(?:\s+|$)/;
-const TAKES_FLAGS: ReadonlySet<Keyword> = new Set(['ADD', 'COPY', 'FROM', 'HEALTHCHECK', 'RUN']);
 
 /** The exec form, a JSON array of strings; undefined for anything else, which is then the shell form. */
 export function parseExecForm(text: string): string[] | undefined {

@@ -1,4 +1,5 @@
 /** {@link Builder} on this host: receives the context, plans, builds the stages, makes and names the image. */
+import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type {
@@ -12,18 +13,23 @@ import { parseReference } from '../../proto/image-reference.ts';
 import { encodeImageDocument, type ImageDocument } from '../image/image-config.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
+import { Slots } from '../registry/slots.ts';
 import { BaseImages, type BaseSource } from './base-images.ts';
 import { BuildCache, cacheKey } from './build-cache.ts';
 import { type BuildContext, BuildContexts } from './build-context.ts';
 import { type BuildPlan, planBuild } from './build-plan.ts';
+import { BuildProgress } from './build-progress.ts';
 import type { Builder } from './builder.ts';
+import { CacheMounts } from './cache-mounts.ts';
 import { type CachePruneOptions, cacheUsage, planCachePrune } from './cache-prune.ts';
-import { type Instruction, parseDockerfile } from './dockerfile.ts';
+import { parseDockerfile } from './dockerfile.ts';
 import { EventQueue } from './event-queue.ts';
 import { LayerSteps } from './layer-steps.ts';
-import { type BuildProgress, StageBuilder } from './stage-builder.ts';
+import { checkPlatform } from './platform.ts';
+import { countSteps, StageBuilder, type StageBuilderParts } from './stage-builder.ts';
+import { StageGraph } from './stage-graph.ts';
 import type { StageState } from './stage-state.ts';
-import type { StepRunner } from './step-runner.ts';
+import { parseStepNetwork, type StepRunner } from './step-runner.ts';
 
 export interface ImageBuilderParts {
   /** DATA_ROOT */
@@ -38,11 +44,16 @@ export interface ImageBuilderParts {
   readonly logger: Logger;
 }
 
+/** A step that waits for the network leaves room for others. */
+const LEAST_STEPS_AT_ONCE = 4;
+
 export class ImageBuilder implements Builder {
   readonly #parts: ImageBuilderParts;
   readonly #cache: BuildCache;
   readonly #contexts: BuildContexts;
+  readonly #caches: CacheMounts;
   readonly #steps: LayerSteps;
+  readonly #slots = new Slots(Math.max(LEAST_STEPS_AT_ONCE, availableParallelism()));
 
   constructor(parts: ImageBuilderParts) {
     const { dir, images, snapshots, clock, random } = parts;
@@ -50,6 +61,7 @@ export class ImageBuilder implements Builder {
     this.#parts = parts;
     this.#cache = new BuildCache({ dir, clock, logger });
     this.#contexts = new BuildContexts({ dir, workers: images.workers, random });
+    this.#caches = new CacheMounts({ dir, workers: images.workers, clock, random, logger });
     this.#steps = new LayerSteps({ dir, images, snapshots, cache: this.#cache, clock, random });
     images.garbage.addSource(() => this.#cache.roots());
   }
@@ -58,6 +70,7 @@ export class ImageBuilder implements Builder {
   async open(): Promise<void> {
     await this.#cache.open();
     await this.#contexts.open();
+    await this.#caches.open();
     await this.#parts.runner.recover();
     await this.#steps.open();
   }
@@ -89,16 +102,18 @@ export class ImageBuilder implements Builder {
 
   cacheUsage(): BuildCacheUsage[] {
     const inImages = new Set([...this.#parts.images.state.images.values()].flatMap(({ chainIds }) => chainIds));
-    return cacheUsage(this.#cache.entries(), (layer) => inImages.has(layer));
+    return [...cacheUsage(this.#cache.entries(), (layer) => inImages.has(layer)), ...this.#caches.usage()];
   }
 
   async pruneCache(options: CachePruneOptions): Promise<BuildCachePruneResponse> {
     const pruned = planCachePrune(this.cacheUsage(), options);
-    await this.#cache.drop(pruned.map(({ id }) => id));
+    const ids = pruned.map(({ id }) => id);
+    await this.#cache.drop(ids);
+    await this.#caches.drop(ids);
     this.#parts.images.garbage.schedule();
     const freed = pruned.filter(({ shared }) => !shared);
     return {
-      deleted: pruned.map(({ id }) => id),
+      deleted: ids,
       reclaimedBytes: freed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     };
   }
@@ -110,14 +125,16 @@ export class ImageBuilder implements Builder {
     events: EventQueue<ImageBuildResponse>,
   ): Promise<void> {
     for (const tag of options.tags) checkTag(tag);
-    const context = await this.#contexts.receive(archive, signal);
+    checkPlatform(options.platform, this.#parts.images.platform);
+    const sourceTimeMs = sourceTime(options.args);
+    const context = await this.#context(options, archive, signal);
     try {
       const { name, text } = await context.readDockerfile(options.dockerfile, options.dockerfileText);
       const { target, args } = options;
       const plan = planBuild(parseDockerfile(text, name), { target, args, platform: this.#parts.images.platform });
       await context.applyIgnoreFile(name);
-      const state = await this.#buildStages(plan, options, context, signal, events);
-      const record = await this.#finish(state, options);
+      const state = await this.#buildStages(plan, options, { context, sourceTimeMs }, signal, events);
+      const record = await this.#finish(state, options, sourceTimeMs);
       warnOfUnusedArguments(plan, options, events);
       events.push({ message: { $case: 'imageId', value: record } });
     } finally {
@@ -126,67 +143,67 @@ export class ImageBuilder implements Builder {
     }
   }
 
+  async #context(
+    { contextUrl }: ImageBuildOptions,
+    archive: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<BuildContext> {
+    if (contextUrl === '') return await this.#contexts.receive(archive, signal);
+    return await this.#contexts.fetch(contextUrl, signal);
+  }
+
   async #buildStages(
     plan: BuildPlan,
     options: ImageBuildOptions,
-    context: BuildContext,
-    signal: AbortSignal,
+    { context, sourceTimeMs }: { readonly context: BuildContext; readonly sourceTimeMs: number | undefined },
+    outerSignal: AbortSignal,
     events: EventQueue<ImageBuildResponse>,
   ): Promise<StageState> {
-    const { images, runner } = this.#parts;
-    const finished = new Map<number, StageState>();
-    const progress = stepEvents(plan, events);
-    const useCache = !options.noCache;
-    const { args } = options;
-    const tell = (line: string) => progress.output(Buffer.from(`${line}\n`));
-    const builder = new StageBuilder({
-      images,
-      bases: new BaseImages({ images, source: this.#parts.bases, options, tell, signal }),
-      steps: this.#steps,
-      runner,
-      plan,
-      context,
-      args,
-      useCache,
-      progress,
-      signal,
-      finished,
-    });
-    let last: StageState | undefined;
-    for (const stage of plan.stages) {
-      last = await builder.build(stage);
-      finished.set(stage.index, last);
-    }
-    if (last === undefined) throw new GantryError('INTERNAL', 'a build without stages');
-    return last;
+    const { images, runner, clock } = this.#parts;
+    const failed = new AbortController();
+    const signal = AbortSignal.any([outerSignal, failed.signal]);
+    const total = plan.needed.reduce((sum, stage) => sum + countSteps(stage), 0);
+    const scratch = () => context.scratch();
+    const { workers } = images;
+    const graph: StageGraph<StageState> = new StageGraph(plan, (stage) => new StageBuilder(parts, stage).build());
+    const parts: StageBuilderParts = {
+      ...{ images, runner, plan, context, signal, sourceTimeMs, steps: this.#steps },
+      bases: new BaseImages({ images, source: this.#parts.bases, options, signal }),
+      mounts: {
+        ...{ workers, caches: this.#caches, contextRoot: context.root, secrets: options.secrets, scratch, signal },
+      },
+      args: options.args,
+      network: parseStepNetwork(options.network || 'default'),
+      extraHosts: options.extraHosts,
+      useCache: !options.noCache,
+      progress: new BuildProgress(events, clock, total),
+      inTurn: (work) => this.#slots.use(work, signal),
+      stage: (index) => graph.state(index),
+    };
+    return await graph.run(() => failed.abort());
   }
 
-  /** The image's time is that of its first build: built again from the cache, it is the same image. */
-  async #finish(state: StageState, options: ImageBuildOptions): Promise<string> {
+  /** The image's time is its sources', or that of its first build: built again from the cache, it is the same image. */
+  async #finish(state: StageState, options: ImageBuildOptions, sourceTimeMs: number | undefined): Promise<string> {
     const { config } = state.document;
     const labels = { ...config.labels, ...options.labels };
     const document: ImageDocument = { ...state.document, config: { ...config, labels }, created: undefined };
     const key = cacheKey('IMAGE', encodeImageDocument(document).toString());
     const known = options.noCache ? undefined : this.#cache.get(key);
-    const createdAtMs = known?.createdAtMs ?? this.#parts.clock();
+    const createdAtMs = sourceTimeMs ?? known?.createdAtMs ?? this.#parts.clock();
     if (known === undefined) await this.#cache.put(key, { layer: undefined, createdAtMs });
     const created = new Date(createdAtMs).toISOString();
     return (await this.#parts.images.create({ ...document, created }, state.layers, options.tags)).id;
   }
 }
 
-function stepEvents(plan: BuildPlan, events: EventQueue<ImageBuildResponse>): BuildProgress {
-  const total = plan.stages.reduce((sum, { instructions }) => sum + 1 + instructions.length, 0);
-  let number = 0;
-  return {
-    step({ summary }: Instruction, cached: boolean) {
-      number++;
-      events.push({ message: { $case: 'step', value: { number, total, text: summary, cached } } });
-    },
-    output(data) {
-      events.push({ message: { $case: 'output', value: Buffer.from(data) } });
-    },
-  };
+/** SOURCE_DATE_EPOCH, seconds, as milliseconds. Source: reproducible-builds.org/specs/source-date-epoch. */
+function sourceTime({ SOURCE_DATE_EPOCH: seconds }: ImageBuildOptions['args']): number | undefined {
+  if (seconds === undefined || seconds === '') return undefined;
+  if (/^\d{1,11}$/.test(seconds)) return Number(seconds) * 1000;
+  throw new GantryError('INVALID_ARGUMENT', `SOURCE_DATE_EPOCH=${seconds} is no time`, {
+    hint: 'write seconds since 1970: $(git log -1 --format=%ct)',
+  });
 }
 
 function checkTag(tag: string): void {
@@ -199,7 +216,8 @@ function warnOfUnusedArguments(
   { args }: ImageBuildOptions,
   events: EventQueue<ImageBuildResponse>,
 ): void {
-  const unused = Object.keys(args).filter((name) => !plan.declaredArgs.has(name) && !/_proxy$/i.test(name));
+  const isPredefined = (name: string) => /_proxy$/i.test(name) || name === 'SOURCE_DATE_EPOCH';
+  const unused = Object.keys(args).filter((name) => !plan.declaredArgs.has(name) && !isPredefined(name));
   if (unused.length === 0) return;
   const text = `warning: build arguments that no ARG declares: ${unused.join(', ')}\n`;
   events.push({ message: { $case: 'output', value: Buffer.from(text) } });

@@ -24,15 +24,19 @@ export interface LayerStep {
   readonly chain: readonly Digest[];
   readonly key: string;
   readonly useCache: boolean;
-  /** Called when it has turned out whether the step is cached, before it runs. */
-  readonly announce: (cached: boolean) => void;
-  /** Changes the mounted root file system. */
-  readonly change: (rootfs: string) => Promise<void>;
+  /** Milliseconds since the epoch that the layer and its files are from at the latest; undefined: from when they are made. */
+  readonly sourceTimeMs: number | undefined;
+  /** Called when the step is in the cache. */
+  readonly cached: () => void;
+  /** Called when it isn't, with what is to be done. */
+  readonly perform: (work: (change: (rootfs: string) => Promise<void>) => Promise<CacheEntry>) => Promise<CacheEntry>;
 }
 
 export class LayerSteps {
   readonly #parts: LayerStepParts;
   readonly #mounts: string;
+  /** By key. */
+  readonly #running = new Map<string, Promise<CacheEntry>>();
 
   constructor(parts: LayerStepParts) {
     this.#parts = parts;
@@ -47,17 +51,35 @@ export class LayerSteps {
       if (key.startsWith(KEY_PREFIX)) await this.#parts.snapshots.remove(key);
   }
 
-  /** The caller holds the garbage collector. */
+  /** The caller holds the garbage collector. The same step wanted by several at once is run once. */
   async run(step: LayerStep): Promise<CacheEntry> {
+    while (step.useCache) {
+      const running = this.#running.get(step.key);
+      if (running === undefined) break;
+      // Whoever runs it may fail for reasons of his own: he is cancelled, or has other secrets.
+      await running.catch(() => undefined);
+    }
     const cached = step.useCache ? this.#lookUp(step.key) : undefined;
-    step.announce(cached !== undefined);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined) {
+      step.cached();
+      return cached;
+    }
+    const made = step.perform((change) => this.#make(step, change));
+    this.#running.set(step.key, made);
+    try {
+      return await made;
+    } finally {
+      if (this.#running.get(step.key) === made) this.#running.delete(step.key);
+    }
+  }
+
+  async #make(step: LayerStep, change: (rootfs: string) => Promise<void>): Promise<CacheEntry> {
     const layer = await this.#withSnapshot(step.chain, async (rootfs, key) => {
-      await step.change(rootfs);
+      await change(rootfs);
       await this.#parts.snapshots.unmount(rootfs);
-      return await this.#pack(key, step.chain.at(-1));
+      return await this.#pack(key, step.chain.at(-1), step.sourceTimeMs);
     });
-    const entry: CacheEntry = { layer, createdAtMs: this.#parts.clock() };
+    const entry: CacheEntry = { layer, createdAtMs: step.sourceTimeMs ?? this.#parts.clock() };
     await this.#parts.cache.put(step.key, entry);
     return entry;
   }
@@ -96,12 +118,19 @@ export class LayerSteps {
   }
 
   /** The snapshot's upper directory becomes a blob and, by a rename, an unpacked layer. Undefined if it is empty. */
-  async #pack(key: string, parent: Digest | undefined): Promise<CachedLayer | undefined> {
+  async #pack(
+    key: string,
+    parent: Digest | undefined,
+    sourceTimeMs: number | undefined,
+  ): Promise<CachedLayer | undefined> {
     const { content, layers, workers } = this.#parts.images;
     const upper = this.#parts.snapshots.upper(key);
     const archive = content.ingestPath();
     try {
-      const { digest, size, sizeBytes, entries } = await workers.run({ kind: 'pack', source: upper, archive });
+      const { digest, size, sizeBytes, entries } = await workers.run({
+        ...{ kind: 'pack', source: upper, archive },
+        latestTime: sourceTimeMs === undefined ? undefined : Math.floor(sourceTimeMs / 1000),
+      });
       if (entries === 0) return undefined;
       await content.adopt(archive, digest);
       const { chainId, diffId } = await layers.adopt({ diffId: digest, parent, sizeBytes }, upper);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -22,6 +23,12 @@ import { ContainerStepRunner, type Step } from './step-runner.ts';
 import { makeBusyboxRoot } from './testing/busybox-root.ts';
 
 const NEVER = new AbortController().signal;
+const PLAIN: Pick<Step, 'network' | 'extraHosts' | 'mounts' | 'files'> = {
+  network: 'default',
+  extraHosts: [],
+  mounts: [],
+  files: [],
+};
 
 describe.runIf(isRoot && hasBusybox && existsSync(runtimeBinaryPath()))('RUN steps', () => {
   const lab = new Lab();
@@ -70,6 +77,7 @@ describe.runIf(isRoot && hasBusybox && existsSync(runtimeBinaryPath()))('RUN ste
       env: ['PATH=/bin', 'A=b'],
       user: '',
       cwd: '/',
+      ...PLAIN,
       ...more,
     };
     const code = await makeRunner().run(
@@ -120,6 +128,33 @@ describe.runIf(isRoot && hasBusybox && existsSync(runtimeBinaryPath()))('RUN ste
     expect(lstatSync(victim).size).toBe(0);
   });
 
+  it('has mounts and files that are gone afterwards', async () => {
+    const kept = join(dir, 'kept');
+    mkdirSync(kept);
+    const keptMount = { kind: 'bind', source: kept, target: '/kept', readOnly: false, propagation: '' } as const;
+    const { output } = await run(
+      'cat /run/secrets/key; ls -l /run/secrets/key; grep " /scratch " /proc/mounts; id -u',
+      {
+        user: 'www',
+        mounts: [{ kind: 'tmpfs', target: '/scratch', readOnly: false, sizeBytes: 4096, mode: 0, executable: true }],
+        files: [{ target: '/run/secrets/key', content: Buffer.from('top\n'), uid: 33, gid: 33, mode: 0o400 }],
+      },
+    );
+    expect(output).toMatch(/^top\n-r-------- +1 www +www /);
+    expect(output).toMatch(/tmpfs \/scratch tmpfs rw,nosuid,nodev,relatime,size=4k/);
+    expect((await run('echo y > /kept/file', { mounts: [keptMount] })).code).toBe(0);
+    expect(readFileSync(join(kept, 'file'), 'utf8')).toBe('y\n');
+    expect((await run('rm /kept/file', { mounts: [{ ...keptMount, readOnly: true }] })).code).toBe(1);
+    expect(readdirSync(rootfs).sort()).toEqual(['bin', 'dev', 'etc', 'tmp']);
+  });
+
+  it('has the network that it asks for', async () => {
+    expect((await run('ip -o link', { network: 'none' })).output).not.toContain('eth0');
+    const { output } = await run('ip -o link; cat /etc/hosts', { network: 'host', extraHosts: ['far:10.9.8.7'] });
+    expect(output).toContain('10.9.8.7\tfar');
+    expect(output).not.toContain('eth0@');
+  });
+
   it('says when the command is not there', async () => {
     await expect(run('', { argv: ['/no/such'] })).rejects.toMatchObject({ code: 'COMMAND_NOT_FOUND' });
     await expect(run('true', { user: 'nobody' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -140,6 +175,7 @@ describe.runIf(isRoot && hasBusybox && existsSync(runtimeBinaryPath()))('RUN ste
       env: ['PATH=/bin'],
       user: '',
       cwd: '/',
+      ...PLAIN,
     };
     // As after a crash, another runner finds the step; that this one then learns of its end is of no account.
     const running = abandoned.run(step, () => ready.resolve(), NEVER).catch(() => 137);

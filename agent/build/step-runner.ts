@@ -1,13 +1,18 @@
-/** Runs a RUN step's command as a container of its own: same runtime, same isolation, default network. */
-import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+/** Runs a RUN step's command as a container of its own: same runtime, same isolation, the network that it asks for. */
+import { copyFileSync, lstatSync, readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmod, chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join, posix } from 'node:path';
 import type { Logger } from 'pino';
+import { GantryError } from '../../proto/errors.ts';
 import { ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { type ContainerId, newContainerId, type RandomBytes } from '../../proto/ids.ts';
+import { hostsLine } from '../container/networking.ts';
 import { makeDirectoryInRoot, readInRoot, resolveInRoot } from '../container/root-files.ts';
 import type { HostFacts } from '../container/spec/host-facts.ts';
+import type { OwnBind, ResolvedMount } from '../container/spec/mounts.ts';
+import type { NamespaceSource } from '../container/spec/namespaces.ts';
 import type { OciSpec } from '../container/spec/oci.ts';
 import { serializeSpec } from '../container/spec/serialize.ts';
 import { buildSpec } from '../container/spec/spec.ts';
@@ -25,6 +30,31 @@ export interface Step {
   readonly user: string;
   /** Absolute path in the container; made if missing. */
   readonly cwd: string;
+  readonly network: StepNetwork;
+  /** HOST:IP */
+  readonly extraHosts: readonly string[];
+  readonly mounts: readonly ResolvedMount[];
+  readonly files: readonly StepFile[];
+}
+
+/** That of containers, loopback alone, or the host's own. */
+export type StepNetwork = 'default' | 'none' | 'host';
+
+/** Throws INVALID_ARGUMENT. */
+export function parseStepNetwork(text: string): StepNetwork {
+  if (text === 'default' || text === 'none' || text === 'host') return text;
+  throw new GantryError('INVALID_ARGUMENT', `unknown network ${JSON.stringify(text)} of a build`, {
+    hint: 'write default, none or host',
+  });
+}
+
+/** A file that is there while the step runs: never in a layer, and never on the host's disk. */
+export interface StepFile {
+  readonly target: string;
+  readonly content: Uint8Array;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
 }
 
 export interface StepRunner {
@@ -69,9 +99,10 @@ export class ContainerStepRunner implements StepRunner {
     const bundle = join(this.#dir, id);
     await mkdir(bundle, { recursive: true, mode: 0o700 });
     try {
-      const sandbox = await this.#setUpNetwork(id);
+      const network = step.network === 'host' ? hostNetwork(bundle, step) : await this.#setUpNetwork(id, step);
       makeDirectoryInRoot(step.rootfs, step.cwd);
-      const spec = this.#spec(id, step, sandbox);
+      const files = await writeFiles(join(bundle, 'files'), step.files);
+      const spec = this.#spec(id, step, network, files);
       await writeFile(join(bundle, 'config.json'), serializeSpec(spec), { mode: 0o600 });
       const stubs = missingMountPoints(step.rootfs, spec);
       try {
@@ -114,22 +145,23 @@ export class ContainerStepRunner implements StepRunner {
     }
   }
 
-  async #setUpNetwork(id: ContainerId): Promise<Sandbox> {
-    return await this.#parts.networks.setup({
+  async #setUpNetwork(id: ContainerId, step: Step): Promise<NetworkOfStep> {
+    const sandbox = await this.#parts.networks.setup({
       containerId: id,
       names: [],
       hostname: id.slice(0, 12),
       domainname: '',
-      networks: [{ target: DEFAULT_NETWORK, aliases: [] }],
+      networks: step.network === 'none' ? [] : [{ target: DEFAULT_NETWORK, aliases: [] }],
       ports: [],
       dns: [],
       dnsSearch: [],
       dnsOptions: [],
-      extraHosts: [],
+      extraHosts: step.extraHosts,
     });
+    return { ...sandbox, namespace: { path: sandbox.netnsPath } };
   }
 
-  #spec(id: ContainerId, step: Step, sandbox: Sandbox): OciSpec {
+  #spec(id: ContainerId, step: Step, network: NetworkOfStep, files: readonly OwnBind[]): OciSpec {
     const user = resolveUser({
       user: step.user,
       groups: [],
@@ -145,13 +177,14 @@ export class ContainerStepRunner implements StepRunner {
       argv: step.argv,
       user,
       hostname: id.slice(0, 12),
-      namespaces: { network: { path: sandbox.netnsPath }, pid: 'new', ipc: 'new', uts: 'new' },
-      network: 'own',
-      mounts: [],
+      namespaces: { network: network.namespace, pid: 'new', ipc: 'new', uts: 'new' },
+      network: network.namespace === 'host' ? 'shared' : 'own',
+      mounts: step.mounts,
       binds: [
-        file(sandbox.hostsPath, '/etc/hosts'),
-        file(sandbox.hostnamePath, '/etc/hostname'),
-        file(sandbox.resolvConfPath, '/etc/resolv.conf'),
+        file(network.hostsPath, '/etc/hosts'),
+        file(network.hostnamePath, '/etc/hostname'),
+        file(network.resolvConfPath, '/etc/resolv.conf'),
+        ...files,
       ],
       sharedMemory: { kind: 'new', sizeBytes: 0 },
       devices: [],
@@ -181,6 +214,37 @@ export class ContainerStepRunner implements StepRunner {
     await this.#parts.networks.teardown(id);
     await rm(join(this.#dir, id), { recursive: true, force: true });
   }
+}
+
+interface NetworkOfStep extends Pick<Sandbox, 'hostsPath' | 'hostnamePath' | 'resolvConfPath'> {
+  readonly namespace: NamespaceSource;
+}
+
+/** Copies of the host's files: the step may write to its own. */
+function hostNetwork(bundle: string, { extraHosts }: Step): NetworkOfStep {
+  const paths = {
+    hostsPath: join(bundle, 'hosts'),
+    hostnamePath: join(bundle, 'hostname'),
+    resolvConfPath: join(bundle, 'resolv.conf'),
+  };
+  writeFileSync(paths.hostsPath, readFileSync('/etc/hosts', 'utf8') + extraHosts.map(hostsLine).join(''));
+  writeFileSync(paths.hostnamePath, `${hostname()}\n`);
+  copyFileSync('/etc/resolv.conf', paths.resolvConfPath);
+  return { ...paths, namespace: 'host' };
+}
+
+/** Below EXEC_ROOT, which is no disk; whoever runs in the step gets at them by their owner and mode. */
+async function writeFiles(directory: string, files: readonly StepFile[]): Promise<OwnBind[]> {
+  const binds: OwnBind[] = [];
+  await mkdir(directory, { mode: 0o700 });
+  for (const [index, { target, content, uid, gid, mode }] of files.entries()) {
+    const source = join(directory, String(index));
+    await writeFile(source, content, { mode: 0o600 });
+    await chown(source, uid, gid);
+    await chmod(source, mode);
+    binds.push({ source, target, readOnly: true });
+  }
+  return binds;
 }
 
 /** A shim whose process was never started would wait for ever. */

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { expandContent, expandWord, expandWords, splitWords } from './words.ts';
 
-const VARIABLES: Readonly<Record<string, string>> = { A: 'a', B: 'b c', EMPTY: '', PATH: '/bin' };
+const VARIABLES: Readonly<Record<string, string>> = {
+  A: 'a',
+  B: 'b c',
+  EMPTY: '',
+  PATH: '/bin',
+  FILE: 'app.tar.gz',
+  EXT: '.gz',
+  STAR: '*b',
+};
 const expander = { variables: (name: string) => VARIABLES[name], escapeChar: '\\' };
 
 describe('expanding words', () => {
@@ -31,6 +39,18 @@ describe('expanding words', () => {
     ['${UNSET:-${A}/$PATH}', 'a//bin'],
     ['${UNSET:-"x y"}', 'x y'],
     ['${A:?must be set}', 'a'],
+    ['${FILE#*.}', 'tar.gz'],
+    ['${FILE##*.}', 'gz'],
+    ['${FILE%.*}', 'app.tar'],
+    ['${FILE%%.*}', 'app'],
+    ['${FILE#x}', 'app.tar.gz'],
+    ['${FILE/ar/-}', 'app.t-.gz'],
+    ['${FILE/a/-}', '-pp.tar.gz'],
+    ['${FILE//a/-}', '-pp.t-r.gz'],
+    ['${FILE//?a/}', 'app.r.gz'],
+    ['${STAR#\\*}', 'b'],
+    ['${FILE%$EXT}', 'app.tar'],
+    ['${UNSET#x}', ''],
     ['$', '$'],
     ['100$', '100$'],
     ['$1$@', ''],
@@ -46,7 +66,8 @@ describe('expanding words', () => {
     ['${A:-x', /no closing "}"/],
     ['${}', /bad substitution/],
     ['${UNSET:?must be set}', /UNSET: must be set/],
-    ['${A#x}', /modifier "#"/],
+    ['${A^x}', /modifier "\^"/],
+    ['${A/x}', /no closing "\/"/],
   ])('refuses %s', (text, message) => {
     expect(() => expandWord(text, expander)).toThrow(message);
   });

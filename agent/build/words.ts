@@ -1,8 +1,10 @@
 /**
- * Words and variables in Dockerfiles: quotes, escapes, $NAME, ${NAME}, and the forms ${NAME:-default},
- * ${NAME:+alternative} and ${NAME:?message}, with and without the colon. Pure.
+ * Words and variables in Dockerfiles: quotes, escapes, $NAME, ${NAME}, the forms ${NAME:-default},
+ * ${NAME:+alternative} and ${NAME:?message}, with and without the colon, and those with patterns: ${NAME#pattern},
+ * ${NAME%pattern}, ${NAME/pattern/text}, also with the sign doubled. Pure.
  */
 import { GantryError } from '../../proto/errors.ts';
+import { withoutPrefix, withoutSuffix, withReplaced } from './shell-pattern.ts';
 
 export type Variables = (name: string) => string | undefined;
 
@@ -65,6 +67,8 @@ class Scanner {
   #text = '';
   readonly #words: string[] = [];
   #word: string | undefined;
+  /** In a pattern, escapes are for the pattern. */
+  #keepsEscapes: boolean = false;
 
   constructor(source: string, expander: Expander) {
     this.#source = source;
@@ -95,11 +99,15 @@ class Scanner {
       if (char === "'") this.#singleQuoted();
       else if (char === '"') this.#doubleQuoted();
       else if (char === '$') this.#addSplitting(this.#dollar());
-      else if (char === this.#expander.escapeChar)
-        this.#add(this.#position < this.#source.length ? this.#take() : char);
+      else if (char === this.#expander.escapeChar) this.#add(this.#escaped(char));
       else this.#addSplitting(char);
     }
     if (stop !== undefined) throw invalid(this.#source, `no closing "${stop}"`);
+  }
+
+  #escaped(escapeChar: string): string {
+    if (this.#position >= this.#source.length) return escapeChar;
+    return (this.#keepsEscapes ? '\\' : '') + this.#take();
   }
 
   #singleQuoted(): void {
@@ -148,6 +156,7 @@ class Scanner {
     if (colon) this.#position++;
     const operator = this.#position < this.#source.length ? this.#take() : '';
     if (operator === '}' && !colon) return value ?? '';
+    if (!colon && operator !== '' && '#%/'.includes(operator)) return this.#withPattern(operator, value ?? '');
     if (operator === '' || !'-+?'.includes(operator)) throw this.#unsupported(operator);
     const word = this.#nested();
     const isSet = value !== undefined && !(colon && value === '');
@@ -157,11 +166,22 @@ class Scanner {
     throw invalid(this.#source, `${name}: ${word === '' ? 'is not set' : word}`);
   }
 
+  #withPattern(operator: string, value: string): string {
+    const doubled = this.#source.charAt(this.#position) === operator;
+    if (doubled) this.#position++;
+    const pattern = this.#nested(operator === '/' ? '/' : '}', 'pattern');
+    const extent = doubled ? 'longest' : 'shortest';
+    if (operator === '#') return withoutPrefix(value, pattern, extent);
+    if (operator === '%') return withoutSuffix(value, pattern, extent);
+    return withReplaced(value, pattern, this.#nested(), doubled ? 'all' : 'first');
+  }
+
   /** The word up to the closing brace, itself expanded. */
-  #nested(): string {
+  #nested(stop: '}' | '/' = '}', kind: 'word' | 'pattern' = 'word'): string {
     const inner = new Scanner(this.#source, this.#expander);
     inner.#position = this.#position;
-    inner.#scan('}');
+    inner.#keepsEscapes = kind === 'pattern';
+    inner.#scan(stop);
     this.#position = inner.#position;
     return inner.#text;
   }
@@ -172,7 +192,7 @@ class Scanner {
       'UNSUPPORTED',
       `the modifier "${operator}" in ${JSON.stringify(this.#source)} is not supported`,
       {
-        hint: `use \${NAME:-default} or \${NAME:+alternative}`,
+        hint: `use \${NAME:-default}, \${NAME:+alternative}, \${NAME#pattern}, \${NAME%pattern} or \${NAME/pattern/text}`,
       },
     );
   }

@@ -112,7 +112,8 @@ function hostNetworking(bundle: string, spec: ContainerSpec): Networking {
   };
 }
 
-function hostsLine(entry: string): string {
+/** HOST:IP as a line of /etc/hosts, of a container in the host's own network. */
+export function hostsLine(entry: string): string {
   const colon = entry.indexOf(':');
   const address = entry.slice(colon + 1).replace(/^\[|\]$/g, '');
   // The host is where the container is.

@@ -6,23 +6,14 @@ import type {
   ImageBuildRequest,
   ImageBuildResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
-
-export interface BuildListener {
-  step(step: {
-    readonly number: number;
-    readonly total: number;
-    readonly text: string;
-    readonly cached: boolean;
-  }): void;
-  output(data: Uint8Array): void;
-}
+import type { BuildDisplay } from './build-display.ts';
 
 /** Resolves with the image's id. Rejects with the builder's error or that of reading the context. */
 export async function buildImage(
   engine: EngineClient,
   options: ImageBuildOptions,
   context: AsyncIterable<Buffer>,
-  listener: BuildListener,
+  display: BuildDisplay,
 ): Promise<string> {
   const call = engine.imageBuild();
   const uploading = uploadContext(call, options, context);
@@ -34,15 +25,23 @@ export async function buildImage(
   let imageId = '';
   try {
     for await (const { message } of responses(call as unknown as Parameters<typeof responses<ImageBuildResponse>>[0])) {
-      if (message?.$case === 'step') listener.step(message.value);
-      else if (message?.$case === 'output') listener.output(message.value);
-      else if (message?.$case === 'imageId') imageId = message.value;
+      if (message?.$case === 'imageId') imageId = message.value;
+      else if (message !== undefined) show(message, display);
     }
   } catch (error) {
     // Cancelled by ourselves: the reason is what went wrong with the context.
     throw failure ?? error;
+  } finally {
+    display.end();
   }
   return imageId;
+}
+
+function show(message: NonNullable<ImageBuildResponse['message']>, display: BuildDisplay): void {
+  if (message.$case === 'step') display.step(message.value);
+  else if (message.$case === 'stepOutput') display.stepOutput(message.value);
+  else if (message.$case === 'stepEnd') display.stepEnd(message.value);
+  else if (message.$case === 'output') display.note(message.value.toString());
 }
 
 async function uploadContext(

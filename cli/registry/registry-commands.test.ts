@@ -137,9 +137,12 @@ describe('build', () => {
     await daemon.start({ imageBuild });
     writeConfig('.docker', { auths: { 'reg:5000': { auth: 'bWU6cHc=' } } });
     writeConfig('.gantry', { auths: { 'https://index.docker.io/v1/': { auth: 'bWU6cHc=' } } });
-    expect(await gantry(['build', '-q', '--pull', '-'])).toMatchObject({ exitCode: 0, stdout: `${DIGEST}\n` });
+    const context = 'https://example.com/context.tar';
+    expect(await gantry(['build', '-q', '--pull', context])).toMatchObject({ exitCode: 0, stdout: `${DIGEST}\n` });
     const me = { username: 'me', password: 'pw' };
-    expect(options).toMatchObject([{ pull: true, credentials: { 'docker.io': me, 'reg:5000': me } }]);
+    expect(options).toMatchObject([
+      { pull: true, contextUrl: context, credentials: { 'docker.io': me, 'reg:5000': me } },
+    ]);
   });
 });
 

@@ -24,6 +24,8 @@ export type ResolvedMount =
       readonly sizeBytes: number;
       /** 0: 01777 */
       readonly mode: number;
+      /** Programs in it can be run. */
+      readonly executable?: true;
     };
 
 /** A file or directory of gantryd's that appears in the container: /etc/hosts, a secret, the init. */
@@ -80,7 +82,8 @@ function userMount(wanted: ResolvedMount): OciMount {
   if (wanted.kind === 'bind') {
     return mount(target, 'bind', wanted.source, ['rbind', wanted.propagation || 'rprivate', access]);
   }
-  const options = ['noexec', 'nosuid', 'nodev', access, `mode=${(wanted.mode || DEFAULT_TMPFS_MODE).toString(8)}`];
+  const mode = `mode=${(wanted.mode || DEFAULT_TMPFS_MODE).toString(8)}`;
+  const options = [...(wanted.executable ? [] : ['noexec']), 'nosuid', 'nodev', access, mode];
   if (wanted.sizeBytes > 0) options.push(`size=${wanted.sizeBytes}`);
   return mount(target, 'tmpfs', 'tmpfs', options);
 }

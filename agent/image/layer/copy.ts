@@ -13,6 +13,8 @@ import {
 import { GantryError } from '../../../proto/errors.ts';
 import type { LayerNative } from './applier.ts';
 import { baseOf, joinPath, parentOf } from './entry-path.ts';
+import { type Exclusion, exclusionOf } from './exclusion.ts';
+import { changeMode, type ModeChange } from './mode-change.ts';
 import type { ScannedSource } from './scan.ts';
 import { DirectoryTree } from './tree.ts';
 import { isOverlayXattr } from './whiteout.ts';
@@ -29,7 +31,9 @@ export interface CopyJob {
   /** Undefined: as in the source. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** Of files and directories; undefined: as in the source. */
-  readonly mode: number | undefined;
+  readonly mode: ModeChange | undefined;
+  /** Patterns of files to be left out. */
+  readonly excludes: readonly string[];
 }
 
 export interface Copied {
@@ -50,10 +54,12 @@ class Copier {
   readonly #source: DirectoryTree;
   readonly #target: DirectoryTree;
   readonly #directoryTimes = new Map<string, number>();
+  readonly #excludes: Exclusion;
   #entries = 0;
 
   constructor(job: CopyJob, native: LayerNative) {
     this.#job = job;
+    this.#excludes = exclusionOf(job.excludes);
     this.#native = native;
     this.#source = new DirectoryTree(job.sourceRoot);
     this.#target = new DirectoryTree(job.targetRoot);
@@ -61,51 +67,58 @@ class Copier {
 
   run(): Copied {
     for (const source of this.#job.sources) {
-      if (source.type === 'directory') this.#copyRootDirectory(source.path);
-      else this.#copyFile(source);
+      if (source.type === 'directory') this.#copyRootDirectory(source);
+      else if (!this.#excludes(source.name)) this.#copyFile(source);
     }
     for (const [path, time] of this.#directoryTimes) lutimesSync(this.#target.absolute(path), time, time);
     return { entries: this.#entries };
   }
 
   /** The destination itself keeps its attributes if it was there. */
-  #copyRootDirectory(path: string): void {
+  #copyRootDirectory({ path, under }: ScannedSource): void {
     const created = new Set<string>();
-    const destination = this.#resolve(this.#job.destination, created);
+    const destination = this.#resolve(this.#below(under), created);
     const stats = this.#source.lstat(path);
     if (stats !== undefined && created.has(destination)) this.#setMetadata(path, destination, stats);
-    this.#copyContent(path, destination);
+    this.#copyContent(path, destination, '');
   }
 
-  #copyFile({ name, path }: ScannedSource): void {
-    const { destination } = this.#job;
+  #copyFile({ name, path, under }: ScannedSource): void {
+    const destination = this.#below(under);
     const into = this.#job.intoDirectory || this.#isDirectory(destination);
     const directory = this.#resolve(into ? destination : parentOf(destination), new Set());
-    this.#copyEntry(path, joinPath(directory, into ? name : baseOf(destination)));
+    this.#copyEntry(path, joinPath(directory, into ? name : baseOf(destination)), name);
+  }
+
+  #below(under: string): string {
+    return under === '' ? this.#job.destination : joinPath(this.#job.destination, under);
   }
 
   #isDirectory(path: string): boolean {
     return this.#target.resolve(path, { create: () => false }) !== undefined;
   }
 
-  #copyContent(from: string, to: string): void {
-    for (const name of readdirSync(this.#source.absolute(from)))
-      this.#copyEntry(joinPath(from, name), joinPath(to, name));
+  /** `below` is the path in the source directory. */
+  #copyContent(from: string, to: string, below: string): void {
+    for (const name of readdirSync(this.#source.absolute(from))) {
+      const path = joinPath(below, name);
+      if (!this.#excludes(path)) this.#copyEntry(joinPath(from, name), joinPath(to, name), path);
+    }
   }
 
-  #copyEntry(from: string, to: string): void {
+  #copyEntry(from: string, to: string, below: string): void {
     const stats = this.#source.lstat(from);
     // A socket belongs to a process, and means nothing in an image.
     if (stats === undefined || stats.isSocket()) return;
     this.#entries++;
-    if (stats.isDirectory()) this.#copyDirectory(from, to, stats);
+    if (stats.isDirectory()) this.#copyDirectory(from, to, below, stats);
     else this.#copyNode(from, to, stats);
   }
 
-  #copyDirectory(from: string, to: string, stats: Stats): void {
+  #copyDirectory(from: string, to: string, below: string, stats: Stats): void {
     const real = this.#resolve(to, new Set());
     this.#setMetadata(from, real, stats);
-    this.#copyContent(from, real);
+    this.#copyContent(from, real, below);
   }
 
   #copyNode(from: string, to: string, stats: Stats): void {
@@ -124,11 +137,17 @@ class Copier {
     const target = this.#target.absolute(to);
     const { uid, gid } = this.#job.owner ?? stats;
     lchownSync(target, uid, gid);
-    if (!stats.isSymbolicLink()) chmodSync(target, this.#job.mode ?? stats.mode & 0o7777);
+    if (!stats.isSymbolicLink()) chmodSync(target, this.#modeOf(stats));
     this.#copyXattrs(from, target);
     const time = Math.max(0, stats.mtimeMs / 1000);
     if (stats.isDirectory()) this.#directoryTimes.set(to, time);
     else lutimesSync(target, time, time);
+  }
+
+  #modeOf(stats: Stats): number {
+    const mode = stats.mode & 0o7777;
+    const { mode: change } = this.#job;
+    return change === undefined ? mode : changeMode(change, mode, stats.isDirectory() ? 'directory' : 'other');
   }
 
   #copyXattrs(from: string, target: string): void {

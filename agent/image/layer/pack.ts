@@ -28,6 +28,8 @@ export interface PackJob {
   readonly source: string;
   /** File to be made. */
   readonly archive: string;
+  /** Seconds since the epoch: files that were changed later are from then. Undefined: all keep their times. */
+  readonly latestTime?: number | undefined;
 }
 
 export interface Packed {
@@ -143,12 +145,17 @@ class Packer {
   }
 
   #whiteout(path: string, stats: Stats): void {
-    this.#append(encodeHeader({ ...headerOf(path, 'file', stats), mode: 0o600, uid: 0, gid: 0 }));
+    this.#append(encodeHeader({ ...this.#headerOf(path, 'file', stats), mode: 0o600, uid: 0, gid: 0 }));
   }
 
   #header(path: string, at: string, type: TarEntryType, stats: Stats, more: Partial<TarHeader>): void {
     const xattrs = type === 'link' ? new Map<string, Buffer>() : readXattrs(this.#native, at);
-    this.#append(encodeHeader({ ...headerOf(path, type, stats), xattrs, ...more }));
+    this.#append(encodeHeader({ ...this.#headerOf(path, type, stats), xattrs, ...more }));
+  }
+
+  #headerOf(path: string, type: TarEntryType, stats: Stats): TarHeader {
+    const header = headerOf(path, type, stats);
+    return { ...header, mtime: Math.min(header.mtime, this.#job.latestTime ?? header.mtime) };
   }
 
   #append(bytes: Buffer): void {

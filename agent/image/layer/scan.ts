@@ -8,6 +8,7 @@ import { compilePattern, hasWildcard } from '../path-match.ts';
 import { compareText } from '../text-order.ts';
 import type { LayerNative } from './applier.ts';
 import { baseOf, entryPath, joinPath, parentOf } from './entry-path.ts';
+import { type Exclusion, exclusionOf } from './exclusion.ts';
 import { DirectoryTree } from './tree.ts';
 import { isOverlayXattr } from './whiteout.ts';
 
@@ -18,11 +19,17 @@ export interface ScanJob {
   readonly patterns: readonly string[];
   /** Whether owners are copied, and so count. */
   readonly owners: 'keep' | 'ignore';
+  /** Whether files go into the destination by their names alone, or with the directories that they were found in. */
+  readonly layout: 'names' | 'parents';
+  /** Patterns of files that aren't copied, and so don't count. */
+  readonly excludes: readonly string[];
 }
 
 export interface ScannedSource {
   /** Base name that it was found by, before links were followed; "" for the root. */
   readonly name: string;
+  /** Directory below the destination that it goes into; "" for the destination itself. */
+  readonly under: string;
   /** Relative to the root, free of links. */
   readonly path: string;
   readonly type: 'directory' | 'other';
@@ -42,38 +49,59 @@ const NEVER_CREATE = { create: () => false };
 export function scan(job: ScanJob, native: LayerNative): Scanned {
   const tree = new DirectoryTree(job.root);
   const sources = job.patterns.flatMap((pattern) => {
-    const found = expand(tree, pattern);
+    const found = expand(tree, pattern, job.layout);
     if (found.length === 0) throw new GantryError('NOT_FOUND', `no file matches ${JSON.stringify(pattern)}`);
     return found;
   });
-  const hasher = new TreeHasher(tree, native, job.owners);
-  for (const source of sources) hasher.add(source.name, source.path);
+  const hasher = new TreeHasher(tree, native, job);
+  for (const source of sources) hasher.addSource(source);
   return { sources, digest: hasher.finish() };
 }
 
-function expand(tree: DirectoryTree, pattern: string): ScannedSource[] {
-  const parts = entryPath(pattern)
-    .split('/')
-    .filter((part) => part !== '');
-  let found = [''];
-  for (const part of parts) found = found.flatMap((directory) => children(tree, directory, part));
+function expand(tree: DirectoryTree, pattern: string, layout: ScanJob['layout']): ScannedSource[] {
+  const { above, parts } = splitPattern(pattern, layout);
+  let found = [above];
+  for (const part of parts) found = [...new Set(found.flatMap((directory) => children(tree, directory, part, layout)))];
   return found.flatMap((path) => {
     const real = locate(tree, path, 0);
     const stats = real === undefined ? undefined : tree.lstat(real);
     if (real === undefined || stats === undefined) return [];
-    return [
-      { name: baseOf(path), path: real, type: stats.isDirectory() ? ('directory' as const) : ('other' as const) },
-    ];
+    const type = stats.isDirectory() ? ('directory' as const) : ('other' as const);
+    const below = above === '' ? path : path.slice(above.length + 1);
+    const parents = type === 'directory' ? below : parentOf(below);
+    return [{ name: baseOf(path), path: real, type, under: layout === 'parents' ? parents : '' }];
   });
 }
 
-function children(tree: DirectoryTree, directory: string, part: string): string[] {
+/** With parents, a "/./" says from where on directories are kept; what is before it has no wildcards. */
+function splitPattern(pattern: string, layout: ScanJob['layout']): { above: string; parts: string[] } {
+  const pivot = layout === 'parents' ? pattern.indexOf('/./') : -1;
+  const above = pivot === -1 ? '' : entryPath(pattern.slice(0, pivot));
+  if (hasWildcard(above)) {
+    throw new GantryError('INVALID_ARGUMENT', `${JSON.stringify(pattern)} has wildcards before "/./"`);
+  }
+  const parts = entryPath(pivot === -1 ? pattern : pattern.slice(pivot + 3)).split('/');
+  return { above, parts: parts.filter((part) => part !== '') };
+}
+
+function children(tree: DirectoryTree, directory: string, part: string, layout: ScanJob['layout']): string[] {
   if (!hasWildcard(part)) return [joinPath(directory, part)];
   const real = tree.resolve(directory, NEVER_CREATE);
   if (real === undefined) return [];
+  if (part === '**' && layout === 'parents') return [real, ...directoriesBelow(tree, real)];
   const pattern = compilePattern(part);
   const names = readdirSync(tree.absolute(real)).filter((name) => pattern.test(name));
   return names.sort(compareText).map((name) => joinPath(directory, name));
+}
+
+/** All of them, at any depth; links to directories are none. */
+function directoriesBelow(tree: DirectoryTree, directory: string): string[] {
+  const entries = readdirSync(tree.absolute(directory), { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return names.sort(compareText).flatMap((name) => {
+    const path = joinPath(directory, name);
+    return [path, ...directoriesBelow(tree, path)];
+  });
 }
 
 /** The path with links followed, also the last one; undefined if nothing is there. */
@@ -103,23 +131,33 @@ class TreeHasher {
   readonly #tree: DirectoryTree;
   readonly #native: LayerNative;
   readonly #owners: 'keep' | 'ignore';
+  readonly #excludes: Exclusion;
   readonly #hash: Hash = createHash('sha256');
   readonly #buffer = Buffer.allocUnsafe(READ_BYTES);
 
-  constructor(tree: DirectoryTree, native: LayerNative, owners: 'keep' | 'ignore') {
+  constructor(tree: DirectoryTree, native: LayerNative, job: ScanJob) {
     this.#tree = tree;
     this.#native = native;
-    this.#owners = owners;
+    this.#owners = job.owners;
+    this.#excludes = exclusionOf(job.excludes);
   }
 
-  add(name: string, path: string): void {
+  addSource({ name, path, under, type }: ScannedSource): void {
+    if (type === 'directory') this.#add(joinPath(under, name), path, '');
+    else if (!this.#excludes(name)) this.#add(joinPath(under, name), path, name);
+  }
+
+  /** `below` is the path in the source directory. */
+  #add(name: string, path: string, below: string): void {
     const stats = this.#tree.lstat(path);
     if (stats === undefined) return;
     this.#describe(name, path, stats);
     if (stats.isFile()) this.#data(path);
     if (!stats.isDirectory()) return;
-    for (const child of readdirSync(this.#tree.absolute(path)).sort(compareText))
-      this.add(`${name}/${child}`, joinPath(path, child));
+    for (const child of readdirSync(this.#tree.absolute(path)).sort(compareText)) {
+      const inner = joinPath(below, child);
+      if (!this.#excludes(inner)) this.#add(`${name}/${child}`, joinPath(path, child), inner);
+    }
   }
 
   finish(): Digest {

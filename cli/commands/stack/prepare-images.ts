@@ -1,15 +1,15 @@
 /** Before anything is created: builds what has a `build`, and checks that all other images are to be had. */
 import type { GantryError } from '../../../proto/errors.ts';
 import { EngineClient, type ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
-import { type BuildListener, buildImage } from '../../build/build-image.ts';
+import { createBuildDisplay } from '../../build/build-display.ts';
+import { buildImage } from '../../build/build-image.ts';
 import { packContext } from '../../build/context.ts';
-import { type Cli, complain, printLine } from '../../cli.ts';
+import { type Cli, printLine } from '../../cli.ts';
 import type { LoadedService, LoadedStack } from '../../compose/load-stack.ts';
 import { withClient } from '../../connection.ts';
 import { CliError, EXIT, isGantryError } from '../../failure.ts';
 import { allCredentials } from '../../registry/credentials.ts';
 import { type ImageAnswers, missingImages } from '../../registry/service-images.ts';
-import { plainProgress } from '../image/build.ts';
 import { missingImageHint } from '../image/image-exists.ts';
 
 type Build = NonNullable<LoadedService['build']>;
@@ -60,18 +60,14 @@ async function buildService(
   quiet: boolean,
 ): Promise<void> {
   if (!quiet) await printLine(cli, `Building ${service.image} for service ${service.name}`);
-  const output: Buffer[] = [];
-  const listener = quiet ? keepOutput(output) : plainProgress(cli);
   try {
     await buildImage(
       engine,
       { ...buildOptions(service, build), credentials: await allCredentials(cli) },
       packContext(build.context, build.dockerfile || 'Dockerfile'),
-      listener,
+      createBuildDisplay(cli, quiet ? 'quiet' : 'auto'),
     );
   } catch (error) {
-    // What a quiet build printed is only of interest when it failed.
-    for (const chunk of output) await complain(cli, chunk.toString('utf8').trimEnd());
     if (!isGantryError(error) && !(error instanceof CliError)) throw error;
     const { file, line, column } = loaded.locate('services', service.name, 'build');
     throw new CliError(`${file}:${line}:${column}: services.${service.name}.build: ${error.message}`, {
@@ -90,9 +86,10 @@ function buildOptions(service: LoadedService, build: Build): Omit<ImageBuildOpti
     labels: { ...build.labels },
     dockerfileText: build.dockerfileText,
     pull: false,
+    secrets: {},
+    contextUrl: '',
+    network: '',
+    extraHosts: [],
+    platform: '',
   };
-}
-
-function keepOutput(chunks: Buffer[]): BuildListener {
-  return { step: () => undefined, output: (data) => void chunks.push(Buffer.from(data)) };
 }

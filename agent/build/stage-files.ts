@@ -1,0 +1,90 @@
+/** Where the instructions of a stage find files: in the context, other stages, images, and far away. */
+
+import { mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Digest } from '../../proto/ids.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import type { BaseImages } from './base-images.ts';
+import type { BuildContext } from './build-context.ts';
+import { type BuildPlan, findSource, type Stage, type StageBase } from './build-plan.ts';
+import type { BuildProgress } from './build-progress.ts';
+import type { CopyPlan, CopySource } from './copy-step.ts';
+import type { Instruction } from './dockerfile.ts';
+import type { LayerSteps } from './layer-steps.ts';
+import { checkOut, downloadFile } from './remote-files.ts';
+import { type RemoteSource, urlFileName } from './remote-source.ts';
+import type { StageState } from './stage-state.ts';
+import type { FileSource } from './step-mounts.ts';
+
+export interface StageFilesParts {
+  readonly images: ImageStore;
+  readonly bases: BaseImages;
+  readonly steps: LayerSteps;
+  readonly plan: BuildPlan;
+  readonly context: BuildContext;
+  readonly progress: BuildProgress;
+  readonly signal: AbortSignal;
+  /** A stage when it is built, by its index. */
+  readonly stage: (index: number) => Promise<StageState>;
+}
+
+export class StageFiles {
+  readonly #parts: StageFilesParts;
+  readonly #stage: Stage;
+
+  constructor(parts: StageFilesParts, stage: Stage) {
+    this.#parts = parts;
+    this.#stage = stage;
+  }
+
+  /** The files of a stage or image, by what the instruction calls it: of triggers, what the plan doesn't know. */
+  async source(name: string, instruction: Instruction): Promise<FileSource> {
+    const { plan } = this.#parts;
+    const known = this.#stage.sources.get(name)?.base;
+    const chain = await this.#chainOf(known ?? findSource(plan.stages.slice(0, this.#stage.index), name, instruction));
+    return { identity: chain.join(' '), use: (work) => this.#parts.steps.withRootfs(chain, work) };
+  }
+
+  /** Where COPY takes its files. */
+  async withRoot<T>(
+    from: string | undefined,
+    instruction: Instruction,
+    work: (root: string) => Promise<T>,
+  ): Promise<T> {
+    if (from === undefined) return await work(this.#parts.context.root);
+    return await (await this.source(from, instruction)).use(work);
+  }
+
+  /** What ADD takes from elsewhere. Throws as downloadFile and checkOut. */
+  async fetch(remote: RemoteSource, plan: CopyPlan): Promise<CopySource> {
+    const { progress, context, images, signal } = this.#parts;
+    const text = remote.kind === 'url' ? remote.url : remote.repository;
+    const directory = context.scratch();
+    await mkdir(directory);
+    const [root, pattern] = await progress.step({ place: 'internal', text: `fetch ${text}` }, async () => {
+      if (remote.kind === 'git') {
+        const { checksum, keepGitDir } = plan;
+        return [await checkOut({ source: remote, checksum, keepGitDir, directory }, signal), ''];
+      }
+      const name = plan.intoDirectory ? urlFileName(remote.url) : basename(plan.destination);
+      await downloadFile({ url: remote.url, checksum: plan.checksum, file: join(directory, name) }, signal);
+      return [directory, name];
+    });
+    const job = { kind: 'scan', root, patterns: [escaped(pattern)], owners: 'ignore', layout: 'names' } as const;
+    const scanned = await images.workers.run({ ...job, excludes: plan.excludes });
+    return { kind: 'remote', root, scanned, keepOwners: false };
+  }
+
+  async #chainOf(base: StageBase): Promise<readonly Digest[]> {
+    const { stage, bases, images, progress } = this.#parts;
+    if (base.kind === 'stage') return (await stage(base.index)).chain;
+    if (base.kind === 'scratch') return [];
+    await bases.ensure(base.reference, (line) => progress.tell(line));
+    return images.find(base.reference).chainIds;
+  }
+}
+
+/** A name, of which nothing is a wildcard. */
+export function escaped(name: string): string {
+  return name.replaceAll(/[*?[\\]/g, '\\$&');
+}

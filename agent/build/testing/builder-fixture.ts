@@ -1,0 +1,113 @@
+/** A builder over stores in a scratch directory, with a small `busybox` image. */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { GantryError } from '../../../proto/errors.ts';
+import { ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
+import { inPieces, makeTar, type TestEntry, TestStores } from '../../image/testing/fixtures.ts';
+import { ImageBuilder } from '../image-builder.ts';
+import { makeBusyboxRoot } from './busybox-root.ts';
+import { ChrootRunner } from './chroot-runner.ts';
+
+export interface Built {
+  readonly id: string;
+  readonly steps: readonly { readonly text: string; readonly place: string; readonly cached: boolean }[];
+  readonly output: string;
+}
+
+const NEVER = new AbortController().signal;
+
+export class BuilderFixture {
+  readonly stores = new TestStores();
+  runner = new ChrootRunner();
+  builder: ImageBuilder;
+  /** A root file system's tar. */
+  readonly busybox: Buffer;
+  /** What registries have, and what was asked of them. */
+  readonly registry = new Map<string, Buffer>();
+  readonly brought: string[] = [];
+
+  private constructor() {
+    this.builder = this.#makeBuilder();
+    const root = join(this.stores.dir, 'busybox');
+    makeBusyboxRoot(root);
+    this.busybox = execFileSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 1 << 26 });
+  }
+
+  static async open(): Promise<BuilderFixture> {
+    const fixture = new BuilderFixture();
+    await fixture.stores.open();
+    await fixture.builder.open();
+    await fixture.#import('busybox', fixture.busybox, ['ENV PATH=/bin', 'CMD ["sh"]']);
+    return fixture;
+  }
+
+  async dispose(): Promise<void> {
+    await this.stores.dispose();
+  }
+
+  /** As after a restart. */
+  async openBuilder(): Promise<void> {
+    this.runner = new ChrootRunner();
+    this.builder = this.#makeBuilder();
+    await this.builder.open();
+  }
+
+  async build(
+    dockerfile: string,
+    files: readonly TestEntry[] = [],
+    options: Partial<ImageBuildOptions> = {},
+    signal: AbortSignal = NEVER,
+  ): Promise<Built> {
+    const context = makeTar([{ name: 'Dockerfile', data: dockerfile }, ...files]);
+    const steps: Built['steps'][number][] = [];
+    let id = '';
+    let output = '';
+    for await (const { message } of this.builder.build(ImageBuildOptions.create(options), inPieces(context), signal)) {
+      if (message?.$case === 'step') {
+        const { text, place, cached } = message.value;
+        steps.push({ text, place, cached });
+      } else if (message?.$case === 'output') output += message.value.toString();
+      else if (message?.$case === 'stepOutput') output += message.value.data.toString();
+      else if (message?.$case === 'imageId') id = message.value;
+    }
+    return { id, steps, output };
+  }
+
+  async withRootfs<T>(id: string, look: (root: string) => T): Promise<T> {
+    const { snapshots, images, dir } = this.stores;
+    const root = join(dir, 'look');
+    await snapshots.prepare('look', images.find(id).id);
+    await snapshots.mount('look', root, 'durable');
+    try {
+      return look(root);
+    } finally {
+      await snapshots.unmount(root);
+      await snapshots.remove('look');
+    }
+  }
+
+  #makeBuilder(): ImageBuilder {
+    const { dir, images, snapshots } = this.stores;
+    return new ImageBuilder({
+      ...{ dir, images, snapshots, runner: this.runner },
+      bases: {
+        bring: async (reference, _credentials, tell) => {
+          this.brought.push(reference);
+          const known = this.registry.get(reference);
+          if (known === undefined) throw new GantryError('IMAGE_NOT_FOUND', `manifest for ${reference} not found`);
+          await this.#import(reference, known, ['ENV PATH=/bin']);
+          tell(`Status: Downloaded newer image for ${reference}`);
+        },
+      },
+      clock: () => this.stores.now++,
+      random: randomBytes,
+      logger: pino({ level: 'silent' }),
+    });
+  }
+
+  async #import(reference: string, tar: Buffer, changes: readonly string[]): Promise<void> {
+    await this.stores.images.import(inPieces(tar), { reference, changes: [...changes], message: '', platform: '' });
+  }
+}
