@@ -42,7 +42,8 @@ export class BlobSources {
       } catch (error) {
         // What is wrong must not be added to.
         if (signal.aborted || toGantryError(error).code === 'CORRUPT') throw error;
-        const pauseMs = pauseBefore(error, looks);
+        // What is said to have all of it is not waited for: it may have lost it, and be waiting for this node.
+        const pauseMs = repository.isBringing ? pauseBefore(error, looks) : undefined;
         if (pauseMs === undefined) return false;
         await this.#clock.sleep(pauseMs, signal);
       }

@@ -72,7 +72,7 @@ export class PeerImages {
     }
   }
 
-  #connect({ address }: ImageHolder, reference: Reference, identity: NodeIdentity): Repository {
+  #connect({ address, complete }: ImageHolder, reference: Reference, identity: NodeIdentity): Repository {
     const { clock } = this.#parts;
     const { host: ip, port } = parseNodeAddress(address);
     const host = `${ip.includes(':') ? `[${ip}]` : ip}:${imagePort(port)}`;
@@ -87,7 +87,7 @@ export class PeerImages {
     const authoriser = new Authoriser({ host, transport, credentials: undefined, allowsPlainHttp: false, clock });
     return new Repository({
       ...{ base: `https://${host}/v2/`, path: reference.path, name: familiarRepository(reference) },
-      ...{ namespace: reference.domain, transport, authoriser, clock, mostFailures: 1 },
+      ...{ namespace: reference.domain, transport, authoriser, clock, mostFailures: 1, isBringing: !complete },
     });
   }
 

@@ -43,6 +43,8 @@ export interface RepositoryOptions {
   readonly namespace?: string;
   /** Of one request; see RetryOptions. */
   readonly mostFailures?: number;
+  /** It has begun to get the image: a blob that it lacks is on its way. */
+  readonly isBringing?: boolean;
 }
 
 /** What is done there, and so what a token must allow. */
@@ -59,6 +61,10 @@ export class Repository implements Disposable {
 
   get host(): string {
     return new URL(this.#options.base).host;
+  }
+
+  get isBringing(): boolean {
+    return this.#options.isBringing ?? false;
   }
 
   [Symbol.dispose](): void {
