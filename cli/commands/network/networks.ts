@@ -15,21 +15,23 @@ export interface KnownNetwork extends LocalNetwork {
 export async function knownNetworks(cli: Cli): Promise<KnownNetwork[]> {
   const { networks } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.localNetworkList, {}));
   const cluster = await clusterNetworks(cli);
-  const ids = new Set(cluster.map(({ id }) => id));
-  const local = networks.filter(({ id }) => !ids.has(id)).map((network) => ({ ...network, nodes: undefined }));
-  return [...local, ...cluster].sort((a, b) => a.name.localeCompare(b.name));
+  // A host is told a moment later that one is gone.
+  const own = cluster === undefined ? networks : networks.filter((network) => !network.cluster);
+  const local = own.map((network) => ({ ...network, nodes: undefined }));
+  return [...local, ...(cluster ?? [])].sort((a, b) => a.name.localeCompare(b.name));
 }
 
-async function clusterNetworks(cli: Cli): Promise<KnownNetwork[]> {
+/** Undefined where no manager says. */
+async function clusterNetworks(cli: Cli): Promise<KnownNetwork[] | undefined> {
   try {
     const { networks } = await withClient(ControlClient, cli, (control) => ask(control, control.networkList, {}));
     return networks.filter(({ pendingDelete }) => !pendingDelete).map(fromCluster);
   } catch (error) {
     if (!isGantryError(error)) throw error;
-    if (error.code === 'NOT_IN_CLUSTER' || error.code === 'NOT_A_MANAGER') return [];
+    if (error.code === 'NOT_IN_CLUSTER' || error.code === 'NOT_A_MANAGER') return undefined;
     if (error.code !== 'UNAVAILABLE') throw error;
     await complain(cli, `gantry: only networks that this host knows: ${failureText(error)}`);
-    return [];
+    return undefined;
   }
 }
 
