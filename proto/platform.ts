@@ -1,4 +1,5 @@
 /** Platforms as users and images name them. Source: the Compose specification, `platform`; swarmkit's PlatformFilter. */
+import { GantryError } from './errors.ts';
 import type { Platform } from './generated/gantry/v1/types.ts';
 
 /** The kernel's name of a machine, or Go's. */
@@ -16,13 +17,25 @@ const GO_NAMES: ReadonlyMap<string, string> = new Map([
   ['armv7l', 'arm'],
 ]);
 
-/** linux, linux/amd64; and linux/arm64/v8, as there is no other. Undefined for what isn't one, or names another variant. */
+/** What each architecture is at least. */
+const VARIANTS: Readonly<Record<string, string>> = { amd64: 'v1', arm64: 'v8' };
+
+/** linux, linux/amd64; and linux/arm64/v8, linux/amd64/v1. Undefined for what isn't one, or names another variant. */
 export function parsePlatform(text: string): Platform | undefined {
-  const match = /^([a-z0-9_-]+)(?:\/([a-z0-9_-]+)(\/v8)?)?$/i.exec(text);
+  const match = /^([a-z0-9_-]+)(?:\/([a-z0-9_-]+)(?:\/(v\d+))?)?$/i.exec(text);
   if (match === null) return undefined;
   const architecture = normalArchitecture(match[2] ?? '');
-  if (match[3] !== undefined && architecture !== 'arm64') return undefined;
+  if (match[3] !== undefined && match[3].toLowerCase() !== VARIANTS[architecture]) return undefined;
   return { os: (match[1] ?? '').toLowerCase(), architecture };
+}
+
+/** With both parts. Throws INVALID_ARGUMENT. */
+export function requirePlatform(text: string): Platform {
+  const platform = parsePlatform(text);
+  if (platform !== undefined && platform.architecture !== '') return platform;
+  throw new GantryError('INVALID_ARGUMENT', `invalid platform ${JSON.stringify(text)}`, {
+    hint: 'write OS/ARCHITECTURE, such as linux/arm64',
+  });
 }
 
 export function platformText({ os, architecture }: Platform): string {

@@ -1,25 +1,13 @@
 /** The images that a build is made from: those of this host, and of registries what isn't here or is to be looked at again. */
 import { toGantryError } from '../../proto/errors.ts';
-import type { ImageBuildOptions, RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
+import type { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import type { ImageOrder } from '../registry/image-puller.ts';
-
-/** Brings an image from its registry. */
-export interface BaseSource {
-  /** `tell` gets lines for the user. */
-  bring(
-    reference: string,
-    credentials: RegistryCredentials | undefined,
-    tell: (line: string) => void,
-    signal: AbortSignal,
-    order: ImageOrder,
-  ): Promise<void>;
-}
+import type { ImageSource } from '../registry/image-source.ts';
 
 export interface BaseImagesParts {
   readonly images: ImageStore;
-  readonly source: BaseSource;
+  readonly source: ImageSource;
   readonly options: Pick<ImageBuildOptions, 'pull' | 'credentials'>;
   readonly signal: AbortSignal;
 }
@@ -33,7 +21,7 @@ export class BaseImages {
     this.#parts = parts;
   }
 
-  /** Once it resolves the image is in the store; it is asked for once. `tell` gets lines for the user. Throws as BaseSource does. */
+  /** Once it resolves the image is in the store; it is asked for once. `tell` gets lines for the user. Throws as ImageSource does. */
   async ensure(reference: string, tell: (line: string) => void): Promise<void> {
     const ensuring = this.#ensured.get(reference) ?? this.#bring(reference, tell);
     this.#ensured.set(reference, ensuring);

@@ -1,8 +1,9 @@
 /** Which stages of a Dockerfile have to be built, on what, and for which target. Pure. */
 import { GantryError } from '../../proto/errors.ts';
+import type { Platform } from '../image/manifest.ts';
 import type { Dockerfile, Instruction } from './dockerfile.ts';
 import { instructionError, withPlace } from './instruction-error.ts';
-import { checkPlatform, type Platform } from './platform.ts';
+import { checkPlatform } from './platform.ts';
 import { mountSource } from './run-mounts.ts';
 import { expandWord, splitPair, splitWords, type Variables } from './words.ts';
 

@@ -1,7 +1,7 @@
 /** What a build tells while it runs: its steps, several of which may be under way at once. */
 import { toGantryError } from '../../proto/errors.ts';
 import type { ImageBuildResponse } from '../../proto/generated/gantry/v1/engine.ts';
-import type { EventQueue } from './event-queue.ts';
+import type { EventQueue } from '../stream/event-queue.ts';
 
 /** A step that has begun. */
 export interface StepProgress {

@@ -13,8 +13,11 @@ import { parseReference } from '../../proto/image-reference.ts';
 import { encodeImageDocument, type ImageDocument } from '../image/image-config.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
+import type { ImageSource } from '../registry/image-source.ts';
 import { Slots } from '../registry/slots.ts';
-import { BaseImages, type BaseSource } from './base-images.ts';
+import type { EventQueue } from '../stream/event-queue.ts';
+import { eventStream } from '../stream/event-stream.ts';
+import { BaseImages } from './base-images.ts';
 import { BuildCache, cacheKey } from './build-cache.ts';
 import { type BuildContext, BuildContexts } from './build-context.ts';
 import { type BuildPlan, planBuild } from './build-plan.ts';
@@ -23,7 +26,6 @@ import type { Builder } from './builder.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import { type CachePruneOptions, cacheUsage, planCachePrune } from './cache-prune.ts';
 import { parseDockerfile } from './dockerfile.ts';
-import { EventQueue } from './event-queue.ts';
 import { LayerSteps } from './layer-steps.ts';
 import { checkPlatform } from './platform.ts';
 import { countSteps, StageBuilder, type StageBuilderParts } from './stage-builder.ts';
@@ -37,7 +39,7 @@ export interface ImageBuilderParts {
   readonly images: ImageStore;
   readonly snapshots: SnapshotStore;
   readonly runner: StepRunner;
-  readonly bases: BaseSource;
+  readonly bases: ImageSource;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly random: RandomBytes;
@@ -75,29 +77,21 @@ export class ImageBuilder implements Builder {
     await this.#steps.open();
   }
 
-  async *build(
+  build(
     options: ImageBuildOptions,
     context: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): AsyncGenerator<ImageBuildResponse, void, undefined> {
-    const { images } = this.#parts;
-    const events = new EventQueue<ImageBuildResponse>();
-    const abandoned = new AbortController();
-    const either = AbortSignal.any([signal, abandoned.signal]);
-    const work = images.garbage
-      .hold(() => this.#build(options, context, either, events))
-      .then(
-        () => events.end(),
-        (error: unknown) => events.end(either.aborted ? cancelled(error) : error),
-      );
-    try {
-      yield* events;
-    } finally {
-      // The consumer may have left early: what it started must have ended when this returns.
-      abandoned.abort();
-      await work;
-      images.garbage.schedule();
-    }
+    const { garbage } = this.#parts.images;
+    return eventStream<ImageBuildResponse>(signal, async (events, either) => {
+      try {
+        await garbage.hold(() => this.#build(options, context, either, events));
+      } catch (error) {
+        throw either.aborted ? cancelled(error) : error;
+      } finally {
+        garbage.schedule();
+      }
+    });
   }
 
   cacheUsage(): BuildCacheUsage[] {

@@ -1,6 +1,7 @@
 /** The flags of instructions: which each takes, and reading them. Pure. */
+
+import { suggest } from '../../proto/suggestion.ts';
 import { type InstructionPlace, instructionError } from './instruction-error.ts';
-import { suggest } from './suggestion.ts';
 
 /** A switch is on when it is given, or given as true; a list may be given several times. */
 type FlagKind = 'value' | 'switch' | 'list';

@@ -1,29 +1,23 @@
-/** Platforms as users write them: "linux/amd64", "amd64", "linux/arm64/v8". Pure. */
+/** Which platforms builds are for: the host's own alone. Pure. */
 import { GantryError } from '../../proto/errors.ts';
+import { fitsPlatform, parsePlatform, platformText } from '../../proto/platform.ts';
+import type { Platform } from '../image/manifest.ts';
 
-export interface Platform {
-  readonly os: string;
-  readonly architecture: string;
-}
-
-const OTHER_NAMES: Readonly<Record<string, string>> = { x86_64: 'amd64', 'x86-64': 'amd64', aarch64: 'arm64' };
-/** What each architecture is at least. */
-const VARIANTS: Readonly<Record<string, string>> = { amd64: 'v1', arm64: 'v8' };
-
-/** Throws UNSUPPORTED unless each of the platforms, with commas between, is the host's own. */
+/** Throws UNSUPPORTED unless each of the platforms, with commas between, is the host's own. Without an OS it is Linux. */
 export function checkPlatform(text: string, host: Platform): void {
-  const foreign = text.split(',').find((one) => one.trim() !== '' && !isOwn(one.trim().toLowerCase(), host));
+  const foreign = text
+    .split(',')
+    .map((one) => one.trim())
+    .find((one) => one !== '' && !isOwn(one, host));
   if (foreign === undefined) return;
-  const own = `${host.os}/${host.architecture}`;
-  throw new GantryError('UNSUPPORTED', `building for ${foreign.trim()} is not supported on ${own}`, {
+  throw new GantryError('UNSUPPORTED', `building for ${foreign} is not supported on ${platformText(host)}`, {
     hint: 'build on a host of that platform',
   });
 }
 
-function isOwn(text: string, { os, architecture }: Platform): boolean {
-  const parts = text.split('/');
-  const [first = '', second, variant] = parts.length === 1 ? [os, parts[0]] : parts;
-  const wanted = OTHER_NAMES[second ?? ''] ?? second;
-  if (parts.length === 1 && text === os) return true;
-  return first === os && wanted === architecture && (variant === undefined || variant === VARIANTS[architecture]);
+function isOwn(text: string, host: Platform): boolean {
+  return [text, `${host.os}/${text}`].some((one) => {
+    const platform = parsePlatform(one);
+    return platform !== undefined && fitsPlatform(platform, host);
+  });
 }

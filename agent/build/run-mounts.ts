@@ -1,7 +1,7 @@
 /** RUN --mount: what is mounted into a step. Pure. Source: docs.docker.com/reference/dockerfile, "RUN --mount". */
 import { posix } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
-import { suggest } from './suggestion.ts';
+import { suggest } from '../../proto/suggestion.ts';
 import { type Expander, expandWord } from './words.ts';
 
 export type RunMount =

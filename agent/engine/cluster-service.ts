@@ -8,9 +8,9 @@ import type { StoreOptions } from '../config/options.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
 import type { MemberNetworks } from '../network/networks.ts';
+import type { ImageSource } from '../registry/image-source.ts';
 import type { SessionState } from '../session/session.ts';
 import type { ReportedVolumes } from '../volume/volumes.ts';
-import type { ImageSource } from '../worker/task-pulls.ts';
 import type { EngineHandlers } from './api.ts';
 
 /** A gRPC service as Server.addService takes it. */

@@ -1,13 +1,12 @@
 /** An image of one layer, made of a root file system's tar. */
-import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
-import { parsePlatform } from '../../proto/platform.ts';
+import { requirePlatform } from '../../proto/platform.ts';
 import { applyChanges } from '../build/config-changes.ts';
 import { emptyImageDocument, type ImageDocument } from './image-config.ts';
 import { parseTag } from './image-lookup.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { ImportOptions } from './images.ts';
-import { OCI_LAYER, type Platform } from './manifest.ts';
+import { OCI_LAYER } from './manifest.ts';
 
 type ImportStore = Pick<ImageParts, 'content' | 'layers' | 'garbage' | 'platform' | 'create'>;
 
@@ -20,7 +19,7 @@ export async function importImage(
 ): Promise<Digest> {
   const names = options.reference === '' ? [] : [options.reference];
   for (const name of names) parseTag(name);
-  const base = emptyImageDocument(importPlatform(options.platform) ?? store.platform);
+  const base = emptyImageDocument(options.platform === '' ? store.platform : requirePlatform(options.platform));
   const config = applyChanges(base.config, options.changes);
   const created = new Date(nowMs).toISOString();
   try {
@@ -38,11 +37,3 @@ export async function importImage(
 }
 
 /** Undefined where none is said. */
-function importPlatform(text: string): Platform | undefined {
-  if (text === '') return undefined;
-  const platform = parsePlatform(text);
-  if (platform !== undefined && platform.architecture !== '') return platform;
-  throw new GantryError('INVALID_ARGUMENT', `invalid platform ${JSON.stringify(text)}`, {
-    hint: 'write OS/ARCHITECTURE: linux/amd64',
-  });
-}

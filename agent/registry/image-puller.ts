@@ -12,6 +12,7 @@ import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { type Descriptor, MAX_DOCUMENT_BYTES, type Platform } from '../image/manifest.ts';
 import { type BlobDownload, BlobDownloads } from './blob-downloads.ts';
+import type { ImageOrder } from './image-source.ts';
 import { checkAgreement, type ImageSources, inTurn } from './image-sources.ts';
 import type { PeerImages, Peers } from './peer-images.ts';
 import { pullFailure } from './pull-failure.ts';
@@ -19,9 +20,6 @@ import type { RegistryConnector } from './registry-connector.ts';
 import { findRemoteImage, type RemoteImage } from './remote-image.ts';
 import type { RetryClock } from './retry.ts';
 import { LayerProgress, type TransferListener } from './transfer-progress.ts';
-
-/** Who is asked first what a tag stands for. */
-export type ImageOrder = 'registry first' | 'cluster first';
 
 export interface PullOptions {
   /** With a tag or a digest. */

@@ -19,15 +19,14 @@ import {
   type Reference,
   withDefaultTag,
 } from '../../proto/image-reference.ts';
-import { parsePlatform } from '../../proto/platform.ts';
-import type { BaseSource } from '../build/base-images.ts';
-import { EventQueue } from '../build/event-queue.ts';
+import { requirePlatform } from '../../proto/platform.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import type { Platform } from '../image/manifest.ts';
 import { compareText } from '../image/text-order.ts';
+import { eventStream } from '../stream/event-stream.ts';
 import { inspectDistribution } from './distribution.ts';
-import { type ImageOrder, ImagePuller } from './image-puller.ts';
+import { ImagePuller } from './image-puller.ts';
 import { ImagePusher } from './image-pusher.ts';
+import type { ImageOrder, ImageSource } from './image-source.ts';
 import type { PeerImages } from './peer-images.ts';
 import { pullFailure } from './pull-failure.ts';
 import type { RegistryConnector } from './registry-connector.ts';
@@ -41,7 +40,7 @@ export interface RegistriesParts {
   readonly logger: Logger;
 }
 
-export class Registries implements BaseSource {
+export class Registries implements ImageSource {
   readonly #parts: RegistriesParts;
   readonly #puller: ImagePuller;
   readonly #pusher: ImagePusher;
@@ -60,14 +59,18 @@ export class Registries implements BaseSource {
 
   /** Ends when all is pulled, or throws. What it started has ended when it returns. */
   pull(request: ImagePullRequest, signal: AbortSignal): AsyncGenerator<ImagePullResponse, void, undefined> {
-    return streamOf<ImagePullResponse>(signal, (emit, either) => this.#pull(request, emit, either));
+    return eventStream<ImagePullResponse>(signal, (events, either) =>
+      this.#pull(request, (event) => events.push(event), either),
+    );
   }
 
   push(request: ImagePushRequest, signal: AbortSignal): AsyncGenerator<ImagePushResponse, void, undefined> {
-    return streamOf<ImagePushResponse>(signal, (emit, either) => this.#push(request, emit, either));
+    return eventStream<ImagePushResponse>(signal, (events, either) =>
+      this.#push(request, (event) => events.push(event), either),
+    );
   }
 
-  /** For builds and tasks; see BaseSource. */
+  /** For builds and tasks; see ImageSource. */
   async bring(
     name: string,
     credentials: RegistryCredentials | undefined,
@@ -98,7 +101,7 @@ export class Registries implements BaseSource {
 
   async #pull(request: ImagePullRequest, emit: (event: ImagePullResponse) => void, signal: AbortSignal): Promise<void> {
     const { credentials } = request;
-    const platform = request.platform === '' ? undefined : wantedPlatform(request.platform);
+    const platform = request.platform === '' ? undefined : requirePlatform(request.platform);
     const order = request.order === PullOrder.CLUSTER_FIRST ? 'cluster first' : 'registry first';
     const repository = parseReference(request.reference).path;
     for (const reference of await this.#pulledReferences(request, signal)) {
@@ -165,31 +168,4 @@ export class Registries implements BaseSource {
 function withoutTag(reference: Reference): Reference {
   if (reference.tag === undefined && reference.digest === undefined) return reference;
   throw new GantryError('INVALID_ARGUMENT', "tag can't be used with --all-tags/-a", { hint: 'leave one of them out' });
-}
-
-function wantedPlatform(text: string): Platform {
-  const platform = parsePlatform(text);
-  if (platform !== undefined && platform.architecture !== '') return platform;
-  throw new GantryError('INVALID_ARGUMENT', `invalid platform "${text}"`, {
-    hint: 'write OS/ARCH, such as linux/arm64',
-  });
-}
-
-/** What `work` emits, until it ends; a consumer that leaves early aborts it, and waits for its end. */
-async function* streamOf<Event>(
-  signal: AbortSignal,
-  work: (emit: (event: Event) => void, signal: AbortSignal) => Promise<void>,
-): AsyncGenerator<Event, void, undefined> {
-  const events = new EventQueue<Event>();
-  const abandoned = new AbortController();
-  const running = work((event) => events.push(event), AbortSignal.any([signal, abandoned.signal])).then(
-    () => events.end(),
-    (error: unknown) => events.end(error),
-  );
-  try {
-    yield* events;
-  } finally {
-    abandoned.abort();
-    await running;
-  }
 }

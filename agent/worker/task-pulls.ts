@@ -5,19 +5,8 @@
 import type { Logger } from 'pino';
 import { errorLine, GantryError, toGantryError } from '../../proto/errors.ts';
 import type { RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
-import type { ImageOrder } from '../registry/image-puller.ts';
+import type { ImageOrder, ImageSource } from '../registry/image-source.ts';
 import { SharedWork } from '../registry/shared-work.ts';
-
-/** Brings an image to this host; see agent/registry. */
-export interface ImageSource {
-  bring(
-    reference: string,
-    credentials: RegistryCredentials | undefined,
-    tell: (line: string) => void,
-    signal: AbortSignal,
-    order: ImageOrder,
-  ): Promise<void>;
-}
 
 /** How far a task's image is; none: nobody has asked for it. */
 export type PullState =

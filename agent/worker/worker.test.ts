@@ -8,9 +8,9 @@ import { HealthStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import { PublishMode, Secret, Task, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
 import type { Containers } from '../container/containers.ts';
 import { runnableImage } from '../image/runnable-image.testing.ts';
+import type { ImageSource } from '../registry/image-source.ts';
 import { type MemoryContainers, memoryContainers } from './memory-containers.testing.ts';
 import type { TaskMaterial } from './task-container.ts';
-import type { ImageSource } from './task-pulls.ts';
 import { Worker } from './worker.ts';
 
 const NEVER = new Promise<never>(() => undefined);

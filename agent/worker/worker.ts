@@ -5,10 +5,11 @@ import type { TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatche
 import type { Task } from '../../proto/generated/gantry/v1/types.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
+import type { ImageSource } from '../registry/image-source.ts';
 import { RecordStore } from './record-store.ts';
 import type { ExecutorContext } from './step-executors.ts';
 import type { TaskMaterial } from './task-container.ts';
-import { type ImageSource, TaskPulls } from './task-pulls.ts';
+import { TaskPulls } from './task-pulls.ts';
 import { newRecord, strayRecord, type TaskRecord } from './task-record.ts';
 import { TaskRunner } from './task-runner.ts';
 import type { NodeFacts } from './task-templates.ts';

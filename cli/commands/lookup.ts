@@ -1,5 +1,5 @@
 /** Finds the command that a command line names. */
-import { suggest } from '../compose/suggestion.ts';
+import { suggest } from '../../proto/suggestion.ts';
 import { COMMANDS, type CommandEntry, NOUNS, UNSUPPORTED } from './registry.ts';
 
 export type Lookup =

@@ -1,7 +1,8 @@
 /** Reads typed values out of a tree, key by key, collecting every problem instead of stopping at the first. */
+
+import { suggest } from '../../proto/suggestion.ts';
 import { type Problem, ProblemError } from './problem.ts';
 import { parseBytes, parseDuration, parseNanoCpus } from './quantities.ts';
-import { suggest } from './suggestion.ts';
 import { describe, type Mapping, type Position, type Tree } from './tree.ts';
 
 /** The keys that a mapping may have: those that are honoured, and those that exist but are refused, with what to do. */

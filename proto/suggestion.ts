@@ -1,10 +1,11 @@
-/** The nearest of the known words to a misspelt one. */
+/** The nearest of the known words to a misspelt one. Pure. */
 
+/** Undefined when none is near: up to a third of the word may differ. Upper and lower case are the same. */
 export function suggest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
-    const distance = editDistance(word.toLowerCase(), candidate);
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
