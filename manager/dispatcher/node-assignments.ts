@@ -111,8 +111,6 @@ export class NodeAssignments {
   take(read: ReadTransaction, routing: Routing): AssignmentChange[] {
     if (this.#isAllStale) this.#markAll(read, routing.endpoints);
     this.#isAllStale = false;
-    this.#here.clear();
-    this.#exhausted.clear();
     for (const id of this.#stale.task) {
       const task = this.#taskHere(read, id);
       this.#here.set(id, task);
@@ -127,6 +125,9 @@ export class NodeAssignments {
       }
       this.#stale[kind].clear();
     }
+    // What was looked up would be of another state the next time.
+    this.#here.clear();
+    this.#exhausted.clear();
     // In reverse: a task goes before the networks and files that it used.
     return [...added, ...removed.reverse()];
   }
