@@ -74,7 +74,7 @@ export class GantryError extends Error {
 export function toGantryError(thrown: unknown): GantryError {
   if (thrown instanceof GantryError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (isDiskFull(thrown)) {
+  if (isOfFullDisk(thrown)) {
     const where = 'path' in thrown && typeof thrown.path === 'string' ? `${thrown.path}: ` : '';
     return new GantryError('HOST', `${where}no space left on device`, {
       hint: 'free some on the disk that the data root is on, and try again',
@@ -84,8 +84,13 @@ export function toGantryError(thrown: unknown): GantryError {
   return new GantryError('INTERNAL', message, { cause: thrown });
 }
 
+/** Whether it comes from a full disk, at whatever remove: what is tried elsewhere then fails there, too. */
+export function isDiskFull(thrown: unknown): boolean {
+  return isOfFullDisk(thrown) || (thrown instanceof Error && thrown.cause !== undefined && isDiskFull(thrown.cause));
+}
+
 /** Of Node's errors the one that any write can meet, and that says nothing of what to do. */
-function isDiskFull(thrown: unknown): thrown is Error {
+function isOfFullDisk(thrown: unknown): thrown is Error {
   return thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT');
 }
 

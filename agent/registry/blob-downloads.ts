@@ -114,7 +114,7 @@ export class BlobDownloads {
 
 /** One blob's bytes, in as many attempts as it takes. */
 class Transfer {
-  readonly #sources: BlobSources;
+  readonly #sources: BlobSources<Repository>;
   readonly #descriptor: Descriptor;
   readonly #writer: BlobWriter;
   readonly #report: (progress: DownloadProgress) => void;
@@ -122,7 +122,7 @@ class Transfer {
   #counted = 0;
 
   constructor(
-    sources: BlobSources,
+    sources: BlobSources<Repository>,
     descriptor: Descriptor,
     writer: BlobWriter,
     report: (progress: DownloadProgress) => void,

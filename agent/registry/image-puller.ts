@@ -3,7 +3,7 @@
  * when all of it is there. What a pull that failed or was killed has brought is garbage, and collected.
  */
 import type { Logger } from 'pino';
-import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { GantryError, isDiskFull, toGantryError } from '../../proto/errors.ts';
 import { type RegistryCredentials, TransferPhase } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest } from '../../proto/ids.ts';
 import { canonicalName, familiarName, familiarRepository, type Reference } from '../../proto/image-reference.ts';
@@ -94,7 +94,7 @@ export class ImagePuller {
       return await first();
     } catch (error) {
       failure = toGantryError(error);
-      if (signal.aborted) throw failure;
+      if (signal.aborted || isDiskFull(failure)) throw failure;
       this.#parts.logger.info({ err: failure, image: familiarName(options.reference) }, 'trying elsewhere');
     }
     try {
@@ -126,7 +126,7 @@ export class ImagePuller {
         return await this.#pullFrom({ manifests: repository, blobs, source }, options, listener, signal);
       } catch (error) {
         if (signal.aborted) throw new GantryError('CANCELLED', `pulling ${image} was cancelled`, { cause: error });
-        if (endpoint.role === 'origin') throw pullFailure(error, reference);
+        if (endpoint.role === 'origin' || isDiskFull(error)) throw pullFailure(error, reference);
         logger.warn({ err: error, image, mirror: endpoint.host }, 'a mirror failed; trying the next registry');
       }
     }
@@ -153,6 +153,7 @@ export class ImagePuller {
           throw new GantryError('CANCELLED', `pulling ${familiarName(reference)} was cancelled`, { cause: error });
         }
         failure = error;
+        if (isDiskFull(error)) break;
       }
     }
     throw pullFailure(failure, reference);
