@@ -68,7 +68,7 @@ export interface SessionOptions {
 
 /** Statuses that change together travel together; the delay is lost on no user. */
 const BATCH_DELAY_MS = 20;
-/** Images and volumes are made several at a time, and nobody waits to hear of them. */
+/** Volumes and addresses come several at a time, and nobody waits to hear of them. */
 const REPORT_DELAY_MS = 1000;
 const DEFAULT_HEARTBEAT_MS = 1000;
 /** A manager answers each heartbeat: after so many unanswered ones it doesn't hear this node, or isn't heard. */
@@ -269,7 +269,8 @@ export class Session {
       if (value !== undefined) await write(call, { $case: 'images', value });
     };
     const onChange = (listener: () => void) => images.onChange(listener);
-    tellOfChanges({ onChange, tell, delayMs: REPORT_DELAY_MS }, ended);
+    // Who has just built an image deploys it next, to nodes that ask managers for it.
+    tellOfChanges({ onChange, tell, delayMs: BATCH_DELAY_MS }, ended);
   }
 
   #reportVolumes(call: SessionCall, ended: AbortSignal): void {

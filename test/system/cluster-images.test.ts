@@ -172,6 +172,15 @@ describe('what a host has built', () => {
     ]);
   });
 
+  it('runs in a service that is made right after it, without a task that lacks it first', async () => {
+    await first.ok(['build', '-t', 'shop:3', '-'], { stdin: 'FROM busybox\nRUN echo soon >/soon\n' });
+    const flags = ['--name', 'soon', '--mode', 'global', '--init', '-q'];
+    await first.ok(['service', 'create', ...flags, 'shop:3', 'sleep', '1000']);
+    const states = await first.ok(['service', 'ps', '--format', '{{.CurrentState}}', 'soon']);
+    expect(states.split('\n').map((state) => state.split(' ')[0])).toEqual(Array(3).fill('Running'));
+    await first.ok(['service', 'rm', 'soon']);
+  });
+
   it('runs on a host that joins when the one that built it is gone', async () => {
     await first.powerOff();
     await late.start();
