@@ -9,6 +9,7 @@ import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
 import type { MemberNetworks } from '../network/networks.ts';
 import type { ImageSource } from '../registry/image-source.ts';
+import type { ServingNode } from '../registry-server/peer-server.ts';
 import type { SessionState } from '../session/session.ts';
 import type { ReportedVolumes } from '../volume/volumes.ts';
 import type { EngineHandlers } from './api.ts';
@@ -49,14 +50,6 @@ export interface ClusterServiceOptions {
    * gantryd then ends by itself, once the answers of calls in progress have been sent.
    */
   readonly onSystemStop: () => Promise<void>;
-}
-
-/** A node as other nodes see it. */
-export interface ServingNode {
-  /** IP:PORT */
-  readonly advertiseAddr: string;
-  /** What it shows others now; undefined while it has no certificate yet. */
-  identity(): NodeIdentity | undefined;
 }
 
 /** What a node shows of its part in a cluster. */

@@ -12,7 +12,6 @@ import { toGantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import { imagePort } from '../../proto/image-port.ts';
 import { type NodeIdentity, nodeTlsOptions, ownPeer, peerIn } from '../../proto/tls.ts';
-import type { ServingNode } from '../engine/cluster-service.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { MAX_DOCUMENT_BYTES, manifestMediaType } from '../image/manifest.ts';
 import { pathOf, queryOf, sendBlob, sendManifest } from './answers.ts';
@@ -32,6 +31,14 @@ export interface Arrivals {
   isArriving(digest: Digest): boolean;
   /** Some image is being brought, whose blobs may not be known yet. */
   readonly isBusy: boolean;
+}
+
+/** A node as other nodes see it. */
+export interface ServingNode {
+  /** IP:PORT */
+  readonly advertiseAddr: string;
+  /** What it shows others now; undefined while it has no certificate yet. */
+  identity(): NodeIdentity | undefined;
 }
 
 /** How often the node's certificate is looked at: it is renewed now and then. */
