@@ -74,8 +74,8 @@ function isNew(payload: Buffer): boolean {
   return payload.readUInt32LE(12) === EVERYTHING;
 }
 
-/** Empty where it isn't said. */
-function nameOf(payload: Buffer): string {
+/** Of a link that there is news of; empty where it isn't said. */
+export function nameOf(payload: Buffer): string {
   const name = parseAttributes(payload.subarray(LINK_HEADER_BYTES)).get(IFLA_IFNAME);
   return name === undefined ? '' : readString(name);
 }

@@ -2,11 +2,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { HealLoop } from '../healing/heal-loop.ts';
-import { RTM_DELLINK, RTM_NEWLINK } from '../healing/relevance.ts';
+import { nameOf, RTM_DELLINK, RTM_NEWLINK } from '../healing/relevance.ts';
 import type { HostLinks } from '../host-links.ts';
 import { linkPrefix } from '../link-names.ts';
 import { RTM_DELADDR, RTM_NEWADDR } from '../netlink/address.ts';
 import { type EventsNative, NetlinkEvents } from '../netlink/events.ts';
+import type { Message } from '../netlink/message.ts';
 import { NETLINK_ROUTE } from '../netlink/socket.ts';
 import { possibleParents } from './possible-parents.ts';
 
@@ -43,7 +44,7 @@ export class ParentWatch {
     this.#events = await NetlinkEvents.open(
       native,
       { protocol: NETLINK_ROUTE, groups: GROUPS, types: TYPES },
-      () => this.#loop.request(),
+      (message) => this.#hear(message),
       (cause) => logger.error({ err: cause }, 'hears of no new links any more'),
     );
     this.#parents = await this.#read();
@@ -54,6 +55,13 @@ export class ParentWatch {
     this.#events?.close();
     this.#events = undefined;
     await this.#loop.close();
+  }
+
+  /** Links of our own containers come and go all the time, and are never among them. */
+  #hear({ type, payload }: Message): void {
+    const isLink = type === RTM_NEWLINK || type === RTM_DELLINK;
+    if (isLink && nameOf(payload).startsWith(linkPrefix(this.#parts.instance))) return;
+    this.#loop.request();
   }
 
   /** Never throws. */
