@@ -8,6 +8,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{proto,manager,agent,cli,native}/**/*.test.ts'],
           testTimeout: 30_000,
+          // What is waited for comes late on a machine with much to do: the system tests run beside these.
+          expect: { poll: { timeout: 10_000 } },
         },
       },
       {
