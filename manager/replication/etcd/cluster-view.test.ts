@@ -1,6 +1,6 @@
 import type { IKeyValue } from 'etcd3';
 import { describe, expect, it } from 'vitest';
-import { EMPTY_VIEW, viewOf, withEvents } from './cluster-view.ts';
+import { EMPTY_VIEW, isSameCluster, viewOf, withEvents } from './cluster-view.ts';
 import { Keys } from './keys.ts';
 
 const keys = new Keys('p');
@@ -43,5 +43,18 @@ describe('the view of the cluster', () => {
   it('passes over keys of later versions', () => {
     const unknown = kv(Buffer.from('p/cluster/later/x'), 'y', 99);
     expect(viewOf(keys, [unknown], 100)).toEqual({ ...EMPTY_VIEW, revision: 100 });
+  });
+
+  it('is the same with the same leader, members and leases, whatever its revision', () => {
+    const view = viewOf(keys, found, 9);
+    expect(isSameCluster(view, viewOf(keys, found, 12))).toBe(true);
+    const others = [
+      [...found, kv(keys.member('b'), 'b:1', 8)],
+      found.slice(0, 2),
+      [...found, kv(keys.member('a'), 'a:2', 8)],
+      [...found, kv(keys.alive('a'), '', 8, '12')],
+      [...found, kv(keys.leader, 'a', 8, '11')],
+    ];
+    for (const other of others) expect(isSameCluster(view, viewOf(keys, other, 9))).toBe(false);
   });
 });

@@ -32,6 +32,19 @@ export function withEvents(keys: Keys, view: ClusterView, events: readonly IEven
   );
 }
 
+export function isSameCluster(a: ClusterView, b: ClusterView): boolean {
+  return (
+    a.leader?.id === b.leader?.id &&
+    a.leader?.term === b.leader?.term &&
+    isSameMap(a.members, b.members) &&
+    isSameMap(a.alive, b.alive)
+  );
+}
+
+function isSameMap(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+}
+
 function withPut(keys: Keys, view: ClusterView, { key, value, lease, mod_revision }: IKeyValue): ClusterView {
   const target = keys.clusterKey(key);
   const revision = Number(mod_revision);

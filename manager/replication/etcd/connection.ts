@@ -90,6 +90,16 @@ export class EtcdConnection {
     return this.#retry(({ etcd }) => etcd.kv.range(request, this.#deadline()));
   }
 
+  /** What was so at a revision; undefined when etcd has compacted it, or hasn't come to it. */
+  async rangeAt(range: KeyRange, revision: number): Promise<IRangeResponse | undefined> {
+    try {
+      return await this.range({ ...range, revision });
+    } catch (error) {
+      if (error instanceof Error && error.cause instanceof GRPCOutOfRangeError) return undefined;
+      throw error;
+    }
+  }
+
   /** Undefined when there is no such key. */
   async get(key: Buffer): Promise<IKeyValue | undefined> {
     return (await this.range({ key })).kvs[0];

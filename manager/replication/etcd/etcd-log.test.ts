@@ -220,6 +220,34 @@ describe.skipIf(ETCD_PROGRAM === undefined)('a log in an etcd of one', () => {
     expect(again.texts).toEqual(numbered(5));
   });
 
+  it('that has lost a change is not gone on with, though others have written more since', async () => {
+    const own = await EtcdServers.start();
+    onTestFinished(() => own.stop());
+    const ownFixture = new EtcdFixture(own);
+    onTestFinished(() => ownFixture.close());
+    const failed: Error[] = [];
+    const log = await ownFixture.open('a', {
+      state: new RecordingState(),
+      onFailure: (error) => void failed.push(error),
+    });
+    opened.push(log);
+    await leads(log);
+    await own.goBack(async () => {
+      await leads(log);
+      await log.addMember('b', ownFixture.addressOf('b'));
+      ownFixture.cutOff('a');
+    });
+    const others = own.client();
+    for (const text of numbered(100)) await others.put('beside').value(text);
+    others.close();
+    ownFixture.reconnect('a');
+    await vi.waitFor(
+      () =>
+        expect(failed).toMatchObject([{ code: 'CORRUPT', message: expect.stringContaining('members were others') }]),
+      SOON,
+    );
+  });
+
   describe('reached by a bad way', () => {
     let fixture: EtcdFixture;
     beforeEach(() => {

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../../proto/errors.ts';
 import type { Applier } from './applier.ts';
 import { readCluster } from './cluster-reader.ts';
-import type { ClusterView } from './cluster-view.ts';
+import { type ClusterView, EMPTY_VIEW, isSameCluster, viewOf } from './cluster-view.ts';
 import type { EtcdConnection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { LogEnd } from './log-end.ts';
@@ -30,6 +30,8 @@ const RETRY_MS = 200;
 
 export class Follower {
   readonly #options: FollowerOptions;
+  /** The cluster as etcd last said that it is. */
+  #seen: ClusterView = EMPTY_VIEW;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -61,11 +63,23 @@ export class Follower {
   async #followCluster(signal: AbortSignal): Promise<void> {
     const { connection, keys, knownRevision, onCluster } = this.#options;
     const known = knownRevision();
+    await this.#checkCluster();
     for await (const view of readCluster(connection, keys, signal)) {
       if (view.revision < known)
         throw this.#damaged(`etcd is at revision ${view.revision}, and was at ${known} before`);
+      this.#seen = view;
       onCluster(view);
     }
+  }
+
+  /** An etcd that was restored from a backup may be past the revision already at which this manager has seen the cluster. */
+  async #checkCluster(): Promise<void> {
+    const { connection, keys } = this.#options;
+    const { revision } = this.#seen;
+    const then = revision === 0 ? undefined : await connection.rangeAt(keys.cluster, revision);
+    // Else it is compacted, or etcd isn't there yet, which its present revision says.
+    if (then === undefined || isSameCluster(viewOf(keys, then.kvs, revision), this.#seen)) return;
+    throw this.#damaged(`at revision ${revision} its members were others than this manager has seen`);
   }
 
   async #followLog(signal: AbortSignal): Promise<void> {
