@@ -28,7 +28,7 @@ export default defineConfig({
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],
           testTimeout: 900_000,
-          // Uses all processors, and so runs when nothing else does.
+          // Uses all processors: after the unit tests.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

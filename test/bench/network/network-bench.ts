@@ -1,6 +1,7 @@
 /**
  * How fast the network is: between two hosts of the lab, beside their bare link and a VXLAN made by hand; on one host beside
- * Docker; and how long it takes to make a container's, and to change a service. Medians of rounds taken in turns.
+ * Docker; and how long it takes to make a container's, and to change a service. Medians of rounds taken in turns; of ratios,
+ * too, each within its round: how fast the machine is changes more from one minute to the next than the ways differ.
  *
  * Arguments: [rounds]
  */
@@ -18,7 +19,7 @@ import { handMadeVxlan } from './hand-made.ts';
 import { measure, OWN, type Path, PUBLISHED, type Speed } from './path.ts';
 import { setUpTimes } from './set-up-times.ts';
 
-const [rounds = 3] = process.argv.slice(2).map(Number);
+const [rounds = 9] = process.argv.slice(2).map(Number);
 const PORTS = (['stream', 'echo'] as const).map((kind) => `${PUBLISHED[kind]}:${OWN[kind]}`);
 
 const STACK = `
@@ -141,12 +142,11 @@ async function onOneHost(): Promise<void> {
     for (const engine of engines) paths.push(...(await localPaths(engine)));
     const speeds = await takeTurns(paths);
     print('on one host', speeds, undefined);
-    for (const way of ['bridge', 'published']) {
-      const [ours, theirs] = [speeds.get(`gantry ${way}`), speeds.get(`docker ${way}`)];
-      if (ours === undefined || theirs === undefined) continue;
-      console.log(
-        `  ${way}: ${(ours.gigabits / theirs.gigabits).toFixed(2)} of Docker's bytes, ${(ours.p50 / theirs.p50).toFixed(2)} of its time`,
+    for (const way of docker === undefined ? [] : ['bridge', 'published']) {
+      const [bytes, time] = (['gigabits', 'p50'] as const).map((key) =>
+        ratioOf(speeds, `gantry ${way}`, `docker ${way}`, key),
       );
+      console.log(`  ${way}: ${fixed(bytes, 2, 0)} of Docker's bytes, ${fixed(time, 2, 0)} of its time`);
     }
   } finally {
     await docker?.stop();
@@ -195,30 +195,36 @@ async function localPaths(engine: Engine): Promise<Path[]> {
   ];
 }
 
-/** Medians of all rounds, by name. */
-async function takeTurns(paths: readonly Path[]): Promise<ReadonlyMap<string, Speed>> {
+/** Of all rounds, by name. */
+type Speeds = ReadonlyMap<string, readonly Speed[]>;
+
+async function takeTurns(paths: readonly Path[]): Promise<Speeds> {
   const speeds = new Map<string, Speed[]>();
   for (let round = 0; round < rounds; round += 1) {
     for (const path of paths) speeds.set(path.name, [...(speeds.get(path.name) ?? []), await measure(path)]);
   }
-  const of = (all: readonly Speed[], key: keyof Speed) => median(all.map((speed) => speed[key]));
-  return new Map(
-    [...speeds].map(([name, all]) => [
-      name,
-      { gigabits: of(all, 'gigabits'), p50: of(all, 'p50'), p99: of(all, 'p99') },
-    ]),
-  );
+  return speeds;
 }
 
-function print(title: string, speeds: ReadonlyMap<string, Speed>, beside: string | undefined): void {
+function print(title: string, speeds: Speeds, beside: string | undefined): void {
   console.log(title);
-  const base = beside === undefined ? undefined : speeds.get(beside);
-  for (const [name, { gigabits, p50, p99 }] of speeds) {
-    const ratio = base === undefined ? '' : `   ${((100 * gigabits) / base.gigabits).toFixed(0)} %`;
+  for (const [name, all] of speeds) {
+    const [gigabits, p50, p99] = (['gigabits', 'p50', 'p99'] as const).map((key) => median(all.map((one) => one[key])));
+    const ratio = beside === undefined ? '' : `   ${(100 * ratioOf(speeds, name, beside, 'gigabits')).toFixed(0)} %`;
     console.log(
-      `  ${name.padEnd(22)} ${gigabits.toFixed(2).padStart(6)} Gbit/s   round trip p50 ${p50.toFixed(0).padStart(4)} µs, p99 ${p99.toFixed(0).padStart(4)} µs${ratio}`,
+      `  ${name.padEnd(22)} ${fixed(gigabits, 2, 6)} Gbit/s   round trip p50 ${fixed(p50, 0, 4)} µs, p99 ${fixed(p99, 0, 4)} µs${ratio}`,
     );
   }
+}
+
+function fixed(value: number | undefined, digits: number, width: number): string {
+  return (value ?? Number.NaN).toFixed(digits).padStart(width);
+}
+
+/** Median of the rounds' ratios. */
+function ratioOf(speeds: Speeds, name: string, beside: string, key: keyof Speed): number {
+  const others = speeds.get(beside) ?? [];
+  return median((speeds.get(name) ?? []).map((speed, round) => speed[key] / (others[round]?.[key] ?? Number.NaN)));
 }
 
 async function timesOfSetUp(): Promise<void> {
