@@ -74,6 +74,7 @@ export class ContentStore {
   /** Makes a file on an ingest path a blob; the caller has hashed and synced it. Without a lease it may be collected at once. */
   async adopt(path: string, digest: Digest): Promise<void> {
     await rename(path, this.path(digest));
+    this.partial.drop(digest);
   }
 
   /** The whole of a small blob, verified. NOT_FOUND; INVALID_ARGUMENT beyond `maxBytes`; CORRUPT when the disk changed it. */

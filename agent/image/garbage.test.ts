@@ -49,12 +49,15 @@ describe('a lease', () => {
   });
 
   it('dies with its process: what it kept is set aside for a day, for whoever goes on with it', async () => {
-    await lease().content.put(ONE);
+    const last = lease();
+    for (const data of [ONE, TWO]) await last.content.put(data);
     await stores.reopen();
     await collect();
     expect(has(ONE)).toBe(false);
-    expect(partial()).toEqual([digestOf(ONE).slice('sha256:'.length)]);
+    expect(partial()).toHaveLength(2);
     using next = lease();
+    await next.content.put(TWO);
+    expect(partial()).toEqual([digestOf(ONE).slice('sha256:'.length)]);
     const writer = await next.content.resume(digestOf(ONE));
     expect(writer.size).toBe(ONE.length);
     await writer.commit({ digest: digestOf(ONE) });

@@ -52,6 +52,11 @@ export class PartialBlobs {
     return statSync(join(this.#dir, nameOf(digest)), { throwIfNoEntry: false })?.size ?? 0;
   }
 
+  /** The blob is there: what has come of it is of no use any more. */
+  drop(digest: Digest): void {
+    if (!this.#open.has(nameOf(digest))) rmSync(join(this.#dir, nameOf(digest)), { force: true });
+  }
+
   /** Takes a whole blob that nobody needs yet: somebody was bringing it for an image. */
   setAside(path: string, digest: Digest, nowMs: number): void {
     const place = join(this.#dir, nameOf(digest));
