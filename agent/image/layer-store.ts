@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest, type RandomBytes } from '../../proto/ids.ts';
+import { fileTime } from '../files/file-time.ts';
 import { chainId, chainIds } from './chain-id.ts';
 import { asCount, asObject, asString, parseJson } from './json-fields.ts';
 import type { ApplyOptions } from './layer/applier.ts';
@@ -241,7 +242,7 @@ export class LayerStore {
       const absolute = join(target, path);
       lchownSync(absolute, found.uid, found.gid);
       chmodSync(absolute, found.mode & 0o7777);
-      lutimesSync(absolute, found.mtimeMs / 1000, found.mtimeMs / 1000);
+      lutimesSync(absolute, fileTime(found.mtimeMs / 1000), fileTime(found.mtimeMs / 1000));
     }
   }
 
