@@ -4,6 +4,7 @@ import { ControlService } from '../proto/generated/gantry/v1/control.ts';
 import {
   DispatcherService,
   type ImageHoldersRequest,
+  type IsMemberRequest,
   type NeededImagesRequest,
   type SessionRequest,
   type TunnelFrame,
@@ -49,6 +50,9 @@ function dispatcher(terms: Terms): LocalHandlers {
     }),
     imageHolders: async (request: ImageHoldersRequest, signal: AbortSignal, caller: Caller) => ({
       holders: (await terms.term(signal)).dispatcher.imageHolders(request, caller),
+    }),
+    isMember: async ({ nodeId }: IsMemberRequest, signal: AbortSignal) => ({
+      member: (await terms.term(signal)).dispatcher.isMember(nodeId),
     }),
   };
 }

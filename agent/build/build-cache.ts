@@ -10,8 +10,8 @@ import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest } from '../../proto/ids.ts';
 import { writeFileAtomically } from '../image/atomic-file.ts';
-import type { Roots } from '../image/garbage.ts';
 import { asArray, asCount, asObject, asString, optional, parseJson } from '../image/json-fields.ts';
+import type { Roots } from '../image/lease.ts';
 
 export interface CachedLayer {
   readonly diffId: Digest;

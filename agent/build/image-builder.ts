@@ -12,6 +12,7 @@ import type { RandomBytes } from '../../proto/ids.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import { encodeImageDocument, type ImageDocument } from '../image/image-config.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import type { Lease } from '../image/lease.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
 import type { ImageSource } from '../registry/image-source.ts';
 import { Slots } from '../registry/slots.ts';
@@ -82,14 +83,11 @@ export class ImageBuilder implements Builder {
     context: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): AsyncGenerator<ImageBuildResponse, void, undefined> {
-    const { garbage } = this.#parts.images;
     return eventStream<ImageBuildResponse>(signal, async (events, either) => {
       try {
-        await garbage.hold(() => this.#build(options, context, either, events));
+        await this.#build(options, context, either, events);
       } catch (error) {
         throw either.aborted ? cancelled(error) : error;
-      } finally {
-        garbage.schedule();
       }
     });
   }
@@ -121,14 +119,15 @@ export class ImageBuilder implements Builder {
     for (const tag of options.tags) checkTag(tag);
     checkPlatform(options.platform, this.#parts.images.platform);
     const sourceTimeMs = sourceTime(options.args);
+    using lease = this.#parts.images.garbage.lease();
     const context = await this.#context(options, archive, signal);
     try {
       const { name, text } = await context.readDockerfile(options.dockerfile, options.dockerfileText);
       const { target, args } = options;
       const plan = planBuild(parseDockerfile(text, name), { target, args, platform: this.#parts.images.platform });
       await context.applyIgnoreFile(name);
-      const state = await this.#buildStages(plan, options, { context, sourceTimeMs }, signal, events);
-      const record = await this.#finish(state, options, sourceTimeMs);
+      const state = await this.#buildStages(plan, options, { context, sourceTimeMs, lease }, signal, events);
+      const record = await this.#finish(state, options, sourceTimeMs, lease);
       warnOfUnusedArguments(plan, options, events);
       events.push({ message: { $case: 'imageId', value: record } });
     } finally {
@@ -149,7 +148,7 @@ export class ImageBuilder implements Builder {
   async #buildStages(
     plan: BuildPlan,
     options: ImageBuildOptions,
-    { context, sourceTimeMs }: { readonly context: BuildContext; readonly sourceTimeMs: number | undefined },
+    { context, ...common }: Pick<StageBuilderParts, 'context' | 'sourceTimeMs' | 'lease'>,
     outerSignal: AbortSignal,
     events: EventQueue<ImageBuildResponse>,
   ): Promise<StageState> {
@@ -161,7 +160,7 @@ export class ImageBuilder implements Builder {
     const { workers } = images;
     const graph: StageGraph<StageState> = new StageGraph(plan, (stage) => new StageBuilder(parts, stage).build());
     const parts: StageBuilderParts = {
-      ...{ images, runner, plan, context, signal, sourceTimeMs, steps: this.#steps },
+      ...{ images, runner, plan, context, signal, ...common, steps: this.#steps },
       bases: new BaseImages({ images, source: this.#parts.bases, options, signal }),
       mounts: {
         ...{ workers, caches: this.#caches, contextRoot: context.root, secrets: options.secrets, scratch, signal },
@@ -178,7 +177,12 @@ export class ImageBuilder implements Builder {
   }
 
   /** The image's time is its sources', or that of its first build: built again from the cache, it is the same image. */
-  async #finish(state: StageState, options: ImageBuildOptions, sourceTimeMs: number | undefined): Promise<string> {
+  async #finish(
+    state: StageState,
+    options: ImageBuildOptions,
+    sourceTimeMs: number | undefined,
+    lease: Lease,
+  ): Promise<string> {
     const { config } = state.document;
     const labels = { ...config.labels, ...options.labels };
     const document: ImageDocument = { ...state.document, config: { ...config, labels }, created: undefined };
@@ -187,7 +191,7 @@ export class ImageBuilder implements Builder {
     const createdAtMs = sourceTimeMs ?? known?.createdAtMs ?? this.#parts.clock();
     if (known === undefined) await this.#cache.put(key, { layer: undefined, createdAtMs });
     const created = new Date(createdAtMs).toISOString();
-    return (await this.#parts.images.create({ ...document, created }, state.layers, options.tags)).id;
+    return (await this.#parts.images.create({ ...document, created }, state.layers, options.tags, lease)).id;
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import type { Lease } from '../image/lease.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
 import type { BuildCache, CachedLayer, CacheEntry } from './build-cache.ts';
 
@@ -11,7 +12,7 @@ const KEY_PREFIX = 'build-';
 export interface LayerStepParts {
   /** DATA_ROOT */
   readonly dir: string;
-  readonly images: Pick<ImageStore, 'content' | 'layers' | 'workers'>;
+  readonly images: Pick<ImageStore, 'layers' | 'workers'>;
   readonly snapshots: SnapshotStore;
   readonly cache: BuildCache;
   /** Milliseconds since the epoch. */
@@ -24,6 +25,8 @@ export interface LayerStep {
   readonly chain: readonly Digest[];
   readonly key: string;
   readonly useCache: boolean;
+  /** Keeps what the step gives. */
+  readonly lease: Lease;
   /** Milliseconds since the epoch that the layer and its files are from at the latest; undefined: from when they are made. */
   readonly sourceTimeMs: number | undefined;
   /** Called when the step is in the cache. */
@@ -51,7 +54,7 @@ export class LayerSteps {
       if (key.startsWith(KEY_PREFIX)) await this.#parts.snapshots.remove(key);
   }
 
-  /** The caller holds the garbage collector. The same step wanted by several at once is run once. */
+  /** The same step wanted by several at once is run once. */
   async run(step: LayerStep): Promise<CacheEntry> {
     while (step.useCache) {
       const running = this.#running.get(step.key);
@@ -59,7 +62,7 @@ export class LayerSteps {
       // Whoever runs it may fail for reasons of his own: he is cancelled, or has other secrets.
       await running.catch(() => undefined);
     }
-    const cached = step.useCache ? this.#lookUp(step.key) : undefined;
+    const cached = step.useCache ? this.#lookUp(step) : undefined;
     if (cached !== undefined) {
       step.cached();
       return cached;
@@ -77,7 +80,7 @@ export class LayerSteps {
     const layer = await this.#withSnapshot(step.chain, async (rootfs, key) => {
       await change(rootfs);
       await this.#parts.snapshots.unmount(rootfs);
-      return await this.#pack(key, step.chain.at(-1), step.sourceTimeMs);
+      return await this.#pack(key, step);
     });
     const entry: CacheEntry = { layer, createdAtMs: step.sourceTimeMs ?? this.#parts.clock() };
     await this.#parts.cache.put(step.key, entry);
@@ -89,12 +92,13 @@ export class LayerSteps {
     return await this.#withSnapshot(chain, work);
   }
 
-  #lookUp(key: string): CacheEntry | undefined {
+  #lookUp({ key, lease }: LayerStep): CacheEntry | undefined {
     const { cache, images } = this.#parts;
     const entry = cache.get(key);
     const layer = entry?.layer;
+    if (layer !== undefined) lease.keepLayer(layer.chainId);
     const complete =
-      layer === undefined || (images.content.has(layer.digest) && images.layers.get(layer.chainId) !== undefined);
+      layer === undefined || (lease.content.has(layer.digest) && images.layers.get(layer.chainId) !== undefined);
     return complete ? entry : undefined;
   }
 
@@ -118,12 +122,9 @@ export class LayerSteps {
   }
 
   /** The snapshot's upper directory becomes a blob and, by a rename, an unpacked layer. Undefined if it is empty. */
-  async #pack(
-    key: string,
-    parent: Digest | undefined,
-    sourceTimeMs: number | undefined,
-  ): Promise<CachedLayer | undefined> {
-    const { content, layers, workers } = this.#parts.images;
+  async #pack(key: string, { chain, sourceTimeMs, lease }: LayerStep): Promise<CachedLayer | undefined> {
+    const { layers, workers } = this.#parts.images;
+    const { content } = lease;
     const upper = this.#parts.snapshots.upper(key);
     const archive = content.ingestPath();
     try {
@@ -133,7 +134,7 @@ export class LayerSteps {
       });
       if (entries === 0) return undefined;
       await content.adopt(archive, digest);
-      const { chainId, diffId } = await layers.adopt({ diffId: digest, parent, sizeBytes }, upper);
+      const { chainId, diffId } = await layers.adopt({ diffId: digest, parent: chain.at(-1), sizeBytes }, upper, lease);
       return { diffId, chainId, digest, size, sizeBytes };
     } finally {
       await rm(archive, { force: true });

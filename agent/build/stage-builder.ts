@@ -2,6 +2,7 @@
 import { GantryError } from '../../proto/errors.ts';
 import { makeDirectoryInRoot } from '../container/root-files.ts';
 import { emptyImageDocument } from '../image/image-config.ts';
+import { rootsOf } from '../image/lease.ts';
 import { type CacheEntry, cacheKey } from './build-cache.ts';
 import { argDeclarations, platformArgs, type Stage } from './build-plan.ts';
 import type { StepProgress, StepTitle } from './build-progress.ts';
@@ -82,8 +83,9 @@ export class StageBuilder {
         return { document: emptyImageDocument(this.#parts.images.platform), layers: [], chain: [], ...fresh };
       }
       await this.#parts.bases.ensure(base.reference, tell);
-      const { document, manifest, chainIds } = this.#parts.images.find(base.reference);
-      return { document, layers: manifest.layers, chain: chainIds, ...fresh };
+      const record = this.#parts.images.find(base.reference);
+      this.#parts.lease.keep(rootsOf(record));
+      return { document: record.document, layers: record.manifest.layers, chain: record.chainIds, ...fresh };
     });
   }
 
@@ -207,13 +209,14 @@ export class StageBuilder {
     [keyword, identity]: readonly [string, unknown],
     change: (rootfs: string, step: StepProgress) => Promise<void>,
   ): Promise<CacheEntry> {
-    const { steps, progress, inTurn, useCache, sourceTimeMs } = this.#parts;
+    const { steps, progress, inTurn, useCache, lease, sourceTimeMs } = this.#parts;
     const title = this.#title(instruction);
     const time = sourceTimeMs === undefined ? [] : [sourceTimeMs];
     return await steps.run({
       chain: state.chain,
       key: cacheKey(keyword, state.chain.at(-1) ?? null, identity, ...time),
       useCache,
+      lease,
       sourceTimeMs,
       cached: () => progress.cached(title),
       perform: (work) =>

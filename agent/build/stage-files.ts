@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Digest } from '../../proto/ids.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import { type Lease, rootsOf } from '../image/lease.ts';
 import type { BaseImages } from './base-images.ts';
 import type { BuildContext } from './build-context.ts';
 import { type BuildPlan, findSource, type Stage, type StageBase } from './build-plan.ts';
@@ -18,6 +19,8 @@ import type { FileSource } from './step-mounts.ts';
 
 export interface StageFilesParts {
   readonly images: ImageStore;
+  /** Keeps what the build is made from, and what it gives, until the image has them. */
+  readonly lease: Lease;
   readonly bases: BaseImages;
   readonly steps: LayerSteps;
   readonly plan: BuildPlan;
@@ -76,11 +79,13 @@ export class StageFiles {
   }
 
   async #chainOf(base: StageBase): Promise<readonly Digest[]> {
-    const { stage, bases, images, progress } = this.#parts;
+    const { stage, bases, images, lease, progress } = this.#parts;
     if (base.kind === 'stage') return (await stage(base.index)).chain;
     if (base.kind === 'scratch') return [];
     await bases.ensure(base.reference, (line) => progress.tell(line));
-    return images.find(base.reference).chainIds;
+    const record = images.find(base.reference);
+    lease.keep(rootsOf(record));
+    return record.chainIds;
   }
 }
 

@@ -102,7 +102,11 @@ export class ClusterMember implements MemberView {
       session: this.#session.run(this.#endSession.signal),
       upkeep: this.#upkeep.run(this.#endUpkeep.signal),
       serving: this.#options.serveImages(
-        { advertiseAddr: this.#membership.advertiseAddr, identity: () => this.#identity() },
+        {
+          advertiseAddr: this.#membership.advertiseAddr,
+          identity: () => this.#identity(),
+          isMember: (nodeId) => this.#session.isMember(nodeId),
+        },
         this.#endServing.signal,
       ),
     };

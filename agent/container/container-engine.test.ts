@@ -68,6 +68,7 @@ beforeAll(async () => {
   const snapshots = new SnapshotStore({ ...shared, images });
   await images.open();
   await snapshots.open();
+  images.garbage.start();
   await importImage(images);
   closeImages = () => images.close();
   const runtime = runtimeBinaryPath();

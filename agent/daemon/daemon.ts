@@ -60,6 +60,7 @@ export class Daemon {
     await snapshots.open();
     await containers.recover();
     await builder.open();
+    images.garbage.start();
     this.#isOpen = true;
     await cluster.start();
     this.#makingRoom = highWater.run(this.#ending.signal);
@@ -98,6 +99,7 @@ export class Daemon {
 
   async #close(graceMs: number): Promise<void> {
     const { cluster, containers, networks, images, registryServer } = this.#parts;
+    images.keepUnfinished();
     await this.#server.close(graceMs);
     await registryServer.close();
     await this.#observation.close();

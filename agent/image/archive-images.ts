@@ -4,9 +4,10 @@ import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import type { SpooledArchive } from './archive.ts';
 import { detectCompression, MAGIC_BYTES } from './compression.ts';
-import type { Blob, ContentStore } from './content-store.ts';
+import type { Blob } from './content-store.ts';
 import { readDocument, readDocumentBytes } from './document.ts';
 import { asArray, asObject, asString, asStrings, optional } from './json-fields.ts';
+import type { LeasedContent } from './leased-content.ts';
 import { isLegacyArchive, readLegacyImages } from './legacy-archive.ts';
 import {
   chooseManifest,
@@ -41,7 +42,7 @@ interface DockerEntry {
 /** Throws INVALID_ARGUMENT when it is no image archive or incomplete, UNSUPPORTED when nothing in it is for `platform`. */
 export async function findImages(
   archive: SpooledArchive,
-  content: ContentStore,
+  content: LeasedContent,
   platform: Platform,
 ): Promise<ArchivedImage[]> {
   const docker = archive.find('manifest.json');
@@ -55,7 +56,7 @@ export async function findImages(
 
 async function findLegacyImages(
   archive: SpooledArchive,
-  content: ContentStore,
+  content: LeasedContent,
   platform: Platform,
 ): Promise<ArchivedImage[]> {
   if (!isLegacyArchive(archive)) {
@@ -67,7 +68,7 @@ async function findLegacyImages(
   return await Promise.all(images.map(({ config, layers, names }) => makeManifest(content, config, layers, names)));
 }
 
-async function readDockerEntries(content: ContentStore, blob: Blob): Promise<DockerEntry[]> {
+async function readDockerEntries(content: LeasedContent, blob: Blob): Promise<DockerEntry[]> {
   const document = await readDocument(content, blob, 'manifest.json');
   return asArray(document, 'manifest.json').map((value, index) => {
     const where = `manifest.json[${index}]`;
@@ -93,7 +94,7 @@ function dockerNames(archive: SpooledArchive, entries: readonly DockerEntry[]): 
 /** A docker-archive has no manifests: one is made. */
 async function convertDockerEntry(
   archive: SpooledArchive,
-  content: ContentStore,
+  content: LeasedContent,
   entry: DockerEntry,
 ): Promise<ArchivedImage> {
   const image = entry.names[0] ?? entry.config;
@@ -102,7 +103,7 @@ async function convertDockerEntry(
 }
 
 async function makeManifest(
-  content: ContentStore,
+  content: LeasedContent,
   config: Blob,
   layers: readonly Blob[],
   names: readonly string[],
@@ -112,7 +113,7 @@ async function makeManifest(
   return { manifest: digest, target: digest, names };
 }
 
-async function describeLayer(content: ContentStore, blob: Blob): Promise<Descriptor> {
+async function describeLayer(content: LeasedContent, blob: Blob): Promise<Descriptor> {
   const file = await open(content.path(blob.digest));
   try {
     const start = Buffer.alloc(MAGIC_BYTES);
@@ -130,11 +131,11 @@ async function describeLayer(content: ContentStore, blob: Blob): Promise<Descrip
 
 /** An OCI layout's index.json (OCI image spec, "image-layout"). */
 class LayoutReader {
-  readonly #content: ContentStore;
+  readonly #content: LeasedContent;
   readonly #platform: Platform;
   readonly #dockerNames: ReadonlyMap<Digest, readonly string[]>;
 
-  constructor(content: ContentStore, platform: Platform, dockerNames: ReadonlyMap<Digest, readonly string[]>) {
+  constructor(content: LeasedContent, platform: Platform, dockerNames: ReadonlyMap<Digest, readonly string[]>) {
     this.#content = content;
     this.#platform = platform;
     this.#dockerNames = dockerNames;

@@ -1,7 +1,7 @@
 /** Image archives on their way out: a tar of documents and of blobs as they lie in the content store, chunk by chunk. */
 import { GantryError } from '../../proto/errors.ts';
 import type { ArchiveFile } from './archive-layout.ts';
-import type { ContentStore } from './content-store.ts';
+import type { LeasedContent } from './leased-content.ts';
 import { END_OF_ARCHIVE, encodeHeader, padding } from './tar/encoder.ts';
 import type { TarEntryType } from './tar/header.ts';
 
@@ -10,7 +10,7 @@ const DIRECTORIES = ['blobs/', 'blobs/sha256/'];
 /** The caller holds the garbage collector until it has been read to its end. Throws CORRUPT for a blob that has another size than before. */
 export async function* writeArchive(
   files: readonly ArchiveFile[],
-  content: ContentStore,
+  content: LeasedContent,
 ): AsyncGenerator<Buffer, void, undefined> {
   yield Buffer.concat(DIRECTORIES.map((path) => header(path, 'directory', 0)));
   for (const file of files) {

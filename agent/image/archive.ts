@@ -6,8 +6,10 @@
 import { posix } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest } from '../../proto/ids.ts';
+import type { BlobWriter } from './blob-writer.ts';
 import { decompress } from './compression.ts';
-import type { Blob, BlobWriter, ContentStore } from './content-store.ts';
+import type { Blob } from './content-store.ts';
+import type { LeasedContent } from './leased-content.ts';
 import { TarDecoder, type TarEvent } from './tar/decoder.ts';
 import type { TarHeader } from './tar/header.ts';
 
@@ -52,7 +54,10 @@ export class SpooledArchive {
 }
 
 /** Reads the archive to its end. Throws INVALID_ARGUMENT for what is no archive, CORRUPT for a blob that isn't what its name says. */
-export async function spoolArchive(archive: AsyncIterable<Uint8Array>, content: ContentStore): Promise<SpooledArchive> {
+export async function spoolArchive(
+  archive: AsyncIterable<Uint8Array>,
+  content: LeasedContent,
+): Promise<SpooledArchive> {
   const spooler = new Spooler(content);
   const decoder = new TarDecoder();
   try {
@@ -74,13 +79,13 @@ interface OpenFile {
 }
 
 class Spooler {
-  readonly #content: ContentStore;
+  readonly #content: LeasedContent;
   readonly #files = new Map<string, Blob>();
   readonly #links = new Map<string, string>();
   #open: OpenFile | undefined;
   #bytes = 0;
 
-  constructor(content: ContentStore) {
+  constructor(content: LeasedContent) {
     this.#content = content;
   }
 

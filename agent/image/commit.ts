@@ -7,6 +7,7 @@ import type { ImageDocument } from './image-config.ts';
 import { parseTag } from './image-lookup.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { Packed } from './layer/pack.ts';
+import { type Lease, rootsOf } from './lease.ts';
 import { OCI_LAYER } from './manifest.ts';
 
 export interface CommitRequest {
@@ -25,7 +26,7 @@ export interface CommitRequest {
   readonly reading: <T>(read: () => Promise<T>) => Promise<T>;
 }
 
-type CommitStore = Pick<ImageParts, 'find' | 'content' | 'workers' | 'garbage' | 'create'>;
+type CommitStore = Pick<ImageParts, 'find' | 'workers' | 'garbage' | 'create'>;
 
 /** `upper`: what was changed, in overlayfs' notation. What fails leaves nothing. */
 export async function commitImage(
@@ -37,22 +38,17 @@ export async function commitImage(
   const names = request.reference === '' ? [] : [request.reference];
   for (const name of names) parseTag(name);
   const config = applyChanges(request.config, request.changes);
-  try {
-    return await store.garbage.hold(async () => {
-      const { document, manifest } = store.find(request.base);
-      const packed = await request.reading(() => packLayer(store, upper));
-      const layers = packed === undefined ? [] : [{ mediaType: OCI_LAYER, digest: packed.digest, size: packed.size }];
-      const next = nextDocument(document, { ...request, config }, packed, new Date(nowMs).toISOString());
-      return (await store.create(next, [...manifest.layers, ...layers], names)).id;
-    });
-  } finally {
-    // What was packed, when it came to nothing.
-    store.garbage.schedule();
-  }
+  using lease = store.garbage.lease();
+  const base = store.find(request.base);
+  lease.keep(rootsOf(base));
+  const packed = await request.reading(() => packLayer(store, upper, lease));
+  const layers = packed === undefined ? [] : [{ mediaType: OCI_LAYER, digest: packed.digest, size: packed.size }];
+  const next = nextDocument(base.document, { ...request, config }, packed, new Date(nowMs).toISOString());
+  return (await store.create(next, [...base.manifest.layers, ...layers], names, lease)).id;
 }
 
 /** Undefined when nothing was changed. */
-async function packLayer({ content, workers }: CommitStore, upper: string): Promise<Packed | undefined> {
+async function packLayer({ workers }: CommitStore, upper: string, { content }: Lease): Promise<Packed | undefined> {
   const archive = content.ingestPath();
   try {
     const packed = await workers.run({ kind: 'pack', source: upper, archive });

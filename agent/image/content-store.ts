@@ -3,11 +3,14 @@
  * hashed on its way into DATA_ROOT/content/ingest, synced, and renamed.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest, type RandomBytes } from '../../proto/ids.ts';
+import { PartialBlobs } from './partial-blobs.ts';
+import { Trash } from './trash.ts';
 
 export interface Blob {
   readonly digest: Digest;
@@ -26,11 +29,18 @@ export class ContentStore {
   readonly #blobs: string;
   readonly #ingest: string;
   readonly #random: RandomBytes;
+  readonly #trash: Trash;
+  readonly partial: PartialBlobs;
+  /** Directory of blobs that clients are sending. */
+  readonly uploads: string;
 
-  constructor(options: { readonly dir: string; readonly random: RandomBytes }) {
+  constructor(options: { readonly dir: string; readonly random: RandomBytes; readonly logger: Logger }) {
     this.#blobs = join(options.dir, 'content', 'blobs', 'sha256');
     this.#ingest = join(options.dir, 'content', 'ingest');
     this.#random = options.random;
+    this.partial = new PartialBlobs(join(options.dir, 'content', 'partial'));
+    this.uploads = join(options.dir, 'content', 'uploads');
+    this.#trash = new Trash({ ...options, dir: join(options.dir, 'content', 'trash') });
   }
 
   /** Makes the directories and removes what interrupted writers left. Before any other call. */
@@ -38,6 +48,9 @@ export class ContentStore {
     await rm(this.#ingest, { recursive: true, force: true });
     await mkdir(this.#ingest, { recursive: true });
     await mkdir(this.#blobs, { recursive: true });
+    await mkdir(this.uploads, { recursive: true });
+    await this.partial.open();
+    await this.#trash.open();
   }
 
   /** Where the blob lies, or would. */
@@ -53,42 +66,15 @@ export class ContentStore {
     return statSync(this.path(digest)).size;
   }
 
-  /** A new blob's writer. The caller commits or aborts it. */
-  async writer(): Promise<BlobWriter> {
-    const path = this.ingestPath();
-    return new BlobWriter(this, path, await open(path, 'wx', 0o600));
-  }
-
-  /** A name for a file that is to become a blob through {@link adopt}; removed at the next start if it doesn't. */
+  /** A name for a file that is to become a blob; removed at the next start if it doesn't. Use {@link LeasedContent}'s. */
   ingestPath(): string {
     return join(this.#ingest, this.#random(8).toString('hex'));
   }
 
-  /** Makes a file on an ingest path a blob; the caller has hashed and synced it. */
+  /** Makes a file on an ingest path a blob; the caller has hashed and synced it. Without a lease it may be collected at once. */
   async adopt(path: string, digest: Digest): Promise<void> {
     await rename(path, this.path(digest));
-  }
-
-  async ingest(source: AsyncIterable<Uint8Array>, expected?: Partial<Blob>): Promise<Blob> {
-    const writer = await this.writer();
-    try {
-      for await (const chunk of source) await writer.write(chunk);
-      return await writer.commit(expected);
-    } finally {
-      await writer.abort();
-    }
-  }
-
-  async put(data: Uint8Array): Promise<Blob> {
-    const digest = digestOf(data);
-    if (this.has(digest)) return { digest, size: data.length };
-    const writer = await this.writer();
-    try {
-      await writer.write(data);
-      return await writer.commit({ digest });
-    } finally {
-      await writer.abort();
-    }
+    this.partial.drop(digest);
   }
 
   /** The whole of a small blob, verified. NOT_FOUND; INVALID_ARGUMENT beyond `maxBytes`; CORRUPT when the disk changed it. */
@@ -105,67 +91,32 @@ export class ContentStore {
     return data;
   }
 
-  stream(digest: Digest): AsyncIterable<Buffer> {
-    return createReadStream(this.path(digest), { highWaterMark: 1 << 20 });
+  /** The bytes from `start` on, up to and without `end`. */
+  stream(digest: Digest, start: number = 0, end: number = Number.POSITIVE_INFINITY): AsyncIterable<Buffer> {
+    if (end <= start) return emptyStream();
+    return createReadStream(this.path(digest), { start, end: end - 1, highWaterMark: 1 << 20 });
   }
 
-  async remove(digest: Digest): Promise<void> {
-    await rm(this.path(digest), { force: true });
+  /** When this returns, it is gone; its bytes are deleted by and by. */
+  remove(digest: Digest): void {
+    this.#trash.discardNow(this.path(digest));
   }
 
-  async list(): Promise<Digest[]> {
-    const names = await readdir(this.#blobs);
-    return names.map((name) => `sha256:${name}`).filter(isDigest);
-  }
-}
-
-/** One blob on its way in. */
-export class BlobWriter {
-  readonly #store: ContentStore;
-  readonly #path: string;
-  readonly #file: FileHandle;
-  readonly #hash = createHash('sha256');
-  #size = 0;
-  #closed: boolean = false;
-
-  constructor(store: ContentStore, path: string, file: FileHandle) {
-    this.#store = store;
-    this.#path = path;
-    this.#file = file;
+  /** Like {@link remove} of a blob that somebody was bringing: what goes on with it needn't bring it again, for a day. */
+  setAside(digest: Digest, nowMs: number): void {
+    this.partial.setAside(this.path(digest), digest, nowMs);
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#hash.update(chunk);
-    this.#size += chunk.length;
-    let offset = 0;
-    while (offset < chunk.length) offset += (await this.#file.write(chunk, offset)).bytesWritten;
+  list(): Digest[] {
+    return readdirSync(this.#blobs)
+      .map((name) => `sha256:${name}`)
+      .filter(isDigest);
   }
 
-  /** Makes it a blob, unless it isn't the one that was `expected`: CORRUPT. */
-  async commit(expected: Partial<Blob> = {}): Promise<Blob> {
-    const blob: Blob = { digest: finishDigest(this.#hash), size: this.#size };
-    if (expected.size !== undefined && expected.size !== blob.size) {
-      throw new GantryError('CORRUPT', `blob ${blob.digest} is ${blob.size} bytes instead of ${expected.size}`);
-    }
-    if (expected.digest !== undefined && expected.digest !== blob.digest) {
-      throw new GantryError('CORRUPT', `a blob has the digest ${blob.digest} instead of ${expected.digest}`);
-    }
-    // Before the rename: after a power cut a name must not stand for half a blob.
-    await this.#file.datasync();
-    await this.#close();
-    await this.#store.adopt(this.#path, blob.digest);
-    return blob;
-  }
-
-  /** Drops what was written; nothing after a commit. */
-  async abort(): Promise<void> {
-    await this.#close();
-    await rm(this.#path, { force: true });
-  }
-
-  async #close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#file.close();
+  /** When all removed blobs are deleted. */
+  async settled(): Promise<void> {
+    await this.#trash.settled();
   }
 }
+
+async function* emptyStream(): AsyncGenerator<Buffer> {}

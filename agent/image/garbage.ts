@@ -1,26 +1,23 @@
-/** Garbage collection: blobs and layers that nothing refers to any more. */
+/**
+ * Garbage collection: blobs and layers that nothing refers to any more. What is marked and what goes is decided and done
+ * without giving way to anybody, so that no lock is needed: whoever has taken what he needs into his lease finds it there,
+ * or doesn't find it.
+ */
 import type { Logger } from 'pino';
 import type { Digest } from '../../proto/ids.ts';
 import type { ContentStore } from './content-store.ts';
 import type { IndexState } from './image-index.ts';
 import type { LayerStore } from './layer-store.ts';
-import { SharedLock } from './shared-lock.ts';
-
-/** What must stay. */
-export interface Roots {
-  readonly blobs: Iterable<Digest>;
-  /** Chain ids; what lies below a layer isn't implied. */
-  readonly layers: Iterable<Digest>;
-}
+import { Lease, type Roots, rootsOf } from './lease.ts';
 
 /** All that images refer to. */
 export function imageRoots({ images, names }: IndexState): Roots {
   const blobs = new Set<Digest>();
   const layers = new Set<Digest>();
-  for (const { manifestDigest, manifest, chainIds } of images.values()) {
-    for (const { digest } of [manifest.config, ...manifest.layers]) blobs.add(digest);
-    blobs.add(manifestDigest);
-    for (const id of chainIds) layers.add(id);
+  for (const record of images.values()) {
+    const roots = rootsOf(record);
+    for (const digest of roots.blobs) blobs.add(digest);
+    for (const id of roots.layers) layers.add(id);
   }
   for (const { target } of names.values()) blobs.add(target);
   return { blobs, layers };
@@ -30,15 +27,23 @@ export class GarbageCollector {
   readonly #content: ContentStore;
   readonly #layers: LayerStore;
   readonly #logger: Logger;
-  readonly #lock = new SharedLock();
   readonly #sources: (() => Roots)[] = [];
-  #running: Promise<void> | undefined;
-  /** What has become garbage since a collection looked. */
-  #isOutdated: boolean = false;
+  readonly #leases = new Set<Lease>();
+  readonly #now: () => number;
+  #hasCollected: boolean = false;
+  #isStarted: boolean = false;
+  #scheduled: Promise<void> | undefined;
 
-  constructor(options: { readonly content: ContentStore; readonly layers: LayerStore; readonly logger: Logger }) {
+  constructor(options: {
+    readonly content: ContentStore;
+    readonly layers: LayerStore;
+    /** Milliseconds since the epoch. */
+    readonly now: () => number;
+    readonly logger: Logger;
+  }) {
     this.#content = options.content;
     this.#layers = options.layers;
+    this.#now = options.now;
     this.#logger = options.logger;
   }
 
@@ -47,34 +52,42 @@ export class GarbageCollector {
     this.#sources.push(roots);
   }
 
-  /** While `work` runs nothing is collected: what it adds has no owner yet. */
-  async hold<T>(work: () => Promise<T>): Promise<T> {
-    return await this.#lock.shared(work);
+  /** Nothing is collected before: when all sources know what they need. Collects what the last process left. */
+  start(): void {
+    this.#isStarted = true;
+    this.schedule();
   }
 
-  /** Like {@link hold} for work that is no one promise: until the returned function is called. */
-  async retain(): Promise<() => void> {
-    return await this.#lock.enter();
+  /** From now on nothing is collected: what work in progress leaves is for the next process. */
+  stop(): void {
+    this.#isStarted = false;
   }
 
-  /** Collects when nobody holds it; many calls meanwhile make one collection. Failures are logged: the next one tries again. */
+  /** For work that adds or reads content. The caller ends it. */
+  lease(): Lease {
+    const lease = new Lease(this.#content, (ended) => this.#end(ended));
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  #end(lease: Lease): void {
+    if (this.#leases.delete(lease)) this.schedule();
+  }
+
+  /** Collects soon; many calls make one collection. Failures are logged: the next one tries again. */
   schedule(): void {
-    this.#isOutdated = true;
-    this.#running ??= this.#lock
-      .alone(() => this.#collect())
-      .catch((error: unknown) => this.#logger.warn({ err: error }, 'collecting garbage of images failed'))
-      .finally(() => {
-        this.#running = undefined;
-        if (this.#isOutdated) this.schedule();
-      });
+    if (!this.#isStarted) return;
+    this.#scheduled ??= new Promise((resolve) => setImmediate(resolve)).then(() => {
+      this.#scheduled = undefined;
+      this.#collect();
+    });
   }
 
   /** All that somebody needs now. */
   roots(): { readonly blobs: ReadonlySet<Digest>; readonly layers: ReadonlySet<Digest> } {
     const blobs = new Set<Digest>();
     const layers = new Set<Digest>();
-    for (const source of this.#sources) {
-      const roots = source();
+    for (const roots of [...this.#sources.map((source) => source()), ...this.#leases]) {
       for (const digest of roots.blobs) blobs.add(digest);
       for (const id of roots.layers) layers.add(id);
     }
@@ -83,18 +96,30 @@ export class GarbageCollector {
 
   /** When what was scheduled is done and deleted. */
   async settled(): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
+    while (this.#scheduled !== undefined) await this.#scheduled;
     await this.#layers.settled();
+    await this.#content.settled();
   }
 
-  async #collect(): Promise<void> {
-    this.#isOutdated = false;
-    // Before the first await: whoever adds an owner later finds what it owns already marked by another.
-    const { blobs, layers } = this.roots();
-    const deadLayers = this.#layers.list().filter(({ chainId }) => !layers.has(chainId));
-    for (const { chainId } of deadLayers) await this.#layers.remove(chainId);
-    const deadBlobs = (await this.#content.list()).filter((digest) => !blobs.has(digest));
-    for (const digest of deadBlobs) await this.#content.remove(digest);
-    this.#logger.debug({ layers: deadLayers.length, blobs: deadBlobs.length }, 'collected garbage of images');
+  /** A few renames: deleting comes later. */
+  #collect(): void {
+    try {
+      const { blobs, layers } = this.roots();
+      const deadLayers = this.#layers.list().filter(({ chainId }) => !layers.has(chainId));
+      for (const { chainId } of deadLayers) this.#layers.remove(chainId);
+      const deadBlobs = this.#content.list().filter((digest) => !blobs.has(digest));
+      for (const digest of deadBlobs) this.#discard(digest);
+      this.#hasCollected = true;
+      this.#content.partial.removeStale(this.#now());
+      this.#logger.debug({ layers: deadLayers.length, blobs: deadBlobs.length }, 'collected garbage of images');
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'collecting garbage of images failed');
+    }
+  }
+
+  /** What lies about at the start may be of a pull that was cut off: the next one needn't bring it again. */
+  #discard(digest: Digest): void {
+    if (this.#hasCollected) this.#content.remove(digest);
+    else this.#content.setAside(digest, this.#now());
   }
 }

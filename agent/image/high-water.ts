@@ -1,6 +1,6 @@
 /**
- * Keeps the disk of DATA_ROOT below its high-water mark: removes images that nobody needs, one by one, then what is kept of
- * earlier builds. Images that come meanwhile hold the garbage collector, and are waited for.
+ * Keeps the disk of DATA_ROOT below its high-water mark: removes what has come of broken-off pulls, images that nobody
+ * needs, one by one, and then what is kept of earlier builds.
  */
 import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,7 @@ export interface HighWaterOptions {
   readonly dir: string;
   /** Percent of the disk; above it room is made. */
   readonly highPercent: number;
-  readonly images: Pick<ImageStore, 'state' | 'prune' | 'garbage'>;
+  readonly images: Pick<ImageStore, 'state' | 'prune' | 'garbage' | 'content'>;
   readonly uses: ImageUses;
   readonly containers: ImageUsers;
   readonly buildCache: BuildCacheOwner;
@@ -82,7 +82,10 @@ export class HighWaterMark {
   /** Makes room now, if there is too little. */
   async look(signal: AbortSignal): Promise<void> {
     await this.#saveUses();
+    // What has become stale goes even if nothing else happens.
+    this.#options.images.garbage.schedule();
     if (!(await this.#isTooFull())) return;
+    this.#options.images.content.partial.removeAll();
     for (const candidate of await this.#candidates()) {
       if (signal.aborted) return;
       await this.#remove(candidate);

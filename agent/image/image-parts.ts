@@ -5,6 +5,7 @@ import type { ImageDocument } from './image-config.ts';
 import type { ImageRecord } from './image-index.ts';
 import type { LayerStore } from './layer-store.ts';
 import type { LayerWorkers } from './layer-workers.ts';
+import type { Lease } from './lease.ts';
 import type { Descriptor, Platform } from './manifest.ts';
 
 export interface ImageParts {
@@ -16,6 +17,11 @@ export interface ImageParts {
   readonly platform: Platform;
   /** Throws IMAGE_NOT_FOUND, AMBIGUOUS, INVALID_ARGUMENT. */
   find(reference: string): ImageRecord;
-  /** The caller holds the garbage collector. Names as users write them. */
-  create(document: ImageDocument, layers: readonly Descriptor[], names: readonly string[]): Promise<ImageRecord>;
+  /** Names as users write them. */
+  create(
+    document: ImageDocument,
+    layers: readonly Descriptor[],
+    names: readonly string[],
+    lease: Lease,
+  ): Promise<ImageRecord>;
 }

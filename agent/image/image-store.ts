@@ -33,6 +33,7 @@ import type { ImageFilter, Images, ImportOptions, RunnableImage } from './images
 import { importImage } from './import.ts';
 import { type LayerSource, LayerStore } from './layer-store.ts';
 import { LayerWorkers } from './layer-workers.ts';
+import { type Lease, rootsOf } from './lease.ts';
 import {
   type Descriptor,
   encodeManifest,
@@ -71,9 +72,10 @@ export class ImageStore implements Images {
     this.#index = new ImageIndex(dir);
     this.platform = hostPlatform();
     this.workers = new LayerWorkers();
-    this.content = new ContentStore({ dir, random });
+    this.content = new ContentStore({ dir, random, logger });
     this.layers = new LayerStore({ dir, random, logger, workers: this.workers });
-    this.garbage = new GarbageCollector({ content: this.content, layers: this.layers, logger });
+    const stores = { content: this.content, layers: this.layers };
+    this.garbage = new GarbageCollector({ ...stores, now: options.clock, logger });
     this.garbage.addSource(() => imageRoots(this.#index.state));
   }
 
@@ -82,6 +84,12 @@ export class ImageStore implements Images {
     await this.content.open();
     await this.layers.open();
     this.#index.restore(await this.#restore(await this.#index.read()));
+  }
+
+  /** First of all when the process is to end: what pulls in progress have brought stays for the next one. */
+  keepUnfinished(): void {
+    this.garbage.stop();
+    this.content.partial.keep();
   }
 
   /** Ends the worker threads, after what they are doing in the background. */
@@ -165,40 +173,34 @@ export class ImageStore implements Images {
       .filter((digest) => !kept.has(digest))
       .map((digest) => this.layers.get(digest)?.sizeBytes ?? 0);
     this.garbage.schedule();
+    const partialBytes = filter.filters.length === 0 ? this.content.partial.removeAll() : 0;
     return {
       untagged: plans.flatMap(({ names }) => names.map(shortName)),
       deleted,
-      reclaimedBytes: freed.reduce((sum, bytes) => sum + bytes, 0),
+      reclaimedBytes: freed.reduce((sum, bytes) => sum + bytes, partialBytes),
     };
   }
 
   async load(archive: AsyncIterable<Uint8Array>): Promise<string[]> {
-    try {
-      return await this.garbage.hold(async () => {
-        const spooled = await spoolArchive(archive, this.content);
-        const images = await findImages(spooled, this.content, this.platform);
-        const loaded: string[] = [];
-        for (const { manifest, target, names } of images) {
-          const record = await this.register(manifest, target, names);
-          loaded.push(...(names.length === 0 ? [record.id] : names.map((name) => shortName(parseTag(name)))));
-        }
-        return loaded;
-      });
-    } finally {
-      // The archive's own files, and all of it when it was refused.
-      this.garbage.schedule();
+    using lease = this.garbage.lease();
+    const spooled = await spoolArchive(archive, lease.content);
+    const images = await findImages(spooled, lease.content, this.platform);
+    const loaded: string[] = [];
+    for (const { manifest, target, names } of images) {
+      const record = await this.#register(manifest, target, names, lease);
+      loaded.push(...(names.length === 0 ? [record.id] : names.map((name) => shortName(parseTag(name)))));
     }
+    return loaded;
   }
 
   async *save(references: readonly string[]): AsyncGenerator<Buffer, void, undefined> {
     const images = chooseSavedImages(this.#index.state, references);
-    const files = archiveFiles(images, (digest) => this.content.size(digest));
-    const release = await this.garbage.retain();
-    try {
-      yield* writeArchive(files, this.content);
-    } finally {
-      release();
-    }
+    using lease = this.garbage.lease();
+    for (const { record } of images) lease.keep(rootsOf(record));
+    yield* writeArchive(
+      archiveFiles(images, (digest) => this.content.size(digest)),
+      lease.content,
+    );
   }
 
   async commit(upper: string, request: CommitRequest): Promise<Digest> {
@@ -209,22 +211,23 @@ export class ImageStore implements Images {
     return await importImage(this, archive, options, this.#clock());
   }
 
-  /**
-   * Makes an image of a config and of layers that are blobs of the content store. The caller holds the garbage
-   * collector. Names as users write them, with or without tag.
-   */
-  async create(document: ImageDocument, layers: readonly Descriptor[], names: readonly string[]): Promise<ImageRecord> {
-    const config = await this.content.put(encodeImageDocument(document));
-    const manifest = await this.content.put(encodeManifest({ mediaType: OCI_CONFIG, ...config }, layers));
-    return await this.register(manifest.digest, manifest.digest, names);
+  /** Makes an image of a config and of layers that are blobs of the content store. Names as users write them, with or without tag. */
+  async create(
+    document: ImageDocument,
+    layers: readonly Descriptor[],
+    names: readonly string[],
+    lease: Lease,
+  ): Promise<ImageRecord> {
+    const config = await lease.content.put(encodeImageDocument(document));
+    const manifest = await lease.content.put(encodeManifest({ mediaType: OCI_CONFIG, ...config }, layers));
+    return await this.#register(manifest.digest, manifest.digest, names, lease);
   }
 
   /**
    * Makes an image of a manifest whose blobs are in the content store: checks them against each other, unpacks what
-   * isn't unpacked yet, and names it. The caller holds the garbage collector. `target` is the manifest, or the index
-   * that it was chosen from.
+   * isn't unpacked yet, and names it. `target` is the manifest, or the index that it was chosen from.
    */
-  async register(manifest: Digest, target: Digest, names: readonly string[]): Promise<ImageRecord> {
+  async #register(manifest: Digest, target: Digest, names: readonly string[], lease: Lease): Promise<ImageRecord> {
     const image = names[0] ?? `image ${manifest}`;
     return await this.registerArriving({
       manifest,
@@ -232,12 +235,16 @@ export class ImageStore implements Images {
       names: names.map(parseTag),
       image,
       layers: NOTHING_ARRIVES,
+      lease,
     });
   }
 
   /** The same of an image whose layers are on their way. Its manifest and config are in the content store. */
-  async registerArriving({ manifest, target, names, image, layers }: Registration): Promise<ImageRecord> {
+  async registerArriving(registration: Registration): Promise<ImageRecord> {
+    const { manifest, target, names, image, layers, lease } = registration;
+    lease.keep({ blobs: [manifest, target], layers: [] });
     const record = await this.#readRecord(manifest, image);
+    lease.keep(rootsOf(record));
     const sources = record.manifest.layers.map((layer, index): LayerSource => {
       const { digest, size } = layer;
       const arrived = layers
@@ -246,7 +253,7 @@ export class ImageStore implements Images {
       const diffId = record.document.diffIds[index] ?? digest;
       return { archive: this.content.path(digest), digest, diffId, arrived, onUnpacked: () => layers.unpacked(index) };
     });
-    await this.layers.ensure(sources, image);
+    await this.layers.ensure(sources, image, lease);
     await this.#index.update((state) =>
       names.reduce(
         (next, name) => withName(next, name, { manifest, target, taggedAtMs: this.#clock() }),
@@ -342,7 +349,8 @@ export class ImageStore implements Images {
       const digest = record.manifest.layers[index]?.digest ?? diffId;
       return { archive: this.content.path(digest), digest, diffId };
     });
-    await this.layers.ensure(sources, shortId(record.id));
+    using lease = this.garbage.lease();
+    await this.layers.ensure(sources, shortId(record.id), lease);
   }
 }
 

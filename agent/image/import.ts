@@ -8,7 +8,7 @@ import type { ImageParts } from './image-parts.ts';
 import type { ImportOptions } from './images.ts';
 import { OCI_LAYER } from './manifest.ts';
 
-type ImportStore = Pick<ImageParts, 'content' | 'layers' | 'garbage' | 'platform' | 'create'>;
+type ImportStore = Pick<ImageParts, 'layers' | 'garbage' | 'platform' | 'create'>;
 
 /** What fails leaves nothing. */
 export async function importImage(
@@ -22,18 +22,13 @@ export async function importImage(
   const base = emptyImageDocument(options.platform === '' ? store.platform : requirePlatform(options.platform));
   const config = applyChanges(base.config, options.changes);
   const created = new Date(nowMs).toISOString();
-  try {
-    return await store.garbage.hold(async () => {
-      const blob = await store.content.ingest(archive);
-      const layer = await store.layers.unpackBase(store.content.path(blob.digest), 'the imported root file system');
-      const history = [{ created, comment: options.message === '' ? 'Imported from -' : options.message }];
-      const document: ImageDocument = { ...base, config, created, diffIds: [layer.diffId], history };
-      return (await store.create(document, [{ mediaType: OCI_LAYER, ...blob }], names)).id;
-    });
-  } finally {
-    // What came, when it was no root file system.
-    store.garbage.schedule();
-  }
+  using lease = store.garbage.lease();
+  const blob = await lease.content.ingest(archive);
+  const path = lease.content.path(blob.digest);
+  const layer = await store.layers.unpackBase(path, 'the imported root file system', lease);
+  const history = [{ created, comment: options.message === '' ? 'Imported from -' : options.message }];
+  const document: ImageDocument = { ...base, config, created, diffIds: [layer.diffId], history };
+  return (await store.create(document, [{ mediaType: OCI_LAYER, ...blob }], names, lease)).id;
 }
 
 /** Undefined where none is said. */

@@ -4,17 +4,19 @@
  * removed at the next start.
  */
 
-import { chmodSync, lchownSync, lutimesSync, type Stats } from 'node:fs';
+import { chmodSync, lchownSync, lutimesSync, renameSync, type Stats } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest, type RandomBytes } from '../../proto/ids.ts';
-import { chainId } from './chain-id.ts';
+import { fileTime } from '../files/file-time.ts';
+import { chainId, chainIds } from './chain-id.ts';
 import { asCount, asObject, asString, parseJson } from './json-fields.ts';
 import type { ApplyOptions } from './layer/applier.ts';
 import type { Unpacked } from './layer/unpack.ts';
 import type { LayerWorkers } from './layer-workers.ts';
+import type { Lease } from './lease.ts';
 import { Trash } from './trash.ts';
 
 export interface Layer {
@@ -83,7 +85,7 @@ export class LayerStore {
 
   /** The layer's own directory, a lower directory for overlayfs. */
   directory(id: Digest): string {
-    return join(this.#dir, id.slice('sha256:'.length), 'fs');
+    return join(this.#place(id), 'fs');
   }
 
   /**
@@ -91,9 +93,10 @@ export class LayerStore {
    * layer wanted twice at once is unpacked once. `image` is for errors. Throws CORRUPT when one has another diff id; all
    * that has begun has ended then.
    */
-  async ensure(sources: readonly LayerSource[], image: string): Promise<readonly Layer[]> {
+  async ensure(sources: readonly LayerSource[], image: string, lease: Lease): Promise<readonly Layer[]> {
     const pending: Promise<Layer>[] = [];
     let parent: Digest | undefined;
+    for (const id of chainIds(sources.map(({ diffId }) => diffId))) lease.keepLayer(id);
     for (const [index, source] of sources.entries()) {
       const id = chainId(parent, source.diffId);
       pending.push(this.#ensureArrived(id, parent, pending.at(-1), source, `layer ${index + 1} of ${image}`));
@@ -107,8 +110,9 @@ export class LayerStore {
   }
 
   /** Unpacks a layer without parent whose diff id isn't known yet: an imported root file system. */
-  async unpackBase(archive: string, name: string): Promise<Layer> {
+  async unpackBase(archive: string, name: string, lease: Lease): Promise<Layer> {
     const { directory, unpacked } = await this.#unpack(archive, undefined, name);
+    lease.keepLayer(unpacked.diffId);
     const layer: Layer = {
       chainId: unpacked.diffId,
       diffId: unpacked.diffId,
@@ -119,15 +123,18 @@ export class LayerStore {
   }
 
   /** Makes a directory as overlayfs wants it (an upper directory) a layer, by renaming it. */
-  async adopt(layer: Omit<Layer, 'chainId'>, upper: string): Promise<Layer> {
+  async adopt(layer: Omit<Layer, 'chainId'>, upper: string, lease: Lease): Promise<Layer> {
+    const id = chainId(layer.parent, layer.diffId);
+    lease.keepLayer(id);
     const directory = await this.#makeTemporary();
     await rename(upper, join(directory, 'fs'));
-    return await this.#commit({ ...layer, chainId: chainId(layer.parent, layer.diffId) }, directory);
+    return await this.#commit({ ...layer, chainId: id }, directory);
   }
 
-  async remove(id: Digest): Promise<void> {
+  /** When this returns, it is gone; its files are deleted by and by. */
+  remove(id: Digest): void {
     this.#layers.delete(id);
-    await this.#trash.discard(join(this.#dir, id.slice('sha256:'.length)));
+    this.#trash.discardNow(this.#place(id));
   }
 
   /** When all removed layers are deleted. */
@@ -207,17 +214,18 @@ export class LayerStore {
     }
   }
 
+  /** Of those who make the same layer at once one is first, and what he made is never replaced: somebody may use it. */
   async #commit(layer: Layer, directory: string): Promise<Layer> {
+    await writeFile(join(directory, 'layer.json'), JSON.stringify(layer));
     const present = this.#layers.get(layer.chainId);
     if (present !== undefined) {
-      await this.#trash.discard(directory);
+      this.#trash.discardNow(directory);
       return present;
     }
-    await writeFile(join(directory, 'layer.json'), JSON.stringify(layer));
-    const final = join(this.#dir, layer.chainId.slice('sha256:'.length));
+    const final = this.#place(layer.chainId);
     // One that lies there without being known was unreadable at the start.
-    await this.#trash.discard(final);
-    await rename(directory, final);
+    this.#trash.discardNow(final);
+    renameSync(directory, final);
     this.#layers.set(layer.chainId, layer);
     return layer;
   }
@@ -234,7 +242,7 @@ export class LayerStore {
       const absolute = join(target, path);
       lchownSync(absolute, found.uid, found.gid);
       chmodSync(absolute, found.mode & 0o7777);
-      lutimesSync(absolute, found.mtimeMs / 1000, found.mtimeMs / 1000);
+      lutimesSync(absolute, fileTime(found.mtimeMs / 1000), fileTime(found.mtimeMs / 1000));
     }
   }
 
@@ -258,6 +266,10 @@ export class LayerStore {
       this.#logger.error({ err: error, layer: name }, 'removing a damaged layer; it is unpacked again when wanted');
       await this.#trash.discard(join(this.#dir, name));
     }
+  }
+
+  #place(id: Digest): string {
+    return join(this.#dir, id.slice('sha256:'.length));
   }
 
   #temporaryDirectory(): string {

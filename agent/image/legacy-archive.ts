@@ -7,9 +7,10 @@ import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import type { SpooledArchive } from './archive.ts';
 import { decompress } from './compression.ts';
-import { type Blob, type ContentStore, finishDigest } from './content-store.ts';
+import { type Blob, finishDigest } from './content-store.ts';
 import { readDocument } from './document.ts';
 import { asObject, asString, asStringMap, asStrings, type JsonObject, optional } from './json-fields.ts';
+import type { LeasedContent } from './leased-content.ts';
 import { MAX_LAYERS, type Platform } from './manifest.ts';
 
 export interface LegacyImage {
@@ -29,7 +30,7 @@ interface LegacyLayer {
 /** An archive of images without names has no `repositories`; its images are then the layers that no other is based on. */
 export async function readLegacyImages(
   archive: SpooledArchive,
-  content: ContentStore,
+  content: LeasedContent,
   platform: Platform,
 ): Promise<LegacyImage[]> {
   const names = await readRepositories(archive, content);
@@ -44,7 +45,7 @@ export function isLegacyArchive(archive: SpooledArchive): boolean {
 }
 
 /** Names by the id of their topmost layer. */
-async function readRepositories(archive: SpooledArchive, content: ContentStore): Promise<Map<string, string[]>> {
+async function readRepositories(archive: SpooledArchive, content: LeasedContent): Promise<Map<string, string[]>> {
   const names = new Map<string, string[]>();
   const blob = archive.find('repositories');
   if (blob === undefined) return names;
@@ -61,7 +62,7 @@ function layerIds(archive: SpooledArchive): string[] {
   return archive.paths().flatMap((path) => /^([0-9a-f]{64})\/json$/.exec(path)?.[1] ?? []);
 }
 
-async function topLayers(archive: SpooledArchive, content: ContentStore): Promise<string[]> {
+async function topLayers(archive: SpooledArchive, content: LeasedContent): Promise<string[]> {
   const ids = layerIds(archive);
   const parents = new Set<string>();
   for (const id of ids) {
@@ -73,7 +74,7 @@ async function topLayers(archive: SpooledArchive, content: ContentStore): Promis
 
 async function convert(
   archive: SpooledArchive,
-  content: ContentStore,
+  content: LeasedContent,
   platform: Platform,
   id: string,
   names: readonly string[],
@@ -99,7 +100,7 @@ async function convert(
 }
 
 /** Lowest first. */
-async function lineage(archive: SpooledArchive, content: ContentStore, top: string): Promise<LegacyLayer[]> {
+async function lineage(archive: SpooledArchive, content: LeasedContent, top: string): Promise<LegacyLayer[]> {
   const layers: LegacyLayer[] = [];
   for (let id: string | undefined = top; id !== undefined; ) {
     if (layers.length === MAX_LAYERS) {
@@ -112,7 +113,7 @@ async function lineage(archive: SpooledArchive, content: ContentStore, top: stri
   return layers;
 }
 
-async function readLayer(archive: SpooledArchive, content: ContentStore, id: string): Promise<LegacyLayer> {
+async function readLayer(archive: SpooledArchive, content: LeasedContent, id: string): Promise<LegacyLayer> {
   const where = `${id}/json`;
   const fields = asObject(await readDocument(content, archive.get(where, `layer ${id}`), where), where);
   return { id, fields, layer: archive.get(`${id}/layer.tar`, `layer ${id}`) };
@@ -136,7 +137,7 @@ function history(fields: JsonObject, id: string): Record<string, unknown> {
 }
 
 /** Layers of these archives are plain tars, unless somebody has compressed them. */
-async function diffIdOf(content: ContentStore, { digest }: Blob): Promise<Digest> {
+async function diffIdOf(content: LeasedContent, { digest }: Blob): Promise<Digest> {
   const hash = createHash('sha256');
   for await (const chunk of decompress(content.stream(digest))) hash.update(chunk);
   return finishDigest(hash);

@@ -1,5 +1,6 @@
 /** What an image is made known by, and how the blobs of one that is on its way come to be there. */
 import type { Digest } from '../../proto/ids.ts';
+import type { Lease } from './lease.ts';
 import type { Descriptor } from './manifest.ts';
 
 /** Layers that an image is registered with while they come. */
@@ -18,6 +19,8 @@ export interface Registration {
   /** As the user calls it, for messages. */
   readonly image: string;
   readonly layers: ArrivingLayers;
+  /** Keeps what comes until it has a name. */
+  readonly lease: Lease;
 }
 
 export const NOTHING_ARRIVES: ArrivingLayers = { arrive: () => Promise.resolve(), unpacked: () => undefined };

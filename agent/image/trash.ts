@@ -1,4 +1,5 @@
 /** Directories that are gone at once and deleted by and by: renamed into a trash directory first. */
+import { renameSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -29,6 +30,18 @@ export class Trash {
     const name = this.#random(8).toString('hex');
     try {
       await rename(path, join(this.#dir, name));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+      throw error;
+    }
+    this.#delete(name);
+  }
+
+  /** Like {@link discard}, without giving way to anybody. */
+  discardNow(path: string): void {
+    const name = this.#random(8).toString('hex');
+    try {
+      renameSync(path, join(this.#dir, name));
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
       throw error;

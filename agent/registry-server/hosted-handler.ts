@@ -11,7 +11,8 @@ import { pageOf, readPage } from './page.ts';
 import { chunkRange, receivedRange } from './range.ts';
 import { RegistryError } from './registry-error.ts';
 import { parseRoute, type Route, repositoryName, requireDigest } from './route.ts';
-import type { Upload, Uploads } from './uploads.ts';
+import type { Upload } from './upload.ts';
+import type { Uploads } from './uploads.ts';
 
 export interface HostedParts {
   readonly content: ContentStore;
@@ -134,7 +135,7 @@ export class HostedHandler {
   async #upload({ repository, id }: Of<'upload'>, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { uploads, now } = this.#parts;
     const method = allow(request, ['GET', 'PATCH', 'PUT', 'DELETE']);
-    const upload = uploads.find(repository, id);
+    const upload = await uploads.find(repository, id);
     if (method === 'DELETE') {
       await uploads.end(upload);
       return reply.code(204).send();

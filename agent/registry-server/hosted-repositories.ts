@@ -6,6 +6,7 @@ import { toGantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import { digestOf } from '../image/content-store.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import type { Lease } from '../image/lease.ts';
 import { chooseManifest, MAX_DOCUMENT_BYTES, parseManifest } from '../image/manifest.ts';
 import { NOTHING_ARRIVES } from '../image/registration.ts';
 import { Leases } from './leases.ts';
@@ -13,7 +14,7 @@ import { type PushedManifest, parsePushedManifest, type SizedDigest } from './pu
 import { RegistryError, toRegistryError } from './registry-error.ts';
 import type { ManifestRecord, RepositoryRecord, RepositoryRecords } from './repository-records.ts';
 import type { ManifestReference } from './route.ts';
-import type { Upload } from './uploads.ts';
+import type { Upload } from './upload.ts';
 
 export interface FoundManifest {
   readonly digest: Digest;
@@ -97,10 +98,9 @@ export class HostedRepositories {
   /** Throws DIGEST_INVALID when it is another blob. */
   async takeUpload(upload: Upload, digest: Digest): Promise<void> {
     try {
-      await this.#images.garbage.hold(async () => {
-        await upload.commit(digest);
-        this.#leases.take(upload.repository, digest);
-      });
+      await upload.commit(digest);
+      // Before the upload, which has kept it so far, ends.
+      this.#leases.take(upload.repository, digest);
     } catch (error) {
       throw toRegistryError(error, 'DIGEST_INVALID');
     }
@@ -128,15 +128,15 @@ export class HostedRepositories {
     }
     const manifest = readManifest(bytes, push.contentType);
     const needs = needsOf(manifest);
-    await this.#images.garbage.hold(async () => {
-      this.#checkNeeds(repository, manifest);
-      await this.#images.content.put(bytes);
-      if (reference.kind === 'tag') await this.#makeRunnable(push, reference.tag, digest, manifest);
-      await this.#records.update(repository, ({ tags, manifests }) => ({
-        manifests: new Map(manifests).set(digest, recordOf(manifest, bytes.length)),
-        tags: reference.kind === 'tag' ? new Map(tags).set(reference.tag, digest) : tags,
-      }));
-    });
+    using lease = this.#images.garbage.lease();
+    lease.keep({ blobs: needs.map((need) => need.digest), layers: [] });
+    this.#checkNeeds(repository, manifest);
+    await lease.content.put(bytes);
+    if (reference.kind === 'tag') await this.#makeRunnable(push, reference.tag, digest, manifest, lease);
+    await this.#records.update(repository, ({ tags, manifests }) => ({
+      manifests: new Map(manifests).set(digest, recordOf(manifest, bytes.length)),
+      tags: reference.kind === 'tag' ? new Map(tags).set(reference.tag, digest) : tags,
+    }));
     this.#leases.drop(
       repository,
       needs.map((need) => need.digest),
@@ -209,13 +209,14 @@ export class HostedRepositories {
     tag: string,
     target: Digest,
     { kind }: PushedManifest,
+    lease: Lease,
   ): Promise<void> {
     const manifest = kind === 'index' ? await this.#manifestForHost(bytes) : kind === 'image' ? target : undefined;
     if (manifest === undefined) return;
     const image = `${host}/${repository}:${tag}`;
     const names = [image, `${host}/${repository}@${target}`];
     try {
-      await this.#images.registerArriving({ manifest, target, names, image, layers: NOTHING_ARRIVES });
+      await this.#images.registerArriving({ manifest, target, names, image, layers: NOTHING_ARRIVES, lease });
     } catch (error) {
       throw toRegistryError(error, 'MANIFEST_INVALID');
     }

@@ -11,13 +11,15 @@ import { listenAddress } from '../../proto/address.ts';
 import { toGantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import { imagePort } from '../../proto/image-port.ts';
-import { type NodeIdentity, nodeTlsOptions, ownPeer, peerIn } from '../../proto/tls.ts';
+import { type NodeIdentity, nodeTlsOptions, ownPeer, type Peer, peerIn } from '../../proto/tls.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { MAX_DOCUMENT_BYTES, manifestMediaType } from '../image/manifest.ts';
 import { pathOf, queryOf, sendBlob, sendManifest } from './answers.ts';
 import { type FoundManifest, unknownBlob, unknownManifest } from './hosted-repositories.ts';
+import { Members } from './members.ts';
 import { RegistryError } from './registry-error.ts';
 import { type ManifestReference, parseRoute } from './route.ts';
+import { showCertificate } from './show-certificate.ts';
 
 export interface PeerServerParts {
   readonly images: ImageStore;
@@ -39,6 +41,8 @@ export interface ServingNode {
   readonly advertiseAddr: string;
   /** What it shows others now; undefined while it has no certificate yet. */
   identity(): NodeIdentity | undefined;
+  /** What managers say: whether that node is in the cluster. Rejects where they can't be asked. */
+  isMember(nodeId: string): Promise<boolean>;
 }
 
 /** How often the node's certificate is looked at: it is renewed now and then. */
@@ -57,7 +61,8 @@ export async function servePeers(parts: PeerServerParts, node: ServingNode, sign
     try {
       const identity = node.identity();
       if (identity !== undefined && server === undefined) server = await open(parts, node, identity, logger);
-      else if (identity !== undefined && server !== undefined && !isSame(identity, shown)) reload(server, identity);
+      else if (identity !== undefined && server !== undefined && !isSame(identity, shown))
+        showCertificate(server, nodeTlsOptions(identity));
       shown = identity;
       failure = '';
     } catch (error) {
@@ -79,10 +84,13 @@ async function open(
 ): Promise<FastifyInstance> {
   const { newRegistryServer } = await import('./new-server.ts');
   const { clusterId } = ownPeer(identity);
+  const members = new Members((nodeId) => node.isMember(nodeId), Date.now, logger);
   const server = newRegistryServer({
     tls: { ...nodeTlsOptions(identity), requestCert: true, rejectUnauthorized: true },
     handle: async (request, reply) => {
-      refuseStrangers(request, clusterId);
+      const { nodeId } = requirePeer(request, clusterId);
+      if (!(await members.has(nodeId)))
+        throw new RegistryError('DENIED', 'this node has been removed from the cluster');
       return await answer(parts, request, reply);
     },
     onFailure: (error, { url }) => logger.error({ err: error, url }, 'an image could not be served'),
@@ -97,20 +105,15 @@ async function open(
   }
 }
 
-function reload(server: FastifyInstance, identity: NodeIdentity): void {
-  const secure = server.server as unknown as { setSecureContext(options: object): void };
-  secure.setSecureContext(nodeTlsOptions(identity));
-}
-
 function isSame(a: NodeIdentity, b: NodeIdentity | undefined): boolean {
   return a.certPem === b?.certPem && a.caPem === b.caPem;
 }
 
 /** TLS has let in whoever has a certificate of the authority: clients from afar have, too. */
-function refuseStrangers({ raw: { socket } }: FastifyRequest, clusterId: string): void {
+function requirePeer({ raw: { socket } }: FastifyRequest, clusterId: string): Peer {
   const certificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
   const peer = certificate === undefined ? undefined : peerIn(certificate);
-  if (peer?.clusterId === clusterId) return;
+  if (peer?.clusterId === clusterId) return peer;
   throw new RegistryError('DENIED', 'images are for nodes of this cluster alone');
 }
 

@@ -1,14 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readdirSync, writeFileSync } from 'node:fs';
-import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { freePort } from '../../proto/free-port.testing.ts';
-import { isRoot, makeTar, TestStores } from '../image/testing/fixtures.ts';
-import type { RegistryServerOptions } from './registry-options.ts';
-import { RegistryServer } from './registry-server.ts';
+import { isRoot, makeTar } from '../image/testing/fixtures.ts';
+import { type Answer, descriptor, digestOf, json, TestRegistry } from './testing/registry-client.ts';
 
 const USERS = 'ci:$6$abcdefgh$ltjgWl6579NluT/Vi1nwEvcil.G5Nbc4NiXZaNGStk8PSwGfQv72N2CKPPrVACtLtip/cZ/1GM/O6IND4WQhG.\n';
 const LOGIN = { authorization: `Basic ${Buffer.from('ci:secret').toString('base64')}` };
@@ -16,68 +12,23 @@ const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 const LATER_MS = 2 * 60 * 60_000;
 
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
-
-let stores: TestStores;
-let server: RegistryServer;
-let port: number;
-let nowMs: number;
-
+let registry: TestRegistry;
 beforeEach(async () => {
-  stores = await new TestStores().open();
-  port = await freePort();
-  nowMs = 1_700_000_000_000;
-  await start();
+  registry = await new TestRegistry().start();
 });
+afterEach(() => registry.stop());
 
-afterEach(async () => {
-  await server.close();
-  await stores.dispose();
-});
-
-async function start(options: Partial<RegistryServerOptions> = {}): Promise<void> {
-  server = new RegistryServer({
-    options: { address: `127.0.0.1:${port}`, certificate: '', key: '', users: '', hosts: [], ...options },
-    ...{ dir: stores.dir, images: stores.images, names: ['h1'], now: () => nowMs, random: randomBytes },
-    logger: pino({ level: 'silent' }),
-  });
-  await server.open();
-  await server.listen();
-}
-
-/** The path as it is, which fetch would tidy. */
-function ask(method: string, path: string, headers: OutgoingHttpHeaders = {}, body?: Buffer): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  const outgoing = request({ host: '127.0.0.1', port, method, path, headers }, (response) => {
-    const chunks: Buffer[] = [];
-    response.on('data', (chunk: Buffer) => chunks.push(chunk));
-    response.on('end', () =>
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
-    );
-    response.on('error', reject);
-  });
-  outgoing.on('error', reject);
-  outgoing.end(body);
-  return promise;
-}
-
-const json = ({ body }: Answer) => JSON.parse(body.toString());
+const ask: TestRegistry['ask'] = (...request) => registry.ask(...request);
 const code = (answer: Answer) => json(answer).errors[0].code;
-const digestOf = (data: Buffer) => `sha256:${createHash('sha256').update(data).digest('hex')}`;
-const host = () => `127.0.0.1:${port}`;
-const ingest = () => readdirSync(join(stores.dir, 'content/ingest'));
+const host = () => `127.0.0.1:${registry.port}`;
+/** What has come of blobs that are on their way. */
+const begun = () => ['ingest', 'uploads'].flatMap((name) => readdirSync(join(registry.stores.dir, 'content', name)));
 
 async function push(repository: string, data: Buffer): Promise<string> {
   const answer = await ask('POST', `/v2/${repository}/blobs/uploads/?digest=${digestOf(data)}`, {}, data);
   expect(answer.status).toBe(201);
   return digestOf(data);
 }
-
-const descriptor = (mediaType: string, data: Buffer) => ({ mediaType, digest: digestOf(data), size: data.length });
 
 /** Blobs and manifest of an image of one layer with a file. */
 function makeImage(text = 'hello', architecture = process.arch === 'x64' ? 'amd64' : process.arch) {
@@ -146,22 +97,38 @@ describe('blobs', () => {
       Buffer.from('b'),
     );
     expect([answer.status, code(answer)]).toEqual([400, 'DIGEST_INVALID']);
-    expect(ingest()).toEqual([]);
+    expect(begun()).toEqual([]);
     expect((await ask('HEAD', `/v2/web/blobs/${digestOf(Buffer.from('b'))}`)).status).toBe(404);
   });
 
   it('are given up, or abandoned, and gone', async () => {
     const { headers } = await ask('POST', '/v2/web/blobs/uploads/');
-    expect(ingest()).toHaveLength(1);
+    expect(begun()).toHaveLength(2);
     expect((await ask('DELETE', headers.location ?? '')).status).toBe(204);
-    expect(ingest()).toEqual([]);
+    expect(begun()).toEqual([]);
     const other = await ask('POST', '/v2/web/blobs/uploads/');
     expect(code(await ask('PATCH', (other.headers.location ?? '').replace('/web/', '/other/')))).toBe(
       'BLOB_UPLOAD_UNKNOWN',
     );
-    await server.close();
-    expect(ingest()).toEqual([]);
-    await start();
+    await ask('POST', '/v2/web/blobs/uploads/');
+    registry.nowMs = Date.now() + LATER_MS;
+    await registry.server.close();
+    await registry.serve();
+    await registry.server.sweep();
+    expect(begun()).toEqual([]);
+  });
+
+  it('go on after a restart, from where they were', async () => {
+    const data = randomBytes(100_000);
+    const at = (await ask('POST', '/v2/web/blobs/uploads/')).headers.location ?? '';
+    expect((await ask('PATCH', at, {}, data.subarray(0, 60_000))).status).toBe(202);
+    await registry.restart();
+    expect(await ask('GET', at)).toMatchObject({ status: 204, headers: { range: '0-59999' } });
+    const rest = { 'content-range': '60000-99999' };
+    expect((await ask('PATCH', at, rest, data.subarray(60_000))).status).toBe(202);
+    expect((await ask('PUT', `${at}?digest=${digestOf(data)}`)).status).toBe(201);
+    expect((await ask('GET', `/v2/web/blobs/${digestOf(data)}`)).body.equals(data)).toBe(true);
+    expect(begun()).toEqual([]);
   });
 
   it('are not seen from other repositories, but mounted from those that have them', async () => {
@@ -178,10 +145,10 @@ describe('blobs', () => {
 
   it('stay until their manifest comes, and no longer than an hour', async () => {
     const digest = await push('web', randomBytes(100));
-    stores.images.garbage.schedule();
-    await stores.images.garbage.settled();
+    registry.stores.images.garbage.schedule();
+    await registry.stores.images.garbage.settled();
     expect((await ask('HEAD', `/v2/web/blobs/${digest}`)).status).toBe(200);
-    nowMs += LATER_MS;
+    registry.nowMs += LATER_MS;
     expect((await ask('HEAD', `/v2/web/blobs/${digest}`)).status).toBe(404);
   });
 });
@@ -189,7 +156,7 @@ describe('blobs', () => {
 describe.runIf(isRoot)('images', () => {
   it('are of the host under the name that they were pushed by, and read as they were', async () => {
     const digest = await pushImage('shop/web', '1');
-    const image = await stores.images.inspect(`${host()}/shop/web:1`);
+    const image = await registry.stores.images.inspect(`${host()}/shop/web:1`);
     expect(image).toMatchObject({ tags: [`${host()}/shop/web:1`], digests: [`${host()}/shop/web@${digest}`] });
     const byTag = await ask('GET', '/v2/shop/web/manifests/1');
     expect(byTag).toMatchObject({
@@ -204,11 +171,9 @@ describe.runIf(isRoot)('images', () => {
 
   it('are there after a restart, and after the host has removed its own', async () => {
     const digest = await pushImage('shop/web', '1');
-    await stores.images.remove(`${host()}/shop/web:1`, { force: false, isUsed: () => undefined });
-    await server.close();
-    await stores.reopen();
-    await start();
-    await stores.images.garbage.settled();
+    await registry.stores.images.remove(`${host()}/shop/web:1`, { force: false, isUsed: () => undefined });
+    await registry.restart();
+    await registry.stores.images.garbage.settled();
     const { layer } = makeImage();
     expect(json(await ask('GET', '/v2/_catalog'))).toEqual({ repositories: ['shop/web'] });
     expect((await ask('GET', '/v2/shop/web/manifests/1')).headers['docker-content-digest']).toBe(digest);
@@ -226,7 +191,7 @@ describe.runIf(isRoot)('images', () => {
     expect((await ask('DELETE', `/v2/web/manifests/${digest}`)).status).toBe(202);
     expect(code(await ask('GET', '/v2/web/tags/list'))).toBe('NAME_UNKNOWN');
     expect(code(await ask('GET', '/v2/web/manifests/a'))).toBe('NAME_UNKNOWN');
-    expect((await stores.images.inspect(`${host()}/web:a`)).tags).toContain(`${host()}/web:a`);
+    expect((await registry.stores.images.inspect(`${host()}/web:a`)).tags).toContain(`${host()}/web:a`);
   });
 
   it('without their blobs, or with another digest, are refused', async () => {
@@ -247,7 +212,7 @@ describe.runIf(isRoot)('images', () => {
       for (const blob of [layer, config]) await push('web', blob);
       expect((await putManifest(`web/manifests/${digestOf(manifest)}`, manifest)).status).toBe(201);
     }
-    const platform = stores.images.platform;
+    const platform = registry.stores.images.platform;
     const index = Buffer.from(
       JSON.stringify({
         schemaVersion: 2,
@@ -259,10 +224,10 @@ describe.runIf(isRoot)('images', () => {
       }),
     );
     expect((await putManifest('web/manifests/1', index, OCI_INDEX)).status).toBe(201);
-    const image = await stores.images.inspect(`${host()}/web:1`);
+    const image = await registry.stores.images.inspect(`${host()}/web:1`);
     expect(image).toMatchObject({ architecture: platform.architecture, digests: [`${host()}/web@${digestOf(index)}`] });
-    stores.images.garbage.schedule();
-    await stores.images.garbage.settled();
+    registry.stores.images.garbage.schedule();
+    await registry.stores.images.garbage.settled();
     expect((await ask('GET', `/v2/web/blobs/${digestOf(other.layer)}`)).body.equals(other.layer)).toBe(true);
   });
 
@@ -296,13 +261,15 @@ describe.runIf(isRoot)('images', () => {
     expect(filtered.headers['oci-filters-applied']).toBe('artifactType');
     expect(json(filtered)).toEqual({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] });
     // It can't be run.
-    await expect(stores.images.inspect(`${host()}/web:sig`)).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
+    await expect(registry.stores.images.inspect(`${host()}/web:sig`)).rejects.toMatchObject({
+      code: 'IMAGE_NOT_FOUND',
+    });
   });
 
   it('are not pushed by names that are not the registry’s', async () => {
     const denied = await ask('POST', '/v2/library/busybox/blobs/uploads/', { host: 'docker.io' });
     expect([denied.status, code(denied)]).toEqual([403, 'DENIED']);
-    expect((await ask('POST', '/v2/busybox/blobs/uploads/', { host: `h1:${port}` })).status).toBe(202);
+    expect((await ask('POST', '/v2/busybox/blobs/uploads/', { host: `h1:${registry.port}` })).status).toBe(202);
   });
 });
 
@@ -330,10 +297,10 @@ describe('requests', () => {
 
 describe('a login', () => {
   it('is asked for where there are users, and follows their file', async () => {
-    await server.close();
-    const users = join(stores.dir, 'users');
+    await registry.server.close();
+    const users = join(registry.stores.dir, 'users');
     writeFileSync(users, USERS);
-    await start({ users });
+    await registry.serve({ users });
     const nobody = await ask('GET', '/v2/');
     expect(nobody).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Basic realm="gantry"' } });
     expect(code(nobody)).toBe('UNAUTHORIZED');

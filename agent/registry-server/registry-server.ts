@@ -1,6 +1,4 @@
 /** This host's registry: for `docker push`, skopeo, buildah and CI. Off unless gantryd is told where to listen. */
-import { readFile } from 'node:fs/promises';
-import type { ServerOptions } from 'node:https';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { parseListenAddress } from '../../proto/address.ts';
@@ -13,6 +11,8 @@ import { Logins } from './logins.ts';
 import { RegistryError } from './registry-error.ts';
 import type { RegistryServerOptions } from './registry-options.ts';
 import { RepositoryRecords } from './repository-records.ts';
+import { ServedCertificate } from './served-certificate.ts';
+import { showCertificate } from './show-certificate.ts';
 import { Uploads } from './uploads.ts';
 
 export interface RegistryServerParts {
@@ -29,7 +29,8 @@ export interface RegistryServerParts {
 
 /** How often what was begun and never ended is looked for. */
 const SWEEP_MS = 60_000;
-const TLS_VERSION = { minVersion: 'TLSv1.2' } as const;
+/** How often the files of the certificate are looked at. */
+const LOOK_MS = 5_000;
 
 export class RegistryServer {
   readonly #parts: RegistryServerParts;
@@ -37,7 +38,9 @@ export class RegistryServer {
   readonly #repositories: HostedRepositories;
   readonly #uploads: Uploads;
   #server: FastifyInstance | undefined;
-  #sweeping: NodeJS.Timeout | undefined;
+  #certificate: ServedCertificate | undefined;
+  #certificateFailure = '';
+  readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(parts: RegistryServerParts) {
     const { dir, images, now, random } = parts;
@@ -45,12 +48,13 @@ export class RegistryServer {
     this.#parts = { ...parts, logger };
     this.#records = new RepositoryRecords(dir, logger);
     this.#repositories = new HostedRepositories(images, this.#records, now);
-    this.#uploads = new Uploads({ content: images.content, now, random });
+    this.#uploads = new Uploads({ images, now, random, logger });
   }
 
   /** Reads what was pushed, whether or not it is shown: it is kept either way. Before anything is collected. */
   async open(): Promise<void> {
     await this.#records.open();
+    await this.#uploads.open();
   }
 
   /** Rejects when it can't be opened as is wanted: who relies on it would else believe that it is. */
@@ -66,8 +70,9 @@ export class RegistryServer {
     });
     // Nobody else waits for its packages, or keeps them in memory.
     const { newRegistryServer } = await import('./new-server.ts');
+    if (options.certificate !== '') this.#certificate = new ServedCertificate(options);
     const server = newRegistryServer({
-      tls: await readTls(options),
+      tls: await this.#certificate?.next(),
       handle: async (request, reply) => {
         await authorise(request, logins);
         return await handler.handle(request, reply);
@@ -76,20 +81,43 @@ export class RegistryServer {
     });
     this.#server = server;
     await listen(server, host, port);
-    this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS);
-    this.#sweeping.unref();
-    // Of pushes that were cut off with the agent.
-    images.garbage.schedule();
+    this.#every(SWEEP_MS, () => this.sweep());
+    this.#every(LOOK_MS, () => this.renewCertificate());
     logger.info({ address: options.address }, 'the registry is open');
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#sweeping);
+    for (const timer of this.#timers) clearInterval(timer);
     await this.#server?.close();
     await this.#uploads.close();
   }
 
-  async #sweep(): Promise<void> {
+  /** Shows the certificate that lies in the files now, to connections from now on. */
+  async renewCertificate(): Promise<void> {
+    const { logger } = this.#parts;
+    try {
+      const next = await this.#certificate?.next();
+      if (next === undefined) return;
+      showCertificate(this.#server, next);
+      logger.info('the registry shows a new certificate');
+      this.#certificateFailure = '';
+    } catch (error) {
+      const { message } = toGantryError(error);
+      // Said once, not every few seconds.
+      if (message !== this.#certificateFailure)
+        logger.warn({ err: error }, 'the registry goes on with the certificate it has');
+      this.#certificateFailure = message;
+    }
+  }
+
+  #every(ms: number, work: () => Promise<void>): void {
+    const timer = setInterval(() => void work(), ms);
+    timer.unref();
+    this.#timers.push(timer);
+  }
+
+  /** Ends what was begun and never ended. */
+  async sweep(): Promise<void> {
     try {
       await this.#uploads.endAbandoned();
       this.#repositories.expire();
@@ -104,22 +132,6 @@ async function authorise(request: FastifyRequest, logins: Logins | undefined): P
   throw new RegistryError('UNAUTHORIZED', 'authentication required', {
     headers: { 'www-authenticate': 'Basic realm="gantry"' },
   });
-}
-
-async function readTls({ certificate, key }: RegistryServerOptions): Promise<ServerOptions | undefined> {
-  if (certificate === '') return undefined;
-  try {
-    return { cert: await readFile(certificate), key: await readFile(key), ...TLS_VERSION };
-  } catch (cause) {
-    throw new GantryError(
-      'INVALID_ARGUMENT',
-      `cannot read the registry's certificate: ${toGantryError(cause).message}`,
-      {
-        hint: 'name both files with --registry-cert and --registry-key',
-        cause,
-      },
-    );
-  }
 }
 
 async function listen(server: FastifyInstance, host: string, port: number): Promise<void> {

@@ -1,95 +1,54 @@
-/** Blobs on their way in. They are files of the content store's ingest directory, so a crash takes them away. */
-import type { Digest, RandomBytes } from '../../proto/ids.ts';
-import type { Blob, BlobWriter, ContentStore } from '../image/content-store.ts';
-import { type ByteRange, receivedRange } from './range.ts';
+/**
+ * Blobs on their way in: ID is what has come of one, ID.json says for which repository, both in the content store's
+ * directory of uploads. A client whose connection broke, or whose upload outlived gantryd, asks how much has come and goes on.
+ */
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { toGantryError } from '../../proto/errors.ts';
+import type { RandomBytes } from '../../proto/ids.ts';
+import { writeFileAtomically } from '../image/atomic-file.ts';
+import { BlobWriter } from '../image/blob-writer.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import { asObject, asString, parseJson } from '../image/json-fields.ts';
 import { RegistryError } from './registry-error.ts';
+import { Upload } from './upload.ts';
 
-/** Whoever begins one and goes away leaves a file and its descriptor. */
+/** Whoever begins one and goes away leaves a file. */
 const MOST_UPLOADS = 256;
 /** Nothing came for so long: it is abandoned. */
 const IDLE_MS = 30 * 60_000;
+const RECORD = '.json';
 
-export class Upload {
-  readonly id: string;
+/** One that nobody has asked for since gantryd started: its bytes are yet to be hashed. */
+interface RestingUpload {
   readonly repository: string;
-  readonly #writer: BlobWriter;
-  #size = 0;
-  #isBusy: boolean = false;
-  touchedAtMs: number;
+  readonly touchedAtMs: number;
+  readonly isBusy: false;
+}
 
-  constructor(id: string, repository: string, writer: BlobWriter, nowMs: number) {
-    this.id = id;
-    this.repository = repository;
-    this.#writer = writer;
-    this.touchedAtMs = nowMs;
-  }
-
-  get size(): number {
-    return this.#size;
-  }
-
-  get isBusy(): boolean {
-    return this.#isBusy;
-  }
-
-  /** Writes what comes behind what has come; what came before a connection broke counts. Throws SIZE_INVALID, status 416. */
-  async append(source: AsyncIterable<Uint8Array>, range: ByteRange | undefined, now: () => number): Promise<void> {
-    if (range !== undefined && range.start !== this.#size) throw this.#outOfOrder();
-    const from = this.#size;
-    await this.#alone(async () => {
-      for await (const chunk of source) {
-        await this.#writer.write(chunk);
-        this.#size += chunk.length;
-        this.touchedAtMs = now();
-      }
-    });
-    if (range === undefined || this.#size - from === range.end - range.start + 1) return;
-    throw new RegistryError('SIZE_INVALID', `the chunk has ${this.#size - from} bytes, which Content-Range denies`);
-  }
-
-  /** Throws DIGEST_INVALID when it is another blob. */
-  async commit(digest: Digest): Promise<Blob> {
-    return await this.#alone(async () => await this.#writer.commit({ digest }));
-  }
-
-  async abort(): Promise<void> {
-    await this.#writer.abort();
-  }
-
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isBusy)
-      throw new RegistryError('BLOB_UPLOAD_INVALID', 'this upload is still being sent', { status: 409 });
-    this.#isBusy = true;
-    try {
-      return await work();
-    } finally {
-      this.#isBusy = false;
-    }
-  }
-
-  #outOfOrder(): RegistryError {
-    const headers = { range: receivedRange(this.#size) };
-    return new RegistryError('BLOB_UPLOAD_INVALID', `the next byte of this upload is ${this.#size}`, {
-      status: 416,
-      headers,
-    });
-  }
+export interface UploadsParts {
+  readonly images: Pick<ImageStore, 'garbage' | 'content'>;
+  readonly now: () => number;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
 }
 
 export class Uploads {
-  readonly #content: ContentStore;
-  readonly #now: () => number;
-  readonly #random: RandomBytes;
-  readonly #uploads = new Map<string, Upload>();
+  readonly #parts: UploadsParts;
+  readonly #uploads = new Map<string, Upload | RestingUpload>();
+  readonly #waking = new Map<string, Promise<Upload>>();
 
-  constructor(options: {
-    readonly content: ContentStore;
-    readonly now: () => number;
-    readonly random: RandomBytes;
-  }) {
-    this.#content = options.content;
-    this.#now = options.now;
-    this.#random = options.random;
+  constructor(parts: UploadsParts) {
+    this.#parts = parts;
+  }
+
+  /** Finds what clients had begun with the last process. Before any other call. */
+  async open(): Promise<void> {
+    const names = await readdir(this.#directory);
+    for (const id of names.filter((name) => !name.endsWith(RECORD))) await this.#restore(id);
+    const orphans = names.filter((name) => !this.#uploads.has(name.replace(RECORD, '')));
+    for (const name of orphans) await rm(join(this.#directory, name), { force: true });
   }
 
   /** Throws TOOMANYREQUESTS. */
@@ -99,33 +58,85 @@ export class Uploads {
         headers: { 'retry-after': '5' },
       });
     }
-    const id = this.#random(16).toString('hex');
-    const upload = new Upload(id, repository, await this.#content.writer(), this.#now());
-    this.#uploads.set(id, upload);
-    return upload;
+    const id = this.#parts.random(16).toString('hex');
+    await writeFileAtomically(this.#path(id) + RECORD, JSON.stringify({ version: 1, repository }));
+    return await this.#open(id, repository);
   }
 
   /** Throws BLOB_UPLOAD_UNKNOWN. */
-  find(repository: string, id: string): Upload {
+  async find(repository: string, id: string): Promise<Upload> {
     const upload = this.#uploads.get(id);
-    if (upload?.repository === repository) return upload;
-    throw new RegistryError('BLOB_UPLOAD_UNKNOWN', 'there is no such upload; it has ended, or gantryd has restarted');
+    if (upload?.repository !== repository) {
+      throw new RegistryError('BLOB_UPLOAD_UNKNOWN', 'there is no such upload: it has ended, or was abandoned');
+    }
+    if (upload instanceof Upload) return upload;
+    const waking = this.#waking.get(id) ?? this.#open(id, repository).finally(() => this.#waking.delete(id));
+    this.#waking.set(id, waking);
+    return await waking;
   }
 
   /** It is gone, whether or not it became a blob. */
   async end(upload: Upload): Promise<void> {
     this.#uploads.delete(upload.id);
+    await rm(this.#path(upload.id) + RECORD, { force: true });
     await upload.abort();
   }
 
   /** Ends those that nothing comes of any more. */
   async endAbandoned(): Promise<void> {
-    const before = this.#now() - IDLE_MS;
-    const abandoned = [...this.#uploads.values()].filter(({ isBusy, touchedAtMs }) => !isBusy && touchedAtMs < before);
-    for (const upload of abandoned) await this.end(upload);
+    const before = this.#parts.now() - IDLE_MS;
+    for (const [id, upload] of [...this.#uploads]) {
+      if (upload.isBusy || upload.touchedAtMs >= before || this.#waking.has(id)) continue;
+      if (upload instanceof Upload) await this.end(upload);
+      else await this.#remove(id);
+    }
   }
 
+  /** What has come stays for the next process. */
   async close(): Promise<void> {
-    for (const upload of [...this.#uploads.values()]) await this.end(upload);
+    for (const upload of [...this.#uploads.values()]) if (upload instanceof Upload) await upload.suspend();
+    this.#uploads.clear();
+  }
+
+  async #restore(id: string): Promise<void> {
+    const path = this.#path(id);
+    try {
+      const fields = asObject(parseJson(await readFile(path + RECORD), path), path);
+      const { mtimeMs } = await stat(path);
+      const repository = asString(fields.repository, path);
+      this.#uploads.set(id, { repository, touchedAtMs: mtimeMs, isBusy: false });
+    } catch (error) {
+      this.#parts.logger.warn({ err: toGantryError(error), path }, 'dropping an upload that cannot be gone on with');
+    }
+  }
+
+  async #open(id: string, repository: string): Promise<Upload> {
+    const lease = this.#parts.images.garbage.lease();
+    try {
+      const writer = await BlobWriter.resume(lease.content, this.#path(id));
+      return this.#add(new Upload({ id, repository, writer, lease }, this.#parts.now()));
+    } catch (error) {
+      lease[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #add(upload: Upload): Upload {
+    this.#uploads.set(upload.id, upload);
+    return upload;
+  }
+
+  async #remove(id: string): Promise<void> {
+    this.#uploads.delete(id);
+    await rm(this.#path(id) + RECORD, { force: true });
+    await rm(this.#path(id), { force: true });
+  }
+
+  get #directory(): string {
+    return this.#parts.images.content.uploads;
+  }
+
+  #path(id: string): string {
+    return join(this.#directory, id);
   }
 }

@@ -4,7 +4,8 @@
  */
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
-import type { BlobWriter, ContentStore } from '../image/content-store.ts';
+import type { BlobWriter } from '../image/blob-writer.ts';
+import type { LeasedContent } from '../image/leased-content.ts';
 import type { Descriptor } from '../image/manifest.ts';
 import { BlobSources } from './blob-sources.ts';
 import type { Repository } from './repository.ts';
@@ -21,6 +22,8 @@ export interface BlobDownload {
   readonly repositories: readonly Repository[];
   /** The registry's name and the repository's: whoever shares a download may read both. */
   readonly source: string;
+  /** Where it goes: it stays for as long as whoever wants it does. */
+  readonly content: LeasedContent;
   readonly descriptor: Descriptor;
 }
 
@@ -30,15 +33,13 @@ const AT_ONCE = 3;
 const PROGRESS_BYTES = 1 << 20;
 
 export class BlobDownloads {
-  readonly #content: ContentStore;
   readonly #clock: RetryClock;
   readonly #slots = new Slots(AT_ONCE);
   readonly #shared = new SharedWork<DownloadProgress>();
   /** How many want each that isn't there yet. */
   readonly #wanted = new Map<Digest, number>();
 
-  constructor(options: { readonly content: ContentStore; readonly clock: RetryClock }) {
-    this.#content = options.content;
+  constructor(options: { readonly clock: RetryClock }) {
     this.#clock = options.clock;
   }
 
@@ -48,8 +49,9 @@ export class BlobDownloads {
   }
 
   /**
-   * Makes sure that the blob is in the content store; the caller holds the garbage collector. What doesn't become a
-   * blob is removed. Throws CORRUPT for another blob than was asked for, UNAVAILABLE, NOT_FOUND, CANCELLED.
+   * Makes sure that the blob is in the content store. What had come of it when the last
+   * process ended isn't asked for again; what doesn't become a blob is removed. Throws CORRUPT for another blob than was asked for, UNAVAILABLE, NOT_FOUND,
+   * CANCELLED.
    */
   async fetch(
     download: BlobDownload,
@@ -57,7 +59,7 @@ export class BlobDownloads {
     signal: AbortSignal,
   ): Promise<void> {
     const { digest } = download.descriptor;
-    if (this.#content.has(digest)) return;
+    if (download.content.has(digest)) return;
     const start = (report: (progress: DownloadProgress) => void, shared: AbortSignal) =>
       this.#slots.use(() => this.#download(download, report, shared), shared);
     this.#wanted.set(digest, (this.#wanted.get(digest) ?? 0) + 1);
@@ -77,26 +79,36 @@ export class BlobDownloads {
     signal: AbortSignal,
   ): Promise<void> {
     let { repositories } = download;
+    const { content, descriptor } = download;
     for (;;) {
+      const isBegun = content.hasBegun(descriptor.digest);
       try {
-        await this.#downloadFrom(repositories, download.descriptor, report, signal);
+        await this.#downloadFrom({ ...download, repositories }, report, signal);
         return;
       } catch (error) {
-        if (repositories.length < 2 || toGantryError(error).code !== 'CORRUPT') throw error;
+        if (toGantryError(error).code !== 'CORRUPT') throw error;
+        // What came earlier may be what is wrong: after a power cut, a file may have holes. It has been dropped.
+        if (isBegun) continue;
+        if (repositories.length < 2) throw error;
         repositories = repositories.slice(1);
       }
     }
   }
 
   async #downloadFrom(
-    repositories: readonly Repository[],
-    descriptor: Descriptor,
+    { repositories, content, descriptor }: BlobDownload,
     report: (progress: DownloadProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    if (this.#content.has(descriptor.digest)) return;
-    const writer = await this.#content.writer();
+    if (content.has(descriptor.digest)) return;
+    const writer = await content.resume(descriptor.digest);
     try {
+      if (writer.size > descriptor.size) {
+        throw new GantryError(
+          'CORRUPT',
+          `more than the ${descriptor.size} bytes of blob ${descriptor.digest} have come`,
+        );
+      }
       const sources = new BlobSources(repositories, this.#clock);
       const transfer = new Transfer(sources, descriptor, writer, report);
       await withRetries(() => transfer.attempt(signal), {
@@ -118,8 +130,7 @@ class Transfer {
   readonly #descriptor: Descriptor;
   readonly #writer: BlobWriter;
   readonly #report: (progress: DownloadProgress) => void;
-  #written = 0;
-  #counted = 0;
+  #counted: number;
 
   constructor(
     sources: BlobSources<Repository>,
@@ -130,13 +141,14 @@ class Transfer {
     this.#sources = sources;
     this.#descriptor = descriptor;
     this.#writer = writer;
+    this.#counted = writer.size;
     this.#report = report;
   }
 
   /** Bytes since it was asked last. */
   takeProgress(): number {
-    const progress = this.#written - this.#counted;
-    this.#counted = this.#written;
+    const progress = this.#writer.size - this.#counted;
+    this.#counted = this.#writer.size;
     return progress;
   }
 
@@ -147,24 +159,23 @@ class Transfer {
 
   async #receive(repository: Repository, signal: AbortSignal): Promise<void> {
     const { digest, size } = this.#descriptor;
-    if (this.#written === size && size > 0) return;
-    const { offset, body } = await repository.blob(digest, this.#written, signal);
+    if (this.#writer.size === size && size > 0) return;
+    const { offset, body } = await repository.blob(digest, this.#writer.size, signal);
     // What a registry without ranges sends again is as good as what has been written: all of it is verified.
-    let known = this.#written - offset;
+    let known = this.#writer.size - offset;
     for await (const chunk of body) {
       const fresh = chunk.subarray(Math.min(known, chunk.length));
       known -= chunk.length - fresh.length;
-      if (this.#written + fresh.length > size) {
+      if (this.#writer.size + fresh.length > size) {
         throw new GantryError('CORRUPT', `${repository.host} sent more than the ${size} bytes of blob ${digest}`);
       }
       await this.#writer.write(fresh);
-      this.#written += fresh.length;
-      this.#report({ kind: 'downloading', bytes: this.#written });
+      this.#report({ kind: 'downloading', bytes: this.#writer.size });
     }
-    if (this.#written === size) return;
+    if (this.#writer.size === size) return;
     throw new GantryError(
       'UNAVAILABLE',
-      `${repository.host} sent ${this.#written} of the ${size} bytes of blob ${digest}`,
+      `${repository.host} sent ${this.#writer.size} of the ${size} bytes of blob ${digest}`,
     );
   }
 }

@@ -10,6 +10,7 @@ import { canonicalName, familiarName, familiarRepository, type Reference } from 
 import { parseImageDocument } from '../image/image-config.ts';
 import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import type { Lease } from '../image/lease.ts';
 import { type Descriptor, MAX_DOCUMENT_BYTES, type Platform } from '../image/manifest.ts';
 import { type BlobDownload, BlobDownloads } from './blob-downloads.ts';
 import type { ImageOrder } from './image-source.ts';
@@ -29,6 +30,11 @@ export interface PullOptions {
   readonly credentials: RegistryCredentials | undefined;
   /** Who is asked first what a tag stands for: the registry knows what is newest. A digest is the same everywhere. */
   readonly order: ImageOrder;
+}
+
+interface Pull extends PullOptions {
+  /** Keeps what comes until it has a name. */
+  readonly lease: Lease;
 }
 
 export interface PulledImage {
@@ -54,7 +60,7 @@ export class ImagePuller {
 
   constructor(parts: PullerParts) {
     this.#parts = parts;
-    this.#downloads = new BlobDownloads({ content: parts.images.content, clock: parts.clock });
+    this.#downloads = new BlobDownloads({ clock: parts.clock });
   }
 
   /** Some image is being brought. */
@@ -69,20 +75,17 @@ export class ImagePuller {
 
   /** Throws IMAGE_NOT_FOUND, PERMISSION_DENIED, UNSUPPORTED, CORRUPT, UNAVAILABLE, CANCELLED, naming image and layer. */
   async pull(options: PullOptions, listener: TransferListener, signal: AbortSignal): Promise<PulledImage> {
-    const { garbage } = this.#parts.images;
+    using lease = this.#parts.images.garbage.lease();
     this.#pulls++;
     try {
-      return await garbage.hold(() => this.#pullFromAny(options, listener, signal));
-    } catch (error) {
-      garbage.schedule();
-      throw error;
+      return await this.#pullFromAny({ ...options, lease }, listener, signal);
     } finally {
       this.#pulls--;
     }
   }
 
   /** The others are asked when the first can't help; then it is the registry's refusal that counts. */
-  async #pullFromAny(options: PullOptions, listener: TransferListener, signal: AbortSignal): Promise<PulledImage> {
+  async #pullFromAny(options: Pull, listener: TransferListener, signal: AbortSignal): Promise<PulledImage> {
     using peers = await this.#parts.peers.find(options.reference);
     const fromRegistry = () => this.#pullFromRegistry(peers, options, listener, signal);
     if (peers.complete.length === 0) return await fromRegistry();
@@ -110,7 +113,7 @@ export class ImagePuller {
   /** Mirrors first; what one of them has brought, the next needn't. */
   async #pullFromRegistry(
     peers: Peers,
-    options: PullOptions,
+    options: Pull,
     listener: TransferListener,
     signal: AbortSignal,
   ): Promise<PulledImage> {
@@ -136,7 +139,7 @@ export class ImagePuller {
   /** From nodes that have all of it: what one of them doesn't give, another does. */
   async #pullFromCluster(
     { complete }: Peers,
-    options: PullOptions,
+    options: Pull,
     listener: TransferListener,
     signal: AbortSignal,
   ): Promise<PulledImage> {
@@ -161,7 +164,7 @@ export class ImagePuller {
 
   async #pullFrom(
     sources: ImageSources,
-    options: PullOptions,
+    options: Pull,
     listener: TransferListener,
     signal: AbortSignal,
   ): Promise<PulledImage> {
@@ -173,7 +176,7 @@ export class ImagePuller {
     const [before] = names.map((known) => images.named(known));
     const isNew = before?.target !== remote.target.digest || before.manifest !== remote.manifest.digest;
     const known = images.byManifest(remote.manifest.digest);
-    await images.content.put(remote.target.bytes);
+    await options.lease.content.put(remote.target.bytes);
     if (known === undefined) {
       const record = await this.#bring(sources, remote, options, listener, signal);
       return { imageId: record.id, digest: remote.target.digest, isNew };
@@ -186,12 +189,12 @@ export class ImagePuller {
   async #bring(
     { blobs, source }: ImageSources,
     remote: RemoteImage,
-    options: PullOptions,
+    options: Pull,
     listener: TransferListener,
     signal: AbortSignal,
   ): Promise<ImageRecord> {
     const { images } = this.#parts;
-    const { reference } = options;
+    const { reference, lease } = options;
     const image = familiarName(reference);
     const { config } = remote.parsed;
     if (config.size > MAX_DOCUMENT_BYTES) {
@@ -202,11 +205,17 @@ export class ImagePuller {
     }
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
-    const download = (descriptor: Descriptor) => ({ repositories: blobs(descriptor.digest), source, descriptor });
+    const { content } = lease;
+    const download = (descriptor: Descriptor) => ({
+      repositories: blobs(descriptor.digest),
+      source,
+      content,
+      descriptor,
+    });
     await this.#downloads.fetch(download(config), () => undefined, either);
-    const document = await images.content.read(config.digest, MAX_DOCUMENT_BYTES);
+    const document = await content.read(config.digest, MAX_DOCUMENT_BYTES);
     checkPlatform(parseImageDocument(document, `the config of ${image}`), options);
-    await images.content.put(remote.manifest.bytes);
+    await content.put(remote.manifest.bytes);
     const progress = remote.parsed.layers.map((layer) => new LayerProgress(layer, listener, this.#parts.clock.now));
     for (const layer of progress) layer.phase(TransferPhase.WAITING);
     let failure: unknown;
@@ -227,6 +236,7 @@ export class ImagePuller {
         ...{ manifest: manifest.digest, target: target.digest, image },
         names: namesOf(reference, target.digest),
         layers: { arrive, unpacked },
+        lease,
       });
     } catch (error) {
       throw failure ?? error;
@@ -234,7 +244,7 @@ export class ImagePuller {
   }
 
   async #arrive(download: BlobDownload, progress: LayerProgress | undefined, signal: AbortSignal): Promise<void> {
-    if (this.#parts.images.content.has(download.descriptor.digest)) {
+    if (download.content.has(download.descriptor.digest)) {
       progress?.phase(TransferPhase.ALREADY_THERE);
       return;
     }

@@ -11,8 +11,9 @@ import {
 } from '../../proto/image-reference.ts';
 import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import { rootsOf } from '../image/lease.ts';
 import { type Descriptor, MAX_DOCUMENT_BYTES, manifestMediaType } from '../image/manifest.ts';
-import type { RequestBody } from './http-transport.ts';
+import type { BlobBytes } from './blob-upload.ts';
 import { pushFailure } from './pull-failure.ts';
 import type { RegistryConnector } from './registry-connector.ts';
 import type { Repository } from './repository.ts';
@@ -53,10 +54,12 @@ export class ImagePusher {
   async push(options: PushOptions, listener: TransferListener, signal: AbortSignal): Promise<PushedImage> {
     const { images } = this.#parts;
     const { reference } = options;
+    // What is being read must not be collected when its name goes meanwhile.
+    using lease = images.garbage.lease();
     const record = this.#find(reference);
+    lease.keep(rootsOf(record));
     try {
-      // What is being read must not be collected when its name goes meanwhile.
-      return await images.garbage.hold(() => this.#push(record, options, listener, signal));
+      return await this.#push(record, options, listener, signal);
     } catch (error) {
       if (!signal.aborted) throw pushFailure(error, reference);
       throw new GantryError('CANCELLED', `pushing ${familiarName(reference)} was cancelled`, { cause: error });
@@ -99,7 +102,7 @@ export class ImagePusher {
     });
     await allOrFirstFailure(pushes, () => failed.abort());
     if (!(await repository.hasBlob(config.digest, signal))) {
-      await repository.uploadBlob(config.digest, this.#body(config), signal);
+      await repository.uploadBlob(config.digest, this.#bytes(config), signal);
     }
     const bytes = await images.content.read(record.manifestDigest, MAX_DOCUMENT_BYTES);
     await repository.putManifest(reference.tag ?? 'latest', manifestMediaType(bytes), bytes, signal);
@@ -131,7 +134,7 @@ export class ImagePusher {
         return;
       }
       const told = (bytes: number) => progress.bytes(TransferPhase.UPLOADING, bytes);
-      await repository.uploadBlob(layer.digest, this.#body(layer, told), signal);
+      await repository.uploadBlob(layer.digest, this.#bytes(layer, told), signal);
       progress.phase(TransferPhase.PUSHED);
     } catch (error) {
       const { code, message, hint } = toGantryError(error);
@@ -142,14 +145,13 @@ export class ImagePusher {
     }
   }
 
-  #body({ digest, size }: Descriptor, told: (bytes: number) => void = () => undefined): RequestBody {
+  #bytes({ digest, size }: Descriptor, told: (bytes: number) => void = () => undefined): BlobBytes {
     const { content } = this.#parts.images;
     return {
       length: size,
-      audience: 'anybody',
-      open: async function* () {
-        let sent = 0;
-        for await (const chunk of content.stream(digest)) {
+      open: async function* (start, end) {
+        let sent = start;
+        for await (const chunk of content.stream(digest, start, end)) {
           yield chunk;
           sent += chunk.length;
           told(sent);

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GantryError } from '../../proto/errors.ts';
 import { freePort } from '../../proto/free-port.testing.ts';
 import type { ImageHolder } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { PullOrder } from '../../proto/generated/gantry/v1/engine.ts';
@@ -25,6 +26,8 @@ class Node {
   readonly address: string;
   readonly identity: NodeIdentity;
   holders: ImageHolder[] = [];
+  /** What managers say of a node; undefined while they can't be asked. */
+  isMember: ((nodeId: string) => boolean) | undefined = () => true;
   readonly #closing = new AbortController();
   #serving: Promise<void> = Promise.resolve();
 
@@ -42,7 +45,11 @@ class Node {
     await node.fixture.open();
     const { stores, registries } = node.fixture;
     const parts = { images: stores.images, arrivals: registries.arrivals, logger: pino({ level: 'silent' }) };
-    const serving = { advertiseAddr: node.address, identity: () => identity };
+    const isMember = async (id: string) => {
+      if (node.isMember === undefined) throw new GantryError('UNAVAILABLE', 'no manager can be asked');
+      return node.isMember(id);
+    };
+    const serving = { advertiseAddr: node.address, identity: () => identity, isMember };
     node.#serving = servePeers(parts, serving, node.#closing.signal);
     return node;
   }
@@ -220,6 +227,17 @@ describe('a node', () => {
     expect(await ask(first, '/v2/_catalog', own)).toBe(405);
     expect(await ask(first, `/v2/app/manifests/${digestOf(SECRET)}`, own)).toBe(404);
     expect(await ask(first, `/v2/app/blobs/${digestOf(SECRET)}`, own)).toBe(404);
+  });
+
+  it('that was removed from the cluster is refused, though its certificate is good', async () => {
+    const [first, second] = nodes as [Node, Node];
+    first.isMember = (nodeId) => nodeId !== 'removed';
+    const removed = await issue('removed');
+    expect(await ask(first, '/v2/', removed)).toBe(403);
+    expect(await ask(first, '/v2/', await issue('n9'))).toBe(200);
+    // Without a manager nodes go on taking images from each other.
+    second.isMember = undefined;
+    expect(await ask(second, '/v2/', await issue('n8'))).toBe(200);
   });
 
   it('is not believed when it shows no certificate of the cluster', async () => {

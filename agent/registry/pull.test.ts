@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ImagePullResponse, TransferPhase } from '../../proto/generated/gantry/v1/engine.ts';
@@ -216,6 +218,21 @@ describe.runIf(isRoot)('a connection', () => {
     };
     await fixture.pull(name('app:1'));
     expect(await fixture.stores.images.inspect(name('app:1'))).toMatchObject({ layers: 1 });
+  });
+
+  it.each([
+    ['is gone on with', (data: Buffer) => data.subarray(0, 1_000_000), [/^bytes=1000000-$/]],
+    ['that is whole isn’t asked for', (data: Buffer) => data, []],
+    ['that a power cut has spoiled is begun anew', () => Buffer.alloc(1_000_000), [/^bytes=1000000-$/, undefined]],
+    ['that is too long is begun anew', (data: Buffer) => Buffer.concat([data, data]), [undefined]],
+  ])('of the last process that had brought a part of a blob: it %s', async (_, part, expected) => {
+    registry.putImage('app', '1', [top]);
+    const place = join(fixture.stores.dir, 'content/partial', digestOf(top).slice('sha256:'.length));
+    writeFileSync(place, part(top));
+    await fixture.pull(name('app:1'));
+    const ranges = registry.seen(`GET ${blobPath(top)}`).map(({ headers }) => headers.range);
+    expect(ranges).toEqual(expected.map((range) => (range === undefined ? undefined : expect.stringMatching(range))));
+    expect((await fixture.left()).ingest).toEqual([]);
   });
 
   it('that is refused for a while is tried again, as long as the registry asks for', async () => {

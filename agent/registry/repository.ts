@@ -8,8 +8,9 @@ import { digestOf } from '../image/content-store.ts';
 import { asArray, asObject, asString, optional, parseJson } from '../image/json-fields.ts';
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../image/manifest.ts';
 import { type Authoriser, bytesBody } from './authoriser.ts';
+import { type BlobBytes, BlobUpload, type UploadTarget, uploadLocation } from './blob-upload.ts';
 import { readBounded, readStart } from './bounded-body.ts';
-import type { HttpRequest, HttpResponse, HttpTransport, RequestBody } from './http-transport.ts';
+import type { HttpRequest, HttpResponse, HttpTransport } from './http-transport.ts';
 import { RegistryRefusal, readRefusal } from './refusal.ts';
 import { type RetryClock, withRetries } from './retry.ts';
 
@@ -121,20 +122,20 @@ export class Repository implements Disposable {
     });
   }
 
-  /** In one piece; begun anew when it breaks off. */
-  async uploadBlob(digest: Digest, body: RequestBody, signal: AbortSignal): Promise<void> {
-    const what = `uploading blob ${digest} to ${this.#options.name}`;
-    await this.#retried(signal, async () => {
-      const begun = await this.#send('POST', 'blobs/uploads/', 'pull,push', { 'content-length': '0' }, signal);
-      if (begun.status !== 202) throw await this.#refusal(begun, what);
-      begun.discard();
-      const url = this.#uploadLocation(begun, what);
-      url.searchParams.set('digest', digest);
-      const headers = { 'content-type': 'application/octet-stream' };
-      const response = await this.#authorised({ method: 'PUT', url, headers, body, signal }, this.#scopes('pull,push'));
-      if (response.status !== 201) throw await this.#refusal(response, what);
-      response.discard();
-    });
+  /** See {@link BlobUpload.run}. */
+  async uploadBlob(digest: Digest, bytes: BlobBytes, signal: AbortSignal): Promise<void> {
+    const { name, clock, mostFailures } = this.#options;
+    const target: UploadTarget = {
+      host: this.host,
+      what: `uploading blob ${digest} to ${name}`,
+      url: this.#request('POST', 'blobs/uploads/', {}, signal).url,
+      clock,
+      ...(mostFailures === undefined ? {} : { mostFailures }),
+      send: (request) => this.#authorised(request, this.#scopes('pull,push')),
+      refusal: (response, what) => this.#refusal(response, what),
+      has: (asked) => this.hasBlob(digest, asked),
+    };
+    await new BlobUpload(target, digest, bytes).run(signal);
   }
 
   /** The registry's own digest of it is compared. */
@@ -180,14 +181,8 @@ export class Repository implements Disposable {
     return link === undefined ? undefined : `tags/list${new URL(link, this.#options.base).search}`;
   }
 
-  #uploadLocation(response: HttpResponse, what: string): URL {
-    const { location } = response.headers;
-    if (location !== undefined && URL.canParse(location, response.url.href)) return new URL(location, response.url);
-    throw new GantryError('INVALID_ARGUMENT', `${what}: ${this.host} does not say where to`);
-  }
-
   async #abandonUpload(response: HttpResponse, signal: AbortSignal): Promise<void> {
-    const url = this.#uploadLocation(response, 'an upload');
+    const url = uploadLocation(response, { host: this.host, what: 'an upload' });
     const request: HttpRequest = { method: 'DELETE', url, headers: {}, signal };
     // Registries clear what is left, and some don't know the method: nothing depends on it.
     (await this.#authorised(request, this.#scopes('pull,push'))).discard();

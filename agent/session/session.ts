@@ -12,6 +12,7 @@ import {
   DispatcherClient,
   type ImageHolder,
   type ImageHoldersResponse,
+  type IsMemberResponse,
   type Membership,
   type NeededImagesResponse,
   type NodeImage,
@@ -154,6 +155,13 @@ export class Session {
     if (client === undefined) throw new GantryError('UNAVAILABLE', 'there is no session with a manager');
     const request = { nodeId: this.#options.nodeId, image };
     return (await unary<ImageHoldersResponse>((done) => client.imageHolders(request, done))).holders;
+  }
+
+  /** Whether a node is in the cluster. UNAVAILABLE without a session, UNSUPPORTED by an older manager. */
+  async isMember(nodeId: string): Promise<boolean> {
+    const client = this.#current?.client;
+    if (client === undefined) throw new GantryError('UNAVAILABLE', 'there is no session with a manager');
+    return (await unary<IsMemberResponse>((done) => client.isMember({ nodeId }, done))).member;
   }
 
   /** Tells the manager that this node leaves, if there is one to tell. */

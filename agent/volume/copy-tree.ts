@@ -2,6 +2,7 @@
 import { constants, type Stats } from 'node:fs';
 import { chmod, copyFile, lchown, link, lstat, lutimes, mkdir, readdir, readlink, symlink } from 'node:fs/promises';
 import type { Native } from '../../native/addon/native.ts';
+import { fileTime } from '../files/file-time.ts';
 
 const SLASH = Buffer.from('/');
 
@@ -67,7 +68,7 @@ class TreeCopy {
     await lchown(to, stats.uid, stats.gid);
     if (!stats.isSymbolicLink()) await chmod(to, stats.mode & 0o7777);
     for (const name of this.#native.listXattr(from)) this.#copyXattr(from, to, name);
-    await lutimes(to, stats.atime, stats.mtimeMs / 1000);
+    await lutimes(to, stats.atime, fileTime(stats.mtimeMs / 1000));
   }
 
   #copyXattr(from: Buffer, to: Buffer, name: string): void {

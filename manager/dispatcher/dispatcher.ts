@@ -198,6 +198,10 @@ export class Dispatcher implements EngineCalls {
     );
   }
 
+  isMember(nodeId: string): boolean {
+    return this.#options.store.view((read) => read.get('node', nodeId)) !== undefined;
+  }
+
   openStream(
     nodeId: string,
     method: string,

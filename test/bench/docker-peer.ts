@@ -1,11 +1,16 @@
 /** Docker's daemon to measure against: in a network namespace of its own, with roots of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { output, runCommand } from '../lab/command.ts';
 import { until } from '../lab/until.ts';
+
+/** Debian's own, of the daemon's version: another one may be earlier in the path. */
+const CLI = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
+
+const NEIGHBOUR_ADDRESS = '10.98.0.2';
 
 export class DockerPeer {
   readonly #namespace = `gl-docker-${process.pid}`;
@@ -14,22 +19,36 @@ export class DockerPeer {
   #daemon: ChildProcess | undefined;
 
   /** Undefined where Debian's docker.io isn't installed. */
-  static async start(): Promise<DockerPeer | undefined> {
+  static async start(flags: readonly string[] = []): Promise<DockerPeer | undefined> {
     if ((await runCommand(['sh', '-c', 'command -v dockerd containerd'])).code !== 0) return undefined;
     const peer = new DockerPeer();
-    await peer.#start();
-    return peer;
+    try {
+      await peer.#start(flags);
+      return peer;
+    } catch (error) {
+      await peer.stop();
+      throw error;
+    }
   }
 
   get #host(): string {
     return `unix://${this.#directory}/docker.sock`;
   }
 
-  command(args: readonly string[]): string[] {
-    return ['nsenter', `--net=/run/netns/${this.#namespace}`, 'docker', '-H', this.#host, ...args];
+  get dataRoot(): string {
+    return join(this.#directory, 'data');
   }
 
-  async #start(): Promise<void> {
+  /** Of its daemon. */
+  get pid(): number {
+    return this.#daemon?.pid ?? 0;
+  }
+
+  command(args: readonly string[]): string[] {
+    return ['nsenter', `--net=/run/netns/${this.#namespace}`, CLI, '-H', this.#host, ...args];
+  }
+
+  async #start(flags: readonly string[]): Promise<void> {
     await output(['ip', 'netns', 'add', this.#namespace]);
     await output(['ip', '-n', this.#namespace, 'link', 'set', 'lo', 'up']);
     // As /run is on most hosts.
@@ -37,8 +56,8 @@ export class DockerPeer {
     await output(['mount', '-t', 'tmpfs', this.#namespace, join(this.#directory, 'run')]);
     const log = openSync(join(this.#directory, 'dockerd.log'), 'a');
     const argv = [`--net=/run/netns/${this.#namespace}`, 'dockerd', '-H', this.#host];
-    argv.push('--data-root', join(this.#directory, 'data'), '--exec-root', join(this.#directory, 'run'));
-    argv.push('--pidfile', join(this.#directory, 'dockerd.pid'));
+    argv.push('--data-root', this.dataRoot, '--exec-root', join(this.#directory, 'run'));
+    argv.push('--pidfile', join(this.#directory, 'dockerd.pid'), ...flags);
     this.#daemon = spawn('nsenter', argv, { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     await until('dockerd', async () => (await runCommand(this.command(['version']))).code === 0, 60_000);
@@ -53,16 +72,40 @@ export class DockerPeer {
   }
 
   async addNeighbour(): Promise<void> {
-    const [host, neighbour] = [this.#namespace, this.#neighbour];
-    await output(['ip', 'netns', 'add', neighbour]);
-    await output(['ip', '-n', host, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', neighbour]);
-    for (const [namespace, address] of [
-      [host, DockerPeer.ADDRESS],
-      [neighbour, '10.98.0.2'],
+    await output(['ip', 'netns', 'add', this.#neighbour]);
+    await this.connect(this.#neighbour);
+  }
+
+  /** Makes another network namespace its neighbour. */
+  async connect(neighbour: string): Promise<void> {
+    const host = this.#namespace;
+    await output([
+      'ip',
+      '-n',
+      host,
+      'link',
+      'add',
+      'eth0',
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'docker',
+      'netns',
+      neighbour,
+    ]);
+    for (const [namespace, link, address] of [
+      [host, 'eth0', DockerPeer.ADDRESS],
+      [neighbour, 'docker', NEIGHBOUR_ADDRESS],
     ] as const) {
-      await output(['ip', '-n', namespace, 'address', 'add', `${address}/24`, 'dev', 'eth0']);
-      await output(['ip', '-n', namespace, 'link', 'set', 'eth0', 'up']);
+      await output(['ip', '-n', namespace, 'address', 'add', `${address}/24`, 'dev', link]);
+      await output(['ip', '-n', namespace, 'link', 'set', link, 'up']);
     }
+  }
+
+  /** Lets it reach what else the neighbour has. */
+  async routeThroughNeighbour(address: string): Promise<void> {
+    await output(['ip', '-n', this.#namespace, 'route', 'add', address, 'via', NEIGHBOUR_ADDRESS]);
   }
 
   async stop(): Promise<void> {

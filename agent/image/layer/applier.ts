@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import type { Native } from '../../../native/addon/native.ts';
 import { GantryError } from '../../../proto/errors.ts';
+import { fileTime } from '../../files/file-time.ts';
 import type { TarEvent } from '../tar/decoder.ts';
 import type { TarHeader } from '../tar/header.ts';
 import { baseOf, entryPath, joinPath, parentOf } from './entry-path.ts';
@@ -87,7 +88,7 @@ export class TarApplier {
   finish(): Applied {
     for (const [path, mtime] of this.#directoryTimes) {
       // One that was replaced by something else since has no time to set, and might lead outside.
-      if (this.#tree.isKnown(path)) lutimesSync(this.#tree.absolute(path), mtime, mtime);
+      if (this.#tree.isKnown(path)) lutimesSync(this.#tree.absolute(path), fileTime(mtime), fileTime(mtime));
     }
     return { sizeBytes: this.#sizeBytes, entries: this.#entries, implicit: [...this.#implicit] };
   }
@@ -183,7 +184,7 @@ export class TarApplier {
     // After write and chown, which take setuid, setgid and file capabilities away.
     if ((mode & 0o7000) !== 0 || (mode & this.#umask) !== 0) fchmodSync(fd, mode);
     this.#setXattrs(path, header);
-    const mtime = validTime(header);
+    const mtime = fileTime(header.mtime);
     futimesSync(fd, mtime, mtime);
     this.close();
   }
@@ -203,7 +204,7 @@ export class TarApplier {
     lchownSync(absolute, header.uid, header.gid);
     chmodSync(absolute, header.mode);
     this.#setXattrs(path, header);
-    this.#directoryTimes.set(path, validTime(header));
+    this.#directoryTimes.set(path, header.mtime);
   }
 
   #createParent(path: string, found: Stats | undefined): boolean {
@@ -258,7 +259,7 @@ export class TarApplier {
     const absolute = this.#tree.absolute(path);
     lchownSync(absolute, header.uid, header.gid);
     this.#setXattrs(path, header);
-    lutimesSync(absolute, validTime(header), validTime(header));
+    lutimesSync(absolute, fileTime(header.mtime), fileTime(header.mtime));
   }
 
   #setXattrs(path: string, header: TarHeader): void {
@@ -268,11 +269,6 @@ export class TarApplier {
       if (name !== 'security.selinux') this.#native.setXattr(this.#tree.absolute(path), name, value);
     }
   }
-}
-
-/** Node takes a time before 1970 for "now". */
-function validTime(header: TarHeader): number {
-  return Math.max(0, header.mtime);
 }
 
 function formatBits(header: TarHeader): number {

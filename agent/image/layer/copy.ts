@@ -11,12 +11,14 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { GantryError } from '../../../proto/errors.ts';
+import { fileTime } from '../../files/file-time.ts';
 import type { LayerNative } from './applier.ts';
 import { baseOf, joinPath, parentOf } from './entry-path.ts';
 import { type Exclusion, exclusionOf } from './exclusion.ts';
 import { changeMode, type ModeChange } from './mode-change.ts';
 import type { ScannedSource } from './scan.ts';
 import { DirectoryTree } from './tree.ts';
+import { deviceNumbers } from './tree-entry.ts';
 import { isOverlayXattr } from './whiteout.ts';
 
 export interface CopyJob {
@@ -70,7 +72,8 @@ class Copier {
       if (source.type === 'directory') this.#copyRootDirectory(source);
       else if (!this.#excludes(source.name)) this.#copyFile(source);
     }
-    for (const [path, time] of this.#directoryTimes) lutimesSync(this.#target.absolute(path), time, time);
+    for (const [path, time] of this.#directoryTimes)
+      lutimesSync(this.#target.absolute(path), fileTime(time), fileTime(time));
     return { entries: this.#entries };
   }
 
@@ -129,8 +132,13 @@ class Copier {
     const target = this.#target.absolute(to);
     if (stats.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
     else if (stats.isFile()) copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    else this.#native.mknod(target, stats.mode, stats.rdev >>> 8, stats.rdev & 0xff);
+    else this.#makeNode(target, stats);
     this.#setMetadata(from, to, stats);
+  }
+
+  #makeNode(target: string, stats: Stats): void {
+    const { deviceMajor, deviceMinor } = deviceNumbers(stats);
+    this.#native.mknod(target, stats.mode, deviceMajor, deviceMinor);
   }
 
   #setMetadata(from: string, to: string, stats: Stats): void {
@@ -139,9 +147,9 @@ class Copier {
     lchownSync(target, uid, gid);
     if (!stats.isSymbolicLink()) chmodSync(target, this.#modeOf(stats));
     this.#copyXattrs(from, target);
-    const time = Math.max(0, stats.mtimeMs / 1000);
+    const time = stats.mtimeMs / 1000;
     if (stats.isDirectory()) this.#directoryTimes.set(to, time);
-    else lutimesSync(target, time, time);
+    else lutimesSync(target, fileTime(time), fileTime(time));
   }
 
   #modeOf(stats: Stats): number {

@@ -53,6 +53,8 @@ describe.runIf(isRoot)('unpacking a layer', () => {
       { name: './', mode: 0o711 },
       { name: './bin/', mtime: 1_500_000_000, uid: 5, gid: 6, mode: 0o1777 },
       { name: './bin/su', data: 'su', mode: 0o4755, uid: 1, gid: 2, mtime: 1_400_000_000 },
+      { name: './old/', mtime: -300_000_000 },
+      { name: './old/file', data: 'old', mtime: -300_000_001 },
       { name: './bin/ping', data: 'ping', xattrs: new Map([['security.capability', capability]]), uid: 7, mode: 0o555 },
       { name: './bin/sudo', type: 'link', linkName: './bin/su' },
       { name: './sh', type: 'symlink', linkName: '/bin/su', uid: 9 },
@@ -61,6 +63,8 @@ describe.runIf(isRoot)('unpacking a layer', () => {
     expect(statSync(root).mode & 0o7777).toBe(0o711);
     expect(statSync(at('bin'))).toMatchObject({ uid: 5, gid: 6, mtimeMs: 1_500_000_000_000 });
     expect(statSync(at('bin')).mode & 0o7777).toBe(0o1777);
+    expect(statSync(at('old')).mtimeMs).toBe(-300_000_000_000);
+    expect(statSync(at('old/file')).mtimeMs).toBe(-300_000_001_000);
     expect(statSync(at('bin/su'))).toMatchObject({ uid: 1, gid: 2, mtimeMs: 1_400_000_000_000 });
     expect(statSync(at('bin/su')).mode & 0o7777).toBe(0o4755);
     expect(statSync(at('bin/sudo')).ino).toBe(statSync(at('bin/su')).ino);

@@ -60,17 +60,20 @@ export class TestStores {
     [this.images, this.snapshots] = this.#make();
   }
 
-  async open(): Promise<this> {
+  /** `openOthers`: who else keeps content. */
+  async open(openOthers: () => Promise<void> = async () => undefined): Promise<this> {
     await this.images.open();
     await this.snapshots.open();
+    await openOthers();
+    this.images.garbage.start();
     return this;
   }
 
   /** As after a restart of the agent. */
-  async reopen(): Promise<void> {
+  async reopen(openOthers?: () => Promise<void>): Promise<void> {
     await this.images.close();
     [this.images, this.snapshots] = this.#make();
-    await this.open();
+    await this.open(openOthers);
   }
 
   async dispose(): Promise<void> {

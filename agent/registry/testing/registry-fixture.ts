@@ -97,7 +97,7 @@ export class RegistryFixture {
     const list = (path: string) => readdirSync(join(this.stores.dir, path));
     return {
       blobs: list('content/blobs/sha256'),
-      ingest: list('content/ingest'),
+      ingest: [...list('content/ingest'), ...list('content/partial')],
       layers: [...list('layers').filter((name) => name.length === 64), ...list('layers/tmp')],
     };
   }
