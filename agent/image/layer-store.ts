@@ -238,7 +238,8 @@ export class LayerStore {
     const lower = this.#lineage(parent).map((layer) => this.directory(layer.chainId));
     for (const path of implicit) {
       const found = await findLowerDirectory(lower, path);
-      if (found === undefined) continue;
+      // What is changed must be the layer's own, and not what a link in it leads to.
+      if (found === undefined || !(await findWithin(target, path))?.isDirectory()) continue;
       const absolute = join(target, path);
       lchownSync(absolute, found.uid, found.gid);
       chmodSync(absolute, found.mode & 0o7777);

@@ -90,7 +90,9 @@ export class TarApplier {
       // One that was replaced by something else since has no time to set, and might lead outside.
       if (this.#tree.isKnown(path)) lutimesSync(this.#tree.absolute(path), fileTime(mtime), fileTime(mtime));
     }
-    return { sizeBytes: this.#sizeBytes, entries: this.#entries, implicit: [...this.#implicit] };
+    // Likewise: what is made of them would be made of what a link in their place leads to.
+    const implicit = [...this.#implicit].filter((path) => this.#tree.isKnown(path));
+    return { sizeBytes: this.#sizeBytes, entries: this.#entries, implicit };
   }
 
   /** Closes what an error left open. */
