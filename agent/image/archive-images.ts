@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import type { SpooledArchive } from './archive.ts';
+import { checkCount } from './archive-limits.ts';
 import { detectCompression, MAGIC_BYTES } from './compression.ts';
 import type { Blob } from './content-store.ts';
 import { readDocument, readDocumentBytes } from './document.ts';
@@ -51,7 +52,10 @@ export async function findImages(
   const entries = docker === undefined ? [] : await readDockerEntries(content, docker);
   // Docker writes both since version 25; the index says more, and the other is needed for names only.
   if (index !== undefined) return await new LayoutReader(content, platform, dockerNames(archive, entries)).read(index);
-  return await Promise.all(entries.map((entry) => convertDockerEntry(archive, content, entry)));
+  const images: ArchivedImage[] = [];
+  // One after the other: each opens files, and there may be many.
+  for (const entry of entries) images.push(await convertDockerEntry(archive, content, entry));
+  return images;
 }
 
 async function findLegacyImages(
@@ -65,18 +69,20 @@ async function findLegacyImages(
     });
   }
   const images = await readLegacyImages(archive, content, platform);
-  return await Promise.all(images.map(({ config, layers, names }) => makeManifest(content, config, layers, names)));
+  const made: ArchivedImage[] = [];
+  for (const { config, layers, names } of images) made.push(await makeManifest(content, config, layers, names));
+  return made;
 }
 
 async function readDockerEntries(content: LeasedContent, blob: Blob): Promise<DockerEntry[]> {
   const document = await readDocument(content, blob, 'manifest.json');
-  return asArray(document, 'manifest.json').map((value, index) => {
+  return checkCount(asArray(document, 'manifest.json'), 'manifest.json').map((value, index) => {
     const where = `manifest.json[${index}]`;
     const fields = asObject(value, where);
     return {
       config: asString(fields.Config, `${where}.Config`),
       layers: optional(fields.Layers, `${where}.Layers`, asStrings) ?? [],
-      names: optional(fields.RepoTags, `${where}.RepoTags`, asStrings) ?? [],
+      names: checkCount(optional(fields.RepoTags, `${where}.RepoTags`, asStrings) ?? [], `${where}.RepoTags`),
     };
   });
 }
@@ -108,7 +114,8 @@ async function makeManifest(
   layers: readonly Blob[],
   names: readonly string[],
 ): Promise<ArchivedImage> {
-  const described = await Promise.all(layers.map((layer) => describeLayer(content, layer)));
+  const described: Descriptor[] = [];
+  for (const layer of layers) described.push(await describeLayer(content, layer));
   const { digest } = await content.put(encodeManifest({ mediaType: OCI_CONFIG, ...config }, described));
   return { manifest: digest, target: digest, names };
 }
@@ -142,10 +149,10 @@ class LayoutReader {
   }
 
   async read(index: Blob): Promise<ArchivedImage[]> {
-    const document = await this.#document(index.digest, 'index.json');
+    const document = await this.#document(index, 'index.json');
     if (document.kind !== 'index') throw new GantryError('INVALID_ARGUMENT', 'index.json is not an index');
     const byManifest = new Map<Digest, ArchivedImage>();
-    for (const entry of document.manifests.filter(isImage)) {
+    for (const entry of checkCount(document.manifests.filter(isImage), 'index.json')) {
       const { digest, manifest } = await this.#choose(entry, 1);
       const names = [...(byManifest.get(digest)?.names ?? []), ...this.#names(entry, manifest)];
       byManifest.set(digest, { manifest: digest, target: entry.digest, names: [...new Set(names)] });
@@ -154,7 +161,7 @@ class LayoutReader {
   }
 
   async #choose(entry: Descriptor, depth: number): Promise<{ digest: Digest; manifest: Manifest }> {
-    const document = await this.#document(entry.digest, `manifest ${entry.digest}`);
+    const document = await this.#document(entry, `manifest ${entry.digest}`);
     if (document.kind === 'manifest') return { digest: entry.digest, manifest: document };
     if (depth > MAX_INDEX_DEPTH)
       throw new GantryError('INVALID_ARGUMENT', `index ${entry.digest} is nested too deeply`);
@@ -173,9 +180,10 @@ class LayoutReader {
     return short !== undefined && /[/:]/.test(short) ? [short] : [];
   }
 
-  async #document(digest: Digest, where: string): Promise<Manifest | Index> {
+  async #document({ digest, size }: Blob, where: string): Promise<Manifest | Index> {
     if (!this.#content.has(digest)) throw new GantryError('INVALID_ARGUMENT', `the archive lacks ${where}`);
     const blob = { digest, size: this.#content.size(digest) };
+    if (blob.size !== size) throw new GantryError('CORRUPT', `${where} has ${blob.size} bytes instead of ${size}`);
     return parseManifest(await readDocumentBytes(this.#content, blob, where), where);
   }
 }

@@ -7,16 +7,20 @@ import { posix } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest } from '../../proto/ids.ts';
 import type { BlobWriter } from './blob-writer.ts';
-import { decompress } from './compression.ts';
+import { bounded, decompress } from './compression.ts';
 import type { Blob } from './content-store.ts';
 import type { LeasedContent } from './leased-content.ts';
 import { TarDecoder, type TarEvent } from './tar/decoder.ts';
-import type { TarHeader } from './tar/header.ts';
+import { shownName, type TarHeader } from './tar/header.ts';
 
 /** A layout of 127 layers has some 400 files. */
 const MAX_FILES = 20_000;
 /** Of all files as they come out of the archive's compression, so that a small archive can't fill every disk. */
 const MAX_BYTES = 256 * 2 ** 30;
+/** With headers, and what is no file. */
+const MAX_STREAM_BYTES = MAX_BYTES + 2 ** 30;
+const PATH_MAX = 4096;
+const ZEROS = Buffer.alloc(1 << 18);
 
 export class SpooledArchive {
   readonly #files: ReadonlyMap<string, Blob>;
@@ -49,7 +53,7 @@ export class SpooledArchive {
   get(path: string, image: string): Blob {
     const file = this.find(path);
     if (file !== undefined) return file;
-    throw new GantryError('INVALID_ARGUMENT', `the archive lacks ${path} of ${image}`);
+    throw new GantryError('INVALID_ARGUMENT', `the archive lacks ${shownName(path)} of ${image}`);
   }
 }
 
@@ -61,7 +65,7 @@ export async function spoolArchive(
   const spooler = new Spooler(content);
   const decoder = new TarDecoder();
   try {
-    for await (const chunk of decompress(archive)) {
+    for await (const chunk of bounded(decompress(archive), MAX_STREAM_BYTES)) {
       for (const event of decoder.push(chunk)) await spooler.take(event);
     }
     decoder.finish();
@@ -92,7 +96,12 @@ class Spooler {
   async take(event: TarEvent): Promise<void> {
     if (event.kind === 'entry') await this.#begin(event.header);
     else if (event.kind === 'data') await this.#open?.writer?.write(event.data);
+    else if (event.kind === 'hole') await this.#fill(event.size);
     else await this.#end();
+  }
+
+  async #fill(size: number): Promise<void> {
+    for (let left = size; left > 0; left -= ZEROS.length) await this.#open?.writer?.write(ZEROS.subarray(0, left));
   }
 
   finish(): SpooledArchive {
@@ -106,14 +115,18 @@ class Spooler {
 
   async #begin(header: TarHeader): Promise<void> {
     const path = posix.normalize(header.name);
-    if (header.type === 'symlink') this.#links.set(path, posix.join(posix.dirname(path), header.linkName));
-    if (header.type === 'link') this.#links.set(path, posix.normalize(header.linkName));
-    if (header.type !== 'file') return;
-    if (this.#files.size >= MAX_FILES) {
+    // They are held in memory, all of them.
+    if (Math.max(path.length, header.linkName.length) > PATH_MAX) {
+      throw new GantryError('INVALID_ARGUMENT', `the archive's file ${shownName(path)} has too long a name`);
+    }
+    if (this.#files.size + this.#links.size >= MAX_FILES) {
       throw new GantryError('INVALID_ARGUMENT', `an image archive of more than ${MAX_FILES} files`, {
         hint: 'for the tar of a root file system use "gantry image import"',
       });
     }
+    if (header.type === 'symlink') this.#links.set(path, posix.join(posix.dirname(path), header.linkName));
+    if (header.type === 'link') this.#links.set(path, posix.normalize(header.linkName));
+    if (header.type !== 'file') return;
     this.#bytes += header.size;
     if (this.#bytes > MAX_BYTES) {
       throw new GantryError('EXHAUSTED', `an image archive of more than the ${MAX_BYTES} bytes allowed`);
@@ -139,7 +152,7 @@ class Spooler {
       return await writer.commit(expected === undefined ? {} : { digest: expected });
     } catch (error) {
       if (!(error instanceof GantryError)) throw error;
-      throw new GantryError(error.code, `the archive's file ${path}: ${error.message}`, { cause: error });
+      throw new GantryError(error.code, `the archive's file ${shownName(path)}: ${error.message}`, { cause: error });
     }
   }
 }

@@ -40,6 +40,16 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGener
   }
 }
 
+/** The same, broken off with EXHAUSTED beyond `maxBytes`: what little data unpacks to may have no end. */
+export async function* bounded(source: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new GantryError('EXHAUSTED', `it unpacks to more than the ${maxBytes} bytes allowed`);
+    yield chunk;
+  }
+}
+
 async function readStart(iterator: AsyncIterator<Uint8Array>): Promise<Buffer> {
   let start = Buffer.alloc(0);
   while (start.length < MAGIC_BYTES) {

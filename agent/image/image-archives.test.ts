@@ -187,12 +187,12 @@ describe.runIf(isRoot)('image archives', () => {
     [
       'with a blob of another digest',
       makeTar([{ name: `blobs/sha256/${'0'.repeat(64)}`, data: 'x' }]),
-      /blobs\/sha256\/0+: a blob has the digest sha256:[0-9a-f]{64} instead of/,
+      /"blobs\/sha256\/0+": a blob has the digest sha256:[0-9a-f]{64} instead of/,
     ],
     [
       'whose manifest names paths outside',
       makeTar([{ name: 'manifest.json', data: '[{"Config":"../../../etc/passwd","Layers":[],"RepoTags":["bad:1"]}]' }]),
-      /the archive lacks \.\.\/\.\.\/\.\.\/etc\/passwd of bad:1/,
+      /the archive lacks "\.\.\/\.\.\/\.\.\/etc\/passwd" of bad:1/,
     ],
     [
       'whose files are links to each other',

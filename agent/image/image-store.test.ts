@@ -262,7 +262,7 @@ describe.runIf(isRoot)('images', () => {
             data: JSON.stringify([{ Config: 'c.json', RepoTags: ['base:1'], Layers: ['l.tar'] }]),
           },
         ]),
-      /lacks l.tar of base:1/,
+      /lacks "l.tar" of base:1/,
     ],
     ['a manifest that is no JSON', () => makeTar([{ name: 'manifest.json', data: '{' }]), /manifest.json is not JSON/],
     [

@@ -3,12 +3,31 @@ import { GantryError } from '../../proto/errors.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** No document of ours or of a registry's needs a tenth of it; what writes values out again does so by recursion. */
+const MAX_DEPTH = 100;
+
+/** Throws INVALID_ARGUMENT. */
 export function parseJson(bytes: Buffer, where: string): unknown {
+  const text = bytes.toString();
+  let value: unknown;
   try {
-    return JSON.parse(bytes.toString());
+    value = JSON.parse(text);
   } catch (error) {
     throw new GantryError('INVALID_ARGUMENT', `${where} is not JSON`, { cause: error });
   }
+  if (depthOf(text) <= MAX_DEPTH) return value;
+  throw new GantryError('INVALID_ARGUMENT', `${where} is nested too deeply`);
+}
+
+/** How many brackets are open at most. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
+    else if (token === ']' || token === '}') depth--;
+  }
+  return deepest;
 }
 
 export function asObject(value: unknown, where: string): JsonObject {

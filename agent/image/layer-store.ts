@@ -14,6 +14,7 @@ import { fileTime } from '../files/file-time.ts';
 import { chainId, chainIds } from './chain-id.ts';
 import { asCount, asObject, asString, parseJson } from './json-fields.ts';
 import type { ApplyOptions } from './layer/applier.ts';
+import { LAYER_LIMITS } from './layer/limits.ts';
 import type { Unpacked } from './layer/unpack.ts';
 import type { LayerWorkers } from './layer-workers.ts';
 import type { Lease } from './lease.ts';
@@ -39,8 +40,7 @@ export interface LayerSource {
   readonly onUnpacked?: () => void;
 }
 
-/** Bounds of one layer, so that a small archive can't fill the disk. */
-const LIMITS: ApplyOptions = { whiteouts: 'overlay', maxBytes: 128 * 2 ** 30, maxEntries: 5_000_000 };
+const OPTIONS: ApplyOptions = { whiteouts: 'overlay', ...LAYER_LIMITS };
 
 export class LayerStore {
   readonly #dir: string;
@@ -204,7 +204,7 @@ export class LayerStore {
     const target = join(directory, 'fs');
     try {
       await mkdir(target, { mode: 0o755 });
-      const unpacked = await this.#workers.run({ kind: 'unpack', archive, target, options: LIMITS, verified });
+      const unpacked = await this.#workers.run({ kind: 'unpack', archive, target, options: OPTIONS, verified });
       this.#logger.debug({ archive, entries: unpacked.entries, bytes: unpacked.sizeBytes }, 'unpacked a layer');
       return { directory, unpacked };
     } catch (error) {

@@ -6,10 +6,12 @@ import { createHash } from 'node:crypto';
 import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import type { SpooledArchive } from './archive.ts';
-import { decompress } from './compression.ts';
+import { checkCount } from './archive-limits.ts';
+import { bounded, decompress } from './compression.ts';
 import { type Blob, finishDigest } from './content-store.ts';
 import { readDocument } from './document.ts';
 import { asObject, asString, asStringMap, asStrings, type JsonObject, optional } from './json-fields.ts';
+import { LAYER_LIMITS, mostTarBytes } from './layer/limits.ts';
 import type { LeasedContent } from './leased-content.ts';
 import { MAX_LAYERS, type Platform } from './manifest.ts';
 
@@ -35,8 +37,10 @@ export async function readLegacyImages(
 ): Promise<LegacyImage[]> {
   const names = await readRepositories(archive, content);
   const ids = names.size > 0 ? [...names.keys()] : await topLayers(archive, content);
+  checkCount(ids, 'the archive');
+  const converter = new Converter(archive, content, platform);
   const images: LegacyImage[] = [];
-  for (const id of ids) images.push(await convert(archive, content, platform, id, names.get(id) ?? []));
+  for (const id of ids) images.push(await converter.convert(id, names.get(id) ?? []));
   return images;
 }
 
@@ -52,9 +56,12 @@ async function readRepositories(archive: SpooledArchive, content: LeasedContent)
   const repositories = asObject(await readDocument(content, blob, 'repositories'), 'repositories');
   for (const [repository, tags] of Object.entries(repositories)) {
     for (const [tag, id] of Object.entries(asStringMap(tags, `repositories: ${repository}`))) {
-      names.set(id, [...(names.get(id) ?? []), `${repository}:${tag}`]);
+      const known = names.get(id) ?? [];
+      known.push(`${repository}:${tag}`);
+      names.set(id, known);
     }
   }
+  for (const [id, tags] of names) checkCount(tags, `repositories: ${id}`);
   return names;
 }
 
@@ -72,31 +79,51 @@ async function topLayers(archive: SpooledArchive, content: LeasedContent): Promi
   return ids.filter((id) => !parents.has(id));
 }
 
-async function convert(
-  archive: SpooledArchive,
-  content: LeasedContent,
-  platform: Platform,
-  id: string,
-  names: readonly string[],
-): Promise<LegacyImage> {
-  const layers = await lineage(archive, content, id);
-  const top = layers.at(-1)?.fields ?? {};
-  const diffIds: Digest[] = [];
-  for (const { layer } of layers) diffIds.push(await diffIdOf(content, layer));
-  const document = {
-    created: top.created,
-    author: top.author,
-    architecture: top.architecture ?? platform.architecture,
-    os: top.os ?? platform.os,
-    config: top.config,
-    rootfs: { type: 'layers', diff_ids: diffIds },
-    history: layers.map(({ fields, id: layer }) => history(fields, layer)),
-  };
-  return {
-    config: await content.put(Buffer.from(JSON.stringify(document))),
-    layers: layers.map(({ layer }) => layer),
-    names,
-  };
+class Converter {
+  readonly #archive: SpooledArchive;
+  readonly #content: LeasedContent;
+  readonly #platform: Platform;
+  /** By the digest of the layer as it is stored: images share layers. */
+  readonly #diffIds = new Map<Digest, Digest>();
+
+  constructor(archive: SpooledArchive, content: LeasedContent, platform: Platform) {
+    this.#archive = archive;
+    this.#content = content;
+    this.#platform = platform;
+  }
+
+  async convert(id: string, names: readonly string[]): Promise<LegacyImage> {
+    const layers = await lineage(this.#archive, this.#content, id);
+    const top = layers.at(-1)?.fields ?? {};
+    const diffIds: Digest[] = [];
+    for (const { layer } of layers) diffIds.push(await this.#diffIdOf(layer));
+    const document = {
+      created: top.created,
+      author: top.author,
+      architecture: top.architecture ?? this.#platform.architecture,
+      os: top.os ?? this.#platform.os,
+      config: top.config,
+      rootfs: { type: 'layers', diff_ids: diffIds },
+      history: layers.map(({ fields, id: layer }) => history(fields, layer)),
+    };
+    return {
+      config: await this.#content.put(Buffer.from(JSON.stringify(document))),
+      layers: layers.map(({ layer }) => layer),
+      names,
+    };
+  }
+
+  /** Layers of these archives are plain tars, unless somebody has compressed them. */
+  async #diffIdOf({ digest }: Blob): Promise<Digest> {
+    const known = this.#diffIds.get(digest);
+    if (known !== undefined) return known;
+    const hash = createHash('sha256');
+    const plain = bounded(decompress(this.#content.stream(digest)), mostTarBytes(LAYER_LIMITS));
+    for await (const chunk of plain) hash.update(chunk);
+    const diffId = finishDigest(hash);
+    this.#diffIds.set(digest, diffId);
+    return diffId;
+  }
 }
 
 /** Lowest first. */
@@ -134,11 +161,4 @@ function history(fields: JsonObject, id: string): Record<string, unknown> {
     comment: fields.comment,
     created_by: command.join(' '),
   };
-}
-
-/** Layers of these archives are plain tars, unless somebody has compressed them. */
-async function diffIdOf(content: LeasedContent, { digest }: Blob): Promise<Digest> {
-  const hash = createHash('sha256');
-  for await (const chunk of decompress(content.stream(digest))) hash.update(chunk);
-  return finishDigest(hash);
 }

@@ -56,17 +56,23 @@ export interface Index {
 /** Throws INVALID_ARGUMENT naming the field that is wrong, UNSUPPORTED for other kinds of documents. */
 export function parseManifest(bytes: Buffer, where: string): Manifest | Index {
   const document = asObject(parseJson(bytes, where), where);
+  checkUnambiguous(document, where);
   const mediaType = optional(document.mediaType, `${where}: mediaType`, asString) ?? guessMediaType(document);
   if (mediaType === OCI_INDEX || mediaType === DOCKER_INDEX) {
     return { kind: 'index', manifests: descriptors(document.manifests, `${where}: manifests`) };
   }
   if (mediaType !== OCI_MANIFEST && mediaType !== DOCKER_MANIFEST) {
-    throw new GantryError('UNSUPPORTED', `${where}: the media type ${mediaType} is not supported`, {
+    throw new GantryError('UNSUPPORTED', `${where}: the media type ${shown(mediaType)} is not supported`, {
       hint: 'push or save the image again with a current tool',
     });
   }
   const layers = descriptors(document.layers, `${where}: layers`);
-  if (layers.length > MAX_LAYERS) throw new GantryError('INVALID_ARGUMENT', `${where}: more than ${MAX_LAYERS} layers`);
+  if (layers.length > MAX_LAYERS) {
+    throw new GantryError(
+      'INVALID_ARGUMENT',
+      `${where} has ${layers.length} layers, more than the ${MAX_LAYERS} allowed`,
+    );
+  }
   return { kind: 'manifest', mediaType, config: descriptor(document.config, `${where}: config`), layers };
 }
 
@@ -94,6 +100,25 @@ export function encodeManifest(config: Descriptor, layers: readonly Descriptor[]
 export function manifestMediaType(bytes: Buffer): string {
   const document = asObject(parseJson(bytes, 'manifest'), 'manifest');
   return optional(document.mediaType, 'mediaType', asString) ?? guessMediaType(document);
+}
+
+/**
+ * What one reader takes for an index another would take for an image (CVE-2021-41190): nobody knows what was signed,
+ * or scanned.
+ */
+export function checkUnambiguous(document: JsonObject, where: string): void {
+  const isBoth = isPresent(document.manifests) && (isPresent(document.layers) || isPresent(document.config));
+  if (isBoth) throw new GantryError('INVALID_ARGUMENT', `${where} is both an index and an image`);
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+const LONGEST_SHOWN = 100;
+
+function shown(text: string): string {
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}...` : text;
 }
 
 /** The media type is optional in OCI documents. */

@@ -8,6 +8,7 @@ import {
   closeSync,
   fchmodSync,
   fchownSync,
+  ftruncateSync,
   futimesSync,
   lchownSync,
   linkSync,
@@ -21,10 +22,20 @@ import type { Native } from '../../../native/addon/native.ts';
 import { GantryError } from '../../../proto/errors.ts';
 import { fileTime } from '../../files/file-time.ts';
 import type { TarEvent } from '../tar/decoder.ts';
-import type { TarHeader } from '../tar/header.ts';
+import { shownName, type TarHeader } from '../tar/header.ts';
+import { attributeError, entryError, hasCode } from './entry-error.ts';
+import { checkNumbers } from './entry-numbers.ts';
 import { baseOf, entryPath, joinPath, parentOf } from './entry-path.ts';
+import type { UnpackLimits } from './limits.ts';
 import { DirectoryTree, type MissingDirectory } from './tree.ts';
-import { isOverlayWhiteout, isOverlayXattr, OPAQUE_VALUE, OPAQUE_XATTR, parseWhiteout } from './whiteout.ts';
+import {
+  isAufsBookkeeping,
+  isOverlayWhiteout,
+  isOverlayXattr,
+  OPAQUE_VALUE,
+  OPAQUE_XATTR,
+  parseWhiteout,
+} from './whiteout.ts';
 
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
@@ -32,11 +43,9 @@ const S_IFIFO = 0o010000;
 
 export type LayerNative = Pick<Native, 'mknod' | 'getXattr' | 'setXattr' | 'listXattr'>;
 
-export interface ApplyOptions {
+export interface ApplyOptions extends UnpackLimits {
   /** `overlay`: the tar is a layer, its whiteouts become overlayfs'. `literal`: it is an ordinary archive. */
   readonly whiteouts: 'overlay' | 'literal';
-  readonly maxBytes: number;
-  readonly maxEntries: number;
 }
 
 export interface Applied {
@@ -50,6 +59,9 @@ interface OpenFile {
   readonly fd: number;
   readonly path: string;
   readonly header: TarHeader;
+  /** Bytes, holes included, that have come. */
+  position: number;
+  endsInHole: boolean;
 }
 
 export class TarApplier {
@@ -78,6 +90,7 @@ export class TarApplier {
     try {
       if (event.kind === 'entry') this.#begin(event.header);
       else if (event.kind === 'data') this.#write(event.data);
+      else if (event.kind === 'hole') this.#leave(event.size);
       else this.#end();
     } catch (error) {
       throw entryError(this.#name, error);
@@ -104,11 +117,14 @@ export class TarApplier {
   #begin(header: TarHeader): void {
     this.#name = header.name;
     this.#count(header);
+    checkNumbers(header);
     const path = entryPath(header.name);
     if (path === '') {
+      if (header.type !== 'directory') throw new GantryError('INVALID_ARGUMENT', 'the root can only be a directory');
       this.#directory('', header);
       return;
     }
+    if (this.#options.whiteouts === 'overlay' && isAufsBookkeeping(path)) return;
     const parent = this.#tree.resolve(parentOf(path), this.#parents);
     if (parent === undefined) throw new GantryError('INVALID_ARGUMENT', 'its parent is not a directory');
     const base = baseOf(path);
@@ -135,6 +151,7 @@ export class TarApplier {
         this.#directory(path, header);
         return;
       case 'symlink':
+        if (header.linkName === '') throw new GantryError('INVALID_ARGUMENT', 'it is a link to nothing');
         this.#clear(path);
         symlinkSync(header.linkName, this.#tree.absolute(path));
         this.#setLinkMetadata(path, header);
@@ -146,17 +163,21 @@ export class TarApplier {
         this.#clear(path);
         this.#makeNode(path, header);
         this.#setLinkMetadata(path, header);
+        // After chown, which takes setuid and setgid away, here too.
+        if ((header.mode & 0o6000) !== 0) chmodSync(this.#tree.absolute(path), header.mode);
     }
   }
 
   #makeNode(path: string, header: TarHeader): void {
     const mode = header.mode | formatBits(header);
-    this.#native.mknod(this.#tree.absolute(path), mode, header.deviceMajor, header.deviceMinor);
+    // A pipe's numbers mean nothing, whatever they are.
+    const [major, minor] = header.type === 'fifo' ? [0, 0] : [header.deviceMajor, header.deviceMinor];
+    this.#native.mknod(this.#tree.absolute(path), mode, major, minor);
   }
 
   #openFile(path: string, header: TarHeader): void {
     const fd = this.#createExclusive(path, header.mode & 0o777);
-    this.#file = { fd, path, header };
+    this.#file = { fd, path, header, position: 0, endsInHole: false };
   }
 
   /** O_EXCL: neither a link's target nor a file with other hard links can be written through. */
@@ -173,8 +194,19 @@ export class TarApplier {
 
   #write(data: Buffer): void {
     if (this.#file === undefined) return;
-    let offset = 0;
-    while (offset < data.length) offset += writeSync(this.#file.fd, data, offset);
+    const file = this.#file;
+    for (let offset = 0; offset < data.length; ) {
+      const written = writeSync(file.fd, data, offset, data.length - offset, file.position);
+      offset += written;
+      file.position += written;
+    }
+    file.endsInHole = false;
+  }
+
+  #leave(size: number): void {
+    if (this.#file === undefined) return;
+    this.#file.position += size;
+    this.#file.endsInHole = true;
   }
 
   #end(): void {
@@ -182,6 +214,7 @@ export class TarApplier {
     if (file === undefined) return;
     const { header, fd, path } = file;
     const { uid, gid, mode } = header;
+    if (file.endsInHole) ftruncateSync(fd, file.position);
     if (uid !== 0 || gid !== 0) fchownSync(fd, uid, gid);
     // After write and chown, which take setuid, setgid and file capabilities away.
     if ((mode & 0o7000) !== 0 || (mode & this.#umask) !== 0) fchmodSync(fd, mode);
@@ -226,13 +259,16 @@ export class TarApplier {
     const parent = this.#tree.resolve(parentOf(target), { create: () => false });
     const source = parent === undefined ? undefined : joinPath(parent, baseOf(target));
     const found = source === undefined ? undefined : this.#tree.lstat(source);
-    if (source === undefined || found === undefined || found.isDirectory()) {
+    const isHidden = found !== undefined && this.#options.whiteouts === 'overlay' && isOverlayWhiteout(found);
+    if (source === undefined || found === undefined || found.isDirectory() || isHidden) {
       throw new GantryError(
         'INVALID_ARGUMENT',
-        `it is a hard link to ${header.linkName}, which is no file of this archive`,
+        `it is a hard link to ${shownName(header.linkName)}, which is no file of this archive`,
       );
     }
     if (source === path) return;
+    if (source.startsWith(`${path}/`))
+      throw new GantryError('INVALID_ARGUMENT', 'it is a hard link to what it replaces');
     this.#clear(path);
     linkSync(this.#tree.absolute(source), this.#tree.absolute(path));
   }
@@ -266,9 +302,19 @@ export class TarApplier {
 
   #setXattrs(path: string, header: TarHeader): void {
     for (const [name, value] of header.xattrs) {
-      if (isOverlayXattr(name)) throw new GantryError('INVALID_ARGUMENT', `it sets overlayfs' own attribute ${name}`);
+      if (isOverlayXattr(name)) {
+        throw new GantryError('INVALID_ARGUMENT', `it sets overlayfs' own attribute ${shownName(name)}`);
+      }
       // A label of the host that made the image means nothing on this one.
-      if (name !== 'security.selinux') this.#native.setXattr(this.#tree.absolute(path), name, value);
+      if (name !== 'security.selinux') this.#setXattr(path, name, value);
+    }
+  }
+
+  #setXattr(path: string, name: string, value: Buffer): void {
+    try {
+      this.#native.setXattr(this.#tree.absolute(path), name, value);
+    } catch (error) {
+      throw attributeError(name, value.length, error);
     }
   }
 }
@@ -276,16 +322,4 @@ export class TarApplier {
 function formatBits(header: TarHeader): number {
   if (header.type === 'character') return S_IFCHR;
   return header.type === 'block' ? S_IFBLK : S_IFIFO;
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-/** The error with the entry's name; the host's own (disk full, ...) are told apart from those of the archive. */
-function entryError(name: string, error: unknown): GantryError {
-  const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof GantryError ? error.code : 'HOST';
-  const hint = error instanceof GantryError ? error.hint : '';
-  return new GantryError(code, `entry ${JSON.stringify(name)}: ${message}`, { cause: error, hint });
 }

@@ -1,5 +1,6 @@
 /** Names of tar entries as paths relative to the root they are unpacked into. Pure. */
 import { GantryError } from '../../../proto/errors.ts';
+import { shownName } from '../tar/header.ts';
 
 const NAME_MAX = 255;
 const PATH_MAX = 4096;
@@ -18,7 +19,7 @@ export function entryPath(name: string): string {
   }
   const path = parts.join('/');
   if (path.includes('\0')) throw invalid(name, 'holds a NUL');
-  if (path.length >= PATH_MAX) throw invalid(name, 'is too long');
+  if (Buffer.byteLength(path) >= PATH_MAX) throw invalid(name, 'is too long');
   if (parts.some((part) => Buffer.byteLength(part) > NAME_MAX))
     throw invalid(name, 'has a component longer than 255 bytes');
   return path;
@@ -48,5 +49,5 @@ function outside(name: string): GantryError {
 }
 
 function invalid(name: string, why: string): GantryError {
-  return new GantryError('INVALID_ARGUMENT', `the name ${JSON.stringify(name.slice(0, 200))} ${why}`);
+  return new GantryError('INVALID_ARGUMENT', `the name ${shownName(name)} ${why}`);
 }

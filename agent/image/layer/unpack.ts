@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Digest } from '../../../proto/ids.ts';
-import { decompress } from '../compression.ts';
+import { bounded, decompress } from '../compression.ts';
 import { finishDigest } from '../content-store.ts';
 import { TarDecoder } from '../tar/decoder.ts';
 import { type Applied, type ApplyOptions, type LayerNative, TarApplier } from './applier.ts';
+import { mostTarBytes } from './limits.ts';
 
 export interface UnpackJob {
   readonly kind: 'unpack';
@@ -29,7 +30,8 @@ export async function unpack(job: UnpackJob, native: LayerNative): Promise<Unpac
   const decoder = new TarDecoder();
   const applier = new TarApplier(job.target, native, job.options);
   try {
-    for await (const chunk of decompress(createReadStream(job.archive, { highWaterMark: 1 << 20 }))) {
+    const stored = createReadStream(job.archive, { highWaterMark: 1 << 20 });
+    for await (const chunk of bounded(decompress(stored), mostTarBytes(job.options))) {
       if (job.verified === undefined) hash.update(chunk);
       for (const event of decoder.push(chunk)) applier.apply(event);
     }

@@ -17,16 +17,23 @@ export const OVERLAY_XATTRS: readonly string[] = ['trusted.overlay.', 'user.over
 export type Whiteout =
   | { readonly kind: 'none' }
   | { readonly kind: 'opaque' }
-  /** AUFS' own bookkeeping, in images of old: without meaning here. */
-  | { readonly kind: 'ignored' }
   | { readonly kind: 'file'; readonly name: string };
 
 /** What an entry of that base name stands for in a layer's tar. */
 export function parseWhiteout(base: string): Whiteout {
   if (!base.startsWith(PREFIX)) return { kind: 'none' };
   if (base === OPAQUE_NAME) return { kind: 'opaque' };
-  if (base.startsWith(META_PREFIX)) return { kind: 'ignored' };
   return { kind: 'file', name: base.slice(PREFIX.length) };
+}
+
+/** What AUFS kept for itself, and all below it. */
+export function isAufsBookkeeping(path: string): boolean {
+  if (!path.includes(META_PREFIX)) return false;
+  const parts = path.split('/');
+  return parts.some((part, index) => {
+    const isOpaque = part === OPAQUE_NAME && index === parts.length - 1;
+    return part.startsWith(META_PREFIX) && !isOpaque;
+  });
 }
 
 export function whiteoutName(base: string): string {

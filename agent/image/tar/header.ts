@@ -39,6 +39,17 @@ export interface RawHeader {
   readonly deviceMinor: number;
 }
 
+const LONGEST_SHOWN = 200;
+
+/** A name from an archive for a message: one line, of a length that can be read, and nothing that moves a cursor. */
+export function shownName(name: string): string {
+  const shown = name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}...` : name;
+  return JSON.stringify(shown).replace(
+    /[\p{Cc}\p{Cf}]/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 export function tarError(message: string): GantryError {
   return new GantryError('INVALID_ARGUMENT', `tar archive: ${message}`);
 }
@@ -92,13 +103,13 @@ function parseText(block: Buffer, start: number, length: number): string {
 /** Names are UTF-8 throughout Gantry: others can't be told apart once they are strings, so they are refused. */
 export function decodeText(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString();
-  throw new GantryError('UNSUPPORTED', `tar archive: the name "${bytes.toString('latin1')}" is not UTF-8`, {
+  throw new GantryError('UNSUPPORTED', `tar archive: the name ${shownName(bytes.toString('latin1'))} is not UTF-8`, {
     hint: 'rename the file and make the archive again',
   });
 }
 
 /** Octal digits, or base-256 (GNU) when the first byte's high bit is set. */
-function parseNumber(block: Buffer, start: number, length: number): number {
+export function parseNumber(block: Buffer, start: number, length: number): number {
   const first = block[start] ?? 0;
   return first & 0x80 ? parseBase256(block, start, length) : parseOctal(block, start, length);
 }

@@ -6,22 +6,40 @@ export type PaxRecords = ReadonlyMap<string, Buffer>;
 
 export const XATTR_PREFIX = 'SCHILY.xattr.';
 
+/** Where a sparse file's data belong: "OFFSET,LENGTH,OFFSET,LENGTH". */
+export const SPARSE_MAP = 'GNU.sparse.map';
+/** The same in PAX 0.0: one record for each number, again and again. */
+const SPARSE_NUMBERS = ['GNU.sparse.offset', 'GNU.sparse.numbytes'];
+const MAX_DIGITS = 11;
+const RECORD_LENGTH = /^[1-9]\d{0,9}$/;
+
 /** Reads all records of one extended header. Throws on a malformed one. */
 export function parsePax(data: Buffer): PaxRecords {
   const records = new Map<string, Buffer>();
-  let offset = 0;
-  while (offset < data.length) {
-    const space = data.indexOf(0x20, offset);
-    const length = space === -1 ? Number.NaN : Number(data.toString('latin1', offset, space));
-    const end = offset + length;
-    if (!Number.isInteger(length) || end > data.length || data[end - 1] !== 0x0a)
-      throw tarError('malformed PAX header');
-    const equals = data.indexOf(0x3d, space + 1);
-    if (equals === -1 || equals >= end) throw tarError('malformed PAX header');
-    records.set(decodeText(data.subarray(space + 1, equals)), data.subarray(equals + 1, end - 1));
+  const sparse: Buffer[] = [];
+  for (let offset = 0; offset < data.length; ) {
+    const { key, value, end } = parseRecord(data, offset);
+    records.set(key, value);
+    if (SPARSE_NUMBERS.includes(key)) {
+      if (key !== SPARSE_NUMBERS[sparse.length % 2]) throw tarError('malformed PAX header');
+      sparse.push(value);
+    }
     offset = end;
   }
+  if (sparse.length > 0) records.set(SPARSE_MAP, Buffer.from(sparse.map((number) => number.toString('latin1')).join()));
   return records;
+}
+
+function parseRecord(data: Buffer, offset: number): { key: string; value: Buffer; end: number } {
+  const space = data.indexOf(0x20, offset);
+  const digits = space === -1 ? '' : data.toString('latin1', offset, Math.min(space, offset + MAX_DIGITS));
+  const end = offset + Number(digits);
+  const equals = data.indexOf(0x3d, space + 1);
+  const isWhole = RECORD_LENGTH.test(digits) && end <= data.length && data[end - 1] === 0x0a;
+  if (!isWhole || equals === -1 || equals >= end) throw tarError('malformed PAX header');
+  const key = decodeText(data.subarray(space + 1, equals));
+  if (key.includes('\0')) throw tarError('malformed PAX header');
+  return { key, value: data.subarray(equals + 1, end - 1), end };
 }
 
 /** One record; its length counts itself. */
@@ -35,9 +53,10 @@ export function encodePaxRecord(key: string, value: Buffer): Buffer {
 /** The header with what the records say instead; an empty value takes a record back. */
 export function applyPax(header: RawHeader, records: PaxRecords): RawHeader {
   if (records.size === 0) return header;
+  const sparseName = records.has(SPARSE_MAP) || records.has('GNU.sparse.major') ? 'GNU.sparse.name' : 'path';
   return {
     ...header,
-    name: text(records, 'path') ?? header.name,
+    name: text(records, sparseName) ?? text(records, 'path') ?? header.name,
     linkName: text(records, 'linkpath') ?? header.linkName,
     size: number(records, 'size') ?? header.size,
     uid: number(records, 'uid') ?? header.uid,
@@ -65,11 +84,15 @@ function text(records: PaxRecords, key: string): string | undefined {
   return decodeText(value);
 }
 
+const WHOLE = /^\d{1,16}$/;
+const DECIMAL = /^-?\d{1,16}(?:\.\d*)?$/;
+
 function number(records: PaxRecords, key: string): number | undefined {
   const value = records.get(key);
   if (value === undefined || value.length === 0) return undefined;
-  const parsed = Number(value.toString('latin1'));
-  const valid = key === 'mtime' ? Number.isFinite(parsed) : Number.isSafeInteger(parsed) && parsed >= 0;
-  if (!valid) throw tarError(`PAX record "${key}" is not a number`);
-  return parsed;
+  const text = value.length > 64 ? '' : value.toString('latin1');
+  const number = Number(text);
+  const isValid = (key === 'mtime' ? DECIMAL : WHOLE).test(text) && Math.abs(number) <= Number.MAX_SAFE_INTEGER;
+  if (!isValid) throw tarError(`PAX record "${key}" is not a number`);
+  return number;
 }
