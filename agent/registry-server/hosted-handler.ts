@@ -129,7 +129,12 @@ export class HostedHandler {
     const wanted = digest === null ? undefined : requireDigest(digest);
     const upload = await uploads.begin(repository);
     if (wanted === undefined) return accepted(reply, upload);
-    return await this.#finish(upload, wanted, request, reply);
+    try {
+      return await this.#finish(upload, wanted, request, reply);
+    } finally {
+      // Nobody has been told of it who could go on with it.
+      await uploads.end(upload);
+    }
   }
 
   async #upload({ repository, id }: Of<'upload'>, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

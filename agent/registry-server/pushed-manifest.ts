@@ -5,7 +5,14 @@
 import type { Digest } from '../../proto/ids.ts';
 import { isDigest } from '../../proto/ids.ts';
 import { asArray, asCount, asObject, asString, asStringMap, optional, parseJson } from '../image/json-fields.ts';
-import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../image/manifest.ts';
+import {
+  checkUnambiguous,
+  DOCKER_INDEX,
+  DOCKER_MANIFEST,
+  OCI_CONFIG,
+  OCI_INDEX,
+  OCI_MANIFEST,
+} from '../image/manifest.ts';
 import { RegistryError } from './registry-error.ts';
 
 export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
@@ -36,6 +43,7 @@ const IMAGE_CONFIGS = new Set([OCI_CONFIG, DOCKER_CONFIG]);
 /** `contentType`: as the client calls it. Throws MANIFEST_INVALID, or INVALID_ARGUMENT naming the field that is wrong. */
 export function parsePushedManifest(bytes: Buffer, contentType: string): PushedManifest {
   const document = asObject(parseJson(bytes, 'manifest'), 'manifest');
+  checkUnambiguous(document, 'the manifest');
   const said = optional(document.mediaType, 'manifest: mediaType', asString);
   const mediaType = said ?? contentType;
   if (said !== undefined && contentType !== '' && said !== contentType) {

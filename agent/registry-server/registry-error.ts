@@ -57,4 +57,10 @@ export function toRegistryError(thrown: unknown, invalid: RegistryErrorCode): Re
 }
 
 /** Of what an image is made of: all that comes from the client. */
-const SENT_CODES: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'UNSUPPORTED', 'CORRUPT', 'NOT_FOUND']);
+const SENT_CODES: ReadonlySet<string> = new Set([
+  'INVALID_ARGUMENT',
+  'UNSUPPORTED',
+  'CORRUPT',
+  'NOT_FOUND',
+  'EXHAUSTED',
+]);
