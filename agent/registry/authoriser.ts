@@ -8,7 +8,7 @@ import { asCount, asObject, asString, optional, parseJson } from '../image/json-
 import { readBounded, readStart } from './bounded-body.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { HttpRequest, HttpResponse, HttpTransport, RequestBody } from './http-transport.ts';
-import { RegistryRefusal, readRefusal } from './refusal.ts';
+import { printable, RegistryRefusal, readRefusal } from './refusal.ts';
 import { type RetryClock, withRetries } from './retry.ts';
 
 export interface AuthoriserOptions {
@@ -95,9 +95,16 @@ export class Authoriser {
     const { host, allowsPlainHttp } = this.#options;
     const url = URL.canParse(realm) ? new URL(realm) : undefined;
     if (url?.protocol === 'https:' || (url?.protocol === 'http:' && allowsPlainHttp)) return url;
-    const what = url === undefined ? 'no URL of a token server' : `a token server without TLS, ${url.host}`;
-    throw new GantryError('HOST', `${host} names ${what}`, { hint: 'this is a fault of the registry: ask its owner' });
+    throw new GantryError('HOST', `${host} names ${wrongRealm(url)}`, {
+      hint: 'this is a fault of the registry: ask its owner',
+    });
   }
+}
+
+function wrongRealm(url: URL | undefined): string {
+  if (url === undefined) return 'no URL of a token server';
+  if (url.protocol === 'http:') return `a token server without TLS, ${url.host}`;
+  return `a token server that is reached by neither http nor https but ${printable(url.protocol)}`;
 }
 
 function tokenRequest(

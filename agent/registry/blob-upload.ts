@@ -6,7 +6,7 @@
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import type { HttpRequest, HttpResponse, RequestBody } from './http-transport.ts';
-import { RegistryRefusal } from './refusal.ts';
+import { printable, RegistryRefusal } from './refusal.ts';
 import { type RetryClock, withRetries } from './retry.ts';
 
 export interface BlobBytes {
@@ -188,8 +188,15 @@ export class BlobUpload {
 /** Where an upload goes on. */
 export function uploadLocation(response: HttpResponse, { host, what }: Pick<UploadTarget, 'host' | 'what'>): URL {
   const { location } = response.headers;
-  if (location !== undefined && URL.canParse(location, response.url.href)) return new URL(location, response.url);
-  throw new GantryError('INVALID_ARGUMENT', `${what}: ${host} does not say where to`);
+  if (location === undefined || !URL.canParse(location, response.url.href)) {
+    throw new GantryError('INVALID_ARGUMENT', `${what}: ${host} does not say where to`);
+  }
+  const url = new URL(location, response.url);
+  if (url.protocol === 'https:' || url.protocol === response.url.protocol) return url;
+  const place = `to ${printable(url.origin)} by ${printable(url.protocol)}`;
+  throw new GantryError('HOST', `${what}: ${host} wants it sent ${place}`, {
+    hint: 'this is a fault of the registry, or of a proxy before it: ask its owner',
+  });
 }
 
 /** Of the header Range, "0-1023". One byte and none are both "0-0": then nothing is counted as come. */

@@ -16,15 +16,15 @@ export function parseChallenges(header: string): readonly Challenge[] {
   let rest = header;
   for (let scheme = SCHEME.exec(rest); scheme !== null; scheme = SCHEME.exec(rest)) {
     rest = rest.slice(scheme[0].length);
-    const parameters: Record<string, string> = {};
+    const parameters: [string, string][] = [];
     for (let found = PARAMETER.exec(rest); found !== null; found = PARAMETER.exec(rest)) {
       const [all, name = '', quoted, plain] = found;
-      parameters[name.toLowerCase()] = quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '';
+      parameters.push([name.toLowerCase(), quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '']);
       rest = rest.slice(all.length);
       if (!rest.startsWith(',')) break;
       rest = rest.slice(1);
     }
-    challenges.push({ scheme: (scheme[1] ?? '').toLowerCase(), parameters });
+    challenges.push({ scheme: (scheme[1] ?? '').toLowerCase(), parameters: Object.fromEntries(parameters) });
   }
   return challenges;
 }

@@ -17,6 +17,9 @@ export function connectionFailure(url: URL, thrown: unknown): GantryError {
       cause: error,
     });
   }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return new GantryError('UNAVAILABLE', `${url.host} sends headers that are too long`, { cause: error });
+  }
   if (code.startsWith('HPE_')) {
     return new GantryError('UNAVAILABLE', `${url.host} answers with something that isn't HTTP (${code})`, {
       cause: error,

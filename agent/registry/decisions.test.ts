@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GantryError } from '../../proto/errors.ts';
+import { fuzz } from '../image/testing/fuzz.ts';
 import { parseChallenges } from './challenge.ts';
 import { endpointsOf } from './endpoints.ts';
 import { InsecureHosts } from './insecure-hosts.ts';
@@ -29,6 +31,66 @@ describe('challenges', () => {
     ['"; drop', []],
   ])('%s', (header, expected) => {
     expect(parseChallenges(header).map(({ scheme, parameters }) => [scheme, parameters])).toEqual(expected);
+  });
+});
+
+describe('challenges of any kind', () => {
+  const token = fc.stringMatching(/^[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,12}$/);
+  const quote = (value: string) => `"${value.replace(/[\\"]/g, (character) => `\\${character}`)}"`;
+  const parameter = fc.tuple(token, fc.stringMatching(/^[\x20-\x7e]{0,20}$/));
+  const challenge = fc.record({
+    scheme: token,
+    parameters: fc.uniqueArray(parameter, { maxLength: 4, selector: ([key]) => key.toLowerCase() }),
+  });
+
+  it('that are well-formed are read as they were written', () => {
+    fc.assert(
+      fc.property(fc.array(challenge, { maxLength: 4 }), (all) => {
+        const header = all
+          .map(
+            ({ scheme, parameters }) =>
+              `${scheme} ${parameters.map(([key, value]) => `${key}=${quote(value)}`).join(', ')}`,
+          )
+          .join(', ');
+        expect(parseChallenges(header)).toEqual(
+          all.map(({ scheme, parameters }) => ({
+            scheme: scheme.toLowerCase(),
+            parameters: Object.fromEntries(parameters.map(([key, value]) => [key.toLowerCase(), value])),
+          })),
+        );
+      }),
+      fuzz(500, 61),
+    );
+  });
+
+  it('that are not are read as far as they can be', () => {
+    const noise = fc.array(
+      fc.oneof(
+        fc.constantFrom('"', '\\', ',', '=', ' ', 'Bearer', 'realm="x"', '__proto__=a'),
+        fc.string({ maxLength: 4 }),
+      ),
+      {
+        maxLength: 20,
+      },
+    );
+    fc.assert(
+      fc.property(noise, (pieces) => {
+        for (const { scheme } of parseChallenges(pieces.join(''))) expect(scheme).not.toBe('');
+      }),
+      fuzz(1000, 62),
+    );
+  });
+
+  it.each([
+    'a'.repeat(16_000),
+    'a '.repeat(8000),
+    'a=b,'.repeat(4000),
+    `a b="${'\\"'.repeat(8000)}`,
+    ','.repeat(16_000),
+  ])('that are long take no time', (header) => {
+    const before = performance.now();
+    parseChallenges(header);
+    expect(performance.now() - before).toBeLessThan(1000);
   });
 });
 

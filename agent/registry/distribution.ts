@@ -15,10 +15,11 @@ import { digestOf } from '../image/content-store.ts';
 import { parseImageDocument } from '../image/image-config.ts';
 import type { NameRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import { type Index, isImage, MAX_DOCUMENT_BYTES, type Manifest, parseManifest } from '../image/manifest.ts';
+import { type Index, isImage, MAX_DOCUMENT_BYTES, type Manifest } from '../image/manifest.ts';
 import type { Endpoint } from './endpoints.ts';
 import { pullFailure } from './pull-failure.ts';
 import type { RegistryConnector } from './registry-connector.ts';
+import { parseRemoteManifest } from './remote-image.ts';
 import type { RemoteManifest, Repository } from './repository.ts';
 
 export interface DistributionParts {
@@ -108,10 +109,10 @@ function noAnswer({ host }: Endpoint, reference: Reference, cause: unknown): Gan
 async function platformsOf(
   repository: Repository,
   reference: Reference,
-  { bytes }: RemoteManifest,
+  target: RemoteManifest,
   signal: AbortSignal,
 ): Promise<Platform[]> {
-  const parsed = parseManifest(bytes, `the manifest of ${familiarName(reference)} from ${repository.host}`);
+  const parsed = parseRemoteManifest(target, `the manifest of ${familiarName(reference)} from ${repository.host}`);
   return parsed.kind === 'index' ? indexed(parsed) : [await platformOfConfig(repository, reference, parsed, signal)];
 }
 

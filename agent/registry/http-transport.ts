@@ -13,6 +13,7 @@ import { request as requestSecure, Agent as SecureAgent } from 'node:https';
 import type { ConnectionOptions, PeerCertificate, SecureContext } from 'node:tls';
 import { GantryError } from '../../proto/errors.ts';
 import { connectionFailure } from './connection-failure.ts';
+import { StallTimer } from './stall-timer.ts';
 
 export interface RequestBody {
   readonly length: number;
@@ -64,6 +65,8 @@ export class HttpTransport implements Disposable {
   readonly #options: TransportOptions;
   readonly #agents = new Map<string, PlainAgent>();
   #underWay = 0;
+  /** Answers nobody waits for, whose rest is taken in only so that the connection can be used again. */
+  readonly #unwanted = new Set<IncomingMessage>();
   #isDisposed: boolean = false;
 
   constructor(options: TransportOptions) {
@@ -73,6 +76,7 @@ export class HttpTransport implements Disposable {
   /** Ends all connections, when nothing is under way any more: what others wait for, too, outlives who began it. */
   [Symbol.dispose](): void {
     this.#isDisposed = true;
+    for (const response of this.#unwanted) response.destroy();
     this.#endIfUnused();
   }
 
@@ -92,7 +96,7 @@ export class HttpTransport implements Disposable {
       const response = await this.#exchange(request, url);
       const target = redirectTarget(response, url);
       if (target === undefined) return this.#answer(response, url, request.signal);
-      discard(response);
+      this.#discard(response);
       this.#checkRedirect(url, target);
       checkAudience(request, target);
       url = target;
@@ -124,6 +128,8 @@ export class HttpTransport implements Disposable {
     outgoing.on('close', () => {
       this.#underWay -= 1;
       this.#endIfUnused();
+      // Node closes without another word what it has no use for, such as an answer 101.
+      reject(new GantryError('UNAVAILABLE', `${url.host} ended the connection without an answer`));
     });
     const stall = new StallTimer(this.#options.stallMs, () => outgoing.destroy(stalled(url, this.#options.stallMs)));
     outgoing.on('response', resolve);
@@ -143,9 +149,43 @@ export class HttpTransport implements Disposable {
       status: response.statusCode ?? 0,
       headers: response.headers,
       url,
-      body: readBody(response, url, this.#options.stallMs, signal),
-      discard: () => discard(response),
+      body: this.#readBody(response, url, signal),
+      discard: () => this.#discard(response),
     };
+  }
+
+  async *#readBody(response: IncomingMessage, url: URL, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+    const { stallMs } = this.#options;
+    const stall = new StallTimer(stallMs, () => response.destroy(stalled(url, stallMs)));
+    try {
+      for await (const chunk of response) {
+        const data = chunk as Buffer;
+        // While the consumer writes, nobody is waiting for the registry.
+        stall.pause();
+        yield data;
+        stall.received(data.length);
+      }
+    } catch (error) {
+      if (signal.aborted)
+        throw new GantryError('CANCELLED', `the request to ${url.host} was cancelled`, { cause: error });
+      throw connectionFailure(url, error);
+    } finally {
+      stall.end();
+      this.#discard(response);
+    }
+  }
+
+  #discard(response: IncomingMessage): void {
+    if (response.readableEnded || response.destroyed) return;
+    const length = Number(response.headers['content-length'] ?? Number.POSITIVE_INFINITY);
+    if (this.#isDisposed || length > WORTH_READING_BYTES) {
+      response.destroy();
+      return;
+    }
+    this.#unwanted.add(response);
+    response.on('close', () => this.#unwanted.delete(response));
+    // What breaks now is of no interest: the next request gets another connection.
+    response.on('error', () => undefined).resume();
   }
 
   #agentFor(url: URL): PlainAgent {
@@ -216,75 +256,9 @@ function drained(outgoing: ClientRequest): Promise<void> {
   });
 }
 
-async function* readBody(
-  response: IncomingMessage,
-  url: URL,
-  stallMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer, void, undefined> {
-  const stall = new StallTimer(stallMs, () => response.destroy(stalled(url, stallMs)));
-  try {
-    for await (const chunk of response) {
-      // While the consumer writes, nobody is waiting for the registry.
-      stall.pause();
-      yield chunk as Buffer;
-      stall.restart();
-    }
-  } catch (error) {
-    if (signal.aborted)
-      throw new GantryError('CANCELLED', `the request to ${url.host} was cancelled`, { cause: error });
-    throw connectionFailure(url, error);
-  } finally {
-    stall.end();
-    discard(response);
-  }
-}
-
-function discard(response: IncomingMessage): void {
-  if (response.readableEnded || response.destroyed) return;
-  const length = Number(response.headers['content-length'] ?? Number.POSITIVE_INFINITY);
-  if (length > WORTH_READING_BYTES) {
-    response.destroy();
-    return;
-  }
-  // What breaks now is of no interest: the next request gets another connection.
-  response.on('error', () => undefined).resume();
-}
-
 function stalled(url: URL, ms: number): GantryError {
-  return new GantryError('UNAVAILABLE', `${url.host} has stalled: nothing came for ${Math.round(ms / 1000)} s`);
-}
-
-/** Calls `onStall` when it hasn't been restarted for some time. */
-class StallTimer {
-  readonly #onStall: () => void;
-  #ms: number;
-  #timer: NodeJS.Timeout | undefined;
-  #isOver: boolean = false;
-
-  constructor(ms: number, onStall: () => void) {
-    this.#ms = ms;
-    this.#onStall = onStall;
-    this.restart();
-  }
-
-  restart(): void {
-    this.pause();
-    if (!this.#isOver) this.#timer = setTimeout(this.#onStall, this.#ms);
-  }
-
-  pause(): void {
-    clearTimeout(this.#timer);
-  }
-
-  /** From now on it may take longer. */
-  stretch(factor: number): void {
-    this.#ms *= factor;
-    this.restart();
-  }
-
-  end(): void {
-    this.#isOver = true;
-    this.pause();
-  }
+  return new GantryError(
+    'UNAVAILABLE',
+    `${url.host} has stalled: nothing came for ${Math.round(ms / 1000)} s, or next to nothing`,
+  );
 }

@@ -1,7 +1,18 @@
 /** The manifest that a name stands for in a registry, for one platform. */
 import { GantryError } from '../../proto/errors.ts';
 import { familiarName, type Reference } from '../../proto/image-reference.ts';
-import { chooseManifest, MAX_INDEX_DEPTH, type Manifest, type Platform, parseManifest } from '../image/manifest.ts';
+import {
+  chooseManifest,
+  DOCKER_INDEX,
+  DOCKER_MANIFEST,
+  type Index,
+  MAX_INDEX_DEPTH,
+  type Manifest,
+  OCI_INDEX,
+  OCI_MANIFEST,
+  type Platform,
+  parseManifest,
+} from '../image/manifest.ts';
 import type { RemoteManifest, Repository } from './repository.ts';
 
 export interface RemoteImage {
@@ -22,7 +33,7 @@ export async function findRemoteImage(
   const target = await repository.manifest(reference.digest ?? reference.tag ?? 'latest', signal);
   let manifest = target;
   for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
-    const parsed = parseManifest(manifest.bytes, `the manifest of ${image} from ${repository.host}`);
+    const parsed = parseRemoteManifest(manifest, `the manifest of ${image} from ${repository.host}`);
     if (parsed.kind === 'manifest') return { target, manifest, parsed };
     const entry = chooseManifest(parsed, platform);
     if (entry === undefined) {
@@ -36,6 +47,24 @@ export async function findRemoteImage(
       );
     }
     manifest = await repository.manifest(entry.digest, signal);
+    if (manifest.bytes.length !== entry.size) {
+      const sizes = `${manifest.bytes.length} bytes instead of ${entry.size}`;
+      throw new GantryError('CORRUPT', `manifest ${entry.digest} of ${image} from ${repository.host} has ${sizes}`);
+    }
   }
   throw new GantryError('INVALID_ARGUMENT', `the index of ${image} leads to more than ${MAX_INDEX_DEPTH} others`);
+}
+
+/**
+ * As {@link parseManifest}, and refused when it comes as the other of image and index than it is: readers go by one or by
+ * the other (CVE-2021-41190). One that comes as something else altogether, as from a plain web server, is taken at its word.
+ */
+export function parseRemoteManifest({ bytes, contentType }: RemoteManifest, where: string): Manifest | Index {
+  const parsed = parseManifest(bytes, where);
+  const other = parsed.kind === 'index' ? [OCI_MANIFEST, DOCKER_MANIFEST] : [OCI_INDEX, DOCKER_INDEX];
+  if (!other.includes(contentType)) return parsed;
+  throw new GantryError(
+    'INVALID_ARGUMENT',
+    `${where} is an ${parsed.kind === 'index' ? 'index' : 'image'}, but came as ${contentType}`,
+  );
 }

@@ -4,6 +4,7 @@
  */
 import { GantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest } from '../../proto/ids.ts';
+import { isTag } from '../../proto/image-reference.ts';
 import { digestOf } from '../image/content-store.ts';
 import { asArray, asObject, asString, optional, parseJson } from '../image/json-fields.ts';
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../image/manifest.ts';
@@ -11,17 +12,20 @@ import { type Authoriser, bytesBody } from './authoriser.ts';
 import { type BlobBytes, BlobUpload, type UploadTarget, uploadLocation } from './blob-upload.ts';
 import { readBounded, readStart } from './bounded-body.ts';
 import type { HttpRequest, HttpResponse, HttpTransport } from './http-transport.ts';
-import { RegistryRefusal, readRefusal } from './refusal.ts';
+import { printable, RegistryRefusal, readRefusal } from './refusal.ts';
 import { type RetryClock, withRetries } from './retry.ts';
 
 /** As the specification recommends to registries, and containerd and Docker keep to. */
 export const MAX_MANIFEST_BYTES = 4 << 20;
 const MAX_ERROR_BYTES = 64 << 10;
 const MAX_TAG_PAGES = 1000;
+const MAX_TAGS = 100_000;
 
 export interface RemoteManifest {
   readonly digest: Digest;
   readonly bytes: Buffer;
+  /** As the registry calls it; anything. */
+  readonly contentType: string;
 }
 
 export interface RemoteBlob {
@@ -82,7 +86,8 @@ export class Repository implements Disposable {
       const digest = digestOf(bytes);
       const told = response.headers['docker-content-digest'];
       const expected = isDigest(reference) ? reference : typeof told === 'string' && isDigest(told) ? told : digest;
-      if (digest === expected) return { digest, bytes };
+      const contentType = (response.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
+      if (digest === expected) return { digest, bytes, contentType };
       throw new GantryError('CORRUPT', `${what}: ${this.host} sent one with the digest ${digest}, not ${expected}`);
     });
   }
@@ -169,8 +174,10 @@ export class Repository implements Disposable {
         return answer;
       });
       const document = asObject(parseJson(await readBounded(response, MAX_MANIFEST_BYTES, what), what), what);
-      tags.push(...(optional(document.tags, what, asArray) ?? []).map((tag) => asString(tag, what)));
+      for (const tag of optional(document.tags, what, asArray) ?? []) tags.push(asTag(tag, what));
+      if (tags.length > MAX_TAGS) throw new GantryError('INVALID_ARGUMENT', `${what}: there are more than ${MAX_TAGS}`);
       path = this.#nextPage(response);
+      if (path === current) throw new GantryError('INVALID_ARGUMENT', `${what}: ${this.host} leads in circles`);
     }
     return tags;
   }
@@ -178,7 +185,8 @@ export class Repository implements Disposable {
   /** Of the header Link (RFC 8288); it must stay within this repository. */
   #nextPage({ headers }: HttpResponse): string | undefined {
     const link = /<([^>]*)>\s*;\s*rel="?next"?/.exec(String(headers.link ?? ''))?.[1];
-    return link === undefined ? undefined : `tags/list${new URL(link, this.#options.base).search}`;
+    if (link === undefined || !URL.canParse(link, this.#options.base)) return undefined;
+    return `tags/list${new URL(link, this.#options.base).search}`;
   }
 
   async #abandonUpload(response: HttpResponse, signal: AbortSignal): Promise<void> {
@@ -238,4 +246,11 @@ export class Repository implements Disposable {
     const body = await readStart(response, MAX_ERROR_BYTES);
     return new RegistryRefusal(what, readRefusal(response.status, response.headers, body, this.#options.clock.now()));
   }
+}
+
+/** What is none would be another path at the registry, and a name here that nobody could write. */
+function asTag(value: unknown, where: string): string {
+  const tag = asString(value, where);
+  if (isTag(tag)) return tag;
+  throw new GantryError('INVALID_ARGUMENT', `${where}: "${printable(tag)}" is no tag`);
 }

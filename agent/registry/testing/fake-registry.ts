@@ -39,6 +39,8 @@ export class FakeRegistry {
   /** Tokens that are valid. */
   readonly tokens = new Set<string>();
   readonly #server: Server;
+  /** How many requests {@link misbehave} has taken. */
+  misbehaved = 0;
   #uploads = 0;
 
   constructor() {
@@ -53,6 +55,13 @@ export class FakeRegistry {
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** That are open now. */
+  async connections(): Promise<number> {
+    return await new Promise((resolve, reject) =>
+      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+    );
   }
 
   get host(): string {
@@ -94,7 +103,7 @@ export class FakeRegistry {
     const entries = Object.entries(manifests).map(([architecture, digest]) => ({
       mediaType: DOCKER_MANIFEST,
       digest,
-      size: 1,
+      size: this.manifests.get(`${repository}:${digest}`)?.bytes.length ?? 1,
       platform: { os: 'linux', architecture },
     }));
     return this.putManifest(repository, tag, { manifests: entries }, OCI_INDEX);
@@ -104,7 +113,10 @@ export class FakeRegistry {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = request;
     this.requests.push({ method, url, headers });
-    if (this.misbehave(request, response)) return;
+    if (this.misbehave(request, response)) {
+      this.misbehaved += 1;
+      return;
+    }
     const { pathname, searchParams } = new URL(url, 'http://registry');
     const [, repository = '', kind = '', name = ''] =
       /^\/v2\/(.+)\/(manifests|blobs|blobs\/uploads|tags)\/([^/]*)$/.exec(pathname) ?? [];

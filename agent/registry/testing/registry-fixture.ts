@@ -16,7 +16,7 @@ import type { Environment } from '../proxy.ts';
 import { Registries } from '../registries.ts';
 import { RegistryConnector } from '../registry-connector.ts';
 import type { RegistrySettings } from '../registry-settings.ts';
-import type { RetryClock } from '../retry.ts';
+import { REAL_CLOCK, type RetryClock } from '../retry.ts';
 
 const STALL_MS = 300;
 const NOBODY = new AbortController().signal;
@@ -30,6 +30,8 @@ export interface FixtureOptions {
   readonly settings?: Partial<RegistrySettings>;
   readonly env?: Environment;
   readonly stallMs?: number;
+  /** Pauses last as long as they should, instead of being noted only. */
+  readonly waits?: boolean;
   readonly cluster?: () => ClusterImages | undefined;
 }
 
@@ -40,12 +42,19 @@ export class RegistryFixture {
   readonly registries: Registries;
   nowMs = 1_700_000_000_000;
 
-  constructor({ settings = {}, env = {}, stallMs = STALL_MS, cluster = () => undefined }: FixtureOptions = {}) {
+  constructor({
+    settings = {},
+    env = {},
+    stallMs = STALL_MS,
+    waits = false,
+    cluster = () => undefined,
+  }: FixtureOptions = {}) {
     const clock: RetryClock = {
       now: () => this.nowMs,
       chance: () => 0,
-      sleep: async (ms) => {
+      sleep: async (ms, signal) => {
         this.pauses.push(ms);
+        if (waits) await REAL_CLOCK.sleep(ms, signal);
       },
     };
     const connector = new RegistryConnector({
