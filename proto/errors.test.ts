@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { errorLine, GantryError, toGantryError } from './errors.ts';
+import { errorLine, fromServiceError, GantryError, toGantryError, toServiceError } from './errors.ts';
 
 describe('toGantryError', () => {
   it('leaves a GantryError as it is, and keeps what else was thrown as the cause', () => {
@@ -15,5 +15,23 @@ describe('toGantryError', () => {
     expect(errorLine(toGantryError(full))).toMatch(/^no space left on device; free some/);
     const quota = Object.assign(new Error('EDQUOT: disk quota exceeded, open'), { code: 'EDQUOT', path: '/data/x' });
     expect(toGantryError(quota).message).toBe('/data/x: no space left on device');
+  });
+});
+
+describe('an error on its way to a client', () => {
+  it('is what it was', () => {
+    const error = new GantryError('NOT_FOUND', 'no such thing\nat all', { hint: 'look elsewhere' });
+    expect(fromServiceError(toServiceError(error))).toMatchObject({
+      code: 'NOT_FOUND',
+      message: error.message,
+      hint: error.hint,
+    });
+  });
+
+  it('has an end, and moves no cursor, whatever it quotes', () => {
+    const error = new GantryError('CORRUPT', `a\u001b[2J\u009b1m\r${'x'.repeat(1 << 20)}`);
+    const { message } = fromServiceError(toServiceError(error));
+    expect(message).toMatch(/^a \[2J 1m x+\.\.\.$/);
+    expect(message.length).toBeLessThan(5000);
   });
 });

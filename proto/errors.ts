@@ -130,9 +130,19 @@ function isErrorDetail(value: unknown): value is ErrorDetail {
   return typeof code === 'string' && code in CODES && typeof message === 'string' && typeof hint === 'string';
 }
 
+/** It travels in a header of HTTP/2, twice, and those are bounded. */
+const LONGEST_MESSAGE = 4096;
+
+/** What others have written may be quoted in a message: nothing of it moves a terminal's cursor, and there is an end to it. */
+function presentable(message: string): string {
+  const text = message.replace(/(?![\n\t])\p{Cc}/gu, ' ');
+  return text.length > LONGEST_MESSAGE ? `${text.slice(0, LONGEST_MESSAGE)}...` : text;
+}
+
 /** A thrown value as what a gRPC handler passes to its callback or emits as 'error'. */
 export function toServiceError(thrown: unknown): Partial<ServiceError> & { code: status } {
-  const error = toGantryError(thrown);
+  const { code, message, hint, cause } = toGantryError(thrown);
+  const error = new GantryError(code, presentable(message), { hint: presentable(hint), cause });
   const metadata = new Metadata();
   metadata.set(DETAIL_KEY, Buffer.from(encodeErrorDetail(error)));
   return Object.assign(new Error(error.message), {
