@@ -1,6 +1,6 @@
 /** The build context: a tar from the client, unpacked below DATA_ROOT/build/contexts while the build runs. */
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -58,9 +58,11 @@ export class BuildContext {
   async #read(path: string): Promise<string | undefined> {
     const absolute = resolveInRoot(this.root, path);
     try {
-      const data = await readFile(absolute);
-      if (data.length > MAX_DOCKERFILE_BYTES) throw new GantryError('INVALID_ARGUMENT', `${path} is too large`);
-      return data.toString();
+      const stats = await lstat(absolute);
+      // A pipe or a device would be read without end.
+      if (!stats.isFile()) throw new GantryError('INVALID_ARGUMENT', `${path} in the build context is not a file`);
+      if (stats.size > MAX_DOCKERFILE_BYTES) throw new GantryError('INVALID_ARGUMENT', `${path} is too large`);
+      return await readFile(absolute, 'utf8');
     } catch (error) {
       if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
         return undefined;
