@@ -251,7 +251,12 @@ export class ImageStore implements Images {
         .arrive(layer, index)
         .then(() => this.#checkBlob(digest, size, `layer ${index + 1} of ${image}`));
       const diffId = record.document.diffIds[index] ?? digest;
-      return { archive: this.content.path(digest), digest, diffId, arrived, onUnpacked: () => layers.unpacked(index) };
+      return {
+        ...{ archive: this.content.path(digest), digest, diffId, arrived },
+        onUnpacked: () => layers.unpacked(index),
+        onFailed: (error) => layers.failed(error),
+        ...(layers.signal === undefined ? {} : { signal: layers.signal }),
+      };
     });
     await this.layers.ensure(sources, image, lease);
     await this.#index.update((state) =>

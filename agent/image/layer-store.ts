@@ -38,6 +38,10 @@ export interface LayerSource {
   readonly arrived?: Promise<void>;
   /** Called when it is unpacked. */
   readonly onUnpacked?: () => void;
+  /** Called when it, as the first of its image, can't be had: the others needn't come any more. */
+  readonly onFailed?: (error: unknown) => void;
+  /** When nobody wants it any more. */
+  readonly signal?: AbortSignal;
 }
 
 const OPTIONS: ApplyOptions = { whiteouts: 'overlay', ...LAYER_LIMITS };
@@ -95,18 +99,32 @@ export class LayerStore {
    */
   async ensure(sources: readonly LayerSource[], image: string, lease: Lease): Promise<readonly Layer[]> {
     const pending: Promise<Layer>[] = [];
+    const failed = new AbortController();
     let parent: Digest | undefined;
     for (const id of chainIds(sources.map(({ diffId }) => diffId))) lease.keepLayer(id);
     for (const [index, source] of sources.entries()) {
       const id = chainId(parent, source.diffId);
-      pending.push(this.#ensureArrived(id, parent, pending.at(-1), source, `layer ${index + 1} of ${image}`));
+      const signal = AbortSignal.any([failed.signal, ...(source.signal === undefined ? [] : [source.signal])]);
+      const work = this.#ensureArrived(
+        id,
+        parent,
+        pending.at(-1),
+        { ...source, signal },
+        `layer ${index + 1} of ${image}`,
+      );
+      pending.push(
+        work.catch((error: unknown) => {
+          if (!failed.signal.aborted) source.onFailed?.(error);
+          // Keeps the first.
+          failed.abort(error);
+          throw error;
+        }),
+      );
       parent = id;
     }
-    const settled = await Promise.allSettled(pending);
-    return settled.map((result) => {
-      if (result.status === 'rejected') throw result.reason;
-      return result.value;
-    });
+    await Promise.allSettled(pending);
+    if (failed.signal.aborted) throw failed.signal.reason;
+    return await Promise.all(pending);
   }
 
   /** Unpacks a layer without parent whose diff id isn't known yet: an imported root file system. */
@@ -181,7 +199,7 @@ export class LayerStore {
   ): Promise<Layer> {
     // A compressed blob can't have the digest of what it unpacks to: this one isn't.
     const verified = source.digest === source.diffId ? source.digest : undefined;
-    const { directory, unpacked } = await this.#unpack(source.archive, verified, name);
+    const { directory, unpacked } = await this.#unpack(source.archive, verified, name, source.signal);
     try {
       if (unpacked.diffId !== source.diffId) {
         throw new GantryError('CORRUPT', `${name} unpacks to ${unpacked.diffId} instead of ${source.diffId}`);
@@ -199,12 +217,13 @@ export class LayerStore {
     archive: string,
     verified: Digest | undefined,
     name: string,
+    signal?: AbortSignal,
   ): Promise<{ directory: string; unpacked: Unpacked }> {
     const directory = await this.#makeTemporary();
     const target = join(directory, 'fs');
     try {
       await mkdir(target, { mode: 0o755 });
-      const unpacked = await this.#workers.run({ kind: 'unpack', archive, target, options: OPTIONS, verified });
+      const unpacked = await this.#workers.run({ kind: 'unpack', archive, target, options: OPTIONS, verified }, signal);
       this.#logger.debug({ archive, entries: unpacked.entries, bytes: unpacked.sizeBytes }, 'unpacked a layer');
       return { directory, unpacked };
     } catch (error) {

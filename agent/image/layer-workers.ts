@@ -16,16 +16,43 @@ interface Waiting {
 }
 
 export class LayerWorkers {
+  /** Whose worker is being ended. */
+  readonly #abandoned = new Set<Waiting>();
   readonly #idle = new Map<Worker, NodeJS.Timeout>();
   readonly #busy = new Map<Worker, Waiting>();
   readonly #queue: Waiting[] = [];
 
-  run<J extends LayerJob>(job: J): Promise<LayerResults[J['kind']]> {
+  /** Throws CANCELLED when the signal aborts; nothing is done for the job any more then. */
+  async run<J extends LayerJob>(job: J, signal?: AbortSignal): Promise<LayerResults[J['kind']]> {
+    if (signal?.aborted) throw cancelled(signal);
     const { promise, resolve, reject } = Promise.withResolvers<LayerResults[J['kind']]>();
     // A worker answers with the result of the job's kind.
-    this.#queue.push({ job, resolve: (result) => resolve(result as LayerResults[J['kind']]), reject });
+    const waiting: Waiting = { job, resolve: (result) => resolve(result as LayerResults[J['kind']]), reject };
+    this.#queue.push(waiting);
+    const leave = () => this.#abandon(waiting);
+    signal?.addEventListener('abort', leave, { once: true });
     this.#dispatch();
-    return promise;
+    try {
+      return await promise;
+    } catch (error) {
+      throw signal?.aborted ? cancelled(signal) : error;
+    } finally {
+      signal?.removeEventListener('abort', leave);
+    }
+  }
+
+  /** A thread can't be asked to stop in the middle of what it does: it is ended. */
+  #abandon(waiting: Waiting): void {
+    const position = this.#queue.indexOf(waiting);
+    if (position !== -1) {
+      this.#queue.splice(position, 1);
+      waiting.reject(new GantryError('CANCELLED', 'cancelled'));
+    }
+    for (const [worker, busyWith] of this.#busy) {
+      if (busyWith !== waiting) continue;
+      this.#abandoned.add(waiting);
+      void worker.terminate();
+    }
   }
 
   /** Ends all threads; jobs that run are broken off. */
@@ -66,6 +93,8 @@ export class LayerWorkers {
 
   #settle(worker: Worker, reply: LayerReply): void {
     const waiting = this.#busy.get(worker);
+    // It is ending: its end is the answer.
+    if (waiting !== undefined && this.#abandoned.has(waiting)) return;
     this.#busy.delete(worker);
     // An idle thread doesn't keep the process alive.
     worker.unref();
@@ -85,9 +114,14 @@ export class LayerWorkers {
     this.#idle.delete(worker);
     const waiting = this.#busy.get(worker);
     this.#busy.delete(worker);
+    if (waiting !== undefined) this.#abandoned.delete(waiting);
     waiting?.reject(new GantryError('INTERNAL', `a layer worker failed: ${cause.message}`, { cause }));
     this.#dispatch();
   }
+}
+
+function cancelled(signal: AbortSignal): GantryError {
+  return new GantryError('CANCELLED', 'cancelled', { cause: signal.reason });
 }
 
 /** From the sources the worker's own file; in the bundle its entry point, which lies beside this code's chunk. */

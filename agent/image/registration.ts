@@ -8,6 +8,10 @@ export interface ArrivingLayers {
   /** Resolves when the blob is in the content store. */
   arrive(layer: Descriptor, index: number): Promise<void>;
   unpacked(index: number): void;
+  /** The image can't be had: no more need come. Called once, with the reason. */
+  failed(error: unknown): void;
+  /** When nobody wants the image any more. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Registration {
@@ -23,4 +27,8 @@ export interface Registration {
   readonly lease: Lease;
 }
 
-export const NOTHING_ARRIVES: ArrivingLayers = { arrive: () => Promise.resolve(), unpacked: () => undefined };
+export const NOTHING_ARRIVES: ArrivingLayers = {
+  arrive: () => Promise.resolve(),
+  unpacked: () => undefined,
+  failed: () => undefined,
+};

@@ -230,12 +230,16 @@ export class ImagePuller {
       }
     };
     const unpacked = (index: number) => progress[index]?.phase(TransferPhase.PULLED);
+    const giveUp = (error: unknown) => {
+      failure ??= error;
+      failed.abort();
+    };
     const { manifest, target } = remote;
     try {
       return await images.registerArriving({
         ...{ manifest: manifest.digest, target: target.digest, image },
         names: namesOf(reference, target.digest),
-        layers: { arrive, unpacked },
+        layers: { arrive, unpacked, failed: giveUp, signal: either },
         lease,
       });
     } catch (error) {
