@@ -22,7 +22,7 @@ import type { Native } from '../../../native/addon/native.ts';
 import { GantryError } from '../../../proto/errors.ts';
 import { fileTime } from '../../files/file-time.ts';
 import type { TarEvent } from '../tar/decoder.ts';
-import { shownName, type TarHeader } from '../tar/header.ts';
+import { shownName, type TarEntryType, type TarHeader } from '../tar/header.ts';
 import { attributeError, entryError, hasCode } from './entry-error.ts';
 import { checkNumbers } from './entry-numbers.ts';
 import { baseOf, entryPath, joinPath, parentOf } from './entry-path.ts';
@@ -40,6 +40,9 @@ import {
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
 const S_IFIFO = 0o010000;
+
+/** Source: xattr(7). */
+const HAS_USER_XATTRS: ReadonlySet<TarEntryType> = new Set(['file', 'directory']);
 
 export type LayerNative = Pick<Native, 'mknod' | 'getXattr' | 'setXattr' | 'listXattr'>;
 
@@ -305,8 +308,9 @@ export class TarApplier {
       if (isOverlayXattr(name)) {
         throw new GantryError('INVALID_ARGUMENT', `it sets overlayfs' own attribute ${shownName(name)}`);
       }
-      // A label of the host that made the image means nothing on this one.
-      if (name !== 'security.selinux') this.#setXattr(path, name, value);
+      // A label of the host that made the image means nothing on this one; and Linux has none of users' but here.
+      const isMeant = name !== 'security.selinux' && (!name.startsWith('user.') || HAS_USER_XATTRS.has(header.type));
+      if (isMeant) this.#setXattr(path, name, value);
     }
   }
 

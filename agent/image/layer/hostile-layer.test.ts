@@ -98,6 +98,7 @@ function entries(): fc.Arbitrary<HostileEntry[]> {
           new Map(),
           new Map([['trusted.overlay.redirect', Buffer.from('/a')]]),
           new Map([['trusted.x', Buffer.from('y')]]),
+          new Map([['user.x', Buffer.from('y')]]),
         ),
       })
       .map((entry) => ({ ...entry, size: entry.type === 'file' ? entry.data.length : 0 }) as HostileEntry),

@@ -145,6 +145,8 @@ function walk(
       if (path.length > 1) path.pop();
       continue;
     }
+    // Of a link's target; those of names have been looked at.
+    if (part.length > 255) throw new Refused();
     const found = current.children.get(part);
     if (found?.kind === 'symlink') {
       if (++links > 40) throw new Refused();

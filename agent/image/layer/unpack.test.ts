@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { native } from '../../../native/addon/native.ts';
+import { checksum } from '../tar/header.ts';
 import { isRoot, makeTar, type TestEntry } from '../testing/fixtures.ts';
 import { pack } from './pack.ts';
 import { type Unpacked, unpack } from './unpack.ts';
@@ -245,6 +246,25 @@ describe.runIf(isRoot)('a malicious layer', () => {
     const bomb = gzipSync(makeTar([{ name: 'zeros', data: Buffer.alloc(4 << 20) }]));
     await expect(unpackTar(bomb, 'overlay', 1 << 20)).rejects.toMatchObject({ code: 'EXHAUSTED' });
   });
+
+  it.each([
+    ['what comes behind its end', Buffer.concat([makeTar([{ name: 'a' }]), Buffer.alloc(8 << 20)])],
+    ['headers that belong to no entry', Buffer.concat(Array.from({ length: 8 << 11 }, () => emptyExtension()))],
+    ['the headers of its entries', makeTar([{ name: 'a', xattrs: new Map([['user.a', Buffer.alloc(9 << 19)]]) }])],
+  ])('cannot keep a reader busy without end with %s', async (_, tar) => {
+    await expect(unpackTar(gzipSync(tar), 'overlay', 1 << 20)).rejects.toMatchObject({
+      code: expect.stringMatching(/EXHAUSTED|INVALID_ARGUMENT/),
+      message: expect.stringMatching(/it unpacks to more than the \d+ bytes allowed|extended headers of \d+ bytes/),
+    });
+  });
+
+  /** Of all entries that follow; there may be any number of them. */
+  function emptyExtension(): Buffer {
+    const block = makeTar([{ name: 'x' }]).subarray(0, 512);
+    block.write('g', 156);
+    block.write(`${checksum(block).toString(8).padStart(6, '0')}\0 `, 148);
+    return block;
+  }
 
   it('is refused for a whiteout of "..", and names the entry', async () => {
     await expect(unpackEntries([{ name: 'a/.wh...', data: '' }])).rejects.toThrow(/entry "a\/\.wh\.\.\."/);
