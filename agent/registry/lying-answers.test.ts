@@ -1,8 +1,19 @@
-/** Registries that lie about their tags, and to those who push. */
+/** Registries that lie about their tags, about what an image is, and to those who push. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../image/content-store.ts';
 import { isRoot } from '../image/testing/fixtures.ts';
-import { type Answer, BASE, LyingRegistry } from './testing/lying-registry.ts';
+import {
+  type Answer,
+  answer,
+  BASE,
+  HEAD,
+  type Lie,
+  LyingRegistry,
+  manifest,
+  text,
+  withConfig,
+} from './testing/lying-registry.ts';
+import { drip } from './testing/raw-answers.ts';
 
 let lying: LyingRegistry;
 beforeEach(async () => {
@@ -32,6 +43,35 @@ describe.runIf(isRoot)('a list of tags that', () => {
     lying.answer('/tags/list', how);
     await expect(lying.fixture.pull(lying.name('app'), { allTags: true })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(message),
+    });
+    await lying.expectNothingLeft();
+  });
+});
+
+describe.runIf(isRoot)('what an image is, asked of a registry that', () => {
+  it.each<[string, Lie, string, RegExp]>([
+    ['sends a page', text('<html>'), 'INVALID_ARGUMENT', /app:1: the manifest of .*app:1 from .* is not JSON/],
+    ['calls an image an index', text('{"config":{},"layers":[],"manifests":[]}'), 'INVALID_ARGUMENT', /both an index/],
+    [
+      'has a config that is none',
+      withConfig(Buffer.from('[]')),
+      'INVALID_ARGUMENT',
+      /the config of .*app:1 is not an object/,
+    ],
+    [
+      'sends another config',
+      answer('/blobs/', (_, to) => void to.end('x')),
+      'CORRUPT',
+      /the config of .*sent something else/,
+    ],
+    ['stalls', manifest(() => undefined), 'UNAVAILABLE', /app:1: .*has stalled/],
+    ['drips', manifest((to) => drip(to, `${HEAD}\r\n`, ' ')), 'UNAVAILABLE', /app:1: .*has stalled/],
+  ])('%s is not told', async (_, spoil, code, message) => {
+    spoil(lying);
+    const request = { reference: lying.name('app:1'), credentials: undefined };
+    await expect(lying.fixture.registries.inspect(request, new AbortController().signal)).rejects.toMatchObject({
+      code,
       message: expect.stringMatching(message),
     });
     await lying.expectNothingLeft();

@@ -8,7 +8,6 @@ import {
   closeSync,
   fchmodSync,
   fchownSync,
-  ftruncateSync,
   futimesSync,
   lchownSync,
   linkSync,
@@ -16,7 +15,6 @@ import {
   openSync,
   type Stats,
   symlinkSync,
-  writeSync,
 } from 'node:fs';
 import type { Native } from '../../../native/addon/native.ts';
 import { GantryError } from '../../../proto/errors.ts';
@@ -26,6 +24,7 @@ import { shownName, type TarEntryType, type TarHeader } from '../tar/header.ts';
 import { attributeError, entryError, hasCode } from './entry-error.ts';
 import { checkNumbers } from './entry-numbers.ts';
 import { baseOf, entryPath, joinPath, parentOf } from './entry-path.ts';
+import { FileData } from './file-data.ts';
 import type { UnpackLimits } from './limits.ts';
 import { DirectoryTree, type MissingDirectory } from './tree.ts';
 import {
@@ -41,6 +40,8 @@ const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
 const S_IFIFO = 0o010000;
 
+/** Images have some hundred thousand directories at most. */
+const MAX_DIRECTORY_BYTES = 128 << 20;
 /** Source: xattr(7). */
 const HAS_USER_XATTRS: ReadonlySet<TarEntryType> = new Set(['file', 'directory']);
 
@@ -53,18 +54,16 @@ export interface ApplyOptions extends UnpackLimits {
 
 export interface Applied {
   readonly sizeBytes: number;
+  /** Of the tar, and the directories that were made for them. */
   readonly entries: number;
   /** Directories that the tar has no entry for, parents first; "" is the root. Their attributes are made up. */
   readonly implicit: readonly string[];
 }
 
 interface OpenFile {
-  readonly fd: number;
+  readonly data: FileData;
   readonly path: string;
   readonly header: TarHeader;
-  /** Bytes, holes included, that have come. */
-  position: number;
-  endsInHole: boolean;
 }
 
 export class TarApplier {
@@ -80,6 +79,7 @@ export class TarApplier {
   #name = '';
   #sizeBytes = 0;
   #entries = 0;
+  #directoryBytes = 0;
 
   constructor(root: string, native: LayerNative, options: ApplyOptions) {
     this.#tree = new DirectoryTree(root);
@@ -92,8 +92,8 @@ export class TarApplier {
   apply(event: TarEvent): void {
     try {
       if (event.kind === 'entry') this.#begin(event.header);
-      else if (event.kind === 'data') this.#write(event.data);
-      else if (event.kind === 'hole') this.#leave(event.size);
+      else if (event.kind === 'data') this.#file?.data.write(event.data);
+      else if (event.kind === 'hole') this.#file?.data.leaveHole(event.size);
       else this.#end();
     } catch (error) {
       throw entryError(this.#name, error);
@@ -113,13 +113,13 @@ export class TarApplier {
 
   /** Closes what an error left open. */
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file.fd);
+    if (this.#file !== undefined) closeSync(this.#file.data.fd);
     this.#file = undefined;
   }
 
   #begin(header: TarHeader): void {
     this.#name = header.name;
-    this.#count(header);
+    this.#count(header.size);
     checkNumbers(header);
     const path = entryPath(header.name);
     if (path === '') {
@@ -137,12 +137,24 @@ export class TarApplier {
     else if (whiteout.kind === 'file') this.#makeWhiteout(parent, whiteout.name);
   }
 
-  #count(header: TarHeader): void {
+  #count(sizeBytes: number): void {
     this.#entries++;
-    this.#sizeBytes += header.size;
+    this.#sizeBytes += sizeBytes;
     const { maxBytes, maxEntries } = this.#options;
     if (this.#sizeBytes > maxBytes) throw new GantryError('EXHAUSTED', `more than the ${maxBytes} bytes allowed`);
     if (this.#entries > maxEntries) throw new GantryError('EXHAUSTED', `more than the ${maxEntries} files allowed`);
+  }
+
+  /** Their paths are held in memory. */
+  #makeDirectory(path: string): void {
+    this.#directoryBytes += path.length;
+    if (this.#directoryBytes > MAX_DIRECTORY_BYTES) {
+      throw new GantryError(
+        'EXHAUSTED',
+        `directories whose paths have more than the ${MAX_DIRECTORY_BYTES} bytes allowed`,
+      );
+    }
+    this.#tree.makeDirectory(path, 0o755);
   }
 
   #make(path: string, header: TarHeader): void {
@@ -180,7 +192,7 @@ export class TarApplier {
 
   #openFile(path: string, header: TarHeader): void {
     const fd = this.#createExclusive(path, header.mode & 0o777);
-    this.#file = { fd, path, header, position: 0, endsInHole: false };
+    this.#file = { data: new FileData(fd), path, header };
   }
 
   /** O_EXCL: neither a link's target nor a file with other hard links can be written through. */
@@ -195,29 +207,13 @@ export class TarApplier {
     }
   }
 
-  #write(data: Buffer): void {
-    if (this.#file === undefined) return;
-    const file = this.#file;
-    for (let offset = 0; offset < data.length; ) {
-      const written = writeSync(file.fd, data, offset, data.length - offset, file.position);
-      offset += written;
-      file.position += written;
-    }
-    file.endsInHole = false;
-  }
-
-  #leave(size: number): void {
-    if (this.#file === undefined) return;
-    this.#file.position += size;
-    this.#file.endsInHole = true;
-  }
-
   #end(): void {
     const file = this.#file;
     if (file === undefined) return;
-    const { header, fd, path } = file;
+    const { header, data, path } = file;
+    const { fd } = data;
     const { uid, gid, mode } = header;
-    if (file.endsInHole) ftruncateSync(fd, file.position);
+    data.finish();
     if (uid !== 0 || gid !== 0) fchownSync(fd, uid, gid);
     // After write and chown, which take setuid, setgid and file capabilities away.
     if ((mode & 0o7000) !== 0 || (mode & this.#umask) !== 0) fchmodSync(fd, mode);
@@ -232,7 +228,7 @@ export class TarApplier {
     const hidesLower = found !== undefined && isOverlayWhiteout(found) && this.#options.whiteouts === 'overlay';
     if (path !== '' && !found?.isDirectory()) {
       if (found !== undefined) this.#tree.remove(path);
-      this.#tree.makeDirectory(path, 0o755);
+      this.#makeDirectory(path);
     }
     this.#tree.remember(path);
     this.#implicit.delete(path);
@@ -249,7 +245,9 @@ export class TarApplier {
     const overlay = this.#options.whiteouts === 'overlay';
     if (found !== undefined && !(overlay && isOverlayWhiteout(found))) return false;
     if (found !== undefined) this.#tree.remove(path);
-    this.#tree.makeDirectory(path, 0o755);
+    // An entry may ask for thousands of them.
+    this.#count(0);
+    this.#makeDirectory(path);
     chmodSync(this.#tree.absolute(path), 0o755);
     if (found !== undefined) this.#native.setXattr(this.#tree.absolute(path), OPAQUE_XATTR, OPAQUE_VALUE);
     this.#implicit.add(path);

@@ -106,8 +106,13 @@ function entries(): fc.Arbitrary<HostileEntry[]> {
   );
 }
 
-function apply(root: string, all: readonly HostileEntry[], whiteouts: 'overlay' | 'literal'): readonly string[] {
-  const applier = new TarApplier(root, native, { whiteouts, maxBytes: 1 << 20, maxEntries: 100 });
+function apply(
+  root: string,
+  all: readonly HostileEntry[],
+  whiteouts: 'overlay' | 'literal',
+  maxEntries = 100,
+): readonly string[] {
+  const applier = new TarApplier(root, native, { whiteouts, maxBytes: 1 << 20, maxEntries });
   try {
     for (const { data, ...header } of all) {
       applier.apply({ kind: 'entry', header });
@@ -204,7 +209,11 @@ describe.runIf(isRoot)('a layer', () => {
   it.each<[string, Partial<HostileEntry>[], RegExp]>([
     ['an owner out of range', [{ uid: 2 ** 32 }], /^entry "f": its owner 4294967296:0 is out of range$/],
     ['a device out of range', [{ type: 'block', deviceMinor: 2 ** 20 }], /^entry "f": its device number 0:1048576 is/],
-    ['a path too long', [{ name: 'd/'.repeat(2040) }], /^entry "(d\/)+\.\.\.": its path is too long$/],
+    [
+      'a path too long',
+      [{ name: `${`${'d'.repeat(250)}/`.repeat(16)}${'e'.repeat(70)}` }],
+      /^entry "d+\.\.\.": its path is too long$/,
+    ],
     [
       'a path longer still',
       [{ name: 'd/'.repeat(40_000) }],
@@ -247,10 +256,15 @@ describe.runIf(isRoot)('a layer', () => {
     ],
   ])('with %s is refused', (_, all, message) => {
     const full = all.map((entry) => ({ ...FILE, ...entry }));
-    expect(() => apply(root(), full, 'overlay')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => apply(root(), full, 'overlay', 5000)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
     rmSync(root(), { recursive: true });
     mkdirSync(root());
-    expect(() => apply(root(), full, 'overlay')).toThrow(message);
+    expect(() => apply(root(), full, 'overlay', 5000)).toThrow(message);
+  });
+
+  it('counts the directories that its entries ask for', () => {
+    const all = Array.from({ length: 50 }, (_, index) => ({ ...FILE, name: `${index}/a/b/f` }));
+    expect(() => apply(root(), all, 'overlay')).toThrow(/^entry "25\/a\/b\/f": more than the 100 files allowed$/);
   });
 
   it('may replace a tree that is deeper than a process may have files open', () => {
@@ -261,8 +275,19 @@ describe.runIf(isRoot)('a layer', () => {
         { ...FILE, name: 'd' },
       ],
       'overlay',
+      2000,
     );
     expect(listed(root())).toEqual([' directory 755', 'd file  644 d']);
+  });
+
+  it('may have times beyond what a file system knows', () => {
+    const times = [Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, -0.5];
+    apply(
+      root(),
+      times.map((mtime, index) => ({ ...FILE, name: `${index}`, mtime })),
+      'overlay',
+    );
+    expect(readdirSync(root())).toHaveLength(times.length);
   });
 
   it('keeps the holes of a sparse file', () => {
