@@ -31,8 +31,8 @@ export function imageHandlers({
       await images.tag(source, target);
       return {};
     },
-    async imageLoad(requests) {
-      return { loaded: await images.load(archiveOf(requests)) };
+    async imageLoad(requests, signal) {
+      return { loaded: await images.load(archiveOf(requests), signal) };
     },
     async imageImport(requests) {
       const { options, data } = await openImport(requests);

@@ -1,4 +1,5 @@
 /** Layers and archives come plain, gzip or zstd; their first bytes say which, whatever a media type claims. */
+import { closeSync, openSync, readSync } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { GantryError } from '../../proto/errors.ts';
@@ -25,6 +26,18 @@ export function detectCompression(start: Uint8Array): Compression {
     });
   }
   return found;
+}
+
+/** Whether a file isn't compressed. Throws as {@link detectCompression}. */
+export function isPlain(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const start = Buffer.alloc(MAGIC_BYTES);
+    readSync(fd, start, 0, MAGIC_BYTES, 0);
+    return detectCompression(start) === 'none';
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The stream without its compression. Breaking off the iteration closes the source. */

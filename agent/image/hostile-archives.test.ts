@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GantryError } from '../../proto/errors.ts';
 import { digestOf } from './content-store.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from './manifest.ts';
-import { configOf, dockerArchive } from './testing/archives.ts';
+import { compressedZeros, configOf, dockerArchive } from './testing/archives.ts';
 import { inPieces, isRoot, makeTar, type TestEntry, TestStores } from './testing/fixtures.ts';
 import { FUZZ_TIMEOUT_MS, fuzz } from './testing/fuzz.ts';
 
@@ -162,6 +162,24 @@ describe.runIf(isRoot)('an archive', () => {
     ],
   ])('%s is refused, and leaves nothing', async (_, archive, message) => {
     await expect(load(archive)).rejects.toMatchObject({ name: 'GantryError', message: expect.stringMatching(message) });
+    await expectNothingLeft();
+  });
+
+  it('can be given up while its layers are unpacked, and leaves nothing', async () => {
+    const layer = compressedZeros(4 * 2 ** 30);
+    const user = new AbortController();
+    const loading = stores.images.load(
+      inPieces(dockerArchive([{ layers: [layer], names: ['bomb:1'] }]), 64 << 10),
+      user.signal,
+    );
+    loading.catch(() => undefined);
+    const unpacking = () => readdirSync(join(stores.dir, 'layers/tmp'));
+    await expect.poll(unpacking).toHaveLength(1);
+    user.abort();
+    await expect(loading).rejects.toMatchObject({
+      code: 'CANCELLED',
+      message: expect.stringContaining('layer 1 of bomb:1'),
+    });
     await expectNothingLeft();
   });
 

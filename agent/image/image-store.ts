@@ -181,13 +181,13 @@ export class ImageStore implements Images {
     };
   }
 
-  async load(archive: AsyncIterable<Uint8Array>): Promise<string[]> {
+  async load(archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<string[]> {
     using lease = this.garbage.lease();
     const spooled = await spoolArchive(archive, lease.content);
     const images = await findImages(spooled, lease.content, this.platform);
     const loaded: string[] = [];
     for (const { manifest, target, names } of images) {
-      const record = await this.#register(manifest, target, names, lease);
+      const record = await this.#register(manifest, target, names, lease, signal);
       loaded.push(...(names.length === 0 ? [record.id] : names.map((name) => shortName(parseTag(name)))));
     }
     return loaded;
@@ -227,14 +227,20 @@ export class ImageStore implements Images {
    * Makes an image of a manifest whose blobs are in the content store: checks them against each other, unpacks what
    * isn't unpacked yet, and names it. `target` is the manifest, or the index that it was chosen from.
    */
-  async #register(manifest: Digest, target: Digest, names: readonly string[], lease: Lease): Promise<ImageRecord> {
+  async #register(
+    manifest: Digest,
+    target: Digest,
+    names: readonly string[],
+    lease: Lease,
+    signal?: AbortSignal,
+  ): Promise<ImageRecord> {
     const image = names[0] ?? `image ${manifest}`;
     return await this.registerArriving({
       manifest,
       target,
       names: names.map(parseTag),
       image,
-      layers: NOTHING_ARRIVES,
+      layers: signal === undefined ? NOTHING_ARRIVES : { ...NOTHING_ARRIVES, signal },
       lease,
     });
   }

@@ -56,7 +56,7 @@ export interface Images {
   /** Takes away what nobody uses: images without names, or all. */
   prune(filter: PruneFilter, isUsed: (id: Digest) => boolean): Promise<ImagePruneResponse>;
   /** docker-archive or OCI layout, plain, gzip or zstd. Returns names, or ids of unnamed images. */
-  load(archive: AsyncIterable<Uint8Array>): Promise<string[]>;
+  load(archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<string[]>;
   /**
    * One archive of these images, a docker-archive and OCI layout both, in chunks. Throws as resolve() before the first. A name
    * without a tag means all tags of its repository.

@@ -197,7 +197,7 @@ export class LayerStore {
     source: LayerSource,
     name: string,
   ): Promise<Layer> {
-    // A compressed blob can't have the digest of what it unpacks to: this one isn't.
+    // A compressed blob can't have the digest of what it unpacks to: this one isn't, or the image lies.
     const verified = source.digest === source.diffId ? source.digest : undefined;
     const { directory, unpacked } = await this.#unpack(source.archive, verified, name, source.signal);
     try {

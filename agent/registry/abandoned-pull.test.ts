@@ -1,8 +1,7 @@
 /** Pulls that are of no more use: given up by their user, or by what is wrong with one layer. They end at once, and leave nothing. */
-import { zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ImagePullResponse, TransferPhase } from '../../proto/generated/gantry/v1/engine.ts';
-import { checksum } from '../image/tar/header.ts';
+import { compressedZeros } from '../image/testing/archives.ts';
 import { isRoot, makeTar } from '../image/testing/fixtures.ts';
 import { refuse } from './testing/fake-registry.ts';
 import {
@@ -46,18 +45,8 @@ describe.runIf(isRoot)('a pull that its user gives up', () => {
 });
 
 describe.runIf(isRoot)('a pull with much to do', () => {
-  /** 4 GiB of zeros in a file, in some hundred kilobytes. */
-  function bomb(): Buffer {
-    const size = 4 * 2 ** 30;
-    const header = makeTar([{ name: 'zeros' }]).subarray(0, 512);
-    header.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
-    header.write(`${checksum(header).toString(8).padStart(6, '0')}\0 `, 148);
-    const zeros = zstdCompressSync(Buffer.alloc(1 << 20));
-    return Buffer.concat([zstdCompressSync(header), ...Array.from({ length: size >> 20 }, () => zeros)]);
-  }
-
   it('can be given up while a layer is unpacked', async () => {
-    withLayer(bomb())(lying);
+    withLayer(compressedZeros(4 * 2 ** 30))(lying);
     const user = new AbortController();
     const unpacking = Promise.withResolvers<void>();
     const onEvent = ({ message }: ImagePullResponse) => {

@@ -232,6 +232,12 @@ describe.runIf(isRoot)('a registry that', () => {
       /app:1: .*layer 1 of .*damaged gzip data/,
     ],
     [
+      'gives the digest of a compressed layer for that of what it unpacks to',
+      withLayer(gzipSync(BASE)),
+      'CORRUPT',
+      /app:1: layer 1 of .*app:1 unpacks to sha256:\w+ instead of/,
+    ],
+    [
       'compresses on the way',
       layer((_, to) => void to.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(TOP))),
       'UNAVAILABLE',

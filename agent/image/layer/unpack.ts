@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Digest } from '../../../proto/ids.ts';
-import { bounded, decompress } from '../compression.ts';
+import { bounded, decompress, isPlain } from '../compression.ts';
 import { finishDigest } from '../content-store.ts';
 import { TarDecoder } from '../tar/decoder.ts';
 import { type Applied, type ApplyOptions, type LayerNative, TarApplier } from './applier.ts';
@@ -15,7 +15,7 @@ export interface UnpackJob {
   /** An existing directory. */
   readonly target: string;
   readonly options: ApplyOptions;
-  /** The archive's digest, if it has been verified and the archive isn't compressed: it needn't be hashed again. */
+  /** The archive's digest, if it has been verified: one that isn't compressed needn't be hashed again. */
   readonly verified: Digest | undefined;
 }
 
@@ -26,17 +26,19 @@ export interface Unpacked extends Applied {
 
 /** Leaves a half-filled directory behind when it throws; the caller removes it. */
 export async function unpack(job: UnpackJob, native: LayerNative): Promise<Unpacked> {
+  // An image that gives a compressed layer's digest for that of what it unpacks to is not to be believed.
+  const verified = job.verified !== undefined && isPlain(job.archive) ? job.verified : undefined;
   const hash = createHash('sha256');
   const decoder = new TarDecoder();
   const applier = new TarApplier(job.target, native, job.options);
   try {
     const stored = createReadStream(job.archive, { highWaterMark: 1 << 20 });
     for await (const chunk of bounded(decompress(stored), mostTarBytes(job.options))) {
-      if (job.verified === undefined) hash.update(chunk);
+      if (verified === undefined) hash.update(chunk);
       for (const event of decoder.push(chunk)) applier.apply(event);
     }
     decoder.finish();
-    return { ...applier.finish(), diffId: job.verified ?? finishDigest(hash) };
+    return { ...applier.finish(), diffId: verified ?? finishDigest(hash) };
   } finally {
     applier.close();
   }

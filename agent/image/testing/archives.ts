@@ -1,5 +1,7 @@
 /** Image archives for tests, as other tools write them. */
+import { zstdCompressSync } from 'node:zlib';
 import { digestOf } from '../content-store.ts';
+import { BLOCK_SIZE, checksum } from '../tar/header.ts';
 import { makeTar, type TestEntry } from './fixtures.ts';
 
 /** An image as tests write it; its layers are tars. */
@@ -29,4 +31,13 @@ export function dockerArchive(images: readonly TestImage[]): Buffer {
     return { Config, Layers, RepoTags: image.names ?? null };
   });
   return makeTar([...entries, { name: 'manifest.json', data: JSON.stringify(manifest) }]);
+}
+
+/** A layer of one file of so many zeros, which takes some seconds to write, in a thousandth of a per cent of that. */
+export function compressedZeros(size: number): Buffer {
+  const header = makeTar([{ name: 'zeros' }]).subarray(0, BLOCK_SIZE);
+  header.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
+  header.write(`${checksum(header).toString(8).padStart(6, '0')}\0 `, 148);
+  const zeros = zstdCompressSync(Buffer.alloc(1 << 20));
+  return Buffer.concat([zstdCompressSync(header), ...Array.from({ length: size >> 20 }, () => zeros)]);
 }
