@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest, type RandomBytes } from '../../proto/ids.ts';
+import { filePath } from '../files/file-names.ts';
 import { fileTime } from '../files/file-time.ts';
 import { chainId, chainIds } from './chain-id.ts';
 import { asCount, asObject, asString, parseJson } from './json-fields.ts';
@@ -239,7 +240,7 @@ export class LayerStore {
     for (const path of implicit) {
       const found = await findLowerDirectory(lower, path);
       if (found === undefined) continue;
-      const absolute = join(target, path);
+      const absolute = filePath(join(target, path));
       lchownSync(absolute, found.uid, found.gid);
       chmodSync(absolute, found.mode & 0o7777);
       lutimesSync(absolute, fileTime(found.mtimeMs / 1000), fileTime(found.mtimeMs / 1000));
@@ -309,7 +310,7 @@ async function findWithin(root: string, path: string): Promise<Stats | undefined
 
 async function lstatIfPresent(path: string): Promise<Stats | undefined> {
   try {
-    return await lstat(path);
+    return await lstat(filePath(path));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;

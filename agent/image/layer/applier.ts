@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import type { Native } from '../../../native/addon/native.ts';
 import { GantryError } from '../../../proto/errors.ts';
+import { filePath } from '../../files/file-names.ts';
 import { fileTime } from '../../files/file-time.ts';
 import type { TarEvent } from '../tar/decoder.ts';
 import type { TarHeader } from '../tar/header.ts';
@@ -134,7 +135,7 @@ export class TarApplier {
         return;
       case 'symlink':
         this.#clear(path);
-        symlinkSync(header.linkName, this.#tree.absolute(path));
+        symlinkSync(filePath(header.linkName), this.#tree.absolute(path));
         this.#setLinkMetadata(path, header);
         return;
       case 'link':

@@ -2,15 +2,7 @@
  * A tar archive as events. Pure and synchronous: it is fed chunks as they come and holds no more than one chunk
  * and one extended header. (tar-stream, which npm has, decodes xattr values as text and so breaks file capabilities.)
  */
-import {
-  BLOCK_SIZE,
-  decodeText,
-  parseHeaderBlock,
-  type RawHeader,
-  type TarEntryType,
-  type TarHeader,
-  tarError,
-} from './header.ts';
+import { BLOCK_SIZE, parseHeaderBlock, type RawHeader, type TarEntryType, type TarHeader, tarError } from './header.ts';
 import { applyPax, type PaxRecords, parsePax, paxXattrs } from './pax.ts';
 
 export type TarEvent =
@@ -169,8 +161,5 @@ function toHeader(raw: RawHeader, records: PaxRecords): TarHeader {
 
 function untilNul(data: Buffer): Buffer {
   const end = data.indexOf(0);
-  // decodeText is called for its refusal of what isn't UTF-8, here where the name is at hand.
-  const text = end === -1 ? data : data.subarray(0, end);
-  decodeText(text);
-  return text;
+  return end === -1 ? data : data.subarray(0, end);
 }

@@ -1,5 +1,6 @@
 /** PAX extended headers (POSIX.1-2001, pax "x" and "g" records): "LENGTH KEY=VALUE\n". */
-import { decodeText, type RawHeader, tarError } from './header.ts';
+import { nameOfBytes } from '../../files/file-names.ts';
+import { type RawHeader, tarError } from './header.ts';
 
 /** Values stay bytes: those of extended attributes are binary. */
 export type PaxRecords = ReadonlyMap<string, Buffer>;
@@ -18,7 +19,7 @@ export function parsePax(data: Buffer): PaxRecords {
       throw tarError('malformed PAX header');
     const equals = data.indexOf(0x3d, space + 1);
     if (equals === -1 || equals >= end) throw tarError('malformed PAX header');
-    records.set(decodeText(data.subarray(space + 1, equals)), data.subarray(equals + 1, end - 1));
+    records.set(nameOfBytes(data.subarray(space + 1, equals)), data.subarray(equals + 1, end - 1));
     offset = end;
   }
   return records;
@@ -62,7 +63,7 @@ function text(records: PaxRecords, key: string): string | undefined {
   const value = records.get(key);
   if (value === undefined || value.length === 0) return undefined;
   if (value.includes(0)) throw tarError(`PAX record "${key}" holds a NUL`);
-  return decodeText(value);
+  return nameOfBytes(value);
 }
 
 function number(records: PaxRecords, key: string): number | undefined {
