@@ -1,11 +1,13 @@
 /** A layer's blob, or any tar, unpacked into a directory while its uncompressed bytes are hashed. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import type { Digest } from '../../../proto/ids.ts';
-import { decompress } from '../compression.ts';
+import { decompress, detectCompression } from '../compression.ts';
 import { finishDigest } from '../content-store.ts';
 import { TarDecoder } from '../tar/decoder.ts';
 import { type Applied, type ApplyOptions, type LayerNative, TarApplier } from './applier.ts';
+
+const READ_BYTES = 1 << 20;
 
 export interface UnpackJob {
   readonly kind: 'unpack';
@@ -29,7 +31,7 @@ export async function unpack(job: UnpackJob, native: LayerNative): Promise<Unpac
   const decoder = new TarDecoder();
   const applier = new TarApplier(job.target, native, job.options);
   try {
-    for await (const chunk of decompress(createReadStream(job.archive, { highWaterMark: 1 << 20 }))) {
+    for await (const chunk of readTar(job.archive)) {
       if (job.verified === undefined) hash.update(chunk);
       for (const event of decoder.push(chunk)) applier.apply(event);
     }
@@ -37,5 +39,24 @@ export async function unpack(job: UnpackJob, native: LayerNative): Promise<Unpac
     return { ...applier.finish(), diffId: job.verified ?? finishDigest(hash) };
   } finally {
     applier.close();
+  }
+}
+
+/**
+ * The archive without its compression. Each chunk is only good until the next one is asked for: where nothing is to be
+ * decompressed all come in the same buffer, since new ones would keep the garbage collector busier than the files are.
+ */
+async function* readTar(archive: string): AsyncGenerator<Buffer> {
+  const fd = openSync(archive, 'r');
+  try {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    const first = buffer.subarray(0, readSync(fd, buffer));
+    if (detectCompression(first) !== 'none') {
+      yield* decompress(createReadStream(archive, { highWaterMark: READ_BYTES }));
+      return;
+    }
+    for (let read = first.length; read > 0; read = readSync(fd, buffer)) yield buffer.subarray(0, read);
+  } finally {
+    closeSync(fd);
   }
 }
