@@ -1,5 +1,5 @@
 /** Which keys of the Compose specification are honoured, and what to do instead of each that isn't yet. */
-import type { KeySet } from './cursor.ts';
+import type { KeySet } from './syntax/cursor.ts';
 
 function keySet(honoured: string, refused: Readonly<Record<string, string>> = {}): KeySet {
   return { honoured: new Set(honoured.split(/\s+/)), refused: new Map(Object.entries(refused)) };

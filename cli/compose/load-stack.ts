@@ -4,14 +4,8 @@ import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import { NetworkSpec, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { Build } from './build.ts';
-import { Cursor } from './cursor.ts';
 import { checkCycles, type DependsOn, readDependsOn } from './dependencies.ts';
-import { DotenvError, parseDotenv } from './dotenv.ts';
-import { interpolateTree } from './interpolate-tree.ts';
-import type { Lookup } from './interpolation.ts';
 import { TOP_KEYS } from './keys.ts';
-import { parseYaml } from './parse-yaml.ts';
-import { type Problem, ProblemError, problemsError } from './problem.ts';
 import {
   type Resource,
   type ResourceContext,
@@ -22,7 +16,13 @@ import {
   STACK_LABEL,
 } from './resources.ts';
 import { readService, type ServiceContext } from './service.ts';
-import type { Entry, Mapping, Position, Tree } from './tree.ts';
+import { Cursor } from './syntax/cursor.ts';
+import { DotenvError, parseDotenv } from './syntax/dotenv.ts';
+import { interpolateTree } from './syntax/interpolate-tree.ts';
+import type { Lookup } from './syntax/interpolation.ts';
+import { parseYaml } from './syntax/parse-yaml.ts';
+import { type Problem, ProblemError, problemsError } from './syntax/problem.ts';
+import type { Entry, Mapping, Position, Tree } from './syntax/tree.ts';
 
 export interface LoadOptions {
   /** Paths, or "-" for standard input. */

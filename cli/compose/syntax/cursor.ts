@@ -1,6 +1,6 @@
 /** Reads typed values out of a tree, key by key, collecting every problem instead of stopping at the first. */
 
-import { suggest } from '../../proto/suggestion.ts';
+import { suggest } from '../../../proto/suggestion.ts';
 import { type Problem, ProblemError } from './problem.ts';
 import { parseBytes, parseDuration, parseNanoCpus } from './quantities.ts';
 import { describe, type Mapping, type Position, type Tree } from './tree.ts';
