@@ -7,9 +7,13 @@ export interface Position {
   readonly column: number;
 }
 
+/** `!reset`: what earlier files say is dropped; `!override`: it is replaced instead of merged (Compose specification, 13). */
+export type MergeTag = 'reset' | 'override';
+
 export interface Scalar {
   readonly kind: 'scalar';
   readonly position: Position;
+  readonly tag?: MergeTag;
   /** As written, without quotes; of a null written as nothing, "". */
   readonly text: string;
   /** What YAML says it is; a quoted value is always a string. */
@@ -20,6 +24,7 @@ export interface Scalar {
 export interface Sequence {
   readonly kind: 'sequence';
   readonly position: Position;
+  readonly tag?: MergeTag;
   readonly items: readonly Tree[];
 }
 
@@ -32,6 +37,7 @@ export interface Entry {
 export interface Mapping {
   readonly kind: 'mapping';
   readonly position: Position;
+  readonly tag?: MergeTag;
   readonly entries: ReadonlyMap<string, Entry>;
 }
 
@@ -47,4 +53,25 @@ export function describe(tree: Tree): string {
     case 'scalar':
       return tree.value === null ? 'empty' : `"${tree.text}"`;
   }
+}
+
+export function isNull(tree: Tree): boolean {
+  return tree.kind === 'scalar' && tree.value === null;
+}
+
+/** A string that isn't written in any file: what it stands for is at `position`. */
+export function textAt(position: Position, text: string): Scalar {
+  return { kind: 'scalar', position, text, value: text, quoted: true };
+}
+
+export function nullAt(position: Position): Scalar {
+  return { kind: 'scalar', position, text: '', value: null, quoted: false };
+}
+
+export function mappingAt(position: Position, values: Readonly<Record<string, Tree>>): Mapping {
+  const entries = Object.entries(values).map(([key, value]): [string, Entry] => [
+    key,
+    { key, keyPosition: value.position, value },
+  ]);
+  return { kind: 'mapping', position, entries: new Map(entries) };
 }
