@@ -18,7 +18,7 @@ import { readService, type ServiceContext } from './service.ts';
 import { loadSource } from './source/load-source.ts';
 import { Cursor } from './syntax/cursor.ts';
 import { ProblemError, problemsError } from './syntax/problem.ts';
-import type { Entry, Mapping, Position, Tree } from './syntax/tree.ts';
+import { locate, type Position } from './syntax/tree.ts';
 
 export interface LoadOptions {
   /** Paths, or "-" for standard input. */
@@ -163,23 +163,4 @@ function ownSpecs<Spec>(resources: ReadonlyMap<string, Resource<Spec>>, used: Re
   return [...resources.values()].flatMap(({ fullName, spec }) =>
     spec === undefined || !used.has(fullName) ? [] : [spec],
   );
-}
-
-function locate(tree: Mapping, path: readonly string[]): Position {
-  let position: Position = tree.position;
-  let value: Tree = tree;
-  for (const key of path) {
-    if (value.kind === 'sequence') {
-      const item: Tree | undefined = value.items[Number(key)];
-      if (item === undefined) break;
-      position = item.position;
-      value = item;
-    } else {
-      const entry: Entry | undefined = value.kind === 'mapping' ? value.entries.get(key) : undefined;
-      if (entry === undefined) break;
-      position = entry.keyPosition;
-      value = entry.value;
-    }
-  }
-  return position;
 }

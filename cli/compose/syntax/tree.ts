@@ -75,3 +75,25 @@ export function mappingAt(position: Position, values: Readonly<Record<string, Tr
   ]);
   return { kind: 'mapping', position, entries: new Map(entries) };
 }
+
+/** Where the value is; of one that is missing, the nearest around it. Items of lists are numbered from 0, or named. */
+export function locate(tree: Mapping, path: readonly string[]): Position {
+  let position: Position = tree.position;
+  let value: Tree = tree;
+  for (const key of path) {
+    if (value.kind === 'sequence') {
+      const item: Tree | undefined = /^\d+$/.test(key)
+        ? value.items[Number(key)]
+        : value.items.find((one) => one.kind === 'scalar' && one.text === key);
+      if (item === undefined) break;
+      position = item.position;
+      value = item;
+    } else {
+      const entry: Entry | undefined = value.kind === 'mapping' ? value.entries.get(key) : undefined;
+      if (entry === undefined) break;
+      position = entry.keyPosition;
+      value = entry.value;
+    }
+  }
+  return position;
+}
