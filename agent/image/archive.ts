@@ -57,19 +57,20 @@ export class SpooledArchive {
   }
 }
 
-/** Reads the archive to its end. Throws INVALID_ARGUMENT for what is no archive, CORRUPT for a blob that isn't what its name says. */
+/** Reads the archive to its end; `arrived` is told of each file that wasn't there before. Throws INVALID_ARGUMENT for what is no archive, CORRUPT for a blob that isn't what its name says. */
 export async function spoolArchive(
   archive: AsyncIterable<Uint8Array>,
   content: LeasedContent,
+  arrived: (blob: Blob) => void,
 ): Promise<SpooledArchive> {
-  const spooler = new Spooler(content);
+  const spooler = new Spooler(content, arrived);
   const decoder = new TarDecoder();
   try {
     for await (const chunk of bounded(decompress(archive), MAX_STREAM_BYTES)) {
       for (const event of decoder.push(chunk)) await spooler.take(event);
     }
     decoder.finish();
-    return spooler.finish();
+    return await spooler.finish();
   } finally {
     await spooler.close();
   }
@@ -86,11 +87,15 @@ class Spooler {
   readonly #content: LeasedContent;
   readonly #files = new Map<string, Blob>();
   readonly #links = new Map<string, string>();
+  readonly #arrived: (blob: Blob) => void;
   #open: OpenFile | undefined;
+  /** The file before, which is synced while the next one comes. */
+  #committing: Promise<void> = Promise.resolve();
   #bytes = 0;
 
-  constructor(content: LeasedContent) {
+  constructor(content: LeasedContent, arrived: (blob: Blob) => void) {
     this.#content = content;
+    this.#arrived = arrived;
   }
 
   async take(event: TarEvent): Promise<void> {
@@ -104,11 +109,14 @@ class Spooler {
     for (let left = size; left > 0; left -= ZEROS.length) await this.#open?.writer?.write(ZEROS.subarray(0, left));
   }
 
-  finish(): SpooledArchive {
+  async finish(): Promise<SpooledArchive> {
+    await this.#committing;
     return new SpooledArchive(this.#files, this.#links);
   }
 
   async close(): Promise<void> {
+    // Its failure has been thrown, or another one has been that came first.
+    await this.#committing.catch(() => undefined);
     await this.#open?.writer?.abort();
     this.#open = undefined;
   }
@@ -143,14 +151,20 @@ class Spooler {
   async #end(): Promise<void> {
     const file = this.#open;
     if (file?.writer === undefined) return;
-    this.#files.set(file.path, await this.#commit(file.writer, file));
+    await this.#committing;
     this.#open = undefined;
+    this.#committing = this.#commit(file.writer, file);
+    // Thrown where it is waited for.
+    this.#committing.catch(() => undefined);
   }
 
-  async #commit(writer: BlobWriter, { path, expected }: OpenFile): Promise<Blob> {
+  async #commit(writer: BlobWriter, { path, expected }: OpenFile): Promise<void> {
     try {
-      return await writer.commit(expected === undefined ? {} : { digest: expected });
+      const blob = await writer.commit(expected === undefined ? {} : { digest: expected });
+      this.#files.set(path, blob);
+      this.#arrived(blob);
     } catch (error) {
+      await writer.abort();
       if (!(error instanceof GantryError)) throw error;
       throw new GantryError(error.code, `the archive's file ${shownName(path)}: ${error.message}`, { cause: error });
     }

@@ -4,6 +4,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
 import { type Blob, finishDigest } from './content-store.ts';
+import { WriteBuffer } from './write-buffer.ts';
 
 /** Where finished blobs go. */
 export interface BlobShelf {
@@ -27,6 +28,7 @@ export class BlobWriter {
   readonly #file: FileHandle;
   readonly #hash: Hash;
   readonly #owner: FileOwner;
+  readonly #buffer = new WriteBuffer((bytes) => this.#append(bytes));
   #size: number;
   #closed: boolean = false;
 
@@ -64,14 +66,19 @@ export class BlobWriter {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    this.#hash.update(chunk);
     this.#size += chunk.length;
+    await this.#buffer.write(chunk);
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes);
     let offset = 0;
-    while (offset < chunk.length) offset += (await this.#file.write(chunk, offset)).bytesWritten;
+    while (offset < bytes.length) offset += (await this.#file.write(bytes, offset)).bytesWritten;
   }
 
   /** Makes it a blob, unless it isn't the one that was `expected`: CORRUPT. */
   async commit(expected: Partial<Blob> = {}): Promise<Blob> {
+    await this.#buffer.flush();
     const blob: Blob = { digest: finishDigest(this.#hash), size: this.#size };
     if (expected.size !== undefined && expected.size !== blob.size) {
       throw new GantryError('CORRUPT', `blob ${blob.digest} is ${blob.size} bytes instead of ${expected.size}`);
@@ -88,13 +95,19 @@ export class BlobWriter {
 
   /** Leaves what was written for whoever goes on with it; nothing after a commit. */
   async suspend(): Promise<void> {
-    await this.#close();
+    if (this.#closed) return;
+    try {
+      await this.#buffer.flush();
+    } finally {
+      await this.#close();
+    }
   }
 
   /** Drops what was written, unless its owner keeps that; nothing after a commit, or when it was suspended. */
   async abort(): Promise<void> {
     if (this.#closed) return;
-    if (!this.#owner.keepsUnfinished()) await rm(this.#path, { force: true });
+    if (this.#owner.keepsUnfinished()) return await this.suspend();
+    await rm(this.#path, { force: true });
     await this.#close();
   }
 

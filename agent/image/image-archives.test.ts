@@ -76,6 +76,48 @@ describe.runIf(isRoot)('image archives', () => {
     expect(stores.images.count()).toBe(0);
   };
 
+  describe('with files so large that they are unpacked before it is known what they are', () => {
+    const largeLayer = (text: string) =>
+      makeTar([
+        { name: 'etc/', mode: 0o700 },
+        { name: 'etc/motd', data: text },
+        { name: 'data', data: Buffer.alloc(3 << 20, text) },
+      ]);
+    const unpackedDirectories = () => readdirSync(join(stores.dir, 'layers')).filter((name) => name.length === 64);
+
+    it.each([
+      ['plain', (tar: Buffer) => tar],
+      ['in a gzip archive', (tar: Buffer) => gzipSync(tar)],
+    ])('loads layers, %s', async (_name, compress) => {
+      const large = { ...two, layers: [largeLayer('lower'), makeTar([{ name: 'etc/motd', data: 'upper' }])] };
+      const archive = dockerArchive([large]);
+      expect(await load(compress(archive))).toEqual(['two:1']);
+      expect(readdirSync(join(stores.dir, 'layers/tmp'))).toEqual([]);
+      expect(unpackedDirectories()).toHaveLength(2);
+      expect(await load(archive)).toEqual(['two:1']);
+      expect(unpackedDirectories()).toHaveLength(2);
+    });
+
+    it('keeps nothing of a tar that is no layer', async () => {
+      const entries = [{ name: 'stray.tar', data: largeLayer('stray') }];
+      const archive = Buffer.concat([makeTar(entries).subarray(0, -1024), dockerArchive([one])]);
+      expect(await load(archive)).toEqual(['one:1', 'one:2']);
+      await stores.images.garbage.settled();
+      expect(readdirSync(join(stores.dir, 'layers/tmp'))).toEqual([]);
+      expect(unpackedDirectories()).toHaveLength(1);
+    });
+
+    it('names the layer that cannot be unpacked, and leaves nothing', async () => {
+      const bad = makeTar([
+        { name: 'data', data: Buffer.alloc(3 << 20) },
+        { name: '../outside', data: 'x' },
+      ]);
+      const error = await load(dockerArchive([{ ...one, layers: [bad] }])).catch((thrown: unknown) => thrown);
+      expect(String(error)).toContain('layer 1 of one:1');
+      await expectNothingLeft();
+    });
+  });
+
   it('saves an archive that is a docker-archive and an OCI layout, and the same one each time', async () => {
     await load(dockerArchive([one, two]));
     const archive = await save('one', 'two:1');

@@ -1,5 +1,6 @@
 /** The images of this host: {@link Images} over the content store, the unpacked layers and the index of names. */
 import type { Logger } from 'pino';
+import type { Native } from '../../native/addon/native.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { Image, ImageHistoryEntry, ImagePruneResponse } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
@@ -9,7 +10,7 @@ import { archiveFiles } from './archive-layout.ts';
 import { writeArchive } from './archive-writer.ts';
 import { chainIds } from './chain-id.ts';
 import { type CommitRequest, commitImage } from './commit.ts';
-import { ContentStore } from './content-store.ts';
+import { type Blob, ContentStore } from './content-store.ts';
 import { GarbageCollector, imageRoots } from './garbage.ts';
 import { encodeImageDocument, type ImageDocument, parseImageDocument } from './image-config.ts';
 import { filterImages } from './image-filter.ts';
@@ -51,6 +52,7 @@ export interface ImageStoreOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly random: RandomBytes;
+  readonly native: Pick<Native, 'spreadSubdirectories'>;
   readonly logger: Logger;
 }
 
@@ -66,14 +68,14 @@ export class ImageStore implements Images {
 
   constructor(options: ImageStoreOptions) {
     const logger = options.logger.child({ component: 'images' });
-    const { dir, random } = options;
+    const { dir, random, native } = options;
     this.#clock = options.clock;
     this.#logger = logger;
     this.#index = new ImageIndex(dir);
     this.platform = hostPlatform();
     this.workers = new LayerWorkers();
     this.content = new ContentStore({ dir, random, logger });
-    this.layers = new LayerStore({ dir, random, logger, workers: this.workers });
+    this.layers = new LayerStore({ dir, random, native, logger, workers: this.workers });
     const stores = { content: this.content, layers: this.layers };
     this.garbage = new GarbageCollector({ ...stores, now: options.clock, logger });
     this.garbage.addSource(() => imageRoots(this.#index.state));
@@ -183,14 +185,22 @@ export class ImageStore implements Images {
 
   async load(archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<string[]> {
     using lease = this.garbage.lease();
-    const spooled = await spoolArchive(archive, lease.content);
-    const images = await findImages(spooled, lease.content, this.platform);
-    const loaded: string[] = [];
-    for (const { manifest, target, names } of images) {
-      const record = await this.#register(manifest, target, names, lease, signal);
-      loaded.push(...(names.length === 0 ? [record.id] : names.map((name) => shortName(parseTag(name)))));
+    const begun: Digest[] = [];
+    const arrived = (blob: Blob) => {
+      if (this.layers.early.begin(blob, this.content.path(blob.digest))) begun.push(blob.digest);
+    };
+    try {
+      const spooled = await spoolArchive(archive, lease.content, arrived);
+      const images = await findImages(spooled, lease.content, this.platform);
+      const loaded: string[] = [];
+      for (const { manifest, target, names } of images) {
+        const record = await this.#register(manifest, target, names, lease, signal);
+        loaded.push(...(names.length === 0 ? [record.id] : names.map((name) => shortName(parseTag(name)))));
+      }
+      return loaded;
+    } finally {
+      for (const digest of begun) await this.layers.early.drop(digest);
     }
-    return loaded;
   }
 
   async *save(references: readonly string[]): AsyncGenerator<Buffer, void, undefined> {

@@ -24,6 +24,7 @@ export const NOUNS: readonly {
   readonly aliases: readonly string[];
 }[] = [
   { name: 'stack', summary: 'Deploy and manage stacks from compose files', aliases: [] },
+  { name: 'compose', summary: 'Work with compose files', aliases: [] },
   { name: 'service', summary: 'Manage services', aliases: [] },
   { name: 'container', summary: 'Manage containers', aliases: [] },
   { name: 'image', summary: 'Manage images', aliases: [] },
@@ -44,6 +45,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     names: ['stack deploy', 'stack up'],
     summary: 'Deploy a stack from compose files, or update it',
     load: () => import('./stack/deploy.ts'),
+  },
+  {
+    names: ['stack config', 'compose config', 'compose convert'],
+    summary: 'Print what compose files say all together',
+    load: () => import('./stack/config.ts'),
   },
   { names: ['stack ls', 'stack list'], summary: 'List stacks', load: () => import('./stack/ls.ts') },
   { names: ['stack ps'], summary: 'List the tasks of a stack', load: () => import('./stack/ps.ts') },

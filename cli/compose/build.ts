@@ -1,8 +1,8 @@
 /** `build:` of a service (Compose Build specification). */
 import { resolve } from 'node:path';
-import type { Cursor } from './cursor.ts';
 import type { EnvironmentContext } from './environment.ts';
 import { BUILD_KEYS } from './keys.ts';
+import type { Cursor } from './syntax/cursor.ts';
 
 export interface Build {
   /** Absolute path of a directory. */

@@ -1,7 +1,7 @@
 /** `depends_on:` of all services: what each waits for, and that nobody waits for itself. */
 import { DependencyCondition } from '../../proto/generated/gantry/v1/types.ts';
-import type { Cursor } from './cursor.ts';
 import { DEPENDENCY_KEYS } from './keys.ts';
+import type { Cursor } from './syntax/cursor.ts';
 
 export interface DependsOn {
   /** Name in the compose file. */

@@ -14,7 +14,6 @@ import {
 } from '../../proto/generated/gantry/v1/types.ts';
 import { isGenericReservation } from '../../proto/generic-resource.ts';
 import { isJob } from '../../proto/service-mode.ts';
-import type { Cursor } from './cursor.ts';
 import {
   DEPLOY_KEYS,
   DISCRETE_RESOURCE_KEYS,
@@ -26,6 +25,7 @@ import {
   RESOURCES_KEYS,
   RESTART_POLICY_KEYS,
 } from './keys.ts';
+import type { Cursor } from './syntax/cursor.ts';
 import { readRollbackConfig, readUpdateConfig } from './update-config.ts';
 
 export interface Deploy {

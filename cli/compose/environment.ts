@@ -1,11 +1,11 @@
 /** `environment:` and `env_file:` of a service. */
 import { isAbsolute, resolve } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
-import type { Cursor } from './cursor.ts';
-import { DotenvError, parseDotenv } from './dotenv.ts';
-import type { Lookup } from './interpolation.ts';
 import { ENV_FILE_KEYS } from './keys.ts';
-import { ProblemError } from './problem.ts';
+import type { Cursor } from './syntax/cursor.ts';
+import { DotenvError, parseDotenv } from './syntax/dotenv.ts';
+import type { Lookup } from './syntax/interpolation.ts';
+import { ProblemError } from './syntax/problem.ts';
 import { checkTemplate } from './templates.ts';
 
 /** Undefined when the file doesn't exist; throws for other reasons. */

@@ -1,7 +1,7 @@
 /** `healthcheck:` of a service (Compose specification, "healthcheck"). */
 import { Healthcheck } from '../../proto/generated/gantry/v1/types.ts';
-import type { Cursor } from './cursor.ts';
 import { HEALTHCHECK_KEYS } from './keys.ts';
+import type { Cursor } from './syntax/cursor.ts';
 
 export function readHealthcheck(cursor: Cursor): Healthcheck {
   cursor.checkKeys(HEALTHCHECK_KEYS);

@@ -1,5 +1,5 @@
 /** Which keys of the Compose specification are honoured, and what to do instead of each that isn't yet. */
-import type { KeySet } from './cursor.ts';
+import type { KeySet } from './syntax/cursor.ts';
 
 function keySet(honoured: string, refused: Readonly<Record<string, string>> = {}): KeySet {
   return { honoured: new Set(honoured.split(/\s+/)), refused: new Map(Object.entries(refused)) };
@@ -9,7 +9,6 @@ const REMOVE = 'remove it';
 const LIMITS = 'set it under deploy.resources';
 
 export const TOP_KEYS = keySet('name version services networks volumes configs secrets', {
-  include: 'write the included services into this file',
   models: 'run the model as a service of its own',
 });
 
@@ -17,7 +16,7 @@ export const SERVICE_KEYS = keySet(
   `image build command entrypoint environment env_file ports volumes networks configs secrets healthcheck
    depends_on deploy labels user working_dir hostname domainname stop_signal stop_grace_period tmpfs read_only
    cap_add cap_drop ulimits sysctls init restart expose extra_hosts dns dns_search dns_opt tty stdin_open
-   group_add privileged shm_size oom_score_adj platform pull_policy`,
+   group_add privileged shm_size oom_score_adj platform pull_policy profiles`,
   {
     annotations: 'use labels',
     attach: REMOVE,
@@ -38,7 +37,6 @@ export const SERVICE_KEYS = keySet(
     develop: 'it is for development on one machine; remove it',
     device_cgroup_rules: REMOVE,
     devices: REMOVE,
-    extends: 'use a YAML anchor and "<<"',
     external_links: 'put both services on one network',
     gpus: REMOVE,
     ipc: REMOVE,
@@ -58,7 +56,6 @@ export const SERVICE_KEYS = keySet(
     pids_limit: 'write it as deploy.resources.limits.pids',
     post_start: 'do it in the entrypoint',
     pre_stop: 'do it on the stop signal',
-    profiles: 'keep such services in a file of their own',
     provider: REMOVE,
     pull_refresh_after: REMOVE,
     runtime: REMOVE,

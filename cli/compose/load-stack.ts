@@ -1,17 +1,10 @@
-/** A compose file → the stack that the cluster is asked for. Reads files only through what it is given. */
-import { dirname, resolve } from 'node:path';
+/** Compose files → the stack that the cluster is asked for. Reads files only through what it is given. */
 import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import { NetworkSpec, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { Build } from './build.ts';
-import { Cursor } from './cursor.ts';
 import { checkCycles, type DependsOn, readDependsOn } from './dependencies.ts';
-import { DotenvError, parseDotenv } from './dotenv.ts';
-import { interpolateTree } from './interpolate-tree.ts';
-import type { Lookup } from './interpolation.ts';
 import { TOP_KEYS } from './keys.ts';
-import { parseYaml } from './parse-yaml.ts';
-import { type Problem, ProblemError, problemsError } from './problem.ts';
 import {
   type Resource,
   type ResourceContext,
@@ -22,7 +15,10 @@ import {
   STACK_LABEL,
 } from './resources.ts';
 import { readService, type ServiceContext } from './service.ts';
-import type { Entry, Mapping, Position, Tree } from './tree.ts';
+import { loadSource } from './source/load-source.ts';
+import { Cursor } from './syntax/cursor.ts';
+import { ProblemError, problemsError } from './syntax/problem.ts';
+import { locate, type Position } from './syntax/tree.ts';
 
 export interface LoadOptions {
   /** Paths, or "-" for standard input. */
@@ -65,83 +61,31 @@ export function loadStack(options: LoadOptions): LoadedStack {
 }
 
 function load(options: LoadOptions): LoadedStack {
-  const [file, ...others] = options.files;
-  if (file === undefined) throw new GantryError('INVALID_ARGUMENT', 'no compose file given', { hint: 'add -c FILE' });
-  if (others.length > 0) {
-    throw new GantryError('UNSUPPORTED', 'several compose files are not supported yet', {
-      hint: `merge ${options.files.join(', ')} into one`,
-    });
+  if (options.files.length === 0) {
+    throw new GantryError('INVALID_ARGUMENT', 'no compose file given', { hint: 'add -c FILE' });
   }
-  const tree = parseYaml(file === '-' ? 'stdin' : file, readComposeFile(options, file));
-  const projectDirectory = resolve(
-    options.workingDirectory,
-    options.projectDirectory ?? (file === '-' ? '.' : dirname(file)),
-  );
-  const lookup = readDotenvFile(options, projectDirectory);
-  const interpolated = interpolateTree(tree, lookup);
-  const problems: Problem[] = [...interpolated.problems];
-  const top = new Cursor(interpolated.tree, '', problems);
-  const stackName = nameOf(top, options.stackName, projectDirectory);
+  const source = loadSource({
+    ...options,
+    projectName: options.stackName,
+    envFiles: [],
+    profiles: [],
+    interpolates: true,
+  });
+  const { tree, problems, lookup } = source;
   const readText = (path: string) => {
     const bytes = options.readBytes(path);
     return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
   };
-  const context: ResourceContext = { stackName, projectDirectory, lookup, readText, readBytes: options.readBytes };
-  const { spec, services } = convert(top, context, options.env.HOME);
+  const context: ResourceContext = {
+    stackName: source.name,
+    projectDirectory: source.directory,
+    lookup,
+    readText,
+    readBytes: options.readBytes,
+  };
+  const { spec, services } = convert(new Cursor(tree, '', problems), context, options.env.HOME);
   if (problems.length > 0) throw problemsError(problems);
-  const warnings = [...interpolated.warnings, ...deprecations(tree)];
-  return { spec, services, warnings, locate: (...path) => locate(tree, path) };
-}
-
-function readComposeFile(options: LoadOptions, file: string): string {
-  const bytes = options.readBytes(file === '-' ? '-' : resolve(options.workingDirectory, file));
-  if (bytes === undefined) {
-    throw new GantryError('NOT_FOUND', `compose file "${file}" not found`, { hint: 'name an existing file with -c' });
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new GantryError('INVALID_ARGUMENT', `${file} is not UTF-8 text`, { hint: 'convert it to UTF-8', cause });
-  }
-}
-
-/** The shell's variables, then those of `.env` beside the project. */
-function readDotenvFile(options: LoadOptions, projectDirectory: string): Lookup {
-  const shell: Lookup = (name) => options.env[name];
-  const path = resolve(projectDirectory, '.env');
-  const bytes = options.readBytes(path);
-  if (bytes === undefined) return shell;
-  try {
-    const entries = parseDotenv(Buffer.from(bytes).toString('utf8'), shell);
-    const variables = new Map(entries.map(({ key, value }) => [key, value]));
-    return (name) => shell(name) ?? variables.get(name);
-  } catch (error) {
-    if (!(error instanceof DotenvError)) throw error;
-    const position = { file: path, line: error.line, column: 1 };
-    throw new ProblemError({ position, key: '', message: error.message, hint: 'write KEY=VALUE lines' });
-  }
-}
-
-const STACK_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
-
-function nameOf(top: Cursor, given: string | undefined, projectDirectory: string): string {
-  const own = top.field('name', (cursor) => {
-    const name = cursor.string();
-    if (STACK_NAME.test(name)) return name;
-    throw cursor.problem(`invalid name "${name}"`, 'use lower-case letters, digits, "-" and "_"');
-  });
-  if (given !== undefined && !STACK_NAME.test(given)) {
-    throw new GantryError('INVALID_ARGUMENT', `invalid stack name "${given}"`, {
-      hint: 'use lower-case letters, digits, "-" and "_"; start with a letter or digit',
-    });
-  }
-  const directory =
-    projectDirectory
-      .split('/')
-      .at(-1)
-      ?.toLowerCase()
-      .replace(/[^a-z0-9_-]/g, '') ?? '';
-  return given ?? own ?? (STACK_NAME.test(directory) ? directory : 'stack');
+  return { spec, services, warnings: source.warnings, locate: (...path) => locate(tree, path) };
 }
 
 function convert(top: Cursor, context: ResourceContext, home: string | undefined) {
@@ -219,30 +163,4 @@ function ownSpecs<Spec>(resources: ReadonlyMap<string, Resource<Spec>>, used: Re
   return [...resources.values()].flatMap(({ fullName, spec }) =>
     spec === undefined || !used.has(fullName) ? [] : [spec],
   );
-}
-
-function deprecations(tree: Mapping): string[] {
-  const version = tree.entries.get('version');
-  if (version === undefined) return [];
-  const { file, line } = version.keyPosition;
-  return [`${file}:${line}: "version" is obsolete and has no effect; remove it`];
-}
-
-function locate(tree: Mapping, path: readonly string[]): Position {
-  let position: Position = tree.position;
-  let value: Tree = tree;
-  for (const key of path) {
-    if (value.kind === 'sequence') {
-      const item: Tree | undefined = value.items[Number(key)];
-      if (item === undefined) break;
-      position = item.position;
-      value = item;
-    } else {
-      const entry: Entry | undefined = value.kind === 'mapping' ? value.entries.get(key) : undefined;
-      if (entry === undefined) break;
-      position = entry.keyPosition;
-      value = entry.value;
-    }
-  }
-  return position;
 }

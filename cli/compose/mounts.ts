@@ -1,9 +1,9 @@
 /** `volumes:` and `tmpfs:` of a service, short and long form (Compose specification, "volumes", "tmpfs"). */
 import { isAbsolute, resolve } from 'node:path';
 import { Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
-import type { Cursor } from './cursor.ts';
 import { BIND_KEYS, MOUNT_KEYS, TMPFS_KEYS, VOLUME_OPTION_KEYS } from './keys.ts';
-import { parseBytes } from './quantities.ts';
+import type { Cursor } from './syntax/cursor.ts';
+import { parseBytes } from './syntax/quantities.ts';
 import { checkTemplate, readLabelTemplates } from './templates.ts';
 
 export interface MountContext {

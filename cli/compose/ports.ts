@@ -1,8 +1,8 @@
 /** `ports:` of a service, short and long form (Compose specification, "ports"). */
 import { isIP } from 'node:net';
 import { type PortConfig, PortProtocol, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
-import type { Cursor } from './cursor.ts';
 import { PORT_KEYS } from './keys.ts';
+import type { Cursor } from './syntax/cursor.ts';
 
 const SHORT_HINT = 'write "PUBLISHED:TARGET", as in "8080:80", "127.0.0.1:8080:80" or "8080:80/udp"';
 

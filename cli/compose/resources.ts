@@ -1,9 +1,9 @@
 /** The top-level networks, volumes, configs and secrets: their names in the cluster, and what they are made of. */
 import { isIPv6 } from 'node:net';
 import type { ConfigSpec, NetworkSpec, SecretSpec, VolumeSpec } from '../../proto/generated/gantry/v1/types.ts';
-import type { Cursor, KeySet } from './cursor.ts';
 import { type EnvironmentContext, readProjectFile } from './environment.ts';
 import { CONFIG_KEYS, IPAM_CONFIG_KEYS, IPAM_KEYS, NETWORK_KEYS, SECRET_KEYS, VOLUME_KEYS } from './keys.ts';
+import type { Cursor, KeySet } from './syntax/cursor.ts';
 import { checkContent, readLabelTemplates, readTemplate, readTemplateDriver } from './templates.ts';
 
 export const STACK_LABEL = 'com.docker.stack.namespace';

@@ -17,8 +17,6 @@ import {
 import { parsePlatform } from '../../proto/platform.ts';
 import { CLUSTER_STRATEGIES } from '../options/strategies.ts';
 import { type Build, readBuild } from './build.ts';
-import { readCommandLine } from './command-line.ts';
-import type { Cursor } from './cursor.ts';
 import type { DependsOn } from './dependencies.ts';
 import { readDeploy } from './deploy.ts';
 import { readEnvironment } from './environment.ts';
@@ -27,6 +25,8 @@ import { ATTACHMENT_KEYS, FILE_REFERENCE_KEYS, OWN_KEYS, SERVICE_KEYS, ULIMIT_KE
 import { readMount, readTmpfs } from './mounts.ts';
 import { readPorts } from './ports.ts';
 import { type Resource, type ResourceContext, STACK_LABEL } from './resources.ts';
+import { readCommandLine } from './syntax/command-line.ts';
+import type { Cursor } from './syntax/cursor.ts';
 import { readTemplate } from './templates.ts';
 
 export interface ServiceContext extends ResourceContext {

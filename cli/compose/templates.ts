@@ -1,7 +1,7 @@
 /** Refuses texts with a template that no node could expand, where they are written. */
 import { checkContentTemplate, checkServiceTemplate, TEMPLATE_DRIVER } from '../../proto/template/service-template.ts';
 import { TemplateError } from '../../proto/template/syntax.ts';
-import type { Cursor } from './cursor.ts';
+import type { Cursor } from './syntax/cursor.ts';
 
 const SERVICE_HINT = 'mend it, or write {{"{{"}} where {{ is meant';
 const CONTENT_HINT = 'mend it, or remove template_driver';

@@ -1,8 +1,8 @@
 /** `update_config:` and `rollback_config:` of a service. */
 import { FailureAction, type UpdateConfig, UpdateOrder } from '../../proto/generated/gantry/v1/types.ts';
 import { unlessDefault } from '../../proto/update-config.ts';
-import type { Cursor } from './cursor.ts';
 import { UPDATE_KEYS } from './keys.ts';
+import type { Cursor } from './syntax/cursor.ts';
 
 const ORDERS = { 'stop-first': UpdateOrder.STOP_FIRST, 'start-first': UpdateOrder.START_FIRST } as const;
 const ACTIONS = {

@@ -2,7 +2,7 @@
 import { LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Device, Ulimit } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
-import { parseBytes, parseDuration, parseNanoCpus } from '../compose/quantities.ts';
+import { parseBytes, parseDuration, parseNanoCpus } from '../compose/syntax/quantities.ts';
 
 export function byteSize(flag: string): (text: string) => number {
   return (text) => {

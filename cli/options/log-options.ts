@@ -1,7 +1,7 @@
 /** The options of `logs` and `service logs`. */
 import type { Command } from 'commander';
 import { invalidFlag } from '../command-line.ts';
-import { parseDuration } from '../compose/quantities.ts';
+import { parseDuration } from '../compose/syntax/quantities.ts';
 
 export interface LogOptions {
   readonly follow?: boolean;

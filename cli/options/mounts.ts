@@ -2,7 +2,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
-import { parseBytes } from '../compose/quantities.ts';
+import { parseBytes } from '../compose/syntax/quantities.ts';
 
 const VOLUME_HINT = 'write [SOURCE:]/TARGET[:ro]; SOURCE is a host path (/data, ./data) or a volume name';
 const PROPAGATIONS = new Set(['rprivate', 'private', 'rshared', 'shared', 'rslave', 'slave']);

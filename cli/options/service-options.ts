@@ -10,7 +10,7 @@ import {
   UpdateOrder,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { collect, declareSwitch, invalidFlag, wholeNumber } from '../command-line.ts';
-import { splitWords } from '../compose/command-line.ts';
+import { splitWords } from '../compose/syntax/command-line.ts';
 import { declareHealth } from './container-options.ts';
 import { byteSize, duration, nanoCpus, oomScoreAdj, pidsLimit } from './limits.ts';
 import { CLUSTER_STRATEGIES } from './strategies.ts';

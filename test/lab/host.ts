@@ -21,16 +21,17 @@ export class Host extends EngineHost {
     super({ name: `gl-${name}-${process.pid}`, directory, address });
   }
 
-  get #neighbour(): string {
+  /** The network namespace on the other end of its wire, where it isn't on a LAN. */
+  get neighbour(): string {
     return `${this.name}-out`;
   }
 
   /** Makes the namespaces and the wire between them. */
   static async create(name: string): Promise<Host> {
     const host = new Host(name, HOST_ADDRESS);
-    await output(['ip', 'netns', 'add', host.#neighbour]);
-    await host.#connect(host.#neighbour, 'eth0');
-    const outside = ['ip', '-n', host.#neighbour];
+    await output(['ip', 'netns', 'add', host.neighbour]);
+    await host.#connect(host.neighbour, 'eth0');
+    const outside = ['ip', '-n', host.neighbour];
     await output([...outside, 'addr', 'add', `${NEIGHBOUR_ADDRESS}/24`, 'dev', 'eth0']);
     for (const link of ['lo', 'eth0']) await output([...outside, 'link', 'set', link, 'up']);
     await output(['ip', '-n', host.name, 'route', 'add', 'default', 'via', NEIGHBOUR_ADDRESS]);
@@ -73,7 +74,7 @@ export class Host extends EngineHost {
 
   /** A command line as it runs on the neighbour. */
   outside(argv: readonly string[]): string[] {
-    return ['nsenter', `--net=/run/netns/${this.#neighbour}`, ...argv];
+    return ['nsenter', `--net=/run/netns/${this.neighbour}`, ...argv];
   }
 
   /** Starts gantryd, with flags beside those that every host has, and waits until it answers. */
@@ -109,7 +110,7 @@ export class Host extends EngineHost {
     await this.stop('SIGKILL');
     await runCommand(['ip', 'netns', 'del', this.name]);
     // A host on a LAN has none.
-    await runCommand(['ip', 'netns', 'del', this.#neighbour]);
+    await runCommand(['ip', 'netns', 'del', this.neighbour]);
     // Most have neither a limited disk nor files in memory.
     for (const root of [this.dataRoot, this.execRoot]) await runCommand(['umount', root]);
     await rm(this.directory, { recursive: true, force: true });

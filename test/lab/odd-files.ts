@@ -3,15 +3,16 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { output } from './command.ts';
 
-/** As `ls` can't tell: capabilities, links, devices with large numbers, times before 1970, large owners, names of 250 bytes. */
-const MAKE = `
+/** As `ls` can't tell: capabilities, links, devices with large numbers, times before 1970, large owners, names of 250 bytes or in no encoding. */
+const MAKE = String.raw`
 set -eu
 cd "$1/odd"
 cp "$(command -v busybox)" ping; setcap cap_net_raw+ep ping
 echo one >first; ln first second; mkdir dir; ln first dir/third
 truncate -s 2M holes; printf end >>holes
 mknod null c 1 3; mknod disk b 259 70000; mkfifo pipe
-touch "$(printf '%0250d' 7)"
+touch "$(printf 'in no encoding \377\376')" "$(printf '%0250d' 7)"
+ln -s "$(printf 'to \377')" "$(printf 'link \344')"; ln first "$(printf 'linked \344')"
 ln -s "$(printf '%0300d' 8)" far; ln -s ../odd/first near
 mkdir sticky; chmod 1777 sticky; touch setuid; chmod 6755 setuid
 touch owned; chown 100000:3000000000 owned

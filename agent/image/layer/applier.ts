@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import type { Native } from '../../../native/addon/native.ts';
 import { GantryError } from '../../../proto/errors.ts';
+import { filePath } from '../../files/file-names.ts';
 import { fileTime } from '../../files/file-time.ts';
 import type { TarEvent } from '../tar/decoder.ts';
 import { shownName, type TarEntryType, type TarHeader } from '../tar/header.ts';
@@ -168,7 +169,7 @@ export class TarApplier {
       case 'symlink':
         if (header.linkName === '') throw new GantryError('INVALID_ARGUMENT', 'it is a link to nothing');
         this.#clear(path);
-        symlinkSync(header.linkName, this.#tree.absolute(path));
+        symlinkSync(filePath(header.linkName), this.#tree.absolute(path));
         this.#setLinkMetadata(path, header);
         return;
       case 'link':

@@ -1,5 +1,6 @@
 /** What an overlay's upper directory changes of those below it, as `diff` tells it. */
-import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
+import { filePath, namesIn as namesOf } from '../../files/file-names.ts';
 import { compareText } from '../text-order.ts';
 import type { LayerNative } from './applier.ts';
 import { isOverlayWhiteout, OPAQUE_XATTR } from './whiteout.ts';
@@ -100,7 +101,7 @@ class Comparison {
 
   #isOpaque(directory: string): boolean {
     try {
-      return this.#native.getXattr(directory, OPAQUE_XATTR)?.toString() === 'y';
+      return this.#native.getXattr(filePath(directory), OPAQUE_XATTR)?.toString() === 'y';
     } catch (error) {
       if (isGone(error)) return false;
       throw error;
@@ -118,12 +119,12 @@ function isSameDirectory(now: Stats, before: Stats, { changes, hasMountPoints }:
 }
 
 function lstat(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+  return lstatSync(filePath(path), { throwIfNoEntry: false });
 }
 
 function namesIn(directory: string): string[] {
   try {
-    return readdirSync(directory);
+    return namesOf(directory);
   } catch (error) {
     if (isGone(error)) return [];
     throw error;

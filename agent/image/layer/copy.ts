@@ -1,16 +1,7 @@
 /** COPY's work: files and directories from one root into another, neither of which can be led out of. */
-import {
-  chmodSync,
-  constants,
-  copyFileSync,
-  lchownSync,
-  lutimesSync,
-  readdirSync,
-  readlinkSync,
-  type Stats,
-  symlinkSync,
-} from 'node:fs';
+import { chmodSync, constants, copyFileSync, lchownSync, lutimesSync, type Stats, symlinkSync } from 'node:fs';
 import { GantryError } from '../../../proto/errors.ts';
+import { filePath } from '../../files/file-names.ts';
 import { fileTime } from '../../files/file-time.ts';
 import type { LayerNative } from './applier.ts';
 import { baseOf, joinPath, parentOf } from './entry-path.ts';
@@ -103,7 +94,7 @@ class Copier {
 
   /** `below` is the path in the source directory. */
   #copyContent(from: string, to: string, below: string): void {
-    for (const name of readdirSync(this.#source.absolute(from))) {
+    for (const name of this.#source.names(from)) {
       const path = joinPath(below, name);
       if (!this.#excludes(path)) this.#copyEntry(joinPath(from, name), joinPath(to, name), path);
     }
@@ -130,13 +121,13 @@ class Copier {
     if (found !== undefined) this.#target.remove(to);
     const source = this.#source.absolute(from);
     const target = this.#target.absolute(to);
-    if (stats.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
+    if (stats.isSymbolicLink()) symlinkSync(filePath(this.#source.linkTarget(from)), target);
     else if (stats.isFile()) copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     else this.#makeNode(target, stats);
     this.#setMetadata(from, to, stats);
   }
 
-  #makeNode(target: string, stats: Stats): void {
+  #makeNode(target: string | Buffer, stats: Stats): void {
     const { deviceMajor, deviceMinor } = deviceNumbers(stats);
     this.#native.mknod(target, stats.mode, deviceMajor, deviceMinor);
   }
@@ -158,7 +149,7 @@ class Copier {
     return change === undefined ? mode : changeMode(change, mode, stats.isDirectory() ? 'directory' : 'other');
   }
 
-  #copyXattrs(from: string, target: string): void {
+  #copyXattrs(from: string, target: string | Buffer): void {
     const source = this.#source.absolute(from);
     for (const name of this.#native.listXattr(source)) {
       const value = isOverlayXattr(name) || name === 'security.selinux' ? null : this.#native.getXattr(source, name);

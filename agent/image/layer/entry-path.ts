@@ -1,5 +1,6 @@
 /** Names of tar entries as paths relative to the root they are unpacked into. Pure. */
 import { GantryError } from '../../../proto/errors.ts';
+import { bytesOfName } from '../../files/file-names.ts';
 import { shownName } from '../tar/header.ts';
 
 const NAME_MAX = 255;
@@ -19,8 +20,8 @@ export function entryPath(name: string): string {
   }
   const path = parts.join('/');
   if (path.includes('\0')) throw invalid(name, 'holds a NUL');
-  if (Buffer.byteLength(path) >= PATH_MAX) throw invalid(name, 'is too long');
-  if (parts.some((part) => Buffer.byteLength(part) > NAME_MAX))
+  if (bytesOfName(path).length >= PATH_MAX) throw invalid(name, 'is too long');
+  if (parts.some((part) => bytesOfName(part).length > NAME_MAX))
     throw invalid(name, 'has a component longer than 255 bytes');
   return path;
 }

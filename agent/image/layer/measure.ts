@@ -1,5 +1,6 @@
 /** What the files below some directories take. */
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
+import { filePath, namesIn as namesOf } from '../../files/file-names.ts';
 
 export interface MeasureJob {
   readonly kind: 'measure';
@@ -23,7 +24,7 @@ function sizeBelow(root: string): number {
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     for (const name of namesIn(directory)) {
       const path = `${directory}/${name}`;
-      const stats = lstatSync(path, { throwIfNoEntry: false });
+      const stats = lstatSync(filePath(path), { throwIfNoEntry: false });
       if (stats?.isDirectory()) pending.push(path);
       if (stats === undefined || !stats.isFile()) continue;
       const inode = `${stats.dev}:${stats.ino}`;
@@ -37,7 +38,7 @@ function sizeBelow(root: string): number {
 
 function namesIn(directory: string): string[] {
   try {
-    return readdirSync(directory);
+    return namesOf(directory);
   } catch (error) {
     if (error instanceof Error && 'code' in error && ['ENOENT', 'ENOTDIR'].includes(String(error.code))) return [];
     throw error;

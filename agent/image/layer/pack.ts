@@ -1,18 +1,9 @@
 /** An overlay's upper directory as a layer's tar: overlayfs' whiteouts become those of the OCI image spec. */
 import { createHash, type Hash } from 'node:crypto';
-import {
-  closeSync,
-  fdatasyncSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-  type Stats,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fdatasyncSync, lstatSync, openSync, readSync, type Stats, writeSync } from 'node:fs';
 import { GantryError } from '../../../proto/errors.ts';
 import type { Digest } from '../../../proto/ids.ts';
+import { filePath, linkTarget, namesIn } from '../../files/file-names.ts';
 import { finishDigest } from '../content-store.ts';
 import { END_OF_ARCHIVE, encodeHeader, padding } from '../tar/encoder.ts';
 import type { TarEntryType, TarHeader } from '../tar/header.ts';
@@ -88,13 +79,13 @@ class Packer {
   #directory(path: string, at: string, stats: Stats): void {
     // The root has an entry of its own so that its mode and owner travel, too.
     this.#header(path === '' ? './' : path, at, 'directory', stats, {});
-    if (this.#native.getXattr(at, OPAQUE_XATTR)?.toString() === 'y') {
+    if (this.#native.getXattr(filePath(at), OPAQUE_XATTR)?.toString() === 'y') {
       this.#whiteout(joinPath(path, OPAQUE_NAME), stats);
     }
-    const fd = openSync(at, DIRECTORY_FLAGS);
+    const fd = openSync(filePath(at), DIRECTORY_FLAGS);
     try {
       const opened = openedPath(fd);
-      for (const name of readdirSync(opened).sort(compareText)) {
+      for (const name of namesIn(opened).sort(compareText)) {
         this.#entries++;
         this.#entry(path, name, `${opened}/${name}`);
       }
@@ -105,7 +96,7 @@ class Packer {
 
   #entry(directory: string, name: string, at: string): void {
     const path = joinPath(directory, name);
-    const stats = lstatSync(at);
+    const stats = lstatSync(filePath(at));
     if (stats.isDirectory()) this.#directory(path, at, stats);
     else if (isOverlayWhiteout(stats)) this.#whiteout(joinPath(directory, whiteoutName(name)), stats);
     else if (stats.isSocket()) return;
@@ -119,14 +110,14 @@ class Packer {
 
   #single(path: string, at: string, stats: Stats): void {
     if (stats.isFile()) this.#file(path, at, stats);
-    else if (stats.isSymbolicLink()) this.#header(path, at, 'symlink', stats, { linkName: readlinkSync(at) });
+    else if (stats.isSymbolicLink()) this.#header(path, at, 'symlink', stats, { linkName: linkTarget(at) });
     else if (stats.isFIFO()) this.#header(path, at, 'fifo', stats, {});
     else this.#header(path, at, stats.isCharacterDevice() ? 'character' : 'block', stats, deviceNumbers(stats));
   }
 
   #file(path: string, at: string, stats: Stats): void {
     this.#header(path, at, 'file', stats, { size: stats.size });
-    const fd = openSync(at, FILE_FLAGS);
+    const fd = openSync(filePath(at), FILE_FLAGS);
     try {
       let remaining = stats.size;
       while (remaining > 0) {
@@ -149,7 +140,7 @@ class Packer {
   }
 
   #header(path: string, at: string, type: TarEntryType, stats: Stats, more: Partial<TarHeader>): void {
-    const xattrs = type === 'link' ? new Map<string, Buffer>() : readXattrs(this.#native, at);
+    const xattrs = type === 'link' ? new Map<string, Buffer>() : readXattrs(this.#native, filePath(at));
     this.#append(encodeHeader({ ...this.#headerOf(path, type, stats), xattrs, ...more }));
   }
 

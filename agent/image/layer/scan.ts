@@ -1,6 +1,6 @@
 /** What a COPY's sources mean: the files that its patterns match, and a digest of all that would be copied. */
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from 'node:fs';
+import { closeSync, openSync, readSync, type Stats } from 'node:fs';
 import { GantryError } from '../../../proto/errors.ts';
 import type { Digest } from '../../../proto/ids.ts';
 import { finishDigest } from '../content-store.ts';
@@ -90,14 +90,13 @@ function children(tree: DirectoryTree, directory: string, part: string, layout: 
   if (real === undefined) return [];
   if (part === '**' && layout === 'parents') return [real, ...directoriesBelow(tree, real)];
   const pattern = compilePattern(part);
-  const names = readdirSync(tree.absolute(real)).filter((name) => pattern.test(name));
+  const names = tree.names(real).filter((name) => pattern.test(name));
   return names.sort(compareText).map((name) => joinPath(directory, name));
 }
 
 /** All of them, at any depth; links to directories are none. */
 function directoriesBelow(tree: DirectoryTree, directory: string): string[] {
-  const entries = readdirSync(tree.absolute(directory), { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const names = tree.names(directory).filter((name) => tree.lstat(joinPath(directory, name))?.isDirectory());
   return names.sort(compareText).flatMap((name) => {
     const path = joinPath(directory, name);
     return [path, ...directoriesBelow(tree, path)];
@@ -113,7 +112,7 @@ function locate(tree: DirectoryTree, path: string, links: number): string | unde
   const stats = tree.lstat(real);
   if (!stats?.isSymbolicLink()) return stats === undefined ? undefined : real;
   if (links === MAX_LINKS) throw new GantryError('INVALID_ARGUMENT', `too many symbolic links at ${path}`);
-  const target = readlinkSync(tree.absolute(real));
+  const target = tree.linkTarget(real);
   return locate(tree, clamp(target.startsWith('/') ? target : `${parent}/${target}`), links + 1);
 }
 
@@ -154,7 +153,7 @@ class TreeHasher {
     this.#describe(name, path, stats);
     if (stats.isFile()) this.#data(path);
     if (!stats.isDirectory()) return;
-    for (const child of readdirSync(this.#tree.absolute(path)).sort(compareText)) {
+    for (const child of this.#tree.names(path).sort(compareText)) {
       const inner = joinPath(below, child);
       if (!this.#excludes(inner)) this.#add(`${name}/${child}`, joinPath(path, child), inner);
     }
@@ -168,7 +167,7 @@ class TreeHasher {
   #describe(name: string, path: string, stats: Stats): void {
     const absolute = this.#tree.absolute(path);
     const owner = this.#owners === 'keep' ? [stats.uid, stats.gid] : [];
-    const link = stats.isSymbolicLink() ? readlinkSync(absolute) : '';
+    const link = stats.isSymbolicLink() ? this.#tree.linkTarget(path) : '';
     const size = stats.isFile() ? stats.size : 0;
     const names = this.#native.listXattr(absolute).filter((xattr) => !isOverlayXattr(xattr));
     const xattrs = names

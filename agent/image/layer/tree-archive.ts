@@ -5,6 +5,7 @@
  */
 import type { Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
+import { filePath, nameOfBytes } from '../../files/file-names.ts';
 import { END_OF_ARCHIVE, encodeHeader, padding } from '../tar/encoder.ts';
 import type { TarEntryType, TarHeader } from '../tar/header.ts';
 import { compareText } from '../text-order.ts';
@@ -49,13 +50,13 @@ class TreeArchiver {
 
   async *#content(path: string, directory: FileHandle): AsyncGenerator<Buffer> {
     const opened = openedPath(directory.fd);
-    for (const name of (await readdir(opened)).sort(compareText)) {
+    for (const name of (await namesOf(opened)).sort(compareText)) {
       yield* this.#entry(joinPath(path, name), `${opened}/${name}`);
     }
   }
 
   async *#entry(path: string, at: string): AsyncGenerator<Buffer> {
-    const stats = await unlessGone(lstat(at));
+    const stats = await unlessGone(lstat(filePath(at)));
     if (stats === undefined || stats.isSocket()) return;
     if (stats.isDirectory()) {
       yield* this.#directory(path, at, stats);
@@ -73,7 +74,7 @@ class TreeArchiver {
   }
 
   async *#directory(path: string, at: string, stats: Stats): AsyncGenerator<Buffer> {
-    const directory = await unlessGone(open(at, DIRECTORY_FLAGS));
+    const directory = await unlessGone(open(filePath(at), DIRECTORY_FLAGS));
     if (directory === undefined) return;
     try {
       yield this.#header(path, at, 'directory', stats, {});
@@ -85,14 +86,14 @@ class TreeArchiver {
 
   async *#node(path: string, at: string, stats: Stats): AsyncGenerator<Buffer> {
     if (stats.isSymbolicLink()) {
-      const target = await unlessGone(readlink(at));
-      if (target !== undefined) yield this.#header(path, at, 'symlink', stats, { linkName: target });
+      const target = await unlessGone(readlink(filePath(at), { encoding: 'buffer' }));
+      if (target !== undefined) yield this.#header(path, at, 'symlink', stats, { linkName: nameOfBytes(target) });
     } else if (stats.isFIFO()) yield this.#header(path, at, 'fifo', stats, {});
     else yield this.#header(path, at, stats.isCharacterDevice() ? 'character' : 'block', stats, deviceNumbers(stats));
   }
 
   async *#file(path: string, at: string, stats: Stats): AsyncGenerator<Buffer> {
-    const file = await unlessGone(open(at, FILE_FLAGS));
+    const file = await unlessGone(open(filePath(at), FILE_FLAGS));
     if (file === undefined) return;
     try {
       yield this.#header(path, at, 'file', stats, { size: stats.size });
@@ -117,12 +118,16 @@ class TreeArchiver {
 
   #xattrs(at: string): ReadonlyMap<string, Buffer> {
     try {
-      return readXattrs(this.#native, at);
+      return readXattrs(this.#native, filePath(at));
     } catch (error) {
       if (isGone(error)) return new Map();
       throw error;
     }
   }
+}
+
+async function namesOf(directory: string): Promise<string[]> {
+  return (await readdir(directory, { encoding: 'buffer' })).map(nameOfBytes);
 }
 
 async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {

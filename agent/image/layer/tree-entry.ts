@@ -43,7 +43,7 @@ export function deviceNumbers(stats: Stats): Pick<TarHeader, 'deviceMajor' | 'de
 /** Those that mean something elsewhere: neither overlayfs' own nor this host's labels. Links aren't followed. */
 export function readXattrs(
   native: Pick<LayerNative, 'getXattr' | 'listXattr'>,
-  path: string,
+  path: string | Buffer,
 ): ReadonlyMap<string, Buffer> {
   const xattrs = new Map<string, Buffer>();
   for (const name of native.listXattr(path)) {

@@ -3,8 +3,9 @@
  * the root, and ".." stops at it. Nobody else may change the tree meanwhile; that is what makes it safe to look at
  * a path's components one by one, and to remember those seen.
  */
-import { lstatSync, mkdirSync, readlinkSync, rmSync, type Stats } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync, type Stats } from 'node:fs';
 import { GantryError } from '../../../proto/errors.ts';
+import { filePath, linkTarget, namesIn } from '../../files/file-names.ts';
 import { joinPath, parentOf } from './entry-path.ts';
 
 /** As the kernel's own limit (path_resolution(7)). */
@@ -24,7 +25,22 @@ export class DirectoryTree {
     this.#root = root;
   }
 
-  absolute(path: string): string {
+  /** As node:fs takes it. */
+  absolute(path: string): string | Buffer {
+    return filePath(this.#place(path));
+  }
+
+  /** What is in the directory. */
+  names(path: string): string[] {
+    return namesIn(this.#place(path));
+  }
+
+  /** What the symbolic link leads to. */
+  linkTarget(path: string): string {
+    return linkTarget(this.#place(path));
+  }
+
+  #place(path: string): string {
     return path === '' ? this.#root : `${this.#root}/${path}`;
   }
 
@@ -84,7 +100,7 @@ export class DirectoryTree {
 
   #linkTarget(path: string): string | undefined {
     if (this.#known.has(path)) return undefined;
-    return this.lstat(path)?.isSymbolicLink() ? readlinkSync(this.absolute(path)) : undefined;
+    return this.lstat(path)?.isSymbolicLink() ? this.linkTarget(path) : undefined;
   }
 
   #enter(path: string, missing: MissingDirectory): boolean {

@@ -1,12 +1,14 @@
 /** A layer's blob, or any tar, unpacked into a directory while its uncompressed bytes are hashed. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import type { Digest } from '../../../proto/ids.ts';
-import { bounded, decompress, isPlain } from '../compression.ts';
+import { bounded, decompress, detectCompression, isPlain } from '../compression.ts';
 import { finishDigest } from '../content-store.ts';
 import { TarDecoder } from '../tar/decoder.ts';
 import { type Applied, type ApplyOptions, type LayerNative, TarApplier } from './applier.ts';
 import { mostTarBytes } from './limits.ts';
+
+const READ_BYTES = 1 << 20;
 
 export interface UnpackJob {
   readonly kind: 'unpack';
@@ -32,8 +34,7 @@ export async function unpack(job: UnpackJob, native: LayerNative): Promise<Unpac
   const decoder = new TarDecoder();
   const applier = new TarApplier(job.target, native, job.options);
   try {
-    const stored = createReadStream(job.archive, { highWaterMark: 1 << 20 });
-    for await (const chunk of bounded(decompress(stored), mostTarBytes(job.options))) {
+    for await (const chunk of bounded(readTar(job.archive), mostTarBytes(job.options))) {
       if (verified === undefined) hash.update(chunk);
       for (const event of decoder.push(chunk)) applier.apply(event);
     }
@@ -41,5 +42,24 @@ export async function unpack(job: UnpackJob, native: LayerNative): Promise<Unpac
     return { ...applier.finish(), diffId: verified ?? finishDigest(hash) };
   } finally {
     applier.close();
+  }
+}
+
+/**
+ * The archive without its compression. Each chunk is only good until the next one is asked for: where nothing is to be
+ * decompressed all come in the same buffer, since new ones would keep the garbage collector busier than the files are.
+ */
+async function* readTar(archive: string): AsyncGenerator<Buffer> {
+  const fd = openSync(archive, 'r');
+  try {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    const first = buffer.subarray(0, readSync(fd, buffer));
+    if (detectCompression(first) !== 'none') {
+      yield* decompress(createReadStream(archive, { highWaterMark: READ_BYTES }));
+      return;
+    }
+    for (let read = first.length; read > 0; read = readSync(fd, buffer)) yield buffer.subarray(0, read);
+  } finally {
+    closeSync(fd);
   }
 }

@@ -5,7 +5,6 @@
  */
 import {
   BLOCK_SIZE,
-  decodeText,
   parseHeaderBlock,
   type RawHeader,
   shownName,
@@ -263,8 +262,5 @@ function typeOf({ name, typeflag, size }: RawHeader): TarEntryType {
 
 function untilNul(data: Buffer): Buffer {
   const end = data.indexOf(0);
-  // decodeText is called for its refusal of what isn't UTF-8, here where the name is at hand.
-  const text = end === -1 ? data : data.subarray(0, end);
-  decodeText(text);
-  return text;
+  return end === -1 ? data : data.subarray(0, end);
 }

@@ -1,4 +1,5 @@
 /** Tar entries as bytes: ustar where it suffices, PAX where it doesn't. Deterministic: same entry, same bytes. */
+import { bytesOfName } from '../../files/file-names.ts';
 import { compareText } from '../text-order.ts';
 import { BLOCK_SIZE, checksum, type TarEntryType, type TarHeader } from './header.ts';
 import { encodePaxRecord, XATTR_PREFIX } from './pax.ts';
@@ -25,7 +26,7 @@ export function encodeHeader(header: TarHeader): Buffer {
   const name = header.type === 'directory' && !header.name.endsWith('/') ? `${header.name}/` : header.name;
   const mtime = Math.floor(header.mtime);
   const records: Buffer[] = [];
-  const note = (key: string, value: string): void => void records.push(encodePaxRecord(key, Buffer.from(value)));
+  const note = (key: string, value: string): void => void records.push(encodePaxRecord(key, bytesOfName(value)));
   if (!fitsText(name)) note('path', name);
   if (!fitsText(header.linkName)) note('linkpath', header.linkName);
   if (header.size > MAX_OCTAL_11) note('size', String(header.size));

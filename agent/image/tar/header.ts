@@ -1,6 +1,6 @@
 /** The 512-byte header block of a tar entry: ustar (POSIX.1-1988) with GNU's and PAX's extensions. */
-import { isUtf8 } from 'node:buffer';
 import { GantryError } from '../../../proto/errors.ts';
+import { nameOfBytes } from '../../files/file-names.ts';
 
 export const BLOCK_SIZE = 512;
 
@@ -93,19 +93,11 @@ export function checksum(block: Buffer): number {
   return sum;
 }
 
-/** Text up to the first NUL. Throws UNSUPPORTED when it isn't UTF-8. */
+/** Text up to the first NUL. */
 function parseText(block: Buffer, start: number, length: number): string {
   let end = start;
   while (end < start + length && block[end] !== 0) end++;
-  return decodeText(block.subarray(start, end));
-}
-
-/** Names are UTF-8 throughout Gantry: others can't be told apart once they are strings, so they are refused. */
-export function decodeText(bytes: Buffer): string {
-  if (isUtf8(bytes)) return bytes.toString();
-  throw new GantryError('UNSUPPORTED', `tar archive: the name ${shownName(bytes.toString('latin1'))} is not UTF-8`, {
-    hint: 'rename the file and make the archive again',
-  });
+  return nameOfBytes(block.subarray(start, end));
 }
 
 /** Octal digits, or base-256 (GNU) when the first byte's high bit is set. */

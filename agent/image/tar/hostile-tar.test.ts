@@ -112,7 +112,6 @@ describe('a header', () => {
     ['a directory with data', raw({ name: 'd/', data: Buffer.from('x') }), /"d\/" is a directory by its name/],
     ['a type that there isn’t', raw({ typeflag: 'Z' }), /"f" has the type "Z", which is not supported/],
     ['a volume of several', raw({ typeflag: 'M' }), /multi-volume/],
-    ['a name that is not UTF-8', raw({ name: Buffer.from([0xff, 0x1b, 0x5b]) }), /name "ÿ\\u001b\[" is not UTF-8/],
   ])('with %s is refused', (_, tar, message) => {
     expect(outcome(Buffer.concat([tar, END_OF_ARCHIVE]))).toMatch(message);
   });
@@ -144,7 +143,6 @@ describe('an extended header', () => {
     ['a NUL in a key', pax(record('a\0b', 'x')), /malformed PAX/],
     ['a NUL in a path', pax(record('path', 'a\0b')), /"path" holds a NUL/],
     ['a NUL in a link', pax(record('linkpath', 'a\0b')), /"linkpath" holds a NUL/],
-    ['a path that is not UTF-8', pax(record('path', Buffer.from([0x80]))), /not UTF-8/],
     ['a size that is none', pax(record('size', '-1')), /"size" is not a number/],
     ['a size in hexadecimal', pax(record('size', '0x10')), /"size" is not a number/],
     ['a size that is endless', pax(record('size', '1'.repeat(400))), /"size" is not a number/],

@@ -1,5 +1,6 @@
 /** PAX extended headers (POSIX.1-2001, pax "x" and "g" records): "LENGTH KEY=VALUE\n". */
-import { decodeText, type RawHeader, tarError } from './header.ts';
+import { nameOfBytes } from '../../files/file-names.ts';
+import { type RawHeader, tarError } from './header.ts';
 
 /** Values stay bytes: those of extended attributes are binary. */
 export type PaxRecords = ReadonlyMap<string, Buffer>;
@@ -37,7 +38,7 @@ function parseRecord(data: Buffer, offset: number): { key: string; value: Buffer
   const equals = data.indexOf(0x3d, space + 1);
   const isWhole = RECORD_LENGTH.test(digits) && end <= data.length && data[end - 1] === 0x0a;
   if (!isWhole || equals === -1 || equals >= end) throw tarError('malformed PAX header');
-  const key = decodeText(data.subarray(space + 1, equals));
+  const key = nameOfBytes(data.subarray(space + 1, equals));
   if (key.includes('\0')) throw tarError('malformed PAX header');
   return { key, value: data.subarray(equals + 1, end - 1), end };
 }
@@ -81,7 +82,7 @@ function text(records: PaxRecords, key: string): string | undefined {
   const value = records.get(key);
   if (value === undefined || value.length === 0) return undefined;
   if (value.includes(0)) throw tarError(`PAX record "${key}" holds a NUL`);
-  return decodeText(value);
+  return nameOfBytes(value);
 }
 
 const WHOLE = /^\d{1,16}$/;

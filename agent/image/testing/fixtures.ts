@@ -84,7 +84,7 @@ export class TestStores {
 
   #make(): [ImageStore, SnapshotStore] {
     const logger = pino({ level: 'silent' });
-    const images = new ImageStore({ dir: this.dir, clock: () => this.now++, random: randomBytes, logger });
+    const images = new ImageStore({ dir: this.dir, clock: () => this.now++, random: randomBytes, native, logger });
     return [images, new SnapshotStore({ dir: this.dir, images, native, random: randomBytes, logger })];
   }
 }

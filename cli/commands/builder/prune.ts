@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Cli, print } from '../../cli.ts';
 import { alias, collect, invalidFlag } from '../../command-line.ts';
-import { parseBytes } from '../../compose/quantities.ts';
+import { parseBytes } from '../../compose/syntax/quantities.ts';
 import { ask, withClient } from '../../connection.ts';
 import { humanSize } from '../../format/size.ts';
 import { withPointOfTime } from '../../options/listing-options.ts';

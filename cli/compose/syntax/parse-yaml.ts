@@ -11,14 +11,18 @@ import {
   parseAllDocuments,
   type YAMLMap,
   type Document as YamlDocument,
+  type Scalar as YamlScalar,
 } from 'yaml';
 import { type Problem, ProblemError } from './problem.ts';
-import type { Entry, Mapping, Position, Tree } from './tree.ts';
+import type { Entry, Mapping, MergeTag, Position, Scalar, Tree } from './tree.ts';
 
 /** Far above any real file, far below what aliases of aliases can blow up to. */
 const MAX_NODES = 200_000;
 const MAX_DEPTH = 64;
 const MAX_BYTES = 8 * 1024 * 1024;
+
+/** What the parser warns of when it meets one of the tags that merging takes care of. */
+const MERGE_TAG = /^Unresolved tag: !(reset|override)\b/;
 
 /** Throws ProblemError with the place of the first error. */
 export function parseYaml(file: string, text: string): Mapping {
@@ -30,14 +34,14 @@ export function parseYaml(file: string, text: string): Mapping {
   const documents = parseAllDocuments(text, { lineCounter: lines, version: '1.2', merge: false, uniqueKeys: true });
   const documentList = Array.isArray(documents) ? documents : [];
   for (const document of documentList) {
-    const error = document.errors[0] ?? document.warnings[0];
+    const error = document.errors[0] ?? document.warnings.find(({ message }) => !MERGE_TAG.test(message));
     if (error !== undefined) {
       const { line, col } = lines.linePos(error.pos[0]);
       const position = { file, line, column: col };
       const message = (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
       if (error.code === 'TAG_RESOLVE_FAILED') {
         const tag = /!\S+/.exec(message)?.[0] ?? 'here';
-        throw problem(position, `the tag ${tag} is not supported yet`, 'remove it and write the value out');
+        throw problem(position, `the tag ${tag} is unknown`, 'there are !reset and !override');
       }
       throw problem(position, `YAML: ${message}`, syntaxHint(error.code));
     }
@@ -70,6 +74,11 @@ function problem(position: Position, message: string, hint: string): ProblemErro
   return new ProblemError(value);
 }
 
+const MERGE_TAGS: ReadonlyMap<string, MergeTag> = new Map([
+  ['!reset', 'reset'],
+  ['!override', 'override'],
+]);
+
 class Converter {
   readonly #file: string;
   readonly #lines: LineCounter;
@@ -90,15 +99,15 @@ class Converter {
     if (this.#nodes > MAX_NODES) throw problem(position, 'aliases make the file too large', 'use fewer aliases');
     if (depth > MAX_DEPTH) throw problem(position, 'values are nested too deeply', `${MAX_DEPTH} levels are allowed`);
     if (isAlias(node)) return this.convert(this.#resolve(node, position), depth + 1, position);
-    if (isMap(node)) return this.#mapping(node, position, depth);
+    const tag = MERGE_TAGS.get(node.tag ?? '');
+    const tagged = tag === undefined ? {} : { tag };
+    if (isMap(node)) return { ...this.#mapping(node, position, depth), ...tagged };
     if (isSeq(node)) {
-      return { kind: 'sequence', position, items: node.items.map((item) => this.convert(item as Node, depth + 1)) };
+      const items = node.items.map((item) => this.convert(item as Node, depth + 1));
+      return { kind: 'sequence', position, items, ...tagged };
     }
     if (!isScalar(node)) throw problem(position, 'unexpected YAML node', 'write a mapping, a list or a value');
-    const quoted = node.type !== 'PLAIN';
-    const value = node.value as string | number | boolean | null;
-    const text = quoted ? String(value) : (node.source ?? '');
-    return { kind: 'scalar', position, text, value, quoted };
+    return { ...scalar(node, position, tag !== undefined), ...tagged };
   }
 
   #resolve(alias: Alias, position: Position): Node {
@@ -135,6 +144,22 @@ class Converter {
     }
     return { kind: 'mapping', position, entries };
   }
+}
+
+/** The parser takes the value behind a tag that it doesn't know for a string. */
+function scalar(node: YamlScalar, position: Position, isTagged: boolean): Scalar {
+  const quoted = node.type !== 'PLAIN';
+  const text = quoted ? String(node.value) : (node.source ?? '');
+  const value = isTagged && !quoted ? plainValue(text) : (node.value as Scalar['value']);
+  return { kind: 'scalar', position, text, value, quoted };
+}
+
+/** Of the core schema (YAML 1.2, 10.3.2). */
+function plainValue(text: string): Scalar['value'] {
+  if (/^(null|Null|NULL|~|)$/.test(text)) return null;
+  if (/^(true|True|TRUE)$/.test(text)) return true;
+  if (/^(false|False|FALSE)$/.test(text)) return false;
+  return /^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(text) ? Number(text) : text;
 }
 
 function mergeSources(value: Tree): readonly Mapping[] {

@@ -1,5 +1,5 @@
 /** `command:` and `entrypoint:` given as one string: split into words as a POSIX shell would, without running anything. */
-import type { StringList } from '../../proto/generated/gantry/v1/types.ts';
+import type { StringList } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Cursor } from './cursor.ts';
 
 /** Undefined when a quote isn't closed. */

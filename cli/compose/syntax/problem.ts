@@ -1,5 +1,5 @@
 /** What is wrong with a compose file, and where. */
-import { GantryError } from '../../proto/errors.ts';
+import { GantryError } from '../../../proto/errors.ts';
 import type { Position } from './tree.ts';
 
 export interface Problem {

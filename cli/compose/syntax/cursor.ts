@@ -1,6 +1,6 @@
 /** Reads typed values out of a tree, key by key, collecting every problem instead of stopping at the first. */
 
-import { suggest } from '../../proto/suggestion.ts';
+import { suggest } from '../../../proto/suggestion.ts';
 import { type Problem, ProblemError } from './problem.ts';
 import { parseBytes, parseDuration, parseNanoCpus } from './quantities.ts';
 import { describe, type Mapping, type Position, type Tree } from './tree.ts';
@@ -25,6 +25,11 @@ export class Cursor {
 
   get position(): Position {
     return this.tree.position;
+  }
+
+  /** The same place with its value in another form. */
+  withTree(tree: Tree): Cursor {
+    return new Cursor(tree, this.path, this.#problems);
   }
 
   /** For `throw cursor.problem(...)`. */
@@ -56,22 +61,21 @@ export class Cursor {
 
   /** Notes each key that isn't honoured. Keys that start with "x-" are the user's own. */
   checkKeys(keys: KeySet): void {
-    for (const entry of this.#mapping().entries.values()) {
-      if (keys.honoured.has(entry.key) || entry.key.startsWith('x-')) continue;
-      const hint = keys.refused.get(entry.key);
-      const nearest = suggest(entry.key, keys.honoured);
-      this.#problems.push({
-        position: entry.keyPosition,
-        key: this.#pathOf(entry.key),
-        ...(hint === undefined
-          ? {
-              message: 'unknown key',
-              hint:
-                nearest === undefined ? 'remove it, or name it x-… to have it ignored' : `did you mean "${nearest}"?`,
-            }
-          : { message: 'not supported yet', hint }),
-      });
+    for (const { key } of this.#mapping().entries.values()) {
+      if (!keys.honoured.has(key) && !key.startsWith('x-')) this.reportKey(key, keys);
     }
+  }
+
+  /** Notes a key that isn't honoured. */
+  reportKey(key: string, { honoured, refused }: KeySet): void {
+    const position = this.#mapping().entries.get(key)?.keyPosition ?? this.position;
+    const hint = refused.get(key);
+    const nearest = suggest(key, honoured);
+    const unknown =
+      nearest === undefined ? 'remove it, or name it x-… to have it ignored' : `did you mean "${nearest}"?`;
+    const what =
+      hint === undefined ? { message: 'unknown key', hint: unknown } : { message: 'not supported yet', hint };
+    this.#problems.push({ position, key: this.#pathOf(key), ...what });
   }
 
   child(key: string): Cursor | undefined {

@@ -1,0 +1,87 @@
+/** Lists in which a later item takes the place of an earlier one that means the same thing. */
+import { parseMount } from '../forms/mount.ts';
+import { longPorts } from '../forms/port.ts';
+import type { Tree } from '../syntax/tree.ts';
+import { patternOf } from './rules.ts';
+
+/** What an item is the same as another by; undefined: it is like no other. */
+type KeyOf = (item: Tree) => string | undefined;
+
+const KEYS: ReadonlyMap<string, KeyOf> = new Map<string, KeyOf>([
+  ['services.*.build.tags', wordKey],
+  ['services.*.cap_add', wordKey],
+  ['services.*.cap_drop', wordKey],
+  ['services.*.configs', (item) => fileKey(item, '')],
+  ['services.*.devices', deviceKey],
+  ['services.*.dns', wordKey],
+  ['services.*.dns_opt', wordKey],
+  ['services.*.dns_search', wordKey],
+  ['services.*.env_file', (item) => textOf(item) ?? fieldOf(item, 'path')],
+  ['services.*.expose', textOf],
+  ['services.*.label_file', textOf],
+  ['services.*.links', wordKey],
+  ['services.*.networks.*.aliases', wordKey],
+  ['services.*.networks.*.link_local_ips', wordKey],
+  ['services.*.ports', portKey],
+  ['services.*.profiles', wordKey],
+  ['services.*.secrets', (item) => fileKey(item, '/run/secrets')],
+  ['services.*.tmpfs', wordKey],
+  ['services.*.volumes', mountKey],
+]);
+
+/** The items of the list at the path, each once: where the first was, what the last says. */
+export function uniqueItems(items: readonly Tree[], path: readonly string[]): Tree[] {
+  const pattern = patternOf(path);
+  const keyOf = KEYS.get(pattern);
+  const all = pattern === 'services.*.ports' ? items.flatMap(longPorts) : items;
+  if (keyOf === undefined) return [...all];
+  const found = new Map<string, Tree>();
+  all.forEach((item, index) => {
+    found.set(keyOf(item) ?? `\0${index}`, item);
+  });
+  return [...found.values()];
+}
+
+function textOf(item: Tree): string | undefined {
+  return item.kind === 'scalar' ? item.text : undefined;
+}
+
+function wordKey(item: Tree): string | undefined {
+  return textOf(item)?.split('=', 1)[0];
+}
+
+function fieldOf(item: Tree, key: string): string | undefined {
+  const value = item.kind === 'mapping' ? item.entries.get(key)?.value : undefined;
+  return value?.kind === 'scalar' && value.value !== null ? value.text : undefined;
+}
+
+function fileKey(item: Tree, directory: string): string | undefined {
+  const name = textOf(item) ?? fieldOf(item, 'source');
+  return fieldOf(item, 'target') ?? (name === undefined ? undefined : `${directory}/${name}`);
+}
+
+function portKey(item: Tree): string | undefined {
+  const target = fieldOf(item, 'target');
+  if (target === undefined) return textOf(item);
+  const host = fieldOf(item, 'host_ip') ?? '0.0.0.0';
+  return `${host}:${fieldOf(item, 'published') ?? ''}:${target}/${fieldOf(item, 'protocol') ?? 'tcp'}`;
+}
+
+function mountKey(item: Tree): string | undefined {
+  const text = textOf(item);
+  if (text === undefined) return cleanPath(fieldOf(item, 'target'));
+  const mount = parseMount(text);
+  return typeof mount === 'string' ? undefined : cleanPath(mount.target);
+}
+
+/** "/data/" and "/data" are one place. */
+function cleanPath(path: string | undefined): string | undefined {
+  return path === undefined || path === '/' ? path : path.replace(/\/+$/, '');
+}
+
+function deviceKey(item: Tree): string | undefined {
+  const text = textOf(item);
+  if (text === undefined) return fieldOf(item, 'target') ?? fieldOf(item, 'source');
+  const [source, target] = text.split(':');
+  return target ?? source;
+}

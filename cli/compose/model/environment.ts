@@ -1,0 +1,101 @@
+/** What services have from `env_file` and `label_file`: in the model it is part of their environment and labels. */
+import { resolve } from 'node:path';
+import { DotenvError, parseDotenv } from '../syntax/dotenv.ts';
+import type { Lookup } from '../syntax/interpolation.ts';
+import type { Problem } from '../syntax/problem.ts';
+import type { Position } from '../syntax/tree.ts';
+import { listOf, objectOf } from './normalize.ts';
+import { type JsonObject, unlessEmpty } from './read.ts';
+
+export interface FileContext {
+  readonly directory: string;
+  readonly lookup: Lookup;
+  readonly readBytes: (path: string) => Uint8Array | undefined;
+  readonly problems: Problem[];
+  /** Where the key of the service is. */
+  readonly locate: (key: string) => Position;
+  readonly service: string;
+}
+
+/** The service without the two keys; what it says itself wins. */
+export function withFiles(service: JsonObject, context: FileContext): JsonObject {
+  const { env_file: envFiles, label_file: _labelFiles, ...rest } = service;
+  if (envFiles === undefined && service.label_file === undefined) return service;
+  const variables: Record<string, string> = {};
+  for (const file of Array.isArray(envFiles) ? envFiles : []) readEnvFile(objectOf(file), context, variables);
+  const labels: Record<string, string> = {};
+  for (const path of listOf(service.label_file)) {
+    const text = readText(path, 'label_file', true, context);
+    if (text !== undefined)
+      assign(
+        labels,
+        parse(text, path, () => undefined, context),
+        () => '',
+      );
+  }
+  const environment = unlessEmpty({ ...variables, ...objectOf(service.environment) });
+  const allLabels = unlessEmpty({ ...labels, ...objectOf(service.labels) });
+  return {
+    ...rest,
+    ...(environment === undefined ? {} : { environment }),
+    ...(allLabels === undefined ? {} : { labels: allLabels }),
+  };
+}
+
+function readEnvFile(file: JsonObject, context: FileContext, variables: Record<string, string>): void {
+  const path = String(file.path);
+  const text = readText(path, 'env_file', file.required !== false, context);
+  if (text === undefined) return;
+  if (file.format !== undefined && file.format !== 'raw') {
+    report(context, 'env_file', `unknown format "${String(file.format)}"`, 'write raw, or remove it');
+    return;
+  }
+  const known: Lookup = (name) => context.lookup(name) ?? variables[name];
+  const entries = file.format === 'raw' ? parseRaw(text) : parse(text, path, known, context);
+  assign(variables, entries, context.lookup);
+}
+
+interface FileEntry {
+  readonly key: string;
+  readonly value: string | undefined;
+}
+
+function assign(target: Record<string, string>, entries: readonly FileEntry[], lookup: Lookup): void {
+  for (const { key, value } of entries) {
+    const actual = value ?? lookup(key);
+    if (actual !== undefined) target[key] = actual;
+  }
+}
+
+/** Without quotes, escapes and variables: what is after "=" is the value. */
+function parseRaw(text: string): FileEntry[] {
+  return text.split(/\r?\n/).flatMap((line) => {
+    if (/^\s*(#|$)/.test(line)) return [];
+    const equals = line.indexOf('=');
+    const key = (equals < 0 ? line : line.slice(0, equals)).trim();
+    return [{ key, value: equals < 0 ? undefined : line.slice(equals + 1) }];
+  });
+}
+
+function parse(text: string, path: string, known: Lookup, context: FileContext): FileEntry[] {
+  try {
+    return parseDotenv(text, known);
+  } catch (error) {
+    if (!(error instanceof DotenvError)) throw error;
+    const position = { file: path, line: error.line, column: 1 };
+    context.problems.push({ position, key: '', message: error.message, hint: 'write KEY=VALUE lines' });
+    return [];
+  }
+}
+
+function readText(path: string, key: string, isRequired: boolean, context: FileContext): string | undefined {
+  const bytes = context.readBytes(resolve(context.directory, path));
+  if (bytes !== undefined) return Buffer.from(bytes).toString('utf8');
+  if (isRequired) report(context, key, `file "${path}" not found`, 'make it, or set "required: false"');
+  return undefined;
+}
+
+function report(context: FileContext, key: string, message: string, hint: string): void {
+  const position = context.locate(key);
+  context.problems.push({ position, key: `services.${context.service}.${key}`, message, hint });
+}

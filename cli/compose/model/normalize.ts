@@ -1,0 +1,105 @@
+/** What a model means without saying it: default networks, names, dependencies (as docker compose's "normalization"). */
+import type { Lookup } from '../syntax/interpolation.ts';
+import type { Json, JsonObject } from './read.ts';
+
+export interface Model {
+  readonly name: string;
+  readonly services: Readonly<Record<string, JsonObject>>;
+  readonly networks?: Readonly<Record<string, JsonObject>>;
+  readonly volumes?: Readonly<Record<string, JsonObject>>;
+  readonly configs?: Readonly<Record<string, JsonObject>>;
+  readonly secrets?: Readonly<Record<string, JsonObject>>;
+  readonly models?: Readonly<Record<string, JsonObject>>;
+  /** The user's own keys. */
+  readonly extensions: JsonObject;
+}
+
+export function normalize(model: Model, lookup: Lookup): Model {
+  const services = mapValues(model.services, (service) => normalizeService(service, lookup));
+  const usesDefault = Object.values(services).some((service) => objectOf(service.networks).default !== undefined);
+  const implied: Record<string, JsonObject> =
+    usesDefault && model.networks?.default === undefined ? { default: { ipam: {} } } : {};
+  const networks = { ...model.networks, ...implied };
+  return {
+    ...model,
+    services,
+    ...(Object.keys(networks).length === 0 ? {} : { networks: withNames(networks, model.name) }),
+    ...(model.volumes === undefined ? {} : { volumes: withNames(model.volumes, model.name) }),
+    ...(model.configs === undefined ? {} : { configs: withNames(model.configs, model.name) }),
+    ...(model.secrets === undefined ? {} : { secrets: withNames(model.secrets, model.name) }),
+  };
+}
+
+function normalizeService(service: JsonObject, lookup: Lookup): JsonObject {
+  const { build, environment } = service;
+  const dependencies = { ...impliedDependencies(service), ...objectOf(service.depends_on) };
+  const needsNetwork =
+    service.network_mode === undefined && service.provider === undefined && isEmpty(objectOf(service.networks));
+  return {
+    ...service,
+    ...(build === undefined ? {} : { build: normalizeBuild(objectOf(build), lookup) }),
+    ...(environment === undefined ? {} : { environment: resolved(objectOf(environment), lookup) }),
+    ...(isEmpty(dependencies) ? {} : { depends_on: dependencies }),
+    ...(needsNetwork ? { networks: { default: null } } : {}),
+  };
+}
+
+function normalizeBuild(build: JsonObject, lookup: Lookup): JsonObject {
+  const hasFile = build.dockerfile !== undefined || build.dockerfile_inline !== undefined;
+  const args = Object.entries(resolved(objectOf(build.args), lookup)).filter(([, value]) => value !== null);
+  const { args: _, ...rest } = build;
+  return {
+    context: '.',
+    ...(hasFile ? {} : { dockerfile: 'Dockerfile' }),
+    ...rest,
+    ...(args.length === 0 ? {} : { args: Object.fromEntries(args) }),
+  };
+}
+
+/** What has no value has that of the environment; null: that has none. */
+export function resolved(values: JsonObject, lookup: Lookup): JsonObject {
+  return mapValues(values, (value, key) => value ?? lookup(key) ?? null);
+}
+
+function impliedDependencies(service: JsonObject): JsonObject {
+  const found: Record<string, Json> = {};
+  const add = (name: string, restart: boolean) => {
+    found[name] ??= { condition: 'service_started', ...(restart ? { restart } : {}), required: true };
+  };
+  for (const link of listOf(service.links)) add(link.split(':')[0] ?? link, true);
+  for (const key of ['network_mode', 'ipc', 'pid', 'uts', 'cgroup']) {
+    const value = service[key];
+    if (typeof value === 'string' && value.startsWith('service:')) add(value.slice('service:'.length), true);
+  }
+  for (const source of listOf(service.volumes_from)) {
+    if (!source.startsWith('container:')) add(source.split(':')[0] ?? source, false);
+  }
+  return found;
+}
+
+/** What is outside the project has its own name, all else the project's before it. */
+function withNames(resources: Readonly<Record<string, JsonObject>>, project: string): Record<string, JsonObject> {
+  return mapValues(resources, (resource, key) => ({
+    name: resource.external === true ? key : `${project}_${key}`,
+    ...resource,
+  }));
+}
+
+export function mapValues<From extends Json, To extends Json>(
+  values: Readonly<Record<string, From>>,
+  change: (value: From, key: string) => To,
+): Record<string, To> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value, key)]));
+}
+
+export function objectOf(value: Json | undefined): JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}
+
+export function listOf(value: Json | undefined): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+function isEmpty(value: JsonObject): boolean {
+  return Object.keys(value).length === 0;
+}

@@ -1,0 +1,87 @@
+/** A model as text, as `docker compose config` prints it. */
+import { createHash } from 'node:crypto';
+import { stringify } from 'yaml';
+import { type Model, mapValues, objectOf } from './normalize.ts';
+import type { Json, JsonObject } from './read.ts';
+
+export type ModelFormat = 'json' | 'yaml';
+
+/** `escapes`: a dollar is doubled, so that the text means the same when it is read again. */
+export function renderModel(model: Model, format: ModelFormat, escapes: boolean): string {
+  const { extensions, ...sections } = model;
+  const whole = sorted({ ...(sections as unknown as JsonObject), ...extensions });
+  const text = format === 'json' ? `${JSON.stringify(whole, null, 2)}\n` : toYaml(whole as JsonObject);
+  return escapes ? text.replaceAll('$', '$$$$') : text;
+}
+
+/** Quotes what readers of older YAML would take for something else: on, 56:12. */
+function toYaml(model: JsonObject): string {
+  const { services, networks } = model;
+  const concise = {
+    ...model,
+    services: mapValues(objectOf(services), (service) => conciseService(objectOf(service))),
+    ...(networks === undefined
+      ? {}
+      : { networks: mapValues(objectOf(networks), (one) => without(objectOf(one), ['ipam'])) }),
+  };
+  return stringify(concise, { version: '1.1', lineWidth: 0 });
+}
+
+/** JSON says of some keys that nothing is said. */
+function conciseService(service: JsonObject): JsonObject {
+  const kept = Object.fromEntries(
+    Object.entries(service).filter(([key, value]) => value !== null || !['command', 'entrypoint'].includes(key)),
+  );
+  const { deploy } = kept;
+  return deploy === undefined ? kept : { ...kept, deploy: without(objectOf(deploy), ['resources', 'placement']) };
+}
+
+function without(value: JsonObject, emptyKeys: readonly string[]): JsonObject {
+  const isKept = ([key, inner]: [string, Json]) => !emptyKeys.includes(key) || Object.keys(objectOf(inner)).length > 0;
+  return Object.fromEntries(Object.entries(value).filter(isKept));
+}
+
+function sorted(value: Json): Json {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
+}
+
+/** Of what would make its containers others: the same text for the same service. */
+export function serviceHash(service: JsonObject): string {
+  const {
+    build: _build,
+    pull_policy: _policy,
+    depends_on: _dependencies,
+    profiles: _profiles,
+    scale: _scale,
+    ...rest
+  } = service;
+  const { replicas: _replicas, ...deploy } = objectOf(rest.deploy);
+  const counted = rest.deploy === undefined ? rest : { ...rest, deploy };
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(counted)))
+    .digest('hex');
+}
+
+/** Of each service: its own, or the one that is built. */
+export function imageNames(model: Model): string[] {
+  return Object.entries(model.services).map(([name, { image }]) =>
+    typeof image === 'string' ? image : `${model.name}-${name}`,
+  );
+}
+
+/** Each after those that it depends on. */
+export function servicesInOrder(model: Model): string[] {
+  const ordered: string[] = [];
+  const visit = (name: string): void => {
+    if (ordered.includes(name) || model.services[name] === undefined) return;
+    for (const other of Object.keys(objectOf(model.services[name]?.depends_on))) visit(other);
+    ordered.push(name);
+  };
+  Object.keys(model.services)
+    .sort((a, b) => (a < b ? -1 : 1))
+    .forEach(visit);
+  return ordered;
+}

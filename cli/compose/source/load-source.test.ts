@@ -1,0 +1,360 @@
+import { describe, expect, it } from 'vitest';
+import { GantryError } from '../../../proto/errors.ts';
+import { plain } from '../syntax/plain.testing.ts';
+import { ProblemError, problemLine } from '../syntax/problem.ts';
+import { loadSource, type SourceOptions } from './load-source.ts';
+
+type Files = Readonly<Record<string, string>>;
+
+function options(files: Files, more: Partial<SourceOptions>): SourceOptions {
+  return {
+    files: [],
+    projectName: undefined,
+    projectDirectory: undefined,
+    envFiles: [],
+    profiles: [],
+    interpolates: true,
+    workingDirectory: '/project',
+    env: {},
+    readBytes: (path) => {
+      const text = files[path.replace('/project/', '')];
+      return text === undefined ? undefined : Buffer.from(text);
+    },
+    ...more,
+  };
+}
+
+function load(files: Files, more: Partial<SourceOptions> = {}) {
+  const source = loadSource(options(files, more));
+  expect(source.problems.map(problemLine)).toEqual([]);
+  return source;
+}
+
+interface Plain {
+  readonly services: Readonly<Record<string, unknown>>;
+}
+
+function services(files: Files, more: Partial<SourceOptions> = {}) {
+  return (plain(load(files, more).tree) as Plain).services;
+}
+
+function refused(files: Files, more: Partial<SourceOptions> = {}): string[] {
+  try {
+    return loadSource(options(files, more)).problems.map(problemLine);
+  } catch (error) {
+    if (error instanceof ProblemError) return [problemLine(error.problem)];
+    if (error instanceof GantryError) return [error.message];
+    throw error;
+  }
+}
+
+describe('the files', () => {
+  const a = 'services: {a: {image: a}}';
+  const b = 'services: {a: {user: b}}';
+
+  it('are those that are named, later ones over earlier ones, standard input among them', () => {
+    expect(services({ 'one.yml': a, '-': b }, { files: ['one.yml', '-'] })).toEqual({ a: { image: 'a', user: 'b' } });
+  });
+
+  it.each<[string, Files, Partial<SourceOptions>, unknown]>([
+    ['compose.yaml before others', { 'compose.yaml': a, 'docker-compose.yml': b }, {}, { image: 'a' }],
+    ['an override beside it', { 'compose.yml': a, 'compose.override.yaml': b }, {}, { image: 'a', user: 'b' }],
+    [
+      'those of old names',
+      { 'docker-compose.yml': a, 'docker-compose.override.yml': b },
+      {},
+      { image: 'a', user: 'b' },
+    ],
+    ['one above', { 'compose.yaml': a }, { workingDirectory: '/project/deep/down' }, { image: 'a' }],
+    ['COMPOSE_FILE', { 'x.yml': a, 'y.yml': b }, { env: { COMPOSE_FILE: 'x.yml:y.yml' } }, { image: 'a', user: 'b' }],
+    [
+      'COMPOSE_FILE of .env with a separator',
+      { 'x.yml': a, 'y.yml': b, '.env': 'COMPOSE_FILE=x.yml,y.yml\nCOMPOSE_PATH_SEPARATOR=,\n' },
+      {},
+      { image: 'a', user: 'b' },
+    ],
+  ])('are found: %s', (_, files, more, expected) => {
+    expect(services(files, more)).toEqual({ a: expected });
+  });
+
+  it('are missed', () => {
+    expect(refused({})).toEqual(['no compose file in /project or above it']);
+    expect(refused({}, { files: ['x.yml'] })).toEqual(['compose file "x.yml" not found']);
+  });
+});
+
+describe('variables', () => {
+  const file = { 'compose.yaml': 'services: {a: {image: "$A-$B-$C"}}' };
+
+  it.each<[string, Files, Partial<SourceOptions>, string]>([
+    ['the shell before .env', { '.env': 'A=file\nB=file\nC=$A' }, { env: { A: 'shell' } }, 'shell-file-shell'],
+    ['later files before earlier', { x: 'A=1\nB=1\nC=1', y: 'B=2\nC=$A$B' }, { envFiles: ['x', 'y'] }, '1-2-11'],
+    ['files that a variable names', { x: 'A=1\nB=1', y: 'C=3' }, { env: { COMPOSE_ENV_FILES: 'x,y' } }, '1-1-3'],
+    ['no .env when it is named', { '.env': 'A=1', x: 'B=2\nC=3' }, { envFiles: ['x'] }, '-2-3'],
+    ['no .env when none is wanted', { '.env': 'A=1' }, { env: { COMPOSE_DISABLE_ENV_FILE: 'true' } }, '--'],
+    [
+      'the .env of the project',
+      { 'p/.env': 'A=1\nB=1\nC=1' },
+      { projectDirectory: 'p', files: ['compose.yaml'] },
+      '1-1-1',
+    ],
+    ['a bare key from the shell', { '.env': 'A\nB=$A\nC' }, { env: { A: 'x' } }, 'x-x-'],
+  ])('%s', (_, files, more, image) => {
+    expect(services({ ...file, ...files }, more)).toEqual({ a: { image } });
+  });
+
+  it('must be in a file that exists', () => {
+    expect(refused(file, { envFiles: ['none.env'] })).toEqual(['env file "/project/none.env" not found']);
+  });
+
+  it('have the project’s name', () => {
+    expect(services({ 'compose.yaml': 'name: shop\nservices: {a: {image: "$COMPOSE_PROJECT_NAME"}}' })).toEqual({
+      a: { image: 'shop' },
+    });
+  });
+});
+
+describe('the name', () => {
+  const named = { 'compose.yaml': 'name: own-$X\nservices: {a: {image: x}}' };
+  const unnamed = { 'compose.yaml': 'services: {a: {image: x}}' };
+
+  it.each<[string, Files, Partial<SourceOptions>, string]>([
+    ['that of the command line', named, { projectName: 'given', env: { COMPOSE_PROJECT_NAME: 'env' } }, 'given'],
+    ['that of the environment', named, { env: { COMPOSE_PROJECT_NAME: 'env' } }, 'env'],
+    ['that of .env', { ...named, '.env': 'COMPOSE_PROJECT_NAME=dot' }, {}, 'dot'],
+    ['its own', named, { env: { X: 'x' } }, 'own-x'],
+    ['that of the last file', { a: 'name: a\nservices: {}', b: 'name: b' }, { files: ['a', 'b'] }, 'b'],
+    ['that of the directory', unnamed, {}, 'project'],
+    [
+      'that of a directory with other letters',
+      unnamed,
+      { projectDirectory: '/__My.Shop 2', files: ['compose.yaml'] },
+      'myshop2',
+    ],
+  ])('is %s', (_, files, more, expected) => {
+    expect(load(files, more).name).toBe(expected);
+  });
+
+  it('is refused when it can’t be one', () => {
+    expect(refused({ 'compose.yaml': 'name: My Shop' })).toEqual([
+      'compose.yaml:1:7: name: invalid name "My Shop"; use lower-case letters, digits, "-" and "_"; start with a letter or digit'.replace(
+        'compose.yaml',
+        '/project/compose.yaml',
+      ),
+    ]);
+    expect(refused(unnamed, { projectName: 'A' })).toEqual(['invalid stack name "A"']);
+  });
+});
+
+describe('extends', () => {
+  it.each<[string, Files, unknown]>([
+    [
+      'a service of the same file',
+      { 'compose.yaml': 'services: {a: {image: x, cap_add: [A]}, b: {extends: a, cap_add: [B]}}' },
+      { image: 'x', cap_add: ['A', 'B'] },
+    ],
+    [
+      'in the long form',
+      {
+        'compose.yaml':
+          'services: {a: {image: x, environment: [A=1]}, b: {extends: {service: a}, environment: {A: 2}}}',
+      },
+      { image: 'x', environment: { A: 2 } },
+    ],
+    [
+      'a service of another file, whose paths are its own',
+      {
+        'compose.yaml': 'services: {b: {extends: {service: a, file: ./lib/base.yml}}}',
+        'lib/base.yml':
+          'services: {a: {build: ., env_file: [x.env, {path: ../y.env}], volumes: [./d:/d, ~/h:/h, data:/v, {type: bind, source: e, target: /e}]}}',
+      },
+      {
+        build: './lib',
+        env_file: ['./lib/x.env', { path: './y.env' }],
+        volumes: ['./lib/d:/d', '~/h:/h', 'data:/v', { type: 'bind', source: './lib/e', target: '/e' }],
+      },
+    ],
+    [
+      'in chains over files',
+      {
+        'compose.yaml': 'services: {b: {extends: {service: a, file: x/one.yml}, user: top}}',
+        'x/one.yml': 'services: {a: {extends: {service: a, file: y/two.yml}, user: one, build: {target: t}}}',
+        'x/y/two.yml': 'services: {a: {user: two, build: {context: ctx}, tty: true}}',
+      },
+      { user: 'top', build: { context: './x/y/ctx', target: 't' }, tty: true },
+    ],
+    [
+      'with tags',
+      {
+        'compose.yaml':
+          'services: {a: {image: x, ports: [80], cap_add: [A]}, b: {extends: a, ports: !reset [], cap_add: !override [B]}}',
+      },
+      { image: 'x', cap_add: ['B'] },
+    ],
+    [
+      'what another file adds to it',
+      {
+        'compose.yaml': 'services: {a: {image: x}, b: {extends: a}}',
+        'compose.override.yaml': 'services: {a: {user: not-inherited}, b: {tty: true}}',
+      },
+      { image: 'x', tty: true },
+    ],
+    [
+      'with variables',
+      {
+        '.env': 'V=1',
+        'compose.yaml': 'services: {b: {extends: {service: a, file: "${F:-o.yml}"}}}',
+        'o.yml': 'services: {a: {image: "x:$V"}}',
+      },
+      { image: 'x:1' },
+    ],
+  ])('%s', (_, files, expected) => {
+    expect(services(files).b).toEqual(expected);
+  });
+
+  it.each<[string, Files, string]>([
+    [
+      'a circle',
+      { 'c.yml': 'services:\n  a: {extends: b}\n  b: {extends: c}\n  c: {extends: a}\n' },
+      'c.yml:4:16: services.c.extends: services extend each other in a circle: a (c.yml) → b (c.yml) → c (c.yml) → a (c.yml); remove one of these',
+    ],
+    [
+      'a circle over files',
+      {
+        'c.yml': 'services:\n  a: {extends: {service: a, file: d.yml}}\n',
+        'd.yml': 'services:\n  a: {extends: {service: a, file: c.yml}}\n',
+      },
+      'd.yml:2:16: services.a.extends: services extend each other in a circle: a (c.yml) → a (d.yml) → a (c.yml); remove one of these',
+    ],
+    ['itself', { 'c.yml': 'services:\n  a: {extends: a}\n' }, 'in a circle: a (c.yml) → a (c.yml)'],
+    [
+      'a missing service',
+      { 'c.yml': 'services:\n  a: {extends: z}\n' },
+      'c.yml:2:16: services.a.extends: service "z" is not in c.yml; name one that it has',
+    ],
+    [
+      'a missing file',
+      { 'c.yml': 'services:\n  a: {extends: {service: z, file: no.yml}}\n' },
+      'file "no.yml" not found',
+    ],
+    ['nothing', { 'c.yml': 'services:\n  a: {extends: {}}\n' }, 'c.yml:2:16: services.a.extends: names no service'],
+  ])('refuses %s', (_, files, expected) => {
+    const lines = refused(files, { files: ['c.yml'] });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(expected);
+  });
+
+  it('takes long chains, and bounds them', () => {
+    const chain = (length: number) =>
+      `services:\n  s0: {image: x}\n${Array.from({ length }, (_, index) => `  s${index + 1}: {extends: s${index}}\n`).join('')}`;
+    expect(services({ 'compose.yaml': chain(90) }).s90).toEqual({ image: 'x' });
+    const backwards = `services:\n${Array.from({ length: 200 }, (_, index) => `  s${index}: {extends: s${index + 1}}\n`).join('')}  s200: {image: x}\n`;
+    expect(refused({ 'compose.yaml': backwards })[0]).toContain('more than 100 services extend each other');
+  });
+});
+
+describe('include', () => {
+  it('takes in all sections of other files, with paths and variables of their own', () => {
+    const files = {
+      'compose.yaml': 'include: [sub/c.yml]\nservices: {a: {image: "$V"}}',
+      '.env': 'W=outer',
+      'sub/.env': 'V=inner\nW=inner\n',
+      'sub/c.yml':
+        'services: {b: {image: "$V-$W", build: {}, env_file: e, environment: [V], volumes: [./d:/d]}}\nsecrets: {s: {file: s.txt}}\nnetworks: {n: }',
+    };
+    expect(plain(load(files).tree)).toEqual({
+      services: {
+        a: { image: '' },
+        b: {
+          image: 'inner-outer',
+          build: { context: './sub' },
+          env_file: './sub/e',
+          environment: { V: 'inner' },
+          volumes: ['./sub/d:/d'],
+        },
+      },
+      secrets: { s: { file: './sub/s.txt' } },
+      networks: { n: null },
+    });
+  });
+
+  it('takes a project directory, several files and env files', () => {
+    const files = {
+      'compose.yaml': 'include: [{path: [sub/c.yml, over.yml], project_directory: p, env_file: [x.env]}]\nservices: {}',
+      'x.env': 'V=x',
+      'p/.env': 'V=unused',
+      'sub/c.yml': 'services: {b: {image: "$V", env_file: e}}',
+      'over.yml': 'services: {b: {user: me}}',
+    };
+    expect(services(files)).toEqual({ b: { image: 'x', env_file: './p/e', user: 'me' } });
+  });
+
+  it('takes files that include others, the same one twice, and what a further file changes', () => {
+    const files = {
+      'compose.yaml': 'include: [x/a.yml, x/b.yml]\nservices: {}',
+      'x/a.yml': 'include: [c.yml]\nservices: {a: {image: a}}',
+      'x/b.yml': 'include: [c.yml]\nservices: {b: {image: b}}',
+      'x/c.yml': 'services: {c: {image: c, build: .}}',
+      'compose.override.yaml': 'services: {c: {user: me}}',
+    };
+    expect(services(files)).toEqual({
+      a: { image: 'a' },
+      b: { image: 'b' },
+      c: { image: 'c', build: './x', user: 'me' },
+    });
+  });
+
+  it.each<[string, Files, string]>([
+    [
+      'a conflict',
+      { 'c.yml': 'include: [d.yml]\nservices: {a: {image: x}}', 'd.yml': 'services: {a: {image: y}}' },
+      'c.yml:1:11: include[0]: services.a (d.yml:1) is defined in c.yml:2, too',
+    ],
+    [
+      'a circle',
+      { 'c.yml': 'include: [d.yml]', 'd.yml': 'include:\n  - c.yml\n' },
+      'd.yml:2:5: include[0]: files include each other in a circle: /project/c.yml → /project/d.yml → /project/c.yml',
+    ],
+    ['a missing file', { 'c.yml': 'include: [d.yml]' }, 'c.yml:1:11: include[0]: file "d.yml" not found'],
+    ['no path', { 'c.yml': 'include: [{env_file: x}]' }, 'names no file'],
+    [
+      'a misspelt key',
+      { 'c.yml': 'include: [{paht: x}]' },
+      'c.yml:1:12: include[0].paht: unknown key; did you mean "path"?',
+    ],
+    ['what is no list', { 'c.yml': 'include: d.yml' }, 'c.yml:1:10: include: must be a list, not "d.yml"'],
+  ])('refuses %s', (_, files, expected) => {
+    expect(refused(files, { files: ['c.yml'] }).join('\n')).toContain(expected);
+  });
+});
+
+describe('profiles', () => {
+  const files = {
+    'compose.yaml': 'services: {a: {image: a}, b: {image: b, profiles: [dev]}, c: {image: c, profiles: [test, dev]}}',
+  };
+
+  it.each<[string, Partial<SourceOptions>, string[]]>([
+    ['none', {}, ['a']],
+    ['one', { profiles: ['test'] }, ['a', 'c']],
+    ['another', { profiles: ['dev'] }, ['a', 'b', 'c']],
+    ['all', { profiles: ['*'] }, ['a', 'b', 'c']],
+    ['those of the environment', { env: { COMPOSE_PROFILES: 'x, test' } }, ['a', 'c']],
+    ['those of the command line only', { profiles: ['x'], env: { COMPOSE_PROFILES: 'test' } }, ['a']],
+  ])('%s', (_, more, expected) => {
+    expect(Object.keys(services(files, more))).toEqual(expected);
+    expect(load(files, more).profiles).toEqual(['dev', 'test']);
+  });
+
+  it('refuses a service that needs one of an inactive profile', () => {
+    const needs = (clause: string) =>
+      refused(
+        { 'compose.yaml': `services:\n  a: {image: a, depends_on: ${clause}}\n  b: {image: b, profiles: [dev]}\n` },
+        { files: ['compose.yaml'] },
+      );
+    expect(needs('[b]')).toEqual([
+      'compose.yaml:2:30: services.a.depends_on: service "b" is of the inactive profile dev; activate it with --profile dev, or set "required: false"',
+    ]);
+    expect(needs('{b: {condition: service_healthy}}')).toHaveLength(1);
+    expect(needs('{b: {condition: service_healthy, required: false}}')).toEqual([]);
+  });
+});
