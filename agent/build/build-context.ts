@@ -134,7 +134,7 @@ async function fetchInto(
     await rename(files, context.root);
     return;
   }
-  await downloadFile({ url: remote.url, checksum: undefined, file: fetched }, signal);
+  await downloadFile({ url: remote.url, checksum: undefined, file: fetched }, undefined, signal);
   const archive = await findTarArchive(fetched, { scratch: () => context.scratch(), signal });
   if (archive === undefined) await rename(fetched, join(context.root, DEFAULT_DOCKERFILE));
   else await unpackInto(context, archive, workers);

@@ -1,0 +1,151 @@
+/** What users send to a build, and where its result goes. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Host } from '../lab/host.ts';
+import { importBusybox } from '../lab/image.ts';
+
+let host: Host;
+let directory: string;
+
+beforeAll(async () => {
+  host = await Host.create('buildout');
+  directory = await mkdtemp(join(tmpdir(), 'gantry-build-out-'));
+  await host.start();
+  await importBusybox(host);
+});
+
+afterAll(async () => {
+  await host.destroy();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Builds the Dockerfile from standard input, in a context of its own with the files. */
+async function build(flags: readonly string[], dockerfile: string, files: Readonly<Record<string, string>> = {}) {
+  const context = await mkdtemp(join(directory, 'context-'));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(context, name), text);
+  return await host.gantry(['build', '--progress=plain', '-f', '-', ...flags, context], { stdin: dockerfile });
+}
+
+const TREE = [
+  'FROM busybox AS made',
+  'RUN mkdir -p /t/deep && echo x >/t/deep/file && chmod 4711 /t/deep/file && ln /t/deep/file /t/hard && ln -s deep /t/link',
+  'FROM scratch',
+  'COPY --from=made /t /',
+].join('\n');
+
+describe('the result of a build', () => {
+  it('is files in a directory, which nothing leads out of', async () => {
+    const out = join(directory, 'out');
+    await mkdir(join(out, 'kept'), { recursive: true });
+    expect(await build(['-o', out], TREE)).toMatchObject({ code: 0, stdout: '' });
+    expect(readdirSync(out).sort()).toEqual(['deep', 'hard', 'kept', 'link']);
+    expect(readFileSync(join(out, 'deep/file'), 'utf8')).toBe('x\n');
+    expect(statSync(join(out, 'deep/file')).mode & 0o7777).toBe(0o711);
+    expect(statSync(join(out, 'hard')).ino).toBe(statSync(join(out, 'deep/file')).ino);
+    expect(readlinkSync(join(out, 'link'))).toBe('deep');
+    expect(await build(['-o', out], TREE)).toMatchObject({ code: 0 });
+    await rm(join(out, 'deep'), { recursive: true });
+    await mkdir(join(directory, 'elsewhere'));
+    await symlink(join(directory, 'elsewhere'), join(out, 'deep'));
+    expect(await build([`--output=type=local,dest=${out}`], TREE)).toMatchObject({ code: 0 });
+    expect(readdirSync(join(directory, 'elsewhere'))).toEqual([]);
+    expect(lstatSync(join(out, 'deep')).isDirectory()).toBe(true);
+    expect(await host.ok(['images', '-q', '--filter', 'dangling=true'])).toBe('');
+  });
+
+  it('is a tar, or an archive of the image', async () => {
+    const tar = join(directory, 'files.tar');
+    expect(await build(['-o', `type=tar,dest=${tar}`], TREE)).toMatchObject({ code: 0 });
+    expect(execFileSync('tar', ['-tf', tar], { encoding: 'utf8' })).toBe('deep/\ndeep/file\nhard\nlink\n');
+    const archive = join(directory, 'image.tar');
+    const { stderr } = await build(['-t', 'kept:1', '-o', `type=oci,dest=${archive}`], TREE);
+    expect(stderr).toContain('Successfully tagged kept:1');
+    await host.ok(['rmi', 'kept:1']);
+    expect(await host.ok(['load', '-i', archive])).toContain('kept:1');
+    expect(await build(['-o', 'type=lokal'], TREE)).toMatchObject({ code: 125 });
+    expect(await build(['--push'], TREE)).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining('without a name cannot be pushed'),
+    });
+  });
+
+  it('is a report on the Dockerfile, which is a failure when there is something to say', async () => {
+    const good = await build(['--check'], 'FROM busybox\nRUN exit 1\n');
+    expect(good).toMatchObject({ code: 0, stdout: 'Check complete, no warnings found.\n' });
+    const { code, stdout } = await build(['--check'], 'FROM busybox\nCMD echo x\n');
+    expect(code).toBe(1);
+    expect(stdout).toBe(
+      [
+        'Check complete, 1 warning has been found!',
+        '',
+        'WARNING: JSONArgsRecommended - https://docs.docker.com/go/dockerfile/rule/json-args-recommended/',
+        'JSON arguments recommended for CMD to prevent unintended behavior related to OS signals',
+        'Dockerfile:2',
+        '--------------------',
+        '   1 |     FROM busybox',
+        '   2 | >>> CMD echo x',
+        '   3 |     ',
+        '--------------------',
+        '',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('a failing step', () => {
+  it('is shown with what it printed and where it stands', async () => {
+    const { code, stderr } = await build([], 'FROM busybox\nRUN echo last words; \\\n  exit 7\n');
+    expect(code).toBe(1);
+    expect(stderr).toContain('last words\n------\nDockerfile:2\n--------------------\n');
+    expect(stderr).toContain('   2 | >>> RUN echo last words; \\\n   3 | >>>   exit 7\n');
+    expect(stderr.trimEnd().split('\n').at(-1)).toContain('exit code 7');
+  });
+});
+
+describe('RUN steps', () => {
+  it('have the limits that they are given', async () => {
+    const { stderr } = await build(
+      ['--shm-size=16m', '--ulimit=nofile=77:99'],
+      'FROM busybox\nRUN df -m /dev/shm | tail -1; ulimit -Sn; ulimit -Hn\n',
+    );
+    expect(stderr).toMatch(/ 16 .*\/dev\/shm\n.* 77\n.* 99\n/);
+  });
+
+  it("reach the user's SSH agent, and no key", async () => {
+    const key = join(directory, 'key');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'mine', '-f', key]);
+    const agent = execFileSync('which', ['ssh-agent'], { encoding: 'utf8' }).trim();
+    expect(existsSync(agent)).toBe(true);
+    // SSH_AGENTC_REQUEST_IDENTITIES, which is answered with the keys and their comments (RFC draft-ietf-sshm-ssh-agent).
+    const dockerfile = [
+      'FROM busybox',
+      'RUN --mount=type=ssh test -S $SSH_AUTH_SOCK && printf "\\0\\0\\0\\1\\13" | nc local:$SSH_AUTH_SOCK | tail -c 4 >/comment',
+      'RUN ls -A /run >/left 2>/dev/null || true',
+    ].join('\n');
+    const { code, stderr } = await build(['--ssh', `default=${key}`, '-t', 'ssh:1'], dockerfile);
+    expect(stderr).toContain('DONE');
+    expect(code).toBe(0);
+    expect(await host.ok(['run', '--rm', 'ssh:1', 'cat', '/comment', '/left'])).toBe('mine');
+    const required = 'FROM busybox\nRUN --mount=type=ssh,required=true true\n';
+    expect((await build([], required)).stderr).toContain('the SSH agent default is required and was not given');
+    expect(await build(['--ssh', `default=${join(directory, 'none')}`], required)).toMatchObject({ code: 125 });
+  });
+});
+
+describe('named contexts', () => {
+  it('are directories and images', async () => {
+    const extra = join(directory, 'extra');
+    await mkdir(extra);
+    await writeFile(join(extra, 'file'), 'of extra\n');
+    const flags = ['--build-context', `more=${extra}`, '--build-context', 'base=docker-image://busybox', '-t', 'ctx:1'];
+    expect(await build(flags, 'FROM base\nCOPY --from=more file /\nCOPY own /\n', { own: 'own' })).toMatchObject({
+      code: 0,
+    });
+    expect(await host.ok(['run', '--rm', 'ctx:1', 'cat', '/file', '/own'])).toBe('of extra\nown');
+    expect(await build(['--build-context', 'more=oci-layout:///x'], 'FROM more\n')).toMatchObject({ code: 125 });
+  });
+});
