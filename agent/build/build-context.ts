@@ -6,11 +6,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import dockerignore from '@balena/dockerignore';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
+import type { ContextFile } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { resolveInRoot } from '../container/root-files.ts';
 import type { ApplyOptions } from '../image/layer/applier.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
 import { findTarArchive } from './added-archive.ts';
+import type { KeptContexts, OpenContext } from './kept-contexts.ts';
 import { checkOut, downloadFile } from './remote-files.ts';
 import { parseRemoteSource } from './remote-source.ts';
 
@@ -22,11 +24,14 @@ export class BuildContext {
   /** Root of the unpacked files. */
   readonly root: string;
   readonly #dir: string;
+  readonly #kept: OpenContext | undefined;
   #scratches = 0;
 
-  constructor(dir: string) {
+  /** Of files that are kept when the build is done, or of its own. */
+  constructor(dir: string, kept?: OpenContext) {
     this.#dir = dir;
-    this.root = join(dir, 'files');
+    this.#kept = kept;
+    this.root = kept?.root ?? join(dir, 'files');
   }
 
   /** The Dockerfile's text and its name for errors. Throws NOT_FOUND. */
@@ -52,6 +57,7 @@ export class BuildContext {
   }
 
   async remove(): Promise<void> {
+    await this.#kept?.close();
     await rm(this.#dir, { recursive: true, force: true });
   }
 
@@ -72,9 +78,16 @@ export class BuildContext {
 export class BuildContexts {
   readonly #dir: string;
   readonly #workers: LayerWorkers;
+  readonly #kept: KeptContexts;
   readonly #random: RandomBytes;
 
-  constructor(options: { readonly dir: string; readonly workers: LayerWorkers; readonly random: RandomBytes }) {
+  constructor(options: {
+    readonly dir: string;
+    readonly workers: LayerWorkers;
+    readonly random: RandomBytes;
+    readonly kept: KeptContexts;
+  }) {
+    this.#kept = options.kept;
     this.#dir = join(options.dir, 'build', 'contexts');
     this.#workers = options.workers;
     this.#random = options.random;
@@ -96,6 +109,31 @@ export class BuildContexts {
     });
   }
 
+  /**
+   * Of a directory with these files, of which those are received that aren't here from an earlier build: `ask` is given
+   * their indexes. The caller removes it.
+   */
+  async update(
+    id: string,
+    files: readonly ContextFile[],
+    ask: (wanted: readonly number[]) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<BuildContext> {
+    const kept = await this.#kept.take(id, files);
+    return await this.#make(
+      'reading the build context',
+      async (context) => {
+        const spool = context.scratch();
+        const archive = Readable.from(ask(kept?.wanted ?? [...files.keys()]), { objectMode: false });
+        await pipeline(archive, createWriteStream(spool), { signal });
+        await unpackInto(context, spool, this.#workers);
+        await rm(spool);
+        await kept?.keep();
+      },
+      kept,
+    );
+  }
+
   /** Of a URL: a tar, a Dockerfile alone, or a git repository. The caller removes it. */
   async fetch(url: string, signal: AbortSignal): Promise<BuildContext> {
     return await this.#make(`fetching the build context from ${url}`, async (context) => {
@@ -103,9 +141,11 @@ export class BuildContexts {
     });
   }
 
-  async #make(what: string, fill: (context: BuildContext) => Promise<void>): Promise<BuildContext> {
-    const context = new BuildContext(join(this.#dir, this.#random(8).toString('hex')));
+  async #make(what: string, fill: (context: BuildContext) => Promise<void>, kept?: OpenContext): Promise<BuildContext> {
+    const dir = join(this.#dir, this.#random(8).toString('hex'));
+    const context = new BuildContext(dir, kept);
     try {
+      await mkdir(dir);
       await mkdir(context.root, { recursive: true });
       await fill(context);
       return context;

@@ -1,6 +1,10 @@
 /** What a client sends to a build, taken apart: its contexts one after the other, then what its SSH agents say. */
 import { GantryError } from '../../proto/errors.ts';
-import type { ImageBuildRequest } from '../../proto/generated/gantry/v1/engine.ts';
+import type { ContextFile, ImageBuildRequest } from '../../proto/generated/gantry/v1/engine.ts';
+import { checkListing } from './context-listing.ts';
+
+/** A context with more can't be unpacked, either. */
+const MAX_FILES = 2_000_000;
 
 /** After the options. */
 export type BuildMessage = Exclude<NonNullable<ImageBuildRequest['message']>, { $case: 'options' }>;
@@ -13,6 +17,21 @@ export class BuildInput {
 
   constructor(messages: AsyncIterable<BuildMessage>) {
     this.#messages = messages[Symbol.asyncIterator]() as AsyncIterator<BuildMessage, void>;
+  }
+
+  /** Of the client's directory, before its tar. Throws INVALID_ARGUMENT when it doesn't come, or isn't a listing. */
+  async listing(): Promise<ContextFile[]> {
+    const files: ContextFile[] = [];
+    for (;;) {
+      const next = await this.#peek();
+      if (next?.$case !== 'listing') throw unexpected('the listing of the context was not sent');
+      this.#ahead = undefined;
+      for (const file of next.value.files) files.push(file);
+      if (files.length > MAX_FILES) throw unexpected(`the context has more than ${MAX_FILES} files`);
+      if (next.value.last) break;
+    }
+    checkListing(files);
+    return files;
   }
 
   /** The context's tar. To be read to its end before anything else. */

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BuildResult } from '../../proto/generated/gantry/v1/engine.ts';
-import { hasBusybox, isRoot, type TestEntry } from '../image/testing/fixtures.ts';
+import { hasBusybox, inPieces, isRoot, type TestEntry } from '../image/testing/fixtures.ts';
 import { BuilderFixture } from './testing/builder-fixture.ts';
 
 const NEVER = new AbortController().signal;
@@ -95,6 +95,43 @@ describe.runIf(isRoot && hasBusybox)('a build', () => {
       const { id } = await fixture.build('FROM busybox\nCOPY --link --chown=www file /tmp/\n', FILES);
       await fixture.withRootfs(id, (root) => expect(statSync(join(root, 'tmp/file')).uid).toBe(33));
     });
+  });
+
+  it('takes steps from an image of another host that says what it is from', async () => {
+    const dockerfile = 'FROM busybox\nRUN echo a > /a\nRUN echo nothing\nCOPY --link <<f /d/\nx\nf\n';
+    const first = await fixture.build(dockerfile, [], { tags: ['kept'], inlineCache: true });
+    const archive: Buffer[] = [];
+    for await (const chunk of fixture.stores.images.save(['kept:latest'])) archive.push(chunk);
+    const other = await BuilderFixture.open(fixture.busybox);
+    try {
+      await other.stores.images.load(inPieces(Buffer.concat(archive)));
+      const cold = await other.build(dockerfile, [], { cacheImages: ['kept', 'gone'] });
+      expect(cold.steps.slice(1).map(({ cached }) => cached)).toEqual([true, true, true]);
+      expect(cold.output).toContain('warning: no build cache from gone: manifest for gone not found');
+      const layers = (of: BuilderFixture, id: string) => of.stores.images.find(id).document.diffIds;
+      expect(layers(other, cold.id)).toEqual(layers(fixture, first.id));
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it('makes the same image on two hosts, and after its cache is gone, of sources with a time', async () => {
+    const dockerfile =
+      'FROM busybox\nARG WHO=x\nENV A=b\nWORKDIR /w\nRUN echo $WHO > made && mkdir d && ln made d/hard && ln -s made link\nCOPY --link file /linked/\nCOPY file .\n';
+    const build = (on: BuilderFixture) =>
+      on.build(dockerfile, [{ name: 'file', data: 'x' }], { args: { SOURCE_DATE_EPOCH: '1500000000' } });
+    const { id } = await build(fixture);
+    const other = await BuilderFixture.open(fixture.busybox);
+    try {
+      expect((await build(other)).id).toBe(id);
+      await other.builder.pruneCache({ all: true, filters: [], keepBytes: 0 });
+      const again = await build(other);
+      expect(again.id).toBe(id);
+      expect(again.steps.some(({ cached }) => cached)).toBe(false);
+      expect(other.stores.images.find(id).manifestDigest).toBe(fixture.stores.images.find(id).manifestDigest);
+    } finally {
+      await other.dispose();
+    }
   });
 
   it('runs the steps of chosen stages again', async () => {

@@ -5,6 +5,7 @@ import {
   type ImageBuildOptions,
   type ImageBuildResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Digest } from '../../proto/ids.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import { encodeImageDocument, type ImageDocument } from '../image/image-config.ts';
 import type { ImageStore } from '../image/image-store.ts';
@@ -22,6 +23,7 @@ import type { CacheMounts } from './cache-mounts.ts';
 import { checkDockerfile, parseCheckSettings, violationError } from './checks.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
 import type { Downloads } from './downloads.ts';
+import { encodeInlineCache, inlineCacheEntries } from './inline-cache.ts';
 import type { LayerSteps } from './layer-steps.ts';
 import { namedContexts } from './named-contexts.ts';
 import { parseTargetPlatform } from './platform.ts';
@@ -85,7 +87,9 @@ class BuildRun {
     const { contexts, cache } = this.#parts;
     for (const tag of options.tags) checkTag(tag);
     const sendSsh = (value: SshMessage) => events.push({ message: { $case: 'ssh', value } });
-    const sources = await openSources(options, { contexts, messages, sendSsh, signal });
+    const sendWanted = (indexes: readonly number[]) =>
+      events.push({ message: { $case: 'wanted', value: { indexes: [...indexes] } } });
+    const sources = await openSources(options, { contexts, messages, sendSsh, sendWanted, signal });
     try {
       const source = await sources.context.readDockerfile(options.dockerfile, options.dockerfileText);
       await sources.context.applyIgnoreFile(source.name);
@@ -128,11 +132,12 @@ class BuildRun {
     const signal = AbortSignal.any([this.#call.signal, failed.signal]);
     const total = plan.needed.reduce((sum, stage) => sum + countSteps(stage), 0);
     const scratch = () => context.scratch();
+    const bases = new BaseImages({ images, source: this.#parts.bases, options, signal });
+    await this.#takeCaches(bases);
     const graph: StageGraph<StageState> = new StageGraph(plan, (stage) => new StageBuilder(parts, stage).build());
     const parts: StageBuilderParts = {
-      ...{ images, runner, plan, context, namedFiles, signal, steps, downloads, lease },
+      ...{ images, runner, plan, context, namedFiles, signal, steps, downloads, lease, bases },
       sourceTimeMs: this.#sourceTimeMs,
-      bases: new BaseImages({ images, source: this.#parts.bases, options, signal }),
       mounts: { workers, caches, contextRoot: context.root, secrets: options.secrets, ssh, scratch, signal },
       args: options.args,
       network: parseStepNetwork(options.network || 'default'),
@@ -146,13 +151,38 @@ class BuildRun {
     return await graph.run(() => failed.abort());
   }
 
+  /** Of images that have some; one that can't be had is no reason not to build. */
+  async #takeCaches(bases: BaseImages): Promise<void> {
+    const { options, events, signal } = this.#call;
+    const { images, cache } = this.#parts;
+    const tell = (line: string) => events.push({ message: { $case: 'output', value: Buffer.from(`${line}\n`) } });
+    for (const reference of options.cacheImages) {
+      try {
+        await bases.ensure(reference, tell);
+        const sizeOf = (layer: Digest) => images.layers.get(layer)?.sizeBytes ?? 0;
+        const entries = inlineCacheEntries(images.find(reference), sizeOf);
+        if (entries.length === 0) tell(`warning: ${reference} has no build cache`);
+        await cache.add(entries);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        tell(`warning: no build cache from ${reference}: ${toGantryError(error).message}`);
+      }
+    }
+  }
+
   /** The image's time is its sources', or that of its first build: built again from the cache, it is the same image. */
   async #makeImage(state: StageState): Promise<string> {
     const { options, lease } = this.#call;
     const { cache, images, clock } = this.#parts;
     const { config } = state.document;
     const labels = { ...config.labels, ...options.labels };
-    const document: ImageDocument = { ...state.document, config: { ...config, labels }, created: undefined };
+    const buildCache = options.inlineCache ? encodeInlineCache(state.steps) : undefined;
+    const document: ImageDocument = {
+      ...state.document,
+      config: { ...config, labels },
+      created: undefined,
+      buildCache,
+    };
     const key = cacheKey('IMAGE', encodeImageDocument(document).toString());
     const known = options.noCache ? undefined : cache.get(key);
     const createdAtMs = this.#sourceTimeMs ?? known?.createdAtMs ?? clock();

@@ -18,14 +18,16 @@ export interface SourceParts {
   readonly messages: AsyncIterable<BuildMessage>;
   /** To the client's SSH agents. */
   readonly sendSsh: (message: SshMessage) => void;
+  /** Indexes in the listing of files that the client is to send. */
+  readonly sendWanted: (indexes: readonly number[]) => void;
   readonly signal: AbortSignal;
 }
 
 /** Once this resolves all files are here. The caller removes them. */
 export async function openSources(options: ImageBuildOptions, parts: SourceParts): Promise<BuildSources> {
-  const { contexts, messages, sendSsh, signal } = parts;
+  const { messages, sendSsh, contexts, signal } = parts;
   const input = new BuildInput(messages);
-  const context = await openContext(options, input, contexts, signal);
+  const context = await openContext(options, input, parts);
   const named = new NamedFiles();
   const remove = async (): Promise<void> => {
     await named.remove();
@@ -44,11 +46,17 @@ export async function openSources(options: ImageBuildOptions, parts: SourceParts
 }
 
 async function openContext(
-  { contextUrl }: ImageBuildOptions,
+  { contextUrl, contextId }: ImageBuildOptions,
   input: BuildInput,
-  contexts: BuildContexts,
-  signal: AbortSignal,
+  { contexts, sendWanted, signal }: SourceParts,
 ): Promise<BuildContext> {
+  if (contextId !== '') {
+    const ask = (wanted: readonly number[]) => {
+      sendWanted(wanted);
+      return input.context();
+    };
+    return await contexts.update(contextId, await input.listing(), ask, signal);
+  }
   if (contextUrl === '') return await contexts.receive(input.context(), signal);
   // Nothing is sent then, but an archive of nothing may be.
   for await (const _ of input.context());

@@ -24,6 +24,7 @@ import type { Builder } from './builder.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import { type CachePruneOptions, cacheUsage, planCachePrune } from './cache-prune.ts';
 import { Downloads } from './downloads.ts';
+import { KeptContexts } from './kept-contexts.ts';
 import { LayerSteps } from './layer-steps.ts';
 import type { StageState } from './stage-state.ts';
 import type { StepRunner } from './step-runner.ts';
@@ -48,6 +49,7 @@ export class ImageBuilder implements Builder {
   readonly #parts: ImageBuilderParts;
   readonly #cache: BuildCache;
   readonly #contexts: BuildContexts;
+  readonly #kept: KeptContexts;
   readonly #caches: CacheMounts;
   readonly #downloads: Downloads;
   readonly #steps: LayerSteps;
@@ -58,7 +60,8 @@ export class ImageBuilder implements Builder {
     const logger = parts.logger.child({ component: 'builder' });
     this.#parts = parts;
     this.#cache = new BuildCache({ dir, clock, logger });
-    this.#contexts = new BuildContexts({ dir, workers: images.workers, random });
+    this.#kept = new KeptContexts({ dir, clock, logger });
+    this.#contexts = new BuildContexts({ dir, workers: images.workers, random, kept: this.#kept });
     this.#caches = new CacheMounts({ dir, workers: images.workers, clock, random, logger });
     this.#downloads = new Downloads({ dir, clock, random, logger });
     this.#steps = new LayerSteps({ dir, images, snapshots, cache: this.#cache, clock, random });
@@ -75,6 +78,7 @@ export class ImageBuilder implements Builder {
   async open(): Promise<void> {
     await this.#cache.open();
     await this.#contexts.open();
+    await this.#kept.open();
     await this.#caches.open();
     await this.#downloads.open();
     await this.#parts.runner.recover();
@@ -106,7 +110,7 @@ export class ImageBuilder implements Builder {
   cacheUsage(): BuildCacheUsage[] {
     const inImages = new Set([...this.#parts.images.state.images.values()].flatMap(({ chainIds }) => chainIds));
     const steps = cacheUsage(this.#cache.entries(), (layer) => inImages.has(layer));
-    return [...steps, ...this.#caches.usage(), ...this.#downloads.usage()];
+    return [...steps, ...this.#caches.usage(), ...this.#downloads.usage(), ...this.#kept.usage()];
   }
 
   async pruneCache(options: CachePruneOptions): Promise<BuildCachePruneResponse> {
@@ -115,6 +119,7 @@ export class ImageBuilder implements Builder {
     await this.#cache.drop(ids);
     await this.#caches.drop(ids);
     await this.#downloads.drop(ids);
+    await this.#kept.drop(ids);
     this.#parts.images.garbage.schedule();
     const freed = pruned.filter(({ shared }) => !shared);
     return {

@@ -4,11 +4,12 @@ import { canonicalName, parseReference, withDefaultTag } from '../../proto/image
 import type { CopyJob } from '../image/layer/copy.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
 import type { Lease } from '../image/lease.ts';
-import { type CacheEntry, cacheKey } from './build-cache.ts';
+import { cacheKey } from './build-cache.ts';
 import type { BuildContext, BuildContexts } from './build-context.ts';
 import type { BuildInput } from './build-input.ts';
 import type { BuildProgress } from './build-progress.ts';
 import type { LayerSteps } from './layer-steps.ts';
+import type { StepResult } from './stage-state.ts';
 
 export type NamedContext =
   | { readonly kind: 'image'; readonly reference: string }
@@ -56,7 +57,7 @@ export interface NamedFilesParts {
 /** The files of named contexts, of one build. */
 export class NamedFiles {
   readonly #contexts = new Map<string, BuildContext>();
-  readonly #layers = new Map<string, Promise<CacheEntry>>();
+  readonly #layers = new Map<string, Promise<StepResult>>();
 
   /** Receives what is sent and fetches the others, whose URLs are `sources`. To be removed, also if this throws. */
   async receive(
@@ -78,7 +79,7 @@ export class NamedFiles {
   }
 
   /** The one layer that has its files, made when it is first asked for; without files there is none. */
-  layer(name: string, parts: NamedFilesParts): Promise<CacheEntry> {
+  layer(name: string, parts: NamedFilesParts): Promise<StepResult> {
     const known = this.#layers.get(name) ?? this.#makeLayer(name, parts);
     this.#layers.set(name, known);
     return known;
@@ -88,7 +89,7 @@ export class NamedFiles {
     for (const context of this.#contexts.values()) await context.remove();
   }
 
-  async #makeLayer(name: string, parts: NamedFilesParts): Promise<CacheEntry> {
+  async #makeLayer(name: string, parts: NamedFilesParts): Promise<StepResult> {
     const context = this.#contexts.get(name);
     if (context === undefined) throw new GantryError('INTERNAL', `the context ${name} has not come`);
     const { steps, workers, progress, lease, sourceTimeMs } = parts;
@@ -96,9 +97,10 @@ export class NamedFiles {
       ...{ kind: 'scan', root: context.root, patterns: ['/'], excludes: [], owners: 'keep', layout: 'names' },
     });
     const title = { place: `context ${name}`, text: 'load' };
-    return await steps.run({
+    const key = cacheKey('CONTEXT', scanned.digest, sourceTimeMs ?? null);
+    const entry = await steps.run({
       ...{ chain: [], useCache: true, lease, sourceTimeMs, cached: () => progress.cached(title) },
-      key: cacheKey('CONTEXT', scanned.digest, sourceTimeMs ?? null),
+      key,
       perform: (work) =>
         progress.step(title, () =>
           work(async (targetRoot) => {
@@ -109,5 +111,6 @@ export class NamedFiles {
           }),
         ),
     });
+    return { ...entry, key };
   }
 }

@@ -62,7 +62,7 @@ export class SshForwarding {
     await mkdir(directory, { mode: 0o711 });
     const path = join(directory, 'agent');
     const sockets = new Set<Socket>();
-    const server = createServer((socket) => this.#connect(id, socket, sockets));
+    const server = createServer({ allowHalfOpen: true }, (socket) => this.#connect(id, socket, sockets));
     await listen(server, path);
     await chown(path, uid, gid);
     await chmod(path, mode);
@@ -75,12 +75,13 @@ export class SshForwarding {
     sockets.add(socket);
     const say = (data: Buffer): void => this.#send({ connection, id, data });
     socket.on('data', say);
+    socket.on('end', () => say(Buffer.alloc(0)));
     // Its 'close' follows.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#connections.delete(connection);
       sockets.delete(socket);
-      say(Buffer.alloc(0));
+      if (!socket.readableEnded) say(Buffer.alloc(0));
     });
   }
 }

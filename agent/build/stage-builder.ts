@@ -5,7 +5,7 @@ import { makeDirectoryInRoot } from '../container/root-files.ts';
 import { emptyImageDocument } from '../image/image-config.ts';
 import { rootsOf } from '../image/lease.ts';
 import type { Platform } from '../image/manifest.ts';
-import { type CacheEntry, cacheKey } from './build-cache.ts';
+import { cacheKey } from './build-cache.ts';
 import { argDeclarations, type Stage } from './build-plan.ts';
 import type { StepProgress, StepTitle } from './build-progress.ts';
 import { changeConfig, shellOf } from './config-changes.ts';
@@ -16,7 +16,7 @@ import { canExecute, isPlatform } from './platform.ts';
 import { proxyVariables, runCommand, stepEnvironment } from './run-command.ts';
 import { parseRunMount } from './run-mounts.ts';
 import { StageFiles, type StageFilesParts } from './stage-files.ts';
-import { expanderOf, type StageState, withConfigChange, withLayer } from './stage-state.ts';
+import { expanderOf, type StageState, type StepResult, withConfigChange, withLayer } from './stage-state.ts';
 import { StepMounts, type StepMountsParts } from './step-mounts.ts';
 import { parseStepNetwork, type StepFile, type StepLimits, type StepNetwork, type StepRunner } from './step-runner.ts';
 import { expandWord } from './words.ts';
@@ -74,7 +74,7 @@ export class StageBuilder {
 
   async #begin(): Promise<StageState> {
     const { base, from, platform } = this.#stage;
-    const fresh = { args: new Map<string, string>(), hasOwnCommand: false };
+    const fresh = { args: new Map<string, string>(), hasOwnCommand: false, steps: [] };
     const title = this.#title(from);
     if (base.kind === 'stage') {
       const below = await this.#parts.stage(base.index);
@@ -94,7 +94,8 @@ export class StageBuilder {
       await this.#parts.bases.ensure(base.reference, tell);
       const record = this.#parts.images.find(base.reference);
       this.#parts.lease.keep(rootsOf(record));
-      const { document, manifest, chainIds } = record;
+      const { manifest, chainIds } = record;
+      const document = { ...record.document, buildCache: undefined };
       if (platform !== undefined && !isPlatform(document, platform))
         throw wrongPlatform(base.reference, document, platform);
       return { document, layers: manifest.layers, chain: chainIds, ...fresh };
@@ -224,14 +225,15 @@ export class StageBuilder {
     [keyword, identity]: readonly [string, unknown],
     change: (rootfs: string, step: StepProgress) => Promise<void>,
     implied?: readonly string[],
-  ): Promise<CacheEntry> {
+  ): Promise<StepResult> {
     const { steps, progress, inTurn, usesCache, lease, sourceTimeMs } = this.#parts;
     const title = this.#title(instruction);
     const time = sourceTimeMs === undefined ? [] : [sourceTimeMs];
-    return await steps.run({
+    const key = cacheKey(keyword, implied === undefined ? (state.chain.at(-1) ?? null) : implied, identity, ...time);
+    const entry = await steps.run({
       chain: state.chain,
       implied,
-      key: cacheKey(keyword, implied === undefined ? (state.chain.at(-1) ?? null) : implied, identity, ...time),
+      key,
       useCache: usesCache(this.#stage),
       lease,
       sourceTimeMs,
@@ -241,6 +243,7 @@ export class StageBuilder {
           inTurn(() => work((rootfs) => withPlaceLater(instruction, () => change(rootfs, step)))),
         ),
     });
+    return { ...entry, key };
   }
 
   /** As BuildKit names steps: the stage where there are several, and the step's place in it. */

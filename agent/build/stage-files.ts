@@ -6,7 +6,6 @@ import type { Digest } from '../../proto/ids.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { type Lease, rootsOf } from '../image/lease.ts';
 import type { BaseImages } from './base-images.ts';
-import type { CacheEntry } from './build-cache.ts';
 import type { BuildContext } from './build-context.ts';
 import { type BuildPlan, findSource, type Stage, type StageBase } from './build-plan.ts';
 import type { BuildProgress } from './build-progress.ts';
@@ -17,7 +16,7 @@ import type { LayerSteps } from './layer-steps.ts';
 import type { NamedFiles } from './named-contexts.ts';
 import { checkOut } from './remote-files.ts';
 import { type RemoteSource, urlFileName } from './remote-source.ts';
-import type { StageState } from './stage-state.ts';
+import type { StageState, StepResult } from './stage-state.ts';
 import type { FileSource } from './step-mounts.ts';
 
 export interface StageFilesParts {
@@ -87,7 +86,7 @@ export class StageFiles {
   }
 
   /** Of a named context. */
-  async namedLayer(name: string): Promise<CacheEntry> {
+  async namedLayer(name: string): Promise<StepResult> {
     const { namedFiles, steps, images, progress, lease, sourceTimeMs } = this.#parts;
     return await namedFiles.layer(name, { steps, progress, lease, sourceTimeMs, workers: images.workers });
   }

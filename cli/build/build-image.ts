@@ -7,11 +7,12 @@ import type {
   ImageBuildResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { BuildDisplay } from './build-display.ts';
+import type { SentContext } from './build-source.ts';
 import { SshAgents } from './ssh-agents.ts';
 
 /** What goes to the builder besides the options. */
 export interface BuildUpload {
-  readonly context: AsyncIterable<Buffer>;
+  readonly context: SentContext;
   /** Those of named contexts. */
   readonly named: ReadonlyMap<string, AsyncIterable<Buffer>>;
   /** Of SSH agents, by id. */
@@ -22,7 +23,7 @@ type Call = ReturnType<EngineClient['imageBuild']>;
 type TakeFiles = (archive: AsyncIterable<Uint8Array>) => Promise<void>;
 
 /** A build of one context. */
-export function uploadOf(context: AsyncIterable<Buffer>): BuildUpload {
+export function uploadOf(context: SentContext): BuildUpload {
   return { context, named: new Map(), sockets: new Map() };
 }
 
@@ -40,7 +41,9 @@ export async function buildImage(
   const call = engine.imageBuild();
   const agents = new SshAgents(upload.sockets, (value) => void write(call, { message: { $case: 'ssh', value } }));
   let failure: unknown;
-  uploadAll(call, options, upload).catch((error: unknown) => {
+  const wanted = Promise.withResolvers<readonly number[]>();
+  const contextId = upload.context.kind === 'directory' ? upload.context.directory.id : '';
+  uploadAll(call, { ...options, contextId }, upload, wanted.promise).catch((error: unknown) => {
     failure = error;
     call.cancel();
   });
@@ -49,6 +52,7 @@ export async function buildImage(
     const answers = responses(call as unknown as Parameters<typeof responses<ImageBuildResponse>>[0]);
     for await (const { message } of answers) {
       if (message?.$case === 'imageId') imageId = message.value;
+      else if (message?.$case === 'wanted') wanted.resolve(message.value.indexes);
       else if (message?.$case === 'ssh') agents.receive(message.value);
       else if (message?.$case === 'files') await takeFiles(filesFrom(message.value, answers));
       else if (message !== undefined) show(message, display);
@@ -89,9 +93,22 @@ function show(message: NonNullable<ImageBuildResponse['message']>, display: Buil
   else if (message.$case === 'output') display.note(message.value.toString());
 }
 
-async function uploadAll(call: Call, options: ImageBuildOptions, upload: BuildUpload): Promise<void> {
+/** `wanted` resolves when the engine says what it wants of a directory; never if it fails before. */
+async function uploadAll(
+  call: Call,
+  options: ImageBuildOptions,
+  upload: BuildUpload,
+  wanted: Promise<readonly number[]>,
+): Promise<void> {
   if (!(await write(call, { message: { $case: 'options', value: options } }))) return;
-  for await (const value of upload.context) {
+  const { context } = upload;
+  if (context.kind === 'directory') {
+    for await (const value of context.directory.listing()) {
+      if (!(await write(call, { message: { $case: 'listing', value } }))) return;
+    }
+  }
+  const data = context.kind === 'tar' ? context.data : context.directory.pack(await wanted);
+  for await (const value of data) {
     if (!(await write(call, { message: { $case: 'data', value } }))) return;
   }
   for (const [name, context] of upload.named) {

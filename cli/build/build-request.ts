@@ -5,6 +5,7 @@ import { invalidFlag } from '../command-line.ts';
 import { parseUlimit } from '../options/limits.ts';
 import { parsePairs } from '../options/pairs.ts';
 import { allCredentials } from '../registry/credentials.ts';
+import { cacheImage, checkCacheTarget } from './cache-flags.ts';
 import type { BuildOutput } from './outputs.ts';
 import { readSecrets } from './secrets.ts';
 import { imageNames, resultsFor } from './write-outputs.ts';
@@ -13,6 +14,8 @@ export interface BuildFlags {
   readonly addHost: readonly string[];
   readonly buildArg: readonly string[];
   readonly cache: boolean;
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
   readonly label: readonly string[];
   readonly network: string;
   /** Of --no-cache-filter: for commander, what begins with "no" turns something off. */
@@ -50,6 +53,8 @@ export async function buildRequest(
     shmSizeBytes: flags.shmSize ?? 0,
     ulimits: flags.ulimit.map((text) => parseUlimit(text)),
     results: resultsFor(outputs),
+    cacheImages: flags.cacheFrom.map(cacheImage),
+    inlineCache: flags.cacheTo.map(checkCacheTarget).length > 0,
   });
 }
 

@@ -71,14 +71,15 @@ export class SshAgents {
   }
 
   #connect(connection: number, id: string): Socket {
-    const socket = createConnection(this.#sockets.get(id) ?? '');
+    const socket = createConnection({ path: this.#sockets.get(id) ?? '', allowHalfOpen: true });
     this.#connections.set(connection, socket);
     socket.on('data', (data) => this.#send({ connection, id, data }));
+    socket.on('end', () => this.#send({ connection, id, data: Buffer.alloc(0) }));
     // Its 'close' follows, which the step sees: its ssh says that no agent answers.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#connections.delete(connection);
-      this.#send({ connection, id, data: Buffer.alloc(0) });
+      if (!socket.readableEnded) this.#send({ connection, id, data: Buffer.alloc(0) });
     });
     return socket;
   }

@@ -46,15 +46,14 @@ export class BuilderFixture {
   /** Of the last build that failed. */
   excerpt = '';
 
-  private constructor() {
+  private constructor(busybox: Buffer | undefined) {
     this.builder = this.#makeBuilder();
-    const root = join(this.stores.dir, 'busybox');
-    makeBusyboxRoot(root);
-    this.busybox = execFileSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 1 << 26 });
+    this.busybox = busybox ?? this.#packBusybox();
   }
 
-  static async open(): Promise<BuilderFixture> {
-    const fixture = new BuilderFixture();
+  /** On the base image of another one, or on one of its own. */
+  static async open(busybox?: Buffer): Promise<BuilderFixture> {
+    const fixture = new BuilderFixture(busybox);
     await fixture.stores.open();
     await fixture.builder.open();
     await fixture.#import('busybox', fixture.busybox, ['ENV PATH=/bin', 'CMD ["sh"]']);
@@ -114,6 +113,12 @@ export class BuilderFixture {
       await snapshots.unmount(root);
       await snapshots.remove('look');
     }
+  }
+
+  #packBusybox(): Buffer {
+    const root = join(this.stores.dir, 'busybox');
+    makeBusyboxRoot(root);
+    return execFileSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 1 << 26 });
   }
 
   #makeBuilder(): ImageBuilder {

@@ -50,6 +50,8 @@ export function define(command: Command, cli: Cli): void {
     .option('--label <name=value>', 'label of the image', collect, [])
     .option('--no-cache', 'run every step again')
     .option('--no-cache-filter <stage>', 'run every step of these stages again', collect, [])
+    .option('--cache-from <image>', 'take steps from an image that was built with --cache-to type=inline', collect, [])
+    .option('--cache-to <target>', 'type=inline: let the image say which steps it is from', collect, [])
     .option('--pull', 'look in registries for newer base images')
     .action(async (context: string, options: BuildOptions) => {
       if (options.check === true || options.call === 'check') await check(context, options, cli);

@@ -3,7 +3,7 @@ import type { GantryError } from '../../../proto/errors.ts';
 import { EngineClient, ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
 import { createBuildDisplay } from '../../build/build-display.ts';
 import { buildImage, uploadOf } from '../../build/build-image.ts';
-import { packContext } from '../../build/context.ts';
+import { directoryContext } from '../../build/context-changes.ts';
 import { type Cli, printLine } from '../../cli.ts';
 import type { LoadedService, LoadedStack } from '../../compose/load-stack.ts';
 import { withClient } from '../../connection.ts';
@@ -64,7 +64,7 @@ async function buildService(
     await buildImage(
       engine,
       { ...buildOptions(service, build), credentials: await allCredentials(cli) },
-      uploadOf(packContext(build.context, build.dockerfile || 'Dockerfile')),
+      uploadOf({ kind: 'directory', directory: directoryContext(build.context, build.dockerfile || 'Dockerfile') }),
       createBuildDisplay(cli, quiet ? 'quiet' : 'auto'),
     );
   } catch (error) {
