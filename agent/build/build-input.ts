@@ -60,15 +60,10 @@ export class BuildInput {
   /** Until the client ends its side. */
   async *sshMessages(): AsyncGenerator<SshMessage, void, undefined> {
     for (let next = await this.#peek(); next !== undefined; next = await this.#peek()) {
-      if (next.$case !== 'ssh') throw unexpected('a context was sent after its time');
       this.#ahead = undefined;
-      yield next.value;
+      if (next.$case === 'ssh') yield next.value;
+      else if (next.$case !== 'contextsSent') throw unexpected('a context was sent after its time');
     }
-  }
-
-  /** Tells who sends that nothing more is read. */
-  async close(): Promise<void> {
-    await this.#messages.return?.();
   }
 
   async *#named(name: string): AsyncGenerator<Uint8Array, void, undefined> {

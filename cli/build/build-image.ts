@@ -118,6 +118,7 @@ async function uploadAll(
   }
   // Agents answer as long as the build runs.
   if (upload.sockets.size === 0) call.end();
+  else await write(call, { message: { $case: 'contextsSent', value: true } });
 }
 
 /** False when the call has ended. */
