@@ -86,7 +86,7 @@ export class TerminalBuildDisplay implements BuildDisplay {
   end(): void {
     clearInterval(this.#timer);
     this.#stream.off('resize', this.#redraw);
-    const steps = [...this.#steps].flatMap(([number, step]) => this.#linesOf(number, step));
+    const steps = [...this.#steps].flatMap(([number, step]) => this.#linesOf(number, step, OUTPUT_LINES));
     this.#lines.finish([this.#head(' FINISHED'), ...steps]);
     this.#stream.write(this.#notes);
     for (const failure of this.#failures.splice(0)) this.#stream.write(failure);
@@ -94,9 +94,15 @@ export class TerminalBuildDisplay implements BuildDisplay {
   }
 
   #draw(): void {
-    const lines = [...this.#steps].flatMap(([number, step]) => this.#linesOf(number, step));
-    // The last ones are of more interest than the first.
-    this.#lines.draw([this.#head(''), ...lines.slice(-Math.max(1, this.#lines.rows - 2))]);
+    const room = Math.max(1, this.#lines.rows - 2);
+    const steps = [...this.#steps];
+    const running = steps.filter(([, { state }]) => state === 'running').length;
+    const outputLines = Math.min(OUTPUT_LINES, Math.max(0, Math.floor(room / Math.max(1, running)) - 1));
+    const lines = steps.map(([number, step]) => ({ step, lines: this.#linesOf(number, step, outputLines) }));
+    // Of those that have ended the last ones are of more interest than the first.
+    let excess = lines.reduce((sum, one) => sum + one.lines.length, 0) - room;
+    const shown = lines.filter(({ step }) => step.state === 'running' || --excess < 0);
+    this.#lines.draw([this.#head(''), ...shown.flatMap((one) => one.lines).slice(-room)]);
   }
 
   #head(end: string): string {
@@ -104,13 +110,13 @@ export class TerminalBuildDisplay implements BuildDisplay {
     return `[+] Building ${seconds(this.#nowMs() - this.#startedAtMs)}s (${ended}/${this.#total})${end}`;
   }
 
-  #linesOf(number: number, { title, state, startedAtMs, durationMs }: Shown): string[] {
+  #linesOf(number: number, { title, state, startedAtMs, durationMs }: Shown, outputLines: number): string[] {
     const columns = Math.max(0, this.#lines.columns - 1 - TIME_COLUMNS);
     const elapsed = state === 'running' ? this.#nowMs() - startedAtMs : durationMs;
     const time = `${seconds(elapsed)}s`.padStart(TIME_COLUMNS);
     const line = padWidth(`${MARKS[state]} ${title}`, columns) + time;
     if (state !== 'running') return [line];
-    const output = this.#tails.last(number, OUTPUT_LINES);
+    const output = outputLines === 0 ? [] : this.#tails.last(number, outputLines);
     return [line, ...output.map((text) => ` => => # ${printable(text)}`)];
   }
 }
