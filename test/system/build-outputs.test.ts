@@ -139,7 +139,9 @@ describe('RUN steps', () => {
     const { code, stderr } = await build(flags, dockerfile);
     expect(stderr).toContain('DONE');
     expect(code).toBe(0);
-    expect(await host.ok(['run', '--rm', 'ssh:1', 'cat', '/keys', '/left'])).toMatch(/^256 SHA256:\S+ mine \(ED25519\)$/);
+    expect(await host.ok(['run', '--rm', 'ssh:1', 'cat', '/keys', '/left'])).toMatch(
+      /^256 SHA256:\S+ mine \(ED25519\)$/,
+    );
     const required = 'FROM busybox\nRUN --mount=type=ssh,required=true true\n';
     expect((await build([], required)).stderr).toContain('the SSH agent default is required and was not given');
     expect(await build(['--ssh', `default=${join(directory, 'none')}`], required)).toMatchObject({ code: 125 });

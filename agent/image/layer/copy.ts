@@ -146,10 +146,14 @@ class Copier {
 
   /** Names of one file stay that, as far as they are copied together. */
   #copyFileData(source: string, target: string, { nlink, dev, ino }: Stats): void {
-    const first = nlink > 1 ? this.#links.get(`${dev}:${ino}`) : undefined;
-    if (first !== undefined && existsSync(first)) return linkSync(first, target);
+    const file = `${dev}:${ino}`;
+    const first = nlink > 1 ? this.#links.get(file) : undefined;
+    if (first !== undefined && existsSync(first)) {
+      linkSync(first, target);
+      return;
+    }
     copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    if (nlink > 1) this.#links.set(`${dev}:${ino}`, target);
+    if (nlink > 1) this.#links.set(file, target);
   }
 
   #setMetadata(from: string, to: string, stats: Stats): void {
