@@ -46,9 +46,13 @@ export class BuildContext {
   /** Removes what .dockerignore, or the Dockerfile's own one, leaves out. The client may have done so already. */
   async applyIgnoreFile(dockerfile: string): Promise<void> {
     const patterns = (await this.#read(`${dockerfile}.dockerignore`)) ?? (await this.#read('.dockerignore'));
-    if (patterns === undefined) return;
-    const ignore = dockerignore({ ignorecase: false }).add(patterns);
-    await prune(this.root, '', (path) => ignore.ignores(path));
+    const removed = new Set<string>();
+    if (patterns !== undefined) {
+      const ignore = dockerignore({ ignorecase: false }).add(patterns);
+      await prune(this.root, '', (path) => ignore.ignores(path), removed);
+    }
+    // Of files that are kept, those are sent again: the Dockerfile may be among them.
+    await this.#kept?.keep(removed);
   }
 
   /** Path of a file or directory that the build may make, and that goes with the context. */
@@ -128,7 +132,6 @@ export class BuildContexts {
         await pipeline(archive, createWriteStream(spool), { signal });
         await unpackInto(context, spool, this.#workers);
         await rm(spool);
-        await kept?.keep();
       },
       kept,
     );
@@ -186,14 +189,22 @@ async function unpackInto(context: BuildContext, archive: string, workers: Layer
 }
 
 /** An ignored directory stays as long as something in it isn't ignored. */
-async function prune(root: string, directory: string, ignores: (path: string) => boolean): Promise<void> {
+async function prune(
+  root: string,
+  directory: string,
+  ignores: (path: string) => boolean,
+  removed: Set<string>,
+): Promise<void> {
   for (const entry of await readdir(join(root, directory), { withFileTypes: true })) {
     const path = directory === '' ? entry.name : `${directory}/${entry.name}`;
     if (entry.isDirectory()) {
-      await prune(root, path, ignores);
-      if (ignores(path) && (await readdir(join(root, path))).length === 0) await rmdir(join(root, path));
+      await prune(root, path, ignores, removed);
+      if (!ignores(path) || (await readdir(join(root, path))).length > 0) continue;
+      await rmdir(join(root, path));
+      removed.add(path);
     } else if (ignores(path)) {
       await rm(join(root, path), { force: true });
+      removed.add(path);
     }
   }
 }

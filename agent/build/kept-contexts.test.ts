@@ -23,7 +23,10 @@ describe('kept contexts', () => {
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
   /** As a build does it; the names of what it was sent. */
-  async function build(files: readonly ReturnType<typeof file>[]): Promise<string[]> {
+  async function build(
+    files: readonly ReturnType<typeof file>[],
+    removed: ReadonlySet<string> = new Set(),
+  ): Promise<string[]> {
     const context = await contexts.take('id', files);
     if (context === undefined) throw new Error('another build has it');
     const sent = context.wanted.map((index) => files[index]?.name ?? '');
@@ -31,7 +34,8 @@ describe('kept contexts', () => {
       if (files.find((one) => one.name === name)?.size === 0) mkdirSync(join(context.root, name), { recursive: true });
       else writeFileSync(join(context.root, name), name);
     }
-    await context.keep();
+    for (const name of removed) rmSync(join(context.root, name));
+    await context.keep(removed);
     await context.close();
     return sent;
   }
@@ -44,7 +48,7 @@ describe('kept contexts', () => {
     const context = await contexts.take('id', [file('b')]);
     expect(readdirSync(context?.root ?? '')).toEqual(['b']);
     expect(await contexts.take('id', [])).toBeUndefined();
-    await context?.keep();
+    await context?.keep(new Set());
     await context?.close();
     expect(contexts.usage()).toMatchObject([{ sizeBytes: 4, uses: 3 }]);
     await contexts.drop(contexts.usage().map(({ id }) => id));
@@ -60,6 +64,12 @@ describe('kept contexts', () => {
     await reopen();
     expect(readdirSync(join(dir, 'build/kept'))).toEqual([]);
     expect(await build([file('a')])).toEqual(['a']);
+  });
+
+  it('are sent again what a build has removed', async () => {
+    const files = [file('Dockerfile'), file('.dockerignore'), file('a')];
+    await build(files, new Set(['Dockerfile', '.dockerignore']));
+    expect(await build(files)).toEqual(['Dockerfile', '.dockerignore']);
   });
 
   it('lose no file outside of them through a link', async () => {

@@ -26,8 +26,8 @@ export interface OpenContext {
   readonly root: string;
   /** Indexes of files in the new listing that are to be put there. */
   readonly wanted: readonly number[];
-  /** They are. */
-  keep(): Promise<void>;
+  /** They are, but for some that have been removed since. */
+  keep(removed: ReadonlySet<string>): Promise<void>;
   /** The build is done with it. What isn't to be kept goes. */
   close(): Promise<void>;
 }
@@ -82,8 +82,9 @@ export class KeptContexts {
       await rm(join(this.#dir, name, 'listing.json'), { force: true });
       await mkdir(root, { recursive: true });
       for (const path of gone) await removeIn(root, path);
-      const keep = async (): Promise<void> => {
-        await this.#note(name, files, before);
+      const keep = async (removed: ReadonlySet<string>): Promise<void> => {
+        const left = files.filter((file) => !removed.has(file.name));
+        await this.#note(name, left, before);
         isKept = true;
       };
       return { root, wanted, keep, close };

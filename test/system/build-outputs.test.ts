@@ -148,6 +148,34 @@ describe('RUN steps', () => {
   });
 });
 
+describe('a directory that is built again', () => {
+  it('is sent as far as it has changed, whatever is ignored in it', async () => {
+    const context = await mkdtemp(join(directory, 'again-'));
+    const put = (name: string, text: string) => writeFile(join(context, name), text);
+    await put('Dockerfile', 'FROM busybox\nCOPY . /c/\nCMD ["sh", "-c", "cd /c && ls -A | xargs; cat f"]\n');
+    await put('.dockerignore', 'Dockerfile\n.dockerignore\nleft\n');
+    await put('left', 'x');
+    const built = async () => {
+      await host.ok(['build', '-q', '-t', 'again:1', context]);
+      return await host.ok(['run', '--rm', 'again:1']);
+    };
+    await put('f', 'one');
+    await put('gone', 'x');
+    expect(await built()).toBe('f gone\none');
+    expect(await built()).toBe('f gone\none');
+    await put('f', 'two');
+    await rm(join(context, 'gone'));
+    await put('new', 'x');
+    expect(await built()).toBe('f new\ntwo');
+    await host.stop('SIGKILL');
+    await host.start();
+    expect(await built()).toBe('f new\ntwo');
+    expect(await host.ok(['builder', 'prune', '-af'])).toContain('Total reclaimed space');
+    expect(readdirSync(join(host.dataRoot, 'build/kept'))).toEqual([]);
+    expect(await built()).toBe('f new\ntwo');
+  });
+});
+
 describe('named contexts', () => {
   it('are directories and images', async () => {
     const extra = join(directory, 'extra');
