@@ -108,8 +108,10 @@ export class BuildContexts {
     return await this.#make('reading the build context', async (context) => {
       const spool = context.scratch();
       await pipeline(Readable.from(archive, { objectMode: false }), createWriteStream(spool), { signal });
-      await unpackInto(context, spool, this.#workers);
-      await rm(spool);
+      // Of what is none, unpacking says what is wrong with it.
+      const tar = await findTarArchive(spool, { scratch: () => context.scratch(), signal });
+      await unpackInto(context, tar ?? spool, this.#workers);
+      for (const file of new Set([spool, tar ?? spool])) await rm(file);
     });
   }
 

@@ -112,7 +112,7 @@ async function build(place: string, options: BuildOptions, cli: Cli): Promise<vo
       const display = createBuildDisplay(cli, kind);
       const id = await buildImage(engine, request, { context, named, sockets }, display, takeFiles);
       if (id === '') return;
-      await tellOfImage(cli, id, imageNames(tags, outputs), options);
+      await tellOfImage(cli, { id, names: imageNames(tags, outputs) }, options, kind);
       await writeImage(engine, cli, outputs, { id, tags, quiet });
     });
   await withAgentSockets(agents, perform);
@@ -162,12 +162,16 @@ function checkImageFlags(outputs: readonly BuildOutput[], options: BuildOptions)
   }
 }
 
-async function tellOfImage(cli: Cli, id: string, names: readonly string[], options: BuildOptions): Promise<void> {
-  const { quiet = false, progress, iidfile, metadataFile } = options;
+async function tellOfImage(
+  cli: Cli,
+  { id, names }: { readonly id: string; readonly names: readonly string[] },
+  { quiet = false, iidfile, metadataFile }: BuildOptions,
+  kind: ProgressKind,
+): Promise<void> {
   if (iidfile !== undefined) writeResult(cli, iidfile, id);
   if (metadataFile !== undefined) writeResult(cli, metadataFile, metadata(id, names));
   if (quiet) return await printLine(cli, id);
-  if (progress === 'quiet') return;
+  if (kind === 'quiet' || kind === 'rawjson') return;
   await complain(cli, `Successfully built ${id}`);
   for (const name of names) await complain(cli, `Successfully tagged ${name}`);
 }
