@@ -60,6 +60,9 @@ describe('kept contexts', () => {
     await (await contexts.take('id', [file('a', 2)]))?.close();
     expect(contexts.usage()).toEqual([]);
     await build([file('a')]);
+    const [name = ''] = readdirSync(join(dir, 'build/kept'));
+    writeFileSync(join(dir, 'build/kept', name, 'listing.json'), '[{');
+    expect(await build([file('a')])).toEqual(['a']);
     await contexts.take('id', [file('a', 2)]);
     await reopen();
     expect(readdirSync(join(dir, 'build/kept'))).toEqual([]);

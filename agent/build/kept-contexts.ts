@@ -1,6 +1,6 @@
 /**
- * Contexts of directories that are built again: DATA_ROOT/build/kept/NAME has files, and listing.json with what they are.
- * While a build changes one it has no listing, and after a crash then it is dropped.
+ * Contexts of directories that are built again: DATA_ROOT/build/kept/NAME has files, listing.json with what they are, and
+ * kept.json with what is known of them. While a build changes one it has no kept.json, and after a crash then it is dropped.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
@@ -13,8 +13,9 @@ import { writeFileAtomically } from '../image/atomic-file.ts';
 import { asArray, asCount, asObject, asString, parseJson } from '../image/json-fields.ts';
 import { planContextUpdate } from './context-listing.ts';
 
+/** Listings may be long, and stay on disk. */
 interface Known {
-  readonly files: readonly ContextFile[];
+  readonly sizeBytes: number;
   readonly createdAtMs: number;
   readonly usedAtMs: number;
   readonly uses: number;
@@ -77,9 +78,10 @@ export class KeptContexts {
     };
     try {
       const before = this.#known.get(name);
-      const { wanted, gone } = planContextUpdate(before?.files ?? [], files);
+      const listing = before === undefined ? [] : await this.#listingOf(name);
+      const { wanted, gone } = planContextUpdate(listing, files);
       const root = join(this.#dir, name, 'files');
-      await rm(join(this.#dir, name, 'listing.json'), { force: true });
+      await rm(join(this.#dir, name, 'kept.json'), { force: true });
       await mkdir(root, { recursive: true });
       for (const path of gone) await removeIn(root, path);
       const keep = async (removed: ReadonlySet<string>): Promise<void> => {
@@ -95,8 +97,8 @@ export class KeptContexts {
   }
 
   usage(): BuildCacheUsage[] {
-    return [...this.#known].map(([name, { files, createdAtMs, usedAtMs, uses }]) => ({
-      ...{ id: name, sizeBytes: sizeOf(files), createdAtMs, usedAtMs, uses },
+    return [...this.#known].map(([name, { sizeBytes, createdAtMs, usedAtMs, uses }]) => ({
+      ...{ id: name, sizeBytes, createdAtMs, usedAtMs, uses },
       shared: false,
     }));
   }
@@ -109,35 +111,48 @@ export class KeptContexts {
   async #note(name: string, files: readonly ContextFile[], before: Known | undefined): Promise<void> {
     const usedAtMs = this.#parts.clock();
     const known: Known = {
-      ...{ files, usedAtMs, createdAtMs: before?.createdAtMs ?? usedAtMs },
+      ...{ sizeBytes: sizeOf(files), usedAtMs, createdAtMs: before?.createdAtMs ?? usedAtMs },
       uses: before === undefined ? 0 : before.uses + 1,
     };
-    await writeFileAtomically(join(this.#dir, name, 'listing.json'), JSON.stringify(known));
+    await writeFileAtomically(join(this.#dir, name, 'listing.json'), JSON.stringify(files));
+    await writeFileAtomically(join(this.#dir, name, 'kept.json'), JSON.stringify(known));
     this.#known.set(name, known);
   }
 
   async #shrink(): Promise<void> {
     const byUse = [...this.#known].sort(([, a], [, b]) => b.usedAtMs - a.usedAtMs);
     let bytes = 0;
-    for (const [name, { files }] of byUse) {
-      bytes += sizeOf(files);
+    for (const [name, { sizeBytes }] of byUse) {
+      bytes += sizeBytes;
       if (bytes > MAX_BYTES) await this.drop([name]);
     }
   }
 
   async #remove(name: string): Promise<void> {
     this.#known.delete(name);
-    // Without its listing first: what a crash leaves of it isn't taken for whole.
-    await rm(join(this.#dir, name, 'listing.json'), { force: true });
+    // This first: what a crash leaves of it isn't taken for whole.
+    await rm(join(this.#dir, name, 'kept.json'), { force: true });
     await rm(join(this.#dir, name), { recursive: true, force: true });
   }
 
-  async #read(name: string): Promise<Known | undefined> {
+  /** One that can't be read is none, and its files go. */
+  async #listingOf(name: string): Promise<ContextFile[]> {
     const path = join(this.#dir, name, 'listing.json');
+    try {
+      return asArray(parseJson(await readFile(path), path), path).map((value) => parseFile(value, path));
+    } catch (error) {
+      this.#parts.logger.warn({ err: error, context: name }, 'dropping a build context that cannot be read');
+      await this.#remove(name);
+      return [];
+    }
+  }
+
+  async #read(name: string): Promise<Known | undefined> {
+    const path = join(this.#dir, name, 'kept.json');
     try {
       const fields = asObject(parseJson(await readFile(path), path), path);
       return {
-        files: asArray(fields.files, path).map((value) => parseFile(value, path)),
+        sizeBytes: asCount(fields.sizeBytes, path),
         createdAtMs: asCount(fields.createdAtMs, path),
         usedAtMs: asCount(fields.usedAtMs, path),
         uses: asCount(fields.uses, path),
