@@ -11,7 +11,6 @@ import {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import type { Lease } from '../image/lease.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
 import type { ImageSource } from '../registry/image-source.ts';
 import { Slots } from '../registry/slots.ts';
