@@ -185,6 +185,7 @@ describe.runIf(isRoot && hasBusybox)('a build', () => {
       server = createServer(({ url: path, headers }, response) => {
         const condition = headers['if-none-match'];
         asked.push(`${path} ${condition ?? '-'}`);
+        if (path === '/slow') return;
         if (condition === served.etag) response.writeHead(304).end();
         else response.writeHead(200, { etag: served.etag }).end(served.text);
       });
@@ -193,7 +194,10 @@ describe.runIf(isRoot && hasBusybox)('a build', () => {
       });
       url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     });
-    afterEach(() => void server.close());
+    afterEach(() => {
+      server.closeAllConnections();
+      server.close();
+    });
 
     const content = async (name: string) => {
       const { id, steps } = await fixture.build(`FROM scratch\nADD ${url}/file /${name}\n`);
@@ -214,6 +218,18 @@ describe.runIf(isRoot && hasBusybox)('a build', () => {
       expect(readdirSync(join(fixture.stores.dir, 'build/downloads'))).toEqual([]);
       expect(await content('b')).toBe('two');
       expect(asked.at(-1)).toBe('/file -');
+    });
+
+    it('does not wait for another build once it is cancelled', async () => {
+      const dockerfile = `FROM scratch\nADD ${url}/slow /x\n`;
+      const [first, second] = [new AbortController(), new AbortController()];
+      const slow = fixture.build(dockerfile, [], {}, first.signal);
+      await expect.poll(() => asked).toEqual(['/slow -']);
+      const waiting = fixture.build(dockerfile, [], { noCache: true }, second.signal);
+      second.abort();
+      await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
+      first.abort();
+      await expect(slow).rejects.toMatchObject({ code: 'CANCELLED' });
     });
 
     it('asks nobody for what is here by its digest', async () => {

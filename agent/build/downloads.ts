@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { GantryError } from '../../proto/errors.ts';
 import type { BuildCacheUsage } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { writeFileAtomically } from '../image/atomic-file.ts';
@@ -62,7 +63,7 @@ export class Downloads {
     const ended = turn.catch(() => undefined);
     this.#turns.set(name, ended);
     try {
-      await turn;
+      await untilAborted(turn, signal, request);
     } finally {
       if (this.#turns.get(name) === ended) this.#turns.delete(name);
     }
@@ -82,6 +83,8 @@ export class Downloads {
   }
 
   async #fetch(name: string, request: Download, signal: AbortSignal): Promise<void> {
+    // While it waited for its turn.
+    if (signal.aborted) throw cancelled(request);
     const known = this.#known.get(name);
     const data = join(this.#dir, name, 'data');
     const wanted = request.checksum?.hex;
@@ -157,4 +160,21 @@ export class Downloads {
       return undefined;
     }
   }
+}
+
+/** Rejects when it is aborted, though another build's download, which comes before, goes on. */
+async function untilAborted(turn: Promise<void>, signal: AbortSignal, request: Download): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => undefined);
+  const abort = (): void => aborted.reject(cancelled(request));
+  signal.addEventListener('abort', abort);
+  try {
+    await Promise.race([turn, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function cancelled({ url }: Download): GantryError {
+  return new GantryError('CANCELLED', `downloading ${url} was cancelled`);
 }
