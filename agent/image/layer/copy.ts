@@ -59,7 +59,7 @@ class Copier {
   readonly #directoryTimes = new Map<string, number>();
   readonly #excludes: Exclusion;
   /** First copy of each file with several names. */
-  readonly #links = new Map<string, string>();
+  readonly #links = new Map<string, string | Buffer>();
   #entries = 0;
 
   constructor(job: CopyJob, native: LayerNative) {
@@ -145,7 +145,7 @@ class Copier {
   }
 
   /** Names of one file stay that, as far as they are copied together. */
-  #copyFileData(source: string, target: string, { nlink, dev, ino }: Stats): void {
+  #copyFileData(source: string | Buffer, target: string | Buffer, { nlink, dev, ino }: Stats): void {
     const file = `${dev}:${ino}`;
     const first = nlink > 1 ? this.#links.get(file) : undefined;
     if (first !== undefined && existsSync(first)) {
