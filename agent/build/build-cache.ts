@@ -19,6 +19,8 @@ export interface CachedLayer {
   /** The layer's blob. */
   readonly digest: Digest;
   readonly size: number;
+  /** Of the blob; undefined: a plain tar. */
+  readonly mediaType?: string | undefined;
   readonly sizeBytes: number;
 }
 
@@ -95,6 +97,15 @@ export class BuildCache {
     await this.save();
   }
 
+  /** Those of another host, as far as they aren't known. When this resolves, they are on disk. */
+  async add(entries: readonly (readonly [string, CacheEntry])[]): Promise<void> {
+    const usedAtMs = this.#clock();
+    for (const [key, entry] of entries) {
+      if (!this.#entries.has(key)) this.#entries.set(key, { ...entry, usedAtMs, uses: 0 });
+    }
+    await this.save();
+  }
+
   /** By key. */
   entries(): ReadonlyMap<string, StoredEntry> {
     return this.#entries;
@@ -145,6 +156,7 @@ function parseLayer(value: unknown, where: string): CachedLayer {
     chainId: asDigest(fields.chainId, where),
     digest: asDigest(fields.digest, where),
     size: asCount(fields.size, where),
+    mediaType: optional(fields.mediaType, where, asString),
     sizeBytes: asCount(fields.sizeBytes, where),
   };
 }

@@ -6,11 +6,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import dockerignore from '@balena/dockerignore';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
+import type { ContextFile } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { resolveInRoot } from '../container/root-files.ts';
 import type { ApplyOptions } from '../image/layer/applier.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
 import { findTarArchive } from './added-archive.ts';
+import type { KeptContexts, OpenContext } from './kept-contexts.ts';
 import { checkOut, downloadFile } from './remote-files.ts';
 import { parseRemoteSource } from './remote-source.ts';
 
@@ -22,11 +24,14 @@ export class BuildContext {
   /** Root of the unpacked files. */
   readonly root: string;
   readonly #dir: string;
+  readonly #kept: OpenContext | undefined;
   #scratches = 0;
 
-  constructor(dir: string) {
+  /** Of files that are kept when the build is done, or of its own. */
+  constructor(dir: string, kept?: OpenContext) {
     this.#dir = dir;
-    this.root = join(dir, 'files');
+    this.#kept = kept;
+    this.root = kept?.root ?? join(dir, 'files');
   }
 
   /** The Dockerfile's text and its name for errors. Throws NOT_FOUND. */
@@ -41,9 +46,13 @@ export class BuildContext {
   /** Removes what .dockerignore, or the Dockerfile's own one, leaves out. The client may have done so already. */
   async applyIgnoreFile(dockerfile: string): Promise<void> {
     const patterns = (await this.#read(`${dockerfile}.dockerignore`)) ?? (await this.#read('.dockerignore'));
-    if (patterns === undefined) return;
-    const ignore = dockerignore({ ignorecase: false }).add(patterns);
-    await prune(this.root, '', (path) => ignore.ignores(path));
+    const removed = new Set<string>();
+    if (patterns !== undefined) {
+      const ignore = dockerignore({ ignorecase: false }).add(patterns);
+      await prune(this.root, '', (path) => ignore.ignores(path), removed);
+    }
+    // Of files that are kept, those are sent again: the Dockerfile may be among them.
+    await this.#kept?.keep(removed);
   }
 
   /** Path of a file or directory that the build may make, and that goes with the context. */
@@ -52,6 +61,7 @@ export class BuildContext {
   }
 
   async remove(): Promise<void> {
+    await this.#kept?.close();
     await rm(this.#dir, { recursive: true, force: true });
   }
 
@@ -74,9 +84,16 @@ export class BuildContext {
 export class BuildContexts {
   readonly #dir: string;
   readonly #workers: LayerWorkers;
+  readonly #kept: KeptContexts;
   readonly #random: RandomBytes;
 
-  constructor(options: { readonly dir: string; readonly workers: LayerWorkers; readonly random: RandomBytes }) {
+  constructor(options: {
+    readonly dir: string;
+    readonly workers: LayerWorkers;
+    readonly random: RandomBytes;
+    readonly kept: KeptContexts;
+  }) {
+    this.#kept = options.kept;
     this.#dir = join(options.dir, 'build', 'contexts');
     this.#workers = options.workers;
     this.#random = options.random;
@@ -93,9 +110,35 @@ export class BuildContexts {
     return await this.#make('reading the build context', async (context) => {
       const spool = context.scratch();
       await pipeline(Readable.from(archive, { objectMode: false }), createWriteStream(spool), { signal });
-      await unpackInto(context, spool, this.#workers);
-      await rm(spool);
+      // Of what is none, unpacking says what is wrong with it.
+      const tar = await findTarArchive(spool, { scratch: () => context.scratch(), signal });
+      await unpackInto(context, tar ?? spool, this.#workers);
+      for (const file of new Set([spool, tar ?? spool])) await rm(file);
     });
+  }
+
+  /**
+   * Of a directory with these files, of which those are received that aren't here from an earlier build: `ask` is given
+   * their indexes. The caller removes it.
+   */
+  async update(
+    id: string,
+    files: readonly ContextFile[],
+    ask: (wanted: readonly number[]) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<BuildContext> {
+    const kept = await this.#kept.take(id, files);
+    return await this.#make(
+      'reading the build context',
+      async (context) => {
+        const spool = context.scratch();
+        const archive = Readable.from(ask(kept?.wanted ?? [...files.keys()]), { objectMode: false });
+        await pipeline(archive, createWriteStream(spool), { signal });
+        await unpackInto(context, spool, this.#workers);
+        await rm(spool);
+      },
+      kept,
+    );
   }
 
   /** Of a URL: a tar, a Dockerfile alone, or a git repository. The caller removes it. */
@@ -105,9 +148,11 @@ export class BuildContexts {
     });
   }
 
-  async #make(what: string, fill: (context: BuildContext) => Promise<void>): Promise<BuildContext> {
-    const context = new BuildContext(join(this.#dir, this.#random(8).toString('hex')));
+  async #make(what: string, fill: (context: BuildContext) => Promise<void>, kept?: OpenContext): Promise<BuildContext> {
+    const dir = join(this.#dir, this.#random(8).toString('hex'));
+    const context = new BuildContext(dir, kept);
     try {
+      await mkdir(dir);
       await mkdir(context.root, { recursive: true });
       await fill(context);
       return context;
@@ -136,7 +181,7 @@ async function fetchInto(
     await rename(files, context.root);
     return;
   }
-  await downloadFile({ url: remote.url, checksum: undefined, file: fetched }, signal);
+  await downloadFile({ url: remote.url, checksum: undefined, file: fetched }, undefined, signal);
   const archive = await findTarArchive(fetched, { scratch: () => context.scratch(), signal });
   if (archive === undefined) await rename(fetched, join(context.root, DEFAULT_DOCKERFILE));
   else await unpackInto(context, archive, workers);
@@ -148,14 +193,22 @@ async function unpackInto(context: BuildContext, archive: string, workers: Layer
 }
 
 /** An ignored directory stays as long as something in it isn't ignored. */
-async function prune(root: string, directory: string, ignores: (path: string) => boolean): Promise<void> {
+async function prune(
+  root: string,
+  directory: string,
+  ignores: (path: string) => boolean,
+  removed: Set<string>,
+): Promise<void> {
   for (const entry of await readdir(join(root, directory), { withFileTypes: true })) {
     const path = directory === '' ? entry.name : `${directory}/${entry.name}`;
     if (entry.isDirectory()) {
-      await prune(root, path, ignores);
-      if (ignores(path) && (await readdir(join(root, path))).length === 0) await rmdir(join(root, path));
+      await prune(root, path, ignores, removed);
+      if (!ignores(path) || (await readdir(join(root, path))).length > 0) continue;
+      await rmdir(join(root, path));
+      removed.add(path);
     } else if (ignores(path)) {
       await rm(join(root, path), { force: true });
+      removed.add(path);
     }
   }
 }

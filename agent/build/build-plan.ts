@@ -3,14 +3,17 @@ import { GantryError } from '../../proto/errors.ts';
 import type { Platform } from '../image/manifest.ts';
 import type { Dockerfile, Instruction } from './dockerfile.ts';
 import { instructionError, withPlace } from './instruction-error.ts';
-import { checkPlatform } from './platform.ts';
+import { findNamedContext, type NamedContext } from './named-contexts.ts';
+import { parseTargetPlatform } from './platform.ts';
 import { mountSource } from './run-mounts.ts';
 import { expandWord, splitPair, splitWords, type Variables } from './words.ts';
 
 export type StageBase =
   | { readonly kind: 'scratch' }
   | { readonly kind: 'stage'; readonly index: number }
-  | { readonly kind: 'image'; readonly reference: string };
+  | { readonly kind: 'image'; readonly reference: string }
+  /** Of a named context. */
+  | { readonly kind: 'files'; readonly name: string };
 
 export interface Stage {
   readonly index: number;
@@ -18,6 +21,8 @@ export interface Stage {
   readonly name: string | undefined;
   readonly from: Instruction;
   readonly base: StageBase;
+  /** What its files are for, where that is said; undefined: what its base is for. */
+  readonly platform: Platform | undefined;
   readonly instructions: readonly Instruction[];
   /** Where COPY --from and RUN --mount=from= of it take files, by what they call it. */
   readonly sources: ReadonlyMap<string, StageSource>;
@@ -40,13 +45,19 @@ export interface BuildPlan {
   readonly globalArgs: ReadonlyMap<string, string>;
   /** All names that an ARG declares, anywhere. */
   readonly declaredArgs: ReadonlySet<string>;
+  /** What --build-context names, which comes before stages and images. */
+  readonly contexts: ReadonlyMap<string, NamedContext>;
 }
 
 export interface PlanOptions {
   /** Name or number of a stage; empty: the last. */
   readonly target: string;
   readonly args: Readonly<Record<string, string>>;
+  /** The host's, which builds. */
   readonly platform: Platform;
+  /** Undefined: the host's. */
+  readonly targetPlatform: Platform | undefined;
+  readonly contexts: ReadonlyMap<string, NamedContext>;
 }
 
 /** Throws INVALID_ARGUMENT and UNSUPPORTED with file and line. */
@@ -67,6 +78,7 @@ export function planBuild(dockerfile: Dockerfile, options: PlanOptions): BuildPl
     target,
     escapeChar,
     globalArgs,
+    contexts: options.contexts,
     declaredArgs: new Set(
       instructions.filter(({ keyword }) => keyword === 'ARG').flatMap((arg) => argNames(arg, escapeChar)),
     ),
@@ -74,14 +86,14 @@ export function planBuild(dockerfile: Dockerfile, options: PlanOptions): BuildPl
 }
 
 /** What ARG means by platform names that Docker defines. */
-export function platformArgs({ os, architecture }: PlanOptions['platform']): ReadonlyMap<string, string> {
-  const entries = ['TARGET', 'BUILD'].flatMap((prefix) => [
-    [`${prefix}PLATFORM`, `${os}/${architecture}`] as const,
-    [`${prefix}OS`, os] as const,
-    [`${prefix}ARCH`, architecture] as const,
-    [`${prefix}VARIANT`, ''] as const,
-  ]);
-  return new Map(entries);
+function platformArgs({ platform, targetPlatform = platform }: PlanOptions): ReadonlyMap<string, string> {
+  const of = (prefix: string, { os, architecture }: Platform): readonly (readonly [string, string])[] => [
+    [`${prefix}PLATFORM`, `${os}/${architecture}`],
+    [`${prefix}OS`, os],
+    [`${prefix}ARCH`, architecture],
+    [`${prefix}VARIANT`, ''],
+  ];
+  return new Map([...of('TARGET', targetPlatform), ...of('BUILD', platform)]);
 }
 
 /** NAME or NAME=default, several in one instruction; the default not yet expanded. */
@@ -104,7 +116,7 @@ function readGlobalArgs(
   escapeChar: string,
   options: PlanOptions,
 ): Map<string, string> {
-  const values = new Map(platformArgs(options.platform));
+  const values = new Map(platformArgs(options));
   for (const instruction of declarations) {
     for (const { name, value } of argDeclarations(instruction, escapeChar)) {
       const given =
@@ -126,7 +138,7 @@ function readStages(
     if (from.keyword !== 'FROM') continue;
     const next = instructions.findIndex(({ keyword }, index) => index > position && keyword === 'FROM');
     const own = instructions.slice(position + 1, next === -1 ? undefined : next);
-    const { reference, name } = parseFrom(from, escapeChar, globalArgs, options);
+    const { reference, name, platform } = parseFrom(from, escapeChar, globalArgs, options);
     const index = stages.length;
     if (name !== undefined && stages.some((stage) => stage.name === name)) {
       throw instructionError(from, `a stage is named ${name} already`);
@@ -134,10 +146,20 @@ function readStages(
     const sources = new Map<string, StageSource>();
     for (const instruction of own) {
       for (const source of sourceNames(instruction)) {
-        if (!sources.has(source)) sources.set(source, { base: findSource(stages, source, instruction), instruction });
+        if (sources.has(source)) continue;
+        const base = findSource({ stages, contexts: options.contexts }, source, instruction);
+        sources.set(source, { base, instruction });
       }
     }
-    stages.push({ index, name, from, base: findBase(stages, reference), instructions: own, sources });
+    stages.push({
+      index,
+      name,
+      from,
+      platform,
+      base: findBase({ stages, contexts: options.contexts }, reference),
+      instructions: own,
+      sources,
+    });
   }
   return stages;
 }
@@ -149,13 +171,13 @@ function parseFrom(
   escapeChar: string,
   globalArgs: ReadonlyMap<string, string>,
   options: PlanOptions,
-): { reference: string; name: string | undefined } {
+): { reference: string; name: string | undefined; platform: Platform | undefined } {
   const [image = '', as, name, ...rest] = from.text.split(/\s+/);
   if (rest.length > 0 || (as !== undefined && (as.toUpperCase() !== 'AS' || name === undefined))) {
     throw instructionError(from, 'FROM is written FROM IMAGE [AS NAME]');
   }
-  const platform = expand(from, from.flags.get('platform') ?? '', escapeChar, globalArgs);
-  withPlace(from, () => checkPlatform(platform, options.platform));
+  const written = expand(from, from.flags.get('platform') ?? '', escapeChar, globalArgs);
+  const platform = withPlace(from, () => parseTargetPlatform(written, options.platform)) ?? options.targetPlatform;
   const reference = expand(from, image, escapeChar, globalArgs);
   if (reference === '') {
     throw instructionError(from, `the base image ${image} is empty`, {
@@ -165,10 +187,14 @@ function parseFrom(
   const lower = name?.toLowerCase();
   if (lower !== undefined && !STAGE_NAME.test(lower))
     throw instructionError(from, `invalid stage name ${JSON.stringify(name)}`);
-  return { reference, name: lower };
+  return { reference, name: lower, platform };
 }
 
-function findBase(stages: readonly Stage[], reference: string): StageBase {
+type Places = Pick<BuildPlan, 'stages' | 'contexts'>;
+
+function findBase({ stages, contexts }: Places, reference: string): StageBase {
+  const named = findNamedContext(contexts, reference);
+  if (named !== undefined) return named;
   if (reference === 'scratch') return { kind: 'scratch' };
   const stage = stages.find(({ name }) => name === reference.toLowerCase());
   return stage === undefined ? { kind: 'image', reference } : { kind: 'stage', index: stage.index };
@@ -182,26 +208,28 @@ export function sourceNames(instruction: Instruction): string[] {
   return copied === undefined ? mounted : [copied];
 }
 
-/** A stage above by name or number, otherwise an image. */
-export function findSource(stages: readonly Stage[], source: string, instruction: Instruction): StageBase {
+/** A named context, a stage above by name or number, otherwise an image. */
+export function findSource(places: Places, source: string, instruction: Instruction): StageBase {
+  const { stages } = places;
   if (source.includes('$'))
     throw instructionError(instruction, 'variables in --from are not supported', {
       code: 'UNSUPPORTED',
       hint: 'make it a stage with FROM, and name that',
     });
   if (source === 'scratch') throw instructionError(instruction, '--from=scratch has no files');
-  const base = findBase(stages, source);
+  const base = findBase(places, source);
   if (base.kind === 'stage' || !/^\d+$/.test(source)) return base;
   if (Number(source) < stages.length) return { kind: 'stage', index: Number(source) };
   throw instructionError(instruction, `--from=${source} is not a stage above this one`);
 }
 
-function findTarget(stages: readonly Stage[], target: string): Stage {
+/** By name or number; empty: the last. Throws INVALID_ARGUMENT. */
+export function findTarget(stages: readonly Stage[], target: string): Stage {
   const last = stages.at(-1);
   const found =
     target === '' ? last : stages.find(({ name, index }) => name === target.toLowerCase() || String(index) === target);
   if (found !== undefined) return found;
-  throw new GantryError('INVALID_ARGUMENT', `there is no stage ${JSON.stringify(target)} to build`, {
+  throw new GantryError('INVALID_ARGUMENT', `there is no stage ${JSON.stringify(target)}`, {
     hint: `stages are ${stages.map(({ name, index }) => name ?? index).join(', ')}`,
   });
 }

@@ -2,6 +2,7 @@
 import { toGantryError } from '../../proto/errors.ts';
 import type { ImageBuildResponse } from '../../proto/generated/gantry/v1/engine.ts';
 import type { EventQueue } from '../stream/event-queue.ts';
+import { ClippedOutput } from './clipped-output.ts';
 
 /** A step that has begun. */
 export interface StepProgress {
@@ -43,10 +44,12 @@ export class BuildProgress {
   async step<T>(title: StepTitle, work: (step: StepProgress) => Promise<T>): Promise<T> {
     const number = this.#begin(title, false);
     const startedAtMs = this.#clock();
-    const output = (data: Uint8Array): void => {
-      this.#events.push({ message: { $case: 'stepOutput', value: { number, data: Buffer.from(data) } } });
-    };
+    const clipped = new ClippedOutput((data) => {
+      this.#events.push({ message: { $case: 'stepOutput', value: { number, data } } });
+    });
+    const output = (data: Uint8Array): void => clipped.write(data);
     const end = (error: string): void => {
+      clipped.end();
       const durationMs = this.#clock() - startedAtMs;
       this.#events.push({ message: { $case: 'stepEnd', value: { number, durationMs, error } } });
     };

@@ -5,18 +5,20 @@ import type {
   ImageBuildOptions,
   ImageBuildResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { BuildMessage } from './build-input.ts';
 import type { CachePruneOptions } from './cache-prune.ts';
 
 export interface Builder {
   /**
-   * Builds an image from a Dockerfile. `context` is a tar of the build context, plain, gzip or zstd. Yields steps and
+   * Builds an image from a Dockerfile. `messages` bring a tar of the build context, plain, gzip or zstd, and what else
+   * the options announce. Yields steps and
    * their output, and last the image's id. Throws INVALID_ARGUMENT and UNSUPPORTED with "Dockerfile:LINE: ...",
    * IMAGE_NOT_FOUND for a missing base, CANCELLED when `signal` aborts; a failed build names nothing and leaves
    * nothing but cached steps.
    */
   build(
     options: ImageBuildOptions,
-    context: AsyncIterable<Uint8Array>,
+    messages: AsyncIterable<BuildMessage>,
     signal: AbortSignal,
   ): AsyncIterable<ImageBuildResponse>;
   /** What is kept of earlier builds. */

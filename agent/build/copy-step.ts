@@ -105,6 +105,23 @@ export interface CopySource {
   readonly keepOwners: boolean;
 }
 
+/**
+ * Of a layer that is independent of those below: directories on the way to the destination, which stay as they are where
+ * they exist. Paths in the image without slash at their start, "" for the root.
+ */
+export function impliedDirectories(plan: CopyPlan, sources: readonly CopySource[]): string[] {
+  const isDirectory = sources.some(({ scanned }) => scanned.sources.some(({ type }) => type === 'directory'));
+  const isPlace = (plan.intoDirectory || plan.layout === 'parents') && !isDirectory;
+  const names = plan.destination.split('/').slice(1);
+  const depth = names.length - (isPlace && plan.chown === undefined ? 0 : 1);
+  return ['', ...names.slice(0, depth).map((_, index) => names.slice(0, index + 1).join('/'))];
+}
+
+/** Whether --chown names users or groups, whose numbers stand in the layers below. */
+export function namesOwners({ chown }: CopyPlan): boolean {
+  return chown !== undefined && !/^\d+(?::\d+)?$/.test(chown);
+}
+
 export interface CopyTools extends ArchiveTools {
   readonly workers: LayerWorkers;
 }

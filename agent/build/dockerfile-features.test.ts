@@ -137,12 +137,44 @@ describe.runIf(isRoot && hasBusybox)('features of Dockerfiles', () => {
     );
   });
 
-  it('refuses other platforms, and takes the host’s own by its names', async () => {
+  it('builds for other platforms what needs none of their programs', async () => {
     const { os, architecture } = fixture.stores.images.platform;
-    await fixture.build('FROM busybox\n', [], { platform: `${os}/${architecture}` });
-    await expect(fixture.build('FROM busybox\n', [], { platform: 'linux/s390x' })).rejects.toMatchObject({
+    const own = `${os}/${architecture}`;
+    await fixture.build('FROM busybox\n', [], { platform: own });
+    const options = { platform: 'linux/s390x' };
+    const { id } = await fixture.build(
+      [
+        'FROM --platform=$BUILDPLATFORM busybox AS build',
+        'ARG TARGETARCH',
+        'ARG BUILDPLATFORM',
+        'RUN echo "$TARGETARCH on $BUILDPLATFORM" > /made',
+        'FROM scratch',
+        'COPY --from=build /made /',
+      ].join('\n'),
+      [],
+      options,
+    );
+    expect(fixture.stores.images.find(id).document).toMatchObject({ os: 'linux', architecture: 's390x' });
+    await fixture.withRootfs(id, (root) => expect(readFileSync(join(root, 'made'), 'utf8')).toBe(`s390x on ${own}\n`));
+    await expect(fixture.build('FROM scratch\nRUN ["x"]\n', [], options)).rejects.toThrow(
+      'Dockerfile:2: RUN ["x"]: this host cannot run programs of linux/s390x',
+    );
+    fixture.registry.set('far', fixture.busybox);
+    await expect(fixture.build('FROM far\n', [], options)).rejects.toThrow(
+      `Dockerfile:1: far is for ${own}, and the stage for linux/s390x`,
+    );
+    await expect(fixture.build('FROM busybox\n', [], { platform: 'linux/s390x,linux/arm64' })).rejects.toMatchObject({
       code: 'UNSUPPORTED',
     });
+  });
+
+  it('knows the ARGs of the stage that a stage is built on', async () => {
+    const { output } = await fixture.build(
+      'FROM busybox AS base\nARG WHO=joe\nFROM base\nRUN echo "hello $WHO"\nFROM base AS other\n',
+      [],
+      { target: '1' },
+    );
+    expect(output).toBe('hello joe\n');
   });
 
   it.each(['xz', 'bzip2'])('ADD unpacks archives of %s', async (program) => {

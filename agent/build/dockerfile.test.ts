@@ -6,7 +6,10 @@ import { parseDockerfile } from './dockerfile.ts';
 
 const parse = (text: string) => parseDockerfile(text, 'Dockerfile').instructions;
 const plan = (text: string, target = '', args: Record<string, string> = {}) =>
-  planBuild(parseDockerfile(text, 'Dockerfile'), { target, args, platform: { os: 'linux', architecture: 'amd64' } });
+  planBuild(parseDockerfile(text, 'Dockerfile'), {
+    ...{ target, args, contexts: new Map(), targetPlatform: undefined },
+    platform: { os: 'linux', architecture: 'amd64' },
+  });
 
 describe('Dockerfiles', () => {
   it('joins lines, drops comments, and keeps line numbers', () => {
@@ -99,7 +102,7 @@ describe('plans', () => {
     ['FROM a\nCOPY --from=1 x y', '', 'Dockerfile:2: --from=1 is not a stage above'],
     ['FROM a\nRUN --mount=type=bind,from=1,target=/x y', '', 'Dockerfile:2: --from=1 is not a stage above'],
     ['FROM a\nRUN --mount=bind y', '', 'Dockerfile:2: --mount=bind: "bind" is not KEY=VALUE'],
-    ['FROM --platform=linux/arm64 a', '', 'Dockerfile:1: building for linux/arm64'],
+    ['FROM --platform=windows/amd64 a', '', 'Dockerfile:1: building for windows/amd64'],
     ['FROM a', 'nope', 'there is no stage "nope"'],
   ])('refuses %j', (text, target, message) => {
     expect(() => plan(text, target)).toThrow(message);

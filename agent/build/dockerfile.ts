@@ -9,6 +9,8 @@ export interface Instruction extends InstructionPlace, Omit<Flags, 'text'> {
   /** The arguments after the flags, with continuation lines joined and without here-documents' content. */
   readonly text: string;
   readonly heredocs: readonly Heredoc[];
+  /** From 1; of a trigger, that of the FROM it stands at. */
+  readonly lastLine: number;
   /** For users: as written, on one line. */
   readonly summary: string;
 }
@@ -18,12 +20,17 @@ export interface Dockerfile {
   /** "\" or "`" */
   readonly escapeChar: string;
   readonly instructions: readonly Instruction[];
+  /** What `# check=` says; undefined without. */
+  readonly check: string | undefined;
 }
+
+type Lines = InstructionPlace & Pick<Instruction, 'lastLine'>;
 
 /** Throws INVALID_ARGUMENT and UNSUPPORTED as instructionError. */
 export function parseDockerfile(content: string, file: string): Dockerfile {
   const text = content.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
-  refuseForeignSyntax(text, file);
+  const directives = readDirectives(text);
+  refuseForeignSyntax(directives.get('syntax'), file);
   const document = DockerfileParser.parse(text);
   const escapeChar = document.getEscapeCharacter();
   const lines = text.split('\n');
@@ -31,35 +38,49 @@ export function parseDockerfile(content: string, file: string): Dockerfile {
     const { start, end } = instruction.getRange();
     const source = [...lines.slice(start.line, end.line), (lines[end.line] ?? '').slice(0, end.character)];
     source[0] = (source[0] ?? '').slice(start.character);
-    return parseInstruction(source, { file, line: start.line + 1 }, escapeChar);
+    return parseInstruction(source, { file, line: start.line + 1, lastLine: end.line + 1 }, escapeChar);
   });
-  return { file, escapeChar, instructions };
+  return { file, escapeChar, instructions, check: directives.get('check')?.value };
 }
 
 const NO_TRIGGERS: ReadonlySet<Keyword> = new Set(['FROM', 'MAINTAINER', 'ONBUILD']);
 
 /** An instruction that an image has for those built on it, as if it stood at `at`. Throws as {@link parseDockerfile}. */
 export function parseTrigger(text: string, at: InstructionPlace): Instruction {
-  const instruction = parseInstruction(text.split('\n'), at, '\\');
+  const instruction = parseInstruction(text.split('\n'), { ...at, lastLine: at.line }, '\\');
   if (!NO_TRIGGERS.has(instruction.keyword)) return instruction;
   throw instructionError(at, `${instruction.keyword} isn't allowed as an ONBUILD trigger`);
 }
 
-/** `# syntax=` names the program that understands the file: here it is always this one, which speaks Docker's. */
-function refuseForeignSyntax(text: string, file: string): void {
-  for (const [index, line] of text.split('\n').entries()) {
-    const [, name, value = ''] = /^#\s*([A-Za-z]+)\s*=\s*(\S+)\s*$/.exec(line) ?? [];
-    if (name === undefined) return;
-    if (name.toLowerCase() !== 'syntax' || /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/.test(value))
-      continue;
-    throw instructionError({ file, line: index + 1 }, `the syntax ${value} is not supported`, {
-      code: 'UNSUPPORTED',
-      hint: 'write a Dockerfile as docker/dockerfile:1 has it',
-    });
-  }
+interface Directive {
+  readonly value: string;
+  /** From 1 */
+  readonly line: number;
 }
 
-function parseInstruction(source: readonly string[], at: InstructionPlace, escapeChar: string): Instruction {
+/** By lower-case name: comments `# NAME=VALUE` before anything else, also before other comments. */
+function readDirectives(text: string): ReadonlyMap<string, Directive> {
+  const directives = new Map<string, Directive>();
+  for (const [index, line] of text.split('\n').entries()) {
+    const [, name, value = ''] = /^#\s*([A-Za-z]+)\s*=\s*(\S.*?)\s*$/.exec(line) ?? [];
+    if (name === undefined) break;
+    directives.set(name.toLowerCase(), { value, line: index + 1 });
+  }
+  return directives;
+}
+
+/** `# syntax=` names the program that understands the file: here it is always this one, which speaks Docker's. */
+function refuseForeignSyntax(syntax: Directive | undefined, file: string): void {
+  if (syntax === undefined) return;
+  const { value, line } = syntax;
+  if (/^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/.test(value)) return;
+  throw instructionError({ file, line }, `the syntax ${value} is not supported`, {
+    code: 'UNSUPPORTED',
+    hint: 'write a Dockerfile as docker/dockerfile:1 has it',
+  });
+}
+
+function parseInstruction(source: readonly string[], at: Lines, escapeChar: string): Instruction {
   const { text: logical, rest } = joinContinuations(source, escapeChar);
   const [, word = '', args = ''] = /^\s*(\S+)\s*(.*)$/s.exec(logical) ?? [];
   const keyword = toKeyword(word, at);
@@ -70,7 +91,7 @@ function parseInstruction(source: readonly string[], at: InstructionPlace, escap
   if (keyword === 'ONBUILD') parseTrigger(text, at);
   return {
     keyword,
-    ...{ file: at.file, line: at.line },
+    ...{ file: at.file, line: at.line, lastLine: at.lastLine },
     flags,
     lists,
     text,

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
-import { hasBusybox, inPieces, isRoot, makeTar, type TestEntry } from '../image/testing/fixtures.ts';
-import { BuilderFixture } from './testing/builder-fixture.ts';
+import { hasBusybox, isRoot, makeTar, type TestEntry } from '../image/testing/fixtures.ts';
+import { BuilderFixture, messagesOf } from './testing/builder-fixture.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -277,8 +277,8 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
     await expect.poll(() => fixture.runner.ran.length).toBe(1);
     controller.abort();
     await expect(running).rejects.toMatchObject({ code: 'CANCELLED' });
-    const context = makeTar([{ name: 'Dockerfile', data: 'FROM busybox\nRUN echo started; sleep 1000\n' }]);
-    for await (const { message } of fixture.builder.build(ImageBuildOptions.create({}), inPieces(context), NEVER)) {
+    const context = messagesOf(makeTar([{ name: 'Dockerfile', data: 'FROM busybox\nRUN echo started; sleep 1000\n' }]));
+    for await (const { message } of fixture.builder.build(ImageBuildOptions.create({}), context, NEVER)) {
       if (message?.$case === 'stepOutput') break;
     }
     expect(readdirSync(join(fixture.stores.dir, 'build/mounts'))).toEqual([]);

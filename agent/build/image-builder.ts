@@ -1,38 +1,32 @@
-/** {@link Builder} on this host: receives the context, plans, builds the stages, makes and names the image. */
+/** {@link Builder} on this host: what builds share, and what is kept of them. */
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
-import type {
-  BuildCachePruneResponse,
-  BuildCacheUsage,
-  ImageBuildOptions,
-  ImageBuildResponse,
+import {
+  type BuildCachePruneResponse,
+  type BuildCacheUsage,
+  BuildResult,
+  type ImageBuildOptions,
+  type ImageBuildResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
-import { parseReference } from '../../proto/image-reference.ts';
-import { encodeImageDocument, type ImageDocument } from '../image/image-config.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import type { Lease } from '../image/lease.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
 import type { ImageSource } from '../registry/image-source.ts';
 import { Slots } from '../registry/slots.ts';
-import type { EventQueue } from '../stream/event-queue.ts';
 import { eventStream } from '../stream/event-stream.ts';
-import { BaseImages } from './base-images.ts';
-import { BuildCache, cacheKey } from './build-cache.ts';
-import { type BuildContext, BuildContexts } from './build-context.ts';
-import { type BuildPlan, planBuild } from './build-plan.ts';
-import { BuildProgress } from './build-progress.ts';
+import { BuildCache } from './build-cache.ts';
+import { BuildContexts } from './build-context.ts';
+import type { BuildMessage } from './build-input.ts';
+import { type BuildRunParts, runBuild } from './build-run.ts';
 import type { Builder } from './builder.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import { type CachePruneOptions, cacheUsage, planCachePrune } from './cache-prune.ts';
-import { parseDockerfile } from './dockerfile.ts';
+import { Downloads } from './downloads.ts';
+import { KeptContexts } from './kept-contexts.ts';
 import { LayerSteps } from './layer-steps.ts';
-import { checkPlatform } from './platform.ts';
-import { countSteps, StageBuilder, type StageBuilderParts } from './stage-builder.ts';
-import { StageGraph } from './stage-graph.ts';
 import type { StageState } from './stage-state.ts';
-import { parseStepNetwork, type StepRunner } from './step-runner.ts';
+import type { StepRunner } from './step-runner.ts';
 
 export interface ImageBuilderParts {
   /** DATA_ROOT */
@@ -54,18 +48,28 @@ export class ImageBuilder implements Builder {
   readonly #parts: ImageBuilderParts;
   readonly #cache: BuildCache;
   readonly #contexts: BuildContexts;
+  readonly #kept: KeptContexts;
   readonly #caches: CacheMounts;
+  readonly #downloads: Downloads;
   readonly #steps: LayerSteps;
-  readonly #slots = new Slots(Math.max(LEAST_STEPS_AT_ONCE, availableParallelism()));
+  readonly #run: BuildRunParts;
 
   constructor(parts: ImageBuilderParts) {
     const { dir, images, snapshots, clock, random } = parts;
     const logger = parts.logger.child({ component: 'builder' });
     this.#parts = parts;
     this.#cache = new BuildCache({ dir, clock, logger });
-    this.#contexts = new BuildContexts({ dir, workers: images.workers, random });
+    this.#kept = new KeptContexts({ dir, clock, logger });
+    this.#contexts = new BuildContexts({ dir, workers: images.workers, random, kept: this.#kept });
     this.#caches = new CacheMounts({ dir, workers: images.workers, clock, random, logger });
+    this.#downloads = new Downloads({ dir, clock, random, logger });
     this.#steps = new LayerSteps({ dir, images, snapshots, cache: this.#cache, clock, random });
+    const slots = new Slots(Math.max(LEAST_STEPS_AT_ONCE, availableParallelism()));
+    this.#run = {
+      ...{ images, clock, runner: parts.runner, bases: parts.bases, cache: this.#cache, contexts: this.#contexts },
+      ...{ caches: this.#caches, downloads: this.#downloads, steps: this.#steps },
+      inTurn: (work, signal) => slots.use(work, signal),
+    };
     images.garbage.addSource(() => this.#cache.roots());
   }
 
@@ -73,28 +77,39 @@ export class ImageBuilder implements Builder {
   async open(): Promise<void> {
     await this.#cache.open();
     await this.#contexts.open();
+    await this.#kept.open();
     await this.#caches.open();
+    await this.#downloads.open();
     await this.#parts.runner.recover();
     await this.#steps.open();
   }
 
-  build(
+  async *build(
     options: ImageBuildOptions,
-    context: AsyncIterable<Uint8Array>,
+    messages: AsyncIterable<BuildMessage>,
     signal: AbortSignal,
   ): AsyncGenerator<ImageBuildResponse, void, undefined> {
-    return eventStream<ImageBuildResponse>(signal, async (events, either) => {
+    using lease = this.#parts.images.garbage.lease();
+    let state: StageState | undefined;
+    yield* eventStream<ImageBuildResponse>(signal, async (events, either) => {
       try {
-        await this.#build(options, context, either, events);
+        state = await runBuild(this.#run, { options, messages, signal: either, events, lease });
       } catch (error) {
         throw either.aborted ? cancelled(error) : error;
       }
     });
+    if (state !== undefined && options.results.includes(BuildResult.FILES)) yield* this.#files(state);
+  }
+
+  /** Sent as fast as they are taken. */
+  async *#files({ chain }: StageState): AsyncGenerator<ImageBuildResponse, void, undefined> {
+    for await (const value of this.#steps.archiveRootfs(chain)) yield { message: { $case: 'files', value } };
   }
 
   cacheUsage(): BuildCacheUsage[] {
     const inImages = new Set([...this.#parts.images.state.images.values()].flatMap(({ chainIds }) => chainIds));
-    return [...cacheUsage(this.#cache.entries(), (layer) => inImages.has(layer)), ...this.#caches.usage()];
+    const steps = cacheUsage(this.#cache.entries(), (layer) => inImages.has(layer));
+    return [...steps, ...this.#caches.usage(), ...this.#downloads.usage(), ...this.#kept.usage()];
   }
 
   async pruneCache(options: CachePruneOptions): Promise<BuildCachePruneResponse> {
@@ -102,6 +117,8 @@ export class ImageBuilder implements Builder {
     const ids = pruned.map(({ id }) => id);
     await this.#cache.drop(ids);
     await this.#caches.drop(ids);
+    await this.#downloads.drop(ids);
+    await this.#kept.drop(ids);
     this.#parts.images.garbage.schedule();
     const freed = pruned.filter(({ shared }) => !shared);
     return {
@@ -109,116 +126,6 @@ export class ImageBuilder implements Builder {
       reclaimedBytes: freed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     };
   }
-
-  async #build(
-    options: ImageBuildOptions,
-    archive: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-    events: EventQueue<ImageBuildResponse>,
-  ): Promise<void> {
-    for (const tag of options.tags) checkTag(tag);
-    checkPlatform(options.platform, this.#parts.images.platform);
-    const sourceTimeMs = sourceTime(options.args);
-    using lease = this.#parts.images.garbage.lease();
-    const context = await this.#context(options, archive, signal);
-    try {
-      const { name, text } = await context.readDockerfile(options.dockerfile, options.dockerfileText);
-      const { target, args } = options;
-      const plan = planBuild(parseDockerfile(text, name), { target, args, platform: this.#parts.images.platform });
-      await context.applyIgnoreFile(name);
-      const state = await this.#buildStages(plan, options, { context, sourceTimeMs, lease }, signal, events);
-      const record = await this.#finish(state, options, sourceTimeMs, lease);
-      warnOfUnusedArguments(plan, options, events);
-      events.push({ message: { $case: 'imageId', value: record } });
-    } finally {
-      await context.remove();
-      await this.#cache.save();
-    }
-  }
-
-  async #context(
-    { contextUrl }: ImageBuildOptions,
-    archive: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<BuildContext> {
-    if (contextUrl === '') return await this.#contexts.receive(archive, signal);
-    return await this.#contexts.fetch(contextUrl, signal);
-  }
-
-  async #buildStages(
-    plan: BuildPlan,
-    options: ImageBuildOptions,
-    { context, ...common }: Pick<StageBuilderParts, 'context' | 'sourceTimeMs' | 'lease'>,
-    outerSignal: AbortSignal,
-    events: EventQueue<ImageBuildResponse>,
-  ): Promise<StageState> {
-    const { images, runner, clock } = this.#parts;
-    const failed = new AbortController();
-    const signal = AbortSignal.any([outerSignal, failed.signal]);
-    const total = plan.needed.reduce((sum, stage) => sum + countSteps(stage), 0);
-    const scratch = () => context.scratch();
-    const { workers } = images;
-    const graph: StageGraph<StageState> = new StageGraph(plan, (stage) => new StageBuilder(parts, stage).build());
-    const parts: StageBuilderParts = {
-      ...{ images, runner, plan, context, signal, ...common, steps: this.#steps },
-      bases: new BaseImages({ images, source: this.#parts.bases, options, signal }),
-      mounts: {
-        ...{ workers, caches: this.#caches, contextRoot: context.root, secrets: options.secrets, scratch, signal },
-      },
-      args: options.args,
-      network: parseStepNetwork(options.network || 'default'),
-      extraHosts: options.extraHosts,
-      useCache: !options.noCache,
-      progress: new BuildProgress(events, clock, total),
-      inTurn: (work) => this.#slots.use(work, signal),
-      stage: (index) => graph.state(index),
-    };
-    return await graph.run(() => failed.abort());
-  }
-
-  /** The image's time is its sources', or that of its first build: built again from the cache, it is the same image. */
-  async #finish(
-    state: StageState,
-    options: ImageBuildOptions,
-    sourceTimeMs: number | undefined,
-    lease: Lease,
-  ): Promise<string> {
-    const { config } = state.document;
-    const labels = { ...config.labels, ...options.labels };
-    const document: ImageDocument = { ...state.document, config: { ...config, labels }, created: undefined };
-    const key = cacheKey('IMAGE', encodeImageDocument(document).toString());
-    const known = options.noCache ? undefined : this.#cache.get(key);
-    const createdAtMs = sourceTimeMs ?? known?.createdAtMs ?? this.#parts.clock();
-    if (known === undefined) await this.#cache.put(key, { layer: undefined, createdAtMs });
-    const created = new Date(createdAtMs).toISOString();
-    return (await this.#parts.images.create({ ...document, created }, state.layers, options.tags, lease)).id;
-  }
-}
-
-/** SOURCE_DATE_EPOCH, seconds, as milliseconds. Source: reproducible-builds.org/specs/source-date-epoch. */
-function sourceTime({ SOURCE_DATE_EPOCH: seconds }: ImageBuildOptions['args']): number | undefined {
-  if (seconds === undefined || seconds === '') return undefined;
-  if (/^\d{1,11}$/.test(seconds)) return Number(seconds) * 1000;
-  throw new GantryError('INVALID_ARGUMENT', `SOURCE_DATE_EPOCH=${seconds} is no time`, {
-    hint: 'write seconds since 1970: $(git log -1 --format=%ct)',
-  });
-}
-
-function checkTag(tag: string): void {
-  if (parseReference(tag).digest === undefined) return;
-  throw new GantryError('INVALID_ARGUMENT', `invalid tag ${tag}: a digest can't be chosen`);
-}
-
-function warnOfUnusedArguments(
-  plan: BuildPlan,
-  { args }: ImageBuildOptions,
-  events: EventQueue<ImageBuildResponse>,
-): void {
-  const isPredefined = (name: string) => /_proxy$/i.test(name) || name === 'SOURCE_DATE_EPOCH';
-  const unused = Object.keys(args).filter((name) => !plan.declaredArgs.has(name) && !isPredefined(name));
-  if (unused.length === 0) return;
-  const text = `warning: build arguments that no ARG declares: ${unused.join(', ')}\n`;
-  events.push({ message: { $case: 'output', value: Buffer.from(text) } });
 }
 
 function cancelled(cause: unknown): GantryError {

@@ -1,8 +1,10 @@
 /** Steps that make a layer: a change of a root file system, taken from the cache or made and packed. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { native } from '../../native/addon/native.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import { archiveTree } from '../image/layer/tree-archive.ts';
 import type { Lease } from '../image/lease.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
 import type { BuildCache, CachedLayer, CacheEntry } from './build-cache.ts';
@@ -23,6 +25,11 @@ export interface LayerStepParts {
 export interface LayerStep {
   /** Chain ids of the layers below, lowest first. */
   readonly chain: readonly Digest[];
+  /**
+   * Of a step that sees nothing of the layers below, nor has them in its key: directories that its layer takes as it
+   * finds them. Undefined: it sees them.
+   */
+  readonly implied?: readonly string[] | undefined;
   readonly key: string;
   readonly useCache: boolean;
   /** Keeps what the step gives. */
@@ -65,7 +72,7 @@ export class LayerSteps {
     const cached = step.useCache ? this.#lookUp(step) : undefined;
     if (cached !== undefined) {
       step.cached();
-      return cached;
+      return step.implied === undefined ? cached : await this.#put(cached, step);
     }
     const made = step.perform((change) => this.#make(step, change));
     this.#running.set(step.key, made);
@@ -77,14 +84,29 @@ export class LayerSteps {
   }
 
   async #make(step: LayerStep, change: (rootfs: string) => Promise<void>): Promise<CacheEntry> {
-    const layer = await this.#withSnapshot(step.chain, async (rootfs, key) => {
+    const layer = await this.#withSnapshot(step.implied === undefined ? step.chain : [], async (rootfs, key) => {
       await change(rootfs);
       await this.#parts.snapshots.unmount(rootfs);
       return await this.#pack(key, step);
     });
-    const entry: CacheEntry = { layer, createdAtMs: step.sourceTimeMs ?? this.#parts.clock() };
+    const made: CacheEntry = { layer, createdAtMs: step.sourceTimeMs ?? this.#parts.clock() };
+    const entry = step.implied === undefined ? made : await this.#put(made, step);
     await this.#parts.cache.put(step.key, entry);
     return entry;
+  }
+
+  /** The step's layer, unpacked on those of the chain. */
+  async #put(entry: CacheEntry, { chain, lease }: LayerStep): Promise<CacheEntry> {
+    const { layer } = entry;
+    if (layer === undefined) return entry;
+    const { layers } = this.#parts.images;
+    const { content } = lease;
+    // Those below are there: nothing reads their blobs.
+    const below = chain.flatMap((id) => layers.get(id) ?? []);
+    const sources = below.map(({ diffId }) => ({ archive: '', digest: diffId, diffId }));
+    const own = { archive: content.path(layer.digest), digest: layer.digest, diffId: layer.diffId };
+    const unpacked = await layers.ensure([...sources, own], 'a build', lease);
+    return { ...entry, layer: { ...layer, chainId: unpacked.at(-1)?.chainId ?? layer.chainId } };
   }
 
   /** The root file system of these layers, mounted while `work` runs; what is written to it is dropped. */
@@ -92,14 +114,30 @@ export class LayerSteps {
     return await this.#withSnapshot(chain, work);
   }
 
-  #lookUp({ key, lease }: LayerStep): CacheEntry | undefined {
+  /** The files of these layers as a tar. */
+  async *archiveRootfs(chain: readonly Digest[]): AsyncGenerator<Buffer, void, undefined> {
+    const key = KEY_PREFIX + this.#parts.random(8).toString('hex');
+    try {
+      await this.#parts.snapshots.prepareLayers(key, chain);
+      const root = await this.#parts.snapshots.openMerged(key, join(this.#mounts, key));
+      try {
+        yield* archiveTree(root, native);
+      } finally {
+        await root.close();
+      }
+    } finally {
+      await this.#discard(key);
+    }
+  }
+
+  #lookUp({ key, implied, lease }: LayerStep): CacheEntry | undefined {
     const { cache, images } = this.#parts;
     const entry = cache.get(key);
     const layer = entry?.layer;
-    if (layer !== undefined) lease.keepLayer(layer.chainId);
-    const complete =
-      layer === undefined || (lease.content.has(layer.digest) && images.layers.get(layer.chainId) !== undefined);
-    return complete ? entry : undefined;
+    if (layer === undefined) return entry;
+    lease.keepLayer(layer.chainId);
+    const isUnpacked = implied !== undefined || images.layers.get(layer.chainId) !== undefined;
+    return isUnpacked && lease.content.has(layer.digest) ? entry : undefined;
   }
 
   async #withSnapshot<T>(chain: readonly Digest[], work: (rootfs: string, key: string) => Promise<T>): Promise<T> {
@@ -121,21 +159,26 @@ export class LayerSteps {
     await this.#parts.snapshots.remove(key);
   }
 
-  /** The snapshot's upper directory becomes a blob and, by a rename, an unpacked layer. Undefined if it is empty. */
-  async #pack(key: string, { chain, sourceTimeMs, lease }: LayerStep): Promise<CachedLayer | undefined> {
+  /**
+   * The snapshot's upper directory becomes a blob and, by a rename, an unpacked layer, unless that has yet to be put on
+   * those below. Undefined if it is empty.
+   */
+  async #pack(key: string, { chain, implied, sourceTimeMs, lease }: LayerStep): Promise<CachedLayer | undefined> {
     const { layers, workers } = this.#parts.images;
     const { content } = lease;
     const upper = this.#parts.snapshots.upper(key);
     const archive = content.ingestPath();
     try {
       const { digest, size, sizeBytes, entries } = await workers.run({
-        ...{ kind: 'pack', source: upper, archive },
+        ...{ kind: 'pack', source: upper, archive, implied },
         latestTime: sourceTimeMs === undefined ? undefined : Math.floor(sourceTimeMs / 1000),
       });
       if (entries === 0) return undefined;
       await content.adopt(archive, digest);
-      const { chainId, diffId } = await layers.adopt({ diffId: digest, parent: chain.at(-1), sizeBytes }, upper, lease);
-      return { diffId, chainId, digest, size, sizeBytes };
+      const made = { diffId: digest, digest, size, sizeBytes };
+      if (implied !== undefined) return { ...made, chainId: digest };
+      const { chainId } = await layers.adopt({ diffId: digest, parent: chain.at(-1), sizeBytes }, upper, lease);
+      return { ...made, chainId };
     } finally {
       await rm(archive, { force: true });
     }

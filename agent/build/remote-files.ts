@@ -25,8 +25,24 @@ export interface Download {
   readonly file: string;
 }
 
-/** Throws UNAVAILABLE, NOT_FOUND, INVALID_ARGUMENT (too large, wrong checksum), CANCELLED; the caller removes the file. */
-export async function downloadFile({ url, checksum, file }: Download, signal: AbortSignal): Promise<void> {
+/** What tells one state of a file from another; empty for what the server doesn't say. */
+export interface Version {
+  readonly etag: string;
+  readonly lastModified: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/**
+ * `known` is what is here already: the server is asked for a newer one, and then nothing may be made. Throws
+ * UNAVAILABLE, NOT_FOUND, INVALID_ARGUMENT (too large, wrong checksum), CANCELLED; the caller removes the file.
+ */
+export async function downloadFile(
+  download: Download,
+  known: Version | undefined,
+  signal: AbortSignal,
+): Promise<'unchanged' | (Version & { readonly sizeBytes: number })> {
+  const { url, checksum, file } = download;
   using transport = new HttpTransport({
     host: new URL(url).host,
     verify: true,
@@ -34,23 +50,38 @@ export async function downloadFile({ url, checksum, file }: Download, signal: Ab
     proxyFor: (target) => proxyFor(target, process.env),
     stallMs: STALL_MS,
   });
-  const response = await transport.send({ method: 'GET', url: new URL(url), headers: {}, signal });
+  const headers = conditions(known);
+  const response = await transport.send({ method: 'GET', url: new URL(url), headers, signal });
+  if (response.status === 304 && Object.keys(headers).length > 0) {
+    response.discard();
+    return 'unchanged';
+  }
   if (response.status !== 200) {
     response.discard();
     const code = response.status === 404 || response.status === 410 ? 'NOT_FOUND' : 'UNAVAILABLE';
     throw new GantryError(code, `downloading ${url}: the server answers ${response.status}`);
   }
   const hash = createHash('sha256');
-  await pipeline(bounded(response, url, hash), createWriteStream(file, { mode: 0o600 }), { signal });
-  const hex = hash.digest('hex');
-  if (checksum !== undefined && checksum.hex !== hex) {
-    throw new GantryError(
-      'INVALID_ARGUMENT',
-      `downloading ${url}: its digest is sha256:${hex}, not sha256:${checksum.hex}`,
-    );
-  }
-  const changed = Date.parse(response.headers['last-modified'] ?? '');
+  const output = createWriteStream(file, { mode: 0o600 });
+  await pipeline(bounded(response, url, hash), output, { signal });
+  const sha256 = hash.digest('hex');
+  if (checksum !== undefined && checksum.hex !== sha256) throw wrongChecksum(download, sha256);
+  const { etag = '', 'last-modified': lastModified = '' } = response.headers;
+  const changed = Date.parse(lastModified);
   if (Number.isFinite(changed)) await utimes(file, changed / 1000, Math.max(0, changed / 1000));
+  return { etag, lastModified, sha256, sizeBytes: output.bytesWritten };
+}
+
+/** Source: RFC 9110, section 13.1. */
+function conditions(known: Version | undefined): Record<string, string> {
+  if (known === undefined) return {};
+  if (known.etag !== '') return { 'if-none-match': known.etag };
+  return known.lastModified === '' ? {} : { 'if-modified-since': known.lastModified };
+}
+
+export function wrongChecksum({ url, checksum }: Download, sha256: string): GantryError {
+  const message = `downloading ${url}: its digest is sha256:${sha256}, not sha256:${checksum?.hex}`;
+  return new GantryError('INVALID_ARGUMENT', message);
 }
 
 async function* bounded(

@@ -30,6 +30,8 @@ describe('mounts of RUN', () => {
     ],
     ['type=secret,target=/etc/key,uid=5', { kind: 'secret', id: 'key', target: '/etc/key', required: false, uid: 5 }],
     ['type=secret,id=token,env=TOKEN', { kind: 'secret', id: 'token', target: undefined, variable: 'TOKEN' }],
+    ['type=ssh', { kind: 'ssh', id: 'default', target: undefined, required: false, uid: 0, gid: 0, mode: 0o600 }],
+    ['type=ssh,id=git,target=/s,required', { kind: 'ssh', id: 'git', target: '/s', required: true }],
   ])('%s', (text, expected) => {
     expect(parse(text)).toMatchObject(expected);
   });
@@ -47,7 +49,11 @@ describe('mounts of RUN', () => {
       /variables in from=\$A are not supported/,
       'make it a stage with FROM, and name that',
     ],
-    ['type=ssh', /type=ssh is not supported/, expect.stringContaining('secret')],
+    [
+      'type=ssh,src=/x',
+      /an? ssh mount has no "src"/,
+      'it takes target, dst, destination, uid, gid, mode, id, required',
+    ],
     ['target=/x,target=/y', /target is given twice/, ''],
   ])('refuses %s', (text, message, hint) => {
     expect(() => parse(text)).toThrow(expect.objectContaining({ message: expect.stringMatching(message), hint }));

@@ -38,6 +38,16 @@ export type RunMount =
       readonly uid: number;
       readonly gid: number;
       readonly mode: number;
+    }
+  | {
+      readonly kind: 'ssh';
+      readonly id: string;
+      /** Of the socket; undefined: where BuildKit has it. */
+      readonly target: string | undefined;
+      readonly required: boolean;
+      readonly uid: number;
+      readonly gid: number;
+      readonly mode: number;
     };
 
 const SOURCE_KEYS = ['from', 'source', 'src'];
@@ -50,6 +60,7 @@ const KEYS: Readonly<Record<RunMount['kind'], readonly string[]>> = {
   cache: [...SOURCE_KEYS, ...TARGET_KEYS, ...ACCESS_KEYS, ...OWNER_KEYS, 'id', 'sharing'],
   tmpfs: [...TARGET_KEYS, 'size'],
   secret: [...TARGET_KEYS, ...OWNER_KEYS, 'id', 'required', 'env'],
+  ssh: [...TARGET_KEYS, ...OWNER_KEYS, 'id', 'required'],
 };
 const SWITCHES = [...ACCESS_KEYS, 'required'];
 
@@ -69,6 +80,10 @@ export function parseRunMount(text: string, expander: Expander, dir: string): Ru
   const target = first(fields, TARGET_KEYS);
   const absolute = target === undefined ? undefined : posix.resolve('/', dir, target);
   if (kind === 'secret') return secretMount(fields, absolute);
+  if (kind === 'ssh') {
+    const id = fields.get('id') || 'default';
+    return { kind, id, target: absolute, required: isOn(fields, 'required'), ...ownerOf(fields, 0o600) };
+  }
   if (absolute === undefined) throw invalid(`--mount=${text} has no target`);
   if (absolute === '/') throw invalid(`--mount=${text}: nothing can be mounted at /`);
   if (kind === 'tmpfs') return { kind, target: absolute, sizeBytes: parseSize(fields.get('size') ?? '0') };
@@ -116,12 +131,7 @@ function expandField(key: string, value: string, expander: Expander): string {
 }
 
 function mountKind(type: string, text: string): RunMount['kind'] {
-  if (type === 'bind' || type === 'cache' || type === 'tmpfs' || type === 'secret') return type;
-  if (type === 'ssh') {
-    throw new GantryError('UNSUPPORTED', '--mount=type=ssh is not supported', {
-      hint: 'give the key as a secret: --mount=type=secret,id=key with build --secret id=key,src=FILE',
-    });
-  }
+  if (type === 'bind' || type === 'cache' || type === 'tmpfs' || type === 'secret' || type === 'ssh') return type;
   const nearest = suggest(type, Object.keys(KEYS));
   throw invalid(`--mount=${text}: unknown type ${type}`, nearest === undefined ? '' : `did you mean ${nearest}?`);
 }

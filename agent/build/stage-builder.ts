@@ -1,21 +1,24 @@
 /** Builds one stage: its instructions one after the other, each from the state that the one before has left. */
 import { GantryError } from '../../proto/errors.ts';
+import { platformText } from '../../proto/platform.ts';
 import { makeDirectoryInRoot } from '../container/root-files.ts';
 import { emptyImageDocument } from '../image/image-config.ts';
 import { rootsOf } from '../image/lease.ts';
-import { type CacheEntry, cacheKey } from './build-cache.ts';
-import { argDeclarations, platformArgs, type Stage } from './build-plan.ts';
+import type { Platform } from '../image/manifest.ts';
+import { cacheKey } from './build-cache.ts';
+import { argDeclarations, type Stage } from './build-plan.ts';
 import type { StepProgress, StepTitle } from './build-progress.ts';
 import { changeConfig, shellOf } from './config-changes.ts';
-import { type CopySource, copyIdentity, planCopy, runCopy } from './copy-step.ts';
+import { type CopySource, copyIdentity, impliedDirectories, namesOwners, planCopy, runCopy } from './copy-step.ts';
 import { type Instruction, parseTrigger } from './dockerfile.ts';
 import { instructionError, withPlaceLater } from './instruction-error.ts';
+import { canExecute, isPlatform } from './platform.ts';
 import { proxyVariables, runCommand, stepEnvironment } from './run-command.ts';
 import { parseRunMount } from './run-mounts.ts';
 import { StageFiles, type StageFilesParts } from './stage-files.ts';
-import { expanderOf, type StageState, withConfigChange, withLayer } from './stage-state.ts';
+import { expanderOf, type StageState, type StepResult, withConfigChange, withLayer } from './stage-state.ts';
 import { StepMounts, type StepMountsParts } from './step-mounts.ts';
-import { parseStepNetwork, type StepFile, type StepNetwork, type StepRunner } from './step-runner.ts';
+import { parseStepNetwork, type StepFile, type StepLimits, type StepNetwork, type StepRunner } from './step-runner.ts';
 import { expandWord } from './words.ts';
 
 export interface StageBuilderParts extends StageFilesParts {
@@ -24,9 +27,8 @@ export interface StageBuilderParts extends StageFilesParts {
   readonly args: Readonly<Record<string, string>>;
   readonly network: StepNetwork;
   readonly extraHosts: readonly string[];
-  readonly useCache: boolean;
-  /** See LayerStep. */
-  readonly sourceTimeMs: number | undefined;
+  readonly limits: StepLimits;
+  readonly usesCache: (stage: Stage) => boolean;
   /** Waits for its turn among all builds' steps. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -71,21 +73,32 @@ export class StageBuilder {
   }
 
   async #begin(): Promise<StageState> {
-    const { base, from } = this.#stage;
-    const fresh = { args: new Map<string, string>(), hasOwnCommand: false };
+    const { base, from, platform } = this.#stage;
+    const fresh = { args: new Map<string, string>(), hasOwnCommand: false, steps: [] };
     const title = this.#title(from);
     if (base.kind === 'stage') {
       const below = await this.#parts.stage(base.index);
-      return { ...(await this.#parts.progress.step(title, async () => below)), ...fresh };
+      // ARGs of the stage below are known here, too.
+      return { ...(await this.#parts.progress.step(title, async () => below)), hasOwnCommand: false };
     }
     return await this.#parts.progress.step(title, async ({ tell }) => {
-      if (base.kind === 'scratch') {
-        return { document: emptyImageDocument(this.#parts.images.platform), layers: [], chain: [], ...fresh };
-      }
+      const empty = {
+        document: emptyImageDocument(platform ?? this.#parts.images.platform),
+        layers: [],
+        chain: [],
+        ...fresh,
+      };
+      if (base.kind === 'scratch') return empty;
+      if (base.kind === 'files')
+        return withLayer(empty, await this.#files.namedLayer(base.name), `CONTEXT ${base.name}`);
       await this.#parts.bases.ensure(base.reference, tell);
       const record = this.#parts.images.find(base.reference);
       this.#parts.lease.keep(rootsOf(record));
-      return { document: record.document, layers: record.manifest.layers, chain: record.chainIds, ...fresh };
+      const { manifest, chainIds } = record;
+      const document = { ...record.document, buildCache: undefined };
+      if (platform !== undefined && !isPlatform(document, platform))
+        throw wrongPlatform(base.reference, document, platform);
+      return { document, layers: manifest.layers, chain: chainIds, ...fresh };
     });
   }
 
@@ -131,10 +144,10 @@ export class StageBuilder {
 
   /** A value from the command line wins; without a default, that of an ARG before the first FROM counts. */
   #declare(state: StageState, instruction: Instruction): StageState {
-    const { plan, args, images } = this.#parts;
+    const { plan, args } = this.#parts;
     const values = new Map(state.args);
     for (const { name, value } of argDeclarations(instruction, plan.escapeChar)) {
-      const fallback = plan.globalArgs.get(name) ?? platformArgs(images.platform).get(name);
+      const fallback = plan.globalArgs.get(name);
       const own =
         value === undefined ? fallback : expandWord(value, expanderOf({ ...state, args: values }, plan.escapeChar));
       const given = args[name] ?? own;
@@ -144,14 +157,15 @@ export class StageBuilder {
   }
 
   async #run(state: StageState, instruction: Instruction): Promise<StageState> {
-    const { runner, args, extraHosts, plan, signal } = this.#parts;
+    const { runner, args, extraHosts, limits, plan, signal } = this.#parts;
     const { config } = state.document;
+    if (!canExecute(state.document, this.#parts.images.platform)) throw cannotRun(state.document, instruction);
     const { argv, script } = runCommand(instruction, shellOf(config));
     const environment = stepEnvironment(state);
     const expander = expanderOf(state, plan.escapeChar);
     const mounts = (instruction.lists.get('mount') ?? []).map((text) => parseRunMount(text, expander, config.dir));
     const network = parseStepNetwork(instruction.flags.get('network') ?? this.#parts.network);
-    const step = { argv, user: config.user, cwd: config.dir || '/', network, extraHosts };
+    const step = { argv, user: config.user, cwd: config.dir || '/', network, extraHosts, limits };
     const real = new StepMounts({
       ...this.#parts.mounts,
       source: (name) => this.#files.source(name, instruction),
@@ -186,7 +200,9 @@ export class StageBuilder {
       const identity = [copyIdentity(plan), owners, ...sources.map((source) => source.scanned.digest)];
       const tools = { workers, scratch: () => context.scratch(), signal };
       const work = (rootfs: string) => runCopy(plan, sources, rootfs, tools);
-      return await this.#layer(state, instruction, ['COPY', identity], work);
+      const isLinked = instruction.flags.get('link') === 'true' && !namesOwners(plan);
+      const implied = isLinked ? impliedDirectories(plan, sources) : undefined;
+      return await this.#layer(state, instruction, [isLinked ? 'LINK' : 'COPY', identity], work, implied);
     });
     return withLayer(state, copied, instruction.summary);
   }
@@ -202,20 +218,23 @@ export class StageBuilder {
     return withLayer({ ...state, document: { ...state.document, history } }, entry, instruction.summary);
   }
 
-  /** `identity` is what the result depends on besides the layers below. */
+  /** `identity` is what the result depends on besides the layers below; `implied` as in LayerStep. */
   async #layer(
     state: StageState,
     instruction: Instruction,
     [keyword, identity]: readonly [string, unknown],
     change: (rootfs: string, step: StepProgress) => Promise<void>,
-  ): Promise<CacheEntry> {
-    const { steps, progress, inTurn, useCache, lease, sourceTimeMs } = this.#parts;
+    implied?: readonly string[],
+  ): Promise<StepResult> {
+    const { steps, progress, inTurn, usesCache, lease, sourceTimeMs } = this.#parts;
     const title = this.#title(instruction);
     const time = sourceTimeMs === undefined ? [] : [sourceTimeMs];
-    return await steps.run({
+    const key = cacheKey(keyword, implied === undefined ? (state.chain.at(-1) ?? null) : implied, identity, ...time);
+    const entry = await steps.run({
       chain: state.chain,
-      key: cacheKey(keyword, state.chain.at(-1) ?? null, identity, ...time),
-      useCache,
+      implied,
+      key,
+      useCache: usesCache(this.#stage),
       lease,
       sourceTimeMs,
       cached: () => progress.cached(title),
@@ -224,6 +243,7 @@ export class StageBuilder {
           inTurn(() => work((rootfs) => withPlaceLater(instruction, () => change(rootfs, step)))),
         ),
     });
+    return { ...entry, key };
   }
 
   /** As BuildKit names steps: the stage where there are several, and the step's place in it. */
@@ -233,6 +253,19 @@ export class StageBuilder {
     const stage = several || name !== undefined ? `${name ?? `stage-${index}`} ` : '';
     return { place: `${stage}${++this.#number}/${this.#total}`, text: summary };
   }
+}
+
+function wrongPlatform(reference: string, image: Platform, wanted: Platform): GantryError {
+  const message = `${reference} is for ${platformText(image)}, and the stage for ${platformText(wanted)}`;
+  return new GantryError('UNSUPPORTED', message, {
+    hint: 'write FROM --platform=$BUILDPLATFORM for a stage that only builds, or build on a host of that platform',
+  });
+}
+
+function cannotRun(image: Platform, { summary }: Instruction): GantryError {
+  return new GantryError('UNSUPPORTED', `${summary}: this host cannot run programs of ${platformText(image)}`, {
+    hint: 'run it in a stage FROM --platform=$BUILDPLATFORM, or install qemu-user-static with binfmt-support',
+  });
 }
 
 function scriptFile({ path, content }: { readonly path: string; readonly content: string }): StepFile {

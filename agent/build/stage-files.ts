@@ -11,10 +11,12 @@ import { type BuildPlan, findSource, type Stage, type StageBase } from './build-
 import type { BuildProgress } from './build-progress.ts';
 import type { CopyPlan, CopySource } from './copy-step.ts';
 import type { Instruction } from './dockerfile.ts';
+import type { Downloads } from './downloads.ts';
 import type { LayerSteps } from './layer-steps.ts';
-import { checkOut, downloadFile } from './remote-files.ts';
+import type { NamedFiles } from './named-contexts.ts';
+import { checkOut } from './remote-files.ts';
 import { type RemoteSource, urlFileName } from './remote-source.ts';
-import type { StageState } from './stage-state.ts';
+import type { StageState, StepResult } from './stage-state.ts';
 import type { FileSource } from './step-mounts.ts';
 
 export interface StageFilesParts {
@@ -27,6 +29,10 @@ export interface StageFilesParts {
   readonly context: BuildContext;
   readonly progress: BuildProgress;
   readonly signal: AbortSignal;
+  readonly namedFiles: NamedFiles;
+  readonly downloads: Downloads;
+  /** See LayerStep. */
+  readonly sourceTimeMs: number | undefined;
   /** A stage when it is built, by its index. */
   readonly stage: (index: number) => Promise<StageState>;
 }
@@ -44,7 +50,8 @@ export class StageFiles {
   async source(name: string, instruction: Instruction): Promise<FileSource> {
     const { plan } = this.#parts;
     const known = this.#stage.sources.get(name)?.base;
-    const chain = await this.#chainOf(known ?? findSource(plan.stages.slice(0, this.#stage.index), name, instruction));
+    const places = { stages: plan.stages.slice(0, this.#stage.index), contexts: plan.contexts };
+    const chain = await this.#chainOf(known ?? findSource(places, name, instruction));
     return { identity: chain.join(' '), use: (work) => this.#parts.steps.withRootfs(chain, work) };
   }
 
@@ -60,7 +67,7 @@ export class StageFiles {
 
   /** What ADD takes from elsewhere. Throws as downloadFile and checkOut. */
   async fetch(remote: RemoteSource, plan: CopyPlan): Promise<CopySource> {
-    const { progress, context, images, signal } = this.#parts;
+    const { progress, context, images, downloads, signal } = this.#parts;
     const text = remote.kind === 'url' ? remote.url : remote.repository;
     const directory = context.scratch();
     await mkdir(directory);
@@ -70,7 +77,7 @@ export class StageFiles {
         return [await checkOut({ source: remote, checksum, keepGitDir, directory }, signal), ''];
       }
       const name = plan.intoDirectory ? urlFileName(remote.url) : basename(plan.destination);
-      await downloadFile({ url: remote.url, checksum: plan.checksum, file: join(directory, name) }, signal);
+      await downloads.fetch({ url: remote.url, checksum: plan.checksum, file: join(directory, name) }, signal);
       return [directory, name];
     });
     const job = { kind: 'scan', root, patterns: [escaped(pattern)], owners: 'ignore', layout: 'names' } as const;
@@ -78,10 +85,20 @@ export class StageFiles {
     return { kind: 'remote', root, scanned, keepOwners: false };
   }
 
+  /** Of a named context. */
+  async namedLayer(name: string): Promise<StepResult> {
+    const { namedFiles, steps, images, progress, lease, sourceTimeMs } = this.#parts;
+    return await namedFiles.layer(name, { steps, progress, lease, sourceTimeMs, workers: images.workers });
+  }
+
   async #chainOf(base: StageBase): Promise<readonly Digest[]> {
     const { stage, bases, images, lease, progress } = this.#parts;
     if (base.kind === 'stage') return (await stage(base.index)).chain;
     if (base.kind === 'scratch') return [];
+    if (base.kind === 'files') {
+      const { layer } = await this.namedLayer(base.name);
+      return layer === undefined ? [] : [layer.chainId];
+    }
     await bases.ensure(base.reference, (line) => progress.tell(line));
     const record = images.find(base.reference);
     lease.keep(rootsOf(record));

@@ -5,7 +5,9 @@ import { StageGraph } from './stage-graph.ts';
 
 const PLATFORM = { os: 'linux', architecture: 'amd64' };
 const plan = (text: string) =>
-  planBuild(parseDockerfile(text, 'Dockerfile'), { target: '', args: {}, platform: PLATFORM });
+  planBuild(parseDockerfile(text, 'Dockerfile'), {
+    ...{ target: '', args: {}, platform: PLATFORM, contexts: new Map(), targetPlatform: undefined },
+  });
 const TWO = plan(
   'FROM a AS one\nFROM b AS two\nFROM c AS unused\nFROM scratch\nCOPY --from=one / /\nCOPY --from=two / /',
 );

@@ -4,6 +4,7 @@ import type { HistoryEntry, ImageDocument } from '../image/image-config.ts';
 import { type Descriptor, OCI_LAYER } from '../image/manifest.ts';
 import type { CacheEntry } from './build-cache.ts';
 import { environmentOf } from './config-changes.ts';
+import type { CachedStep } from './inline-cache.ts';
 import type { Expander } from './words.ts';
 
 export interface StageState {
@@ -14,7 +15,12 @@ export interface StageState {
   /** ARGs declared so far that have a value. */
   readonly args: ReadonlyMap<string, string>;
   readonly hasOwnCommand: boolean;
+  /** Those that its layers are from, without the base image's. */
+  readonly steps: readonly CachedStep[];
 }
+
+/** A step's result with what it is found by. */
+export type StepResult = CacheEntry & Pick<CachedStep, 'key'>;
 
 /** Variables of the stage; ENV wins over ARG, as in Docker. */
 export function expanderOf(state: StageState, escapeChar: string): Expander {
@@ -23,8 +29,10 @@ export function expanderOf(state: StageState, escapeChar: string): Expander {
 }
 
 /** The state after an instruction that made a layer, or would have. */
-export function withLayer(state: StageState, entry: CacheEntry, createdBy: string): StageState {
-  const { layer, createdAtMs } = entry;
+export function withLayer(before: StageState, entry: StepResult, createdBy: string): StageState {
+  const { key, layer, createdAtMs } = entry;
+  const index = layer === undefined ? undefined : before.layers.length;
+  const state = { ...before, steps: [...before.steps, { key, layer: index, createdAtMs }] };
   const created = new Date(createdAtMs).toISOString();
   const history: HistoryEntry = { created, created_by: createdBy, empty_layer: layer === undefined ? true : undefined };
   const next = withHistory(state, history);
@@ -32,7 +40,7 @@ export function withLayer(state: StageState, entry: CacheEntry, createdBy: strin
   return {
     ...next,
     document: { ...next.document, created, diffIds: [...next.document.diffIds, layer.diffId] },
-    layers: [...next.layers, { mediaType: OCI_LAYER, digest: layer.digest, size: layer.size }],
+    layers: [...next.layers, { mediaType: layer.mediaType ?? OCI_LAYER, digest: layer.digest, size: layer.size }],
     chain: [...next.chain, layer.chainId],
   };
 }

@@ -10,6 +10,7 @@ import type { Scanned, ScannedSource } from '../image/layer/scan.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { RunMount } from './run-mounts.ts';
+import type { SshForwarding } from './ssh-forwarding.ts';
 import { escaped } from './stage-files.ts';
 import type { StepFile } from './step-runner.ts';
 
@@ -27,6 +28,7 @@ export interface StepMountsParts {
   /** Root of the context's files. */
   readonly contextRoot: string;
   readonly secrets: Readonly<Record<string, Uint8Array>>;
+  readonly ssh: Pick<SshForwarding, 'open'>;
   /** A stage's or image's files, by what the instruction calls it. */
   readonly source: (name: string) => Promise<FileSource>;
   /** A new file's path in the build's own directory. */
@@ -41,6 +43,9 @@ export interface MountedForStep {
   /** KEY=VALUE */
   readonly env: readonly string[];
 }
+
+/** As BuildKit has it. */
+const SSH_SOCKET = '/run/buildkit/ssh_agent.';
 
 const NOTHING: MountedForStep = { mounts: [], files: [], env: [] };
 
@@ -86,6 +91,8 @@ export class StepMounts {
       }
       case 'secret':
         return await next(this.#secret(mount));
+      case 'ssh':
+        return await this.#withAgent(mount, mounted, next);
       case 'cache':
         return await this.#withCache(mount, (path) => next({ mounts: [bind(path, mount.target, mount.readOnly)] }));
       case 'bind':
@@ -106,6 +113,26 @@ export class StepMounts {
       files: target === undefined ? [] : [{ target, content, uid, gid, mode }],
       env: variable === undefined ? [] : [`${variable}=${Buffer.from(content).toString()}`],
     };
+  }
+
+  async #withAgent<T>(
+    mount: Extract<RunMount, { kind: 'ssh' }>,
+    { mounts, env }: MountedForStep,
+    work: (mounted: Partial<MountedForStep>) => Promise<T>,
+  ): Promise<T> {
+    const socket = await this.#parts.ssh.open(mount, this.#parts.scratch());
+    if (socket === undefined) return await work({});
+    const others = mounts.filter(({ target }) => target.startsWith(SSH_SOCKET)).length;
+    const target = mount.target ?? `${SSH_SOCKET}${others}`;
+    const isNamed = env.some((entry) => entry.startsWith('SSH_AUTH_SOCK='));
+    try {
+      return await work({
+        mounts: [bind(socket.path, target, false)],
+        env: isNamed ? [] : [`SSH_AUTH_SOCK=${target}`],
+      });
+    } finally {
+      await socket.close();
+    }
   }
 
   async #withCache<T>(mount: Extract<RunMount, { kind: 'cache' }>, work: (path: string) => Promise<T>): Promise<T> {

@@ -23,7 +23,8 @@ import { ContainerStepRunner, type Step } from './step-runner.ts';
 import { makeBusyboxRoot } from './testing/busybox-root.ts';
 
 const NEVER = new AbortController().signal;
-const PLAIN: Pick<Step, 'network' | 'extraHosts' | 'mounts' | 'files'> = {
+const PLAIN: Pick<Step, 'network' | 'extraHosts' | 'limits' | 'mounts' | 'files'> = {
+  limits: { sharedMemoryBytes: 0, ulimits: [] },
   network: 'default',
   extraHosts: [],
   mounts: [],

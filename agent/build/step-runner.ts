@@ -6,7 +6,7 @@ import { join, posix } from 'node:path';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import { ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
-import { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { ContainerSpec, type Ulimit } from '../../proto/generated/gantry/v1/types.ts';
 import { type ContainerId, newContainerId, type RandomBytes } from '../../proto/ids.ts';
 import { hostsLine } from '../container/networking.ts';
 import { makeDirectoryInRoot, readInRoot, resolveInRoot } from '../container/root-files.ts';
@@ -33,8 +33,15 @@ export interface Step {
   readonly network: StepNetwork;
   /** HOST:IP */
   readonly extraHosts: readonly string[];
+  readonly limits: StepLimits;
   readonly mounts: readonly ResolvedMount[];
   readonly files: readonly StepFile[];
+}
+
+export interface StepLimits {
+  /** Of /dev/shm; 0: 64 MiB */
+  readonly sharedMemoryBytes: number;
+  readonly ulimits: readonly Ulimit[];
 }
 
 /** That of containers, loopback alone, or the host's own. */
@@ -171,7 +178,7 @@ export class ContainerStepRunner implements StepRunner {
     const file = (source: string, target: string) => ({ source, target, readOnly: false });
     return buildSpec({
       containerId: id,
-      spec: ContainerSpec.create({ dir: step.cwd }),
+      spec: ContainerSpec.create({ dir: step.cwd, ulimits: [...step.limits.ulimits] }),
       limits: undefined,
       image: ImageConfig.create({ env: [...step.env] }),
       argv: step.argv,
@@ -186,7 +193,7 @@ export class ContainerStepRunner implements StepRunner {
         file(network.resolvConfPath, '/etc/resolv.conf'),
         ...files,
       ],
-      sharedMemory: { kind: 'new', sizeBytes: 0 },
+      sharedMemory: { kind: 'new', sizeBytes: step.limits.sharedMemoryBytes },
       devices: [],
       host: this.#parts.host,
       rootPath: step.rootfs,

@@ -7,6 +7,7 @@ import type {
   ImageImportRequest,
   ImageLoadRequest,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { BuildMessage } from '../build/build-input.ts';
 import type { Containers } from '../container/containers.ts';
 import type { EngineParts, ImageHandlers } from './api.ts';
 
@@ -53,8 +54,8 @@ export function imageHandlers({
       return await builder.pruneCache({ all, filters, keepBytes });
     },
     async *imageBuild(requests, signal) {
-      const { options, data } = await openBuild(requests);
-      yield* builder.build(options, data, signal);
+      const { options, messages } = await openBuild(requests);
+      yield* builder.build(options, messages, signal);
     },
     imagePull(request, signal) {
       return registries.pull(request, signal);
@@ -84,19 +85,33 @@ async function* archiveOf(requests: AsyncIterable<ImageLoadRequest>): AsyncGener
   for await (const { data } of requests) yield data;
 }
 
-interface Opened<Options> {
+interface OptionsArm<Options> {
+  readonly $case: 'options';
+  readonly value: Options;
+}
+
+/** The options that a call begins with, and what comes after them. */
+interface Opened<Options, Message> {
   readonly options: Options;
-  readonly data: AsyncIterable<Uint8Array>;
+  readonly messages: AsyncIterable<Message>;
 }
 
-type OpenedRequest<Options> = { readonly $case: 'options'; value: Options } | { readonly $case: 'data'; value: Buffer };
-
-function openImport(requests: AsyncIterable<ImageImportRequest>): Promise<Opened<ImageImportOptions>> {
-  return open('ImageImport', messagesOf(requests));
+async function openImport(requests: AsyncIterable<ImageImportRequest>) {
+  const { options, messages } = await open<ImageImportOptions, DataArm>('ImageImport', messagesOf(requests));
+  return { options, data: valuesOf(messages) };
 }
 
-function openBuild(requests: AsyncIterable<ImageBuildRequest>): Promise<Opened<ImageBuildOptions>> {
-  return open('ImageBuild', messagesOf(requests));
+interface DataArm {
+  readonly $case: 'data';
+  readonly value: Buffer;
+}
+
+async function* valuesOf(messages: AsyncIterable<DataArm>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const { value } of messages) yield value;
+}
+
+function openBuild(requests: AsyncIterable<ImageBuildRequest>): Promise<Opened<ImageBuildOptions, BuildMessage>> {
+  return open<ImageBuildOptions, BuildMessage>('ImageBuild', messagesOf(requests));
 }
 
 async function* messagesOf<Message>(
@@ -108,23 +123,29 @@ async function* messagesOf<Message>(
   }
 }
 
-async function open<Options>(
+async function open<Options, Message extends { readonly $case: string }>(
   method: string,
-  messages: AsyncGenerator<OpenedRequest<Options>, void, undefined>,
-): Promise<Opened<Options>> {
+  messages: AsyncGenerator<OptionsArm<Options> | Message, void, undefined>,
+): Promise<Opened<Options, Message>> {
   const first = await messages.next();
-  if (first.done === true || first.value.$case !== 'options') {
+  if (first.done === true || !isOptions(first.value)) {
     throw new GantryError('INVALID_ARGUMENT', `${method} must be sent its options first`);
   }
-  return { options: first.value.value, data: dataOf(method, messages) };
+  return { options: first.value.value, messages: afterOptions(method, messages) };
 }
 
-async function* dataOf<Options>(
+async function* afterOptions<Options, Message extends { readonly $case: string }>(
   method: string,
-  messages: AsyncIterable<OpenedRequest<Options>>,
-): AsyncGenerator<Uint8Array, void, undefined> {
+  messages: AsyncIterable<OptionsArm<Options> | Message>,
+): AsyncGenerator<Message, void, undefined> {
   for await (const message of messages) {
-    if (message.$case === 'options') throw new GantryError('INVALID_ARGUMENT', `${method} was sent options twice`);
-    yield message.value;
+    if (isOptions(message)) throw new GantryError('INVALID_ARGUMENT', `${method} was sent options twice`);
+    yield message;
   }
+}
+
+function isOptions<Options, Message extends { readonly $case: string }>(
+  message: OptionsArm<Options> | Message,
+): message is OptionsArm<Options> {
+  return message.$case === 'options';
 }

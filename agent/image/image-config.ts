@@ -41,7 +41,12 @@ export interface ImageDocument {
   /** Digests of the uncompressed layers, lowest first. */
   readonly diffIds: readonly Digest[];
   readonly history: readonly HistoryEntry[];
+  /** Which build steps its layers are from, for the builder to read; undefined: nobody said. */
+  readonly buildCache?: string | undefined;
 }
+
+/** Ours, which others leave alone. */
+const BUILD_CACHE = 'gantry.build-cache.v1';
 
 /** Throws INVALID_ARGUMENT naming the field that is wrong. */
 export function parseImageDocument(bytes: Buffer, where: string): ImageDocument {
@@ -62,12 +67,13 @@ export function parseImageDocument(bytes: Buffer, where: string): ImageDocument 
     history: asArray(document.history ?? [], `${where}: history`).map((value, index) =>
       historyEntry(value, `${where}: history[${index}]`),
     ),
+    buildCache: optional(document[BUILD_CACHE], `${where}: ${BUILD_CACHE}`, asString),
   };
 }
 
 /** The config blob's bytes; the same document gives the same bytes. */
 export function encodeImageDocument(document: ImageDocument): Buffer {
-  const { created, author, architecture, os, variant, config, onBuild, diffIds, history } = document;
+  const { created, author, architecture, os, variant, config, onBuild, diffIds, history, buildCache } = document;
   return Buffer.from(
     JSON.stringify({
       created,
@@ -78,6 +84,7 @@ export function encodeImageDocument(document: ImageDocument): Buffer {
       config: { ...encodeConfig(config), OnBuild: unlessEmpty(onBuild) },
       rootfs: { type: 'layers', diff_ids: diffIds },
       history,
+      [BUILD_CACHE]: buildCache,
     }),
   );
 }

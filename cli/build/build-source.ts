@@ -5,7 +5,8 @@ import type { Cli } from '../cli.ts';
 import { isUrl } from '../download.ts';
 import { CliError, EXIT, fileReason } from '../failure.ts';
 import { openInput } from '../input.ts';
-import { locateDockerfile, packContext } from './context.ts';
+import { locateDockerfile } from './context.ts';
+import { type DirectoryContext, directoryContext } from './context-changes.ts';
 
 export interface BuildSource {
   /** Path in the context; empty: Dockerfile. */
@@ -14,9 +15,13 @@ export interface BuildSource {
   readonly dockerfileText: string;
   /** Empty: what is sent. */
   readonly contextUrl: string;
-  /** A tar. */
-  readonly context: AsyncIterable<Buffer>;
+  readonly context: SentContext;
 }
+
+/** A tar, or a directory. */
+export type SentContext =
+  | { readonly kind: 'tar'; readonly data: AsyncIterable<Buffer> }
+  | { readonly kind: 'directory'; readonly directory: DirectoryContext };
 
 const MAX_DOCKERFILE_BYTES = 2 << 20;
 /** Two blocks of zeros: a tar of nothing. */
@@ -26,18 +31,18 @@ const EMPTY_TAR = Buffer.alloc(1024);
 export async function openBuildSource(cli: Cli, place: string, file: string | undefined): Promise<BuildSource> {
   if (place === '-') return await fromInput(cli, file);
   if (isUrl(place) || /^git@/.test(place)) {
-    return { dockerfile: file ?? '', dockerfileText: '', contextUrl: place, context: noFiles() };
+    return { dockerfile: file ?? '', dockerfileText: '', contextUrl: place, context: tar(noFiles()) };
   }
   const directory = resolve(cli.cwd, place);
   checkDirectory(directory, place);
   if (file === '-') {
     const dockerfileText = await readDockerfile(openInput(cli, '-', 'pipe the Dockerfile in'));
-    return { dockerfile: '', dockerfileText, contextUrl: '', context: packContext(directory, '') };
+    return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(directory, '') };
   }
   const located = await locateDockerfile(cli.cwd, directory, file);
   const dockerfile = located.kind === 'inside' ? located.path : '';
   const dockerfileText = located.kind === 'outside' ? located.text : '';
-  return { dockerfile, dockerfileText, contextUrl: '', context: packContext(directory, dockerfile) };
+  return { dockerfile, dockerfileText, contextUrl: '', context: inDirectory(directory, dockerfile) };
 }
 
 function checkDirectory(directory: string, place: string): void {
@@ -59,11 +64,19 @@ async function fromInput(cli: Cli, file: string | undefined): Promise<BuildSourc
   const iterator = input[Symbol.asyncIterator]();
   const first = await readStart(iterator);
   const all = resume(first, iterator);
-  if (isArchive(first)) return { dockerfile: file ?? '', dockerfileText: '', contextUrl: '', context: all };
+  if (isArchive(first)) return { dockerfile: file ?? '', dockerfileText: '', contextUrl: '', context: tar(all) };
   if (file !== undefined) {
     throw new CliError('what comes on standard input is no tar', { hint: 'leave out -f to build a Dockerfile alone' });
   }
-  return { dockerfile: '', dockerfileText: await readDockerfile(all), contextUrl: '', context: noFiles() };
+  return { dockerfile: '', dockerfileText: await readDockerfile(all), contextUrl: '', context: tar(noFiles()) };
+}
+
+function tar(data: AsyncIterable<Buffer>): SentContext {
+  return { kind: 'tar', data };
+}
+
+function inDirectory(directory: string, dockerfile: string): SentContext {
+  return { kind: 'directory', directory: directoryContext(directory, dockerfile) };
 }
 
 async function* noFiles(): AsyncGenerator<Buffer> {

@@ -28,8 +28,16 @@ interface Ignore {
 
 /** The tar of the directory. An error while reading it is thrown where the stream is read. */
 export function packContext(directory: string, dockerfile: string): AsyncIterable<Buffer> {
+  return packFiles(directory, contextFiles(directory, dockerfile));
+}
+
+/** The same of some of its files. */
+export function packFiles(
+  directory: string,
+  files: AsyncIterable<ContextFile> | Iterable<ContextFile>,
+): AsyncIterable<Buffer> {
   const pack = newPack();
-  packAll(pack, directory, dockerfile).then(
+  packAll(pack, directory, files).then(
     () => pack.finalize(),
     (error: unknown) => pack.destroy(error instanceof Error ? error : new Error(String(error))),
   );
@@ -52,8 +60,12 @@ async function* inBatches(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   if (bytes > 0) yield Buffer.concat(batch);
 }
 
-async function packAll(pack: Pack, directory: string, dockerfile: string): Promise<void> {
-  for await (const file of contextFiles(directory, dockerfile)) await packFile(pack, directory, file);
+async function packAll(
+  pack: Pack,
+  directory: string,
+  files: AsyncIterable<ContextFile> | Iterable<ContextFile>,
+): Promise<void> {
+  for await (const file of files) await packFile(pack, directory, file);
 }
 
 /** All files of the context in a fixed order, directories before what they hold. */

@@ -1,7 +1,8 @@
 /** A build as lines, each with its step's number: for logs and pipes. */
 import type { WriteStream } from 'node:tty';
-import type { BuildStep, BuildStepEnd, BuildStepOutput } from '../../proto/generated/gantry/v1/engine.ts';
+import type { BuildStep, BuildStepEnd, BuildStepOutput, BuildWarning } from '../../proto/generated/gantry/v1/engine.ts';
 import type { BuildDisplay } from './build-display.ts';
+import { warningSummary } from './build-warnings.ts';
 import { StepTails, seconds, stepTitle } from './step-output.ts';
 
 interface Running {
@@ -15,6 +16,8 @@ export class PlainBuildDisplay implements BuildDisplay {
   readonly #tails = new StepTails();
   readonly #running = new Map<number, Running>();
   readonly #failures: string[] = [];
+  readonly #warnings: BuildWarning[] = [];
+  #excerpt = '';
   /** Whose lines come now. */
   #current: number | undefined;
 
@@ -42,12 +45,22 @@ export class PlainBuildDisplay implements BuildDisplay {
     this.#failures.push(this.#tails.failure(end));
   }
 
+  warning(warning: BuildWarning): void {
+    this.#warnings.push(warning);
+  }
+
+  excerpt(text: string): void {
+    this.#excerpt = text;
+  }
+
   note(text: string): void {
     this.#stream.write(text);
   }
 
   end(): void {
     for (const failure of this.#failures.splice(0)) this.#stream.write(failure);
+    this.#stream.write(this.#excerpt);
+    this.#stream.write(warningSummary(this.#warnings));
   }
 
   #lines(number: number, lines: readonly string[]): void {

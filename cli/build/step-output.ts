@@ -46,9 +46,11 @@ export class StepTails {
     return keep(tail, [rest]);
   }
 
-  /** The last lines of a step that still runs. */
+  /** The last lines of a step that still runs, with the one that it is writing. */
   last(number: number, count: number): string[] {
-    return this.#tails.get(number)?.lines.slice(-count) ?? [];
+    const tail = this.#tails.get(number);
+    if (tail === undefined) return [];
+    return (tail.rest === '' ? tail.lines : [...tail.lines, ...lastStates([tail.rest])]).slice(-count);
   }
 
   /** The block that tells what a step printed before it failed; empty when it didn't. The step is forgotten. */
@@ -62,7 +64,12 @@ export class StepTails {
 }
 
 function keep(tail: Tail, parts: readonly string[]): string[] {
-  const lines = parts.map((line) => line.replace(/\r$/, '').split('\r').at(-1) ?? '');
+  const lines = lastStates(parts);
   tail.lines = [...tail.lines, ...lines].slice(-TAIL_LINES);
   return lines;
+}
+
+/** Of lines that a command overwrites with "\r", what is left. */
+function lastStates(parts: readonly string[]): string[] {
+  return parts.map((line) => line.replace(/\r$/, '').split('\r').at(-1) ?? '');
 }

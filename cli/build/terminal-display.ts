@@ -1,8 +1,10 @@
 /** A build on a terminal: a line per step, redrawn as time goes, and below those that run what they print. */
 import type { WriteStream } from 'node:tty';
-import type { BuildStep, BuildStepEnd, BuildStepOutput } from '../../proto/generated/gantry/v1/engine.ts';
-import { type ProgressLine, TerminalProgress } from '../terminal/progress.ts';
+import type { BuildStep, BuildStepEnd, BuildStepOutput, BuildWarning } from '../../proto/generated/gantry/v1/engine.ts';
+import { LiveLines } from '../terminal/live-lines.ts';
+import { padWidth, printable } from '../terminal/text-width.ts';
 import type { BuildDisplay } from './build-display.ts';
+import { warningSummary } from './build-warnings.ts';
 import { StepTails, seconds, stepTitle } from './step-output.ts';
 
 type State = 'running' | 'cached' | 'done' | 'failed';
@@ -15,9 +17,9 @@ interface Shown {
 }
 
 const REDRAW_MS = 150;
-const OUTPUT_LINES = 4;
+const OUTPUT_LINES = 6;
 /** For the time at a line's end. */
-const TIME_COLUMNS = 9;
+const TIME_COLUMNS = 8;
 const MARKS: Readonly<Record<State, string>> = {
   running: ' =>',
   cached: ' => CACHED',
@@ -28,28 +30,33 @@ const MARKS: Readonly<Record<State, string>> = {
 export class TerminalBuildDisplay implements BuildDisplay {
   readonly #stream: WriteStream;
   readonly #nowMs: () => number;
-  readonly #progress: TerminalProgress;
+  readonly #lines: LiveLines;
   readonly #tails = new StepTails();
   readonly #steps = new Map<number, Shown>();
   readonly #failures: string[] = [];
+  readonly #warnings: BuildWarning[] = [];
   readonly #startedAtMs: number;
   readonly #timer: NodeJS.Timeout;
+  readonly #redraw = () => this.#draw();
+  #excerpt = '';
   #total = 0;
   #notes = '';
 
   constructor(stream: WriteStream, nowMs: () => number) {
     this.#stream = stream;
     this.#nowMs = nowMs;
-    this.#progress = new TerminalProgress(stream);
+    this.#lines = new LiveLines(stream);
     this.#startedAtMs = nowMs();
-    this.#timer = setInterval(() => this.#draw(), REDRAW_MS).unref();
+    this.#timer = setInterval(this.#redraw, REDRAW_MS).unref();
+    stream.on('resize', this.#redraw);
   }
 
   step(step: BuildStep): void {
     this.#tails.begin(step);
     this.#total = Math.max(step.total, step.number);
     const state = step.cached ? 'cached' : 'running';
-    this.#steps.set(step.number, { title: stepTitle(step), startedAtMs: this.#nowMs(), durationMs: 0, state });
+    const title = printable(stepTitle(step));
+    this.#steps.set(step.number, { title, startedAtMs: this.#nowMs(), durationMs: 0, state });
   }
 
   stepOutput(output: BuildStepOutput): void {
@@ -64,44 +71,52 @@ export class TerminalBuildDisplay implements BuildDisplay {
     this.#failures.push(this.#tails.failure(end));
   }
 
+  warning(warning: BuildWarning): void {
+    this.#warnings.push(warning);
+  }
+
+  excerpt(text: string): void {
+    this.#excerpt = text;
+  }
+
   note(text: string): void {
     this.#notes += text;
   }
 
   end(): void {
     clearInterval(this.#timer);
-    this.#draw();
-    this.#progress.end();
+    this.#stream.off('resize', this.#redraw);
+    const steps = [...this.#steps].flatMap(([number, step]) => this.#linesOf(number, step, OUTPUT_LINES));
+    this.#lines.finish([this.#head(' FINISHED'), ...steps]);
     this.#stream.write(this.#notes);
     for (const failure of this.#failures.splice(0)) this.#stream.write(failure);
+    this.#stream.write(this.#excerpt + warningSummary(this.#warnings));
   }
 
   #draw(): void {
-    const columns = (this.#stream.columns || 80) - TIME_COLUMNS;
-    const lines = [...this.#steps].flatMap(([number, step]) => this.#linesOf(number, step, columns));
+    const room = Math.max(1, this.#lines.rows - 2);
+    const steps = [...this.#steps];
+    const running = steps.filter(([, { state }]) => state === 'running').length;
+    const outputLines = Math.min(OUTPUT_LINES, Math.max(0, Math.floor(room / Math.max(1, running)) - 1));
+    const lines = steps.map(([number, step]) => ({ step, lines: this.#linesOf(number, step, outputLines) }));
+    // Of those that have ended the last ones are of more interest than the first.
+    let excess = lines.reduce((sum, one) => sum + one.lines.length, 0) - room;
+    const shown = lines.filter(({ step }) => step.state === 'running' || --excess < 0);
+    this.#lines.draw([this.#head(''), ...shown.flatMap((one) => one.lines).slice(-room)]);
+  }
+
+  #head(end: string): string {
     const ended = [...this.#steps.values()].filter(({ state }) => state !== 'running').length;
-    const time = seconds(this.#nowMs() - this.#startedAtMs);
-    const head = { name: `[+] Building ${time}s (${ended}/${this.#total})`.padEnd(columns), text: '' };
-    // The last ones are of more interest than the first.
-    const room = Math.max(1, (this.#stream.rows || 24) - 3);
-    this.#progress.show([head, ...lines.slice(-room)]);
+    return `[+] Building ${seconds(this.#nowMs() - this.#startedAtMs)}s (${ended}/${this.#total})${end}`;
   }
 
-  #linesOf(number: number, { title, state, startedAtMs, durationMs }: Shown, columns: number): ProgressLine[] {
+  #linesOf(number: number, { title, state, startedAtMs, durationMs }: Shown, outputLines: number): string[] {
+    const columns = Math.max(0, this.#lines.columns - 1 - TIME_COLUMNS);
     const elapsed = state === 'running' ? this.#nowMs() - startedAtMs : durationMs;
-    const line = { name: padded(`${MARKS[state]} ${title}`, columns), text: `${seconds(elapsed)}s`.padStart(6) };
+    const time = `${seconds(elapsed)}s`.padStart(TIME_COLUMNS);
+    const line = padWidth(`${MARKS[state]} ${title}`, columns) + time;
     if (state !== 'running') return [line];
-    const output = this.#tails.last(number, OUTPUT_LINES);
-    return [line, ...output.map((text) => ({ name: padded(` => => # ${printable(text)}`, columns), text: '' }))];
+    const output = outputLines === 0 ? [] : this.#tails.last(number, outputLines);
+    return [line, ...output.map((text) => ` => => # ${printable(text)}`)];
   }
-}
-
-function padded(text: string, columns: number): string {
-  return text.slice(0, columns - 2).padEnd(columns - 2);
-}
-
-/** What a command prints must not move the cursor. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
-  return text.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, '').replaceAll(/[\x00-\x1f\x7f]/g, ' ');
 }

@@ -1,5 +1,6 @@
 /** Lines of progress: redrawn in place on a terminal, written when they change elsewhere. */
 import type { WriteStream } from 'node:tty';
+import { fitWidth } from './text-width.ts';
 
 export interface ProgressLine {
   readonly name: string;
@@ -53,7 +54,7 @@ export class TerminalProgress implements Progress {
 
   show(lines: readonly ProgressLine[]): void {
     const columns = this.#stream.columns || DEFAULT_SIZE.columns;
-    const drawn = layOut(lines, this.#stream.rows || DEFAULT_SIZE.rows).map((line) => line.slice(0, columns - 1));
+    const drawn = layOut(lines, this.#stream.rows || DEFAULT_SIZE.rows).map((line) => fitWidth(line, columns - 1));
     const up = this.#drawn > 0 ? `\x1b[${this.#drawn}A` : '';
     // Lines that are no longer there would stay below.
     const rest = Math.max(0, this.#drawn - drawn.length);

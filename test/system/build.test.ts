@@ -84,6 +84,8 @@ describe('a build', () => {
     await host.ok(['build', '-q', '-t', 'alone:1', '-'], { stdin });
     expect(await run('alone', 'cat /x')).toBe('alone');
     await build('context', 'FROM scratch\n', { files: { file: 'of the context' } });
+    const compressed = await output(['sh', '-c', `tar -C ${join(directory, 'context')} -cJf - . | base64`]);
+    await host.ok(['build', '-q', '-'], { stdin: Buffer.from(compressed, 'base64') });
     const options: CommandOptions = { stdin: 'FROM busybox\nCOPY file /x\n' };
     await host.ok(['build', '-q', '-t', 'piped:1', '-f', '-', join(directory, 'context')], options);
     expect(await run('piped', 'cat /x')).toBe('of the context');

@@ -6,14 +6,30 @@ import { pino } from 'pino';
 import { GantryError } from '../../../proto/errors.ts';
 import { ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
 import { inPieces, makeTar, type TestEntry, TestStores } from '../../image/testing/fixtures.ts';
+import type { BuildMessage } from '../build-input.ts';
 import { ImageBuilder } from '../image-builder.ts';
 import { makeBusyboxRoot } from './busybox-root.ts';
 import { ChrootRunner } from './chroot-runner.ts';
+
+/** Contexts as clients send them. */
+export async function* messagesOf(context: Buffer, named: Named = {}): AsyncGenerator<BuildMessage> {
+  for await (const value of inPieces(context)) yield { $case: 'data', value };
+  for (const [name, files] of Object.entries(named)) {
+    for await (const data of inPieces(makeTar([...files]))) yield { $case: 'namedData', value: { name, data } };
+  }
+}
+
+/** Files of named contexts that are sent. */
+type Named = Readonly<Record<string, readonly TestEntry[]>>;
 
 export interface Built {
   readonly id: string;
   readonly steps: readonly { readonly text: string; readonly place: string; readonly cached: boolean }[];
   readonly output: string;
+  /** RULE:LINE */
+  readonly warnings: readonly string[];
+  /** The files' tar, if it was asked for. */
+  readonly archive: Buffer;
 }
 
 const NEVER = new AbortController().signal;
@@ -27,16 +43,17 @@ export class BuilderFixture {
   /** What registries have, and what was asked of them. */
   readonly registry = new Map<string, Buffer>();
   readonly brought: string[] = [];
+  /** Of the last build that failed. */
+  excerpt = '';
 
-  private constructor() {
+  private constructor(busybox: Buffer | undefined) {
     this.builder = this.#makeBuilder();
-    const root = join(this.stores.dir, 'busybox');
-    makeBusyboxRoot(root);
-    this.busybox = execFileSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 1 << 26 });
+    this.busybox = busybox ?? this.#packBusybox();
   }
 
-  static async open(): Promise<BuilderFixture> {
-    const fixture = new BuilderFixture();
+  /** On the base image of another one, or on one of its own. */
+  static async open(busybox?: Buffer): Promise<BuilderFixture> {
+    const fixture = new BuilderFixture(busybox);
     await fixture.stores.open();
     await fixture.builder.open();
     await fixture.#import('busybox', fixture.busybox, ['ENV PATH=/bin', 'CMD ["sh"]']);
@@ -59,20 +76,30 @@ export class BuilderFixture {
     files: readonly TestEntry[] = [],
     options: Partial<ImageBuildOptions> = {},
     signal: AbortSignal = NEVER,
+    named: Named = {},
   ): Promise<Built> {
     const context = makeTar([{ name: 'Dockerfile', data: dockerfile }, ...files]);
     const steps: Built['steps'][number][] = [];
     let id = '';
     let output = '';
-    for await (const { message } of this.builder.build(ImageBuildOptions.create(options), inPieces(context), signal)) {
+    const request = ImageBuildOptions.create({
+      ...options,
+      namedContexts: { ...options.namedContexts, ...Object.fromEntries(Object.keys(named).map((name) => [name, ''])) },
+    });
+    const archive: Buffer[] = [];
+    const warnings: Built['warnings'][number][] = [];
+    for await (const { message } of this.builder.build(request, messagesOf(context, named), signal)) {
       if (message?.$case === 'step') {
         const { text, place, cached } = message.value;
         steps.push({ text, place, cached });
       } else if (message?.$case === 'output') output += message.value.toString();
       else if (message?.$case === 'stepOutput') output += message.value.data.toString();
       else if (message?.$case === 'imageId') id = message.value;
+      else if (message?.$case === 'files') archive.push(message.value);
+      else if (message?.$case === 'warning') warnings.push(`${message.value.rule}:${message.value.line}`);
+      else if (message?.$case === 'excerpt') this.excerpt = message.value;
     }
-    return { id, steps, output };
+    return { id, steps, output, warnings, archive: Buffer.concat(archive) };
   }
 
   async withRootfs<T>(id: string, look: (root: string) => T): Promise<T> {
@@ -86,6 +113,12 @@ export class BuilderFixture {
       await snapshots.unmount(root);
       await snapshots.remove('look');
     }
+  }
+
+  #packBusybox(): Buffer {
+    const root = join(this.stores.dir, 'busybox');
+    makeBusyboxRoot(root);
+    return execFileSync('tar', ['-C', root, '-c', '.'], { maxBuffer: 1 << 26 });
   }
 
   #makeBuilder(): ImageBuilder {

@@ -1,5 +1,15 @@
 /** COPY's work: files and directories from one root into another, neither of which can be led out of. */
-import { chmodSync, constants, copyFileSync, lchownSync, lutimesSync, type Stats, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  lchownSync,
+  linkSync,
+  lutimesSync,
+  type Stats,
+  symlinkSync,
+} from 'node:fs';
 import { GantryError } from '../../../proto/errors.ts';
 import { filePath } from '../../files/file-names.ts';
 import { fileTime } from '../../files/file-time.ts';
@@ -48,6 +58,8 @@ class Copier {
   readonly #target: DirectoryTree;
   readonly #directoryTimes = new Map<string, number>();
   readonly #excludes: Exclusion;
+  /** First copy of each file with several names. */
+  readonly #links = new Map<string, string | Buffer>();
   #entries = 0;
 
   constructor(job: CopyJob, native: LayerNative) {
@@ -122,7 +134,7 @@ class Copier {
     const source = this.#source.absolute(from);
     const target = this.#target.absolute(to);
     if (stats.isSymbolicLink()) symlinkSync(filePath(this.#source.linkTarget(from)), target);
-    else if (stats.isFile()) copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    else if (stats.isFile()) this.#copyFileData(source, target, stats);
     else this.#makeNode(target, stats);
     this.#setMetadata(from, to, stats);
   }
@@ -130,6 +142,18 @@ class Copier {
   #makeNode(target: string | Buffer, stats: Stats): void {
     const { deviceMajor, deviceMinor } = deviceNumbers(stats);
     this.#native.mknod(target, stats.mode, deviceMajor, deviceMinor);
+  }
+
+  /** Names of one file stay that, as far as they are copied together. */
+  #copyFileData(source: string | Buffer, target: string | Buffer, { nlink, dev, ino }: Stats): void {
+    const file = `${dev}:${ino}`;
+    const first = nlink > 1 ? this.#links.get(file) : undefined;
+    if (first !== undefined && existsSync(first)) {
+      linkSync(first, target);
+      return;
+    }
+    copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    if (nlink > 1) this.#links.set(file, target);
   }
 
   #setMetadata(from: string, to: string, stats: Stats): void {

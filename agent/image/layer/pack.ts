@@ -21,6 +21,11 @@ export interface PackJob {
   readonly archive: string;
   /** Seconds since the epoch: files that were changed later are from then. Undefined: all keep their times. */
   readonly latestTime?: number | undefined;
+  /**
+   * Directories without an entry of their own, "" for the root: wherever the layer is put, those that are there stay as
+   * they are.
+   */
+  readonly implied?: readonly string[] | undefined;
 }
 
 export interface Packed {
@@ -78,7 +83,7 @@ class Packer {
 
   #directory(path: string, at: string, stats: Stats): void {
     // The root has an entry of its own so that its mode and owner travel, too.
-    this.#header(path === '' ? './' : path, at, 'directory', stats, {});
+    if (!this.#job.implied?.includes(path)) this.#header(path === '' ? './' : path, at, 'directory', stats, {});
     if (this.#native.getXattr(filePath(at), OPAQUE_XATTR)?.toString() === 'y') {
       this.#whiteout(joinPath(path, OPAQUE_NAME), stats);
     }

@@ -1,34 +1,37 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { EngineClient, type ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
+import { BuildResult, EngineClient, type ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
 import { createBuildDisplay, type ProgressKind, parseProgressKind } from '../../build/build-display.ts';
-import { buildImage } from '../../build/build-image.ts';
+import { type BuildUpload, buildImage } from '../../build/build-image.ts';
+import { type BuildFlags, buildRequest } from '../../build/build-request.ts';
 import { openBuildSource } from '../../build/build-source.ts';
-import { readSecrets } from '../../build/secrets.ts';
-import { type Cli, complain, printLine } from '../../cli.ts';
-import { collect, invalidFlag, refuse } from '../../command-line.ts';
+import { checkReport } from '../../build/build-warnings.ts';
+import { CheckDisplay } from '../../build/check-display.ts';
+import { readNamedContexts } from '../../build/named-contexts.ts';
+import { type BuildOutput, readOutputs } from '../../build/outputs.ts';
+import { readSshSources, withAgentSockets } from '../../build/ssh-agents.ts';
+import { declareUnsupported } from '../../build/unsupported-flags.ts';
+import { checkOutputs, imageNames, usesStandardOutput, writeFiles, writeImage } from '../../build/write-outputs.ts';
+import { type Cli, complain, print, printLine } from '../../cli.ts';
+import { collect, invalidFlag } from '../../command-line.ts';
 import { withClient } from '../../connection.ts';
-import { CliError, fileReason } from '../../failure.ts';
-import { parsePairs } from '../../options/pairs.ts';
-import { allCredentials } from '../../registry/credentials.ts';
+import { CliError, EXIT, fileReason } from '../../failure.ts';
+import { byteSize } from '../../options/limits.ts';
 
-interface BuildOptions {
-  readonly addHost: readonly string[];
-  readonly buildArg: readonly string[];
-  readonly cache: boolean;
+interface BuildOptions extends BuildFlags {
+  readonly buildContext: readonly string[];
+  readonly call: 'build' | 'check';
+  readonly check?: boolean;
   readonly file?: string;
   readonly iidfile?: string;
-  readonly label: readonly string[];
+  readonly load?: boolean;
   readonly metadataFile?: string;
-  readonly network: string;
-  readonly platform: string;
+  readonly output: readonly string[];
   readonly progress?: ProgressKind;
-  readonly pull?: boolean;
+  readonly push?: boolean;
   readonly quiet?: boolean;
-  readonly secret: readonly string[];
-  readonly tag: readonly string[];
-  readonly target: string;
+  readonly ssh: readonly string[];
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -36,58 +39,141 @@ export function define(command: Command, cli: Cli): void {
     .argument('<context>', "directory or URL to build from, or '-' for a tar of it, or a Dockerfile, on standard input")
     .option('-t, --tag <name>', 'name of the image: NAME[:TAG]', collect, [])
     .option('-f, --file <path>', "Dockerfile (default: CONTEXT/Dockerfile), or '-' for standard input")
-    .option('--add-host <host:ip>', 'a host that RUN steps know', collect, [])
-    .option('--build-arg <name=value>', 'value of an ARG', collect, [])
+    .option(
+      '--build-context <name=place>',
+      'further files or image by a name: DIRECTORY, URL or docker-image://IMAGE',
+      collect,
+      [],
+    )
     .option('--target <stage>', 'stage to stop after', '')
-    .option('--no-cache', 'run every step again')
-    .option('--iidfile <file>', 'write the id of the image there')
-    .option('--label <name=value>', 'label of the image', collect, [])
-    .option('--metadata-file <file>', 'write what became of the build there, as JSON')
-    .option('--network <mode>', 'network of RUN steps: default, none or host', networkMode, '')
     .option('--platform <platform>', "platform to build for; the host's own, others are refused", '')
+    .option('--label <name=value>', 'label of the image', collect, [])
+    .option('--no-cache', 'run every step again')
+    .option('--no-cache-filter <stage>', 'run every step of these stages again', collect, [])
+    .option('--cache-from <image>', 'take steps from an image that was built with --cache-to type=inline', collect, [])
+    .option('--cache-to <target>', 'type=inline: let the image say which steps it is from', collect, [])
     .option('--pull', 'look in registries for newer base images')
-    .option('-q, --quiet', 'print only the id of the image')
-    .option('--progress <how>', 'auto, plain, tty or quiet (default: $BUILDKIT_PROGRESS, or auto)', parseProgressKind)
+    .action(async (context: string, options: BuildOptions) => {
+      if (options.check === true || options.call === 'check') await check(context, options, cli);
+      else await build(context, options, cli);
+    });
+  declareStepFlags(command);
+  declareResultFlags(command);
+  declareUnsupported(command);
+}
+
+/** What RUN steps get. */
+function declareStepFlags(command: Command): void {
+  command
+    .option('--build-arg <name=value>', 'value of an ARG', collect, [])
     .option('--secret <secret>', 'for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE', collect, [])
-    .action((context: string, options: BuildOptions) => build(context, options, cli));
-  acceptNeedless(command);
-  refuseUnsupported(command);
+    .option('--ssh <agent>', 'for RUN --mount=type=ssh: default, or ID=PATH of a socket or private key', collect, [])
+    .option('--network <mode>', 'network of RUN steps: default, none or host', networkMode, '')
+    .option('--add-host <host:ip>', 'a host that RUN steps know', collect, [])
+    .option('--shm-size <size>', "size of RUN steps' /dev/shm", byteSize('--shm-size'))
+    .option('--ulimit <limit>', 'limit of RUN steps: NAME=SOFT[:HARD]', collect, []);
+}
+
+/** Where it goes, and what is told of it. */
+function declareResultFlags(command: Command): void {
+  command
+    .option('-o, --output <output>', "DIRECTORY, '-' for a tar, or type=TYPE,dest=PATH", collect, [])
+    .option('--check', 'say what is to be said about the Dockerfile, and build nothing')
+    .option('--push', 'push the image to the registries of its names')
+    .option('--load', 'make an image of this host, which is so without --output')
+    .option('--iidfile <file>', 'write the id of the image there')
+    .option('--metadata-file <file>', 'write what became of the build there, as JSON')
+    .option('-q, --quiet', 'print only the id of the image')
+    .option(
+      '--progress <how>',
+      'auto, plain, tty, quiet or rawjson (default: $BUILDKIT_PROGRESS, or auto)',
+      parseProgressKind,
+    )
+    .addOption(command.createOption('--call <method>').argParser(callMethod).default('build').hideHelp());
 }
 
 async function build(place: string, options: BuildOptions, cli: Cli): Promise<void> {
-  const { quiet = false, tag, iidfile, metadataFile } = options;
+  const { quiet = false, tag: tags } = options;
   const kind = quiet ? 'quiet' : (options.progress ?? parseProgressKind(cli.env.BUILDKIT_PROGRESS || 'auto'));
+  const outputs = readOutputs(options.output, options);
+  checkOutputs(cli, tags, outputs);
+  checkImageFlags(outputs, options);
   const { context, ...source } = await openBuildSource(cli, place, options.file);
-  const request = { ...(await requestOptions(options, cli)), ...source };
-  const display = createBuildDisplay(cli, kind);
-  const id = await withClient(EngineClient, cli, (engine) => buildImage(engine, request, context, display));
-  if (iidfile !== undefined) writeResult(cli, iidfile, id);
-  if (metadataFile !== undefined) writeResult(cli, metadataFile, metadata(id, tag));
-  if (quiet) return await printLine(cli, id);
-  if (kind === 'quiet') return;
-  await complain(cli, `Successfully built ${id}`);
-  for (const name of tag) await complain(cli, `Successfully tagged ${name}`);
+  const { sources: namedContexts, sent: named } = readNamedContexts(options.buildContext, cli);
+  const agents = readSshSources(options.ssh, cli);
+  const request: ImageBuildOptions = {
+    ...(await buildRequest(options, outputs, cli)),
+    ...source,
+    ...{ namedContexts: { ...namedContexts }, sshIds: [...agents.keys()] },
+  };
+  const perform = async (sockets: BuildUpload['sockets']): Promise<void> =>
+    await withClient(EngineClient, cli, async (engine) => {
+      const takeFiles = (archive: AsyncIterable<Uint8Array>) => writeFiles(cli, outputs, archive);
+      const display = createBuildDisplay(cli, kind);
+      const id = await buildImage(engine, request, { context, named, sockets }, display, takeFiles);
+      if (id === '') return;
+      await tellOfImage(cli, { id, names: imageNames(tags, outputs) }, options, kind);
+      await writeImage(engine, cli, outputs, { id, tags, quiet });
+    });
+  await withAgentSockets(agents, perform);
 }
 
-async function requestOptions(
-  options: BuildOptions,
-  cli: Cli,
-): Promise<Omit<ImageBuildOptions, 'dockerfile' | 'dockerfileText' | 'contextUrl'>> {
-  // As buildx has it, a time that scripts set for all tools is the build's, too.
-  const epoch = cli.env.SOURCE_DATE_EPOCH === undefined ? [] : [`SOURCE_DATE_EPOCH=${cli.env.SOURCE_DATE_EPOCH}`];
-  return {
-    tags: [...options.tag],
-    args: parsePairs('--build-arg', [...epoch, ...options.buildArg], (key) => cli.env[key]),
-    target: options.target,
-    noCache: !options.cache,
-    labels: parsePairs('--label', options.label, () => ''),
-    pull: options.pull ?? false,
-    credentials: await allCredentials(cli),
-    secrets: readSecrets(options.secret, cli),
-    network: options.network,
-    extraHosts: options.addHost.map(hostEntry),
-    platform: options.platform,
+/** Without building; warnings are a failure, so that scripts notice. */
+async function check(place: string, options: BuildOptions, cli: Cli): Promise<void> {
+  const { context, ...source } = await openBuildSource(cli, place, options.file);
+  const { sources: namedContexts, sent: named } = readNamedContexts(options.buildContext, cli);
+  const request: ImageBuildOptions = {
+    ...(await buildRequest(options, [], cli)),
+    ...source,
+    ...{ namedContexts: { ...namedContexts }, results: [BuildResult.CHECK] },
   };
+  const display = new CheckDisplay(cli.stderr);
+  await withClient(EngineClient, cli, (engine) =>
+    buildImage(engine, request, { context, named, sockets: new Map() }, display),
+  );
+  await print(cli, checkReport(display.warnings));
+  if (display.warnings.length > 0) cli.exitCode = EXIT.failed;
+}
+
+function callMethod(text: string): 'build' | 'check' {
+  if (text === 'build' || text === 'check') return text;
+  throw invalidFlag('--call', text, 'write build or check');
+}
+
+/** Throws for flags about an image where none is made. */
+function checkImageFlags(outputs: readonly BuildOutput[], options: BuildOptions): void {
+  const makesImage = outputs.some(({ kind }) => kind === 'image' || kind === 'archive');
+  const about = [
+    ...(options.iidfile === undefined ? [] : ['--iidfile']),
+    ...(options.metadataFile === undefined ? [] : ['--metadata-file']),
+    ...(options.tag.length === 0 ? [] : ['--tag']),
+  ];
+  if (!makesImage && about.length > 0) {
+    throw new CliError(`${about[0]} is about an image, and --output makes none`, {
+      hint: 'add --load, or another --output',
+      exitCode: EXIT.refused,
+    });
+  }
+  if (makesImage && options.quiet && usesStandardOutput(outputs)) {
+    throw new CliError('--quiet and --output both write to standard output', {
+      hint: 'write --progress=quiet',
+      exitCode: EXIT.refused,
+    });
+  }
+}
+
+async function tellOfImage(
+  cli: Cli,
+  { id, names }: { readonly id: string; readonly names: readonly string[] },
+  { quiet = false, iidfile, metadataFile }: BuildOptions,
+  kind: ProgressKind,
+): Promise<void> {
+  if (iidfile !== undefined) writeResult(cli, iidfile, id);
+  if (metadataFile !== undefined) writeResult(cli, metadataFile, metadata(id, names));
+  if (quiet) return await printLine(cli, id);
+  if (kind === 'quiet' || kind === 'rawjson') return;
+  await complain(cli, `Successfully built ${id}`);
+  for (const name of names) await complain(cli, `Successfully tagged ${name}`);
 }
 
 function networkMode(text: string): string {
@@ -95,16 +181,9 @@ function networkMode(text: string): string {
   throw invalidFlag('--network', text, 'write default, none or host');
 }
 
-/** HOST:IP, or as buildx also has it HOST=IP. */
-function hostEntry(text: string): string {
-  const [, host, address] = /^([^:=]+)[:=](.+)$/.exec(text) ?? [];
-  if (host === undefined) throw invalidFlag('--add-host', text, 'write HOST:IP');
-  return `${host}:${address}`;
-}
-
-function metadata(id: string, tags: readonly string[]): string {
-  const names = tags.length === 0 ? {} : { 'image.name': tags.join(',') };
-  return `${JSON.stringify({ 'containerimage.config.digest': id, ...names }, undefined, 2)}\n`;
+function metadata(id: string, names: readonly string[]): string {
+  const named = names.length === 0 ? {} : { 'image.name': names.join(',') };
+  return `${JSON.stringify({ 'containerimage.config.digest': id, ...named }, undefined, 2)}\n`;
 }
 
 function writeResult(cli: Cli, file: string, text: string): void {
@@ -113,36 +192,4 @@ function writeResult(cli: Cli, file: string, text: string): void {
   } catch (error) {
     throw new CliError(`the image is built, but ${file} can't be written: ${fileReason(error)}`);
   }
-}
-
-/** Docker's flags for what is always so here. */
-function acceptNeedless(command: Command): void {
-  for (const flags of ['--load', '--rm', '--force-rm']) {
-    command.addOption(command.createOption(flags, 'always so').hideHelp());
-  }
-}
-
-function refuseUnsupported(command: Command): void {
-  const unsupported: readonly (readonly [string, string])[] = [
-    ['--allow <entitlement>', 'leave it out: steps are isolated as containers are'],
-    ['--attest <attestation>', 'leave it out'],
-    ['--build-context <name=path>', 'copy the files into the context, or make the image first and use its name'],
-    ['--builder <name>', 'choose the host with -H or --context'],
-    ['--cache-from <image>', 'the build cache of this host is used by itself'],
-    ['--cache-to <target>', 'the build cache of this host is used by itself'],
-    ['--call <method>', 'leave it out'],
-    ['--check', 'leave it out: the Dockerfile is checked before anything is run'],
-    ['--isolation <technology>', 'leave it out'],
-    ['-m, --memory <size>', 'leave it out'],
-    ['--no-cache-filter <stage>', 'use --no-cache'],
-    ['-o, --output <target>', "the result is always an image of this host; 'gantry save' writes it to a file"],
-    ['--provenance <attestation>', 'leave it out: there is none'],
-    ['--push', "run 'gantry push' afterwards"],
-    ['--sbom <attestation>', 'leave it out: there is none'],
-    ['--shm-size <size>', 'leave it out'],
-    ['--squash', 'build in several stages and COPY --from the last'],
-    ['--ssh <agent>', 'give a key as a secret: --secret id=key,src=FILE'],
-    ['--ulimit <limit>', 'leave it out'],
-  ];
-  for (const [flags, hint] of unsupported) refuse(command, flags, hint);
 }

@@ -1,9 +1,9 @@
 /** Before anything is created: builds what has a `build`, and checks that all other images are to be had. */
 import type { GantryError } from '../../../proto/errors.ts';
-import { EngineClient, type ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
+import { EngineClient, ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
 import { createBuildDisplay } from '../../build/build-display.ts';
-import { buildImage } from '../../build/build-image.ts';
-import { packContext } from '../../build/context.ts';
+import { buildImage, uploadOf } from '../../build/build-image.ts';
+import { directoryContext } from '../../build/context-changes.ts';
 import { type Cli, printLine } from '../../cli.ts';
 import type { LoadedService, LoadedStack } from '../../compose/load-stack.ts';
 import { withClient } from '../../connection.ts';
@@ -64,7 +64,7 @@ async function buildService(
     await buildImage(
       engine,
       { ...buildOptions(service, build), credentials: await allCredentials(cli) },
-      packContext(build.context, build.dockerfile || 'Dockerfile'),
+      uploadOf({ kind: 'directory', directory: directoryContext(build.context, build.dockerfile || 'Dockerfile') }),
       createBuildDisplay(cli, quiet ? 'quiet' : 'auto'),
     );
   } catch (error) {
@@ -77,7 +77,7 @@ async function buildService(
 }
 
 function buildOptions(service: LoadedService, build: Build): Omit<ImageBuildOptions, 'credentials'> {
-  return {
+  return ImageBuildOptions.create({
     tags: [service.image, ...build.tags],
     dockerfile: build.dockerfile,
     args: { ...build.args },
@@ -85,11 +85,5 @@ function buildOptions(service: LoadedService, build: Build): Omit<ImageBuildOpti
     noCache: build.noCache,
     labels: { ...build.labels },
     dockerfileText: build.dockerfileText,
-    pull: false,
-    secrets: {},
-    contextUrl: '',
-    network: '',
-    extraHosts: [],
-    platform: '',
-  };
+  });
 }

@@ -1,0 +1,58 @@
+/** What a client's directory has, compared with what it had when it was sent before. Pure. */
+import { GantryError } from '../../proto/errors.ts';
+import type { ContextFile } from '../../proto/generated/gantry/v1/engine.ts';
+
+export interface ContextUpdate {
+  /** Indexes in the new listing. */
+  readonly wanted: readonly number[];
+  /** Names in the old one, what is in a directory before it. */
+  readonly gone: readonly string[];
+}
+
+/**
+ * As rsync and BuildKit do, a file is taken to be the same when its size, mode and time of change are. Directories are
+ * always wanted: what is put into them would change their times.
+ */
+export function planContextUpdate(before: readonly ContextFile[], now: readonly ContextFile[]): ContextUpdate {
+  const known = new Map(before.map((file) => [file.name, file]));
+  const listed = new Map(now.map((file) => [file.name, file]));
+  return {
+    wanted: [...now.keys()].filter((index) => {
+      const file = now[index];
+      return file === undefined || isDirectory(file) || !isSame(known.get(file.name), file);
+    }),
+    gone: before
+      .filter((file) => {
+        const other = listed.get(file.name);
+        return other === undefined || isDirectory(other) !== isDirectory(file);
+      })
+      .map(({ name }) => name)
+      .reverse(),
+  };
+}
+
+/** Throws INVALID_ARGUMENT for names that lead out of the context, or come twice. */
+export function checkListing(files: readonly ContextFile[]): void {
+  const names = new Set<string>();
+  for (const { name } of files) {
+    const parts = name.split('/');
+    const isPlain = parts.every((part) => part !== '' && part !== '.' && part !== '..') && !name.includes('\0');
+    if (!isPlain || names.has(name)) {
+      throw new GantryError('INVALID_ARGUMENT', `the build context cannot have a file ${JSON.stringify(name)}`);
+    }
+    names.add(name);
+  }
+}
+
+const FILE_TYPE = 0o170_000;
+const DIRECTORY = 0o040_000;
+
+function isDirectory({ mode }: ContextFile): boolean {
+  return (mode & FILE_TYPE) === DIRECTORY;
+}
+
+function isSame(a: ContextFile | undefined, b: ContextFile): boolean {
+  return (
+    a !== undefined && a.mode === b.mode && a.size === b.size && a.changedAtMs === b.changedAtMs && a.link === b.link
+  );
+}

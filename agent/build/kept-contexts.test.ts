@@ -1,0 +1,90 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KeptContexts } from './kept-contexts.ts';
+
+const file = (name: string, changedAtMs = 1) => ({ name, mode: 0o100_644, size: 4, changedAtMs, link: '' });
+const directory = (name: string) => ({ ...file(name), mode: 0o040_755, size: 0 });
+
+describe('kept contexts', () => {
+  let dir: string;
+  let contexts: KeptContexts;
+  let now = 0;
+  const reopen = async () => {
+    contexts = new KeptContexts({ dir, clock: () => now++, logger: pino({ level: 'silent' }) });
+    await contexts.open();
+  };
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'gantry-kept-'));
+    await reopen();
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  /** As a build does it; the names of what it was sent. */
+  async function build(
+    files: readonly ReturnType<typeof file>[],
+    removed: ReadonlySet<string> = new Set(),
+  ): Promise<string[]> {
+    const context = await contexts.take('id', files);
+    if (context === undefined) throw new Error('another build has it');
+    const sent = context.wanted.map((index) => files[index]?.name ?? '');
+    for (const name of sent) {
+      if (files.find((one) => one.name === name)?.size === 0) mkdirSync(join(context.root, name), { recursive: true });
+      else writeFileSync(join(context.root, name), name);
+    }
+    for (const name of removed) rmSync(join(context.root, name));
+    await context.keep(removed);
+    await context.close();
+    return sent;
+  }
+
+  it('are filled once, then with what changes, also after a restart', async () => {
+    expect(await build([directory('d'), file('d/a'), file('b')])).toEqual(['d', 'd/a', 'b']);
+    await reopen();
+    expect(await build([directory('d'), file('d/a', 2), file('b')])).toEqual(['d', 'd/a']);
+    expect(await build([file('b')])).toEqual([]);
+    const context = await contexts.take('id', [file('b')]);
+    expect(readdirSync(context?.root ?? '')).toEqual(['b']);
+    expect(await contexts.take('id', [])).toBeUndefined();
+    await context?.keep(new Set());
+    await context?.close();
+    expect(contexts.usage()).toMatchObject([{ sizeBytes: 4, uses: 3 }]);
+    await contexts.drop(contexts.usage().map(({ id }) => id));
+    expect(readdirSync(join(dir, 'build/kept'))).toEqual([]);
+  });
+
+  it('are dropped when a build, or the agent, breaks off', async () => {
+    await build([file('a')]);
+    await (await contexts.take('id', [file('a', 2)]))?.close();
+    expect(contexts.usage()).toEqual([]);
+    await build([file('a')]);
+    const [name = ''] = readdirSync(join(dir, 'build/kept'));
+    writeFileSync(join(dir, 'build/kept', name, 'listing.json'), '[{');
+    expect(await build([file('a')])).toEqual(['a']);
+    await contexts.take('id', [file('a', 2)]);
+    await reopen();
+    expect(readdirSync(join(dir, 'build/kept'))).toEqual([]);
+    expect(await build([file('a')])).toEqual(['a']);
+  });
+
+  it('are sent again what a build has removed', async () => {
+    const files = [file('Dockerfile'), file('.dockerignore'), file('a')];
+    await build(files, new Set(['Dockerfile', '.dockerignore']));
+    expect(await build(files)).toEqual(['Dockerfile', '.dockerignore']);
+  });
+
+  it('lose no file outside of them through a link', async () => {
+    const outside = join(dir, 'outside');
+    mkdirSync(outside);
+    writeFileSync(join(outside, 'file'), 'stays');
+    const files = [directory('d'), file('d/file')];
+    await build(files);
+    const [name = ''] = readdirSync(join(dir, 'build/kept'));
+    rmSync(join(dir, 'build/kept', name, 'files/d'), { recursive: true });
+    symlinkSync(outside, join(dir, 'build/kept', name, 'files/d'));
+    await (await contexts.take('id', []))?.close();
+    expect(readFileSync(join(outside, 'file'), 'utf8')).toBe('stays');
+  });
+});

@@ -1,0 +1,183 @@
+/**
+ * Contexts of directories that are built again: DATA_ROOT/build/kept/NAME has files, listing.json with what they are, and
+ * kept.json with what is known of them. While a build changes one it has no kept.json, and after a crash then it is dropped.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Logger } from 'pino';
+import { GantryError } from '../../proto/errors.ts';
+import type { BuildCacheUsage, ContextFile } from '../../proto/generated/gantry/v1/engine.ts';
+import { resolveInRoot } from '../container/root-files.ts';
+import { writeFileAtomically } from '../image/atomic-file.ts';
+import { asArray, asCount, asObject, asString, parseJson } from '../image/json-fields.ts';
+import { planContextUpdate } from './context-listing.ts';
+
+/** Listings may be long, and stay on disk. */
+interface Known {
+  readonly sizeBytes: number;
+  readonly createdAtMs: number;
+  readonly usedAtMs: number;
+  readonly uses: number;
+}
+
+/** One that a build has for itself. */
+export interface OpenContext {
+  /** Its files: those that stay the same, until the others are put there. */
+  readonly root: string;
+  /** Indexes of files in the new listing that are to be put there. */
+  readonly wanted: readonly number[];
+  /** They are, but for some that have been removed since. */
+  keep(removed: ReadonlySet<string>): Promise<void>;
+  /** The build is done with it. What isn't to be kept goes. */
+  close(): Promise<void>;
+}
+
+export interface KeptContextsParts {
+  /** DATA_ROOT */
+  readonly dir: string;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly logger: Logger;
+}
+
+/** Beyond it the longest unused go. */
+const MAX_BYTES = 8 * 2 ** 30;
+
+export class KeptContexts {
+  readonly #parts: KeptContextsParts;
+  readonly #dir: string;
+  readonly #known = new Map<string, Known>();
+  readonly #open = new Set<string>();
+
+  constructor(parts: KeptContextsParts) {
+    this.#parts = parts;
+    this.#dir = join(parts.dir, 'build', 'kept');
+  }
+
+  /** Before any other call. */
+  async open(): Promise<void> {
+    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.#dir)) {
+      const known = await this.#read(name);
+      if (known === undefined) await rm(join(this.#dir, name), { recursive: true, force: true });
+      else this.#known.set(name, known);
+    }
+  }
+
+  /** `id` is the client's for its directory, which has these files now. Undefined while another build has it. */
+  async take(id: string, files: readonly ContextFile[]): Promise<OpenContext | undefined> {
+    const name = createHash('sha256').update(id).digest('hex').slice(0, 32);
+    if (this.#open.has(name)) return undefined;
+    this.#open.add(name);
+    let isKept = false;
+    const close = async (): Promise<void> => {
+      if (!isKept) await this.#remove(name);
+      this.#open.delete(name);
+      await this.#shrink();
+    };
+    try {
+      const before = this.#known.get(name);
+      const listing = before === undefined ? [] : await this.#listingOf(name);
+      const { wanted, gone } = planContextUpdate(listing, files);
+      const root = join(this.#dir, name, 'files');
+      await rm(join(this.#dir, name, 'kept.json'), { force: true });
+      await mkdir(root, { recursive: true });
+      for (const path of gone) await removeIn(root, path);
+      const keep = async (removed: ReadonlySet<string>): Promise<void> => {
+        const left = files.filter((file) => !removed.has(file.name));
+        await this.#note(name, left, before);
+        isKept = true;
+      };
+      return { root, wanted, keep, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  usage(): BuildCacheUsage[] {
+    return [...this.#known].map(([name, { sizeBytes, createdAtMs, usedAtMs, uses }]) => ({
+      ...{ id: name, sizeBytes, createdAtMs, usedAtMs, uses },
+      shared: false,
+    }));
+  }
+
+  /** Those of the names that are none's, or in use, stay. */
+  async drop(names: readonly string[]): Promise<void> {
+    for (const name of names) if (this.#known.has(name) && !this.#open.has(name)) await this.#remove(name);
+  }
+
+  async #note(name: string, files: readonly ContextFile[], before: Known | undefined): Promise<void> {
+    const usedAtMs = this.#parts.clock();
+    const known: Known = {
+      ...{ sizeBytes: sizeOf(files), usedAtMs, createdAtMs: before?.createdAtMs ?? usedAtMs },
+      uses: before === undefined ? 0 : before.uses + 1,
+    };
+    await writeFileAtomically(join(this.#dir, name, 'listing.json'), JSON.stringify(files));
+    await writeFileAtomically(join(this.#dir, name, 'kept.json'), JSON.stringify(known));
+    this.#known.set(name, known);
+  }
+
+  async #shrink(): Promise<void> {
+    const byUse = [...this.#known].sort(([, a], [, b]) => b.usedAtMs - a.usedAtMs);
+    let bytes = 0;
+    for (const [name, { sizeBytes }] of byUse) {
+      bytes += sizeBytes;
+      if (bytes > MAX_BYTES) await this.drop([name]);
+    }
+  }
+
+  async #remove(name: string): Promise<void> {
+    this.#known.delete(name);
+    // This first: what a crash leaves of it isn't taken for whole.
+    await rm(join(this.#dir, name, 'kept.json'), { force: true });
+    await rm(join(this.#dir, name), { recursive: true, force: true });
+  }
+
+  /** One that can't be read is none, and its files go. */
+  async #listingOf(name: string): Promise<ContextFile[]> {
+    const path = join(this.#dir, name, 'listing.json');
+    try {
+      return asArray(parseJson(await readFile(path), path), path).map((value) => parseFile(value, path));
+    } catch (error) {
+      this.#parts.logger.warn({ err: error, context: name }, 'dropping a build context that cannot be read');
+      await this.#remove(name);
+      return [];
+    }
+  }
+
+  async #read(name: string): Promise<Known | undefined> {
+    const path = join(this.#dir, name, 'kept.json');
+    try {
+      const fields = asObject(parseJson(await readFile(path), path), path);
+      return {
+        sizeBytes: asCount(fields.sizeBytes, path),
+        createdAtMs: asCount(fields.createdAtMs, path),
+        usedAtMs: asCount(fields.usedAtMs, path),
+        uses: asCount(fields.uses, path),
+      };
+    } catch (error) {
+      this.#parts.logger.info({ err: error, context: name }, 'dropping a build context that is not whole');
+      return undefined;
+    }
+  }
+}
+
+function parseFile(value: unknown, where: string): ContextFile {
+  const { name, mode, size, changedAtMs, link } = asObject(value, where);
+  if (typeof changedAtMs !== 'number') throw new GantryError('CORRUPT', `${where}: changedAtMs is no number`);
+  return {
+    ...{ name: asString(name, where), mode: asCount(mode, where), size: asCount(size, where), changedAtMs },
+    link: asString(link, where),
+  };
+}
+
+function sizeOf(files: readonly ContextFile[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Links on the way lead no further than the root. */
+async function removeIn(root: string, path: string): Promise<void> {
+  await rm(join(resolveInRoot(root, dirname(path)), basename(path)), { recursive: true, force: true });
+}

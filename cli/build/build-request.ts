@@ -1,0 +1,66 @@
+/** The flags of `build` as the engine's builder takes them. */
+import { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Cli } from '../cli.ts';
+import { invalidFlag } from '../command-line.ts';
+import { parseUlimit } from '../options/limits.ts';
+import { parsePairs } from '../options/pairs.ts';
+import { allCredentials } from '../registry/credentials.ts';
+import { cacheImage, checkCacheTarget } from './cache-flags.ts';
+import type { BuildOutput } from './outputs.ts';
+import { readSecrets } from './secrets.ts';
+import { imageNames, resultsFor } from './write-outputs.ts';
+
+export interface BuildFlags {
+  readonly addHost: readonly string[];
+  readonly buildArg: readonly string[];
+  readonly cache: boolean;
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
+  readonly label: readonly string[];
+  readonly network: string;
+  /** Of --no-cache-filter: for commander, what begins with "no" turns something off. */
+  readonly cacheFilter: readonly string[];
+  readonly platform: string;
+  readonly pull?: boolean;
+  readonly secret: readonly string[];
+  readonly shmSize?: number;
+  readonly tag: readonly string[];
+  readonly target: string;
+  readonly ulimit: readonly string[];
+}
+
+/** Without what the source of the build says. Throws CliErrors for values that mean nothing. */
+export async function buildRequest(
+  flags: BuildFlags,
+  outputs: readonly BuildOutput[],
+  cli: Cli,
+): Promise<ImageBuildOptions> {
+  // As buildx has it, a time that scripts set for all tools is the build's, too.
+  const epoch = cli.env.SOURCE_DATE_EPOCH === undefined ? [] : [`SOURCE_DATE_EPOCH=${cli.env.SOURCE_DATE_EPOCH}`];
+  return ImageBuildOptions.create({
+    tags: imageNames(flags.tag, outputs),
+    args: parsePairs('--build-arg', [...epoch, ...flags.buildArg], (key) => cli.env[key]),
+    target: flags.target,
+    noCache: !flags.cache,
+    noCacheStages: flags.cacheFilter.flatMap((text) => text.split(',')).filter((name) => name !== ''),
+    labels: parsePairs('--label', flags.label, () => ''),
+    pull: flags.pull ?? false,
+    credentials: await allCredentials(cli),
+    secrets: readSecrets(flags.secret, cli),
+    network: flags.network,
+    extraHosts: flags.addHost.map(hostEntry),
+    platform: flags.platform,
+    shmSizeBytes: flags.shmSize ?? 0,
+    ulimits: flags.ulimit.map((text) => parseUlimit(text)),
+    results: resultsFor(outputs),
+    cacheImages: flags.cacheFrom.map(cacheImage),
+    inlineCache: flags.cacheTo.map(checkCacheTarget).length > 0,
+  });
+}
+
+/** HOST:IP, or as buildx also has it HOST=IP. */
+function hostEntry(text: string): string {
+  const [, host, address] = /^([^:=]+)[:=](.+)$/.exec(text) ?? [];
+  if (host === undefined) throw invalidFlag('--add-host', text, 'write HOST:IP');
+  return `${host}:${address}`;
+}

@@ -1,0 +1,52 @@
+/** A directory that is sent as far as the engine doesn't have it from the last time. */
+import { createHash } from 'node:crypto';
+import { readlink } from 'node:fs/promises';
+import { hostname, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { ContextListing, ContextFile as ListedFile } from '../../proto/generated/gantry/v1/engine.ts';
+import { type ContextFile, contextFiles, packFiles } from './context.ts';
+
+export interface DirectoryContext {
+  /** The same for the same directory of the same user. */
+  readonly id: string;
+  /** To be sent first. An error while reading the directory is thrown where it is read. */
+  listing(): AsyncIterable<ContextListing>;
+  /** A tar of those that the engine wants, by their indexes in the listing, once that is read. */
+  pack(wanted: readonly number[]): AsyncIterable<Buffer>;
+}
+
+const FILES_PER_MESSAGE = 1000;
+
+/** `dockerfile` is its path in the directory, empty if it isn't there. */
+export function directoryContext(directory: string, dockerfile: string): DirectoryContext {
+  const files: ContextFile[] = [];
+  const who = [hostname(), userInfo().uid, resolve(directory)];
+  return {
+    id: createHash('sha256').update(JSON.stringify(who)).digest('hex'),
+    async *listing() {
+      let listed: ListedFile[] = [];
+      for await (const file of contextFiles(directory, dockerfile)) {
+        const { stats } = file;
+        // Sockets, pipes and devices have no content to send.
+        if (!stats.isFile() && !stats.isDirectory() && !stats.isSymbolicLink()) continue;
+        files.push(file);
+        listed.push(await describe(directory, file));
+        if (listed.length < FILES_PER_MESSAGE) continue;
+        yield { files: listed, last: false };
+        listed = [];
+      }
+      yield { files: listed, last: true };
+    },
+    pack: (wanted) =>
+      packFiles(
+        directory,
+        wanted.flatMap((index) => files[index] ?? []),
+      ),
+  };
+}
+
+async function describe(directory: string, { name, stats }: ContextFile): Promise<ListedFile> {
+  const { mode, mtimeMs: changedAtMs } = stats;
+  const link = stats.isSymbolicLink() ? await readlink(join(directory, name)) : '';
+  return { name, mode, changedAtMs, link, size: stats.isFile() ? stats.size : 0 };
+}
