@@ -1,5 +1,5 @@
 /** A cluster without a registry of its own: what one host has built, or was pushed to it, runs on all, also when it is gone. */
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -123,8 +123,8 @@ describe('a host’s registry', () => {
     expect(again.stderr).toContain('not found');
   });
 
-  it('keeps nothing of a push that a crash cuts off', async () => {
-    const ingest = join(first.dataRoot, 'content/ingest');
+  it('goes on with a push that a crash cuts off, and keeps nothing of one that is given up', async () => {
+    const uploads = join(first.dataRoot, 'content/uploads');
     const blobs = async () => (await readdir(join(first.dataRoot, 'content/blobs/sha256'))).sort();
     const before = await blobs();
     const url = `https://${registry}/v2/cut/blobs/uploads/`;
@@ -136,13 +136,16 @@ describe('a host’s registry', () => {
     const slow = [...curl, '--limit-rate', '4M', '-T', large, '-X', 'PATCH', `https://${registry}${location}`];
     const sending = runCommand(second.inside(slow));
     await until('a part to have come', async () => {
-      const [name] = await readdir(ingest);
-      return name !== undefined && (await stat(join(ingest, name))).size > 1 << 20;
+      const sizes = (await readdir(uploads)).map(async (name) => (await stat(join(uploads, name))).size);
+      return (await Promise.all(sizes)).some((size) => size > 1 << 20);
     });
     await first.kill('gantryd');
     await sending;
     await first.start(await registryFlags());
-    expect(await readdir(ingest)).toEqual([]);
+    const state = await output(second.inside([...curl, '-D', '-', `https://${registry}${location}`]));
+    expect(Number(/^range: 0-(\d+)/im.exec(state)?.[1])).toBeGreaterThan(1 << 20);
+    await output(second.inside([...curl, '-X', 'DELETE', `https://${registry}${location}`]));
+    expect(await readdir(uploads)).toEqual([]);
     expect(await blobs()).toEqual(before);
   });
 
@@ -226,5 +229,16 @@ describe('a host’s images', () => {
     } finally {
       await Lab.destroy(other);
     }
+  });
+
+  it('are no longer for a node that was removed, though its certificate is good', async () => {
+    const kept = join(directory, 'removed.pem');
+    await copyFile(join(identityDir(late.dataRoot), 'node.pem'), kept);
+    const own = ['--cert', kept, '--key', kept];
+    expect(await ask(late, own)).toMatchObject({ code: 0, stdout: '{}' });
+    await second.ok(['node', 'rm', '--force', late.name]);
+    await until('the node to be refused', async () =>
+      (await ask(late, own)).stdout.includes('removed from the cluster'),
+    );
   });
 });
