@@ -40,7 +40,7 @@ function ofService(model: Model, name: string, service: JsonObject): Contradicti
   if (kind !== undefined && !['CMD', 'CMD-SHELL', 'NONE'].includes(kind)) {
     add(['healthcheck', 'test'], `"${kind}" can't be first`, 'start the list with CMD, CMD-SHELL or NONE');
   }
-  found.push(...references(model, name, service), ...twice(name, service));
+  found.push(...references(model, name, service), ...twice(name, service), ...sharedName(name, service));
   return found;
 }
 
@@ -94,20 +94,18 @@ function twice(name: string, service: JsonObject): Contradiction[] {
     ['mem_reservation', 'deploy.resources.reservations.memory', objectOf(resources.reservations).memory],
     ['pids_limit', 'deploy.resources.limits.pids', limits.pids],
   ];
-  const found = pairs.flatMap(([key, other, value]): Contradiction[] =>
+  return pairs.flatMap(([key, other, value]): Contradiction[] =>
     service[key] === undefined || value === undefined || service[key] === value
       ? []
       : [{ path: ['services', name, key], message: `says something else than ${other}`, hint: 'remove one' }],
   );
-  const scale = service.scale ?? deploy.replicas;
-  if (service.container_name !== undefined && typeof scale === 'number' && scale > 1) {
-    found.push({
-      path: ['services', name, 'container_name'],
-      message: `${scale} containers can't have one name`,
-      hint: 'remove it, or run one',
-    });
-  }
-  return found;
+}
+
+function sharedName(name: string, service: JsonObject): Contradiction[] {
+  const scale = service.scale ?? objectOf(service.deploy).replicas;
+  if (service.container_name === undefined || typeof scale !== 'number' || scale <= 1) return [];
+  const path = ['services', name, 'container_name'];
+  return [{ path, message: `${scale} containers can't have one name`, hint: 'remove it, or run one' }];
 }
 
 function circles(model: Model): Contradiction[] {

@@ -18,6 +18,13 @@ import {
   text,
 } from './read.ts';
 
+const bind = object({
+  propagation: text,
+  create_host_path: kept(boolean),
+  recursive: oneOf('enabled', 'disabled', 'writable', 'readonly'),
+  selinux: oneOf('z', 'Z'),
+});
+
 const MOUNT = object(
   {
     type: oneOf('bind', 'volume', 'tmpfs', 'cluster', 'npipe', 'image'),
@@ -25,13 +32,7 @@ const MOUNT = object(
     target: (cursor, mode) => cleanTarget(text(cursor, mode)),
     read_only: boolean,
     consistency: text,
-    bind: object({
-      propagation: text,
-      // What isn't said is true; only the other is worth a word.
-      create_host_path: kept((cursor, mode) => (boolean(cursor, mode) === true ? undefined : false)),
-      recursive: oneOf('enabled', 'disabled', 'writable', 'readonly'),
-      selinux: oneOf('z', 'Z'),
-    }),
+    bind: (cursor, mode) => ({ create_host_path: true, ...objectOf(bind(cursor, mode)) }),
     volume: object({ labels: keyValues(''), nocopy: boolean, subpath: text }),
     tmpfs: object({ size: bytes, mode: anyInteger }),
     image: object({ subpath: text }),
@@ -60,21 +61,29 @@ function shortMount(cursor: Cursor, mode: Mode): Json {
     );
   }
   const { type, source, target, readOnly, noCopy, propagation, selinux } = parsed;
-  const bind = { ...(propagation === '' ? {} : { propagation }), ...(selinux === '' ? {} : { selinux }) };
+  const options = { ...(propagation === '' ? {} : { propagation }), ...(selinux === '' ? {} : { selinux }) };
   return {
     type,
     ...(source === '' ? {} : { source }),
     target: cleanTarget(target),
     ...(readOnly ? { read_only: true } : {}),
-    ...(type === 'bind' || Object.keys(bind).length > 0 ? { bind } : {}),
+    ...(type === 'bind' ? { bind: { ...options, create_host_path: true } } : unlessNone('bind', options)),
     ...(type === 'volume' || noCopy ? { volume: noCopy ? { nocopy: true } : {} } : {}),
   };
+}
+
+function unlessNone(key: string, value: JsonObject): JsonObject {
+  return Object.keys(value).length === 0 ? {} : { [key]: value };
 }
 
 /** Without what leads nowhere: "/a/../b/" is "/b". */
 function cleanTarget(target: string): string {
   const clean = normalize(target);
   return clean.length > 1 ? clean.replace(/\/$/, '') : clean;
+}
+
+function objectOf(value: Json | undefined): JsonObject {
+  return isObject(value) ? value : {};
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

@@ -23,6 +23,17 @@ describe('parseDotenv', () => {
     ['A=1\r\nB=2\r\n', { A: '1', B: '2' }],
     ['\uFEFFA=1', { A: '1' }],
     ['A=b=c', { A: 'b=c' }],
+    ['a[1]=c\na.key=d\nárvíz-Ű=ő', { 'a[1]': 'c', 'a.key': 'd', 'árvíz-Ű': 'ő' }],
+    ["A='it\\'s' # x", { A: "it's" }],
+    ["A='a\\\\b'", { A: 'a\\\\b' }],
+    ['A="\\a\\b\\f\\v\\0101\\c"', { A: '\x07\b\f\vA\\c' }],
+    ['A="a\\\\nb"', { A: 'a\\nb' }],
+    ['A="\\${B} $$C"', { A: '${B} $C' }],
+    ['A="a#b" # c', { A: 'a#b' }],
+    ['A: B=c', { A: 'B=c' }],
+    ['exportA=1\nexport_B =2\nexport\tC=3', { exportA: '1', export_B: '2', C: '3' }],
+    ['A=some "inner" \'quotes\'', { A: 'some "inner" \'quotes\'' }],
+    ['A="quoted\n# no comment\nlast"', { A: 'quoted\n# no comment\nlast' }],
   ])('reads %j', (text, expected) => {
     expect(parse(text)).toEqual(expected);
   });

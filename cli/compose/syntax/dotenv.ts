@@ -1,6 +1,6 @@
 /**
  * `.env` and env_file text. The grammar is that of Compose's own reader: KEY=VALUE and KEY: VALUE lines, `export`,
- * comments, single quotes (literal, may span lines), double quotes (escapes and variables, may span lines), and
+ * comments, single quotes (literal but for \\', may span lines), double quotes (escapes and variables, may span lines), and
  * unquoted values (variables; a comment starts at " #").
  */
 import { InterpolationError, interpolate, type Lookup } from './interpolation.ts';
@@ -21,7 +21,7 @@ export class DotenvError extends Error {
   }
 }
 
-const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z0-9_.[\]-]+)[ \t]*(?:([=:])[ \t]*(.*))?$/;
+const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([\p{L}\p{N}_.[\]-]+)[ \t]*(?:([=:])[ \t]*(.*))?$/u;
 
 /** Later lines see earlier keys, then `outer`. Throws DotenvError with the line. */
 export function parseDotenv(text: string, outer: Lookup): DotenvEntry[] {
@@ -42,7 +42,8 @@ export function parseDotenv(text: string, outer: Lookup): DotenvEntry[] {
     }
     const { raw, quote, consumed } = readValue(match[3] ?? '', lines, index, line);
     index += consumed;
-    const value = quote === "'" ? raw : expand(quote === '"' ? unescapeQuoted(raw) : raw, lookup, line);
+    const value =
+      quote === "'" ? raw.replaceAll("\\'", "'") : expand(quote === '"' ? unescapeQuoted(raw) : raw, lookup, line);
     known.set(key, value);
     entries.push({ key, value, line });
   }
@@ -78,17 +79,30 @@ function readValue(rest: string, lines: readonly string[], index: number, line: 
 
 function closingQuote(text: string, quote: string): number {
   for (let index = 0; index < text.length; index += 1) {
-    if (text[index] === '\\' && quote === '"') index += 1;
+    if (text[index] === '\\') index += 1;
     else if (text[index] === quote) return index;
   }
   return -1;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\', $: '$$' };
+const ESCAPES: Readonly<Record<string, string>> = {
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '"': '"',
+  '\\': '\\',
+  $: '$$',
+};
 
-/** An escaped dollar becomes "$$", which interpolation turns into one. */
+/** `\0` and up to three octal digits are a byte. An escaped dollar becomes "$$", which interpolation turns into one. */
 function unescapeQuoted(text: string): string {
-  return text.replace(/\\([nrt"\\$])/g, (whole, character: string) => ESCAPES[character] ?? whole);
+  return text.replace(/\\(?:0([0-7]{3})|([abfnrtv"\\$]))/g, (whole, octal: string | undefined, character: string) =>
+    octal === undefined ? (ESCAPES[character] ?? whole) : String.fromCharCode(Number.parseInt(octal, 8)),
+  );
 }
 
 function expand(text: string, lookup: Lookup, line: number): string {
