@@ -1,7 +1,7 @@
 /**
  * An image's way onto a host, beside Docker on the same registry and the same image in the same run: pull with unpacking,
  * load, a build of 20 steps without and with its cache, the disk that it takes and the memory that the daemons take for it.
- * `--size MB`, `--files N`, `--layers N` and `--rounds N` for another image; `--only pull,load,build` for a part.
+ * `--size MB`, `--files N`, `--layers N` and `--rounds N` for another image; `--only pull,load,build` for a part, `--alone` without Docker.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     layers: { type: 'string', default: '10' },
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: 'pull,load,build' },
+    alone: { type: 'boolean', default: false },
   },
 });
 const only = options.only.split(',');
@@ -159,7 +160,7 @@ async function measureAll(directory: string, { gantry, docker, registry, copy }:
   await rm(layout, { recursive: true });
   const context = join(directory, 'context');
   if (only.includes('build')) await makeContext(context, image);
-  const engines = docker === undefined ? [gantry] : [gantry, docker];
+  const engines = docker === undefined || options.alone ? [gantry] : [gantry, docker];
   const bench = new ImagesBench(engines, { image, archive, context });
   await bench.run();
   printResults(bench);
