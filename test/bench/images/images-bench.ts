@@ -101,7 +101,6 @@ function seconds(ms: number): string {
 }
 
 function timesText(times: readonly number[]): string {
-  if (times.length === 0) return 'not measured';
   return `${seconds(median(times))} (${(Math.min(...times) / 1000).toFixed(2)}–${(Math.max(...times) / 1000).toFixed(2)})`;
 }
 
@@ -117,9 +116,9 @@ function printTimes(readings: Readings, what: 'ms' | 'syncedMs'): void {
   ];
   for (const [name, ours, theirs] of rows) {
     if (of(ours).length === 0) continue;
-    const ratio = median(of(ours)) / median(of(theirs));
-    const beside = of(theirs).length === 0 ? 'not measured, install docker.io' : timesText(of(theirs));
-    print(`${name.padEnd(24)} ${timesText(of(ours)).padEnd(26)} ${beside.padEnd(26)} ${ratio.toFixed(2)}`);
+    const ratio = (median(of(ours)) / median(of(theirs))).toFixed(2);
+    const beside = of(theirs).length === 0 ? 'not measured' : `${timesText(of(theirs)).padEnd(26)} ${ratio}`;
+    print(`${name.padEnd(24)} ${timesText(of(ours)).padEnd(26)} ${beside}`);
   }
 }
 
@@ -160,6 +159,7 @@ async function measureAll(directory: string, { gantry, docker, registry, copy }:
   await rm(layout, { recursive: true });
   const context = join(directory, 'context');
   if (only.includes('build')) await makeContext(context, image);
+  if (docker === undefined) print('docker is not measured: install docker.io');
   const engines = docker === undefined || options.alone ? [gantry] : [gantry, docker];
   const bench = new ImagesBench(engines, { image, archive, context });
   await bench.run();
