@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
-import { hasBusybox, inPieces, isRoot, makeTar } from '../image/testing/fixtures.ts';
+import { hasBusybox, isRoot, makeTar } from '../image/testing/fixtures.ts';
 import { treeState } from '../image/testing/tree-state.ts';
-import { BuilderFixture } from './testing/builder-fixture.ts';
+import { BuilderFixture, messagesOf } from './testing/builder-fixture.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -29,7 +29,7 @@ describe.runIf(isRoot && hasBusybox)('a build context', () => {
   });
 
   async function build(context: Buffer): Promise<void> {
-    for await (const _ of fixture.builder.build(ImageBuildOptions.create({}), inPieces(context, 10_000), NEVER));
+    for await (const _ of fixture.builder.build(ImageBuildOptions.create({}), messagesOf(context), NEVER));
   }
 
   const dockerfile = { name: 'Dockerfile', data: 'FROM busybox\nCOPY . /\n' };

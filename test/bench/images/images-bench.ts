@@ -1,7 +1,7 @@
 /**
  * An image's way onto a host, beside Docker on the same registry and the same image in the same run: pull with unpacking,
  * load, a build of 20 steps without and with its cache, the disk that it takes and the memory that the daemons take for it.
- * `--size MB`, `--files N`, `--layers N` and `--rounds N` for another image; `--only pull,load,build` for a part.
+ * `--size MB`, `--files N`, `--layers N` and `--rounds N` for another image; `--only pull,load,build` for a part, `--alone` without Docker.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     layers: { type: 'string', default: '10' },
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: 'pull,load,build' },
+    alone: { type: 'boolean', default: false },
   },
 });
 const only = options.only.split(',');
@@ -100,7 +101,6 @@ function seconds(ms: number): string {
 }
 
 function timesText(times: readonly number[]): string {
-  if (times.length === 0) return 'not measured';
   return `${seconds(median(times))} (${(Math.min(...times) / 1000).toFixed(2)}–${(Math.max(...times) / 1000).toFixed(2)})`;
 }
 
@@ -116,9 +116,9 @@ function printTimes(readings: Readings, what: 'ms' | 'syncedMs'): void {
   ];
   for (const [name, ours, theirs] of rows) {
     if (of(ours).length === 0) continue;
-    const ratio = median(of(ours)) / median(of(theirs));
-    const beside = of(theirs).length === 0 ? 'not measured, install docker.io' : timesText(of(theirs));
-    print(`${name.padEnd(24)} ${timesText(of(ours)).padEnd(26)} ${beside.padEnd(26)} ${ratio.toFixed(2)}`);
+    const ratio = (median(of(ours)) / median(of(theirs))).toFixed(2);
+    const beside = of(theirs).length === 0 ? 'not measured' : `${timesText(of(theirs)).padEnd(26)} ${ratio}`;
+    print(`${name.padEnd(24)} ${timesText(of(ours)).padEnd(26)} ${beside}`);
   }
 }
 
@@ -159,7 +159,8 @@ async function measureAll(directory: string, { gantry, docker, registry, copy }:
   await rm(layout, { recursive: true });
   const context = join(directory, 'context');
   if (only.includes('build')) await makeContext(context, image);
-  const engines = docker === undefined ? [gantry] : [gantry, docker];
+  if (docker === undefined) print('docker is not measured: install docker.io');
+  const engines = docker === undefined || options.alone ? [gantry] : [gantry, docker];
   const bench = new ImagesBench(engines, { image, archive, context });
   await bench.run();
   printResults(bench);
