@@ -1,16 +1,14 @@
 /** --ssh of `build`: agents of the user's that RUN --mount=type=ssh may ask for signatures. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import type { Writable } from 'node:stream';
 import type { SshAgentData } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Cli } from '../cli.ts';
 import { CliError, EXIT } from '../failure.ts';
-
-const run = promisify(execFile);
 
 /** By id, the socket of an agent that runs, or files of private keys. */
 export type SshSource =
@@ -92,7 +90,7 @@ export async function withAgentSockets<T>(
 ): Promise<T> {
   if (sources.size === 0) return await work(new Map());
   const directory = await mkdtemp(join(tmpdir(), 'gantry-ssh-'));
-  const agents: AbortController[] = [];
+  const agents: Writable[] = [];
   try {
     const sockets = new Map<string, string>();
     for (const [id, source] of sources) {
@@ -101,28 +99,28 @@ export async function withAgentSockets<T>(
     }
     return await work(sockets);
   } finally {
-    for (const agent of agents) agent.abort();
+    for (const agent of agents) agent.end();
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** In the foreground, so that it ends with this process' handle of it. */
-async function startAgent(path: string, files: readonly string[], agents: AbortController[]): Promise<string> {
-  const controller = new AbortController();
-  agents.push(controller);
-  const agent = spawn('ssh-agent', ['-D', '-a', path], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    signal: controller.signal,
+/** With the keys until its input ends, which it does when this process is killed, too. */
+const AGENT_SCRIPT = 'ssh-add -q "$@" && echo ready && cat; kill "$SSH_AGENT_PID"';
+
+async function startAgent(path: string, files: readonly string[], agents: Writable[]): Promise<string> {
+  const env = { ...process.env, SSH_ASKPASS: '' };
+  const agent = spawn('ssh-agent', ['-a', path, 'sh', '-c', AGENT_SCRIPT, 'sh', ...files], { env });
+  agents.push(agent.stdin);
+  let said = '';
+  agent.stderr.on('data', (data: Buffer) => {
+    said += data.toString();
   });
   try {
     await new Promise<void>((ready, fail) => {
-      // It names its socket when it listens.
       agent.stdout.once('data', () => ready());
       agent.once('error', fail);
-      agent.once('exit', (code) => fail(new Error(`ssh-agent ended with ${code}`)));
+      agent.once('close', () => fail(new Error(said)));
     });
-    agent.on('error', () => undefined);
-    await run('ssh-add', ['-q', ...files], { env: { ...process.env, SSH_AUTH_SOCK: path, SSH_ASKPASS: '' } });
     return path;
   } catch (error) {
     const reason = error instanceof Error ? (error.message.trim().split('\n').at(-1) ?? '') : String(error);
