@@ -2,13 +2,17 @@
 import type { Digest } from '../../proto/ids.ts';
 import { BlobWriter } from './blob-writer.ts';
 import { type Blob, type ContentStore, digestOf } from './content-store.ts';
-import type { Lease } from './lease.ts';
+
+/** The lease. */
+export interface BlobKeeper {
+  keepBlob(digest: Digest): void;
+}
 
 export class LeasedContent {
   readonly #store: ContentStore;
-  readonly #lease: Lease;
+  readonly #lease: BlobKeeper;
 
-  constructor(store: ContentStore, lease: Lease) {
+  constructor(store: ContentStore, lease: BlobKeeper) {
     this.#store = store;
     this.#lease = lease;
   }
