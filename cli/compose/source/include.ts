@@ -41,6 +41,9 @@ export function applyIncludes(loading: Loading, layer: Layer, chain: readonly st
   return { ...layer, tree };
 }
 
+/** Far above any real project, far below what files that include others twice can blow up to. */
+const MAX_INCLUDED = 1000;
+
 const INCLUDE_KEYS = {
   honoured: new Set(['path', 'project_directory', 'env_file']),
   refused: new Map<string, string>(),
@@ -62,6 +65,9 @@ function loadItem(loading: Loading, layer: Layer, item: Cursor, chain: readonly 
     if (loading.parsed.has(path) || loading.readBytes(path) !== undefined) continue;
     throw item.problem(`file "${name}" not found`, 'correct the path');
   }
+  loading.included += files.length;
+  if (loading.included > MAX_INCLUDED)
+    throw item.problem(`more than ${MAX_INCLUDED} files are included`, 'include fewer');
   const named = isShort ? undefined : item.field('project_directory', (child) => child.string());
   const directory = named === undefined ? dirname(first.path) : resolve(layer.directory, named);
   const envFiles = isShort ? undefined : item.field('env_file', (child) => child.stringOrList());

@@ -23,6 +23,8 @@ export interface Loading {
   /** One line each. */
   readonly warnings: Set<string>;
   readonly parsed: Map<string, Mapping>;
+  /** How many files were included so far: each as often as it is. */
+  included: number;
 }
 
 /** A file and what its values mean. */

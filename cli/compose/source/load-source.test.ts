@@ -328,6 +328,19 @@ describe('include', () => {
   });
 });
 
+describe('what files that include others can blow up to', () => {
+  it('is bounded', () => {
+    const levels = 40;
+    const files = Object.fromEntries(
+      Array.from({ length: levels }, (_, level) => [
+        `${level}.yml`,
+        level === levels - 1 ? 'services: {}' : `include: [${level + 1}.yml, ${level + 1}.yml]`,
+      ]),
+    );
+    expect(refused(files, { files: ['0.yml'] })[0]).toContain('more than 1000 files are included; include fewer');
+  });
+});
+
 describe('profiles', () => {
   const files = {
     'compose.yaml': 'services: {a: {image: a}, b: {image: b, profiles: [dev]}, c: {image: c, profiles: [test, dev]}}',

@@ -53,6 +53,7 @@ export function loadSource(options: SourceOptions): Source {
     problems: [],
     warnings: new Set(),
     parsed: new Map(),
+    included: 0,
   };
   const trees = found.files.map((file) => parseFile(loading, file));
   const name = projectName(options.projectName, trees, found.lookup, found.directory);

@@ -43,6 +43,11 @@ describe('parseDotenv', () => {
     ['A="open\nfor ever', 1, 'never closed'],
     ['A="x" y', 1, 'after the closing quote'],
     ['A=${', 1, 'invalid variable'],
+    [
+      `A0=0123456789abcdef\n${Array.from({ length: 40 }, (_, index) => `A${index + 1}=$A${index}$A${index}`).join('\n')}`,
+      18,
+      'the value has 2097152 characters',
+    ],
   ])('refuses %j at line %i', (text, line, message) => {
     expect(() => parse(text)).toThrow(expect.objectContaining({ line, message: expect.stringContaining(message) }));
     expect(() => parse(text)).toThrow(DotenvError);

@@ -105,9 +105,14 @@ function unescapeQuoted(text: string): string {
   );
 }
 
+/** Far above any real value, far below what variables of variables can blow up to. */
+const MAX_VALUE_LENGTH = 1024 * 1024;
+
 function expand(text: string, lookup: Lookup, line: number): string {
   try {
-    return interpolate(text, lookup).text;
+    const value = interpolate(text, lookup).text;
+    if (value.length <= MAX_VALUE_LENGTH) return value;
+    throw new DotenvError(line, `the value has ${value.length} characters; ${MAX_VALUE_LENGTH} are allowed`);
   } catch (error) {
     if (error instanceof InterpolationError) throw new DotenvError(line, error.message);
     throw error;
