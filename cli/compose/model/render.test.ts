@@ -1,21 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Model } from './normalize.ts';
+import type { JsonObject } from './read.ts';
 import { imageNames, renderModel, serviceHash, servicesInOrder } from './render.ts';
 import { withServices, withUsedResources } from './select.ts';
+
+const WEB: JsonObject = {
+  command: null,
+  entrypoint: null,
+  image: 'web',
+  environment: { A: '$HOME', B: 'on', C: '56:12', D: null },
+  depends_on: { db: { condition: 'service_started', required: true } },
+  networks: { default: null },
+  deploy: { resources: {}, placement: {}, replicas: 2 },
+};
 
 const MODEL: Model = {
   name: 'shop',
   services: {
-    web: {
-      command: null,
-      entrypoint: null,
-      image: 'web',
-      environment: { A: '$HOME', B: 'on', C: '56:12', D: null },
-      depends_on: { db: { condition: 'service_started', required: true } },
-      networks: { default: null },
-      deploy: { resources: {}, placement: {}, replicas: 2 },
-    },
+    web: WEB,
     db: {
       command: ['x'],
       entrypoint: null,
@@ -35,7 +38,7 @@ describe('a model as text', () => {
     const text = renderModel(MODEL, 'json', true);
     expect(Object.keys(JSON.parse(text))).toEqual(['name', 'networks', 'secrets', 'services', 'volumes', 'x-own']);
     expect(JSON.parse(text).services.web).toEqual({
-      ...MODEL.services.web,
+      ...WEB,
       environment: { A: '$$HOME', B: 'on', C: '56:12', D: null },
     });
     expect(renderModel(MODEL, 'json', false)).toContain('"$HOME"');
@@ -47,7 +50,7 @@ describe('a model as text', () => {
     expect(read.services.web).toEqual({
       image: 'web',
       environment: { A: '$HOME', B: 'on', C: '56:12', D: null },
-      depends_on: MODEL.services.web?.depends_on,
+      depends_on: WEB.depends_on,
       networks: { default: null },
       deploy: { replicas: 2 },
     });
@@ -73,11 +76,10 @@ describe('parts of a model', () => {
   });
 
   it('have a hash of what makes their containers', () => {
-    const web = MODEL.services.web ?? {};
-    expect(serviceHash(web)).toMatch(/^[0-9a-f]{64}$/);
+    expect(serviceHash(WEB)).toMatch(/^[0-9a-f]{64}$/);
     expect(
-      serviceHash({ ...web, depends_on: {}, scale: 3, deploy: { placement: {}, replicas: 3, resources: {} } }),
-    ).toBe(serviceHash(web));
-    expect(serviceHash({ ...web, image: 'other' })).not.toBe(serviceHash(web));
+      serviceHash({ ...WEB, depends_on: {}, scale: 3, deploy: { placement: {}, replicas: 3, resources: {} } }),
+    ).toBe(serviceHash(WEB));
+    expect(serviceHash({ ...WEB, image: 'other' })).not.toBe(serviceHash(WEB));
   });
 });
