@@ -47,7 +47,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./stack/deploy.ts'),
   },
   {
-    names: ['stack config', 'compose config', 'compose convert'],
+    names: ['stack config'],
+    summary: 'Print what compose files say all together',
+    load: () => import('./stack/config.ts'),
+  },
+  {
+    names: ['compose config', 'compose convert'],
     summary: 'Print what compose files say all together',
     load: () => import('./stack/config.ts'),
   },

@@ -529,3 +529,66 @@ describe('what is wrong is named with its place and remedy', () => {
     );
   });
 });
+
+describe('several files', () => {
+  const files: Readonly<Record<string, string>> = {
+    'a.yml': 'services:\n  web: {image: web, ports: ["8000-8001:80-81"], profiles: [x]}\n  db: {image: db}\n',
+    'b.yml':
+      'services:\n  web: {extends: {service: base, file: lib/c.yml}, ports: ["8001:81/tcp"], depends_on: [db]}\n  db: !reset {}\n  db2: {extends: web}\n',
+    'lib/c.yml': 'services:\n  base: {volumes: [./data:/data], environment: {A: 1}, foo: 1}\n',
+  };
+  const deploy = (profiles: string) =>
+    loadStack({
+      files: ['a.yml', 'b.yml'],
+      stackName: 'demo',
+      projectDirectory: undefined,
+      workingDirectory: '/project',
+      env: { COMPOSE_PROFILES: profiles },
+      readBytes: (path) => {
+        const found = files[path.replace('/project/', '')];
+        return found === undefined ? undefined : Buffer.from(found);
+      },
+    });
+
+  it('are one stack, in which each problem is where it was written', () => {
+    expect(() => deploy('x')).toThrow(
+      expect.objectContaining({
+        message: [
+          'b.yml:2:89: services.web.depends_on[0]: service "db" is not defined; define it under services',
+          'b.yml:2:89: services.db2.depends_on[0]: service "db" is not defined; define it under services',
+          'b.yml:4:8: services.db2: has neither image nor build; add one',
+          'lib/c.yml:2:56: services.web.foo: unknown key; remove it, or name it x-… to have it ignored',
+          'lib/c.yml:2:56: services.db2.foo: unknown key; remove it, or name it x-… to have it ignored',
+        ].join('\n'),
+      }),
+    );
+  });
+
+  it('are one stack, with the ports and paths of all', () => {
+    const { spec } = loadStack({
+      files: ['a.yml', 'd.yml'],
+      stackName: 'demo',
+      projectDirectory: undefined,
+      workingDirectory: '/project',
+      env: { COMPOSE_PROFILES: 'x' },
+      readBytes: (path) => {
+        const all: Readonly<Record<string, string>> = {
+          ...files,
+          'd.yml':
+            'services:\n  web: {extends: {service: base, file: lib/e.yml}, ports: ["8001:81/tcp"], depends_on: [db]}\n',
+          'lib/e.yml': 'services:\n  base: {volumes: [./data:/data], environment: {A: 1}}\n',
+        };
+        const found = all[path.replace('/project/', '')];
+        return found === undefined ? undefined : Buffer.from(found);
+      },
+    });
+    const [web, db] = spec.services;
+    expect(web?.ports.map(({ publishedPort, targetPort }) => [publishedPort, targetPort])).toEqual([
+      [8000, 80],
+      [8001, 81],
+    ]);
+    expect(web?.task?.container?.mounts[0]?.source).toBe('/project/lib/data');
+    expect(web?.task?.container?.env).toEqual(['A=1']);
+    expect(db?.annotations?.name).toBe('demo_db');
+  });
+});

@@ -56,7 +56,7 @@ class Merger {
       const value = before === undefined ? entry.value : this.merge(before.value, entry.value, [...path, entry.key]);
       entries.set(entry.key, { ...entry, value });
     }
-    return { ...base, entries };
+    return { ...base, position: over.position, entries };
   }
 
   /** Undefined: they aren't of forms that the rule is for. */
