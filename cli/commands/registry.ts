@@ -373,7 +373,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['volume prune', "'gantry volume rm' removes those that it is told"],
   ['secret inspect', "'gantry secret ls' lists what there is"],
   ['config inspect', "'gantry config ls' lists what there is"],
-  ['stack config', "'gantry stack deploy' checks the file before it changes anything"],
   ['system prune', "remove containers with 'gantry rm'; then 'gantry image prune' and 'gantry builder prune'"],
   ['compose', "use 'gantry stack deploy -c FILE NAME'"],
   ['plugin', 'there are no plugins'],
