@@ -497,6 +497,10 @@ describe('refuses', () => {
     ['services: [a]', 'services: must be a mapping, not a list'],
     ['servces: {}', 'servces: unknown key; did you mean "services"?'],
     [
+      'services:\n  a: {image: a}\n  b: {imagee: b, profiles: [off]}',
+      'c.yml:3:7: services.b.imagee: unknown key; did you mean "image"?',
+    ],
+    [
       'services: {a: {image: x}}\nvolumes: {v: {external: true, driver: y}}',
       'volumes.v.driver: says how to make what is external',
     ],

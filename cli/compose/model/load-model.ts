@@ -59,6 +59,10 @@ function toModel(source: Source, options: ModelOptions): Model {
   const tree = options.resolvesPaths ? mapPaths(unique, absolutePaths(directory, options.env.HOME)) : unique;
   const mode: Mode = { interpolates: options.interpolates };
   const read = (project(new Cursor(tree, '', problems), mode) ?? {}) as JsonObject;
+  // What isn't active now will be some day: it must be well written, too.
+  for (const { key, value } of source.inactive) {
+    new Cursor(value, `services.${key}`, problems).attempt((one) => service(one, mode));
+  }
   const written = modelOf(source.name, read);
   const normal = options.normalizes ? normalize(written, lookup) : written;
   const resolved = options.normalizes && options.resolvesPaths ? withContexts(normal, directory) : normal;

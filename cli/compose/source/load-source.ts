@@ -5,7 +5,7 @@ import { mergeTrees } from '../merge/merge-trees.ts';
 import { settle } from '../merge/settle.ts';
 import type { Lookup } from '../syntax/interpolation.ts';
 import type { Problem } from '../syntax/problem.ts';
-import type { Mapping } from '../syntax/tree.ts';
+import type { Entry, Mapping } from '../syntax/tree.ts';
 import { applyExtends } from './extends.ts';
 import { findComposeFiles, type ReadBytes, readVariableFiles, readVariables, type Variables } from './files.ts';
 import { applyIncludes, type Project } from './include.ts';
@@ -34,6 +34,8 @@ export interface Source {
   readonly name: string;
   /** Services of inactive profiles aren't in it. */
   readonly tree: Mapping;
+  /** Those services. */
+  readonly inactive: readonly Entry[];
   readonly directory: string;
   /** The shell's variables, then those of files. */
   readonly lookup: Lookup;
@@ -63,7 +65,7 @@ export function loadSource(options: SourceOptions): Source {
   const active = options.profiles.length > 0 ? options.profiles : split(lookup('COMPOSE_PROFILES') ?? '', ',');
   return {
     name,
-    tree: withActiveProfiles(whole, new Set(active), loading.problems),
+    ...withActiveProfiles(whole, new Set(active), loading.problems),
     directory: found.directory,
     lookup,
     variables: { ...found.variables, COMPOSE_PROJECT_NAME: name },

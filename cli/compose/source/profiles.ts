@@ -2,23 +2,32 @@
 import type { Problem } from '../syntax/problem.ts';
 import type { Entry, Mapping, Tree } from '../syntax/tree.ts';
 
+export interface ProfiledTree {
+  readonly tree: Mapping;
+  /** Services that aren't in it. */
+  readonly inactive: readonly Entry[];
+}
+
 /** "*" is every profile. */
-export function withActiveProfiles(tree: Mapping, active: ReadonlySet<string>, problems: Problem[]): Mapping {
+export function withActiveProfiles(tree: Mapping, active: ReadonlySet<string>, problems: Problem[]): ProfiledTree {
   const section = tree.entries.get('services');
-  if (section?.value.kind !== 'mapping' || active.has('*')) return tree;
+  if (section?.value.kind !== 'mapping' || active.has('*')) return { tree, inactive: [] };
   const inactive = new Map<string, readonly string[]>();
   for (const { key, value } of section.value.entries.values()) {
     const profiles = profilesOf(value);
     if (profiles.length > 0 && !profiles.some((profile) => active.has(profile))) inactive.set(key, profiles);
   }
-  if (inactive.size === 0) return tree;
+  if (inactive.size === 0) return { tree, inactive: [] };
   const entries = new Map<string, Entry>();
   for (const entry of section.value.entries.values()) {
     if (inactive.has(entry.key)) continue;
     entries.set(entry.key, { ...entry, value: checkedDependencies(entry, inactive, problems) });
   }
   const value: Mapping = { ...section.value, entries };
-  return { ...tree, entries: new Map(tree.entries).set('services', { ...section, value }) };
+  return {
+    tree: { ...tree, entries: new Map(tree.entries).set('services', { ...section, value }) },
+    inactive: [...section.value.entries.values()].filter(({ key }) => inactive.has(key)),
+  };
 }
 
 /** All that the services name, sorted. */
