@@ -38,7 +38,15 @@ afterAll(async () => {
 
 /** Of blobs, layers and snapshots, whole or not. */
 async function left(): Promise<string[]> {
-  const places = ['content/blobs/sha256', 'content/ingest', 'layers', 'layers/tmp', 'layers/trash', 'snapshots'];
+  const places = [
+    'content/blobs/sha256',
+    'content/ingest',
+    'content/partial',
+    'layers',
+    'layers/tmp',
+    'layers/trash',
+    'snapshots',
+  ];
   const names = await Promise.all(places.map((place) => readdir(join(host.dataRoot, place))));
   return names.flat().filter((name) => !['tmp', 'trash', '.tmp', '.trash'].includes(name));
 }
