@@ -3,25 +3,22 @@
  * is known of it. Whoever has one open keeps it; a crash leaves it as it was left.
  */
 import { createHash } from 'node:crypto';
-import { chmod, chown, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type { BuildCacheUsage } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { writeFileAtomically } from '../image/atomic-file.ts';
-import { asCount, asObject, asString, parseJson } from '../image/json-fields.ts';
+import { asObject, asString, parseJson } from '../image/json-fields.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
+import { type KeptUse, openKept, parseUse } from './kept-directories.ts';
 import type { RunMount } from './run-mounts.ts';
 
 type CacheMount = Extract<RunMount, { kind: 'cache' }>;
 
-interface Known {
+interface Known extends KeptUse {
   readonly id: string;
-  readonly sizeBytes: number;
-  readonly createdAtMs: number;
-  readonly usedAtMs: number;
-  readonly uses: number;
 }
 
 export interface OpenCache {
@@ -57,12 +54,7 @@ export class CacheMounts {
 
   /** Before any other call. What a crash cut off while it was made, or removed, goes. */
   async open(): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.#dir)) {
-      const known = await this.#read(name);
-      if (known === undefined) await rm(join(this.#dir, name), { recursive: true, force: true });
-      else this.#known.set(name, known);
-    }
+    for (const [name, known] of await openKept(this.#dir, (one) => this.#read(one))) this.#known.set(name, known);
   }
 
   /**
@@ -198,10 +190,7 @@ export class CacheMounts {
       const fields = asObject(parseJson(await readFile(path), path), path);
       return {
         id: asString(fields.id, path),
-        sizeBytes: asCount(fields.sizeBytes, path),
-        createdAtMs: asCount(fields.createdAtMs, path),
-        usedAtMs: asCount(fields.usedAtMs, path),
-        uses: asCount(fields.uses, path),
+        ...parseUse(fields, path),
       };
     } catch (error) {
       this.#parts.logger.warn({ err: error, cache: name }, 'dropping a cache mount that cannot be read');

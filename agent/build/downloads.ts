@@ -3,22 +3,19 @@
  * has data, and download.json with what is known of it. Whatever isn't complete is none.
  */
 import { createHash } from 'node:crypto';
-import { link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type { BuildCacheUsage } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
 import { writeFileAtomically } from '../image/atomic-file.ts';
-import { asCount, asObject, asString, parseJson } from '../image/json-fields.ts';
+import { asObject, asString, parseJson } from '../image/json-fields.ts';
+import { type KeptUse, openKept, parseUse } from './kept-directories.ts';
 import { type Download, downloadFile, type Version, wrongChecksum } from './remote-files.ts';
 
-interface Known extends Version {
+interface Known extends Version, KeptUse {
   readonly url: string;
-  readonly sizeBytes: number;
-  readonly createdAtMs: number;
-  readonly usedAtMs: number;
-  readonly uses: number;
 }
 
 export interface DownloadsParts {
@@ -47,12 +44,7 @@ export class Downloads {
 
   /** Before any other call. What a crash cut off goes. */
   async open(): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.#dir)) {
-      const known = await this.#read(name);
-      if (known === undefined) await rm(join(this.#dir, name), { recursive: true, force: true });
-      else this.#known.set(name, known);
-    }
+    for (const [name, known] of await openKept(this.#dir, (one) => this.#read(one))) this.#known.set(name, known);
   }
 
   /** Makes the file, which mustn't be changed. Throws as downloadFile. */
@@ -150,10 +142,7 @@ export class Downloads {
         etag: asString(fields.etag, path),
         lastModified: asString(fields.lastModified, path),
         sha256: asString(fields.sha256, path),
-        sizeBytes: asCount(fields.sizeBytes, path),
-        createdAtMs: asCount(fields.createdAtMs, path),
-        usedAtMs: asCount(fields.usedAtMs, path),
-        uses: asCount(fields.uses, path),
+        ...parseUse(fields, path),
       };
     } catch (error) {
       this.#parts.logger.warn({ err: error, download: name }, 'dropping a download that cannot be read');

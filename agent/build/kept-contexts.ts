@@ -3,7 +3,7 @@
  * kept.json with what is known of them. While a build changes one it has no kept.json, and after a crash then it is dropped.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
@@ -12,14 +12,7 @@ import { resolveInRoot } from '../container/root-files.ts';
 import { writeFileAtomically } from '../image/atomic-file.ts';
 import { asArray, asCount, asObject, asString, parseJson } from '../image/json-fields.ts';
 import { planContextUpdate } from './context-listing.ts';
-
-/** Listings may be long, and stay on disk. */
-interface Known {
-  readonly sizeBytes: number;
-  readonly createdAtMs: number;
-  readonly usedAtMs: number;
-  readonly uses: number;
-}
+import { type KeptUse, openKept, parseUse } from './kept-directories.ts';
 
 /** One that a build has for itself. */
 export interface OpenContext {
@@ -47,7 +40,8 @@ const MAX_BYTES = 8 * 2 ** 30;
 export class KeptContexts {
   readonly #parts: KeptContextsParts;
   readonly #dir: string;
-  readonly #known = new Map<string, Known>();
+  /** Listings may be long, and stay on disk. */
+  readonly #known = new Map<string, KeptUse>();
   readonly #open = new Set<string>();
 
   constructor(parts: KeptContextsParts) {
@@ -57,12 +51,7 @@ export class KeptContexts {
 
   /** Before any other call. */
   async open(): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.#dir)) {
-      const known = await this.#read(name);
-      if (known === undefined) await rm(join(this.#dir, name), { recursive: true, force: true });
-      else this.#known.set(name, known);
-    }
+    for (const [name, known] of await openKept(this.#dir, (one) => this.#read(one))) this.#known.set(name, known);
   }
 
   /** `id` is the client's for its directory, which has these files now. Undefined while another build has it. */
@@ -108,9 +97,9 @@ export class KeptContexts {
     for (const name of names) if (this.#known.has(name) && !this.#open.has(name)) await this.#remove(name);
   }
 
-  async #note(name: string, files: readonly ContextFile[], before: Known | undefined): Promise<void> {
+  async #note(name: string, files: readonly ContextFile[], before: KeptUse | undefined): Promise<void> {
     const usedAtMs = this.#parts.clock();
-    const known: Known = {
+    const known: KeptUse = {
       ...{ sizeBytes: sizeOf(files), usedAtMs, createdAtMs: before?.createdAtMs ?? usedAtMs },
       uses: before === undefined ? 0 : before.uses + 1,
     };
@@ -147,16 +136,10 @@ export class KeptContexts {
     }
   }
 
-  async #read(name: string): Promise<Known | undefined> {
+  async #read(name: string): Promise<KeptUse | undefined> {
     const path = join(this.#dir, name, 'kept.json');
     try {
-      const fields = asObject(parseJson(await readFile(path), path), path);
-      return {
-        sizeBytes: asCount(fields.sizeBytes, path),
-        createdAtMs: asCount(fields.createdAtMs, path),
-        usedAtMs: asCount(fields.usedAtMs, path),
-        uses: asCount(fields.uses, path),
-      };
+      return parseUse(asObject(parseJson(await readFile(path), path), path), path);
     } catch (error) {
       this.#parts.logger.info({ err: error, context: name }, 'dropping a build context that is not whole');
       return undefined;
