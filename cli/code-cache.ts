@@ -79,7 +79,7 @@ function cacheFile(argv: readonly string[]): string | undefined {
 }
 
 const NOUNS =
-  /^(stack|service|container|image|builder|buildx|network|volume|secret|config|cluster|swarm|node|client|context|system)$/;
+  /^(stack|compose|service|container|image|builder|buildx|network|volume|secret|config|cluster|swarm|node|client|context|system)$/;
 
 /** "ps", "stack-deploy", "help"; undefined for a wrong command line. */
 export function commandName(argv: readonly string[]): string | undefined {
