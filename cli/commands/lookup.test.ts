@@ -26,6 +26,7 @@ describe('finding a command', () => {
 
   it('says what to do instead of what is not there yet', () => {
     expect(lookUp(['search', 'x'])).toMatchObject({ kind: 'unsupported', path: 'search' });
+    expect(lookUp(['compose', 'up', '-d'])).toMatchObject({ kind: 'unsupported', path: 'compose up' });
     expect(lookUp(['volume', 'create'])).toMatchObject({ kind: 'unsupported', path: 'volume create' });
   });
 

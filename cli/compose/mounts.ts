@@ -1,6 +1,7 @@
 /** `volumes:` and `tmpfs:` of a service, short and long form (Compose specification, "volumes", "tmpfs"). */
 import { isAbsolute, resolve } from 'node:path';
 import { Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
+import { parseMount } from './forms/mount.ts';
 import { BIND_KEYS, MOUNT_KEYS, TMPFS_KEYS, VOLUME_OPTION_KEYS } from './keys.ts';
 import type { Cursor } from './syntax/cursor.ts';
 import { parseBytes } from './syntax/quantities.ts';
@@ -30,47 +31,25 @@ export function readMount(entry: Cursor, context: MountContext): Mount {
 
 function readShort(entry: Cursor, context: MountContext): Mount {
   const text = entry.string();
-  const [first = '', second, options, ...more] = text.split(':');
-  if (first === '' || second === '' || more.length > 0) throw entry.problem(`invalid volume "${text}"`, SHORT_HINT);
-  if (second === undefined) return Mount.fromPartial({ type: MountType.VOLUME, target: first });
-  const flags = readShortOptions(entry, options);
-  if (!isHostPath(first)) {
-    const volume = context.volume(first, entry);
-    if (flags.propagation !== '') throw entry.problem('propagation is for host paths only', 'remove it');
+  const form = parseMount(text);
+  if (typeof form === 'string') throw entry.problem(`invalid volume "${text}": ${form}`, SHORT_HINT);
+  const { source, target, readOnly, noCopy, propagation, selinux } = form;
+  const option = [...form.unknown, selinux].find((one) => one !== '');
+  if (option !== undefined) throw entry.problem(`unknown volume option "${option}"`, SHORT_HINT);
+  if (form.type === 'bind') {
     return Mount.fromPartial({
-      type: MountType.VOLUME,
-      ...volume,
-      target: second,
-      readOnly: flags.readOnly,
-      volumeNoCopy: flags.noCopy,
+      ...{ type: MountType.BIND, source: hostPath(source, context, entry), target, readOnly },
+      ...{ bindPropagation: propagation, bindCreateHostPath: true },
     });
   }
-  return Mount.fromPartial({
-    type: MountType.BIND,
-    source: hostPath(first, context, entry),
-    target: second,
-    readOnly: flags.readOnly,
-    bindPropagation: flags.propagation,
-    bindCreateHostPath: true,
-  });
-}
-
-function readShortOptions(entry: Cursor, options: string | undefined) {
-  const flags = { readOnly: false, noCopy: false, propagation: '' };
-  for (const option of options?.split(',') ?? []) {
-    if (option === 'ro') flags.readOnly = true;
-    else if (option === 'nocopy') flags.noCopy = true;
-    else if (PROPAGATIONS.some((word) => word === option)) flags.propagation = option;
-    else if (option !== 'rw') throw entry.problem(`unknown volume option "${option}"`, SHORT_HINT);
-  }
-  return flags;
-}
-
-function isHostPath(source: string): boolean {
-  return /^[./~]/.test(source);
+  if (propagation !== '') throw entry.problem('propagation is for host paths only', 'remove it');
+  const volume = source === '' ? {} : context.volume(source, entry);
+  return Mount.fromPartial({ type: MountType.VOLUME, ...volume, target, readOnly, volumeNoCopy: noCopy });
 }
 
 function hostPath(source: string, context: MountContext, entry: Cursor): string {
+  if (/^([A-Za-z]:|\\\\)/.test(source))
+    throw entry.problem(`"${source}" is a path of Windows`, 'write one of the hosts');
   if (!source.startsWith('~')) return resolve(context.projectDirectory, source);
   if (context.home === undefined || !/^~(\/|$)/.test(source)) {
     throw entry.problem(`cannot tell the home directory in "${source}"`, 'write the path out');

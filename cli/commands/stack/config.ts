@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Cli, complain, print } from '../../cli.ts';
 import { collect } from '../../command-line.ts';
 import { type LoadedModel, loadModel } from '../../compose/model/load-model.ts';
-import type { Model } from '../../compose/model/normalize.ts';
+import { type Model, serviceOf } from '../../compose/model/normalize.ts';
 import { imageNames, type ModelFormat, renderModel, serviceHash, servicesInOrder } from '../../compose/model/render.ts';
 import { withServices, withUsedResources } from '../../compose/model/select.ts';
 import { templateVariables } from '../../compose/model/variables.ts';
@@ -131,7 +131,7 @@ function variableTable(tree: LoadedModel['source']['tree']): string {
 function hashes(model: Model, wanted: string): string[] {
   const names = wanted === '*' ? Object.keys(model.services) : wanted.split(',');
   return names.map((name) => {
-    const service = model.services[name];
+    const service = serviceOf(model, name);
     if (service === undefined) {
       throw new CliError(`no such service: ${name}`, { hint: 'see "gantry stack config --services"' });
     }

@@ -37,9 +37,13 @@ export function parseMount(text: string): (MountForm & { readonly unknown: reado
   };
 }
 
-/** A colon after a single letter belongs to a drive: C:\data; one in `${…}` to the variable. */
+/**
+ * A colon after a single letter is a drive's where "\" follows, or a path with a target of its own: C:\data, C:/data:/data;
+ * else it is the one behind a volume's name. A colon in `${…}` is the variable's.
+ */
+const DRIVE = /^:(\\|\/[^:]*:\/)/;
+
 function splitSections(text: string): string[] {
-  if (text.length <= 2) return [text];
   const sections: string[] = [];
   let section = '';
   let depth = 0;
@@ -47,7 +51,7 @@ function splitSections(text: string): string[] {
     const character = text[index] ?? '';
     if (character === '$' && text[index + 1] === '{') depth += 1;
     else if (character === '}' && depth > 0) depth -= 1;
-    else if (character === ':' && depth === 0 && !/^[A-Za-z]$/.test(section)) {
+    else if (character === ':' && depth === 0 && !(/^[A-Za-z]$/.test(section) && DRIVE.test(text.slice(index)))) {
       sections.push(section);
       section = '';
       continue;

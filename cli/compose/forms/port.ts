@@ -50,7 +50,8 @@ function publishedAt(published: Range, count: number, index: number): string {
   return isChoice ? `${published.from}-${published.to}` : String(published.from + index);
 }
 
-function parseRange(text: string): Range | undefined {
+/** "80" or "80-82"; undefined: neither. */
+export function parseRange(text: string): Range | undefined {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
   if (match === null) return undefined;
   const from = Number(match[1]);

@@ -1,7 +1,17 @@
 /** Two compose files → one, by the rules of the Compose specification (13-merge). Each value keeps the place where it was written. */
 import { keyValueMapping, listOf, longBuild, namedMapping } from '../forms/key-values.ts';
 import type { Problem } from '../syntax/problem.ts';
-import { describe, type Entry, isNull, type Mapping, mappingAt, nullAt, type Tree, textAt } from '../syntax/tree.ts';
+import {
+  describe,
+  type Entry,
+  isNull,
+  type Mapping,
+  mappingAt,
+  nullAt,
+  type Tree,
+  textAt,
+  textIn,
+} from '../syntax/tree.ts';
 import { ruleOf } from './rules.ts';
 import { uniqueItems } from './unique.ts';
 
@@ -112,17 +122,12 @@ function startedOf({ position }: Tree): Tree {
 }
 
 function isSameDriver(base: Tree, over: Tree): boolean {
-  const [before, after] = [fieldText(base, 'driver'), fieldText(over, 'driver')];
+  const [before, after] = [textIn(base, 'driver'), textIn(over, 'driver')];
   return before === after || before === undefined || after === undefined;
 }
 
 function subnetOf(pool: Tree): string | undefined {
-  return fieldText(pool, 'subnet');
-}
-
-function fieldText(tree: Tree, key: string): string | undefined {
-  const value = tree.kind === 'mapping' ? tree.entries.get(key)?.value : undefined;
-  return value?.kind === 'scalar' ? value.text : undefined;
+  return textIn(pool, 'subnet');
 }
 
 function distinct(items: readonly Tree[]): Tree[] {

@@ -1,7 +1,7 @@
 /** Lists in which a later item takes the place of an earlier one that means the same thing. */
 import { parseMount } from '../forms/mount.ts';
 import { longPorts } from '../forms/port.ts';
-import type { Tree } from '../syntax/tree.ts';
+import { type Tree, textIn } from '../syntax/tree.ts';
 import { patternOf } from './rules.ts';
 
 /** What an item is the same as another by; undefined: it is like no other. */
@@ -16,7 +16,7 @@ const KEYS: ReadonlyMap<string, KeyOf> = new Map<string, KeyOf>([
   ['services.*.dns', wordKey],
   ['services.*.dns_opt', wordKey],
   ['services.*.dns_search', wordKey],
-  ['services.*.env_file', (item) => textOf(item) ?? fieldOf(item, 'path')],
+  ['services.*.env_file', (item) => textOf(item) ?? textIn(item, 'path')],
   ['services.*.expose', textOf],
   ['services.*.label_file', textOf],
   ['services.*.links', wordKey],
@@ -50,26 +50,21 @@ function wordKey(item: Tree): string | undefined {
   return textOf(item)?.split('=', 1)[0];
 }
 
-function fieldOf(item: Tree, key: string): string | undefined {
-  const value = item.kind === 'mapping' ? item.entries.get(key)?.value : undefined;
-  return value?.kind === 'scalar' && value.value !== null ? value.text : undefined;
-}
-
 function fileKey(item: Tree, directory: string): string | undefined {
-  const name = textOf(item) ?? fieldOf(item, 'source');
-  return fieldOf(item, 'target') ?? (name === undefined ? undefined : `${directory}/${name}`);
+  const name = textOf(item) ?? textIn(item, 'source');
+  return textIn(item, 'target') ?? (name === undefined ? undefined : `${directory}/${name}`);
 }
 
 function portKey(item: Tree): string | undefined {
-  const target = fieldOf(item, 'target');
+  const target = textIn(item, 'target');
   if (target === undefined) return textOf(item);
-  const host = fieldOf(item, 'host_ip') ?? '0.0.0.0';
-  return `${host}:${fieldOf(item, 'published') ?? ''}:${target}/${fieldOf(item, 'protocol') ?? 'tcp'}`;
+  const host = textIn(item, 'host_ip') ?? '0.0.0.0';
+  return `${host}:${textIn(item, 'published') ?? ''}:${target}/${textIn(item, 'protocol') ?? 'tcp'}`;
 }
 
 function mountKey(item: Tree): string | undefined {
   const text = textOf(item);
-  if (text === undefined) return cleanPath(fieldOf(item, 'target'));
+  if (text === undefined) return cleanPath(textIn(item, 'target'));
   const mount = parseMount(text);
   return typeof mount === 'string' ? undefined : cleanPath(mount.target);
 }
@@ -81,7 +76,7 @@ function cleanPath(path: string | undefined): string | undefined {
 
 function deviceKey(item: Tree): string | undefined {
   const text = textOf(item);
-  if (text === undefined) return fieldOf(item, 'target') ?? fieldOf(item, 'source');
+  if (text === undefined) return textIn(item, 'target') ?? textIn(item, 'source');
   const [source, target] = text.split(':');
   return target ?? source;
 }

@@ -1,20 +1,9 @@
 /** `build` of a service (Compose Build specification). */
 import { longBuild } from '../forms/key-values.ts';
 import { extraHosts, ulimits } from './containers.ts';
+import type { JsonObject } from './json.ts';
 import { fileReference } from './mounts.ts';
-import {
-  boolean,
-  bytes,
-  type JsonObject,
-  keyValues,
-  list,
-  object,
-  oneOrMore,
-  type Read,
-  strings,
-  text,
-  textOrNumber,
-} from './read.ts';
+import { boolean, bytes, keyValues, list, object, oneOrMore, type Read, strings, text, textOrNumber } from './read.ts';
 
 /** "default" is the user's agent; others have the path of a key or socket: "id=path". */
 const ssh: Read = (cursor, mode) => {

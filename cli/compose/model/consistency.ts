@@ -1,6 +1,6 @@
 /** What each value allows but all together don't (docker compose's checks of a project, all of them at once). */
-import { listOf, type Model, objectOf } from './normalize.ts';
-import type { Json, JsonObject } from './read.ts';
+import { type Json, type JsonObject, objectOf, objectsOf, textsOf } from './json.ts';
+import type { Model } from './normalize.ts';
 
 export interface Contradiction {
   /** From the top of the file; where it is missing, the nearest that is there. */
@@ -29,14 +29,14 @@ function ofService(model: Model, name: string, service: JsonObject): Contradicti
   if (build.dockerfile !== undefined && build.dockerfile_inline !== undefined) {
     add(['build', 'dockerfile_inline'], 'does not go with dockerfile', 'remove one');
   }
-  const platforms = listOf(build.platforms);
+  const platforms = textsOf(build.platforms);
   if (platforms.length > 0 && typeof service.platform === 'string' && !platforms.includes(service.platform)) {
     add(['build', 'platforms'], `is without the service's platform ${service.platform}`, 'add it');
   }
   if (service.network_mode !== undefined && Object.keys(objectOf(service.networks)).length > 0) {
     add(['network_mode'], 'does not go with networks', 'remove one');
   }
-  const [kind] = listOf(objectOf(service.healthcheck).test);
+  const [kind] = textsOf(objectOf(service.healthcheck).test);
   if (kind !== undefined && !['CMD', 'CMD-SHELL', 'NONE'].includes(kind)) {
     add(['healthcheck', 'test'], `"${kind}" can't be first`, 'start the list with CMD, CMD-SHELL or NONE');
   }
@@ -47,7 +47,7 @@ function ofService(model: Model, name: string, service: JsonObject): Contradicti
 function references(model: Model, name: string, service: JsonObject): Contradiction[] {
   const found: Contradiction[] = [];
   const need = (section: 'networks' | 'volumes' | 'configs' | 'secrets', used: string, path: readonly string[]) => {
-    if (model[section]?.[used] !== undefined) return;
+    if (Object.hasOwn(model[section] ?? {}, used)) return;
     const kind = section.slice(0, -1);
     found.push({
       path: ['services', name, ...path],
@@ -58,20 +58,20 @@ function references(model: Model, name: string, service: JsonObject): Contradict
   for (const network of Object.keys(objectOf(service.networks))) {
     if (network !== 'default') need('networks', network, ['networks', network]);
   }
-  for (const [index, volume] of itemsOf(service.volumes).entries()) {
+  for (const [index, volume] of objectsOf(service.volumes).entries()) {
     if (volume.type === 'volume' && typeof volume.source === 'string') {
       need('volumes', volume.source, ['volumes', String(index)]);
     }
   }
   for (const section of ['configs', 'secrets'] as const) {
-    for (const [index, item] of itemsOf(service[section]).entries()) {
+    for (const [index, item] of objectsOf(service[section]).entries()) {
       need(section, String(item.source), [section, String(index)]);
     }
   }
-  for (const item of itemsOf(objectOf(service.build).secrets))
+  for (const item of objectsOf(objectOf(service.build).secrets))
     need('secrets', String(item.source), ['build', 'secrets']);
   for (const [other, dependency] of Object.entries(objectOf(service.depends_on))) {
-    if (model.services[other] !== undefined || objectOf(dependency).required === false) continue;
+    if (Object.hasOwn(model.services, other) || objectOf(dependency).required === false) continue;
     found.push({
       path: ['services', name, 'depends_on', other],
       message: `service "${other}" is not defined`,
@@ -139,8 +139,4 @@ function doubleNames(model: Model): Contradiction[] {
     const message = `the container of ${owner} has the name "${String(name)}", too`;
     return [{ path: ['services', service, 'container_name'], message, hint: 'choose another one' }];
   });
-}
-
-function itemsOf(value: Json | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.map(objectOf) : [];
 }

@@ -1,5 +1,6 @@
 /** Parts of a service that say how its containers run. */
 import { listOf } from '../forms/key-values.ts';
+import { type JsonObject, unlessEmpty } from './json.ts';
 import {
   anyInteger,
   boolean,
@@ -7,7 +8,6 @@ import {
   count,
   duration,
   integer,
-  type JsonObject,
   kept,
   keyValues,
   list,
@@ -20,7 +20,6 @@ import {
   strings,
   text,
   textOrNumber,
-  unlessEmpty,
 } from './read.ts';
 
 const limit = integer(-1, Number.MAX_SAFE_INTEGER);

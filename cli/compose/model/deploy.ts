@@ -1,4 +1,5 @@
 /** `deploy` of a service (Compose Deploy specification), and the devices that one asks for. */
+import type { Json, JsonObject } from './json.ts';
 import {
   boolean,
   bytes,
@@ -6,8 +7,6 @@ import {
   duration,
   durationUnlessZero,
   integer,
-  type Json,
-  type JsonObject,
   kept,
   keyValues,
   list,

@@ -4,8 +4,7 @@ import { DotenvError, parseDotenv } from '../syntax/dotenv.ts';
 import type { Lookup } from '../syntax/interpolation.ts';
 import type { Problem } from '../syntax/problem.ts';
 import type { Position } from '../syntax/tree.ts';
-import { listOf, objectOf } from './normalize.ts';
-import { type JsonObject, unlessEmpty } from './read.ts';
+import { type JsonObject, objectOf, objectsOf, textsOf, unlessEmpty } from './json.ts';
 
 export interface FileContext {
   readonly directory: string;
@@ -21,10 +20,10 @@ export interface FileContext {
 export function withFiles(service: JsonObject, context: FileContext): JsonObject {
   const { env_file: envFiles, label_file: _labelFiles, ...rest } = service;
   if (envFiles === undefined && service.label_file === undefined) return service;
-  const variables: Record<string, string> = {};
-  for (const file of Array.isArray(envFiles) ? envFiles : []) readEnvFile(objectOf(file), context, variables);
-  const labels: Record<string, string> = {};
-  for (const path of listOf(service.label_file)) {
+  const variables = new Map<string, string>();
+  for (const file of objectsOf(envFiles)) readEnvFile(file, context, variables);
+  const labels = new Map<string, string>();
+  for (const path of textsOf(service.label_file)) {
     const text = readText(path, 'label_file', true, context);
     if (text !== undefined)
       assign(
@@ -33,8 +32,8 @@ export function withFiles(service: JsonObject, context: FileContext): JsonObject
         () => '',
       );
   }
-  const environment = unlessEmpty({ ...variables, ...objectOf(service.environment) });
-  const allLabels = unlessEmpty({ ...labels, ...objectOf(service.labels) });
+  const environment = unlessEmpty({ ...Object.fromEntries(variables), ...objectOf(service.environment) });
+  const allLabels = unlessEmpty({ ...Object.fromEntries(labels), ...objectOf(service.labels) });
   return {
     ...rest,
     ...(environment === undefined ? {} : { environment }),
@@ -42,7 +41,7 @@ export function withFiles(service: JsonObject, context: FileContext): JsonObject
   };
 }
 
-function readEnvFile(file: JsonObject, context: FileContext, variables: Record<string, string>): void {
+function readEnvFile(file: JsonObject, context: FileContext, variables: Map<string, string>): void {
   const path = String(file.path);
   const text = readText(path, 'env_file', file.required !== false, context);
   if (text === undefined) return;
@@ -50,7 +49,7 @@ function readEnvFile(file: JsonObject, context: FileContext, variables: Record<s
     report(context, 'env_file', `unknown format "${String(file.format)}"`, 'write raw, or remove it');
     return;
   }
-  const known: Lookup = (name) => context.lookup(name) ?? variables[name];
+  const known: Lookup = (name) => context.lookup(name) ?? variables.get(name);
   const entries = file.format === 'raw' ? parseRaw(text) : parse(text, path, known, context);
   assign(variables, entries, context.lookup);
 }
@@ -60,10 +59,10 @@ interface FileEntry {
   readonly value: string | undefined;
 }
 
-function assign(target: Record<string, string>, entries: readonly FileEntry[], lookup: Lookup): void {
+function assign(target: Map<string, string>, entries: readonly FileEntry[], lookup: Lookup): void {
   for (const { key, value } of entries) {
     const actual = value ?? lookup(key);
-    if (actual !== undefined) target[key] = actual;
+    if (actual !== undefined) target.set(key, actual);
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GantryError } from '../../../proto/errors.ts';
+import { objectOf } from './json.ts';
 import { loadModel, type ModelOptions } from './load-model.ts';
-import { objectOf } from './normalize.ts';
 
 type Files = Readonly<Record<string, string>>;
 
@@ -111,6 +111,25 @@ describe('keys of a service in canonical form', () => {
     [
       'volumes: ["data:/d/:ro,nocopy"]',
       { volumes: [{ type: 'volume', source: 'data', target: '/d', read_only: true, volume: { nocopy: true } }] },
+    ],
+    ['volumes: ["v:/d:ro"]', { volumes: [{ type: 'volume', source: 'v', target: '/d', read_only: true, volume: {} }] }],
+    [
+      'volumes: ["C:\\\\a:/a", "C:/b:/b"]',
+      {
+        volumes: [
+          { type: 'bind', source: 'C:\\a', target: '/a', bind: { create_host_path: true } },
+          { type: 'bind', source: 'C:/b', target: '/b', bind: { create_host_path: true } },
+        ],
+      },
+    ],
+    [
+      'environment: {__proto__: a, constructor: b}',
+      {
+        environment: Object.fromEntries([
+          ['__proto__', 'a'],
+          ['constructor', 'b'],
+        ]),
+      },
     ],
     ['volumes: [/anonymous]', { volumes: [{ type: 'volume', target: '/anonymous', volume: {} }] }],
     [
@@ -475,6 +494,8 @@ describe('refuses', () => {
     [web('stop_grace_period: 10'), 'must be a string, not the number 10'],
     [web('stop_grace_period: soon'), '"soon" is not a duration'],
     [web('mem_limit: lots'), '"lots" is not a size'],
+    [web('networks: [constructor]'), 'network "constructor" is not defined'],
+    ['services:\n  a: {image: "${constructor?not set}"}', 'required variable constructor is missing a value'],
     [web('scale: two'), '"two" is not a whole number from 0'],
     [web('oom_score_adj: 1001'), '"1001" is not a whole number from -1000 to 1000'],
     [web('tty: maybe'), '"maybe" is not true or false'],

@@ -7,8 +7,9 @@ import { ProblemError, problemsError } from '../syntax/problem.ts';
 import { locate } from '../syntax/tree.ts';
 import { contradictions } from './consistency.ts';
 import { withFiles } from './environment.ts';
-import { type Model, mapValues, normalize } from './normalize.ts';
-import { type Json, type JsonObject, type Mode, object, type Read, text } from './read.ts';
+import { type Json, type JsonObject, mapValues } from './json.ts';
+import { type Model, normalize } from './normalize.ts';
+import { type Mode, object, type Read, text } from './read.ts';
 import { configs, models, networks, secrets, volumes } from './resources.ts';
 import { service } from './service.ts';
 
@@ -41,14 +42,14 @@ export function loadModel(options: ModelOptions): LoadedModel {
 const SERVICE_NAME = /^[a-zA-Z0-9._-]+$/;
 
 const services: Read = (cursor, mode) => {
-  const found: Record<string, Json> = {};
+  const found: [string, Json][] = [];
   for (const [name, child] of cursor.entries()) {
     if (name.startsWith('x-')) continue;
     if (!SERVICE_NAME.test(name))
       child.report(`invalid service name "${name}"`, 'use letters, digits, ".", "_" and "-"');
-    else found[name] = child.attempt((one) => service(one, mode)) ?? {};
+    else found.push([name, child.attempt((one) => service(one, mode)) ?? {}]);
   }
-  return found;
+  return Object.fromEntries(found);
 };
 
 const project = object({ version: () => undefined, name: text, services, networks, volumes, configs, secrets, models });

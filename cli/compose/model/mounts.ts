@@ -2,13 +2,12 @@
 import { normalize } from 'node:path';
 import { parseMount } from '../forms/mount.ts';
 import type { Cursor } from '../syntax/cursor.ts';
+import { isEmptyObject, isObject, type Json, type JsonObject, objectOf } from './json.ts';
 import {
   anyInteger,
   boolean,
   bytes,
   fileMode,
-  type Json,
-  type JsonObject,
   kept,
   keyValues,
   type Mode,
@@ -73,21 +72,13 @@ function shortMount(cursor: Cursor, mode: Mode): Json {
 }
 
 function unlessNone(key: string, value: JsonObject): JsonObject {
-  return Object.keys(value).length === 0 ? {} : { [key]: value };
+  return isEmptyObject(value) ? {} : { [key]: value };
 }
 
 /** Without what leads nowhere: "/a/../b/" is "/b". */
 function cleanTarget(target: string): string {
   const clean = normalize(target);
   return clean.length > 1 ? clean.replace(/\/$/, '') : clean;
-}
-
-function objectOf(value: Json | undefined): JsonObject {
-  return isObject(value) ? value : {};
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const DEVICE = object({ source: text, target: text, permissions: text }, ['source']);

@@ -1,6 +1,6 @@
 /** What a model means without saying it: default networks, names, dependencies (as docker compose's "normalization"). */
 import type { Lookup } from '../syntax/interpolation.ts';
-import type { Json, JsonObject } from './read.ts';
+import { isEmptyObject, type Json, type JsonObject, mapValues, objectOf, textsOf } from './json.ts';
 
 export interface Model {
   readonly name: string;
@@ -12,6 +12,11 @@ export interface Model {
   readonly models?: Readonly<Record<string, JsonObject>>;
   /** The user's own keys. */
   readonly extensions: JsonObject;
+}
+
+/** Undefined for a name that no service has. */
+export function serviceOf({ services }: Model, name: string): JsonObject | undefined {
+  return Object.hasOwn(services, name) ? services[name] : undefined;
 }
 
 export function normalize(model: Model, lookup: Lookup): Model {
@@ -34,12 +39,12 @@ function normalizeService(service: JsonObject, lookup: Lookup): JsonObject {
   const { build, environment } = service;
   const dependencies = { ...impliedDependencies(service), ...objectOf(service.depends_on) };
   const needsNetwork =
-    service.network_mode === undefined && service.provider === undefined && isEmpty(objectOf(service.networks));
+    service.network_mode === undefined && service.provider === undefined && isEmptyObject(objectOf(service.networks));
   return {
     ...service,
     ...(build === undefined ? {} : { build: normalizeBuild(objectOf(build), lookup) }),
     ...(environment === undefined ? {} : { environment: resolved(objectOf(environment), lookup) }),
-    ...(isEmpty(dependencies) ? {} : { depends_on: dependencies }),
+    ...(isEmptyObject(dependencies) ? {} : { depends_on: dependencies }),
     ...(needsNetwork ? { networks: { default: null } } : {}),
   };
 }
@@ -66,12 +71,12 @@ function impliedDependencies(service: JsonObject): JsonObject {
   const add = (name: string, restart: boolean) => {
     found[name] ??= { condition: 'service_started', ...(restart ? { restart } : {}), required: true };
   };
-  for (const link of listOf(service.links)) add(link.split(':')[0] ?? link, true);
+  for (const link of textsOf(service.links)) add(link.split(':')[0] ?? link, true);
   for (const key of ['network_mode', 'ipc', 'pid', 'uts', 'cgroup']) {
     const value = service[key];
     if (typeof value === 'string' && value.startsWith('service:')) add(value.slice('service:'.length), true);
   }
-  for (const source of listOf(service.volumes_from)) {
+  for (const source of textsOf(service.volumes_from)) {
     if (!source.startsWith('container:')) add(source.split(':')[0] ?? source, false);
   }
   return found;
@@ -83,23 +88,4 @@ function withNames(resources: Readonly<Record<string, JsonObject>>, project: str
     name: resource.external === true ? key : `${project}_${key}`,
     ...resource,
   }));
-}
-
-export function mapValues<From extends Json, To extends Json>(
-  values: Readonly<Record<string, From>>,
-  change: (value: From, key: string) => To,
-): Record<string, To> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value, key)]));
-}
-
-export function objectOf(value: Json | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-}
-
-export function listOf(value: Json | undefined): string[] {
-  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
-}
-
-function isEmpty(value: JsonObject): boolean {
-  return Object.keys(value).length === 0;
 }

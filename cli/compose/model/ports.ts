@@ -2,7 +2,8 @@
 import { isIP } from 'node:net';
 import { parsePort } from '../forms/port.ts';
 import type { Cursor } from '../syntax/cursor.ts';
-import { integer, type Json, type JsonObject, type Mode, object, type Read, text, textOrNumber } from './read.ts';
+import type { Json, JsonObject } from './json.ts';
+import { integer, type Mode, object, type Read, text, textOrNumber } from './read.ts';
 
 const target = integer(0, 65535);
 

@@ -5,11 +5,7 @@ import type { Cursor } from '../syntax/cursor.ts';
 import { parseBytes } from '../syntax/quantities.ts';
 import { describe, type Scalar, type Tree } from '../syntax/tree.ts';
 import { goDuration, goText, numberOf, parseGoDuration } from './go-text.ts';
-
-export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
-export interface JsonObject {
-  readonly [key: string]: Json;
-}
+import { type Json, unlessEmpty } from './json.ts';
 
 export interface Mode {
   /** False: a value with `${…}` stays what it is. */
@@ -32,15 +28,15 @@ export function kept(read: Read): Field {
 /** Keys that start with "x-" are the user's own, and stay. */
 export function object(fields: Fields, required: readonly string[] = []): Read {
   return (cursor, mode) => {
-    const result: Record<string, Json> = {};
+    const result: [string, Json][] = [];
     for (const [key, value] of cursor.entries()) {
       const read = readField(fields, key, value, mode, cursor);
-      if (read !== undefined) result[key] = read;
+      if (read !== undefined) result.push([key, read]);
     }
     for (const key of required) {
       if (cursor.child(key) === undefined) cursor.report(`has no ${key}`, `add "${key}:"`);
     }
-    return result;
+    return Object.fromEntries(result);
   };
 }
 
@@ -66,13 +62,13 @@ function isEmpty(value: Json): boolean {
 /** Names of the user's own; those that start with "x-" stay as they are. */
 export function named(read: Read, pattern = /^[a-zA-Z0-9._-]+$/): Read {
   return (cursor, mode) => {
-    const result: Record<string, Json> = {};
+    const result: [string, Json][] = [];
     for (const [key, value] of cursor.entries()) {
-      if (key.startsWith('x-')) result[key] = toJson(value.tree);
+      if (key.startsWith('x-')) result.push([key, toJson(value.tree)]);
       else if (!pattern.test(key)) value.report(`"${key}" is not a name`, 'use letters, digits, ".", "_" and "-"');
-      else result[key] = value.attempt((one) => read(one, mode)) ?? null;
+      else result.push([key, value.attempt((one) => read(one, mode)) ?? null]);
     }
-    return unlessEmpty(result);
+    return unlessEmpty(Object.fromEntries(result));
   };
 }
 
@@ -83,16 +79,16 @@ export function keyValues(none: '' | null): Read {
     const mapping = keyValueMapping(cursor.tree);
     if (mapping === undefined)
       throw cursor.problem(`must be a mapping or a list, not ${describe(cursor.tree)}`, 'write "KEY: value" lines');
-    const result: Record<string, Json> = {};
+    const result: [string, Json][] = [];
     for (const { key, value } of mapping.entries.values()) {
       if (key === '') cursor.report('a variable has no key', 'write KEY=VALUE');
-      else if (value.kind === 'scalar') result[key] = value.value === null ? none : goText(value);
+      else if (value.kind === 'scalar') result.push([key, value.value === null ? none : goText(value)]);
       else
         cursor
           .valueAt(key)
           .report(`must be a string, a number or a boolean, not ${describe(value)}`, 'write one value');
     }
-    return unlessEmpty(result);
+    return unlessEmpty(Object.fromEntries(result));
   };
 }
 
@@ -102,18 +98,14 @@ function checkWords(cursor: Cursor): void {
 
 /** Options of drivers: `KEY: value` only. */
 export const options: Read = (cursor) => {
-  const result: Record<string, Json> = {};
+  const result: [string, Json][] = [];
   for (const [key, value] of cursor.entries()) {
     if (value.tree.kind !== 'scalar')
       value.report(`must be a string or a number, not ${describe(value.tree)}`, 'write one value');
-    else result[key] = goText(value.tree);
+    else result.push([key, goText(value.tree)]);
   }
-  return unlessEmpty(result);
+  return unlessEmpty(Object.fromEntries(result));
 };
-
-export function unlessEmpty(value: JsonObject): JsonObject | undefined {
-  return Object.keys(value).length === 0 ? undefined : value;
-}
 
 export function toJson(tree: Tree): Json {
   switch (tree.kind) {

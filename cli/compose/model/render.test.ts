@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import type { JsonObject } from './json.ts';
 import type { Model } from './normalize.ts';
-import type { JsonObject } from './read.ts';
 import { imageNames, renderModel, serviceHash, servicesInOrder } from './render.ts';
 import { withServices, withUsedResources } from './select.ts';
 
@@ -73,6 +73,13 @@ describe('parts of a model', () => {
   it('are listed', () => {
     expect(servicesInOrder(MODEL)).toEqual(['alone', 'db', 'web']);
     expect(imageNames(MODEL)).toEqual(['web', 'shop-db', 'y']);
+  });
+
+  it('are listed once each where they depend on each other, or on what only objects have', () => {
+    const on = (other: string): JsonObject => ({ image: 'x', depends_on: { [other]: { required: false } } });
+    const services = { a: on('b'), b: on('a'), c: on('constructor') };
+    expect(servicesInOrder({ ...MODEL, services })).toEqual(['b', 'a', 'c']);
+    expect(Object.keys(withServices({ ...MODEL, services }, ['c']).services)).toEqual(['c']);
   });
 
   it('have a hash of what makes their containers', () => {

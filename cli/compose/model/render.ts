@@ -1,8 +1,8 @@
 /** A model as text, as `docker compose config` prints it. */
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
-import { type Model, mapValues, objectOf } from './normalize.ts';
-import type { Json, JsonObject } from './read.ts';
+import { type Json, type JsonObject, mapValues, objectOf } from './json.ts';
+import { type Model, serviceOf } from './normalize.ts';
 
 export type ModelFormat = 'json' | 'yaml';
 
@@ -72,12 +72,15 @@ export function imageNames(model: Model): string[] {
   );
 }
 
-/** Each after those that it depends on. */
+/** Each after those that it depends on; in a circle that begins somewhere. */
 export function servicesInOrder(model: Model): string[] {
+  const visited = new Set<string>();
   const ordered: string[] = [];
   const visit = (name: string): void => {
-    if (ordered.includes(name) || model.services[name] === undefined) return;
-    for (const other of Object.keys(objectOf(model.services[name]?.depends_on))) visit(other);
+    const service = serviceOf(model, name);
+    if (service === undefined || visited.has(name)) return;
+    visited.add(name);
+    for (const other of Object.keys(objectOf(service.depends_on))) visit(other);
     ordered.push(name);
   };
   Object.keys(model.services)

@@ -1,10 +1,10 @@
 /** The top-level `networks`, `volumes`, `configs`, `secrets` and `models`. */
 import type { Cursor } from '../syntax/cursor.ts';
+import type { JsonObject } from './json.ts';
 import {
   boolean,
   count,
   type Fields,
-  type JsonObject,
   kept,
   keyValues,
   list,

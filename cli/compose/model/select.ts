@@ -1,21 +1,21 @@
 /** Parts of a model: services with what they depend on, and the resources that services use. */
 import { GantryError } from '../../../proto/errors.ts';
-import { type Model, objectOf } from './normalize.ts';
-import type { Json, JsonObject } from './read.ts';
+import { type Json, type JsonObject, objectOf, objectsOf } from './json.ts';
+import { type Model, serviceOf } from './normalize.ts';
 
 /** The services and all that they depend on; none named: all. Throws NOT_FOUND. */
 export function withServices(model: Model, names: readonly string[]): Model {
   if (names.length === 0) return model;
   const selected = new Set<string>();
   const select = (name: string): void => {
-    const service = model.services[name];
+    const service = serviceOf(model, name);
     if (service === undefined) {
       throw new GantryError('NOT_FOUND', `no such service: ${name}`, { hint: 'see "gantry stack config --services"' });
     }
     if (selected.has(name)) return;
     selected.add(name);
     for (const [other, dependency] of Object.entries(objectOf(service.depends_on))) {
-      if (model.services[other] !== undefined || objectOf(dependency).required !== false) select(other);
+      if (serviceOf(model, other) !== undefined || objectOf(dependency).required !== false) select(other);
     }
   };
   names.forEach(select);
@@ -26,11 +26,11 @@ export function withServices(model: Model, names: readonly string[]): Model {
 /** Without the networks, volumes, configs, secrets and models that no service uses. */
 export function withUsedResources(model: Model): Model {
   const services = Object.values(model.services);
-  const sources = (key: string) => services.flatMap((service) => itemsOf(service[key]).map(({ source }) => source));
+  const sources = (key: string) => services.flatMap((service) => objectsOf(service[key]).map(({ source }) => source));
   const mounted = services.flatMap(({ volumes }) =>
-    itemsOf(volumes).flatMap(({ type, source }) => (type === 'volume' ? [source] : [])),
+    objectsOf(volumes).flatMap(({ type, source }) => (type === 'volume' ? [source] : [])),
   );
-  const built = services.flatMap(({ build }) => itemsOf(objectOf(build).secrets).map(({ source }) => source));
+  const built = services.flatMap(({ build }) => objectsOf(objectOf(build).secrets).map(({ source }) => source));
   const keysOf = (key: string) => services.flatMap((service) => Object.keys(objectOf(service[key])));
   const { networks, volumes, configs, secrets, models, ...rest } = model;
   return {
@@ -50,8 +50,4 @@ function section(
 ): Readonly<Record<string, Record<string, JsonObject>>> {
   const kept = Object.entries(resources ?? {}).filter(([name]) => used.includes(name));
   return kept.length === 0 ? {} : { [key]: Object.fromEntries(kept) };
-}
-
-function itemsOf(value: Json | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.map(objectOf) : [];
 }

@@ -14,6 +14,7 @@ import {
   ulimits,
 } from './containers.ts';
 import { deploy, develop, gpus } from './deploy.ts';
+import type { JsonObject } from './json.ts';
 import { device, fileReference, mount } from './mounts.ts';
 import { ports } from './ports.ts';
 import {
@@ -25,7 +26,6 @@ import {
   duration,
   type Fields,
   integer,
-  type JsonObject,
   kept,
   keyValues,
   list,

@@ -4,8 +4,8 @@ import { GantryError } from '../../../proto/errors.ts';
 import { mergeTrees } from '../merge/merge-trees.ts';
 import { settleTree } from '../merge/settle.ts';
 import { ProblemError } from '../syntax/problem.ts';
-import type { Entry, Mapping, Tree } from '../syntax/tree.ts';
-import { directoryOf, fileBeside, type Layer, type Loading, readLayer } from './layer.ts';
+import { type Entry, type Mapping, type Tree, textIn } from '../syntax/tree.ts';
+import { directoryOf, type Layer, type Loading, readLayer } from './layer.ts';
 import { mapServicePaths, movePaths } from './paths.ts';
 
 const MAX_CHAIN = 100;
@@ -95,7 +95,7 @@ class Extender {
     if (path === layer.file.path && layer.directory === directoryOf(layer.file)) return layer;
     const known = this.#layers.get(path);
     if (known !== undefined) return known;
-    const other = fileBeside(path, file);
+    const other = { path, name: file };
     try {
       const found = readLayer(this.#loading, other, layer.lookup, directoryOf(other));
       this.#layers.set(path, found);
@@ -110,10 +110,6 @@ class Extender {
 
 function readReference(clause: Tree): { service: string; file: string | undefined } | undefined {
   if (clause.kind === 'scalar') return clause.text === '' ? undefined : { service: clause.text, file: undefined };
-  const text = (key: string) => {
-    const value = clause.kind === 'mapping' ? clause.entries.get(key)?.value : undefined;
-    return value?.kind === 'scalar' && value.text !== '' ? value.text : undefined;
-  };
-  const service = text('service');
-  return service === undefined ? undefined : { service, file: text('file') };
+  const service = textIn(clause, 'service') || undefined;
+  return service === undefined ? undefined : { service, file: textIn(clause, 'file') || undefined };
 }

@@ -6,7 +6,7 @@ import { Cursor } from '../syntax/cursor.ts';
 import type { Lookup } from '../syntax/interpolation.ts';
 import { type Entry, isNull, type Mapping, mappingAt, type Tree, textAt } from '../syntax/tree.ts';
 import { readVariableFiles, readVariables } from './files.ts';
-import { type ComposeFile, fileBeside, type Layer, type Loading } from './layer.ts';
+import type { ComposeFile, Layer, Loading } from './layer.ts';
 import { mapPaths, movePaths } from './paths.ts';
 
 /** What of an included file becomes part of the one that includes it. */
@@ -53,7 +53,7 @@ function loadItem(loading: Loading, layer: Layer, item: Cursor, chain: readonly 
   const isShort = item.tree.kind === 'scalar';
   if (!isShort) item.checkKeys(INCLUDE_KEYS);
   const paths = isShort ? [item.string()] : (item.child('path')?.stringOrList() ?? []);
-  const files = paths.map((path) => fileBeside(resolve(layer.directory, path), path));
+  const files = paths.map((name) => ({ path: resolve(layer.directory, name), name }));
   const [first] = files;
   if (first === undefined) throw item.problem('names no file', 'write "path: FILE"');
   for (const { path, name } of files) {

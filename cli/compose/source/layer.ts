@@ -55,11 +55,6 @@ export function readLayer(loading: Loading, file: ComposeFile, lookup: Lookup, d
   return { file, tree: interpolated.tree as Mapping, lookup, directory };
 }
 
-/** A file that another one names: as that one would find it. */
-export function fileBeside(path: string, text: string): ComposeFile {
-  return { path, name: text };
-}
-
 export function directoryOf(file: ComposeFile): string {
   return dirname(file.path);
 }

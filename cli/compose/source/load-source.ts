@@ -104,7 +104,7 @@ interface Found {
 /** A `.env` file says where the compose file is, if nothing else does; and one beside that file adds to it. */
 function findProject(options: SourceOptions): Found {
   const { workingDirectory: cwd, env, readBytes } = options;
-  const shell: Lookup = (name) => env[name];
+  const shell: Lookup = (name) => (Object.hasOwn(env, name) ? env[name] : undefined);
   const given = options.projectDirectory === undefined ? undefined : resolve(cwd, options.projectDirectory);
   const ofFiles = (files: readonly string[]) => {
     const first = files.find((file) => file !== '-');

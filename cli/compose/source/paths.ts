@@ -1,7 +1,7 @@
 /** Where a compose file names files of the host: all values that are paths relative to its directory. */
 import { isAbsolute, relative, resolve } from 'node:path';
 import { isHostPath } from '../forms/mount.ts';
-import type { Entry, Mapping, Scalar, Tree } from '../syntax/tree.ts';
+import { type Entry, type Mapping, type Scalar, type Tree, textIn } from '../syntax/tree.ts';
 
 export type MovePath = (path: string) => string;
 
@@ -60,9 +60,7 @@ export function isRemoteContext(path: string): boolean {
 
 function mountPath(volume: Tree, move: MovePath): Tree {
   if (volume.kind === 'mapping') {
-    const type = volume.entries.get('type')?.value;
-    const isBind = type?.kind === 'scalar' && type.text === 'bind';
-    return isBind ? atKey(volume, 'source', (source) => words(source, move)) : volume;
+    return textIn(volume, 'type') === 'bind' ? atKey(volume, 'source', (source) => words(source, move)) : volume;
   }
   return words(volume, (text) => {
     const colon = text.indexOf(':');
@@ -72,12 +70,8 @@ function mountPath(volume: Tree, move: MovePath): Tree {
 }
 
 function isLocalBind(volume: Tree): boolean {
-  const text = (tree: Tree | undefined, key: string) => {
-    const value = tree?.kind === 'mapping' ? tree.entries.get(key)?.value : undefined;
-    return value?.kind === 'scalar' ? value.text : undefined;
-  };
   const options = volume.kind === 'mapping' ? volume.entries.get('driver_opts')?.value : undefined;
-  return text(volume, 'driver') === 'local' && text(options, 'o') === 'bind';
+  return textIn(volume, 'driver') === 'local' && textIn(options, 'o') === 'bind';
 }
 
 function bindDevice(volume: Tree, move: MovePath): Tree {

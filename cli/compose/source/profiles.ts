@@ -1,6 +1,6 @@
 /** Services of profiles that aren't active are left out (Compose specification, 15-profiles). */
 import type { Problem } from '../syntax/problem.ts';
-import type { Entry, Mapping, Tree } from '../syntax/tree.ts';
+import { type Entry, type Mapping, type Tree, textIn } from '../syntax/tree.ts';
 
 export interface ProfiledTree {
   readonly tree: Mapping;
@@ -71,6 +71,5 @@ function checkedDependencies(
 }
 
 function isRequired(dependency: Tree): boolean {
-  const required = dependency.kind === 'mapping' ? dependency.entries.get('required')?.value : undefined;
-  return required?.kind !== 'scalar' || !/^(false|no|off|0|n|f)$/i.test(required.text);
+  return !/^(false|no|off|0|n|f)$/i.test(textIn(dependency, 'required') ?? '');
 }

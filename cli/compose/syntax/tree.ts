@@ -59,6 +59,12 @@ export function isNull(tree: Tree): boolean {
   return tree.kind === 'scalar' && tree.value === null;
 }
 
+/** What a mapping says at the key, if that is one value. */
+export function textIn(tree: Tree | undefined, key: string): string | undefined {
+  const value = tree?.kind === 'mapping' ? tree.entries.get(key)?.value : undefined;
+  return value?.kind === 'scalar' && value.value !== null ? value.text : undefined;
+}
+
 /** A string that isn't written in any file: what it stands for is at `position`. */
 export function textAt(position: Position, text: string): Scalar {
   return { kind: 'scalar', position, text, value: text, quoted: true };
