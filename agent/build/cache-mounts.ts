@@ -12,7 +12,7 @@ import type { RandomBytes } from '../../proto/ids.ts';
 import { writeFileAtomically } from '../image/atomic-file.ts';
 import { asObject, asString, parseJson } from '../image/json-fields.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
-import { type KeptUse, openKept, parseUse } from './kept-directories.ts';
+import { type KeptUse, openKept, parseUse, usageOf } from './kept-directories.ts';
 import type { RunMount } from './run-mounts.ts';
 
 type CacheMount = Extract<RunMount, { kind: 'cache' }>;
@@ -93,10 +93,7 @@ export class CacheMounts {
   }
 
   usage(): BuildCacheUsage[] {
-    return [...this.#known].map(([name, { sizeBytes, createdAtMs, usedAtMs, uses }]) => ({
-      ...{ id: name, sizeBytes, createdAtMs, usedAtMs, uses },
-      shared: false,
-    }));
+    return usageOf(this.#known);
   }
 
   /** Those of the names that are none's, or in use, stay. */

@@ -3,7 +3,7 @@
  * has data, and download.json with what is known of it. Whatever isn't complete is none.
  */
 import { createHash } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
@@ -11,7 +11,7 @@ import type { BuildCacheUsage } from '../../proto/generated/gantry/v1/engine.ts'
 import type { RandomBytes } from '../../proto/ids.ts';
 import { writeFileAtomically } from '../image/atomic-file.ts';
 import { asObject, asString, parseJson } from '../image/json-fields.ts';
-import { type KeptUse, openKept, parseUse } from './kept-directories.ts';
+import { excessOf, type KeptLimits, type KeptUse, openKept, parseUse, usageOf } from './kept-directories.ts';
 import { type Download, downloadFile, type Version, wrongChecksum } from './remote-files.ts';
 
 interface Known extends Version, KeptUse {
@@ -27,8 +27,7 @@ export interface DownloadsParts {
   readonly logger: Logger;
 }
 
-/** Beyond it the longest unused go. */
-const MAX_BYTES = 4 * 2 ** 30;
+const LIMITS: KeptLimits = { maxBytes: 4 * 2 ** 30, maxCount: 1000 };
 
 export class Downloads {
   readonly #parts: DownloadsParts;
@@ -63,10 +62,7 @@ export class Downloads {
   }
 
   usage(): BuildCacheUsage[] {
-    return [...this.#known].map(([name, { sizeBytes, createdAtMs, usedAtMs, uses }]) => ({
-      ...{ id: name, sizeBytes, createdAtMs, usedAtMs, uses },
-      shared: false,
-    }));
+    return usageOf(this.#known);
   }
 
   /** Those of the names that are none's, or in use, stay. */
@@ -97,6 +93,8 @@ export class Downloads {
     try {
       await mkdir(temporary);
       await link(file, join(temporary, 'data'));
+      // Before its record: after a power cut that must not vouch for half a file.
+      await syncFile(join(temporary, 'data'));
       const known: Known = { ...version, url, createdAtMs: now, usedAtMs: now, uses: 0 };
       await writeFileAtomically(join(temporary, 'download.json'), JSON.stringify(known));
       await this.#remove(name);
@@ -113,12 +111,7 @@ export class Downloads {
   }
 
   async #shrink(): Promise<void> {
-    const byUse = [...this.#known].sort(([, a], [, b]) => b.usedAtMs - a.usedAtMs);
-    let bytes = 0;
-    for (const [name, { sizeBytes }] of byUse) {
-      bytes += sizeBytes;
-      if (bytes > MAX_BYTES) await this.drop([name]);
-    }
+    await this.drop(excessOf(this.#known, LIMITS));
   }
 
   async #remove(name: string): Promise<void> {
@@ -166,4 +159,13 @@ async function untilAborted(turn: Promise<void>, signal: AbortSignal, request: D
 
 function cancelled({ url }: Download): GantryError {
   return new GantryError('CANCELLED', `downloading ${url} was cancelled`);
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
 }

@@ -38,6 +38,8 @@ export interface ImageBuilderParts {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly random: RandomBytes;
+  /** /proc/sys/kernel/random/boot_id */
+  readonly bootId: string;
   readonly logger: Logger;
 }
 
@@ -55,11 +57,11 @@ export class ImageBuilder implements Builder {
   readonly #run: BuildRunParts;
 
   constructor(parts: ImageBuilderParts) {
-    const { dir, images, snapshots, clock, random } = parts;
+    const { dir, images, snapshots, clock, random, bootId } = parts;
     const logger = parts.logger.child({ component: 'builder' });
     this.#parts = parts;
     this.#cache = new BuildCache({ dir, clock, logger });
-    this.#kept = new KeptContexts({ dir, clock, logger });
+    this.#kept = new KeptContexts({ dir, clock, bootId, logger });
     this.#contexts = new BuildContexts({ dir, workers: images.workers, random, kept: this.#kept });
     this.#caches = new CacheMounts({ dir, workers: images.workers, clock, random, logger });
     this.#downloads = new Downloads({ dir, clock, random, logger });

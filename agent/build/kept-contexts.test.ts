@@ -12,8 +12,8 @@ describe('kept contexts', () => {
   let dir: string;
   let contexts: KeptContexts;
   let now = 0;
-  const reopen = async () => {
-    contexts = new KeptContexts({ dir, clock: () => now++, logger: pino({ level: 'silent' }) });
+  const reopen = async (bootId = 'this boot') => {
+    contexts = new KeptContexts({ dir, clock: () => now++, bootId, logger: pino({ level: 'silent' }) });
     await contexts.open();
   };
   beforeEach(async () => {
@@ -53,6 +53,13 @@ describe('kept contexts', () => {
     expect(contexts.usage()).toMatchObject([{ sizeBytes: 4, uses: 3 }]);
     await contexts.drop(contexts.usage().map(({ id }) => id));
     expect(readdirSync(join(dir, 'build/kept'))).toEqual([]);
+  });
+
+  it('are dropped when the host was started anew: their files may not have come to the disk', async () => {
+    await build([file('a')]);
+    await reopen('the next boot');
+    expect(readdirSync(join(dir, 'build/kept'))).toEqual([]);
+    expect(await build([file('a')])).toEqual(['a']);
   });
 
   it('are dropped when a build, or the agent, breaks off', async () => {

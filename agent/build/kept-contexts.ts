@@ -1,6 +1,8 @@
 /**
  * Contexts of directories that are built again: DATA_ROOT/build/kept/NAME has files, listing.json with what they are, and
  * kept.json with what is known of them. While a build changes one it has no kept.json, and after a crash then it is dropped.
+ * So are all when the host was started anew: nobody waited until their files were on the disk, and after a power cut there may
+ * be less in them than was sent.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
@@ -12,7 +14,7 @@ import { resolveInRoot } from '../container/root-files.ts';
 import { writeFileAtomically } from '../image/atomic-file.ts';
 import { asArray, asCount, asObject, asString, parseJson } from '../image/json-fields.ts';
 import { planContextUpdate } from './context-listing.ts';
-import { type KeptUse, openKept, parseUse } from './kept-directories.ts';
+import { excessOf, type KeptLimits, type KeptUse, openKept, parseUse, usageOf } from './kept-directories.ts';
 
 /** One that a build has for itself. */
 export interface OpenContext {
@@ -31,11 +33,12 @@ export interface KeptContextsParts {
   readonly dir: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** /proc/sys/kernel/random/boot_id */
+  readonly bootId: string;
   readonly logger: Logger;
 }
 
-/** Beyond it the longest unused go. */
-const MAX_BYTES = 8 * 2 ** 30;
+const LIMITS: KeptLimits = { maxBytes: 8 * 2 ** 30, maxCount: 200 };
 
 export class KeptContexts {
   readonly #parts: KeptContextsParts;
@@ -86,10 +89,7 @@ export class KeptContexts {
   }
 
   usage(): BuildCacheUsage[] {
-    return [...this.#known].map(([name, { sizeBytes, createdAtMs, usedAtMs, uses }]) => ({
-      ...{ id: name, sizeBytes, createdAtMs, usedAtMs, uses },
-      shared: false,
-    }));
+    return usageOf(this.#known);
   }
 
   /** Those of the names that are none's, or in use, stay. */
@@ -104,17 +104,15 @@ export class KeptContexts {
       uses: before === undefined ? 0 : before.uses + 1,
     };
     await writeFileAtomically(join(this.#dir, name, 'listing.json'), JSON.stringify(files));
-    await writeFileAtomically(join(this.#dir, name, 'kept.json'), JSON.stringify(known));
+    await writeFileAtomically(
+      join(this.#dir, name, 'kept.json'),
+      JSON.stringify({ ...known, bootId: this.#parts.bootId }),
+    );
     this.#known.set(name, known);
   }
 
   async #shrink(): Promise<void> {
-    const byUse = [...this.#known].sort(([, a], [, b]) => b.usedAtMs - a.usedAtMs);
-    let bytes = 0;
-    for (const [name, { sizeBytes }] of byUse) {
-      bytes += sizeBytes;
-      if (bytes > MAX_BYTES) await this.drop([name]);
-    }
+    await this.drop(excessOf(this.#known, LIMITS));
   }
 
   async #remove(name: string): Promise<void> {
@@ -139,7 +137,8 @@ export class KeptContexts {
   async #read(name: string): Promise<KeptUse | undefined> {
     const path = join(this.#dir, name, 'kept.json');
     try {
-      return parseUse(asObject(parseJson(await readFile(path), path), path), path);
+      const fields = asObject(parseJson(await readFile(path), path), path);
+      return fields.bootId === this.#parts.bootId ? parseUse(fields, path) : undefined;
     } catch (error) {
       this.#parts.logger.info({ err: error, context: name }, 'dropping a build context that is not whole');
       return undefined;

@@ -1,6 +1,7 @@
 /** Directories of what builds keep for later ones, each with a record of what it is and of how it is used. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BuildCacheUsage } from '../../proto/generated/gantry/v1/engine.ts';
 import { asCount } from '../image/json-fields.ts';
 
 export interface KeptUse {
@@ -34,4 +35,27 @@ export async function openKept<Record>(
     else found.push([name, record]);
   }
   return found;
+}
+
+export function usageOf(known: ReadonlyMap<string, KeptUse>): BuildCacheUsage[] {
+  return [...known].map(([id, { sizeBytes, createdAtMs, usedAtMs, uses }]) => ({
+    ...{ id, sizeBytes, createdAtMs, usedAtMs, uses },
+    shared: false,
+  }));
+}
+
+export interface KeptLimits {
+  readonly maxBytes: number;
+  /** Small ones would never come to so many bytes. */
+  readonly maxCount: number;
+}
+
+/** What is beyond the limits: what was used longest ago. */
+export function excessOf(known: ReadonlyMap<string, KeptUse>, { maxBytes, maxCount }: KeptLimits): string[] {
+  const byUse = [...known].sort(([, a], [, b]) => b.usedAtMs - a.usedAtMs);
+  let bytes = 0;
+  return byUse.flatMap(([name, { sizeBytes }], index) => {
+    bytes += sizeBytes;
+    return bytes > maxBytes || index >= maxCount ? [name] : [];
+  });
 }

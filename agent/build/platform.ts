@@ -38,11 +38,6 @@ function parseOne(text: string, host: Platform): Platform {
   });
 }
 
-/** What an image doesn't say may be anything. */
-export function isPlatform(image: Platform, wanted: Platform): boolean {
-  return fitsPlatform(image, wanted);
-}
-
 /** Names that QEMU's emulators have in binfmt_misc. */
 const EMULATORS: Readonly<Record<string, string>> = {
   '386': 'qemu-i386',

@@ -1,6 +1,6 @@
 /** Builds one stage: its instructions one after the other, each from the state that the one before has left. */
 import { GantryError } from '../../proto/errors.ts';
-import { platformText } from '../../proto/platform.ts';
+import { fitsPlatform, platformText } from '../../proto/platform.ts';
 import { makeDirectoryInRoot } from '../container/root-files.ts';
 import { emptyImageDocument } from '../image/image-config.ts';
 import { rootsOf } from '../image/lease.ts';
@@ -12,7 +12,7 @@ import { changeConfig, shellOf } from './config-changes.ts';
 import { type CopySource, copyIdentity, impliedDirectories, namesOwners, planCopy, runCopy } from './copy-step.ts';
 import { type Instruction, parseTrigger } from './dockerfile.ts';
 import { instructionError, withPlaceLater } from './instruction-error.ts';
-import { canExecute, isPlatform } from './platform.ts';
+import { canExecute } from './platform.ts';
 import { proxyVariables, runCommand, stepEnvironment } from './run-command.ts';
 import { parseRunMount } from './run-mounts.ts';
 import { StageFiles, type StageFilesParts } from './stage-files.ts';
@@ -96,7 +96,7 @@ export class StageBuilder {
       this.#parts.lease.keep(rootsOf(record));
       const { manifest, chainIds } = record;
       const document = { ...record.document, buildCache: undefined };
-      if (platform !== undefined && !isPlatform(document, platform))
+      if (platform !== undefined && !fitsPlatform(document, platform))
         throw wrongPlatform(base.reference, document, platform);
       return { document, layers: manifest.layers, chain: chainIds, ...fresh };
     });

@@ -59,6 +59,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
   const { dataRoot, execRoot, name, labels, genericResources, advertiseAddr, store, managerMetricsAddr } = options;
   const roots: Roots = { dataRoot, execRoot, runtime: runtimeBinaryPath() };
   const shared = { clock: Date.now, random: randomBytes, logger, native };
+  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   const host = readHostFacts();
   const facts = readSystemFacts({ nodeName: name, dataRoot, execRoot, host, programRoot: programRoot() });
   const images = new ImageStore({ ...shared, dir: dataRoot });
@@ -71,7 +72,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     initPath: initBinaryPath(),
     readLog: readLogs,
     cgroupLock: new CgroupLock(findOwnProcs(), logger),
-    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    bootId,
     random: randomBytes,
     now: Date.now,
     metrics,
@@ -79,7 +80,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
   });
   const peers = new PeerImages({ cluster: () => cluster.member, clock: REAL_CLOCK, chance: Math.random, logger });
   const registries = makeRegistries(options, images, peers, logger);
-  const builder = makeBuilder({ ...shared, roots, images, snapshots, networks, shims, host, registries });
+  const builder = makeBuilder({ ...shared, bootId, roots, images, snapshots, networks, shims, host, registries });
   const usage = new DiskUsage(images, snapshots);
   const handlers = createEngineHandlers({ containers, images, usage, networks, volumes, builder, registries, facts });
   const cluster: ClusterService = new ClusterNode({
@@ -142,6 +143,7 @@ function makeRegistries(
 }
 
 interface BuilderParts extends Shared {
+  readonly bootId: string;
   readonly roots: Roots;
   readonly images: ImageStore;
   readonly snapshots: SnapshotStore;

@@ -70,6 +70,11 @@ export class BlobWriter {
     await this.#buffer.write(chunk);
   }
 
+  /** When this resolves, what was written is in the file: a killed process doesn't take it along. */
+  async flush(): Promise<void> {
+    await this.#buffer.flush();
+  }
+
   async #append(bytes: Uint8Array): Promise<void> {
     this.#hash.update(bytes);
     let offset = 0;

@@ -47,6 +47,8 @@ export class Upload {
         await this.#writer.write(chunk);
         this.touchedAtMs = now();
       }
+      // What the client is told to have come must outlive gantryd.
+      await this.#writer.flush();
     });
     if (range === undefined || this.size - from === range.end - range.start + 1) return;
     throw new RegistryError('SIZE_INVALID', `the chunk has ${this.size - from} bytes, which Content-Range denies`);

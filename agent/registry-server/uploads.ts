@@ -59,7 +59,7 @@ export class Uploads {
       });
     }
     const id = this.#parts.random(16).toString('hex');
-    await writeFileAtomically(this.#path(id) + RECORD, JSON.stringify({ version: 1, repository }));
+    await writeFileAtomically(this.#path(id) + RECORD, JSON.stringify({ repository }));
     return await this.#open(id, repository);
   }
 

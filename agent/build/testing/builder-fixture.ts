@@ -136,6 +136,7 @@ export class BuilderFixture {
       },
       clock: () => this.stores.now++,
       random: randomBytes,
+      bootId: 'this boot',
       logger: pino({ level: 'silent' }),
     });
   }

@@ -124,7 +124,8 @@ export class TarDecoder {
   }
 
   #emitPieces(pieces: readonly SparsePiece[]): void {
-    this.#events.push(...pieces);
+    // One chunk may be of more pieces than a call takes arguments.
+    for (const piece of pieces) this.#events.push(piece);
   }
 
   #skip(chunk: Buffer, offset: number): number {

@@ -64,7 +64,7 @@ function read(tar: Buffer, pieceSize = tar.length): Read[] {
   const decoder = new TarDecoder();
   const events: TarEvent[] = [];
   for (let offset = 0; offset < tar.length; offset += pieceSize) {
-    events.push(...decoder.push(tar.subarray(offset, offset + pieceSize)));
+    for (const event of decoder.push(tar.subarray(offset, offset + pieceSize))) events.push(event);
   }
   decoder.finish();
   return gather(events);
@@ -233,6 +233,19 @@ describe('a sparse file', () => {
       ),
       raw({ data: Buffer.concat([Buffer.from(list.padEnd(512, '\0')), Buffer.alloc(512)]) }),
     ]);
+
+  it('may be of as many pieces as a list can have, all of them in one chunk', () => {
+    const count = 1 << 18;
+    const lines = Array.from({ length: count }, (_, index) => `${2 * index}\n1\n`).join('');
+    const list = Buffer.from(`${count}\n${lines}`);
+    const data = Buffer.concat([list, padding(list.length), Buffer.alloc(count, 'x')]);
+    const records = ['major=1', 'minor=0', `realsize=${2 * count}`].map((text) => {
+      const [key = '', value = ''] = text.split('=');
+      return record(`GNU.sparse.${key}`, value);
+    });
+    const [entry] = read(Buffer.concat([pax(...records), raw({ data })]));
+    expect(entry?.data.equals(Buffer.from('x\0'.repeat(count)))).toBe(true);
+  });
 
   it.each<[string, Buffer]>([
     ['less data than it says', old(0, 1024, 2048)],

@@ -50,7 +50,7 @@ export function readLayer(loading: Loading, file: ComposeFile, lookup: Lookup, d
   const tree = parseFile(loading, file);
   if (!loading.interpolates) return { file, tree, lookup, directory };
   const interpolated = interpolateTree(tree, lookup);
-  loading.problems.push(...interpolated.problems);
+  for (const problem of interpolated.problems) loading.problems.push(problem);
   for (const warning of interpolated.warnings) loading.warnings.add(warning);
   return { file, tree: interpolated.tree as Mapping, lookup, directory };
 }
