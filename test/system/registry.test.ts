@@ -122,6 +122,19 @@ describe('a build', () => {
     const again = await gantry('build', '--pull', '-t', 'built', directory);
     expect(again.stderr).toContain('Status: Image is up to date for');
   });
+
+  it('goes to the registry with --push, and what it says of its steps serves a build that has none', async () => {
+    await writeFile(join(directory, 'Dockerfile'), `FROM ${image('busybox:1')}\nRUN echo pushed >/pushed\n`);
+    await ok('build', '--cache-to', 'type=inline', '--push', '-t', image('pushed:1'), directory);
+    expect(JSON.parse(await skopeo('inspect', `docker://${image('pushed:1')}`))).toMatchObject({
+      Name: image('pushed'),
+    });
+    await ok('rmi', image('pushed:1'));
+    await ok('builder', 'prune', '-af');
+    const again = await gantry('build', '--cache-from', image('pushed:1'), '-t', 'again', directory);
+    expect(again.stderr).toMatch(/^#\d+ CACHED$/m);
+    expect(await ok('run', '--rm', 'again', 'cat', '/pushed')).toBe('pushed');
+  });
 });
 
 describe('an image of skopeo', () => {
