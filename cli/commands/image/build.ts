@@ -46,7 +46,7 @@ export function define(command: Command, cli: Cli): void {
       [],
     )
     .option('--target <stage>', 'stage to stop after', '')
-    .option('--platform <platform>', "platform to build for; the host's own, others are refused", '')
+    .option('--platform <platform>', "platform to build for (default: the host's)", '')
     .option('--label <name=value>', 'label of the image', collect, [])
     .option('--no-cache', 'run every step again')
     .option('--no-cache-filter <stage>', 'run every step of these stages again', collect, [])
