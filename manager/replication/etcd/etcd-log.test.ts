@@ -312,7 +312,7 @@ describe.skipIf(ETCD_PROGRAM === undefined)('a log in an etcd of one', () => {
 
     it('goes on after connections broke, again and again', async () => {
       const state = new RecordingState();
-      const log = await openThere('a', state);
+      const log = await openThere('a', state, { leaseSeconds: 20 });
       await leads(log);
       const way = await fixture.way('a');
       const texts = numbered(300);

@@ -21,7 +21,8 @@ export function testOptions(store: string, id: string, stateMachine: StateMachin
     random: randomBytes,
     logger: pino({ level: 'silent' }),
     tailLimits: { maxRecords: 10, maxBytes: 1024 * 1024 },
-    leaseSeconds: 2,
+    // Long enough to be kept where the system tests leave little of the processors.
+    leaseSeconds: 5,
     onFailure: () => undefined,
   };
 }
