@@ -34,6 +34,8 @@ export class ClusterMember implements MemberView {
   readonly #options: ClusterServiceOptions;
   readonly #file: MembershipFile;
   /** As the node was when it started; what may change is in the file. */
+  /** How this node stood with its authority when nothing was under way. */
+  #tls: NodeTls | undefined;
   readonly #membership: Membership;
   readonly #worker: Worker;
   readonly #applier: AssignmentApplier;
@@ -189,13 +191,17 @@ export class ClusterMember implements MemberView {
     return loadIdentity(identityDir(this.#options.dataRoot));
   }
 
+  #standing(rotationStartedAtMs: number): NodeTls | undefined {
+    const identity = this.#identity();
+    return identity && { ...tlsOf(identity), rotationStartedAtMs };
+  }
+
   #makeSession(version: string): Session {
     const { execRoot, handlers, images, volumes, networks, logger } = this.#options;
     return new Session({
       nodeId: this.#membership.nodeId,
       description: () => {
-        const identity = this.#identity();
-        return describe(this.#options, version, identity && tlsOf(identity));
+        return describe(this.#options, version, this.#tls ?? this.#standing(0));
       },
       address: this.#membership.advertiseAddr,
       endpoints: () => sessionEndpoints(this.#current, execRoot, this.#identity()),
@@ -231,13 +237,17 @@ export class ClusterMember implements MemberView {
     const { dataRoot, logger } = this.#options;
     const actions = {
       identity: () => this.#identity(),
-      report: () => this.#session.describe(),
+      report: (rotationStartedAtMs: number) => {
+        this.#tls = this.#standing(rotationStartedAtMs);
+        this.#session.describe();
+      },
       trust: (rootCertificates: string) => saveTrust(identityDir(dataRoot), rootCertificates),
-      renew: async () => {
+      renew: async (isWanted: () => boolean) => {
         const identity = this.#identity();
         if (identity === undefined) throw new GantryError('CORRUPT', 'this node has no identity to renew');
         const endpoints = authorityEndpoints(this.#current, identity);
-        await saveIdentity(identityDir(dataRoot), await renewedIdentity(identity, endpoints, Date.now()));
+        const renewed = await renewedIdentity(identity, endpoints, Date.now());
+        if (isWanted()) await saveIdentity(identityDir(dataRoot), renewed);
       },
       // On disk first: from then on the next agent does the rest.
       startManager: async () => {

@@ -23,6 +23,9 @@ let identity: NodeIdentity | undefined;
 let granted: PeerRole;
 let failures: number;
 let calls: string[];
+let reported: number[];
+/** Held up until it is called; undefined: the CA answers at once. */
+let answer: PromiseWithResolvers<void> | undefined;
 let end: AbortController;
 let running: Promise<void> | undefined;
 
@@ -30,7 +33,7 @@ beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'gantry-upkeep-'));
   ca = await TestAuthority.create();
   file = new MembershipFile(join(dir, 'cluster.json'));
-  [failures, calls, end, granted] = [0, [], new AbortController(), 'worker'];
+  [failures, calls, reported, answer, end, granted] = [0, [], [], undefined, new AbortController(), 'worker'];
   const rest = { clusterId: 'c1', advertiseAddr: '192.0.2.9', managers: [], leaving: false };
   await file.save({ nodeId: 'n1', manager: false, ...rest });
   identity = await issue('worker');
@@ -49,15 +52,17 @@ function issue(role: PeerRole, lifeMs = 100 * HOUR_MS): Promise<NodeIdentity> {
 function start(offsetMs = 0): Upkeep {
   const actions = {
     identity: () => identity,
-    report: () => undefined,
+    report: (rotationStartedAtMs: number) => void reported.push(rotationStartedAtMs),
     trust: async (caPem: string) => {
       calls.push('trust');
       identity = identity && { ...identity, caPem };
     },
-    renew: async () => {
+    renew: async (isWanted: () => boolean) => {
       calls.push('renew');
       if (failures-- > 0) throw new GantryError('UNAVAILABLE', 'no manager answers');
-      identity = await issue(granted);
+      const issued = await issue(granted);
+      await answer?.promise;
+      if (isWanted()) identity = issued;
     },
     startManager: async () => {
       calls.push('start');
@@ -123,12 +128,38 @@ describe('upkeep', () => {
     const upkeep = start();
     const next = await TestAuthority.create();
     const rootCertificates = pemOf([ca.caPem, next.caPem]);
-    const authority = { rootCertificates, issuer: rootDigest(next.caPem), certificateLifeMs: 100 * HOUR_MS };
+    const authority = {
+      rootCertificates,
+      issuer: rootDigest(next.caPem),
+      certificateLifeMs: 100 * HOUR_MS,
+      rotationStartedAtMs: 1,
+    };
     ca = next;
     upkeep.receive({ ...told(NodeRole.WORKER, ['m1']), authority });
     // The authority of this test says only itself.
     await happened(['trust', 'renew', 'trust']);
     expect(identity && tlsOf(identity)?.issuer).toBe(rootDigest(next.caPem));
+  });
+
+  it('throws away a certificate that comes after another rotation has begun, and says for which one it stands so', async () => {
+    const upkeep = start();
+    const rest = { rootCertificates: ca.caPem, issuer: rootDigest(ca.caPem), certificateLifeMs: 100 * HOUR_MS };
+    const receive = (rotationStartedAtMs: number) =>
+      upkeep.receive({ ...told(NodeRole.MANAGER, ['m1']), authority: { ...rest, rotationStartedAtMs } });
+    granted = 'manager';
+    answer = Promise.withResolvers();
+    receive(1);
+    await vi.waitFor(() => expect(calls).toEqual(['renew']));
+    const before = identity;
+    receive(2);
+    expect(reported.at(-1)).toBe(1);
+    const late = answer;
+    answer = Promise.withResolvers();
+    late.resolve();
+    await vi.waitFor(() => expect(calls).toEqual(['renew', 'renew']));
+    expect([identity, reported.at(-1)]).toEqual([before, 2]);
+    answer.resolve();
+    await happened(['renew', 'renew', 'start']);
   });
 
   it('does nothing for a first manager that has no certificate yet', async () => {

@@ -14,11 +14,15 @@ import { type Certificate, nextUpkeepStep, type Standing, type ToldAuthority, ty
 /** What the steps do; each of them can be broken off at any point and done again. */
 export interface UpkeepActions {
   identity(): NodeIdentity | undefined;
-  /** Tells the cluster how this node stands with its authority, if that isn't what was told last. */
-  report(): void;
+  /**
+   * Tells the cluster how this node stands with its authority, if that isn't what was told last. Nothing is under way that
+   * could change it for another rotation than this one.
+   */
+  report(rotationStartedAtMs: number): void;
   /** From now on the roots in this PEM are trusted, and no others. */
   trust(rootCertificates: string): Promise<void>;
-  renew(): Promise<void>;
+  /** Writes nothing when the certificate isn't wanted any more once it is there. */
+  renew(isWanted: () => boolean): Promise<void>;
   startManager(): Promise<void>;
   stopManager(): Promise<void>;
 }
@@ -79,7 +83,7 @@ export class Upkeep {
     if (managers !== undefined && JSON.stringify(managers) !== JSON.stringify(file.current?.managers)) {
       await file.update({ managers });
     }
-    this.#options.actions.report();
+    this.#options.actions.report(this.#rotation);
     return nextUpkeepStep(this.#standing(), now());
   }
 
@@ -101,7 +105,7 @@ export class Upkeep {
   async #take({ step }: UpkeepStep): Promise<void> {
     const { actions, logger, now } = this.#options;
     if (step === 'trust') await actions.trust(this.#told?.authority?.rootCertificates ?? '');
-    if (step === 'renew') await actions.renew();
+    if (step === 'renew' && !(await this.#renew())) return;
     // The cluster has changed its mind, or the clocks differ by weeks: asking again at once would be no use.
     if (step === 'renew' && nextUpkeepStep(this.#standing(), now()).step === 'renew') {
       throw new GantryError('CONFLICT', 'the new certificate is not the one that this node needs');
@@ -109,6 +113,17 @@ export class Upkeep {
     if (step === 'start-manager') await actions.startManager();
     if (step === 'stop-manager') await actions.stopManager();
     logger.info({ step }, 'upkeep of this node');
+  }
+
+  /** False: another rotation began meanwhile, and what was asked for is of the one before. */
+  async #renew(): Promise<boolean> {
+    const asked = this.#rotation;
+    await this.#options.actions.renew(() => this.#rotation === asked);
+    return this.#rotation === asked;
+  }
+
+  get #rotation(): number {
+    return this.#told?.authority?.rotationStartedAtMs ?? 0;
   }
 
   async #wait(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -27,7 +27,10 @@ export function clusterCa({ store }: ApiContext, _request: ClusterCaRequest): Cl
     nodes: read.find('node', { by: 'all' }),
   }));
   const desired = rootDigest(rootOf(desiredRoot(cluster)).certificate);
-  const standings = nodes.map((node) => ({ node, standing: standingOf(node.description.tls, desired) }));
+  const standings = nodes.map((node) => ({
+    node,
+    standing: standingOf(node.description.tls, desired, cluster.caRotation),
+  }));
   const rotating = cluster.caRotation !== undefined;
   const waiting = standings.filter(({ standing }) => !(rotating ? standing.hasCertificate : standing.trustsOnly));
   return {
@@ -82,7 +85,9 @@ export async function clusterCaRotate(
     if (cluster.rootCa?.certificate !== present.certificate) throw endedMeanwhile();
     const changed = withCertExpiry(cluster, request.nodeCertExpiryMs, nowMs);
     const isBegun = isUnderWay(cluster, digest) || (isPresent && cluster.caRotation === undefined);
-    const caRotation = { rootCa: next, crossCertificate: cross, startedAtMs: nowMs };
+    // Rotations are told apart by it.
+    const startedAtMs = Math.max(nowMs, (cluster.caRotation?.startedAtMs ?? 0) + 1);
+    const caRotation = { rootCa: next, crossCertificate: cross, startedAtMs };
     if (!isBegun) tx.update('cluster', { ...changed, caRotation });
     else if (changed !== cluster) tx.update('cluster', changed);
     return !isBegun;

@@ -20,6 +20,7 @@ export function authorityNotice(cluster: Told): AuthorityNotice | undefined {
     rootCertificates: pemOf(trustedRoots(cluster)),
     issuer: rootDigest(issuer.certificate),
     certificateLifeMs: nodeCertificateLifeMs(cluster.spec),
+    rotationStartedAtMs: cluster.caRotation?.startedAtMs ?? 0,
   };
   notices.set(cluster, notice);
   return notice;

@@ -59,6 +59,13 @@ describe('nextRotationStep', () => {
     expect(step(under(NEXT), all)).toEqual({ step: 'wait', nodeIds: ['b', 'c', 'd'] });
   });
 
+  it('waits for a node that has said so of another rotation only, and takes the word of one that never says of which', () => {
+    const said = (rotationStartedAtMs: number) => node('a', { ...done, rotationStartedAtMs });
+    expect(step(under(NEXT), [said(7)])).toEqual({ step: 'wait', nodeIds: ['a'] });
+    expect(step(under(NEXT), [said(0)])).toEqual({ step: 'finish' });
+    expect(step(under(NEXT), [node('a', done)])).toEqual({ step: 'finish' });
+  });
+
   it('waits for a manager that has not read its new certificate yet, and not for one that does not answer', () => {
     const both = [node('a', done), node('b', done)];
     expect(step(under(NEXT), both, [['a', not]])).toEqual({ step: 'wait', nodeIds: ['a'] });

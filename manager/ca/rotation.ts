@@ -9,7 +9,8 @@
  *    tokens are made anew, since they name the root. Each node is told to trust that root alone.
  *
  * A rotation to yet another root in the middle of step 2 changes what the next root is: certificates of the one that was to
- * be next still verify by their cross certificate, until their nodes have others.
+ * be next still verify by their cross certificate, until their nodes have others. What a node has said counts for the
+ * rotation that it knew of: since then it may have gone back, for a rotation back to a root that was there before.
  */
 import type { NodeTls, RootCa } from '../../proto/generated/gantry/v1/types.ts';
 import { rootDigest } from '../../proto/root-certificates.ts';
@@ -52,10 +53,16 @@ export interface NodeStanding {
   readonly trustsOnly: boolean;
 }
 
-export function standingOf(tls: NodeTls | undefined, desired: string): NodeStanding {
-  if (tls === undefined) return { hasCertificate: false, trustsOnly: false };
+/** `rotation`: the one under way; what was said of another says nothing. */
+export function standingOf(tls: NodeTls | undefined, desired: string, rotation: Authority['caRotation']): NodeStanding {
+  if (tls === undefined || isOfAnother(tls, rotation)) return { hasCertificate: false, trustsOnly: false };
   const { issuer, trustedRoots: roots } = tls;
   return { hasCertificate: issuer === desired, trustsOnly: roots.length === 1 && roots[0] === desired };
+}
+
+/** Managers show what they have at that moment, and gantryd of older versions doesn't say. */
+function isOfAnother({ rotationStartedAtMs }: NodeTls, rotation: Authority['caRotation']): boolean {
+  return rotation !== undefined && rotationStartedAtMs !== undefined && rotationStartedAtMs !== rotation.startedAtMs;
 }
 
 export type RotationStep =
@@ -78,7 +85,7 @@ export function nextRotationStep(
   const desired = rootDigest(next.certificate);
   const waiting = nodes.filter(({ id, description }) => {
     const tls = [description.tls, shown.get(id) ?? description.tls];
-    return !tls.every((one) => standingOf(one, desired).hasCertificate);
+    return !tls.every((one) => standingOf(one, desired, caRotation).hasCertificate);
   });
   if (waiting.length > 0) return { step: 'wait', nodeIds: waiting.map(({ id }) => id) };
   return { step: 'finish' };

@@ -33,7 +33,9 @@ class ModelNode {
   memory: Shown;
   told: Authority;
   /** Signed, and not written yet. */
-  answer: Shown | undefined;
+  answer: (Shown & { readonly rotation: number; readonly isHalfWritten: boolean }) | undefined;
+  /** How it stood when nothing was under way, for its next report. */
+  said: NodeTls | undefined;
   /** What the store has of it. */
   reported: NodeTls | undefined;
 
@@ -41,8 +43,8 @@ class ModelNode {
     [this.id, this.disk, this.memory, this.told] = [id, shown, shown, told];
   }
 
-  get tls(): NodeTls {
-    return tlsOf(this.disk);
+  standing(rotationStartedAtMs: number): NodeTls {
+    return { ...tlsOf(this.disk), rotationStartedAtMs };
   }
 }
 
@@ -50,6 +52,8 @@ class ModelNode {
 function tlsOf({ trusted, certificate: { issuer } }: Shown): NodeTls {
   return { trustedRoots: [...trusted], issuer: trusted.includes(issuer) ? issuer : '' };
 }
+
+const rotationOf = ({ caRotation }: Authority) => caRotation?.startedAtMs ?? 0;
 
 const digests = (authority: Authority) => trustedRoots(authority).map(rootDigest);
 
@@ -61,6 +65,7 @@ class Model {
   store: Authority;
   nodes: ModelNode[] = [];
   finished = 0;
+  #rotations = 0;
   #joined = 0;
 
   constructor(root: RootCa) {
@@ -82,7 +87,8 @@ class Model {
     const isPresent = present === next;
     if (isPresent && this.store.caRotation === undefined) return;
     const crossCertificate = isPresent || present === undefined ? '' : present.certificate;
-    this.store = { ...this.store, caRotation: { rootCa: next, crossCertificate, startedAtMs: 0 } };
+    this.#rotations += 1;
+    this.store = { ...this.store, caRotation: { rootCa: next, crossCertificate, startedAtMs: this.#rotations } };
   }
 
   #issue(trusted: readonly string[]): Certificate {
@@ -94,27 +100,31 @@ class Model {
 
   /** The agent's next step, as far as the first write or answer. */
   advance(node: ModelNode): void {
+    if (node.answer !== undefined) return;
+    node.said = node.standing(rotationOf(node.told));
     const told = {
       roots: digests(node.told),
       issuer: rootDigest(desiredRoot(node.told)?.certificate ?? ''),
       lifeMs: HORIZON,
     };
-    const certificate = { role: 'worker', renewAtMs: HORIZON, lifeMs: 0, ...node.tls } as const;
+    const certificate = { role: 'worker', renewAtMs: HORIZON, lifeMs: 0, ...tlsOf(node.disk) } as const;
     const standing = { isManager: false, wantsManager: false, isMember: false, certificate, authority: told };
     const { step } = nextUpkeepStep(standing, 0);
     if (step === 'trust') node.disk = { ...node.disk, trusted: told.roots };
     if (step !== 'renew') return;
-    node.answer = { trusted: digests(this.store), certificate: this.#issue(node.disk.trusted) };
+    const rotation = rotationOf(node.told);
+    const certificateNow = this.#issue(node.disk.trusted);
+    node.answer = { trusted: digests(this.store), certificate: certificateNow, rotation, isHalfWritten: false };
   }
 
-  /** First the roots, then the certificate: each is one rename. */
+  /** First the roots, then the certificate: each is one rename. What is of another rotation is thrown away. */
   write(node: ModelNode): void {
-    if (node.answer === undefined) return;
-    const { trusted, certificate } = node.answer;
-    const isHalfWritten =
-      trusted.every((root) => node.disk.trusted.includes(root)) && trusted.length === node.disk.trusted.length;
-    node.disk = isHalfWritten ? { trusted, certificate } : { ...node.disk, trusted };
-    if (isHalfWritten) node.answer = undefined;
+    const { answer } = node;
+    if (answer === undefined) return;
+    const { trusted, certificate, rotation, isHalfWritten } = answer;
+    const isWanted = isHalfWritten || rotation === rotationOf(node.told);
+    if (isWanted) node.disk = isHalfWritten ? { trusted, certificate } : { ...node.disk, trusted };
+    node.answer = isHalfWritten || !isWanted ? undefined : { ...answer, isHalfWritten: true };
   }
 
   finish(): void {
@@ -149,11 +159,12 @@ const ACTS: Readonly<Record<string, Act>> = {
     node.memory = node.disk;
   },
   report: (_model, node) => {
-    node.reported = node.tls;
+    node.reported = node.said ?? node.standing(0);
   },
   /** kill -9: what wasn't written is lost, what was is read at the start. */
   kill: (_model, node) => {
     node.answer = undefined;
+    node.said = undefined;
     node.memory = node.disk;
   },
   finish: (model) => model.finish(),
