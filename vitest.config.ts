@@ -7,9 +7,12 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{proto,manager,agent,cli,native}/**/*.test.ts'],
-          testTimeout: 30_000,
           // What is waited for comes late on a machine with much to do: the system tests run beside these.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
+          // While one waits for a daemon or a lease, another works.
+          maxWorkers: 2,
         },
       },
       {
