@@ -20,6 +20,8 @@ function load(text: string, files: Record<string, string> = {}, env: Record<stri
     files: ['stack.yml'],
     stackName: 'demo',
     projectDirectory: undefined,
+    envFiles: [],
+    profiles: [],
     workingDirectory: '/project',
     env: { HOME: '/home/me', ...env },
     readBytes: (path) => {
@@ -396,7 +398,8 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('ports: ["1-2:80"]'), 'differ in length'],
     [web('ports: [70000]'), 'invalid port "70000"'],
     [web('command: echo "a'), 'a quote is not closed'],
-    [web('deploy: {replicas: many}'), '"many" is not a whole number from 0 to 100000'],
+    [web('deploy: {replicas: many}'), '"many" is not a whole number from 0'],
+    [web('deploy: {replicas: 100001}'), '"100001" is not a whole number from 0 to 100000'],
     [
       web('deploy: {update_config: {monitor: soon}}'),
       'services.web.deploy.update_config.monitor: "soon" is not a duration',
@@ -442,7 +445,7 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('deploy: {resources: {limits: {memory: lots}}}'), '"lots" is not a size'],
     [web('healthcheck: {test: [x]}'), 'invalid test'],
     [web('stop_grace_period: 5'), '"5" is not a duration'],
-    [web('read_only: maybe'), 'neither true nor false'],
+    [web('read_only: maybe'), '"maybe" is not true or false'],
     [web('environment: ["=x"]'), 'has no key'],
     [web('image2: {'), 'stack.yml:'],
     ['services:\n  web: {}\n', 'has neither image nor build'],
@@ -545,6 +548,8 @@ describe('several files', () => {
       files: ['a.yml', 'b.yml'],
       stackName: 'demo',
       projectDirectory: undefined,
+      envFiles: [],
+      profiles: [],
       workingDirectory: '/project',
       env: { COMPOSE_PROFILES: profiles },
       readBytes: (path) => {
@@ -572,6 +577,8 @@ describe('several files', () => {
       files: ['a.yml', 'd.yml'],
       stackName: 'demo',
       projectDirectory: undefined,
+      envFiles: [],
+      profiles: [],
       workingDirectory: '/project',
       env: { COMPOSE_PROFILES: 'x' },
       readBytes: (path) => {

@@ -11,6 +11,7 @@ import { CliError } from '../../failure.ts';
 import { alignColumns } from '../../format/table.ts';
 import { oneOf } from '../../options/words.ts';
 import { writeOutput } from '../../output-file.ts';
+import { declareProject } from './project-options.ts';
 import { readStackFile } from './read-stack-file.ts';
 
 interface ConfigOptions {
@@ -68,13 +69,9 @@ export function define(command: Command, cli: Cli): void {
 }
 
 function declareSource(command: Command): Command {
-  return command
-    .option('-c, --compose-file <file>', "compose file; '-' for standard input", collect, [])
+  return declareProject(command)
     .option('-f, --file <file>', 'the same as --compose-file', collect, [])
-    .option('-p, --project-name <name>', 'name of the project')
-    .option('--project-directory <directory>', 'what paths are relative to (default: the directory of the first file)')
-    .option('--env-file <file>', 'file with variables', collect, [])
-    .option('--profile <profile>', "profile whose services are in it; '*' for all", collect, []);
+    .option('-p, --project-name <name>', 'name of the project');
 }
 
 async function config(cli: Cli, services: readonly string[], options: ConfigOptions): Promise<void> {

@@ -7,7 +7,6 @@ import {
 } from '../../../proto/generated/gantry/v1/control.ts';
 import { PullPolicy } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, complain, printLine } from '../../cli.ts';
-import { collect } from '../../command-line.ts';
 import { loadStack } from '../../compose/load-stack.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError, isGantryError } from '../../failure.ts';
@@ -18,10 +17,10 @@ import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
 import { changedServices, changeLines } from './changes.ts';
 import { locatePortConflict } from './port-conflict.ts';
 import { prepareImages } from './prepare-images.ts';
+import { declareProject, type ProjectOptions } from './project-options.ts';
 import { readStackFile } from './read-stack-file.ts';
 
-interface DeployOptions {
-  readonly composeFile: readonly string[];
+interface DeployOptions extends ProjectOptions {
   readonly detach?: boolean;
   readonly dryRun?: boolean;
   readonly prune?: boolean;
@@ -40,9 +39,8 @@ const RESOLVE_IMAGE = {
 type Loaded = ReturnType<typeof loadStack>;
 
 export function define(command: Command, cli: Cli): void {
-  command
+  declareProject(command)
     .argument('<stack>', 'name of the stack')
-    .option('-c, --compose-file <file>', "compose file; '-' for standard input", collect, [])
     .option('--prune', 'remove services that the file no longer has')
     .option('-d, --detach', "don't wait until everything runs")
     .option('--timeout <duration>', 'longest time to wait (default: 5m)', duration('--timeout'), DEFAULT_TIMEOUT_MS)
@@ -61,7 +59,9 @@ async function deploy(cli: Cli, stackName: string, options: DeployOptions): Prom
   const loaded = loadStack({
     files: options.composeFile,
     stackName,
-    projectDirectory: undefined,
+    projectDirectory: options.projectDirectory,
+    envFiles: options.envFile,
+    profiles: options.profile,
     workingDirectory: cli.cwd,
     env: cli.env,
     readBytes: readStackFile,

@@ -1,12 +1,15 @@
 /** What each value allows but all together don't (docker compose's checks of a project, all of them at once). */
 import { type Json, type JsonObject, objectOf, objectsOf, textsOf } from './json.ts';
 import type { Model } from './normalize.ts';
+import { originOf } from './origins.ts';
 
 export interface Contradiction {
   /** From the top of the file; where it is missing, the nearest that is there. */
   readonly path: readonly string[];
   readonly message: string;
   readonly hint: string;
+  /** Keys of the file: where one of them couldn't be read, this can't be said. */
+  readonly restsOn: readonly string[];
 }
 
 export function contradictions(model: Model): Contradiction[] {
@@ -19,11 +22,12 @@ export function contradictions(model: Model): Contradiction[] {
 
 function ofService(model: Model, name: string, service: JsonObject): Contradiction[] {
   const found: Contradiction[] = [];
-  const add = (path: readonly string[], message: string, hint: string) => {
-    found.push({ path: ['services', name, ...path], message, hint });
+  const add = (path: readonly string[], message: string, hint: string, restsOn: readonly string[] = []) => {
+    found.push({ path: ['services', name, ...path], message, hint, restsOn });
   };
   if (service.build === undefined && service.image === undefined && service.provider === undefined) {
-    add([], 'has neither image nor build', 'add one');
+    const sources = ['', '.image', '.build', '.provider'].map((key) => `services.${name}${key}`);
+    add([], 'has neither image nor build', 'add one', sources);
   }
   const build = objectOf(service.build);
   if (build.dockerfile !== undefined && build.dockerfile_inline !== undefined) {
@@ -38,7 +42,11 @@ function ofService(model: Model, name: string, service: JsonObject): Contradicti
   }
   const [kind] = textsOf(objectOf(service.healthcheck).test);
   if (kind !== undefined && !['CMD', 'CMD-SHELL', 'NONE'].includes(kind)) {
-    add(['healthcheck', 'test'], `"${kind}" can't be first`, 'start the list with CMD, CMD-SHELL or NONE');
+    add(
+      ['healthcheck', 'test'],
+      `invalid test: "${kind}" can't be first`,
+      'start the list with CMD, CMD-SHELL or NONE',
+    );
   }
   found.push(...references(model, name, service), ...twice(name, service), ...sharedName(name, service));
   return found;
@@ -53,6 +61,7 @@ function references(model: Model, name: string, service: JsonObject): Contradict
       path: ['services', name, ...path],
       message: `${kind} "${used}" is not defined`,
       hint: `add "${used}:" under the top-level ${section}`,
+      restsOn: [section],
     });
   };
   for (const network of Object.keys(objectOf(service.networks))) {
@@ -60,12 +69,12 @@ function references(model: Model, name: string, service: JsonObject): Contradict
   }
   for (const [index, volume] of objectsOf(service.volumes).entries()) {
     if (volume.type === 'volume' && typeof volume.source === 'string') {
-      need('volumes', volume.source, ['volumes', String(index)]);
+      need('volumes', volume.source, ['volumes', itemOf(service.volumes, index)]);
     }
   }
   for (const section of ['configs', 'secrets'] as const) {
     for (const [index, item] of objectsOf(service[section]).entries()) {
-      need(section, String(item.source), [section, String(index)]);
+      need(section, String(item.source), [section, itemOf(service[section], index)]);
     }
   }
   for (const item of objectsOf(objectOf(service.build).secrets))
@@ -76,9 +85,15 @@ function references(model: Model, name: string, service: JsonObject): Contradict
       path: ['services', name, 'depends_on', other],
       message: `service "${other}" is not defined`,
       hint: 'define it under services',
+      restsOn: ['services'],
     });
   }
   return found;
+}
+
+/** The item's number in the file. */
+function itemOf(list: Json | undefined, index: number): string {
+  return String(Array.isArray(list) ? originOf(list, index) : index);
 }
 
 /** What is said in an old place and a new one must be the same. */
@@ -97,7 +112,14 @@ function twice(name: string, service: JsonObject): Contradiction[] {
   return pairs.flatMap(([key, other, value]): Contradiction[] =>
     service[key] === undefined || value === undefined || service[key] === value
       ? []
-      : [{ path: ['services', name, key], message: `says something else than ${other}`, hint: 'remove one' }],
+      : [
+          {
+            path: ['services', name, key],
+            message: `says something else than ${other}`,
+            hint: 'remove one',
+            restsOn: [],
+          },
+        ],
   );
 }
 
@@ -105,7 +127,7 @@ function sharedName(name: string, service: JsonObject): Contradiction[] {
   const scale = service.scale ?? objectOf(service.deploy).replicas;
   if (service.container_name === undefined || typeof scale !== 'number' || scale <= 1) return [];
   const path = ['services', name, 'container_name'];
-  return [{ path, message: `${scale} containers can't have one name`, hint: 'remove it, or run one' }];
+  return [{ path, message: `${scale} containers can't have one name`, hint: 'remove it, or run one', restsOn: [] }];
 }
 
 function circles(model: Model): Contradiction[] {
@@ -120,7 +142,12 @@ function circles(model: Model): Contradiction[] {
       else {
         const circle = [...here.slice(start), other].join(' → ');
         const message = `services depend on each other in a circle: ${circle}`;
-        found.push({ path: ['services', service, 'depends_on', other], message, hint: 'remove one of these' });
+        found.push({
+          path: ['services', service, 'depends_on', other],
+          message,
+          hint: 'remove one of these',
+          restsOn: [],
+        });
       }
     }
     done.add(service);
@@ -137,6 +164,6 @@ function doubleNames(model: Model): Contradiction[] {
     owners.set(name, owner ?? service);
     if (owner === undefined) return [];
     const message = `the container of ${owner} has the name "${String(name)}", too`;
-    return [{ path: ['services', service, 'container_name'], message, hint: 'choose another one' }];
+    return [{ path: ['services', service, 'container_name'], message, hint: 'choose another one', restsOn: [] }];
   });
 }

@@ -1,9 +1,10 @@
 /** What services have from `env_file` and `label_file`: in the model it is part of their environment and labels. */
 import { resolve } from 'node:path';
+import { shownPath } from '../source/paths.ts';
 import { DotenvError, parseDotenv } from '../syntax/dotenv.ts';
 import type { Lookup } from '../syntax/interpolation.ts';
+import type { Place } from '../syntax/places.ts';
 import type { Problem } from '../syntax/problem.ts';
-import type { Position } from '../syntax/tree.ts';
 import { type JsonObject, objectOf, objectsOf, textsOf, unlessEmpty } from './json.ts';
 
 export interface FileContext {
@@ -11,9 +12,8 @@ export interface FileContext {
   readonly lookup: Lookup;
   readonly readBytes: (path: string) => Uint8Array | undefined;
   readonly problems: Problem[];
-  /** Where the key of the service is. */
-  readonly locate: (key: string) => Position;
-  readonly service: string;
+  /** Where keys of the service are. */
+  readonly placeOf: (...path: string[]) => Place;
 }
 
 /** The service without the two keys; what it says itself wins. */
@@ -21,17 +21,15 @@ export function withFiles(service: JsonObject, context: FileContext): JsonObject
   const { env_file: envFiles, label_file: _labelFiles, ...rest } = service;
   if (envFiles === undefined && service.label_file === undefined) return service;
   const variables = new Map<string, string>();
-  for (const file of objectsOf(envFiles)) readEnvFile(file, context, variables);
+  objectsOf(envFiles).forEach((file, index) => {
+    readEnvFile(file, ['env_file', String(index)], context, variables);
+  });
   const labels = new Map<string, string>();
-  for (const path of textsOf(service.label_file)) {
-    const text = readText(path, 'label_file', true, context);
-    if (text !== undefined)
-      assign(
-        labels,
-        parse(text, path, () => undefined, context),
-        () => '',
-      );
-  }
+  textsOf(service.label_file).forEach((path, index) => {
+    const text = readText(path, ['label_file', String(index)], true, context);
+    const known: Lookup = () => undefined;
+    if (text !== undefined) assign(labels, parse(text, path, known, context), () => '');
+  });
   const environment = unlessEmpty({ ...Object.fromEntries(variables), ...objectOf(service.environment) });
   const allLabels = unlessEmpty({ ...Object.fromEntries(labels), ...objectOf(service.labels) });
   return {
@@ -41,12 +39,17 @@ export function withFiles(service: JsonObject, context: FileContext): JsonObject
   };
 }
 
-function readEnvFile(file: JsonObject, context: FileContext, variables: Map<string, string>): void {
+function readEnvFile(
+  file: JsonObject,
+  place: readonly string[],
+  context: FileContext,
+  variables: Map<string, string>,
+): void {
   const path = String(file.path);
-  const text = readText(path, 'env_file', file.required !== false, context);
+  const text = readText(path, place, file.required !== false, context);
   if (text === undefined) return;
   if (file.format !== undefined && file.format !== 'raw') {
-    report(context, 'env_file', `unknown format "${String(file.format)}"`, 'write raw, or remove it');
+    report(context, place, `unknown format "${String(file.format)}"`, 'write raw, or remove it');
     return;
   }
   const known: Lookup = (name) => context.lookup(name) ?? variables.get(name);
@@ -81,20 +84,28 @@ function parse(text: string, path: string, known: Lookup, context: FileContext):
     return parseDotenv(text, known);
   } catch (error) {
     if (!(error instanceof DotenvError)) throw error;
-    const position = { file: path, line: error.line, column: 1 };
+    const position = { file: shownPath(path, context.directory), line: error.line, column: 1 };
     context.problems.push({ position, key: '', message: error.message, hint: 'write KEY=VALUE lines' });
     return [];
   }
 }
 
-function readText(path: string, key: string, isRequired: boolean, context: FileContext): string | undefined {
+function readText(
+  path: string,
+  place: readonly string[],
+  isRequired: boolean,
+  context: FileContext,
+): string | undefined {
   const bytes = context.readBytes(resolve(context.directory, path));
   if (bytes !== undefined) return Buffer.from(bytes).toString('utf8');
-  if (isRequired) report(context, key, `file "${path}" not found`, 'make it, or set "required: false"');
+  if (!isRequired) return undefined;
+  const [kind] = place;
+  const hint = kind === 'env_file' ? 'make it, or set "required: false"' : 'make it, or correct the path';
+  report(context, place, `${kind} "${shownPath(path, context.directory)}" not found`, hint);
   return undefined;
 }
 
-function report(context: FileContext, key: string, message: string, hint: string): void {
-  const position = context.locate(key);
-  context.problems.push({ position, key: `services.${context.service}.${key}`, message, hint });
+function report(context: FileContext, place: readonly string[], message: string, hint: string): void {
+  const { position, key } = context.placeOf(...place);
+  context.problems.push({ position, key, message, hint });
 }

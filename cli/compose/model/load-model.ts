@@ -3,8 +3,9 @@ import { uniqueTree } from '../merge/unique-tree.ts';
 import { loadSource, type Source, type SourceOptions } from '../source/load-source.ts';
 import { absolutePaths, mapPaths } from '../source/paths.ts';
 import { Cursor } from '../syntax/cursor.ts';
-import { ProblemError, problemsError } from '../syntax/problem.ts';
-import { locate } from '../syntax/tree.ts';
+import { placeOf } from '../syntax/places.ts';
+import { type Problem, ProblemError, problemsError } from '../syntax/problem.ts';
+import type { Mapping } from '../syntax/tree.ts';
 import { contradictions } from './consistency.ts';
 import { withFiles } from './environment.ts';
 import { type Json, type JsonObject, mapValues } from './json.ts';
@@ -26,17 +27,34 @@ export interface LoadedModel {
   readonly source: Source;
 }
 
+export interface ReadModel extends LoadedModel {
+  /** What the model was read from. */
+  readonly tree: Mapping;
+}
+
 /** Throws INVALID_ARGUMENT with a line for each problem: file:line:column: key: what; remedy. */
 export function loadModel(options: ModelOptions): LoadedModel {
   try {
-    const source = loadSource(options);
-    const model = toModel(source, options);
+    const { model, source } = readModel(options);
     if (source.problems.length > 0) throw problemsError(source.problems);
     return { model, source };
   } catch (error) {
     if (error instanceof ProblemError) throw problemsError([error.problem]);
     throw error;
   }
+}
+
+/** What could be read; what is wrong is among the source's problems. Throws GantryError or ProblemError when nothing could. */
+export function readModel(options: ModelOptions): ReadModel {
+  const source = loadSource(options);
+  const { directory, lookup, problems } = source;
+  const unique = uniqueTree(source.tree);
+  const tree = options.resolvesPaths ? mapPaths(unique, absolutePaths(directory, options.env.HOME)) : unique;
+  const written = modelOf(source.name, readTree(source, tree, { interpolates: options.interpolates }));
+  const normal = options.normalizes ? normalize(written, lookup) : written;
+  if (options.checksConsistency) checkConsistency(normal, tree, problems);
+  const resolved = options.normalizes && options.resolvesPaths ? withContexts(normal, directory) : normal;
+  return { source, tree, model: options.readsFiles ? withAllFiles(resolved, source, tree, options) : resolved };
 }
 
 const SERVICE_NAME = /^[a-zA-Z0-9._-]+$/;
@@ -54,36 +72,41 @@ const services: Read = (cursor, mode) => {
 
 const project = object({ version: () => undefined, name: text, services, networks, volumes, configs, secrets, models });
 
-function toModel(source: Source, options: ModelOptions): Model {
-  const { directory, lookup, problems } = source;
-  const unique = uniqueTree(source.tree);
-  const tree = options.resolvesPaths ? mapPaths(unique, absolutePaths(directory, options.env.HOME)) : unique;
-  const mode: Mode = { interpolates: options.interpolates };
+function readTree({ inactive, problems }: Source, tree: Mapping, mode: Mode): JsonObject {
   const read = (project(new Cursor(tree, '', problems), mode) ?? {}) as JsonObject;
   // What isn't active now will be some day: it must be well written, too.
-  for (const { key, value } of source.inactive) {
+  for (const { key, value } of inactive) {
     new Cursor(value, `services.${key}`, problems).attempt((one) => service(one, mode));
   }
-  const written = modelOf(source.name, read);
-  const normal = options.normalizes ? normalize(written, lookup) : written;
-  const resolved = options.normalizes && options.resolvesPaths ? withContexts(normal, directory) : normal;
-  if (options.checksConsistency && problems.length === 0) {
-    for (const { path, message, hint } of contradictions(normal)) {
-      problems.push({ position: locate(tree, path), key: path.join('.'), message, hint });
-    }
+  return read;
+}
+
+/** What couldn't be read is told of already: what follows from that isn't. */
+function checkConsistency(model: Model, tree: Mapping, problems: Problem[]): void {
+  const failed = new Set(problems.map(({ key }) => key));
+  for (const { path, message, hint, restsOn } of contradictions(model)) {
+    if (restsOn.some((key) => failed.has(key))) continue;
+    const { key, position } = placeOf(tree, path);
+    problems.push({ position, key, message, hint });
   }
-  if (!options.readsFiles) return resolved;
-  const withAll = mapValues(resolved.services, (one, name) =>
+}
+
+function withAllFiles(
+  model: Model,
+  { directory, lookup, problems }: Source,
+  tree: Mapping,
+  options: ModelOptions,
+): Model {
+  const services = mapValues(model.services, (one, name) =>
     withFiles(one, {
       directory,
       lookup,
       problems,
       readBytes: options.readBytes,
-      service: name,
-      locate: (key) => locate(tree, ['services', name, key]),
+      placeOf: (...path) => placeOf(tree, ['services', name, ...path]),
     }),
   );
-  return { ...resolved, services: withAll };
+  return { ...model, services };
 }
 
 /** A build that doesn't say where has the project's directory. */

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { parsePort } from '../forms/port.ts';
 import type { Cursor } from '../syntax/cursor.ts';
 import type { Json, JsonObject } from './json.ts';
+import { withOrigins } from './origins.ts';
 import { integer, type Mode, object, type Read, text, textOrNumber } from './read.ts';
 
 const target = integer(0, 65535);
@@ -25,7 +26,17 @@ const LONG = object(
 );
 
 /** A range in the short form is several. */
-export const ports: Read = (cursor, mode) => cursor.items((item) => entries(item, mode)).flat();
+export const ports: Read = (cursor, mode) => {
+  const origins: number[] = [];
+  let index = -1;
+  const found = cursor.items((item) => {
+    index += 1;
+    const ofItem = entries(item, mode);
+    for (const _ of ofItem) origins.push(index);
+    return ofItem;
+  });
+  return withOrigins(found.flat(), origins);
+};
 
 function entries(item: Cursor, mode: Mode): Json[] {
   if (item.tree.kind === 'mapping') {

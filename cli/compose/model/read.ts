@@ -6,6 +6,7 @@ import { parseBytes } from '../syntax/quantities.ts';
 import { describe, type Scalar, type Tree } from '../syntax/tree.ts';
 import { goDuration, goText, numberOf, parseGoDuration } from './go-text.ts';
 import { type Json, unlessEmpty } from './json.ts';
+import { withOrigins } from './origins.ts';
 
 export interface Mode {
   /** False: a value with `${…}` stays what it is. */
@@ -121,7 +122,20 @@ export function toJson(tree: Tree): Json {
 // ---- lists ----
 
 export function list(read: Read): Read {
-  return (cursor, mode) => cursor.items((item) => read(item, mode)).filter((value) => value !== undefined);
+  return (cursor, mode) => {
+    const origins: number[] = [];
+    let index = -1;
+    const values = cursor.items((item) => {
+      index += 1;
+      const value = read(item, mode);
+      if (value !== undefined) origins.push(index);
+      return value;
+    });
+    return withOrigins(
+      values.filter((value) => value !== undefined),
+      origins,
+    );
+  };
 }
 
 /** One value, or a list of them. */
@@ -227,8 +241,9 @@ export const bytes: Read = typed('a size', 'write it as 512m, 1g or a number of 
 });
 
 export const duration: Read = (cursor, mode) => {
-  const written = text(cursor, mode);
-  const nanoseconds = parseGoDuration(written);
+  const value = scalar(cursor, 'a duration');
+  const written = value.text;
+  const nanoseconds = typeof value.value === 'string' ? parseGoDuration(written) : undefined;
   if (nanoseconds !== undefined) return goDuration(nanoseconds);
   if (isTemplate(written, mode)) return written;
   throw cursor.problem(`"${written}" is not a duration`, 'write it as 30s, 1m30s or 500ms');

@@ -23,6 +23,12 @@ export function absolutePaths(directory: string, home: string | undefined): Move
   };
 }
 
+/** A path as the user knows it: those below the project's directory as they are from there. */
+export function shownPath(path: string, directory: string): string {
+  const shown = relative(directory, resolve(directory, path));
+  return shown === '' || shown.startsWith('..') ? path : shown;
+}
+
 /** All paths of a file. */
 export function mapPaths(tree: Mapping, move: MovePath): Mapping {
   let mapped = tree;

@@ -1,6 +1,4 @@
 /** `command:` and `entrypoint:` given as one string: split into words as a POSIX shell would, without running anything. */
-import type { StringList } from '../../../proto/generated/gantry/v1/types.ts';
-import type { Cursor } from './cursor.ts';
 
 /** Undefined when a quote isn't closed. */
 export function splitWords(text: string): string[] | undefined {
@@ -26,13 +24,4 @@ export function splitWords(text: string): string[] | undefined {
   }
   if (quote !== '') return undefined;
   return word === undefined ? words : [...words, word];
-}
-
-export function readCommandLine(cursor: Cursor): StringList {
-  if (cursor.tree.kind === 'sequence') return { items: cursor.stringList() };
-  const text = cursor.string();
-  const items = splitWords(text);
-  if (items === undefined)
-    throw cursor.problem(`a quote is not closed in ${text}`, 'close it, or write a list of words');
-  return { items };
 }

@@ -2,7 +2,6 @@
 
 import { suggest } from '../../../proto/suggestion.ts';
 import { type Problem, ProblemError } from './problem.ts';
-import { parseBytes, parseDuration, parseNanoCpus } from './quantities.ts';
 import { describe, type Mapping, type Position, type Tree } from './tree.ts';
 
 /** The keys that a mapping may have: those that are honoured, and those that exist but are refused, with what to do. */
@@ -131,33 +130,11 @@ export class Cursor {
     return this.tree.kind === 'scalar' ? [this.string()] : this.stringList();
   }
 
-  /** `KEY: value` lines or a list of `KEY=value`; a key without a value has undefined. */
-  keyValues(): Map<string, string | undefined> {
-    const pairs = new Map<string, string | undefined>();
-    if (this.tree.kind === 'mapping') {
-      for (const [key, value] of this.entries()) {
-        pairs.set(key, value.isNull ? undefined : value.attempt((cursor) => cursor.string()));
-      }
-      return pairs;
-    }
-    for (const text of this.stringList()) {
-      const equals = text.indexOf('=');
-      if (equals === 0) this.report(`"${text}" has no key`, 'write KEY=VALUE');
-      else pairs.set(equals < 0 ? text : text.slice(0, equals), equals < 0 ? undefined : text.slice(equals + 1));
-    }
-    return pairs;
-  }
-
-  /** Where the value of one of the keyValues is written. */
+  /** Where the value of a key of `KEY: value` lines, or of a list of `KEY=value`, is written. */
   valueAt(key: string): Cursor {
     if (this.tree.kind === 'mapping') return this.child(key) ?? this;
     const isOfKey = (item: Cursor) => item.string().split('=', 1)[0] === key;
     return this.items((item) => (isOfKey(item) ? item : undefined)).findLast((item) => item !== undefined) ?? this;
-  }
-
-  /** As keyValues, where a key without a value has "". */
-  labels(): Record<string, string> {
-    return Object.fromEntries([...this.keyValues()].map(([key, value]) => [key, value ?? '']));
   }
 
   // ---- scalars ----
@@ -170,24 +147,6 @@ export class Cursor {
     return this.tree.text;
   }
 
-  integer(minimum: number, maximum: number = Number.MAX_SAFE_INTEGER): number {
-    const text = this.string();
-    const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= minimum && value <= maximum)) {
-      const range = maximum === Number.MAX_SAFE_INTEGER ? `from ${minimum}` : `from ${minimum} to ${maximum}`;
-      throw this.problem(`"${text}" is not a whole number ${range}`, 'correct it');
-    }
-    return value;
-  }
-
-  /** From 0 to 1. */
-  ratio(): number {
-    const text = this.string();
-    const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= 0 && value <= 1)) throw this.problem(`"${text}" is not a number from 0 to 1`, 'write it as 0.25');
-    return value;
-  }
-
   /** Permission bits: octal when written with a leading 0 or 0o, or quoted; else decimal, as YAML says. */
   fileMode(): number {
     const text = this.string();
@@ -198,38 +157,5 @@ export class Cursor {
       throw this.problem(`"${text}" is not a file mode`, 'write octal digits: 0440');
     }
     return mode;
-  }
-
-  boolean(): boolean {
-    const text = this.string();
-    if (/^(true|yes|on|1)$/i.test(text)) return true;
-    if (/^(false|no|off|0)$/i.test(text)) return false;
-    throw this.problem(`"${text}" is neither true nor false`, 'write true or false');
-  }
-
-  durationMs(): number {
-    return this.#quantity(parseDuration, 'a duration', 'write it as 30s, 1m30s or 500ms');
-  }
-
-  bytes(): number {
-    return this.#quantity(parseBytes, 'a size', 'write it as 512m, 1g or a number of bytes');
-  }
-
-  nanoCpus(): number {
-    return this.#quantity(parseNanoCpus, 'a number of CPUs', 'write it as 0.5 or 2');
-  }
-
-  oneOf<const T extends string>(words: readonly T[]): T {
-    const text = this.string();
-    const found = words.find((word) => word === text);
-    if (found === undefined) throw this.problem(`"${text}" is not allowed here`, `write one of ${words.join(', ')}`);
-    return found;
-  }
-
-  #quantity(parse: (text: string) => number | undefined, what: string, hint: string): number {
-    const text = this.string();
-    const value = parse(text);
-    if (value === undefined) throw this.problem(`"${text}" is not ${what}`, hint);
-    return value;
   }
 }

@@ -1,0 +1,106 @@
+/** The keys of a service that say what its containers are. */
+import {
+  ContainerSpec,
+  type Mount,
+  PullPolicy,
+  type StringList,
+  type Ulimit,
+} from '../../../proto/generated/gantry/v1/types.ts';
+import { type ServiceContext, STACK_LABEL } from './context.ts';
+import { type Converters, convertFields } from './converters.ts';
+import { convertEnvironment } from './environment.ts';
+import { convertFileReferences } from './file-references.ts';
+import { convertHealthcheck } from './healthcheck.ts';
+import type { Fields, ModelCursor } from './model-cursor.ts';
+import { convertMount, convertTmpfs } from './mounts.ts';
+import { checkExposed } from './ports.ts';
+import { readTemplate } from './templates.ts';
+
+const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
+  cap_add: (cursor) => ({ capAdd: cursor.texts() }),
+  cap_drop: (cursor) => ({ capDrop: cursor.texts() }),
+  command: (cursor) => ({ command: wordsAt(cursor) }),
+  configs: (cursor, { configs }) => ({ configs: convertFileReferences(cursor, configs, '') }),
+  dns: (cursor) => ({ dns: cursor.texts() }),
+  dns_opt: (cursor) => ({ dnsOptions: cursor.texts() }),
+  dns_search: (cursor) => ({ dnsSearch: cursor.texts() }),
+  domainname: (cursor) => ({ domainname: cursor.text() }),
+  entrypoint: (cursor) => ({ entrypoint: wordsAt(cursor) }),
+  environment: (cursor, context) => ({ env: convertEnvironment(cursor, context) }),
+  expose: (cursor) => {
+    checkExposed(cursor);
+    return {};
+  },
+  extra_hosts: (cursor) => ({ extraHosts: cursor.items(readExtraHost) }),
+  group_add: (cursor) => ({ groups: cursor.texts() }),
+  healthcheck: (cursor) => ({ healthcheck: convertHealthcheck(cursor) }),
+  hostname: (cursor) => ({ hostname: readTemplate(cursor) }),
+  init: (cursor) => ({ init: cursor.boolean() }),
+  labels: (cursor) => ({ labels: cursor.textByKey() }),
+  oom_score_adj: (cursor) => ({ oomScoreAdj: cursor.integer(-1000, 1000) }),
+  privileged: (cursor) => ({ privileged: cursor.boolean() }),
+  pull_policy: (cursor, context) => ({ pullPolicy: readPullPolicy(cursor, context) }),
+  read_only: (cursor) => ({ readOnly: cursor.boolean() }),
+  secrets: (cursor, { secrets }) => ({ secrets: convertFileReferences(cursor, secrets, '/run/secrets') }),
+  shm_size: (cursor) => ({ shmSizeBytes: cursor.bytes() }),
+  stdin_open: (cursor) => ({ openStdin: cursor.boolean() }),
+  stop_grace_period: (cursor) => ({ stopGracePeriodMs: cursor.durationMs() }),
+  stop_signal: (cursor) => ({ stopSignal: cursor.text() }),
+  sysctls: (cursor) => ({ sysctls: cursor.textByKey() }),
+  tty: (cursor) => ({ tty: cursor.boolean() }),
+  ulimits: (cursor) => ({ ulimits: convertUlimits(cursor) }),
+  user: (cursor) => ({ user: cursor.text() }),
+  working_dir: (cursor) => ({ dir: cursor.text() }),
+};
+
+export function convertContainer(fields: Fields, image: string, context: ServiceContext): ContainerSpec {
+  const container = ContainerSpec.fromPartial({ image, ...convertFields(fields, CONTAINER, context) });
+  container.labels[STACK_LABEL] = context.model.name;
+  container.mounts = readMounts(fields, context);
+  return container;
+}
+
+function wordsAt(cursor: ModelCursor): StringList {
+  return { items: cursor.texts() };
+}
+
+/** HOST:ADDRESS of HOST=ADDRESS. */
+function readExtraHost(item: ModelCursor): string {
+  return item.text().replace('=', ':');
+}
+
+/** Of each node, when it gets a task. */
+function readPullPolicy(cursor: ModelCursor, { service }: ServiceContext): PullPolicy {
+  const policy = cursor.oneOf(['always', 'never', 'missing', 'build']);
+  if (policy === 'build' && cursor.placeAt('services', service, 'build').written === undefined) {
+    throw cursor.problem('"build" without a build section', 'add "build", or write missing');
+  }
+  if (policy === 'always') return PullPolicy.ALWAYS;
+  return policy === 'never' ? PullPolicy.NEVER : PullPolicy.MISSING;
+}
+
+function readMounts(fields: Fields, context: ServiceContext): Mount[] {
+  const targets = new Set<string>();
+  const once = (item: ModelCursor, mount: Mount): Mount => {
+    if (targets.has(mount.target)) throw item.problem(`two mounts have the target ${mount.target}`, 'remove one');
+    targets.add(mount.target);
+    return mount;
+  };
+  const volumes = fields.get('volumes', (list) => list.items((item) => once(item, convertMount(item, context))));
+  const tmpfs = fields.get('tmpfs', (list) => list.items((item) => once(item, convertTmpfs(item))));
+  return [...(volumes ?? []), ...(tmpfs ?? [])];
+}
+
+export function convertUlimits(cursor: ModelCursor): Ulimit[] {
+  return cursor.entries().flatMap(([name, value]): Ulimit[] => {
+    if (typeof value.value === 'number') return [{ name, soft: value.value, hard: value.value }];
+    const limit = value.attempt((one) =>
+      one.object({}, (fields) => ({
+        name,
+        soft: fields.get('soft', (child) => child.integer(-1)) ?? 0,
+        hard: fields.get('hard', (child) => child.integer(-1)) ?? 0,
+      })),
+    );
+    return limit === undefined ? [] : [limit];
+  });
+}

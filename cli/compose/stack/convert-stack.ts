@@ -1,0 +1,89 @@
+/** A canonical model → the stack that the cluster is asked for, with the images to build for it. */
+import type { StackSpec } from '../../../proto/generated/gantry/v1/control.ts';
+import type { ServiceSpec } from '../../../proto/generated/gantry/v1/types.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { Build } from './build.ts';
+import { convertConfig, convertSecret } from './contents.ts';
+import type { ProjectContext, Resource, Resources, StackContext } from './context.ts';
+import { ModelCursor, type ModelSource } from './model-cursor.ts';
+import { convertNetwork } from './networks.ts';
+import { TOP_REFUSALS } from './refusals.ts';
+import { convertService } from './service.ts';
+import { convertVolume } from './volumes.ts';
+
+export interface LoadedService {
+  /** Name in the file. */
+  readonly name: string;
+  readonly fullName: string;
+  readonly build: Build | undefined;
+  readonly image: string;
+}
+
+export interface ConvertedStack {
+  readonly spec: StackSpec;
+  readonly services: readonly LoadedService[];
+}
+
+/** What can't be honoured is added to the source's problems. */
+export function convertStack(source: ModelSource, project: ProjectContext): ConvertedStack {
+  const { extensions, name, ...sections } = project.model;
+  const top = new ModelCursor(sections as unknown as JsonObject, [], source);
+  return top.object(TOP_REFUSALS, (fields) => {
+    const section = <Spec>(key: string, convert: (cursor: ModelCursor, context: ProjectContext) => Resource<Spec>) =>
+      new Map(fields.get(key, (cursor) => cursor.mapEntries((entry) => convert(entry, project))) ?? []);
+    const context: StackContext = {
+      ...project,
+      networks: section('networks', convertNetwork),
+      volumes: section('volumes', convertVolume),
+      configs: section('configs', convertConfig),
+      secrets: section('secrets', convertSecret),
+    };
+    const services = fields.get('services', (cursor) => convertServices(cursor, context)) ?? [];
+    const spec = stackOf(
+      services.map((service) => service.spec),
+      context,
+    );
+    return { spec, services: services.map(({ spec: _, ...service }) => service) };
+  });
+}
+
+const SERVICE_NAME = /^[a-zA-Z0-9]/;
+
+function convertServices(section: ModelCursor, context: StackContext): (LoadedService & { spec: ServiceSpec })[] {
+  return section
+    .mapEntries((service, name) => {
+      if (!SERVICE_NAME.test(name))
+        throw service.problem(`invalid service name "${name}"`, 'start it with a letter or a digit');
+      const { spec, build } = convertService(service, { ...context, service: name });
+      const fullName = spec.annotations?.name ?? name;
+      return { name, fullName, build, image: spec.task?.container?.image ?? '', spec };
+    })
+    .map(([, service]) => service);
+}
+
+function stackOf(services: ServiceSpec[], context: StackContext): StackSpec {
+  const used = usedNames(services);
+  return {
+    name: context.model.name,
+    services,
+    networks: ownSpecs(context.networks, used.networks),
+    configs: ownSpecs(context.configs, used.configs),
+    secrets: ownSpecs(context.secrets, used.secrets),
+  };
+}
+
+function usedNames(services: readonly ServiceSpec[]) {
+  const tasks = services.flatMap(({ task }) => (task === undefined ? [] : [task]));
+  return {
+    networks: new Set(tasks.flatMap(({ networks }) => networks.map(({ target }) => target))),
+    configs: new Set(tasks.flatMap(({ container }) => container?.configs.map(({ name }) => name) ?? [])),
+    secrets: new Set(tasks.flatMap(({ container }) => container?.secrets.map(({ name }) => name) ?? [])),
+  };
+}
+
+/** Resources that the stack makes: not external, and used by a service. */
+function ownSpecs<Spec>(resources: Resources<Spec>, used: ReadonlySet<string>): Spec[] {
+  return [...resources.values()].flatMap(({ fullName, spec }) =>
+    spec === undefined || !used.has(fullName) ? [] : [spec],
+  );
+}

@@ -1,0 +1,138 @@
+/** `volumes` and `tmpfs` of a service. */
+import { isAbsolute } from 'node:path';
+import { Mount, MountType } from '../../../proto/generated/gantry/v1/types.ts';
+import { parseMount } from '../forms/mount.ts';
+import { parseBytes } from '../syntax/quantities.ts';
+import type { ServiceContext } from './context.ts';
+import type { Fields, ModelCursor } from './model-cursor.ts';
+import { BIND_REFUSALS, MOUNT_REFUSALS, VOLUME_MOUNT_REFUSALS } from './refusals.ts';
+import { checkTemplate, readLabelTemplates } from './templates.ts';
+
+const SHORT_HINT = 'write VOLUME:PATH or HOSTPATH:PATH, with :ro at the end for read-only';
+const PROPAGATIONS = ['rprivate', 'private', 'rshared', 'shared', 'rslave', 'slave'] as const;
+const TYPES = ['volume', 'bind', 'tmpfs'] as const;
+
+/** Throws for one that can't be honoured. */
+export function convertMount(item: ModelCursor, context: ServiceContext): Mount {
+  checkShortOptions(item);
+  const mount = item.object(MOUNT_REFUSALS, (fields) => readMount(item, fields, context));
+  if (!isAbsolute(mount.target)) {
+    throw item.problem(`the container path "${mount.target}" is not absolute`, 'start it with "/"');
+  }
+  checkTemplate(item, mount.target, 'target');
+  // That of a volume is checked where the volume is defined.
+  if (mount.type === MountType.BIND) checkTemplate(item, mount.source, 'source');
+  return mount;
+}
+
+/** How files are shared with the virtual machine of a desktop: there is none. */
+const DESKTOP_OPTIONS: ReadonlySet<string> = new Set(['cached', 'delegated', 'consistent']);
+
+/** Compose drops options that it doesn't know: they aren't in the model. */
+function checkShortOptions(item: ModelCursor): void {
+  const { written } = item;
+  const form = written?.kind === 'scalar' ? parseMount(written.text) : undefined;
+  if (form === undefined || typeof form === 'string') return;
+  const unknown = form.unknown.find((option) => !DESKTOP_OPTIONS.has(option));
+  const option = unknown ?? form.selinux;
+  if (option !== '') throw item.problem(`unknown volume option "${option}"`, SHORT_HINT);
+  if (form.type === 'volume' && form.propagation !== '') {
+    throw item.problem('propagation is for host paths only', 'remove it');
+  }
+}
+
+type Basics = Pick<Mount, 'target' | 'readOnly'>;
+
+function readMount(item: ModelCursor, fields: Fields, context: ServiceContext): Mount {
+  const type = fields.cursor('type')?.oneOf(TYPES) ?? 'volume';
+  fields.get('consistency', (cursor) => cursor.text());
+  const basics = { target: fields.text('target'), readOnly: fields.flag('read_only') };
+  const source = fields.get('source', (cursor) => cursor.text());
+  for (const other of TYPES.filter((key) => key !== type)) {
+    const options = fields.cursor(other);
+    if (options?.written !== undefined) options.report(`does not go with "type: ${type}"`, 'remove it');
+  }
+  switch (type) {
+    case 'volume':
+      return readVolume(fields, basics, source, context);
+    case 'bind':
+      return readBind(item, fields, basics, source ?? '');
+    case 'tmpfs':
+      if (source !== undefined) throw item.problem('a tmpfs has no source', 'remove it');
+      return readTmpfsOptions(fields, basics);
+  }
+}
+
+function readVolume(fields: Fields, basics: Basics, source: string | undefined, context: ServiceContext): Mount {
+  const resource = source === undefined ? undefined : context.volumes.get(source);
+  const named = resource === undefined ? {} : { source: resource.fullName, volume: resource.spec };
+  const options = fields.get('volume', (cursor) =>
+    cursor.object(VOLUME_MOUNT_REFUSALS, (inner) => ({
+      labels: inner.get('labels', readLabelTemplates),
+      noCopy: inner.flag('nocopy'),
+    })),
+  );
+  const volume = named.volume ?? { driver: '', driverOpts: {}, labels: {} };
+  const labels = options?.labels;
+  return Mount.fromPartial({
+    type: MountType.VOLUME,
+    ...basics,
+    ...named,
+    ...(labels === undefined ? {} : { volume: { ...volume, labels: { ...volume.labels, ...labels } } }),
+    volumeNoCopy: options?.noCopy ?? false,
+  });
+}
+
+function readBind(item: ModelCursor, fields: Fields, basics: Basics, source: string): Mount {
+  if (/^([A-Za-z]:|\\\\)/.test(source))
+    throw item.problem(`"${source}" is a path of Windows`, 'write one of the hosts');
+  if (!isAbsolute(source)) {
+    throw item.problem(`cannot tell the home directory in "${source}"`, 'write the path out');
+  }
+  const options = fields.get('bind', (cursor) =>
+    cursor.object(BIND_REFUSALS, (inner) => ({
+      propagation: inner.get('propagation', (child) => child.oneOf(PROPAGATIONS)),
+      createHostPath: inner.flag('create_host_path'),
+    })),
+  );
+  return Mount.fromPartial({
+    type: MountType.BIND,
+    ...basics,
+    source,
+    bindPropagation: options?.propagation ?? '',
+    // Compose makes it unless that is forbidden.
+    bindCreateHostPath: options?.createHostPath ?? true,
+  });
+}
+
+function readTmpfsOptions(fields: Fields, basics: Basics): Mount {
+  const options = fields.get('tmpfs', (cursor) =>
+    cursor.object({}, (inner) => ({
+      tmpfsSizeBytes: inner.get('size', (child) => child.bytes()) ?? 0,
+      tmpfsMode: inner.get('mode', (child) => child.integer(0, 0o7777)) ?? 0,
+    })),
+  );
+  return Mount.fromPartial({ type: MountType.TMPFS, ...basics, ...options });
+}
+
+/** "/run" and "/run:size=64m,mode=755" */
+export function convertTmpfs(item: ModelCursor): Mount {
+  const text = item.text();
+  const colon = text.indexOf(':');
+  const target = colon < 0 ? text : text.slice(0, colon);
+  if (!isAbsolute(target)) throw item.problem(`the container path "${target}" is not absolute`, 'start it with "/"');
+  const mount = Mount.fromPartial({ type: MountType.TMPFS, target });
+  for (const option of colon < 0 ? [] : text.slice(colon + 1).split(',')) applyTmpfsOption(item, mount, option);
+  return mount;
+}
+
+function applyTmpfsOption(item: ModelCursor, mount: Mount, option: string): void {
+  const [name, value = ''] = option.split('=');
+  const size = name === 'size' ? parseBytes(value) : undefined;
+  if (size !== undefined) mount.tmpfsSizeBytes = size;
+  else if (name === 'mode' && /^[0-7]{3,5}$/.test(value)) mount.tmpfsMode = Number.parseInt(value, 8);
+  else if (option === 'ro') mount.readOnly = true;
+  else if (option !== 'rw') {
+    throw item.problem(`tmpfs option "${option}" is not supported`, 'size=, mode=, ro and rw are');
+  }
+}

@@ -1,0 +1,115 @@
+/** The top-level networks, and which of them a service is on. */
+import { isIPv6 } from 'node:net';
+import type { NetworkAttachmentConfig, NetworkSpec } from '../../../proto/generated/gantry/v1/types.ts';
+import { type ProjectContext, type Resource, type ServiceContext, STACK_LABEL } from './context.ts';
+import type { Fields, ModelCursor } from './model-cursor.ts';
+import { ATTACHMENT_REFUSALS, IPAM_REFUSALS, NETWORK_REFUSALS, POOL_REFUSALS } from './refusals.ts';
+
+// ---- a service's ----
+
+/** In the order of the file; the service's name is an alias on each. */
+export function convertAttachments(cursor: ModelCursor, context: ServiceContext): NetworkAttachmentConfig[] {
+  return cursor.entries().flatMap(([network, attachment]): NetworkAttachmentConfig[] => {
+    const aliases = attachment.value === null ? [] : (attachment.attempt(readAliases) ?? []);
+    const resource = context.networks.get(network);
+    // What isn't defined was told of when the model was checked.
+    if (resource === undefined) return [];
+    return [{ target: resource.fullName, aliases: [...new Set([context.service, ...aliases])] }];
+  });
+}
+
+function readAliases(attachment: ModelCursor): string[] {
+  return attachment.object(ATTACHMENT_REFUSALS, (fields) => fields.texts('aliases'));
+}
+
+// ---- the stack's ----
+
+export function convertNetwork(cursor: ModelCursor, context: ProjectContext): Resource<NetworkSpec> {
+  return cursor.object(NETWORK_REFUSALS, (fields) => {
+    const fullName = fields.text('name');
+    if (!fields.flag('external')) return { fullName, spec: readNetwork(fields, fullName, context) };
+    readNetwork(fields, fullName, context);
+    return { fullName, spec: undefined };
+  });
+}
+
+function readNetwork(fields: Fields, name: string, context: ProjectContext): NetworkSpec {
+  const ipam = fields.get('ipam', readIpam);
+  return {
+    annotations: { name, labels: { ...fields.textByKey('labels'), [STACK_LABEL]: context.model.name } },
+    driver: fields.get('driver', readDriver) ?? 'overlay',
+    configFrom: '',
+    driverOpts: fields.textByKey('driver_opts'),
+    internal: fields.flag('internal'),
+    attachable: fields.flag('attachable'),
+    subnet: ipam?.subnet ?? '',
+    gateway: ipam?.gateway ?? '',
+    ipRange: ipam?.ipRange ?? '',
+    enableIpv6: fields.flag('enable_ipv6'),
+    ipv6Subnet: ipam?.ipv6Subnet ?? '',
+    ipv6Gateway: ipam?.ipv6Gateway ?? '',
+  };
+}
+
+function readDriver(cursor: ModelCursor): 'bridge' | 'overlay' | 'macvlan' {
+  if (cursor.text() !== 'ipvlan') return cursor.oneOf(['bridge', 'overlay', 'macvlan']);
+  throw cursor.problem(
+    '"ipvlan" is not supported',
+    'use macvlan: it takes driver_opts: { parent: eth0 } too, and gives each task a MAC address of its own',
+  );
+}
+
+type Ipam = Pick<NetworkSpec, 'subnet' | 'gateway' | 'ipRange' | 'ipv6Subnet' | 'ipv6Gateway'>;
+
+/** One pool of IPv4 and one of IPv6 at most, in either order. */
+function readIpam(ipam: ModelCursor): Ipam {
+  const pools = ipam.object(IPAM_REFUSALS, (fields) => {
+    fields.get('driver', (cursor) => cursor.oneOf(['default']));
+    return fields.get('config', (cursor) => cursor.items(readPool)) ?? [];
+  });
+  const [ipv4, ipv6] = [false, true].map((wanted) => pools.filter(({ isIpv6 }) => isIpv6 === wanted));
+  if ((ipv4?.length ?? 0) > 1 || (ipv6?.length ?? 0) > 1) {
+    throw ipam.problem('a network has one subnet of IPv4 and one of IPv6', 'keep one of each');
+  }
+  return {
+    subnet: ipv4?.[0]?.subnet ?? '',
+    gateway: ipv4?.[0]?.gateway ?? '',
+    ipRange: ipv4?.[0]?.ipRange ?? '',
+    ipv6Subnet: ipv6?.[0]?.subnet ?? '',
+    ipv6Gateway: ipv6?.[0]?.gateway ?? '',
+  };
+}
+
+interface Pool {
+  readonly isIpv6: boolean;
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly ipRange: string;
+}
+
+function readPool(item: ModelCursor): Pool {
+  return item.object(POOL_REFUSALS, (fields) => {
+    const subnet = fields.get('subnet', readSubnet) ?? '';
+    const gateway = fields.text('gateway');
+    const isIpv6 = (subnet || gateway).includes(':');
+    const readRange = (cursor: ModelCursor) => {
+      if (!isIpv6) return readSubnet(cursor);
+      throw cursor.problem(
+        'addresses of IPv6 have no range of their own',
+        'remove it: they go with those of IPv4, which can have one',
+      );
+    };
+    return { isIpv6, subnet, gateway, ipRange: fields.get('ip_range', readRange) ?? '' };
+  });
+}
+
+function readSubnet(cursor: ModelCursor): string {
+  const text = cursor.text();
+  // Its bits are the managers' to judge.
+  const [address = '', length = ''] = text.split('/');
+  if (isIPv6(address) && /^\d{1,3}$/.test(length) && Number(length) <= 128) return text;
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
+  const valid = match?.slice(1, 5).every((byte) => Number(byte) < 256) === true && Number(match[5]) <= 30;
+  if (!valid) throw cursor.problem(`"${text}" is not a subnet`, 'write it as 10.20.0.0/24, or fd00:1:2:3::/64');
+  return text;
+}

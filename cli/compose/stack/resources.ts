@@ -1,0 +1,53 @@
+/** What a task may use and needs: `deploy.resources`. */
+import type { GenericReservation, ResourceAmounts, Resources } from '../../../proto/generated/gantry/v1/types.ts';
+import { isGenericReservation } from '../../../proto/generic-resource.ts';
+import type { Fields, ModelCursor } from './model-cursor.ts';
+import { RESERVATIONS_REFUSALS } from './refusals.ts';
+
+/** Undefined when it says nothing, so that it is the same as one that isn't there. */
+export function convertResources(cursor: ModelCursor): Resources | undefined {
+  return cursor.object({}, (fields) => {
+    const limits = fields.get('limits', (one) => one.object({}, readAmounts));
+    const reservations = fields.get('reservations', (one) =>
+      one.object(RESERVATIONS_REFUSALS, (inner) => ({
+        amounts: readAmounts(inner),
+        generic: inner.get('generic_resources', readGeneric) ?? [],
+      })),
+    );
+    if (limits === undefined && reservations === undefined) return undefined;
+    return { limits, reservations: reservations?.amounts, genericReservations: reservations?.generic ?? [] };
+  });
+}
+
+function readAmounts(fields: Fields): ResourceAmounts {
+  return {
+    nanoCpus: fields.get('cpus', (one) => one.nanoCpus()) ?? 0,
+    memoryBytes: fields.get('memory', (one) => one.bytes()) ?? 0,
+    pids: fields.get('pids', (one) => one.integer(0)) ?? 0,
+  };
+}
+
+const GENERIC_HINT = 'write "discrete_resource_spec: { kind: gpu, value: 1 }"';
+
+/** Of a kind that is there twice, the last one counts, as in Docker. */
+function readGeneric(list: ModelCursor): GenericReservation[] {
+  const reservations = list.items((item) =>
+    item.object({}, (fields) => {
+      const discrete = fields.cursor('discrete_resource_spec');
+      if (discrete === undefined) throw item.problem('says not how many of what', GENERIC_HINT);
+      return readDiscrete(discrete);
+    }),
+  );
+  return [...new Map(reservations.map((one) => [one.kind, one])).values()];
+}
+
+function readDiscrete(cursor: ModelCursor): GenericReservation {
+  return cursor.object({}, (fields) => {
+    const reservation = {
+      kind: fields.text('kind'),
+      count: fields.get('value', (one) => one.integer(1)) ?? 0,
+    };
+    if (isGenericReservation(reservation)) return reservation;
+    throw cursor.problem('needs a kind and a value', GENERIC_HINT);
+  });
+}

@@ -1,0 +1,80 @@
+/** One service of a model → its spec for the cluster. */
+import {
+  type Dependency,
+  IngressScope,
+  type NetworkAttachmentConfig,
+  type PlacementStrategy,
+  type PortConfig,
+  ServiceSpec,
+} from '../../../proto/generated/gantry/v1/types.ts';
+import { isJob } from '../../../proto/service-mode.ts';
+import { CLUSTER_STRATEGIES } from '../../options/strategies.ts';
+import { type Build, convertBuild } from './build.ts';
+import { convertContainer } from './container.ts';
+import { type ServiceContext, STACK_LABEL } from './context.ts';
+import { convertDependencies } from './dependencies.ts';
+import { convertDeploy, NO_DEPLOY } from './deploy.ts';
+import type { Fields, ModelCursor } from './model-cursor.ts';
+import { convertAttachments } from './networks.ts';
+import { convertPlatform, placementOf } from './placement.ts';
+import { convertPorts } from './ports.ts';
+import { SERVICE_REFUSALS } from './refusals.ts';
+import { convertRestart } from './restart.ts';
+
+export interface ConvertedService {
+  readonly spec: ServiceSpec;
+  readonly build: Build | undefined;
+}
+
+export function convertService(service: ModelCursor, context: ServiceContext): ConvertedService {
+  return service.object(SERVICE_REFUSALS, (fields) => {
+    const build = fields.get('build', convertBuild);
+    // What profiles it is of has been looked at: it is active.
+    fields.texts('profiles');
+    return { build, spec: readSpec(fields, context) };
+  });
+}
+
+function readSpec(fields: Fields, context: ServiceContext): ServiceSpec {
+  const stack = context.model.name;
+  const image = fields.text('image') || `${stack}-${context.service}:latest`;
+  const deploy = fields.get('deploy', convertDeploy) ?? NO_DEPLOY;
+  const own = fields.get('x-gantry', readOwn);
+  return ServiceSpec.fromPartial({
+    annotations: { name: `${stack}_${context.service}`, labels: { ...deploy.labels, [STACK_LABEL]: stack } },
+    task: {
+      container: convertContainer(fields, image, context),
+      ...(deploy.resources === undefined ? {} : { resources: deploy.resources }),
+      restart: convertRestart(fields.cursor('restart'), deploy.restartPolicy, isJob(deploy)),
+      networks:
+        fields.get('networks', (cursor): NetworkAttachmentConfig[] => convertAttachments(cursor, context)) ?? [],
+    },
+    mode: deploy.mode,
+    endpointMode: deploy.endpointMode,
+    ingressScope: own?.ingressScope ?? IngressScope.CLUSTER,
+    placement: placementOf(deploy.placement, own?.strategy, fields.get('platform', convertPlatform)),
+    update: deploy.update,
+    rollback: deploy.rollback,
+    ports: fields.get('ports', (cursor): PortConfig[] => convertPorts(cursor)) ?? [],
+    dependencies: fields.get('depends_on', (cursor): Dependency[] => convertDependencies(cursor, context)) ?? [],
+  });
+}
+
+interface Own {
+  readonly strategy: PlacementStrategy | undefined;
+  readonly ingressScope: IngressScope | undefined;
+}
+
+const INGRESS_SCOPES = { cluster: IngressScope.CLUSTER, local: IngressScope.LOCAL } as const;
+
+/** `x-gantry`: what Compose has no word for. */
+function readOwn(own: ModelCursor): Own {
+  return own.object({}, (fields) => {
+    const strategy = fields.get('strategy', (cursor) => cursor.oneOf(['spread', 'binpack']));
+    const ingress = fields.get('ingress', (cursor) => cursor.oneOf(['cluster', 'local']));
+    return {
+      strategy: strategy && CLUSTER_STRATEGIES[strategy],
+      ingressScope: ingress && INGRESS_SCOPES[ingress],
+    };
+  });
+}
