@@ -22,11 +22,6 @@ export interface BuildUpload {
 type Call = ReturnType<EngineClient['imageBuild']>;
 type TakeFiles = (archive: AsyncIterable<Uint8Array>) => Promise<void>;
 
-/** A build of one context. */
-export function uploadOf(context: SentContext): BuildUpload {
-  return { context, named: new Map(), sockets: new Map() };
-}
-
 /**
  * Resolves with the image's id, empty when none was asked for; `takeFiles` gets the tar of its files when those were.
  * Rejects with the builder's error or that of reading a context.

@@ -53,8 +53,8 @@ export async function buildRequest(
     shmSizeBytes: flags.shmSize ?? 0,
     ulimits: flags.ulimit.map((text) => parseUlimit(text)),
     results: resultsFor(outputs),
-    cacheImages: flags.cacheFrom.map(cacheImage),
-    inlineCache: flags.cacheTo.map(checkCacheTarget).length > 0,
+    cacheImages: flags.cacheFrom.map((text) => cacheImage(text)),
+    inlineCache: flags.cacheTo.map((text) => checkCacheTarget(text)).length > 0,
   });
 }
 

@@ -45,6 +45,14 @@ export async function openBuildSource(cli: Cli, place: string, file: string | un
   return { dockerfile, dockerfileText, contextUrl: '', context: inDirectory(directory, dockerfile) };
 }
 
+/** A directory or URL with a Dockerfile that isn't in it. Throws for what can't be read. */
+export async function openInlineSource(cli: Cli, place: string, dockerfileText: string): Promise<BuildSource> {
+  if (isUrl(place) || /^git@/.test(place)) return { ...(await openBuildSource(cli, place, undefined)), dockerfileText };
+  const directory = resolve(cli.cwd, place);
+  checkDirectory(directory, place);
+  return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(directory, '') };
+}
+
 function checkDirectory(directory: string, place: string): void {
   let isDirectory: boolean;
   try {

@@ -1,21 +1,21 @@
 /** --cache-from and --cache-to of `build`: caches that travel within images. Pure. */
 import { CliError, EXIT } from '../failure.ts';
 
-/** The image that --cache-from names: IMAGE, or type=registry,ref=IMAGE. Throws CliErrors. */
-export function cacheImage(text: string): string {
+/** The image that --cache-from names: IMAGE, or type=registry,ref=IMAGE. `flag`: as the user knows it. Throws CliErrors. */
+export function cacheImage(text: string, flag = '--cache-from'): string {
   if (text !== '' && !text.includes('=')) return text;
-  const fields = readFields('--cache-from', text);
+  const fields = readFields(flag, text);
   const type = fields.get('type');
-  if (type !== 'registry') throw refused('--cache-from', type, 'write type=registry,ref=IMAGE');
+  if (type !== 'registry') throw refused(flag, type, 'write type=registry,ref=IMAGE');
   const reference = fields.get('ref') ?? '';
   if (reference !== '') return reference;
-  throw new CliError(`--cache-from ${text} names no image`, { hint: 'add ref=IMAGE', exitCode: EXIT.refused });
+  throw new CliError(`${flag} ${text} names no image`, { hint: 'add ref=IMAGE', exitCode: EXIT.refused });
 }
 
 /** Throws CliErrors unless it is type=inline. */
-export function checkCacheTarget(text: string): void {
-  const type = text.includes('=') ? readFields('--cache-to', text).get('type') : text;
-  if (type !== 'inline') throw refused('--cache-to', type, 'write type=inline, and push the image');
+export function checkCacheTarget(text: string, flag = '--cache-to'): void {
+  const type = text.includes('=') ? readFields(flag, text).get('type') : text;
+  if (type !== 'inline') throw refused(flag, type, 'write type=inline, and push the image');
 }
 
 function readFields(flag: string, text: string): ReadonlyMap<string, string> {

@@ -387,7 +387,7 @@ describe('what is wrong is named with its place and remedy', () => {
     [web('networks: [back]'), 'stack.yml:4:16: services.web.networks[0]: network "back" is not defined; add "back:"'],
     [web('volumes: ["v:/v"]'), 'volume "v" is not defined'],
     [web('volumes: ["C:/a:/a"]'), '"C:/a" is a path of Windows'],
-    [web('volumes: ["./a:/a:z"]'), 'unknown volume option "z"'],
+    [web('volumes: ["./a:/a:y"]'), 'unknown volume option "y"'],
     [web('ports: ["80:80/sctp"]'), 'protocol "sctp" is not supported'],
     [web('secrets: [s]'), 'secret "s" is not defined'],
     [web('configs: [s]'), 'config "s" is not defined'],

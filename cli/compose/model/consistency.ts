@@ -82,13 +82,22 @@ function references(model: Model, name: string, service: JsonObject): Contradict
   for (const [other, dependency] of Object.entries(objectOf(service.depends_on))) {
     if (Object.hasOwn(model.services, other) || objectOf(dependency).required === false) continue;
     found.push({
-      path: ['services', name, 'depends_on', other],
+      path: ['services', name, ...placeOfDependency(service, other)],
       message: `service "${other}" is not defined`,
       hint: 'define it under services',
       restsOn: ['services'],
     });
   }
   return found;
+}
+
+/** Where the service says that it needs the other: in a key of its own, or without saying so in another. */
+function placeOfDependency(service: JsonObject, other: string): readonly string[] {
+  const names = (key: string) => textsOf(service[key]).some((text) => text.split(':')[0] === other);
+  const key = ['links', 'volumes_from'].find(names);
+  if (key !== undefined) return [key, other];
+  const shared = ['network_mode', 'ipc', 'pid', 'uts', 'cgroup'].find((mode) => service[mode] === `service:${other}`);
+  return shared === undefined ? ['depends_on', other] : [shared];
 }
 
 /** The item's number in the file. */

@@ -1,37 +1,163 @@
-/** `build` of a service. */
+/** `build` of a service (Compose Build specification): what the engine's builder is asked for. */
+import type { Ulimit } from '../../../proto/generated/gantry/v1/types.ts';
+import { cacheImage, checkCacheTarget } from '../../build/cache-flags.ts';
+import { CliError } from '../../failure.ts';
+import { serviceOf } from '../model/normalize.ts';
 import { isRemoteContext } from '../source/paths.ts';
-import type { ModelCursor } from './model-cursor.ts';
-import { BUILD_REFUSALS } from './refusals.ts';
+import type { ServiceContext } from './context.ts';
+import { convertExtraHosts } from './extra-hosts.ts';
+import { convertUlimits } from './isolation.ts';
+import type { Fields, ModelCursor } from './model-cursor.ts';
+import { BUILD_REFUSALS, BUILD_SECRET_REFUSALS } from './refusals.ts';
 
 export interface Build {
-  /** Absolute path of a directory. */
+  /** Absolute path of a directory, or a URL. */
   readonly context: string;
   /** Relative to the context. */
   readonly dockerfile: string;
+  /** Not empty: instead of the file. */
   readonly dockerfileText: string;
   readonly args: Readonly<Record<string, string>>;
   readonly target: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly noCache: boolean;
+  /** Stages whose steps are run again. */
+  readonly noCacheStages: readonly string[];
   /** Further names of the image. */
   readonly tags: readonly string[];
+  readonly pull: boolean;
+  /** Any of them; none: the host's. */
+  readonly platforms: readonly string[];
+  /** default, none or host; "" for default. */
+  readonly network: string;
+  /** HOST:ADDRESS */
+  readonly extraHosts: readonly string[];
+  /** 0: the builder's default. */
+  readonly shmSizeBytes: number;
+  readonly ulimits: readonly Ulimit[];
+  /** Images that say which steps they are from. */
+  readonly cacheImages: readonly string[];
+  readonly inlineCache: boolean;
+  /** By id. */
+  readonly secrets: Readonly<Record<string, Buffer>>;
+  /** ID, or ID=PATH of a socket or a key. */
+  readonly ssh: readonly string[];
+  /** By name: a directory, a URL, docker-image://IMAGE, or service:NAME for the image of another service. */
+  readonly additionalContexts: Readonly<Record<string, string>>;
 }
 
-export function convertBuild(cursor: ModelCursor): Build {
-  return cursor.object(BUILD_REFUSALS, (fields) => ({
+export function convertBuild(cursor: ModelCursor, context: ServiceContext): Build {
+  return cursor.object(BUILD_REFUSALS, (fields) => {
+    for (const key of ['provenance', 'sbom']) fields.get(key, refuseAttestation);
+    return { ...readImage(fields, context), ...readSteps(fields, context) };
+  });
+}
+
+/** What it is made of, and what it is called. */
+function readImage(fields: Fields, context: ServiceContext) {
+  const platforms = fields.texts('platforms');
+  const { platform } = serviceOf(context.model, context.service) ?? {};
+  return {
     context: fields.get('context', readContext) ?? '',
     dockerfile: fields.text('dockerfile'),
     dockerfileText: fields.text('dockerfile_inline'),
-    args: fields.textByKey('args'),
+    additionalContexts: fields.get('additional_contexts', (one) => readContexts(one, context)) ?? {},
     target: fields.text('target'),
     labels: fields.textByKey('labels'),
-    noCache: fields.flag('no_cache'),
     tags: fields.texts('tags'),
-  }));
+    platforms: typeof platform === 'string' ? [platform] : platforms,
+  };
+}
+
+/** What its steps get, and where they come from. */
+function readSteps(fields: Fields, context: ServiceContext) {
+  return {
+    args: fields.textByKey('args'),
+    noCache: fields.flag('no_cache'),
+    noCacheStages: fields.texts('no_cache_filter'),
+    pull: fields.flag('pull'),
+    network: fields.get('network', (one) => one.oneOf(['default', 'none', 'host'])) ?? '',
+    extraHosts: fields.get('extra_hosts', convertExtraHosts) ?? [],
+    shmSizeBytes: fields.get('shm_size', (one) => one.bytes()) ?? 0,
+    ulimits: fields.get('ulimits', convertUlimits) ?? [],
+    cacheImages: fields.get('cache_from', (list) => list.items(readCacheImage)) ?? [],
+    inlineCache: (fields.get('cache_to', (list) => list.items(checkTarget)) ?? []).length > 0,
+    secrets: fields.get('secrets', (list) => readSecrets(list, context)) ?? {},
+    ssh: fields.texts('ssh'),
+  };
 }
 
 function readContext(cursor: ModelCursor): string {
   const text = cursor.text();
-  if (!isRemoteContext(text)) return text;
-  throw cursor.problem(`the remote build context "${text}" is not supported yet`, 'fetch it and name the directory');
+  if (!text.startsWith('service:')) return gitUrl(text);
+  throw cursor.problem(`"${text}" is no directory`, 'name a service under additional_contexts, and FROM it there');
+}
+
+/** github.com/OWNER/NAME is short for its repository. */
+function gitUrl(text: string): string {
+  const match = /^github\.com\/([^#]+?)(?:\.git)?(#.*)?$/.exec(text);
+  return match === null ? text : `https://github.com/${match[1]}.git${match[2] ?? ''}`;
+}
+
+function readContexts(cursor: ModelCursor, context: ServiceContext): Record<string, string> {
+  const read = (place: ModelCursor): string => {
+    const text = place.text();
+    if (text.startsWith('oci-layout:')) {
+      throw place.problem(`"${text}" is not supported`, "'gantry load' it, and write docker-image://NAME");
+    }
+    const service = /^service:(.*)$/.exec(text)?.[1];
+    if (service !== undefined && serviceOf(context.model, service) === undefined) {
+      throw place.problem(`service "${service}" is not defined`, 'define it under services');
+    }
+    return isRemoteContext(text) ? gitUrl(text) : text;
+  };
+  return Object.fromEntries(
+    cursor.valuesByKey().flatMap(([name, place]): [string, string][] => {
+      const source = place.attempt(read);
+      return source === undefined ? [] : [[name, source]];
+    }),
+  );
+}
+
+function readCacheImage(item: ModelCursor): string {
+  return checked(item, (text) => cacheImage(text, 'cache_from'));
+}
+
+function checkTarget(item: ModelCursor): true {
+  checked(item, (text) => checkCacheTarget(text, 'cache_to'));
+  return true;
+}
+
+/** What the same flags of `build` are refused for. */
+function checked<T>(item: ModelCursor, read: (text: string) => T): T {
+  try {
+    return read(item.text());
+  } catch (error) {
+    if (error instanceof CliError) throw item.problem(error.message, error.hint);
+    throw error;
+  }
+}
+
+/** Nothing is attested: that none is wanted is so anyway. */
+function refuseAttestation(cursor: ModelCursor): void {
+  if (cursor.text() !== 'false') throw cursor.problem('attestations are not supported', 'remove it, or write false');
+}
+
+const SECRETS_DIRECTORY = '/run/secrets/';
+
+function readSecrets(list: ModelCursor, { secrets }: ServiceContext): Record<string, Buffer> {
+  const found: Record<string, Buffer> = {};
+  list.items((item) =>
+    item.object(BUILD_SECRET_REFUSALS, (fields) => {
+      const source = fields.text('source');
+      const target = fields.text('target') || source;
+      const secret = secrets.get(source);
+      if (secret === undefined) return;
+      if (secret.spec === undefined) {
+        throw item.problem(`the content of the external secret "${source}" is not known here`, 'give it a file');
+      }
+      found[target.startsWith(SECRETS_DIRECTORY) ? target.slice(SECRETS_DIRECTORY.length) : target] = secret.spec.data;
+    }),
+  );
+  return found;
 }

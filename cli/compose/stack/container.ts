@@ -1,24 +1,20 @@
 /** The keys of a service that say what its containers are. */
-import {
-  ContainerSpec,
-  type Mount,
-  PullPolicy,
-  type StringList,
-  type Ulimit,
-} from '../../../proto/generated/gantry/v1/types.ts';
+import { ContainerSpec, type Mount, PullPolicy, type StringList } from '../../../proto/generated/gantry/v1/types.ts';
 import { type ServiceContext, STACK_LABEL } from './context.ts';
 import { type Converters, convertFields } from './converters.ts';
 import { convertEnvironment } from './environment.ts';
+import { convertExtraHosts } from './extra-hosts.ts';
 import { convertFileReferences } from './file-references.ts';
 import { convertHealthcheck } from './healthcheck.ts';
+import { ISOLATION } from './isolation.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { convertMount, convertTmpfs } from './mounts.ts';
 import { checkExposed } from './ports.ts';
 import { readTemplate } from './templates.ts';
+import { convertVolumesFrom, withoutHidden } from './volumes-from.ts';
 
 const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
-  cap_add: (cursor) => ({ capAdd: cursor.texts() }),
-  cap_drop: (cursor) => ({ capDrop: cursor.texts() }),
+  ...ISOLATION,
   command: (cursor) => ({ command: wordsAt(cursor) }),
   configs: (cursor, { configs }) => ({ configs: convertFileReferences(cursor, configs, '') }),
   dns: (cursor) => ({ dns: cursor.texts() }),
@@ -31,24 +27,18 @@ const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
     checkExposed(cursor);
     return {};
   },
-  extra_hosts: (cursor) => ({ extraHosts: cursor.items(readExtraHost) }),
+  extra_hosts: (cursor) => ({ extraHosts: convertExtraHosts(cursor) }),
   group_add: (cursor) => ({ groups: cursor.texts() }),
   healthcheck: (cursor) => ({ healthcheck: convertHealthcheck(cursor) }),
   hostname: (cursor) => ({ hostname: readTemplate(cursor) }),
   init: (cursor) => ({ init: cursor.boolean() }),
   labels: (cursor) => ({ labels: cursor.textByKey() }),
-  oom_score_adj: (cursor) => ({ oomScoreAdj: cursor.integer(-1000, 1000) }),
-  privileged: (cursor) => ({ privileged: cursor.boolean() }),
   pull_policy: (cursor, context) => ({ pullPolicy: readPullPolicy(cursor, context) }),
-  read_only: (cursor) => ({ readOnly: cursor.boolean() }),
   secrets: (cursor, { secrets }) => ({ secrets: convertFileReferences(cursor, secrets, '/run/secrets') }),
-  shm_size: (cursor) => ({ shmSizeBytes: cursor.bytes() }),
   stdin_open: (cursor) => ({ openStdin: cursor.boolean() }),
   stop_grace_period: (cursor) => ({ stopGracePeriodMs: cursor.durationMs() }),
   stop_signal: (cursor) => ({ stopSignal: cursor.text() }),
-  sysctls: (cursor) => ({ sysctls: cursor.textByKey() }),
   tty: (cursor) => ({ tty: cursor.boolean() }),
-  ulimits: (cursor) => ({ ulimits: convertUlimits(cursor) }),
   user: (cursor) => ({ user: cursor.text() }),
   working_dir: (cursor) => ({ dir: cursor.text() }),
 };
@@ -62,11 +52,6 @@ export function convertContainer(fields: Fields, image: string, context: Service
 
 function wordsAt(cursor: ModelCursor): StringList {
   return { items: cursor.texts() };
-}
-
-/** HOST:ADDRESS of HOST=ADDRESS. */
-function readExtraHost(item: ModelCursor): string {
-  return item.text().replace('=', ':');
 }
 
 /** Of each node, when it gets a task. */
@@ -88,19 +73,6 @@ function readMounts(fields: Fields, context: ServiceContext): Mount[] {
   };
   const volumes = fields.get('volumes', (list) => list.items((item) => once(item, convertMount(item, context))));
   const tmpfs = fields.get('tmpfs', (list) => list.items((item) => once(item, convertTmpfs(item))));
-  return [...(volumes ?? []), ...(tmpfs ?? [])];
-}
-
-export function convertUlimits(cursor: ModelCursor): Ulimit[] {
-  return cursor.entries().flatMap(([name, value]): Ulimit[] => {
-    if (typeof value.value === 'number') return [{ name, soft: value.value, hard: value.value }];
-    const limit = value.attempt((one) =>
-      one.object({}, (fields) => ({
-        name,
-        soft: fields.get('soft', (child) => child.integer(-1)) ?? 0,
-        hard: fields.get('hard', (child) => child.integer(-1)) ?? 0,
-      })),
-    );
-    return limit === undefined ? [] : [limit];
-  });
+  const ofOthers = fields.get('volumes_from', (cursor) => convertVolumesFrom(cursor, context));
+  return withoutHidden([...(volumes ?? []), ...(tmpfs ?? [])], ofOthers ?? []);
 }

@@ -2,6 +2,7 @@
 import type { ConfigSpec, NetworkSpec, SecretSpec, VolumeSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Model } from '../model/normalize.ts';
 import type { Lookup } from '../syntax/interpolation.ts';
+import type { LinkAliases, NetworkNames } from './links.ts';
 
 export const STACK_LABEL = 'com.docker.stack.namespace';
 
@@ -29,6 +30,8 @@ export interface StackContext extends ProjectContext {
   readonly volumes: Resources<VolumeSpec>;
   readonly configs: Resources<ConfigSpec>;
   readonly secrets: Resources<SecretSpec>;
+  readonly links: LinkAliases;
+  readonly names: NetworkNames;
 }
 
 export interface ServiceContext extends StackContext {

@@ -3,8 +3,10 @@ import type { StackSpec } from '../../../proto/generated/gantry/v1/control.ts';
 import type { ServiceSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Build } from './build.ts';
+import { buildCircle } from './build-order.ts';
 import { convertConfig, convertSecret } from './contents.ts';
 import type { ProjectContext, Resource, Resources, StackContext } from './context.ts';
+import { linkAliases, networkNames } from './links.ts';
 import { ModelCursor, type ModelSource } from './model-cursor.ts';
 import { convertNetwork } from './networks.ts';
 import { TOP_REFUSALS } from './refusals.ts';
@@ -17,6 +19,8 @@ export interface LoadedService {
   readonly fullName: string;
   readonly build: Build | undefined;
   readonly image: string;
+  /** `attach`: commands that show what services print show its output, too. */
+  readonly attach: boolean;
 }
 
 export interface ConvertedStack {
@@ -31,14 +35,22 @@ export function convertStack(source: ModelSource, project: ProjectContext): Conv
   return top.object(TOP_REFUSALS, (fields) => {
     const section = <Spec>(key: string, convert: (cursor: ModelCursor, context: ProjectContext) => Resource<Spec>) =>
       new Map(fields.get(key, (cursor) => cursor.mapEntries((entry) => convert(entry, project))) ?? []);
+    const links = linkAliases(project.model);
     const context: StackContext = {
       ...project,
+      links,
+      names: networkNames(project.model, links),
       networks: section('networks', convertNetwork),
       volumes: section('volumes', convertVolume),
       configs: section('configs', convertConfig),
       secrets: section('secrets', convertSecret),
     };
     const services = fields.get('services', (cursor) => convertServices(cursor, context)) ?? [];
+    const circle = buildCircle(services);
+    if (circle !== undefined) {
+      const place = top.placeAt('services', circle.split(' ')[0] ?? '', 'build');
+      place.report(`services are built from each other in a circle: ${circle}`, 'remove one of these');
+    }
     const spec = stackOf(
       services.map((service) => service.spec),
       context,
@@ -54,9 +66,9 @@ function convertServices(section: ModelCursor, context: StackContext): (LoadedSe
     .mapEntries((service, name) => {
       if (!SERVICE_NAME.test(name))
         throw service.problem(`invalid service name "${name}"`, 'start it with a letter or a digit');
-      const { spec, build } = convertService(service, { ...context, service: name });
+      const { spec, build, attach } = convertService(service, { ...context, service: name });
       const fullName = spec.annotations?.name ?? name;
-      return { name, fullName, build, image: spec.task?.container?.image ?? '', spec };
+      return { name, fullName, build, image: spec.task?.container?.image ?? '', attach, spec };
     })
     .map(([, service]) => service);
 }

@@ -26,20 +26,21 @@ export interface Deploy {
   readonly rollback: UpdateConfig | undefined;
 }
 
-export const NO_DEPLOY: Deploy = {
-  mode: replicated(1),
-  endpointMode: EndpointMode.VIP,
-  resources: undefined,
-  restartPolicy: undefined,
-  labels: {},
-  placement: undefined,
-  update: undefined,
-  rollback: undefined,
-};
+/** `scale` is an older word for `replicas`. */
+export function convertDeploy(cursor: ModelCursor | undefined, scale: ModelCursor | undefined): Deploy {
+  const deploy = cursor?.attempt((given) => given.object({}, (fields) => readDeploy(given, fields, scale)));
+  return (
+    deploy ?? {
+      ...{ mode: replicated(scale?.attempt(readReplicas) ?? 1), endpointMode: EndpointMode.VIP, labels: {} },
+      ...{ resources: undefined, restartPolicy: undefined, placement: undefined },
+      ...{ update: undefined, rollback: undefined },
+    }
+  );
+}
 
-export function convertDeploy(cursor: ModelCursor): Deploy {
-  return cursor.object({}, (fields) => ({
-    mode: readMode(cursor, fields),
+function readDeploy(deploy: ModelCursor, fields: Fields, scale: ModelCursor | undefined): Deploy {
+  return {
+    mode: readMode(deploy, fields.cursor('mode'), fields.cursor('replicas') ?? scale),
     endpointMode: fields.get('endpoint_mode', readEndpointMode) ?? EndpointMode.VIP,
     resources: fields.get('resources', convertResources),
     restartPolicy: fields.cursor('restart_policy'),
@@ -47,7 +48,7 @@ export function convertDeploy(cursor: ModelCursor): Deploy {
     placement: fields.get('placement', convertPlacement),
     update: fields.get('update_config', convertUpdateConfig),
     rollback: fields.get('rollback_config', convertRollbackConfig),
-  }));
+  };
 }
 
 function readEndpointMode(cursor: ModelCursor): EndpointMode {
@@ -58,10 +59,13 @@ function replicated(replicas: number): Mode {
   return { $case: 'replicated', value: { replicas } };
 }
 
-function readMode(deploy: ModelCursor, fields: Fields): Mode {
-  const mode = fields.cursor('mode');
+function readReplicas(cursor: ModelCursor): number {
+  return cursor.integer(0, 100_000);
+}
+
+function readMode(deploy: ModelCursor, mode: ModelCursor | undefined, count: ModelCursor | undefined): Mode {
   const word = mode?.text() ?? 'replicated';
-  const replicas = fields.get('replicas', (cursor) => cursor.integer(0, 100_000));
+  const replicas = count?.attempt(readReplicas);
   switch (word) {
     case 'replicated':
       return replicated(replicas ?? 1);
@@ -72,7 +76,7 @@ function readMode(deploy: ModelCursor, fields: Fields): Mode {
     }
     case 'global':
     case 'global-job':
-      if (replicas !== undefined) fields.cursor('replicas')?.report(`does not go with "mode: ${word}"`, 'remove it');
+      count?.report(`does not go with "mode: ${word}"`, 'remove it');
       return word === 'global' ? { $case: 'global', value: {} } : { $case: 'globalJob', value: {} };
     default:
       (mode ?? deploy).report(`unknown mode "${word}"`, 'write replicated, global, replicated-job or global-job');

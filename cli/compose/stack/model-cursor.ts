@@ -32,9 +32,14 @@ export class ModelCursor {
     return placeOf(this.#source.tree, this.path).tree;
   }
 
+  /** Another value of the model; `path` begins at the top of the file. */
+  at(value: Json, ...path: string[]): ModelCursor {
+    return new ModelCursor(value, path, this.#source);
+  }
+
   /** A place of the same file, from its top. */
   placeAt(...path: string[]): ModelCursor {
-    return new ModelCursor(null, path, this.#source);
+    return this.at(null, ...path);
   }
 
   // ---- problems ----

@@ -33,9 +33,8 @@ function checkShortOptions(item: ModelCursor): void {
   const { written } = item;
   const form = written?.kind === 'scalar' ? parseMount(written.text) : undefined;
   if (form === undefined || typeof form === 'string') return;
-  const unknown = form.unknown.find((option) => !DESKTOP_OPTIONS.has(option));
-  const option = unknown ?? form.selinux;
-  if (option !== '') throw item.problem(`unknown volume option "${option}"`, SHORT_HINT);
+  const option = form.unknown.find((one) => !DESKTOP_OPTIONS.has(one));
+  if (option !== undefined) throw item.problem(`unknown volume option "${option}"`, SHORT_HINT);
   if (form.type === 'volume' && form.propagation !== '') {
     throw item.problem('propagation is for host paths only', 'remove it');
   }
@@ -93,6 +92,8 @@ function readBind(item: ModelCursor, fields: Fields, basics: Basics, source: str
     cursor.object(BIND_REFUSALS, (inner) => ({
       propagation: inner.get('propagation', (child) => child.oneOf(PROPAGATIONS)),
       createHostPath: inner.flag('create_host_path'),
+      // Containers have no SELinux label of their own: whatever the path's is, they may use it.
+      selinux: inner.get('selinux', (child) => child.oneOf(['z', 'Z'])),
     })),
   );
   return Mount.fromPartial({

@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import type { NetworkAttachmentConfig, NetworkSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import { type ProjectContext, type Resource, type ServiceContext, STACK_LABEL } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
-import { ATTACHMENT_REFUSALS, IPAM_REFUSALS, NETWORK_REFUSALS, POOL_REFUSALS } from './refusals.ts';
+import { ATTACHMENT_REFUSALS, IPAM_REFUSALS, POOL_REFUSALS } from './refusals.ts';
 
 // ---- a service's ----
 
@@ -14,7 +14,8 @@ export function convertAttachments(cursor: ModelCursor, context: ServiceContext)
     const resource = context.networks.get(network);
     // What isn't defined was told of when the model was checked.
     if (resource === undefined) return [];
-    return [{ target: resource.fullName, aliases: [...new Set([context.service, ...aliases])] }];
+    const links = context.links.get(context.service)?.get(network) ?? [];
+    return [{ target: resource.fullName, aliases: [...new Set([context.service, ...aliases, ...links])] }];
   });
 }
 
@@ -25,7 +26,7 @@ function readAliases(attachment: ModelCursor): string[] {
 // ---- the stack's ----
 
 export function convertNetwork(cursor: ModelCursor, context: ProjectContext): Resource<NetworkSpec> {
-  return cursor.object(NETWORK_REFUSALS, (fields) => {
+  return cursor.object({}, (fields) => {
     const fullName = fields.text('name');
     if (!fields.flag('external')) return { fullName, spec: readNetwork(fields, fullName, context) };
     readNetwork(fields, fullName, context);
@@ -34,6 +35,9 @@ export function convertNetwork(cursor: ModelCursor, context: ProjectContext): Re
 }
 
 function readNetwork(fields: Fields, name: string, context: ProjectContext): NetworkSpec {
+  fields.get('enable_ipv4', (cursor) => {
+    if (!cursor.boolean()) throw cursor.problem('a network without IPv4 is not supported', 'remove it');
+  });
   const ipam = fields.get('ipam', readIpam);
   return {
     annotations: { name, labels: { ...fields.textByKey('labels'), [STACK_LABEL]: context.model.name } },

@@ -1,5 +1,5 @@
-/** What a task may use and needs: `deploy.resources`. */
-import type { GenericReservation, ResourceAmounts, Resources } from '../../../proto/generated/gantry/v1/types.ts';
+/** What a task may use and needs: `deploy.resources`, and the older keys of a service. */
+import { type GenericReservation, ResourceAmounts, type Resources } from '../../../proto/generated/gantry/v1/types.ts';
 import { isGenericReservation } from '../../../proto/generic-resource.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { RESERVATIONS_REFUSALS } from './refusals.ts';
@@ -7,10 +7,12 @@ import { RESERVATIONS_REFUSALS } from './refusals.ts';
 /** Undefined when it says nothing, so that it is the same as one that isn't there. */
 export function convertResources(cursor: ModelCursor): Resources | undefined {
   return cursor.object({}, (fields) => {
-    const limits = fields.get('limits', (one) => one.object({}, readAmounts));
+    const limits = fields.get('limits', (one) =>
+      one.object({}, (inner) => ({ ...readAmounts(inner), pids: inner.get('pids', (pids) => pids.integer(0)) ?? 0 })),
+    );
     const reservations = fields.get('reservations', (one) =>
       one.object(RESERVATIONS_REFUSALS, (inner) => ({
-        amounts: readAmounts(inner),
+        amounts: { ...readAmounts(inner), pids: 0 },
         generic: inner.get('generic_resources', readGeneric) ?? [],
       })),
     );
@@ -19,11 +21,37 @@ export function convertResources(cursor: ModelCursor): Resources | undefined {
   });
 }
 
-function readAmounts(fields: Fields): ResourceAmounts {
+function readAmounts(fields: Fields): Pick<ResourceAmounts, 'nanoCpus' | 'memoryBytes'> {
   return {
     nanoCpus: fields.get('cpus', (one) => one.nanoCpus()) ?? 0,
     memoryBytes: fields.get('memory', (one) => one.bytes()) ?? 0,
-    pids: fields.get('pids', (one) => one.integer(0)) ?? 0,
+  };
+}
+
+/** With `cpus`, `mem_limit`, `mem_reservation` and `pids_limit`; that both places say the same was checked with the model. */
+export function withServiceLimits(resources: Resources | undefined, service: Fields): Resources | undefined {
+  const limits = withAmounts(resources?.limits, {
+    nanoCpus: service.get('cpus', (one) => one.nanoCpus()),
+    memoryBytes: service.get('mem_limit', (one) => one.bytes()),
+    // -1: no limit
+    pids: service.get('pids_limit', (one) => Math.max(one.integer(-1), 0)),
+  });
+  const reservations = withAmounts(resources?.reservations, {
+    memoryBytes: service.get('mem_reservation', (one) => one.bytes()),
+  });
+  if (limits === undefined && reservations === undefined) return resources;
+  return { limits, reservations, genericReservations: resources?.genericReservations ?? [] };
+}
+
+type Given = { readonly [Key in keyof ResourceAmounts]?: number | undefined };
+
+function withAmounts(amounts: ResourceAmounts | undefined, { nanoCpus, memoryBytes, pids }: Given) {
+  if ((nanoCpus ?? memoryBytes ?? pids) === undefined) return amounts;
+  const own = amounts ?? ResourceAmounts.create();
+  return {
+    nanoCpus: own.nanoCpus || (nanoCpus ?? 0),
+    memoryBytes: own.memoryBytes || (memoryBytes ?? 0),
+    pids: own.pids || (pids ?? 0),
   };
 }
 

@@ -2,13 +2,17 @@
 import { RestartCondition, RestartPolicy } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ModelCursor } from './model-cursor.ts';
 
+/** Compose takes two words of the short form here, too. */
 const CONDITIONS = {
   any: RestartCondition.ANY,
+  always: RestartCondition.ANY,
+  'unless-stopped': RestartCondition.ANY,
   'on-failure': RestartCondition.ON_FAILURE,
   none: RestartCondition.NONE,
 } as const;
 
 type ConditionWord = keyof typeof CONDITIONS;
+const WORDS = Object.keys(CONDITIONS) as ConditionWord[];
 
 /** A job that is always restarted would never be done; all else is restarted unless it says otherwise. */
 export function defaultCondition(isJob: boolean): ConditionWord {
@@ -34,7 +38,7 @@ export function convertRestart(
 
 function readLong(cursor: ModelCursor, otherwise: ConditionWord): RestartPolicy {
   return cursor.object({}, (fields) => ({
-    condition: CONDITIONS[fields.get('condition', (one) => one.oneOf(['any', 'on-failure', 'none'])) ?? otherwise],
+    condition: CONDITIONS[fields.get('condition', (one) => one.oneOf(WORDS)) ?? otherwise],
     delayMs: fields.get('delay', (one) => one.durationMs()),
     maxAttempts: fields.get('max_attempts', (one) => one.integer(0, 1_000_000)) ?? 0,
     windowMs: fields.get('window', (one) => one.durationMs()) ?? 0,

@@ -13,38 +13,45 @@ import { type Build, convertBuild } from './build.ts';
 import { convertContainer } from './container.ts';
 import { type ServiceContext, STACK_LABEL } from './context.ts';
 import { convertDependencies } from './dependencies.ts';
-import { convertDeploy, NO_DEPLOY } from './deploy.ts';
+import { convertDeploy } from './deploy.ts';
+import { checkLinks } from './links.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { convertAttachments } from './networks.ts';
 import { convertPlatform, placementOf } from './placement.ts';
 import { convertPorts } from './ports.ts';
 import { SERVICE_REFUSALS } from './refusals.ts';
+import { withServiceLimits } from './resources.ts';
 import { convertRestart } from './restart.ts';
 
 export interface ConvertedService {
   readonly spec: ServiceSpec;
   readonly build: Build | undefined;
+  /** Whether commands that show what services print show its output, too. */
+  readonly attach: boolean;
 }
 
 export function convertService(service: ModelCursor, context: ServiceContext): ConvertedService {
   return service.object(SERVICE_REFUSALS, (fields) => {
-    const build = fields.get('build', convertBuild);
+    const build = fields.get('build', (cursor) => convertBuild(cursor, context));
     // What profiles it is of has been looked at: it is active.
     fields.texts('profiles');
-    return { build, spec: readSpec(fields, context) };
+    const attach = fields.get('attach', (cursor) => cursor.boolean()) ?? true;
+    return { build, attach, spec: readSpec(fields, context) };
   });
 }
 
 function readSpec(fields: Fields, context: ServiceContext): ServiceSpec {
   const stack = context.model.name;
   const image = fields.text('image') || `${stack}-${context.service}:latest`;
-  const deploy = fields.get('deploy', convertDeploy) ?? NO_DEPLOY;
+  const deploy = convertDeploy(fields.cursor('deploy'), fields.cursor('scale'));
+  const resources = withServiceLimits(deploy.resources, fields);
+  fields.get('links', (cursor) => checkLinks(cursor, context.service, context.model, context.names));
   const own = fields.get('x-gantry', readOwn);
   return ServiceSpec.fromPartial({
     annotations: { name: `${stack}_${context.service}`, labels: { ...deploy.labels, [STACK_LABEL]: stack } },
     task: {
       container: convertContainer(fields, image, context),
-      ...(deploy.resources === undefined ? {} : { resources: deploy.resources }),
+      ...(resources === undefined ? {} : { resources }),
       restart: convertRestart(fields.cursor('restart'), deploy.restartPolicy, isJob(deploy)),
       networks:
         fields.get('networks', (cursor): NetworkAttachmentConfig[] => convertAttachments(cursor, context)) ?? [],

@@ -1,0 +1,74 @@
+/** The keys of a service that say how far its containers are from each other and from the host. */
+import type { ContainerSpec, Device, Ulimit } from '../../../proto/generated/gantry/v1/types.ts';
+import type { ServiceContext } from './context.ts';
+import type { Converters } from './converters.ts';
+import type { ModelCursor } from './model-cursor.ts';
+import { convertSecurityOptions } from './security.ts';
+
+export const ISOLATION: Converters<ContainerSpec, ServiceContext> = {
+  cap_add: (cursor) => ({ capAdd: cursor.texts() }),
+  cap_drop: (cursor) => ({ capDrop: cursor.texts() }),
+  devices: (cursor) => ({ devices: cursor.items(readDevice) }),
+  ipc: (cursor) => ({ ipcMode: readNamespace(cursor, ['private', 'shareable']) }),
+  oom_score_adj: (cursor) => ({ oomScoreAdj: cursor.integer(-1000, 1000) }),
+  pid: (cursor) => ({ pidMode: readNamespace(cursor, ['private']) }),
+  privileged: (cursor) => ({ privileged: cursor.boolean() }),
+  read_only: (cursor) => ({ readOnly: cursor.boolean() }),
+  security_opt: (cursor, context) => convertSecurityOptions(cursor, context),
+  shm_size: (cursor) => ({ shmSizeBytes: cursor.bytes() }),
+  sysctls: (cursor) => ({ sysctls: cursor.textByKey() }),
+  ulimits: (cursor) => ({ ulimits: convertUlimits(cursor) }),
+  uts: (cursor, context) => ({ utsMode: readUts(cursor, context) }),
+};
+
+function readDevice(item: ModelCursor): Device {
+  return item.object({}, (fields) => {
+    const hostPath = fields.text('source');
+    const containerPath = fields.text('target') || hostPath;
+    const permissions = fields.text('permissions') || 'rwm';
+    if (!hostPath.startsWith('/')) {
+      throw item.problem(
+        `the device "${hostPath}" is not a path`,
+        'write it as /dev/NAME; drivers that hand out devices by name are not supported',
+      );
+    }
+    if (!/^[rwm]{1,3}$/.test(permissions)) {
+      throw item.problem(`invalid permissions "${permissions}"`, 'write some of r, w and m');
+    }
+    return { hostPath, containerPath, permissions };
+  });
+}
+
+/** "" is one of its own, as each of the words `own` says. */
+function readNamespace(cursor: ModelCursor, own: readonly string[]): string {
+  const mode = cursor.text();
+  if (own.includes(mode)) return '';
+  if (mode === 'host') return mode;
+  if (/^(service|container):/.test(mode)) {
+    throw cursor.problem(
+      `"${mode}" is not supported: the other container may be on another host`,
+      'run both programs in one container, or write "host"',
+    );
+  }
+  throw cursor.problem(`"${mode}" is not allowed here`, `write host${own.map((word) => ` or ${word}`).join('')}`);
+}
+
+function readUts(cursor: ModelCursor, { service }: ServiceContext): string {
+  const mode = readNamespace(cursor, []);
+  const hostname = cursor.placeAt('services', service, 'hostname');
+  if (hostname.written === undefined) return mode;
+  throw hostname.problem('does not go with "uts: host"', "remove one: the container has the host's name there");
+}
+
+export function convertUlimits(cursor: ModelCursor): Ulimit[] {
+  return cursor.mapEntries((value, name) => readUlimit(value, name)).map(([, ulimit]) => ulimit);
+}
+
+function readUlimit(cursor: ModelCursor, name: string): Ulimit {
+  if (typeof cursor.value === 'number') return { name, soft: cursor.value, hard: cursor.value };
+  return cursor.object({}, (fields) => ({
+    name,
+    soft: fields.get('soft', (one) => one.integer(-1)) ?? 0,
+    hard: fields.get('hard', (one) => one.integer(-1)) ?? 0,
+  }));
+}
