@@ -59,10 +59,11 @@ class Merger {
     return over;
   }
 
+  /** The user's own keys aren't merged: nobody knows what is in them. */
   #mappings(base: Mapping, over: Mapping, path: readonly string[]): Mapping {
     const entries = new Map<string, Entry>(base.entries);
     for (const entry of over.entries.values()) {
-      const before = entries.get(entry.key);
+      const before = entry.key.startsWith('x-') ? undefined : entries.get(entry.key);
       const value = before === undefined ? entry.value : this.merge(before.value, entry.value, [...path, entry.key]);
       entries.set(entry.key, { ...entry, value });
     }

@@ -1,4 +1,5 @@
 /** Lists in which a later item takes the place of an earlier one that means the same thing. */
+import { normalize } from 'node:path';
 import { parseMount } from '../forms/mount.ts';
 import { longPorts } from '../forms/port.ts';
 import { type Tree, textIn } from '../syntax/tree.ts';
@@ -28,6 +29,23 @@ const KEYS: ReadonlyMap<string, KeyOf> = new Map<string, KeyOf>([
   ['services.*.tmpfs', wordKey],
   ['services.*.volumes', mountKey],
 ]);
+
+export function hasUniqueItems(path: readonly string[]): boolean {
+  return KEYS.has(patternOf(path));
+}
+
+/** The beginnings of the patterns: other mappings have no such list in them. */
+const WAYS: ReadonlySet<string> = new Set([
+  '',
+  ...[...KEYS.keys()].flatMap((pattern) => {
+    const parts = pattern.split('.');
+    return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('.'));
+  }),
+]);
+
+export function isOnWay(path: readonly string[]): boolean {
+  return path.length < 2 || WAYS.has(patternOf(path));
+}
 
 /** The items of the list at the path, each once: where the first was, what the last says. */
 export function uniqueItems(items: readonly Tree[], path: readonly string[]): Tree[] {
@@ -71,7 +89,9 @@ function mountKey(item: Tree): string | undefined {
 
 /** "/data/" and "/data" are one place. */
 function cleanPath(path: string | undefined): string | undefined {
-  return path === undefined || path === '/' ? path : path.replace(/\/+$/, '');
+  if (path === undefined) return undefined;
+  const clean = normalize(path);
+  return clean.length > 1 ? clean.replace(/\/$/, '') : clean;
 }
 
 function deviceKey(item: Tree): string | undefined {

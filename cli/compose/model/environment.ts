@@ -21,8 +21,9 @@ export function withFiles(service: JsonObject, context: FileContext): JsonObject
   const { env_file: envFiles, label_file: _labelFiles, ...rest } = service;
   if (envFiles === undefined && service.label_file === undefined) return service;
   const variables = new Map<string, string>();
+  const own = objectOf(service.environment);
   objectsOf(envFiles).forEach((file, index) => {
-    readEnvFile(file, ['env_file', String(index)], context, variables);
+    readEnvFile(file, ['env_file', String(index)], own, context, variables);
   });
   const labels = new Map<string, string>();
   textsOf(service.label_file).forEach((path, index) => {
@@ -39,9 +40,11 @@ export function withFiles(service: JsonObject, context: FileContext): JsonObject
   };
 }
 
+/** `own`: what the service says itself, which its files may name. */
 function readEnvFile(
   file: JsonObject,
   place: readonly string[],
+  own: JsonObject,
   context: FileContext,
   variables: Map<string, string>,
 ): void {
@@ -52,9 +55,11 @@ function readEnvFile(
     report(context, place, `unknown format "${String(file.format)}"`, 'write raw, or remove it');
     return;
   }
-  const known: Lookup = (name) => context.lookup(name) ?? variables.get(name);
-  const entries = file.format === 'raw' ? parseRaw(text) : parse(text, path, known, context);
-  assign(variables, entries, context.lookup);
+  const ofService: Lookup = (name) => (Object.hasOwn(own, name) && own[name] !== null ? String(own[name]) : undefined);
+  const known: Lookup = (name) => context.lookup(name) ?? ofService(name);
+  const earlier: Lookup = (name) => variables.get(name);
+  const entries = file.format === 'raw' ? parseRaw(text) : parse(text, path, known, context, earlier);
+  assign(variables, entries, known);
 }
 
 interface FileEntry {
@@ -79,9 +84,9 @@ function parseRaw(text: string): FileEntry[] {
   });
 }
 
-function parse(text: string, path: string, known: Lookup, context: FileContext): FileEntry[] {
+function parse(text: string, path: string, known: Lookup, context: FileContext, earlier?: Lookup): FileEntry[] {
   try {
-    return parseDotenv(text, known);
+    return parseDotenv(text, known, earlier);
   } catch (error) {
     if (!(error instanceof DotenvError)) throw error;
     const position = { file: shownPath(path, context.directory), line: error.line, column: 1 };

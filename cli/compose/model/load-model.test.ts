@@ -282,6 +282,19 @@ describe('keys of a service in canonical form', () => {
     ['profiles: []', {}],
     ['scale: 0', { scale: 0 }],
     [
+      'scale: 2\ndeploy: {mode: replicated}',
+      { scale: 2, deploy: { replicas: 2, resources: {}, placement: {}, mode: 'replicated' } },
+    ],
+    [
+      'volumes: [/d, /e/]',
+      {
+        volumes: [
+          { type: 'volume', target: '/d' },
+          { type: 'volume', target: '/e', volume: {} },
+        ],
+      },
+    ],
+    [
       'post_start: [{command: a b, user: root, environment: [X]}]',
       {
         post_start: [{ command: ['a', 'b'], user: 'root', environment: { X: null } }],
@@ -380,7 +393,7 @@ describe('files of a service', () => {
     const lines =
       'image: x\nenv_file: [a.env, {path: b.env}, {path: no.env, required: false}, {path: raw.env, format: raw}]\nlabel_file: l.env\nlabels: {m: own}\nenvironment: {A: own}';
     expect(service(lines, files)).toEqual({
-      environment: { A: 'own', B: '1from the shell', SET: 'from the shell', R: '"$A" # x' },
+      environment: { A: 'own', B: 'ownfrom the shell', SET: 'from the shell', R: '"$A" # x' },
       labels: { l: '1', m: 'own' },
     });
     expect(service(lines, files, { readsFiles: false })).toMatchObject({

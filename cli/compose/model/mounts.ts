@@ -50,6 +50,9 @@ export const mount: Read = (cursor, mode) => {
   return read;
 };
 
+/** Compose's parser takes "/" and "/d" as they are, without the options that it gives to all others. */
+const SHORTEST = 2;
+
 function shortMount(cursor: Cursor, mode: Mode): Json {
   const written = text(cursor, mode);
   const parsed = parseMount(written);
@@ -67,7 +70,7 @@ function shortMount(cursor: Cursor, mode: Mode): Json {
     target: cleanTarget(target),
     ...(readOnly ? { read_only: true } : {}),
     ...(type === 'bind' ? { bind: { ...options, create_host_path: true } } : unlessNone('bind', options)),
-    ...(type === 'volume' || noCopy ? { volume: noCopy ? { nocopy: true } : {} } : {}),
+    ...((type === 'volume' && written.length > SHORTEST) || noCopy ? { volume: noCopy ? { nocopy: true } : {} } : {}),
   };
 }
 

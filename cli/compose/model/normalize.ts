@@ -30,19 +30,20 @@ export function normalize(model: Model, lookup: Lookup): Model {
     services,
     ...(Object.keys(networks).length === 0 ? {} : { networks: withNames(networks, model.name) }),
     ...(model.volumes === undefined ? {} : { volumes: withNames(model.volumes, model.name) }),
-    ...(model.configs === undefined ? {} : { configs: withNames(model.configs, model.name) }),
+    ...(model.configs === undefined ? {} : { configs: withNames(withContents(model.configs, lookup), model.name) }),
     ...(model.secrets === undefined ? {} : { secrets: withNames(model.secrets, model.name) }),
   };
 }
 
 function normalizeService(service: JsonObject, lookup: Lookup): JsonObject {
-  const { build, environment } = service;
+  const { build, deploy, environment, scale } = service;
   const dependencies = { ...impliedDependencies(service), ...objectOf(service.depends_on) };
   const needsNetwork =
     service.network_mode === undefined && service.provider === undefined && isEmptyObject(objectOf(service.networks));
   return {
     ...service,
     ...(build === undefined ? {} : { build: normalizeBuild(objectOf(build), lookup) }),
+    ...(deploy === undefined || scale === undefined ? {} : { deploy: { replicas: scale, ...objectOf(deploy) } }),
     ...(environment === undefined ? {} : { environment: resolved(objectOf(environment), lookup) }),
     ...(isEmptyObject(dependencies) ? {} : { depends_on: dependencies }),
     ...(needsNetwork ? { networks: { default: null } } : {}),
@@ -80,6 +81,14 @@ function impliedDependencies(service: JsonObject): JsonObject {
     if (!source.startsWith('container:')) add(source.split(':')[0] ?? source, false);
   }
   return found;
+}
+
+/** What a config has from a variable is said, too; what a secret has isn't. */
+function withContents(configs: Readonly<Record<string, JsonObject>>, lookup: Lookup): Record<string, JsonObject> {
+  return mapValues(configs, (config) => {
+    const content = typeof config.environment === 'string' ? lookup(config.environment) : undefined;
+    return content === undefined ? config : { ...config, content };
+  });
 }
 
 /** What is outside the project has its own name, all else the project's before it. */

@@ -44,6 +44,18 @@ describe('a model as text', () => {
     expect(renderModel(MODEL, 'json', false)).toContain('"$HOME"');
   });
 
+  it('is JSON without the user’s own keys below the top, as Compose’s is', () => {
+    const web = { image: 'x', 'x-own': 1, labels: { 'x-label': 'kept' }, healthcheck: { 'x-own': 2, retries: 1 } };
+    const model = { ...MODEL, services: { web } };
+    expect(JSON.parse(renderModel(model, 'json', true)).services.web).toEqual({
+      image: 'x',
+      labels: { 'x-label': 'kept' },
+      healthcheck: { retries: 1 },
+    });
+    expect(JSON.parse(renderModel(model, 'json', false)).services.web).toEqual(web);
+    expect(parse(renderModel(model, 'yaml', true)).services.web).toEqual(web);
+  });
+
   it('is YAML that says the same to readers of older YAML, and is silent of what says nothing', () => {
     const text = renderModel(MODEL, 'yaml', false);
     const read = parse(text, { version: '1.1' });

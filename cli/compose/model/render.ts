@@ -1,20 +1,45 @@
 /** A model as text, as `docker compose config` prints it. */
 import { createHash } from 'node:crypto';
-import { stringify } from 'yaml';
 import { type Json, type JsonObject, mapValues, objectOf } from './json.ts';
 import { type Model, serviceOf } from './normalize.ts';
+import { yamlText } from './yaml-text.ts';
 
 export type ModelFormat = 'json' | 'yaml';
 
 /** `escapes`: a dollar is doubled, so that the text means the same when it is read again. */
 export function renderModel(model: Model, format: ModelFormat, escapes: boolean): string {
   const { extensions, ...sections } = model;
-  const whole = sorted({ ...(sections as unknown as JsonObject), ...extensions });
-  const text = format === 'json' ? `${JSON.stringify(whole, null, 2)}\n` : toYaml(whole as JsonObject);
+  const written = sections as unknown as JsonObject;
+  const isJson = format === 'json';
+  const whole = sorted({ ...(isJson && escapes ? (withoutOwnKeys(written) as JsonObject) : written), ...extensions });
+  const text = isJson ? `${JSON.stringify(whole, null, 2)}\n` : toYaml(whole as JsonObject);
   return escapes ? text.replaceAll('$', '$$$$') : text;
 }
 
-/** Quotes what readers of older YAML would take for something else: on, 56:12. */
+/** Whose keys are the user's own in any case, also those that start with "x-". */
+const FREE_KEYS: ReadonlySet<string> = new Set([
+  'additional_contexts',
+  'annotations',
+  'args',
+  'aux_addresses',
+  'driver_opts',
+  'environment',
+  'labels',
+  'options',
+  'storage_opt',
+  'sysctls',
+]);
+
+/** Compose's JSON has the user's own keys at the top only; its YAML has all of them. */
+function withoutOwnKeys(value: Json): Json {
+  if (Array.isArray(value)) return value.map(withoutOwnKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const kept = Object.entries(value).filter(([key]) => !key.startsWith('x-'));
+  return Object.fromEntries(
+    kept.map(([key, inner]) => [key, FREE_KEYS.has(key) ? inner : withoutOwnKeys(inner as Json)]),
+  );
+}
+
 function toYaml(model: JsonObject): string {
   const { services, networks } = model;
   const concise = {
@@ -24,7 +49,7 @@ function toYaml(model: JsonObject): string {
       ? {}
       : { networks: mapValues(objectOf(networks), (one) => without(objectOf(one), ['ipam'])) }),
   };
-  return stringify(concise, { version: '1.1', lineWidth: 0 });
+  return yamlText(concise);
 }
 
 /** JSON says of some keys that nothing is said. */

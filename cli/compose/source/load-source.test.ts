@@ -135,14 +135,48 @@ describe('the name', () => {
     expect(load(files, more).name).toBe(expected);
   });
 
+  it('of a file is made one that can be', () => {
+    expect(load({ 'compose.yaml': 'name: My Shop\nservices: {a: {image: x}}' }).name).toBe('myshop');
+    expect(load({ 'compose.yaml': 'name: ""\nservices: {a: {image: x}}' }).name).toBe('project');
+  });
+
   it('is refused when it can’t be one', () => {
-    expect(refused({ 'compose.yaml': 'name: My Shop' })).toEqual([
-      'compose.yaml:1:7: name: invalid name "My Shop"; use lower-case letters, digits, "-" and "_"; start with a letter or digit'.replace(
-        'compose.yaml',
-        '/project/compose.yaml',
-      ),
-    ]);
     expect(refused(unnamed, { projectName: 'A' })).toEqual(['invalid stack name "A"']);
+  });
+});
+
+describe('several documents in a file', () => {
+  it('are laid over each other, as files are', () => {
+    const text =
+      '---\nname: one\nservices: {a: {image: x, cap_add: [A]}}\n---\nservices: {a: {cap_add: !override [B]}, b: {extends: c}, c: {image: y}}\n---\n';
+    expect(services({ 'compose.yaml': text })).toEqual({
+      a: { image: 'x', cap_add: ['B'] },
+      b: { image: 'y' },
+      c: { image: 'y' },
+    });
+    expect(load({ 'compose.yaml': text }).name).toBe('one');
+  });
+
+  it('may change what one of them includes', () => {
+    const files = {
+      'compose.yaml': 'include: [db.yml]\n---\nservices: {db: {user: me}}\n',
+      'db.yml': 'services: {db: {image: d}}\n---\nservices: {db: {hostname: h}}\n',
+    };
+    expect(services(files)).toEqual({ db: { image: 'd', hostname: 'h', user: 'me' } });
+  });
+
+  it('are one for who extends a service of theirs', () => {
+    const files = {
+      'compose.yaml': 'services: {a: {extends: {file: base.yml, service: b}}}',
+      'base.yml': 'services: {b: {image: x}}\n---\nservices: {b: {user: me}}\n',
+    };
+    expect(services(files)).toEqual({ a: { image: 'x', user: 'me' } });
+  });
+
+  it('are none when all are empty', () => {
+    expect(refused({ 'compose.yaml': '---\n# nothing\n---\n' })).toEqual([
+      '/project/compose.yaml:1:1: the file is empty; it needs at least "services:"',
+    ]);
   });
 });
 

@@ -9,7 +9,7 @@ import type { Entry, Mapping } from '../syntax/tree.ts';
 import { applyExtends } from './extends.ts';
 import { findComposeFiles, type ReadBytes, readVariableFiles, readVariables, type Variables } from './files.ts';
 import { applyIncludes, type Project } from './include.ts';
-import { type ComposeFile, type Loading, parseFile, readLayer } from './layer.ts';
+import { type ComposeFile, type Loading, parseFile, readLayers } from './layer.ts';
 import { allProfiles, withActiveProfiles } from './profiles.ts';
 import { projectName } from './project-name.ts';
 
@@ -55,9 +55,10 @@ export function loadSource(options: SourceOptions): Source {
     problems: [],
     warnings: new Set(),
     parsed: new Map(),
+    values: 0,
     included: 0,
   };
-  const trees = found.files.map((file) => parseFile(loading, file));
+  const trees = found.files.flatMap((file) => parseFile(loading, file));
   const name = projectName(options.projectName, trees, found.lookup, found.directory);
   const lookup: Lookup = (key) => (key === 'COMPOSE_PROJECT_NAME' ? name : found.lookup(key));
   const merged = loadProject(loading, { files: found.files, lookup, directory: found.directory, chain: [] });
@@ -71,7 +72,7 @@ export function loadSource(options: SourceOptions): Source {
     variables: { ...found.variables, COMPOSE_PROJECT_NAME: name },
     profiles: allProfiles(whole),
     problems: loading.problems,
-    warnings: [...loading.warnings, ...[...loading.parsed.values()].flatMap(deprecations)],
+    warnings: [...loading.warnings, ...[...loading.parsed.values()].flat().flatMap(deprecations)],
   };
 }
 
@@ -86,9 +87,10 @@ function deprecations(tree: Mapping): string[] {
 function loadProject(loading: Loading, { files, lookup, directory, chain }: Project): Mapping {
   let merged: Mapping | undefined;
   for (const file of files) {
-    const layer = applyExtends(loading, readLayer(loading, file, lookup, directory));
-    const { tree } = applyIncludes(loading, layer, [...chain, file.path], loadProject);
-    merged = merged === undefined ? tree : (mergeTrees(merged, tree, [], loading.problems) as Mapping);
+    for (const document of readLayers(loading, file, lookup, directory)) {
+      const { tree } = applyIncludes(loading, applyExtends(loading, document), [...chain, file.path], loadProject);
+      merged = merged === undefined ? tree : (mergeTrees(merged, tree, [], loading.problems) as Mapping);
+    }
   }
   if (merged === undefined) throw new GantryError('INVALID_ARGUMENT', 'no compose file given', { hint: 'add -c FILE' });
   return merged;

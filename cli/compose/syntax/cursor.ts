@@ -12,14 +12,25 @@ export interface KeySet {
 
 export class Cursor {
   readonly tree: Tree;
-  /** Dotted path from the top of the file. */
-  readonly path: string;
   readonly #problems: Problem[];
+  /** Of what it is in; of the first one, the whole path. */
+  readonly #parent: Cursor | string;
+  /** Where in it; an item of a list has a number. */
+  readonly #key: string | number;
 
-  constructor(tree: Tree, path: string, problems: Problem[]) {
+  constructor(tree: Tree, parent: Cursor | string, problems: Problem[], key: string | number = '') {
     this.tree = tree;
-    this.path = path;
+    this.#parent = parent;
     this.#problems = problems;
+    this.#key = key;
+  }
+
+  /** Dotted path from the top of the file. Put together when it is asked for: that is when something is wrong. */
+  get path(): string {
+    if (typeof this.#parent === 'string') return this.#parent;
+    const path = this.#parent.path;
+    if (typeof this.#key === 'number') return `${path}[${this.#key}]`;
+    return path === '' ? this.#key : `${path}.${this.#key}`;
   }
 
   get position(): Position {
@@ -28,7 +39,7 @@ export class Cursor {
 
   /** The same place with its value in another form. */
   withTree(tree: Tree): Cursor {
-    return new Cursor(tree, this.path, this.#problems);
+    return new Cursor(tree, this.#parent, this.#problems, this.#key);
   }
 
   /** For `throw cursor.problem(...)`. */
@@ -74,12 +85,13 @@ export class Cursor {
       nearest === undefined ? 'remove it, or name it x-… to have it ignored' : `did you mean "${nearest}"?`;
     const what =
       hint === undefined ? { message: 'unknown key', hint: unknown } : { message: 'not supported yet', hint };
-    this.#problems.push({ position, key: this.#pathOf(key), ...what });
+    const path = this.path === '' ? key : `${this.path}.${key}`;
+    this.#problems.push({ position, key: path, ...what });
   }
 
   child(key: string): Cursor | undefined {
     const entry = this.#mapping().entries.get(key);
-    return entry === undefined ? undefined : new Cursor(entry.value, this.#pathOf(key), this.#problems);
+    return entry === undefined ? undefined : this.#below(entry.value, key);
   }
 
   /** The key's value if it is there, isn't null, and could be read. */
@@ -89,10 +101,13 @@ export class Cursor {
   }
 
   entries(): [key: string, value: Cursor][] {
-    return [...this.#mapping().entries.values()].map((entry) => [
-      entry.key,
-      new Cursor(entry.value, this.#pathOf(entry.key), this.#problems),
-    ]);
+    const found: [string, Cursor][] = [];
+    for (const { key, value } of this.#mapping().entries.values()) found.push([key, this.#below(value, key)]);
+    return found;
+  }
+
+  #below(tree: Tree, key: string | number): Cursor {
+    return new Cursor(tree, this, this.#problems, key);
   }
 
   #mapping(): Mapping {
@@ -100,10 +115,6 @@ export class Cursor {
       throw this.problem(`must be a mapping, not ${describe(this.tree)}`, 'write "key: value" lines below it');
     }
     return this.tree;
-  }
-
-  #pathOf(key: string): string {
-    return this.path === '' ? key : `${this.path}.${key}`;
   }
 
   // ---- lists ----
@@ -115,7 +126,7 @@ export class Cursor {
     }
     const values: T[] = [];
     this.tree.items.forEach((item, index) => {
-      const value = new Cursor(item, `${this.path}[${index}]`, this.#problems).attempt(read);
+      const value = this.#below(item, index).attempt(read);
       if (value !== undefined) values.push(value);
     });
     return values;

@@ -23,11 +23,14 @@ export class DotenvError extends Error {
 
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([\p{L}\p{N}_.[\]-]+)[ \t]*(?:([=:])[ \t]*(.*))?$/u;
 
-/** Later lines see earlier keys, then `outer`. Throws DotenvError with the line. */
-export function parseDotenv(text: string, outer: Lookup): DotenvEntry[] {
+/**
+ * Variables of values are those of `outer`, then keys of lines above, then `earlier`: what earlier files say.
+ * Throws DotenvError with the line.
+ */
+export function parseDotenv(text: string, outer: Lookup, earlier: Lookup = () => undefined): DotenvEntry[] {
   const entries: DotenvEntry[] = [];
   const known = new Map<string, string>();
-  const lookup: Lookup = (name) => outer(name) ?? known.get(name);
+  const lookup: Lookup = (name) => outer(name) ?? known.get(name) ?? earlier(name);
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   for (let index = 0; index < lines.length; index += 1) {
     const first = lines[index] ?? '';
@@ -60,7 +63,7 @@ interface RawValue {
 function readValue(rest: string, lines: readonly string[], index: number, line: number): RawValue {
   const quote = rest[0];
   if (quote !== '"' && quote !== "'") {
-    return { raw: rest.replace(/(^|[ \t])#.*$/, '').trim(), quote: '', consumed: 0 };
+    return { raw: rest.split(' #', 1)[0]?.trim() ?? '', quote: '', consumed: 0 };
   }
   let text = rest.slice(1);
   for (let consumed = 0; ; consumed += 1) {

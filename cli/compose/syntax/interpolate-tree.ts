@@ -8,45 +8,78 @@ export interface InterpolationResult {
   readonly problems: readonly Problem[];
   /** One line for each variable that isn't set. */
   readonly warnings: readonly string[];
+  /** How many values were looked at. */
+  readonly nodes: number;
 }
 
+/** A tree in which nothing is replaced is the same one. */
 export function interpolateTree(tree: Tree, lookup: Lookup): InterpolationResult {
-  const problems: Problem[] = [];
-  const unset = new Map<string, string>();
-  const visit = (value: Tree, path: string): Tree => {
+  const interpolation = new Interpolation(lookup);
+  const result = interpolation.visit(tree);
+  const { problems, unset, nodes } = interpolation;
+  return { tree: result, problems, warnings: [...unset.values()], nodes };
+}
+
+class Interpolation {
+  readonly problems: Problem[] = [];
+  readonly unset = new Map<string, string>();
+  nodes = 0;
+  readonly #lookup: Lookup;
+  readonly #path: (string | number)[] = [];
+
+  constructor(lookup: Lookup) {
+    this.#lookup = lookup;
+  }
+
+  visit(value: Tree): Tree {
+    this.nodes += 1;
     switch (value.kind) {
       case 'scalar':
-        return scalar(value, path);
-      case 'sequence':
-        return { ...value, items: value.items.map((item, index) => visit(item, `${path}[${index}]`)) };
+        return typeof value.value === 'string' && value.text.includes('$') ? this.#scalar(value) : value;
+      case 'sequence': {
+        const items = value.items.map((item, index) => this.#at(index, item));
+        return items.every((item, index) => item === value.items[index]) ? value : { ...value, items };
+      }
       case 'mapping': {
-        const entries = new Map<string, Entry>();
-        for (const entry of value.entries.values()) {
-          const inner = path === '' ? entry.key : `${path}.${entry.key}`;
-          entries.set(entry.key, { ...entry, value: visit(entry.value, inner) });
+        let changed: Map<string, Entry> | undefined;
+        for (const [key, entry] of value.entries) {
+          const inner = this.#at(key, entry.value);
+          if (inner === entry.value) continue;
+          changed ??= new Map(value.entries);
+          changed.set(key, { ...entry, value: inner });
         }
-        return { ...value, entries };
+        return changed === undefined ? value : { ...value, entries: changed };
       }
     }
-  };
-  const scalar = (value: Scalar, path: string): Scalar => {
-    if (typeof value.value !== 'string') return value;
+  }
+
+  #at(key: string | number, value: Tree): Tree {
+    this.#path.push(key);
+    const result = this.visit(value);
+    this.#path.pop();
+    return result;
+  }
+
+  #scalar(value: Scalar): Scalar {
     try {
-      const result = interpolate(value.text, lookup);
-      for (const name of result.unset) {
-        if (!unset.has(name)) {
-          const { file, line } = value.position;
-          unset.set(name, `${file}:${line}: variable ${name} is not set; it becomes an empty string`);
-        }
+      const { text, unset } = interpolate(value.text, this.#lookup);
+      for (const name of unset) {
+        if (this.unset.has(name)) continue;
+        const { file, line } = value.position;
+        this.unset.set(name, `${file}:${line}: variable ${name} is not set; it becomes an empty string`);
       }
-      return { ...value, text: result.text, value: result.text };
+      return { ...value, text, value: text };
     } catch (error) {
       if (!(error instanceof InterpolationError)) throw error;
       const [message = '', hint = 'set the variable or correct the text'] = error.message.split('; ');
-      problems.push({ position: value.position, key: path, message, hint });
+      this.problems.push({ position: value.position, key: this.#key(), message, hint });
       return value;
     }
-  };
-  const result = visit(tree, '');
-  return { tree: result, problems, warnings: [...unset.values()] };
+  }
+
+  #key(): string {
+    return this.#path
+      .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`))
+      .join('');
+  }
 }
