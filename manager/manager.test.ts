@@ -162,7 +162,7 @@ describe('a stack', () => {
     await waitFor(() => expect(used()).toEqual(['third', 'third', 'third']));
     // The stack can go back to each of its versions.
     expect(contents()).toEqual(['config', 'second', 'third']);
-    const back = { name: 'shop', version: 2, dryRun: false };
+    const back = { name: 'shop', version: 2, dryRun: false, takenBack: 0 };
     await unary((done) => manager.client.stackRollback(back, done));
     await waitFor(() => expect(used()).toEqual(['second', 'second', 'second']));
     for (let number = 1; number <= 10; number += 1) await deploy(withContent(`next ${number}`));

@@ -47,6 +47,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./stack/deploy.ts'),
   },
   {
+    names: ['stack diff'],
+    summary: 'Show what a deploy would change, field by field, and change nothing',
+    load: () => import('./stack/diff.ts'),
+  },
+  {
     names: ['stack config'],
     summary: 'Print what compose files say all together',
     load: () => import('./stack/config.ts'),

@@ -78,7 +78,7 @@ describe('a replicated service', () => {
     });
   });
 
-  it('says what the task that is furthest behind waits for', () => {
+  it('says what the tasks wait for, those that are furthest behind first', () => {
     const tasks = [
       task(1, STARTING),
       task(2, PENDING, { status: { message: 'no node has 3 CPUs' } }),
@@ -87,7 +87,7 @@ describe('a replicated service', () => {
     expect(serviceProgress(replicated(3), observe(tasks))).toMatchObject({
       kind: 'waiting',
       running: 1,
-      reason: 'pending: no node has 3 CPUs',
+      reason: '1 pending: no node has 3 CPUs; 1 starting',
     });
   });
 

@@ -139,14 +139,29 @@ function byTime(a: Task, b: Task): number {
   return (a.status?.timestampMs ?? 0) - (b.status?.timestampMs ?? 0);
 }
 
-/** What the task that is furthest behind is doing. */
+/** What the tasks are doing that aren't up, those that are furthest behind first: "2 preparing: pulling web:2; 1 starting". */
 function waitingReason(live: readonly Task[], service: Service, observed: Observed): string {
   const state = (task: Task) => task.status?.state ?? TaskState.NEW;
   const isUp = upIn(service);
-  const [behind] = live.filter((task) => !isUp(task)).sort((a, b) => state(a) - state(b) || a.slot - b.slot);
-  if (behind !== undefined) return taskReason(behind);
+  const behind = live.filter((task) => !isUp(task)).sort((a, b) => state(a) - state(b) || a.slot - b.slot);
+  if (behind.length > 0) return tally(behind.map(taskReason));
   if (!service.dependenciesMet && (service.spec?.dependencies.length ?? 0) > 0) return 'waiting for its dependencies';
   return hasLeftovers(service, observed) ? 'stopping the tasks it had before' : 'waiting for its tasks';
+}
+
+const MOST_REASONS = 3;
+
+/** Each once, with the number of tasks that it is true of where that isn't all of them. */
+function tally(reasons: readonly string[]): string {
+  const counts = [...Map.groupBy(reasons, (reason) => reason)].map(([reason, same]) => ({
+    reason,
+    count: same.length,
+  }));
+  const [only] = counts;
+  if (counts.length === 1 && only !== undefined) return only.reason;
+  const shown = counts.slice(0, MOST_REASONS).map(({ reason, count }) => `${count} ${reason}`);
+  const rest = counts.slice(MOST_REASONS).reduce((sum, { count }) => sum + count, 0);
+  return [...shown, ...(rest > 0 ? [`${rest} more`] : [])].join('; ');
 }
 
 const STATE_WORDS: ReadonlyMap<TaskState, string> = new Map(

@@ -10,10 +10,18 @@ const LOG_LINES = 10;
 /** A node that is gone can't send logs; the error itself matters more. */
 const LOG_TIMEOUT_MS = 3000;
 
+/** What was asked for will not come true, or not in time. */
+export class RolloutFailure extends CliError {}
+
 /** Prints the log lines and gives back the error to end with. */
-export async function taskFailure(cli: Cli, control: ControlClient, service: string, task: Task): Promise<CliError> {
+export async function taskFailure(
+  cli: Cli,
+  control: ControlClient,
+  service: string,
+  task: Task,
+): Promise<RolloutFailure> {
   await printLastLines(cli, control, task);
-  return new CliError(`service ${service} failed: ${describeTask(task)}`, {
+  return new RolloutFailure(`service ${service} failed: ${describeTask(task)}`, {
     hint: `'gantry service ps --no-trunc ${service}' lists all its tasks`,
   });
 }
@@ -31,10 +39,10 @@ export async function haltedUpdate(
   control: ControlClient,
   service: string,
   { message, hint, task }: HaltedUpdate,
-): Promise<CliError> {
+): Promise<RolloutFailure> {
   if (task !== undefined) await printLastLines(cli, control, task);
   const reason = task === undefined ? '' : `; ${describeTask(task)}`;
-  return new CliError(`service ${service}: ${message}${reason}`, {
+  return new RolloutFailure(`service ${service}: ${message}${reason}`, {
     hint: `${hint}; 'gantry service ps --no-trunc ${service}' lists all its tasks`,
   });
 }
@@ -47,11 +55,11 @@ export interface TimeoutReport {
   readonly task: Task | undefined;
 }
 
-export async function timeoutFailure(cli: Cli, control: ControlClient, report: TimeoutReport): Promise<CliError> {
+export async function timeoutFailure(cli: Cli, control: ControlClient, report: TimeoutReport): Promise<RolloutFailure> {
   const { after, reasons, task } = report;
   if (task !== undefined) await printLastLines(cli, control, task);
   const last = task === undefined ? '' : `; last failure: ${describeTask(task)}`;
-  return new CliError(`not converged within ${after}: ${reasons.join('; ')}${last}`, {
+  return new RolloutFailure(`not converged within ${after}: ${reasons.join('; ')}${last}`, {
     hint: 'it goes on in the background; --timeout waits longer',
   });
 }

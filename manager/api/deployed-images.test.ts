@@ -135,7 +135,7 @@ describe('a stack whose image a registry has', () => {
     expect(await deploy(facts('b'))).toEqual([ChangeKind.UPDATE]);
     expect(await imageOf('s_web')).toBe(`${IMAGE}@${digest('b')}`);
     await waitFor(() => expect(told('s_web')).toContain(PASSWORD));
-    await unary((done) => manager.client.stackRollback({ name: 's', version: 0, dryRun: false }, done));
+    await unary((done) => manager.client.stackRollback({ name: 's', version: 0, dryRun: false, takenBack: 0 }, done));
     expect(await imageOf('s_web')).toBe(`${IMAGE}@${digest('a')}`);
   });
 });

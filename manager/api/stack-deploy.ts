@@ -2,9 +2,7 @@
 import { GantryError } from '../../proto/errors.ts';
 import {
   ChangeKind,
-  ObjectKind,
   ResolveImage,
-  type StackChange,
   type StackDeployRequest,
   type StackDeployResponse,
   type StackRemoveRequest,
@@ -16,11 +14,14 @@ import { newObjectId } from '../../proto/ids.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { NO_META } from '../store/object-type.ts';
 import { portsToTake } from '../store/published-ports.ts';
+import { serviceName } from '../store/service.ts';
+import type { StackVersionObject } from '../store/stack-version.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
 import { needsOfNetworks, refuseExhausted, refuseTooFewBlocks } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { checkKnowsCredentials, unrecordedImages, withPinnedImages } from './deployed-images.ts';
+import { describePlan } from './diff/describe-plan.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
 import { asFarAsKnown, checkKnowsNetworks, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
@@ -29,62 +30,118 @@ import { checkOnNodes } from './network-probe.ts';
 import { checkHostPorts, newPorts } from './port-probe.ts';
 import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
-import { forgetVersions, recordVersion, versionsOf } from './stack-versions.ts';
+import { checkIsNewest, forgetVersions, recordVersion, shortName, versionsOf } from './stack-versions.ts';
 
 export function stackDeploy(
   context: ApiContext,
   request: StackDeployRequest,
   signal: AbortSignal,
 ): Promise<StackDeployResponse> {
-  return deployStack(context, request, 0, signal);
+  return deployStack(context, request, undefined, signal);
 }
 
-/**
- * Plans, asks the nodes about the ports, then plans again and runs the plan in one transaction. `rollbackTo`: the version
- * that it goes back to, or 0.
- */
+/** A deployment that goes back to what the stack was. */
+export interface WayBack {
+  /** The version that it goes back to. */
+  readonly to: number;
+  /** The version that is taken back, which must be the newest; 0: whichever is. */
+  readonly takenBack: number;
+}
+
+/** Plans, asks the nodes about networks and ports, then plans again and runs the plan in one transaction. */
 export async function deployStack(
   context: ApiContext,
   request: StackDeployRequest,
-  rollbackTo: number,
+  wayBack: WayBack | undefined,
   signal: AbortSignal,
 ): Promise<StackDeployResponse> {
   if (request.stack === undefined) throw new GantryError('INVALID_ARGUMENT', 'deploy a stack: the request has none');
-  const stack = validateStack(request.stack);
-  // What is gone back to is what it was.
-  const pinned = (read: ReadTransaction): StackSpec =>
-    rollbackTo > 0 ? stack : { ...stack, services: withPinnedImages(context, read, stack.services, request) };
-  const plan = (read: ReadTransaction) =>
-    planStack(existingIn(read), pinned(read), request.prune, {
-      newId: () => newObjectId(context.random),
-      nowMs: context.clock.now(),
-      platformsOf: knownPlatforms(context, read, request.registry),
-      resolveImage: request.resolveImage ?? ResolveImage.ALWAYS,
-      registry: request.registry,
-    });
-  const { draft, unrecorded } = context.store.view((read) => {
-    const steps = plan(read);
+  const deployment = new Deployment(context, request, validateStack(request.stack), wayBack);
+  const draft = context.store.view((read) => deployment.draft(read));
+  await checkOnNodes(context, newNetworks(draft.steps), signal);
+  await checkHostPorts(context, newlyPublished(context, deployment.stack, draft.steps), signal);
+  if (request.dryRun) return draft.response;
+  const { unrecordedImages: unrecorded } = draft.response;
+  return context.store.update((tx) => ({ ...deployment.run(tx), unrecordedImages: unrecorded }));
+}
+
+class Deployment {
+  readonly stack: StackSpec;
+  readonly #context: ApiContext;
+  readonly #request: StackDeployRequest;
+  readonly #wayBack: WayBack | undefined;
+
+  constructor(context: ApiContext, request: StackDeployRequest, stack: StackSpec, wayBack: WayBack | undefined) {
+    this.#context = context;
+    this.#request = request;
+    this.stack = stack;
+    this.#wayBack = wayBack;
+  }
+
+  /** The plan as it would be now, and what a dry run answers. */
+  draft(read: ReadTransaction): { readonly steps: PlanStep[]; readonly response: StackDeployResponse } {
+    const stack = this.#pinned(read);
+    const steps = this.#plan(read, stack);
     const nodes = read.find('node', { by: 'all' });
     checkEncrypted(newNetworks(steps), nodes);
     checkHasPlace(newNetworks(steps), nodes);
     for (const network of newNetworks(steps)) refuseTooFewBlocks(read, network);
-    return { draft: steps, unrecorded: unrecordedImages(read, pinned(read).services, request) };
-  });
-  await checkOnNodes(context, newNetworks(draft), signal);
-  await checkHostPorts(context, newlyPublished(context, stack, draft), signal);
-  if (request.dryRun) return { changes: draft.map(describeStep), unrecordedImages: unrecorded };
-  return context.store.update((tx) => {
-    const steps = plan(tx);
-    const deployed = pinned(tx);
-    checkStateFormat(tx, stack);
-    checkKnowsCredentials(tx, request);
+    const version = versionsOf(read, stack.name)[0]?.version ?? 0;
+    const told = { ...this.#describe(read, steps), version, previousVersion: version };
+    return { steps, response: { ...told, unrecordedImages: unrecordedImages(read, stack.services, this.#request) } };
+  }
+
+  run(tx: WriteTransaction): StackDeployResponse {
+    const stack = this.#pinned(tx);
+    const steps = this.#plan(tx, stack);
+    checkStateFormat(tx, this.stack);
+    checkKnowsCredentials(tx, this.#request);
     checkKnowsNetworks(tx, stack.networks);
-    const before = needsOfNetworks(tx);
+    const needed = needsOfNetworks(tx);
+    const told = this.#describe(tx, steps);
     for (const step of steps) runStep(tx, step);
-    refuseExhausted(tx, before);
-    recordVersion(tx, { stack: deployed, rollbackTo, nowMs: context.clock.now(), random: context.random });
-    return { changes: steps.map(describeStep), unrecordedImages: unrecorded };
-  });
+    refuseExhausted(tx, needed);
+    const { clock, random } = this.#context;
+    const recorded = recordVersion(tx, { stack, rollbackTo: this.#wayBack?.to ?? 0, nowMs: clock.now(), random });
+    return { ...told, ...recorded, unrecordedImages: [] };
+  }
+
+  #plan(read: ReadTransaction, stack: StackSpec): PlanStep[] {
+    const { random, clock } = this.#context;
+    const { prune, registry, resolveImage = ResolveImage.ALWAYS } = this.#request;
+    return planStack(existingIn(read), stack, prune, {
+      newId: () => newObjectId(random),
+      nowMs: clock.now(),
+      platformsOf: knownPlatforms(this.#context, read, registry),
+      resolveImage,
+      registry,
+      spared: this.#spared(read),
+    });
+  }
+
+  /** What is gone back to is what it was. */
+  #pinned(read: ReadTransaction): StackSpec {
+    if (this.#wayBack !== undefined) return this.stack;
+    return { ...this.stack, services: withPinnedImages(this.#context, read, this.stack.services, this.#request) };
+  }
+
+  /** What wasn't deployed with the version that is taken back isn't its to take away. */
+  #spared(read: ReadTransaction): ReadonlySet<string> {
+    const takenBack = this.#wayBack?.takenBack ?? 0;
+    if (takenBack === 0) return new Set();
+    const { name } = this.stack;
+    return new Set(servicesBeside(read, name, checkIsNewest(versionsOf(read, name), name, takenBack)));
+  }
+
+  #describe(read: ReadTransaction, steps: readonly PlanStep[]) {
+    const { name, services } = this.stack;
+    const wanted = new Set(services.map(({ annotations }) => annotations?.name));
+    const others = servicesOfStack(read, name).filter((own) => !wanted.has(own));
+    return {
+      changes: describePlan(steps, existingIn(read), tasksIn(read)),
+      leftOverServices: this.#request.prune ? [] : others,
+    };
+  }
 }
 
 export function stackRemove(context: ApiContext, request: StackRemoveRequest): Promise<StackRemoveResponse> {
@@ -98,9 +155,10 @@ export function stackRemove(context: ApiContext, request: StackRemoveRequest): P
     });
     const isKnown = steps.length > 0 || versionsOf(tx, request.name).length > 0;
     if (!isKnown) throw new GantryError('NOT_FOUND', `nothing found in stack: ${request.name}`);
+    const changes = describePlan(steps, existingIn(tx), tasksIn(tx));
     for (const step of steps) runStep(tx, step);
     forgetVersions(tx, request.name);
-    return { changes: steps.map(describeStep) };
+    return { changes };
   });
 }
 
@@ -112,6 +170,21 @@ function existingIn(read: ReadTransaction): Existing {
     services: read.find('service', { by: 'all' }).filter(isLive),
     nodes: read.find('node', { by: 'all' }),
   };
+}
+
+function tasksIn(read: ReadTransaction) {
+  return (serviceId: string) => read.find('task', { by: 'service', value: serviceId });
+}
+
+/** By name. */
+function servicesOfStack(read: ReadTransaction, stack: string): string[] {
+  return read.find('service', { by: 'stack', value: stack }).filter(isLive).map(serviceName);
+}
+
+/** Those that the version doesn't have. */
+function servicesBeside(read: ReadTransaction, stack: string, { services }: StackVersionObject): string[] {
+  const deployed = new Set(services);
+  return servicesOfStack(read, stack).filter((name) => !deployed.has(shortName(name, stack)));
 }
 
 /** Ports that this deployment publishes for the first time. */
@@ -151,20 +224,4 @@ function runNewVersion(tx: WriteTransaction, { kind, object, replaces }: NewVers
   tx.update(kind, replaces);
   if ('meta' in object) tx.update(kind, object);
   else tx.create(kind, object);
-}
-
-const KINDS = {
-  network: ObjectKind.NETWORK,
-  secret: ObjectKind.SECRET,
-  config: ObjectKind.CONFIG,
-  service: ObjectKind.SERVICE,
-} as const;
-
-function describeStep(step: PlanStep): StackChange {
-  return {
-    change: step.change,
-    kind: KINDS[step.kind],
-    id: step.object.id,
-    name: step.object.spec.annotations.name,
-  };
 }

@@ -76,6 +76,8 @@ export interface PlanContext {
   readonly platformsOf: PlatformsOf;
   readonly resolveImage: ResolveImage;
   readonly registry: RegistryFacts | undefined;
+  /** Services that stay, by name, whatever is pruned. */
+  readonly spared?: ReadonlySet<string>;
 }
 
 /**
@@ -101,7 +103,7 @@ export function planStack(existing: Existing, stack: StackSpec, prune: boolean, 
   const specs = stack.services.map((spec) => bindReferences(completeServiceSpec(spec), names));
   for (const spec of specs) checkWayOut(spec, (id) => networkSpecs.get(id));
   const services = planServices(existing.services, stack.name, specs, prune, context);
-  const removed = prune ? unmentioned(existing, stack) : [];
+  const removed = prune ? unmentioned(existing, stack, context.spared) : [];
   return [...networks, ...secrets, ...configs, ...services, ...removed];
 }
 
@@ -207,11 +209,12 @@ function planServices(
   stack: string,
   specs: readonly CompleteServiceSpec[],
   prune: boolean,
-  { newId, nowMs, platformsOf, resolveImage, registry }: PlanContext,
+  { newId, nowMs, platformsOf, resolveImage, registry, spared }: PlanContext,
 ): PlanStep[] {
   const wanted = new Set(specs.map((spec) => spec.annotations.name));
   // Services that this deployment removes give up their ports to those that it makes.
-  const goes = (service: ServiceObject) => prune && stackLabelOf(service) === stack && !wanted.has(nameOf(service));
+  const stays = (name: string) => wanted.has(name) || spared?.has(name) === true;
+  const goes = (service: ServiceObject) => prune && stackLabelOf(service) === stack && !stays(nameOf(service));
   const settled = existing.filter((service) => !wanted.has(nameOf(service)) && !goes(service));
   const holders = [...settled];
   const steps: PlanStep[] = [];
@@ -285,7 +288,7 @@ function planExistingService(
 }
 
 /** What the stack has and its spec doesn't mention. */
-function unmentioned(existing: Existing, stack: StackSpec): PlanStep[] {
+function unmentioned(existing: Existing, stack: StackSpec, spared: ReadonlySet<string> = new Set()): PlanStep[] {
   const left = <T extends { readonly spec: { readonly annotations: Annotations } }>(
     objects: readonly T[],
     specs: readonly { readonly annotations: Annotations | undefined }[],
@@ -294,7 +297,7 @@ function unmentioned(existing: Existing, stack: StackSpec): PlanStep[] {
     return objects.filter((object) => stackLabelOf(object) === stack.name && !names.has(nameOf(object)));
   };
   return removals({
-    services: left(existing.services, stack.services),
+    services: left(existing.services, stack.services).filter((service) => !spared.has(nameOf(service))),
     networks: left(existing.networks.filter(isLive), stack.networks),
     secrets: left(existing.secrets.filter(isLive), stack.secrets),
     configs: left(existing.configs.filter(isLive), stack.configs),

@@ -18,8 +18,10 @@ describe('the versions of a stack', () => {
     );
     return versions.map(({ version, rollbackTo, services }) => `${version} <${rollbackTo}> ${services.join(',')}`);
   };
-  const rollback = (version: number, dryRun = false) =>
-    unary<StackRollbackResponse>((done) => manager.client.stackRollback({ name: 'shop', version, dryRun }, done));
+  const rollback = (version: number, dryRun = false, takenBack = 0) =>
+    unary<StackRollbackResponse>((done) =>
+      manager.client.stackRollback({ name: 'shop', version, dryRun, takenBack }, done),
+    );
   const images = () => running('shop_front').map((task) => task.spec?.container?.image);
   const withMore = () => {
     const more = shop({ image: 'hello:2' });
@@ -47,6 +49,21 @@ describe('the versions of a stack', () => {
     expect((await history())[0]).toBe('3 <1> front,back,store');
     // As front was before version 2: its tasks are those of spec version 1 again.
     expect(new Set(running('shop_front').map((task) => task.specVersion))).toEqual(new Set([1]));
+  });
+
+  it('are taken back only while they are the newest, and take nothing along that they did not bring', async () => {
+    const first = await deploy(shop());
+    expect(first).toMatchObject({ version: 1, previousVersion: 0 });
+    expect(await deploy(shop())).toMatchObject({ version: 1, previousVersion: 1 });
+    await deploy(withMore());
+    await deploy(shop());
+    const failed = shop({ image: 'hello:3' });
+    const third = await deploy({ ...failed, services: [...failed.services, serviceSpec('shop_new')] });
+    expect(third).toMatchObject({ version: 4, previousVersion: 3, leftOverServices: ['shop_more'] });
+    await expect(rollback(3, false, 3)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await rollback(3, false, 4)).toMatchObject({ version: 3 });
+    await waitFor(() => expect(tasks('shop_new')).toEqual([]));
+    expect(running('shop_more')).toHaveLength(1);
   });
 
   it('are ten at most, and go with the stack', async () => {

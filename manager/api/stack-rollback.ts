@@ -15,10 +15,10 @@ export function stackHistory({ store }: ApiContext, { name }: StackHistoryReques
   return { versions: versions.map((version) => ({ ...version, spec: Buffer.alloc(0), secretIds: [], configIds: [] })) };
 }
 
-/** NOT_FOUND for a stack or version that there is none of. */
+/** NOT_FOUND for a stack or version that there is none of; CONFLICT when what is to be taken back isn't the newest. */
 export async function stackRollback(
   context: ApiContext,
-  { name, version, dryRun }: StackRollbackRequest,
+  { name, version, dryRun, takenBack }: StackRollbackRequest,
   signal: AbortSignal,
 ): Promise<StackRollbackResponse> {
   const { target, stack } = context.store.view((read) => {
@@ -26,6 +26,6 @@ export async function stackRollback(
     return { target: found, stack: stackOfVersion(read, found) };
   });
   const request = { stack, prune: true, dryRun };
-  const { changes } = await deployStack(context, request, target.version, signal);
+  const { changes } = await deployStack(context, request, { to: target.version, takenBack }, signal);
   return { version: target.version, changes };
 }

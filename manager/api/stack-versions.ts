@@ -22,23 +22,33 @@ export interface Deployment {
   readonly random: RandomBytes;
 }
 
-/** The stack has been deployed in this transaction. Nothing for what is as the newest version already. */
-export function recordVersion(tx: WriteTransaction, { stack, rollbackTo, nowMs, random }: Deployment): void {
+/** The stack has been deployed in this transaction. No new one for what is as the newest version already. */
+export function recordVersion(tx: WriteTransaction, { stack, rollbackTo, nowMs, random }: Deployment): Recorded {
   // A manager that doesn't know of them would lose them.
-  if (theCluster(tx).stateFormat < FORMAT_OF_UPDATE_STATUS) return;
+  if (theCluster(tx).stateFormat < FORMAT_OF_UPDATE_STATUS) return { version: 0, previousVersion: 0 };
   const [newest, ...older] = versionsOf(tx, stack.name);
   const content = contentOf(tx, stack);
-  if (newest !== undefined && isDeepStrictEqual(content, pick(newest))) return;
+  const previousVersion = newest?.version ?? 0;
+  if (newest !== undefined && isDeepStrictEqual(content, pick(newest)))
+    return { version: previousVersion, previousVersion };
+  const version = previousVersion + 1;
   tx.create('stackVersion', {
     ...content,
     id: newObjectId(random),
     stack: stack.name,
-    version: (newest?.version ?? 0) + 1,
+    version,
     deployedAtMs: nowMs,
     rollbackTo,
     services: stack.services.map((service) => shortName(service.annotations?.name ?? '', stack.name)),
   });
   for (const old of older.slice(VERSIONS_KEPT - 2)) tx.remove('stackVersion', old.id);
+  return { version, previousVersion };
+}
+
+/** What a stack is deployed as, and was before; 0: none. */
+export interface Recorded {
+  readonly version: number;
+  readonly previousVersion: number;
 }
 
 type Content = Pick<StackVersionObject, 'spec' | 'secretIds' | 'configIds'>;
@@ -87,6 +97,19 @@ export function forgetVersions(tx: WriteTransaction, stack: string): void {
   for (const { id } of versionsOf(tx, stack)) tx.remove('stackVersion', id);
 }
 
+/** CONFLICT unless this is what the stack is now. */
+export function checkIsNewest(
+  versions: readonly StackVersionObject[],
+  name: string,
+  version: number,
+): StackVersionObject {
+  const [newest] = versions;
+  if (newest?.version === version) return newest;
+  throw new GantryError('CONFLICT', `stack ${name} has been deployed anew since version ${version}`, {
+    hint: `"gantry stack history ${name}" shows as what`,
+  });
+}
+
 /** `version`: 0 for the one before the newest. NOT_FOUND. */
 export function targetOf(versions: readonly StackVersionObject[], name: string, version: number): StackVersionObject {
   const [newest, previous] = versions;
@@ -114,6 +137,7 @@ export function versionsOf(read: ReadTransaction, stack: string): StackVersionOb
   return read.find('stackVersion', { by: 'stack', value: stack }).sort((a, b) => b.version - a.version);
 }
 
-function shortName(name: string, stack: string): string {
+/** Of a service: without the stack's. */
+export function shortName(name: string, stack: string): string {
   return name.startsWith(`${stack}_`) ? name.slice(stack.length + 1) : name;
 }

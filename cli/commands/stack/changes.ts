@@ -14,11 +14,16 @@ const KIND_WORDS: ReadonlyMap<ObjectKind, string> = new Map([
   [ObjectKind.CONFIG, 'config'],
 ]);
 
+/** "service" */
+export function kindWord(kind: ObjectKind): string {
+  return KIND_WORDS.get(kind) ?? 'object';
+}
+
 /** "Creating network shop_default"; nothing for what stays as it is. */
 export function changeLines(changes: readonly StackChange[]): string[] {
   return changes.flatMap(({ change, kind, name }) => {
     const word = CHANGE_WORDS.get(change);
-    return word === undefined ? [] : [`${word} ${KIND_WORDS.get(kind) ?? 'object'} ${name}`];
+    return word === undefined ? [] : [`${word} ${kindWord(kind)} ${name}`];
   });
 }
 

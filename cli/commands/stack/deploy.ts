@@ -1,112 +1,77 @@
 import type { Command } from 'commander';
-import {
-  ControlClient,
-  type RegistryFacts,
-  ResolveImage,
-  type StackDeployResponse,
-} from '../../../proto/generated/gantry/v1/control.ts';
-import { PullPolicy } from '../../../proto/generated/gantry/v1/types.ts';
-import { type Cli, complain, printLine } from '../../cli.ts';
-import { loadStack } from '../../compose/load-stack.ts';
-import { ask, withClient } from '../../connection.ts';
-import { CliError, isGantryError } from '../../failure.ts';
+import { ControlClient, type StackDeployResponse } from '../../../proto/generated/gantry/v1/control.ts';
+import { type Cli, printLine } from '../../cli.ts';
+import { withClient } from '../../connection.ts';
+import { CliError, EXIT } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
-import { oneOf } from '../../options/words.ts';
-import { askRegistries, warnUnrecorded } from '../../registry/service-images.ts';
+import { RolloutFailure } from '../../rollout/failure-report.ts';
 import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
 import { changedServices, changeLines } from './changes.ts';
-import { locatePortConflict } from './port-conflict.ts';
-import { prepareImages } from './prepare-images.ts';
-import { declareProject, type ProjectOptions } from './project-options.ts';
-import { readStackFile } from './read-stack-file.ts';
+import { declareSource, readSource, requestDeploy, type SourceOptions } from './deploy-request.ts';
+import { prepareImages, refuseMissingImages } from './prepare-images.ts';
+import { declarePlanFormat, type PlanFormat, planOf, showPlan } from './show-plan.ts';
+import { takeBack } from './take-back.ts';
 
-interface DeployOptions extends ProjectOptions {
+interface DeployOptions extends SourceOptions {
   readonly detach?: boolean;
   readonly dryRun?: boolean;
-  readonly prune?: boolean;
+  readonly format?: PlanFormat;
   readonly quiet?: boolean;
-  readonly resolveImage?: ResolveImage;
+  readonly rollback?: boolean;
   readonly timeout: number;
-  readonly withRegistryAuth: boolean;
 }
 
-const RESOLVE_IMAGE = {
-  always: ResolveImage.ALWAYS,
-  changed: ResolveImage.CHANGED,
-  never: ResolveImage.NEVER,
-} as const;
-
-type Loaded = ReturnType<typeof loadStack>;
-
 export function define(command: Command, cli: Cli): void {
-  declareProject(command)
-    .argument('<stack>', 'name of the stack')
-    .option('--prune', 'remove services that the file no longer has')
+  declarePlanFormat(declareSource(command))
     .option('-d, --detach', "don't wait until everything runs")
     .option('--timeout <duration>', 'longest time to wait (default: 5m)', duration('--timeout'), DEFAULT_TIMEOUT_MS)
+    .option('--rollback', 'go back to the version before when it fails, or takes longer than --timeout')
     .option('-q, --quiet', 'print only errors')
-    .option(
-      '--resolve-image <choice>',
-      'when to ask registries which image it is, and for what platforms: always, changed or never (default: always)',
-      oneOf('--resolve-image', RESOLVE_IMAGE),
-    )
-    .option('--with-registry-auth', 'let the nodes pull images with your logins', false)
-    .option('--dry-run', 'show what would change, and change nothing')
-    .action((stackName: string, options: DeployOptions) => deploy(cli, stackName, options));
+    .option('--dry-run', "show what would change, as 'stack diff' does, and change nothing")
+    .action((stackName: string, options: DeployOptions) =>
+      options.dryRun ? dryRun(cli, stackName, options) : deploy(cli, stackName, options),
+    );
+}
+
+async function dryRun(cli: Cli, stackName: string, options: DeployOptions): Promise<void> {
+  const source = await readSource(cli, stackName, options);
+  await refuseMissingImages(cli, source.loaded, source.answers);
+  await withClient(ControlClient, cli, async (control) => {
+    const response = await requestDeploy(cli, control, source, { ...options, dryRun: true });
+    if (!options.quiet) await showPlan(cli, planOf(response, source.loaded), options.format);
+  });
 }
 
 async function deploy(cli: Cli, stackName: string, options: DeployOptions): Promise<void> {
-  const loaded = loadStack({
-    files: options.composeFile,
-    stackName,
-    projectDirectory: options.projectDirectory,
-    envFiles: options.envFile,
-    profiles: options.profile,
-    workingDirectory: cli.cwd,
-    env: cli.env,
-    readBytes: readStackFile,
-  });
-  for (const warning of loaded.warnings) await complain(cli, `gantry: warning: ${warning}`);
-  const quiet = options.quiet ?? false;
-  const { resolveImage = ResolveImage.ALWAYS, withRegistryAuth } = options;
-  const answers = await askRegistries(cli, { images: pulledImages(loaded), resolveImage, withRegistryAuth });
-  if (!options.dryRun) await prepareImages(cli, loaded, answers, quiet);
+  const { quiet = false } = options;
+  refuseContradictions(options);
+  const source = await readSource(cli, stackName, options);
+  await prepareImages(cli, source.loaded, source.answers, quiet);
   await withClient(ControlClient, cli, async (control) => {
-    const { changes, unrecordedImages } = await requestDeploy(control, loaded, answers.registry, options);
-    await warnUnrecorded(cli, unrecordedImages, answers.failures);
-    if (!quiet) for (const line of changeLines(changes)) await printLine(cli, line);
-    if (options.detach || options.dryRun) return;
-    await waitForRollout(cli, control, {
-      stack: stackName,
-      changedServices: changedServices(changes),
-      timeoutMs: options.timeout,
-      quiet,
-    });
+    const response = await requestDeploy(cli, control, source, { ...options, dryRun: false });
+    if (!quiet) for (const line of changeLines(response.changes)) await printLine(cli, line);
+    if (!options.detach) await follow(cli, control, stackName, response, options);
   });
 }
 
-/** What is built is this host's; what is never pulled is of no registry's. */
-function pulledImages({ spec, services }: Loaded): string[] {
-  const built = new Set(services.flatMap(({ image, build }) => (build === undefined ? [] : [image])));
-  return spec.services.flatMap(({ task }) => {
-    const { image = '', pullPolicy } = task?.container ?? {};
-    return image === '' || built.has(image) || pullPolicy === PullPolicy.NEVER ? [] : [image];
-  });
+function refuseContradictions({ detach, rollback, format }: DeployOptions): void {
+  const refused = (message: string, hint: string) => new CliError(message, { hint, exitCode: EXIT.refused });
+  if (format !== undefined) throw refused('--format is for --dry-run', 'leave it out');
+  if (detach && rollback) throw refused('--rollback waits for the outcome, --detach does not', 'leave one of them out');
 }
 
-async function requestDeploy(
+async function follow(
+  cli: Cli,
   control: ControlClient,
-  loaded: Loaded,
-  registry: RegistryFacts,
-  options: DeployOptions,
-): Promise<StackDeployResponse> {
-  const { prune = false, dryRun = false, resolveImage = ResolveImage.ALWAYS } = options;
-  const request = { stack: loaded.spec, prune, dryRun, resolveImage, registry };
+  stack: string,
+  { changes, version, previousVersion }: StackDeployResponse,
+  { timeout: timeoutMs, quiet = false, rollback = false }: DeployOptions,
+): Promise<void> {
+  const wait = { stack, changedServices: changedServices(changes), timeoutMs, quiet };
   try {
-    return await ask(control, control.stackDeploy, request);
+    await waitForRollout(cli, control, wait);
   } catch (error) {
-    const place = isGantryError(error) && error.code === 'PORT_IN_USE' ? locatePortConflict(loaded, error.message) : '';
-    if (place === '' || !isGantryError(error)) throw error;
-    throw new CliError(`${place}${error.message}`, { hint: error.hint });
+    if (!rollback || !(error instanceof RolloutFailure)) throw error;
+    throw await takeBack(cli, control, { stack, version, previousVersion, failure: error }, { timeoutMs, quiet });
   }
 }

@@ -8,14 +8,19 @@ import { missingImageHint } from '../image/image-exists.ts';
 import { buildServices } from './build-services.ts';
 
 /** Rejects with one line for each image that is missing. */
+export async function refuseMissingImages(cli: Cli, loaded: LoadedStack, answers: ImageAnswers): Promise<void> {
+  const missing = missingLines(loaded, await missingImages(cli, answers));
+  if (missing.length > 0) throw new CliError(missing.join('\n'), { exitCode: EXIT.failed });
+}
+
+/** Rejects as `refuseMissingImages` does, and when a build fails. */
 export async function prepareImages(
   cli: Cli,
   loaded: LoadedStack,
   answers: ImageAnswers,
   quiet: boolean,
 ): Promise<void> {
-  const missing = missingLines(loaded, await missingImages(cli, answers));
-  if (missing.length > 0) throw new CliError(missing.join('\n'), { exitCode: EXIT.failed });
+  await refuseMissingImages(cli, loaded, answers);
   await buildServices(cli, loaded, quiet);
 }
 

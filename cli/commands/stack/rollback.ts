@@ -6,6 +6,7 @@ import { CliError } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
 import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
 import { changedServices, changeLines } from './changes.ts';
+import { showPlan } from './show-plan.ts';
 
 interface RollbackOptions {
   readonly detach?: boolean;
@@ -27,6 +28,8 @@ export function define(command: Command, cli: Cli): void {
     );
 }
 
+const OF_NO_FILE = { leftOverServices: [], builtServices: [] };
+
 /** 0: the one before the present one. */
 function versionNumber(text: string | undefined): number {
   if (text === undefined) return 0;
@@ -37,12 +40,11 @@ function versionNumber(text: string | undefined): number {
 async function rollBack(cli: Cli, name: string, version: number, options: RollbackOptions): Promise<void> {
   const { detach = false, dryRun = false, quiet = false, timeout: timeoutMs } = options;
   await withClient(ControlClient, cli, async (control) => {
-    const done = await ask(control, control.stackRollback, { name, version, dryRun });
-    if (!quiet) {
-      await printLine(cli, `Going back to version ${done.version} of stack ${name}`);
-      for (const line of changeLines(done.changes)) await printLine(cli, line);
-    }
-    if (detach || dryRun) return;
+    const done = await ask(control, control.stackRollback, { name, version, dryRun, takenBack: 0 });
+    if (!quiet) await printLine(cli, `Going back to version ${done.version} of stack ${name}`);
+    if (dryRun) return quiet ? undefined : await showPlan(cli, { changes: done.changes, ...OF_NO_FILE });
+    if (!quiet) for (const line of changeLines(done.changes)) await printLine(cli, line);
+    if (detach) return;
     await waitForRollout(cli, control, {
       stack: name,
       changedServices: changedServices(done.changes),

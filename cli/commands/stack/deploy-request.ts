@@ -1,0 +1,91 @@
+/** What `stack deploy` and `stack diff` share: the files, what registries say of their images, and the question to the managers. */
+import type { Command } from 'commander';
+import {
+  type ControlClient,
+  ResolveImage,
+  type StackDeployResponse,
+} from '../../../proto/generated/gantry/v1/control.ts';
+import { PullPolicy } from '../../../proto/generated/gantry/v1/types.ts';
+import { type Cli, complain } from '../../cli.ts';
+import { type LoadedStack, loadStack } from '../../compose/load-stack.ts';
+import { ask } from '../../connection.ts';
+import { CliError, isGantryError } from '../../failure.ts';
+import { oneOf } from '../../options/words.ts';
+import { askRegistries, type ImageAnswers, warnUnrecorded } from '../../registry/service-images.ts';
+import { locatePortConflict } from './port-conflict.ts';
+import { declareProject, type ProjectOptions } from './project-options.ts';
+import { readStackFile } from './read-stack-file.ts';
+
+export interface SourceOptions extends ProjectOptions {
+  readonly prune?: boolean;
+  readonly resolveImage?: ResolveImage;
+  readonly withRegistryAuth: boolean;
+}
+
+const RESOLVE_IMAGE = {
+  always: ResolveImage.ALWAYS,
+  changed: ResolveImage.CHANGED,
+  never: ResolveImage.NEVER,
+} as const;
+
+export function declareSource(command: Command): Command {
+  return declareProject(command)
+    .argument('<stack>', 'name of the stack')
+    .option('--prune', 'remove services that the file no longer has')
+    .option(
+      '--resolve-image <choice>',
+      'when to ask registries which image it is, and for what platforms: always, changed or never (default: always)',
+      oneOf('--resolve-image', RESOLVE_IMAGE),
+    )
+    .option('--with-registry-auth', 'let the nodes pull images with your logins', false);
+}
+
+export interface Source {
+  readonly loaded: LoadedStack;
+  readonly answers: ImageAnswers;
+}
+
+export async function readSource(cli: Cli, stackName: string, options: SourceOptions): Promise<Source> {
+  const loaded = loadStack({
+    files: options.composeFile,
+    stackName,
+    projectDirectory: options.projectDirectory,
+    envFiles: options.envFile,
+    profiles: options.profile,
+    workingDirectory: cli.cwd,
+    env: cli.env,
+    readBytes: readStackFile,
+  });
+  for (const warning of loaded.warnings) await complain(cli, `gantry: warning: ${warning}`);
+  const { resolveImage = ResolveImage.ALWAYS, withRegistryAuth } = options;
+  const answers = await askRegistries(cli, { images: pulledImages(loaded), resolveImage, withRegistryAuth });
+  return { loaded, answers };
+}
+
+/** What is built is this host's; what is never pulled is of no registry's. */
+function pulledImages({ spec, services }: LoadedStack): string[] {
+  const built = new Set(services.flatMap(({ image, build }) => (build === undefined ? [] : [image])));
+  return spec.services.flatMap(({ task }) => {
+    const { image = '', pullPolicy } = task?.container ?? {};
+    return image === '' || built.has(image) || pullPolicy === PullPolicy.NEVER ? [] : [image];
+  });
+}
+
+/** `dryRun`: only plans. Warns of images that nodes may come to have different ones of. */
+export async function requestDeploy(
+  cli: Cli,
+  control: ControlClient,
+  { loaded, answers }: Source,
+  { prune = false, resolveImage = ResolveImage.ALWAYS, dryRun }: Partial<SourceOptions> & { readonly dryRun: boolean },
+): Promise<StackDeployResponse> {
+  const request = { stack: loaded.spec, prune, dryRun, resolveImage, registry: answers.registry };
+  try {
+    const response = await ask(control, control.stackDeploy, request);
+    await warnUnrecorded(cli, response.unrecordedImages, answers.failures);
+    return response;
+  } catch (error) {
+    const place = isGantryError(error) && error.code === 'PORT_IN_USE' ? locatePortConflict(loaded, error.message) : '';
+    if (place === '' || !isGantryError(error)) throw error;
+    throw new CliError(`${place}${error.message}`, { hint: error.hint });
+  }
+}
