@@ -8,6 +8,7 @@ describe('the name a command line is remembered by', () => {
     [['-H', 'unix:///x', 'exec', 'web', 'ls'], 'exec'],
     [['stack', 'deploy', '-c', 'x', 'y'], 'stack-deploy'],
     [['--help'], 'help'],
+    [['stack', '--help'], 'stack'],
     [['../../etc'], undefined],
     [['stack', '../x'], undefined],
     [['--nope'], undefined],

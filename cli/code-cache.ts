@@ -81,13 +81,13 @@ function cacheFile(argv: readonly string[]): string | undefined {
 const NOUNS =
   /^(stack|compose|service|container|image|builder|buildx|network|volume|secret|config|cluster|swarm|node|client|context|system)$/;
 
-/** "ps", "stack-deploy", "help"; undefined for a wrong command line. */
+/** "ps", "stack-deploy", "help", "stack" of its help; undefined for a wrong command line. */
 export function commandName(argv: readonly string[]): string | undefined {
   try {
     const { action, rest } = parseGlobalOptions(argv);
     if (action !== 'run') return action;
-    const words = rest.slice(0, NOUNS.test(rest[0] ?? '') ? 2 : 1);
-    return words.every((word) => /^[a-z]{1,20}$/.test(word)) ? words.join('-') : undefined;
+    const words = rest.slice(0, NOUNS.test(rest[0] ?? '') ? 2 : 1).filter((word) => word !== '--help');
+    return words.length > 0 && words.every((word) => /^[a-z]{1,20}$/.test(word)) ? words.join('-') : undefined;
   } catch {
     // The program itself will say what is wrong with it.
     return undefined;
