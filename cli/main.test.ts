@@ -118,7 +118,7 @@ describe('wrong command lines', () => {
     [['search', 'x'], 1, /^gantry: "gantry search" is not supported yet; look for it/],
     [['ps', '--fromat', 'x'], 125, 'gantry: unknown flag: --fromat; did you mean --format?\n'],
     [['run'], 1, "gantry: missing required argument 'image'; see 'gantry run --help'\n"],
-    [['run', '--memory-swap', '1g', 'x'], 125, 'gantry: --memory-swap is not supported yet; use --memory\n'],
+    [['run', '--gpus', 'all', 'x'], 125, 'gantry: --gpus is not supported yet; name the device files with --device\n'],
     [
       ['run', '--sig-proxy=false', 'x'],
       125,

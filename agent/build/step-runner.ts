@@ -195,6 +195,7 @@ export class ContainerStepRunner implements StepRunner {
       ],
       sharedMemory: { kind: 'new', sizeBytes: step.limits.sharedMemoryBytes },
       devices: [],
+      blockDevices: new Map(),
       host: this.#parts.host,
       rootPath: step.rootfs,
       initPath: undefined,

@@ -8,7 +8,7 @@ import { writeBundle } from './bundle.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { type ContainerPaths, containerPaths, shimOptions } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
-import { hostDevices } from './host-devices.ts';
+import { hostBlockDevices, hostDevices } from './host-devices.ts';
 import { resolveMounts } from './mount-sources.ts';
 import { type Networking, runningPid, setUpNetworking } from './networking.ts';
 import { makeDirectoryInRoot, readInRoot } from './root-files.ts';
@@ -79,6 +79,7 @@ function ociSpec(
     binds: [...networking.binds, ...taskFileBinds(paths.files, record.files)],
     sharedMemory: ipc.sharedMemory,
     devices: hostDevices(spec),
+    blockDevices: hostBlockDevices(spec.cgroup),
     host: context.host,
     rootPath: 'rootfs',
     initPath: spec.init ? context.initPath : undefined,

@@ -10,7 +10,7 @@ import { ContainerEntry } from './container-entry.ts';
 import { containerPaths } from './container-paths.ts';
 import type { TaskContainer } from './containers.ts';
 import type { ContainerContext } from './context.ts';
-import { hostDevices } from './host-devices.ts';
+import { hostBlockDevices, hostDevices } from './host-devices.ts';
 import { checkBindSources, type WantedVolume, wantedVolumes } from './mount-sources.ts';
 import { parseNetworkMode } from './network-mode.ts';
 import { refuseUnpublishable } from './publishable.ts';
@@ -60,6 +60,7 @@ function validateFiles(spec: ContainerSpec, task: TaskContainer | undefined): vo
 function validateHost(context: ContainerContext, spec: ContainerSpec, config: ContainerConfig): void {
   checkBindSources(spec.mounts);
   hostDevices(spec);
+  hostBlockDevices(spec.cgroup);
   const network = parseNetworkMode(config.networks);
   if (config.ports.length > 0) refuseUnpublishable(context, network);
   const modes = [network, parseNamespaceMode('pid', spec.pidMode), parseNamespaceMode('ipc', spec.ipcMode)];

@@ -293,6 +293,8 @@ export class EngineFixture {
         swapLimit: true,
         hardNofile: 1024,
         cpus: 4,
+        cpuList: '0-3',
+        memoryNodeList: '0',
         memoryBytes: 8e9,
       },
       bootId: this.bootId,

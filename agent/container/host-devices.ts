@@ -2,7 +2,8 @@
 import { readdirSync, type Stats } from 'node:fs';
 import { join, posix } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
-import type { ContainerSpec, Device } from '../../proto/generated/gantry/v1/types.ts';
+import type { CgroupSettings, ContainerSpec, Device } from '../../proto/generated/gantry/v1/types.ts';
+import { type BlockDevices, blockDevicePaths } from './spec/block-io.ts';
 import type { HostDevice } from './spec/devices.ts';
 import { lstatIfThere, statIfThere } from './stat-if-there.ts';
 
@@ -58,6 +59,20 @@ function toDevice(path: string, stat: Stats, permissions: string): HostDevice | 
   if (type === undefined) return undefined;
   const { major, minor } = deviceNumbers(stat.rdev);
   return { path, type, major, minor, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, permissions };
+}
+
+/** The disks that the settings name. INVALID_ARGUMENT for one that isn't there. */
+export function hostBlockDevices(settings: CgroupSettings | undefined): BlockDevices {
+  const paths = settings === undefined ? [] : blockDevicePaths(settings);
+  return new Map(
+    paths.map((path) => {
+      const stat = statIfThere(path);
+      if (stat?.isBlockDevice() === true) return [path, deviceNumbers(stat.rdev)] as const;
+      throw new GantryError('INVALID_ARGUMENT', `${path} is not a block device of this host`, {
+        hint: 'name the whole disk; lsblk lists them',
+      });
+    }),
+  );
 }
 
 /** As glibc's gnu_dev_major and gnu_dev_minor, for the 32 bits that Linux uses. */

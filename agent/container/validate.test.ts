@@ -12,6 +12,8 @@ const HOST = {
   swapLimit: true,
   hardNofile: 1024,
   cpus: 4,
+  cpuList: '0-3',
+  memoryNodeList: '0',
   memoryBytes: 8e9,
 } as const;
 

@@ -3,11 +3,17 @@ import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
 import { type ContainerConfig, LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
-import type { ContainerSpec, Device, Healthcheck } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type ContainerSpec,
+  type Device,
+  type Healthcheck,
+  ResourceAmounts,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { validateName } from './names.ts';
 import { type NetworkMode, parseNetworkMode } from './network-mode.ts';
 import { parseSignal } from './signals.ts';
 import { boundingSet } from './spec/capabilities.ts';
+import { validateCgroupSettings } from './spec/cgroup-settings.ts';
 import type { HostFacts } from './spec/host-facts.ts';
 import { validateMounts, validTarget } from './spec/mounts.ts';
 import { parseNamespaceMode } from './spec/namespaces.ts';
@@ -21,7 +27,9 @@ export function validateConfig(config: ContainerConfig, host: HostFacts): Contai
   const { spec } = config;
   if (spec === undefined || spec.image === '') throw invalid('a container needs an image');
   if (config.name !== '') validateName(config.name);
-  if (config.limits !== undefined) validateLimits(config.limits, host.cpus);
+  const limits = config.limits ?? ResourceAmounts.create();
+  validateLimits(limits, host.cpus);
+  if (spec.cgroup !== undefined) validateCgroupSettings(spec.cgroup, limits, host);
   validateRestart(config);
   const network = parseNetworkMode(config.networks);
   validateNetworking(config, spec, network);

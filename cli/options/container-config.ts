@@ -9,6 +9,7 @@ import {
 } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
 import { CliError, EXIT, fileReason } from '../failure.ts';
+import { cgroupSettingsOf } from './cgroup-options.ts';
 import { type ContainerOptions, parseLogOptions } from './container-options.ts';
 import { parseDevice, parseExtraHost, parseUlimit } from './limits.ts';
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts';
@@ -95,6 +96,7 @@ function containerSpec(
     ipcMode: namespaceMode('--ipc', options.ipc, true),
     utsMode: namespaceMode('--uts', options.uts, false),
     oomScoreAdj: options.oomScoreAdj ?? 0,
+    cgroup: cgroupSettingsOf(options),
   });
 }
 

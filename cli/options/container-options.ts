@@ -2,9 +2,10 @@
 import type { Command } from 'commander';
 import { alias, collect, invalidFlag, refuse, wholeNumber } from '../command-line.ts';
 import { type PullPolicy, pullPolicy } from '../registry/pull-policy.ts';
+import { type CgroupOptions, declareCgroupOptions } from './cgroup-options.ts';
 import { byteSize, duration, nanoCpus, oomScoreAdj, parseRestart, pidsLimit, type RestartChoice } from './limits.ts';
 
-export interface ContainerOptions {
+export interface ContainerOptions extends CgroupOptions {
   readonly addHost: readonly string[];
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
@@ -78,6 +79,7 @@ export function declareContainerOptions(command: Command): Command {
   declareNetwork(command, list);
   declareStorage(command, list);
   declareLimits(command, list);
+  declareCgroupOptions(command, list);
   declareSecurity(command, list);
   declareHealth(command);
   declarePull(command);
@@ -199,33 +201,15 @@ function refuseUnsupported(command: Command): void {
   const unsupported: readonly (readonly [string, string])[] = [
     ['--annotation <annotation>', 'use --label'],
     ['-a, --attach <stream>', 'without -d, the output is attached; -i attaches the input'],
-    ['--blkio-weight <weight>', LATER],
-    ['--blkio-weight-device <weight>', LATER],
     ['--cgroup-parent <cgroup>', LATER],
     ['--cgroupns <mode>', LATER],
-    ['--cpu-period <microseconds>', 'use --cpus'],
-    ['--cpu-quota <microseconds>', 'use --cpus'],
-    ['--cpu-rt-period <microseconds>', LATER],
-    ['--cpu-rt-runtime <microseconds>', LATER],
-    ['-c, --cpu-shares <shares>', 'use --cpus'],
-    ['--cpuset-cpus <cpus>', 'use --cpus'],
-    ['--cpuset-mems <nodes>', LATER],
     ['--detach-keys <keys>', 'Ctrl-P Ctrl-Q detaches'],
-    ['--device-cgroup-rule <rule>', 'use --device'],
-    ['--device-read-bps <rate>', LATER],
-    ['--device-read-iops <rate>', LATER],
-    ['--device-write-bps <rate>', LATER],
-    ['--device-write-iops <rate>', LATER],
     ['--disable-content-trust', LATER],
     ['--gpus <gpus>', 'name the device files with --device'],
     ['--isolation <technology>', LATER],
     ['--link <container>', 'put both containers on one --network and use their names'],
     ['--link-local-ip <address>', LATER],
     ['--log-driver <driver>', "logs are always readable with 'gantry logs'; see --log-opt"],
-    ['--memory-reservation <size>', 'use --memory'],
-    ['--memory-swap <size>', 'use --memory'],
-    ['--memory-swappiness <number>', LATER],
-    ['--oom-kill-disable', LATER],
     ['--platform <platform>', "images run on the host's platform"],
     ['--runtime <name>', LATER],
     ['--sig-proxy [choice]', 'signals are always passed on'],

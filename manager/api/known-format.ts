@@ -16,6 +16,7 @@ import type { ClusterObject } from '../store/cluster.ts';
 import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import {
   FORMAT_OF_CA_ROTATION,
+  FORMAT_OF_CGROUP_SETTINGS,
   FORMAT_OF_GENERIC_RESOURCES,
   FORMAT_OF_IPV6,
   FORMAT_OF_MACVLAN,
@@ -77,6 +78,7 @@ function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined
   if (spec.ingressScope !== IngressScope.CLUSTER && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an ingress scope';
   const policy = task?.container?.pullPolicy ?? PullPolicy.MISSING;
   if (policy !== PullPolicy.MISSING && stateFormat < FORMAT_OF_PULL_CREDENTIALS) return 'a pull policy';
+  if (task?.container?.cgroup !== undefined && stateFormat < FORMAT_OF_CGROUP_SETTINGS) return 'cgroup settings';
   if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
   const platforms = placement === undefined ? 0 : placement.platforms.length + placement.imagePlatforms.length;

@@ -1,4 +1,5 @@
 /** Device nodes of a container and what its device cgroup lets it do with them. */
+import { type DeviceRule, parseDeviceRule } from '../../../proto/device-rule.ts';
 import type { OciDevice, OciDeviceRule } from './oci.ts';
 
 /** A device of the host as it is to appear in the container. */
@@ -38,10 +39,29 @@ function character(major: number, minor: number): OciDeviceRule {
   return { allow: true, type: 'c', major, minor, access: 'rwm' };
 }
 
-/** Later rules win over earlier ones. */
-export function deviceRules(devices: readonly HostDevice[], privileged: boolean): OciDeviceRule[] {
+/** Later rules win over earlier ones. `further`: as parseDeviceRule reads them. */
+export function deviceRules(
+  devices: readonly HostDevice[],
+  further: readonly string[],
+  privileged: boolean,
+): OciDeviceRule[] {
   if (privileged) return [ALLOW_ALL];
-  return [...DEFAULT_RULES, ...devices.map(ruleOf)];
+  return [...DEFAULT_RULES, ...devices.map(ruleOf), ...further.flatMap((text) => furtherRule(parseDeviceRule(text)))];
+}
+
+function furtherRule(rule: DeviceRule | undefined): OciDeviceRule[] {
+  if (rule === undefined) return [];
+  const { type, major, minor, access } = rule;
+  if (type === 'a') return [ALLOW_ALL];
+  return [
+    {
+      allow: true,
+      type,
+      ...(major !== undefined && { major }),
+      ...(minor !== undefined && { minor }),
+      access,
+    },
+  ];
 }
 
 function ruleOf({ type, major, minor, permissions }: HostDevice): OciDeviceRule {

@@ -17,6 +17,10 @@ export interface HostFacts {
   /** gantryd's own hard limit on open files; -1 for none. */
   readonly hardNofile: number;
   readonly cpus: number;
+  /** Numbers of the CPUs that a container may be held to: "0-3"; see number-list.ts. */
+  readonly cpuList: string;
+  /** The same of memory nodes. */
+  readonly memoryNodeList: string;
   readonly memoryBytes: number;
 }
 
@@ -33,8 +37,22 @@ export function readHostFacts(): HostFacts {
     swapLimit: cgroupVersion === 2 || existsSync(`${CGROUP_ROOT}/memory/memory.memsw.limit_in_bytes`),
     hardNofile: parseHardNofile(readFileSync('/proc/self/limits', 'utf8')),
     cpus: availableParallelism(),
+    cpuList: readNumberList('cpu', [
+      `${CGROUP_ROOT}/cpuset.cpus.effective`,
+      `${CGROUP_ROOT}/cpuset/cpuset.effective_cpus`,
+    ]),
+    memoryNodeList: readNumberList('node', [
+      `${CGROUP_ROOT}/cpuset.mems.effective`,
+      `${CGROUP_ROOT}/cpuset/cpuset.effective_mems`,
+    ]),
     memoryBytes: totalmem(),
   };
+}
+
+/** By the root of the cgroups, where there is the controller; a kernel without NUMA has node 0 and no file of it. */
+function readNumberList(kind: 'cpu' | 'node', files: readonly string[]): string {
+  const file = [...files, `/sys/devices/system/${kind}/online`].find((one) => existsSync(one));
+  return file === undefined ? '0' : readFileSync(file, 'utf8').trim();
 }
 
 const GO_NAMES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le', loong64: 'loong64' };

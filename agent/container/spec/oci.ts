@@ -88,11 +88,45 @@ export interface OciDeviceRule {
 
 export interface OciResources {
   readonly devices: readonly OciDeviceRule[];
-  /** Bytes; `swap` is the sum of memory and swap. */
-  readonly memory?: { readonly limit: number; readonly swap?: number };
-  /** Microseconds */
-  readonly cpu?: { readonly quota: number; readonly period: number };
+  readonly memory?: OciMemory;
+  readonly cpu?: OciCpu;
   readonly pids?: { readonly limit: number };
+  readonly blockIO?: OciBlockIo;
+}
+
+/** Bytes */
+export interface OciMemory {
+  readonly limit?: number;
+  /** The sum of memory and swap; -1 for no limit. */
+  readonly swap?: number;
+  readonly reservation?: number;
+  readonly swappiness?: number;
+  readonly disableOOMKiller?: true;
+}
+
+export interface OciCpu {
+  readonly shares?: number;
+  /** Microseconds */
+  readonly quota?: number;
+  readonly period?: number;
+  readonly cpus?: string;
+  readonly mems?: string;
+}
+
+export interface OciBlockIo {
+  readonly weight?: number;
+  readonly weightDevice?: readonly { readonly major: number; readonly minor: number; readonly weight: number }[];
+  readonly throttleReadBpsDevice?: readonly OciThrottle[];
+  readonly throttleWriteBpsDevice?: readonly OciThrottle[];
+  readonly throttleReadIOPSDevice?: readonly OciThrottle[];
+  readonly throttleWriteIOPSDevice?: readonly OciThrottle[];
+}
+
+export interface OciThrottle {
+  readonly major: number;
+  readonly minor: number;
+  /** Per second */
+  readonly rate: number;
 }
 
 export interface OciLinux {

@@ -1,8 +1,9 @@
 /** Limits of a container as its cgroup takes them. */
 import { GantryError } from '../../../proto/errors.ts';
-import type { ResourceAmounts } from '../../../proto/generated/gantry/v1/types.ts';
+import { CgroupSettings, type ResourceAmounts } from '../../../proto/generated/gantry/v1/types.ts';
+import { type BlockDevices, blockIo } from './block-io.ts';
 import { deviceRules, type HostDevice } from './devices.ts';
-import type { OciResources } from './oci.ts';
+import type { OciCpu, OciMemory, OciResources } from './oci.ts';
 
 /** Docker's: 100 ms */
 const CPU_PERIOD_US = 100_000;
@@ -13,6 +14,9 @@ const MINIMUM_NANO_CPUS = NANO_CPUS_PER_CPU / 100;
 
 export interface ResourceRequest {
   readonly limits: ResourceAmounts | undefined;
+  readonly settings: CgroupSettings | undefined;
+  /** Those of the host that `settings` name. */
+  readonly blockDevices: BlockDevices;
   readonly devices: readonly HostDevice[];
   readonly privileged: boolean;
   /** The kernel can limit the sum of memory and swap. */
@@ -20,22 +24,46 @@ export interface ResourceRequest {
 }
 
 export function buildResources(request: ResourceRequest): OciResources {
-  const { limits } = request;
+  const { limits, settings = CgroupSettings.create(), devices, privileged } = request;
   return {
-    devices: deviceRules(request.devices, request.privileged),
-    ...(limits !== undefined && limits.memoryBytes > 0 && { memory: memory(limits.memoryBytes, request.swapLimit) }),
-    ...(limits !== undefined && limits.nanoCpus > 0 && { cpu: cpu(limits.nanoCpus) }),
+    devices: deviceRules(devices, settings.deviceRules, privileged),
+    ...unlessEmpty('memory', memory(limits?.memoryBytes ?? 0, settings, request.swapLimit)),
+    ...unlessEmpty('cpu', cpu(limits?.nanoCpus ?? 0, settings)),
     ...(limits !== undefined && limits.pids > 0 && { pids: { limit: limits.pids } }),
+    ...unlessEmpty('blockIO', blockIo(settings, request.blockDevices)),
   };
 }
 
-/** As much swap as memory, as Docker gives a container with `--memory` and no `--memory-swap`. */
-function memory(limit: number, swapLimit: boolean): OciResources['memory'] {
-  return swapLimit ? { limit, swap: 2 * limit } : { limit };
+function unlessEmpty<K extends string, T extends object>(key: K, value: T): { readonly [P in K]?: T } {
+  return Object.keys(value).length === 0 ? {} : ({ [key]: value } as { readonly [P in K]?: T });
 }
 
-function cpu(nanoCpus: number): OciResources['cpu'] {
-  return { quota: Math.round((nanoCpus / NANO_CPUS_PER_CPU) * CPU_PERIOD_US), period: CPU_PERIOD_US };
+function memory(limit: number, settings: CgroupSettings, swapLimit: boolean): OciMemory {
+  const { memoryReservationBytes: reservation, memorySwappiness: swappiness, oomKillDisable } = settings;
+  return {
+    ...(limit > 0 && { limit }),
+    ...(limit > 0 && swapLimit && { swap: memoryAndSwap(limit, settings) }),
+    ...(reservation > 0 && { reservation }),
+    ...(swappiness !== undefined && { swappiness }),
+    ...(oomKillDisable && { disableOOMKiller: true }),
+  };
+}
+
+/** As much swap as memory unless something else is asked for, as in Docker. */
+function memoryAndSwap(limit: number, { memorySwapBytes }: CgroupSettings): number {
+  return memorySwapBytes === 0 ? 2 * limit : memorySwapBytes;
+}
+
+function cpu(nanoCpus: number, settings: CgroupSettings): OciCpu {
+  const { cpuShares: shares, cpuPeriodUs: period, cpuQuotaUs: quota, cpusetCpus: cpus, cpusetMems: mems } = settings;
+  return {
+    ...(nanoCpus > 0 && { quota: Math.round((nanoCpus / NANO_CPUS_PER_CPU) * CPU_PERIOD_US), period: CPU_PERIOD_US }),
+    ...(shares !== 0 && { shares }),
+    ...(period !== 0 && { period }),
+    ...(quota !== 0 && { quota }),
+    ...(cpus !== '' && { cpus }),
+    ...(mems !== '' && { mems }),
+  };
 }
 
 /** Throws INVALID_ARGUMENT for limits that no container can have on a host with so many CPUs. */

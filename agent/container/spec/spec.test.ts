@@ -12,6 +12,8 @@ const HOST = {
   swapLimit: true,
   hardNofile: 4096,
   cpus: 2,
+  cpuList: '0-1',
+  memoryNodeList: '0',
   memoryBytes: 8e9,
 } as const;
 
@@ -30,6 +32,7 @@ function build(spec: Partial<ContainerSpec> = {}, change: Partial<SpecRequest> =
     binds: [],
     sharedMemory: { kind: 'new', sizeBytes: 0 },
     devices: [],
+    blockDevices: new Map(),
     host: HOST,
     rootPath: 'rootfs',
     initPath: undefined,

@@ -4,6 +4,7 @@
  */
 import type { ImageConfig } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerSpec, ResourceAmounts } from '../../../proto/generated/gantry/v1/types.ts';
+import type { BlockDevices } from './block-io.ts';
 import { boundingSet, processCapabilities } from './capabilities.ts';
 import { deviceNodes, type HostDevice } from './devices.ts';
 import { buildEnvironment } from './env.ts';
@@ -40,6 +41,7 @@ export interface SpecRequest {
   readonly binds: readonly OwnBind[];
   readonly sharedMemory: SharedMemory;
   readonly devices: readonly HostDevice[];
+  readonly blockDevices: BlockDevices;
   readonly host: HostFacts;
   /** The mounted root file system: absolute, or relative to the bundle. */
   readonly rootPath: string;
@@ -104,14 +106,21 @@ function bounding(spec: ContainerSpec, host: HostFacts): string[] {
 }
 
 function buildLinux(request: SpecRequest): OciLinux {
-  const { spec, devices, host, mounts, limits } = request;
+  const { spec, devices, blockDevices, host, mounts, limits } = request;
   const propagation = rootPropagation(mounts);
   const seccomp = buildSeccomp(spec, host);
   return {
     namespaces: buildNamespaces(request.namespaces),
     devices: deviceNodes(devices),
     cgroupsPath: cgroupsPath(request.containerId),
-    resources: buildResources({ limits, devices, privileged: spec.privileged, swapLimit: host.swapLimit }),
+    resources: buildResources({
+      limits,
+      settings: spec.cgroup,
+      blockDevices,
+      devices,
+      privileged: spec.privileged,
+      swapLimit: host.swapLimit,
+    }),
     sysctl: containerSysctls(spec.sysctls, request.network),
     ...(seccomp !== undefined && { seccomp }),
     maskedPaths: spec.privileged ? [] : MASKED_PATHS,

@@ -17,6 +17,7 @@ import type { Fields, Value } from '../../../proto/template/values.ts';
 import { rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
 import { healthName, stateName } from '../rows/container-row.ts';
+import { cgroupFields } from './cgroup-fields.ts';
 import { healthcheckFields, stringMap } from './inspect-values.ts';
 
 export function inspectContainer(container: Container): Fields {
@@ -102,6 +103,7 @@ function hostConfigFields(config: ContainerConfig | undefined, spec: ContainerSp
     Memory: limits?.memoryBytes ?? 0,
     NanoCpus: limits?.nanoCpus ?? 0,
     PidsLimit: limits?.pids ?? 0,
+    ...cgroupFields(spec?.cgroup, limits?.memoryBytes ?? 0),
     Devices: (spec?.devices ?? []).map((device) => ({
       PathOnHost: device.hostPath,
       PathInContainer: device.containerPath,

@@ -6,6 +6,7 @@ import {
   MountType,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields, Value } from '../../../proto/template/values.ts';
+import { givenCgroupFields } from './cgroup-fields.ts';
 import { healthcheckFields, nanoseconds, stringMap } from './inspect-values.ts';
 
 export function containerSpecFields(container: ContainerSpec): Fields {
@@ -36,6 +37,7 @@ export function containerSpecFields(container: ContainerSpec): Fields {
     CapabilityDrop: container.capDrop,
     Ulimits: container.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     OomScoreAdj: container.oomScoreAdj,
+    ...givenCgroupFields(container.cgroup),
   };
 }
 

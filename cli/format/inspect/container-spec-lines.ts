@@ -1,6 +1,7 @@
 /** What a service's containers are, as `service inspect --pretty` tells people: only what says something. */
 import type { ContainerSpec, FileReference, Healthcheck } from '../../../proto/generated/gantry/v1/types.ts';
 import { goDuration } from '../duration.ts';
+import { cgroupLines } from './cgroup-fields.ts';
 import { hostText, mountTypeName } from './container-spec-fields.ts';
 
 export function containerSpecLines(container: ContainerSpec): string[] {
@@ -45,6 +46,7 @@ function isolationLines(container: ContainerSpec): string[] {
     ...line('Sysctls', pairs(container.sysctls)),
     ...line('Ulimits', limits.join(' ')),
     ...line('OomScoreAdj', container.oomScoreAdj === 0 ? '' : String(container.oomScoreAdj)),
+    ...cgroupLines(container.cgroup),
   ];
 }
 
