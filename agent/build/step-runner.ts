@@ -184,7 +184,7 @@ export class ContainerStepRunner implements StepRunner {
       argv: step.argv,
       user,
       hostname: id.slice(0, 12),
-      namespaces: { network: network.namespace, pid: 'new', ipc: 'new', uts: 'new' },
+      namespaces: { network: network.namespace, pid: 'new', ipc: 'new', uts: 'new', cgroup: 'new' },
       network: network.namespace === 'host' ? 'shared' : 'own',
       mounts: step.mounts,
       binds: [

@@ -73,6 +73,7 @@ function ociSpec(
       pid: namespaceOf(context, 'pid', spec.pidMode),
       ipc: ipc.namespace,
       uts: spec.utsMode === 'host' ? 'host' : 'new',
+      cgroup: spec.cgroupnsMode === 'host' ? 'host' : 'new',
     },
     network: networking.sandbox === undefined ? 'shared' : 'own',
     mounts,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ContainerConfig, LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
-import type { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { CgroupSettings, type ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { availableCapabilities } from './spec/capabilities.ts';
 import { validateConfig } from './validate.ts';
 
@@ -62,6 +62,15 @@ describe('a configuration', () => {
     ['capability', { capAdd: ['FLY'] }, {}, 'unknown capability "FLY"'],
     ['seccomp profile', { seccompProfile: '{' }, {}, 'it is not JSON'],
     ['pid mode', { pidMode: 'none' }, {}, 'pid mode "none" is not known'],
+    [
+      'cgroup namespace of a container',
+      { cgroupnsMode: 'container:web' },
+      {},
+      "can't share another's cgroup namespace",
+    ],
+    ['cgroup of the host', { cgroupParent: '/system' }, {}, 'is not one of gantry'],
+    ['nameless annotation', { annotations: { '': 'x' } }, {}, 'an annotation needs a name'],
+    ['cgroup settings', { cgroup: CgroupSettings.create({ cpuShares: -1 }) }, {}, 'invalid CPU shares'],
     ['UTS of a container', { utsMode: 'container:web' }, {}, "can't share another's UTS"],
     ['hostname in the host’s UTS', { utsMode: 'host', hostname: 'x' }, {}, "can't set a hostname"],
     ['hostname', { hostname: '-x' }, {}, 'invalid hostname "-x"'],

@@ -13,6 +13,7 @@ import { validateName } from './names.ts';
 import { type NetworkMode, parseNetworkMode } from './network-mode.ts';
 import { parseSignal } from './signals.ts';
 import { boundingSet } from './spec/capabilities.ts';
+import { validateCgroupParent } from './spec/cgroup-parent.ts';
 import { validateCgroupSettings } from './spec/cgroup-settings.ts';
 import type { HostFacts } from './spec/host-facts.ts';
 import { validateMounts, validTarget } from './spec/mounts.ts';
@@ -110,6 +111,10 @@ function validateIsolation(spec: ContainerSpec, network: NetworkMode, host: Host
   boundingSet({ add: spec.capAdd, drop: spec.capDrop, privileged: false, available: host.capabilities });
   if (spec.seccompProfile !== '' && spec.seccompProfile !== 'unconfined') parseSeccompProfile(spec.seccompProfile);
   parseNamespaceMode('pid', spec.pidMode);
+  if (parseNamespaceMode('cgroup namespace', spec.cgroupnsMode).kind === 'container')
+    throw invalid("a container can't share another's cgroup namespace", 'write "host", "private" or nothing');
+  validateCgroupParent(spec.cgroupParent);
+  validateAnnotations(spec.annotations);
   const ipc = parseNamespaceMode('ipc', spec.ipcMode);
   const uts = parseNamespaceMode('uts', spec.utsMode);
   if (uts.kind === 'container')
@@ -122,6 +127,11 @@ function validateIsolation(spec: ContainerSpec, network: NetworkMode, host: Host
   if (ipc.kind !== 'private') shared.add('ipc');
   validateSysctls(spec.sysctls, shared);
   for (const { target } of [...spec.secrets, ...spec.configs]) validTarget(target);
+}
+
+/** Source: OCI runtime specification, config.md: keys must not be empty. */
+function validateAnnotations(annotations: Readonly<Record<string, string>>): void {
+  if (Object.hasOwn(annotations, '')) throw invalid('an annotation needs a name');
 }
 
 function validateHostname(hostname: string): void {

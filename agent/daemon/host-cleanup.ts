@@ -1,8 +1,8 @@
 /** What `system stop` takes away beyond what each part takes down itself: mounts, cgroups, and all of EXEC_ROOT. */
-import { readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { type Dirent, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
-import { CGROUP_PARENT } from '../container/spec/spec.ts';
+import { CGROUP_PARENT } from '../container/spec/cgroup-parent.ts';
 import { parseMountPoints } from '../image/mounts.ts';
 import { LOCK_FILE } from './root-locks.ts';
 
@@ -19,11 +19,26 @@ export function mountsBelow(mountinfo: string, roots: readonly string[]): string
   return points.reverse();
 }
 
-/** Gantry's own directory in each hierarchy, where it is empty: another gantryd of this machine may still be in it. */
+/** Gantry's own directory in each hierarchy with what is empty in it, parents that containers asked for: another gantryd of this machine may still be in it. */
 export function removeCgroupParents(): void {
   const hierarchies = readdirSync(CGROUP_ROOT, { withFileTypes: true }).filter((item) => item.isDirectory());
   for (const directory of [CGROUP_ROOT, ...hierarchies.map(({ name }) => join(CGROUP_ROOT, name))]) {
-    removeIfEmpty(join(directory, CGROUP_PARENT));
+    removeEmptyTree(join(directory, CGROUP_PARENT));
+  }
+}
+
+function removeEmptyTree(directory: string): void {
+  for (const { name } of subdirectories(directory)) removeEmptyTree(join(directory, name));
+  removeIfEmpty(directory);
+}
+
+function subdirectories(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true }).filter((item) => item.isDirectory());
+  } catch (error) {
+    // Another gantryd of this machine may be removing it, too.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
   }
 }
 

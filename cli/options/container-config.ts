@@ -1,5 +1,4 @@
 /** Makes what the engine is asked for out of the options of `run` and `create`. */
-import { readFileSync } from 'node:fs';
 import { ContainerConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import {
   ContainerSpec,
@@ -8,7 +7,7 @@ import {
   type NetworkAttachmentConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
-import { CliError, EXIT, fileReason } from '../failure.ts';
+import { CliError, EXIT } from '../failure.ts';
 import { cgroupSettingsOf } from './cgroup-options.ts';
 import { type ContainerOptions, parseLogOptions } from './container-options.ts';
 import { parseDevice, parseExtraHost, parseUlimit } from './limits.ts';
@@ -16,6 +15,7 @@ import { parseMount, parseTmpfs, parseVolume } from './mounts.ts';
 import { parseNetwork } from './networks.ts';
 import { type Environment, parsePairs, readEnvironment, readLabels } from './pairs.ts';
 import { parsePublish } from './ports.ts';
+import { securityOptions } from './security-options.ts';
 
 export interface ConfigContext {
   readonly env: Environment;
@@ -95,6 +95,9 @@ function containerSpec(
     pidMode: namespaceMode('--pid', options.pid, true),
     ipcMode: namespaceMode('--ipc', options.ipc, true),
     utsMode: namespaceMode('--uts', options.uts, false),
+    cgroupnsMode: namespaceMode('--cgroupns', options.cgroupns, false),
+    cgroupParent: options.cgroupParent ?? '',
+    annotations: parsePairs('--annotation', options.annotation, () => ''),
     oomScoreAdj: options.oomScoreAdj ?? 0,
     cgroup: cgroupSettingsOf(options),
   });
@@ -158,35 +161,6 @@ function healthcheck(options: ContainerOptions): { healthcheck?: Healthcheck } {
 
 function health(given: Partial<Healthcheck>): Healthcheck {
   return { test: [], intervalMs: 0, timeoutMs: 0, retries: 0, startPeriodMs: 0, startIntervalMs: 0, ...given };
-}
-
-const SECURITY_HINT = 'write seccomp=FILE, seccomp=unconfined or no-new-privileges';
-
-function securityOptions(options: readonly string[]): { noNewPrivileges: boolean; seccompProfile: string } {
-  const result = { noNewPrivileges: false, seccompProfile: '' };
-  for (const option of options) {
-    const [key = '', value] = option.split(/[=:](.*)/s);
-    if (key === 'no-new-privileges') result.noNewPrivileges = value !== 'false';
-    else if (key === 'seccomp' && value !== undefined) result.seccompProfile = seccompProfile(value);
-    else throw invalidFlag('--security-opt', option, SECURITY_HINT);
-  }
-  return result;
-}
-
-function seccompProfile(value: string): string {
-  if (value === 'unconfined') return value;
-  if (value === 'builtin') return '';
-  let text: string;
-  try {
-    text = readFileSync(value, 'utf8');
-    JSON.parse(text);
-  } catch (error) {
-    throw new CliError(`cannot read seccomp profile ${value}: ${fileReason(error)}`, {
-      hint: SECURITY_HINT,
-      exitCode: EXIT.refused,
-    });
-  }
-  return text;
 }
 
 /** `private` is the default and travels as "". */

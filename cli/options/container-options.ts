@@ -4,11 +4,15 @@ import { alias, collect, invalidFlag, refuse, wholeNumber } from '../command-lin
 import { type PullPolicy, pullPolicy } from '../registry/pull-policy.ts';
 import { type CgroupOptions, declareCgroupOptions } from './cgroup-options.ts';
 import { byteSize, duration, nanoCpus, oomScoreAdj, parseRestart, pidsLimit, type RestartChoice } from './limits.ts';
+import { checkRuntime } from './runtime.ts';
 
 export interface ContainerOptions extends CgroupOptions {
   readonly addHost: readonly string[];
+  readonly annotation: readonly string[];
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
+  readonly cgroupns?: string;
+  readonly cgroupParent?: string;
   readonly cidfile?: string;
   readonly cpus?: number;
   readonly device: readonly string[];
@@ -107,6 +111,7 @@ function declareIdentity(command: Command, list: DeclareList): void {
   list('--env-file <file>', 'file of environment variables');
   list('-l, --label <name=value>', 'label');
   list('--label-file <file>', 'file of labels');
+  list('--annotation <name=value>', 'annotation of the OCI bundle');
   list('--group-add <group>', 'further group of the user');
   list('--log-opt <name=value>', 'max-size=SIZE or max-file=N');
 }
@@ -157,10 +162,24 @@ function declareSecurity(command: Command, list: DeclareList): void {
     .option('--privileged', 'give it all capabilities and devices')
     .option('--pid <mode>', 'PID namespace: host or container:NAME')
     .option('--ipc <mode>', 'IPC namespace: private, host or container:NAME')
-    .option('--uts <mode>', 'UTS namespace: host');
+    .option('--uts <mode>', 'UTS namespace: host')
+    .option('--cgroupns <mode>', 'cgroup namespace: private or host')
+    .option('--cgroup-parent <name>', 'cgroup that its own is made in, below /gantry')
+    .option('--userns <mode>', 'user namespace: host, as all containers', checkUserNamespace)
+    .option('--runtime <name>', 'OCI runtime: gantry-runtime, or runc, whose place it takes', checkRuntime);
   list('--cap-add <capability>', 'add a capability');
   list('--cap-drop <capability>', 'drop a capability');
-  list('--security-opt <option>', 'seccomp=FILE, seccomp=unconfined or no-new-privileges');
+  list('--security-opt <option>', 'seccomp=FILE, seccomp=unconfined, systempaths=unconfined or no-new-privileges');
+}
+
+/** There is one, the host's own. */
+function checkUserNamespace(mode: string): string {
+  if (mode === '' || mode === 'host') return mode;
+  throw invalidFlag(
+    '--userns',
+    mode,
+    'write host: no user namespaces are made; give it a --user, and drop capabilities',
+  );
 }
 
 function declarePull(command: Command): void {
@@ -199,10 +218,7 @@ const LATER = 'leave it out';
 /** Docker's options that the engine can't honour yet. */
 function refuseUnsupported(command: Command): void {
   const unsupported: readonly (readonly [string, string])[] = [
-    ['--annotation <annotation>', 'use --label'],
     ['-a, --attach <stream>', 'without -d, the output is attached; -i attaches the input'],
-    ['--cgroup-parent <cgroup>', LATER],
-    ['--cgroupns <mode>', LATER],
     ['--detach-keys <keys>', 'Ctrl-P Ctrl-Q detaches'],
     ['--disable-content-trust', LATER],
     ['--gpus <gpus>', 'name the device files with --device'],
@@ -211,11 +227,9 @@ function refuseUnsupported(command: Command): void {
     ['--link-local-ip <address>', LATER],
     ['--log-driver <driver>', "logs are always readable with 'gantry logs'; see --log-opt"],
     ['--platform <platform>', "images run on the host's platform"],
-    ['--runtime <name>', LATER],
     ['--sig-proxy [choice]', 'signals are always passed on'],
     ['--storage-opt <option>', LATER],
     ['--use-api-socket', LATER],
-    ['--userns <mode>', LATER],
     ['--volume-driver <driver>', 'use --mount type=volume,volume-driver=...'],
     ['--volumes-from <container>', 'name the volumes with -v'],
   ];

@@ -3,6 +3,7 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import {
+  type ContainerSpec,
   EndpointMode,
   IngressScope,
   type NetworkSpec,
@@ -78,7 +79,8 @@ function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined
   if (spec.ingressScope !== IngressScope.CLUSTER && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an ingress scope';
   const policy = task?.container?.pullPolicy ?? PullPolicy.MISSING;
   if (policy !== PullPolicy.MISSING && stateFormat < FORMAT_OF_PULL_CREDENTIALS) return 'a pull policy';
-  if (task?.container?.cgroup !== undefined && stateFormat < FORMAT_OF_CGROUP_SETTINGS) return 'cgroup settings';
+  const isolation = task?.container === undefined ? undefined : unusualIsolation(task.container);
+  if (isolation !== undefined && stateFormat < FORMAT_OF_CGROUP_SETTINGS) return isolation;
   if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
   const platforms = placement === undefined ? 0 : placement.platforms.length + placement.imagePlatforms.length;
@@ -89,6 +91,14 @@ function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined
     return 'an update config with an order, failure action, monitor or failure ratio';
   }
   return undefined;
+}
+
+function unusualIsolation(container: ContainerSpec): string | undefined {
+  const { cgroup, cgroupnsMode, cgroupParent, annotations, unconfinedSystemPaths } = container;
+  if (cgroup !== undefined) return 'cgroup settings';
+  if (cgroupnsMode !== '' || cgroupParent !== '') return 'a cgroup namespace or parent';
+  if (Object.keys(annotations).length > 0) return 'annotations of its containers';
+  return unconfinedSystemPaths ? 'unconfined system paths' : undefined;
 }
 
 /** Than update configs could say at first. */

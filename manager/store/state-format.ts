@@ -13,7 +13,8 @@
  *    placement strategy, and client certificates; services have an endpoint mode, an ingress scope, and addresses of their
  *    own; slots of services are pinned to the nodes that have their volumes; nodes have
  *    WireGuard keys, IPv6 addresses, links, and config-only networks; networks have IPv6 subnets, and may be macvlan;
- *    services have a pull policy, and know who pulls their images; containers have cgroup settings.
+ *    services have a pull policy, and know who pulls their images; containers have cgroup settings, cgroup
+ *    parents, and annotations.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -41,6 +42,7 @@ export const FORMAT_OF_MACVLAN = 5;
 /** And of pull policies. */
 export const FORMAT_OF_PULL_CREDENTIALS = 5;
 
+/** And of cgroup parents and namespaces, annotations, and unconfined system paths. */
 export const FORMAT_OF_CGROUP_SETTINGS = 5;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */

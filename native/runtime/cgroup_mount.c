@@ -11,8 +11,10 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-/* A mount of one hierarchy, rooted at the container's own cgroup. With a cgroup namespace a new mount has its root
- * there by itself; without one it is a bind mount of the host's. */
+/* A mount of one hierarchy. With a cgroup namespace a new mount has its root at the container's own cgroup by itself.
+ * Without one it is a bind mount of the host's: with v1 of the container's cgroup, with v2 of the whole tree, so that
+ * the path in /proc/self/cgroup is one below /sys/fs/cgroup, as with other runtimes. A new mount of v2 from the host's
+ * namespace would change the options of the host's own. */
 static int
 open_hierarchy (const struct mount_context *context, const struct cgroup_hierarchy *hierarchy,
                 const struct mount_options *options, struct error *err)
@@ -22,7 +24,9 @@ open_hierarchy (const struct mount_context *context, const struct cgroup_hierarc
 
   if (spec_namespace (context->spec, CLONE_NEWCGROUP) == NULL)
     {
-      mount = mount_copy (AT_FDCWD, hierarchy->dir, true, err);
+      const char *shown = cgroup_is_unified (context->cgroup) ? hierarchy->root : hierarchy->dir;
+
+      mount = mount_copy (AT_FDCWD, shown, true, err);
       if (mount >= 0 && mount_change (mount, true, options->set, 0, 0, err) < 0)
         {
           close (mount);

@@ -28,13 +28,14 @@ export interface NamespaceSources {
   readonly pid: NamespaceSource;
   readonly ipc: NamespaceSource;
   readonly uts: NamespaceSource;
+  readonly cgroup: 'new' | 'host';
 }
 
-/** Mount and cgroup namespaces are always the container's own. */
+/** The mount namespace is always the container's own. */
 export function buildNamespaces(sources: NamespaceSources): OciNamespace[] {
   return [
     { type: 'mount' },
-    { type: 'cgroup' },
+    ...namespace('cgroup', sources.cgroup),
     ...namespace('network', sources.network),
     ...namespace('pid', sources.pid),
     ...namespace('ipc', sources.ipc),

@@ -11,6 +11,7 @@ export interface OciSpec {
   readonly domainname?: string;
   readonly mounts: readonly OciMount[];
   readonly linux: OciLinux;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface OciProcess {

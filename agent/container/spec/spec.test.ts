@@ -26,7 +26,7 @@ function build(spec: Partial<ContainerSpec> = {}, change: Partial<SpecRequest> =
     argv: ['/bin/true'],
     user: { uid: 0, gid: 0, additionalGids: [], home: '/root' },
     hostname: 'c0ffee',
-    namespaces: { network: { path: '/run/netns/x' }, pid: 'new', ipc: 'new', uts: 'new' },
+    namespaces: { network: { path: '/run/netns/x' }, pid: 'new', ipc: 'new', uts: 'new', cgroup: 'new' },
     network: 'own',
     mounts: [],
     binds: [],
@@ -70,13 +70,15 @@ describe('a spec', () => {
   });
 
   it('leaves out the namespaces that are the host’s', () => {
-    const namespaces = { network: 'host', pid: 'host', ipc: { path: '/proc/1/ns/ipc' }, uts: 'host' } as const;
+    const namespaces = {
+      network: 'host',
+      pid: 'host',
+      ipc: { path: '/proc/1/ns/ipc' },
+      uts: 'host',
+      cgroup: 'host',
+    } as const;
     const spec = build({}, { namespaces, hostname: 'machine' });
-    expect(spec.linux.namespaces).toEqual([
-      { type: 'mount' },
-      { type: 'cgroup' },
-      { type: 'ipc', path: '/proc/1/ns/ipc' },
-    ]);
+    expect(spec.linux.namespaces).toEqual([{ type: 'mount' }, { type: 'ipc', path: '/proc/1/ns/ipc' }]);
     expect(spec.hostname).toBeUndefined();
     expect(spec.process.env).toContain('HOSTNAME=machine');
   });
@@ -92,6 +94,19 @@ describe('a spec', () => {
     expect(noSwap.linux.resources.memory).toEqual({ limit: 67108864 });
     const none = build({}, { limits: { memoryBytes: 0, nanoCpus: 0, pids: 0 } }).linux.resources;
     expect(Object.keys(none)).toEqual(['devices']);
+  });
+
+  it('passes annotations on, lies in the cgroup that it is to be in, and hides nothing when told so', () => {
+    const { annotations, linux } = build({
+      annotations: { 'org.example.a': 'b' },
+      cgroupParent: 'batch/night',
+      unconfinedSystemPaths: true,
+    });
+    expect(annotations).toEqual({ 'org.example.a': 'b' });
+    expect(linux.cgroupsPath).toBe('/gantry/batch/night/c0ffee');
+    expect(linux.maskedPaths).toEqual([]);
+    expect(linux.readonlyPaths).toEqual([]);
+    expect(build().annotations).toBeUndefined();
   });
 
   it('lets a container use the devices it is given', () => {

@@ -6,6 +6,7 @@ import type { ImageConfig } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerSpec, ResourceAmounts } from '../../../proto/generated/gantry/v1/types.ts';
 import type { BlockDevices } from './block-io.ts';
 import { boundingSet, processCapabilities } from './capabilities.ts';
+import { cgroupsPath } from './cgroup-parent.ts';
 import { deviceNodes, type HostDevice } from './devices.ts';
 import { buildEnvironment } from './env.ts';
 import type { HostFacts } from './host-facts.ts';
@@ -65,6 +66,7 @@ export function buildSpec(request: SpecRequest): OciSpec {
       privileged: spec.privileged,
     }),
     linux: buildLinux(request),
+    ...(Object.keys(spec.annotations).length > 0 && { annotations: spec.annotations }),
   };
 }
 
@@ -109,10 +111,11 @@ function buildLinux(request: SpecRequest): OciLinux {
   const { spec, devices, blockDevices, host, mounts, limits } = request;
   const propagation = rootPropagation(mounts);
   const seccomp = buildSeccomp(spec, host);
+  const isOpen = spec.privileged || spec.unconfinedSystemPaths;
   return {
     namespaces: buildNamespaces(request.namespaces),
     devices: deviceNodes(devices),
-    cgroupsPath: cgroupsPath(request.containerId),
+    cgroupsPath: cgroupsPath(request.containerId, spec.cgroupParent),
     resources: buildResources({
       limits,
       settings: spec.cgroup,
@@ -123,8 +126,8 @@ function buildLinux(request: SpecRequest): OciLinux {
     }),
     sysctl: containerSysctls(spec.sysctls, request.network),
     ...(seccomp !== undefined && { seccomp }),
-    maskedPaths: spec.privileged ? [] : MASKED_PATHS,
-    readonlyPaths: spec.privileged ? [] : READONLY_PATHS,
+    maskedPaths: isOpen ? [] : MASKED_PATHS,
+    readonlyPaths: isOpen ? [] : READONLY_PATHS,
     ...(propagation !== undefined && { rootfsPropagation: propagation }),
   };
 }
@@ -139,13 +142,6 @@ function buildSeccomp(spec: ContainerSpec, host: HostFacts): OciSeccomp | undefi
     architecture: host.architecture,
     kernelRelease: host.kernelRelease,
   });
-}
-
-/** The directory of all containers' cgroups, in every hierarchy. */
-export const CGROUP_PARENT = '/gantry';
-
-export function cgroupsPath(containerId: string): string {
-  return `${CGROUP_PARENT}/${containerId}`;
 }
 
 export function workingDirectory(spec: Pick<ContainerSpec, 'dir'>, image: Pick<ImageConfig, 'dir'>): string {

@@ -14,6 +14,7 @@ import {
   type PortConfig,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields, Value } from '../../../proto/template/values.ts';
+import { RUNTIME_NAME } from '../../options/runtime.ts';
 import { rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
 import { healthName, stateName } from '../rows/container-row.ts';
@@ -97,7 +98,13 @@ function hostConfigFields(config: ContainerConfig | undefined, spec: ContainerSp
     PublishAllPorts: config?.publishAll ?? false,
     ReadonlyRootfs: spec?.readOnly ?? false,
     SecurityOpt: securityOptions(spec),
+    ...openPathFields(spec),
     UTSMode: spec?.utsMode ?? '',
+    CgroupnsMode: spec?.cgroupnsMode || 'private',
+    CgroupParent: spec?.cgroupParent ?? '',
+    UsernsMode: '',
+    Runtime: RUNTIME_NAME,
+    Annotations: stringMap(spec?.annotations),
     ShmSize: spec?.shmSizeBytes || 64 * 1024 * 1024,
     Sysctls: stringMap(spec?.sysctls),
     Memory: limits?.memoryBytes ?? 0,
@@ -127,6 +134,11 @@ function securityOptions(spec: ContainerSpec | undefined): string[] {
   if (spec?.noNewPrivileges) options.push('no-new-privileges');
   if (spec !== undefined && spec.seccompProfile !== '') options.push(`seccomp=${spec.seccompProfile}`);
   return options;
+}
+
+/** Docker names all paths that are masked or read-only; that there are none is what can be asked for. */
+function openPathFields(spec: ContainerSpec | undefined): Fields {
+  return spec?.unconfinedSystemPaths || spec?.privileged ? { MaskedPaths: [], ReadonlyPaths: [] } : {};
 }
 
 function bindText(mount: Mount): string {

@@ -38,6 +38,18 @@ export function containerSpecFields(container: ContainerSpec): Fields {
     Ulimits: container.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     OomScoreAdj: container.oomScoreAdj,
     ...givenCgroupFields(container.cgroup),
+    ...givenIsolationFields(container),
+  };
+}
+
+/** Those of Docker's HostConfig, which its services haven't got, where they say something. */
+function givenIsolationFields(container: ContainerSpec): Fields {
+  const { cgroupnsMode, cgroupParent, annotations, unconfinedSystemPaths } = container;
+  return {
+    ...(cgroupnsMode === '' ? {} : { CgroupnsMode: cgroupnsMode }),
+    ...(cgroupParent === '' ? {} : { CgroupParent: cgroupParent }),
+    ...(Object.keys(annotations).length === 0 ? {} : { Annotations: stringMap(annotations) }),
+    ...(unconfinedSystemPaths ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
   };
 }
 

@@ -47,6 +47,10 @@ function isolationLines(container: ContainerSpec): string[] {
     ...line('Ulimits', limits.join(' ')),
     ...line('OomScoreAdj', container.oomScoreAdj === 0 ? '' : String(container.oomScoreAdj)),
     ...cgroupLines(container.cgroup),
+    ...line('CgroupnsMode', container.cgroupnsMode),
+    ...line('CgroupParent', container.cgroupParent),
+    ...line('Annotations', pairs(container.annotations)),
+    ...line('UnconfinedSystemPaths', yes(container.unconfinedSystemPaths)),
   ];
 }
 
