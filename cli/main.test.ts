@@ -120,9 +120,9 @@ describe('wrong command lines', () => {
     [['run'], 1, "gantry: missing required argument 'image'; see 'gantry run --help'\n"],
     [['run', '--gpus', 'all', 'x'], 125, 'gantry: --gpus is not supported yet; name the device files with --device\n'],
     [
-      ['run', '--sig-proxy=false', 'x'],
+      ['run', '-d', '-a', 'stdout', 'x'],
       125,
-      'gantry: --sig-proxy is not supported yet; signals are always passed on\n',
+      'gantry: conflicting options: cannot specify both --attach and --detach\n',
     ],
     [
       ['run', '-m', 'much', 'x'],

@@ -19,7 +19,7 @@ export function committedConfig({
     env: overlayEnvironment(image.env, spec.env),
     dir: spec.dir || image.dir,
     user: spec.user || image.user,
-    exposedPorts: [...new Set([...image.exposedPorts, ...ports])],
+    exposedPorts: [...new Set([...image.exposedPorts, ...config.expose, ...ports])],
     volumes: [...new Set([...image.volumes, ...anonymous])],
     labels: { ...image.labels, ...spec.labels },
     stopSignal: spec.stopSignal || image.stopSignal,

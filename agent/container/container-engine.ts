@@ -15,7 +15,7 @@ import { commitContainer } from './commit.ts';
 import { connect, disconnect } from './connections.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { ContainerIndex } from './container-index.ts';
-import { recordsRoot } from './container-paths.ts';
+import { keepsLog, recordsRoot } from './container-paths.ts';
 import type { CommitOptions, ContainerEvent, Containers, LogQuery, TaskContainer } from './containers.ts';
 import type { ContainerContext, ContainerParts } from './context.ts';
 import { createContainer } from './create.ts';
@@ -120,6 +120,11 @@ export class ContainerEngine implements Containers {
 
   logs(reference: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
     const entry = this.#get(reference);
+    if (!keepsLog(entry.record.config.log)) {
+      throw new GantryError('UNSUPPORTED', 'configured logging driver does not support reading', {
+        hint: `container ${entry.record.name} was made with the log driver "none"; attach to it instead`,
+      });
+    }
     const ended = entry.isActive ? entry.rest.promise.then(() => undefined) : Promise.resolve();
     return this.#context.readLog(entry.logPath, query, ended, signal);
   }

@@ -49,6 +49,11 @@ export function containerPaths(roots: Roots, id: string): ContainerPaths {
   };
 }
 
+/** Whether a container's output is kept at all: Docker's driver "none" is for none of it. */
+export function keepsLog(log: LogConfig | undefined): boolean {
+  return log?.driver !== 'none';
+}
+
 export function shimOptions(
   roots: Roots,
   id: ContainerId,
@@ -63,7 +68,7 @@ export function shimOptions(
     stateDir: paths.shimState,
     logPath: paths.log,
     logMaxSizeBytes: log?.maxSizeBytes || DEFAULT_LOG_BYTES,
-    logMaxFiles: log?.maxFiles || DEFAULT_LOG_FILES,
+    logMaxFiles: keepsLog(log) ? log?.maxFiles || DEFAULT_LOG_FILES : 0,
     openStdin,
     runtime: roots.runtime,
     runtimeRoot: runtimeRoot(roots.execRoot),

@@ -21,6 +21,7 @@ import { resolveArgv } from './spec/argv.ts';
 import { parseNamespaceMode } from './spec/namespaces.ts';
 import { recordFiles, writeTaskFiles } from './task-files.ts';
 import { validateConfig } from './validate.ts';
+import { withVolumesFrom } from './volumes-from.ts';
 
 export interface CreateRequest {
   readonly config: ContainerConfig;
@@ -32,7 +33,7 @@ export interface CreateRequest {
 
 /** What fails leaves nothing. A crash in between leaves a record in phase "creating", which recovery removes. */
 export async function createContainer(context: ContainerContext, request: CreateRequest): Promise<ContainerEntry> {
-  const spec = validateConfig(request.config, context.host);
+  const spec = withVolumesFrom(context, validateConfig(request.config, context.host), request.config.volumesFrom);
   validateFiles(spec, request.task);
   validateHost(context, spec, request.config);
   const image = await context.images.resolve(spec.image);

@@ -48,11 +48,12 @@ function isWord(target: string): boolean {
   return target === 'host' || target === 'none' || (target.startsWith(CONTAINER) && target.length > CONTAINER.length);
 }
 
-/** The ports given, and with `--publish-all` each other one that the image exposes, on a port of the host's choice. */
+/** The ports given, and with `--publish-all` each other one that is exposed, by the image or the container, on a port of the host's choice. */
 export function publishedPorts(config: ContainerConfig, exposed: readonly string[]): PortConfig[] {
   if (!config.publishAll) return config.ports;
   const given = new Set(config.ports.map(portKey));
-  return [...config.ports, ...exposed.flatMap(exposedPort).filter((port) => !given.has(portKey(port)))];
+  const offered = new Map(exposed.flatMap(exposedPort).map((port) => [portKey(port), port]));
+  return [...config.ports, ...[...offered].flatMap(([key, port]) => (given.has(key) ? [] : [port]))];
 }
 
 function portKey({ targetPort, protocol }: PortConfig): string {

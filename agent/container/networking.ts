@@ -77,7 +77,7 @@ export function sandboxRequest(
     hostname: ownHostname(record.id, spec),
     domainname: spec.domainname,
     networks: mode.kind === 'networks' ? mode.attachments : [],
-    ports: publishedPorts(record.config, record.image.exposedPorts),
+    ports: publishedPorts(record.config, [...record.image.exposedPorts, ...record.config.expose]),
     dns: spec.dns,
     dnsSearch: spec.dnsSearch,
     dnsOptions: spec.dnsOptions,

@@ -11,6 +11,7 @@ import {
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
 import type { Sandbox } from '../network/networks.ts';
+import { keepsLog } from './container-paths.ts';
 import type { StoppedBy } from './restart-policy.ts';
 
 const FORMAT_VERSION = 1;
@@ -143,6 +144,6 @@ export function toContainer(record: ContainerRecord, logPath: string): Container
     ports: [...(record.sandbox?.ports ?? [])],
     taskId: record.taskId,
     argv: [...record.argv],
-    logPath,
+    logPath: keepsLog(record.config.log) ? logPath : '',
   };
 }

@@ -32,6 +32,7 @@ export function validateConfig(config: ContainerConfig, host: HostFacts): Contai
   validateLimits(limits, host.cpus);
   if (spec.cgroup !== undefined) validateCgroupSettings(spec.cgroup, limits, host);
   validateRestart(config);
+  validateLog(config.log?.driver ?? '');
   const network = parseNetworkMode(config.networks);
   validateNetworking(config, spec, network);
   validateProcess(spec);
@@ -48,6 +49,16 @@ function validateRestart({ autoRemove, restart, restartMaxAttempts }: ContainerC
   if (restartMaxAttempts !== 0 && restart !== LocalRestart.ON_FAILURE) {
     throw invalid('a number of restarts can only be given with the policy on-failure');
   }
+}
+
+/** Docker's names of what a host keeps by itself; here that is one format. */
+const LOG_DRIVERS = new Set(['', 'json-file', 'local', 'none']);
+
+function validateLog(driver: string): void {
+  if (LOG_DRIVERS.has(driver)) return;
+  throw new GantryError('UNSUPPORTED', `the log driver "${driver}" is not supported`, {
+    hint: "leave it out: logs are kept on the container's host, in the format that log shippers read from there",
+  });
 }
 
 function validateNetworking(config: ContainerConfig, spec: ContainerSpec, network: NetworkMode): void {

@@ -12,6 +12,7 @@ export interface ShimOptions {
   readonly logPath: string;
   /** The log is turned over when it reaches this size; at least one file. */
   readonly logMaxSizeBytes: number;
+  /** 0: no log is kept. */
   readonly logMaxFiles: number;
   /** Without it the process reads end-of-file at once. */
   readonly openStdin: boolean;

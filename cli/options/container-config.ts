@@ -9,12 +9,13 @@ import {
 import { invalidFlag } from '../command-line.ts';
 import { CliError, EXIT } from '../failure.ts';
 import { cgroupSettingsOf } from './cgroup-options.ts';
-import { type ContainerOptions, parseLogOptions } from './container-options.ts';
+import type { ContainerOptions } from './container-options.ts';
 import { parseDevice, parseExtraHost, parseUlimit } from './limits.ts';
+import { parseLogConfig } from './log-config.ts';
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts';
 import { parseNetwork } from './networks.ts';
 import { type Environment, parsePairs, readEnvironment, readLabels } from './pairs.ts';
-import { parsePublish } from './ports.ts';
+import { checkExposed, parsePublish } from './ports.ts';
 import { securityOptions } from './security-options.ts';
 
 export interface ConfigContext {
@@ -39,19 +40,15 @@ export function containerConfig(
     publishAll: options.publishAll ?? false,
     ...options.restart,
     autoRemove: options.rm ?? false,
-    ...(options.logOpt.length === 0 ? {} : { log: parseLogOptions(options.logOpt) }),
+    log: parseLogConfig(options.logDriver ?? '', options.logOpt),
+    volumesFrom: [...options.volumesFrom],
+    expose: options.expose.map(checkExposed),
   });
 }
 
 function refuseContradictions(options: ContainerOptions): void {
   if (options.rm === true && options.restart !== undefined && options.restart.restart !== 0) {
     throw new CliError('conflicting options: cannot specify both --restart and --rm', { exitCode: EXIT.refused });
-  }
-  if (options.expose.length > 0) {
-    throw new CliError('--expose is not supported yet', {
-      hint: 'containers on one network reach each other on every port; publish one to the host with -p',
-      exitCode: EXIT.refused,
-    });
   }
 }
 

@@ -4,6 +4,7 @@ import { alias, collect, invalidFlag, refuse, wholeNumber } from '../command-lin
 import { type PullPolicy, pullPolicy } from '../registry/pull-policy.ts';
 import { type CgroupOptions, declareCgroupOptions } from './cgroup-options.ts';
 import { byteSize, duration, nanoCpus, oomScoreAdj, parseRestart, pidsLimit, type RestartChoice } from './limits.ts';
+import { logDriver } from './log-config.ts';
 import { checkRuntime } from './runtime.ts';
 
 export interface ContainerOptions extends CgroupOptions {
@@ -38,6 +39,7 @@ export interface ContainerOptions extends CgroupOptions {
   readonly ipc?: string;
   readonly label: readonly string[];
   readonly labelFile: readonly string[];
+  readonly logDriver?: string;
   readonly logOpt: readonly string[];
   readonly memory?: number;
   readonly mount: readonly string[];
@@ -69,6 +71,7 @@ export interface ContainerOptions extends CgroupOptions {
   readonly user?: string;
   readonly uts?: string;
   readonly volume: readonly string[];
+  readonly volumesFrom: readonly string[];
   readonly workdir?: string;
 }
 
@@ -106,7 +109,8 @@ function declareIdentity(command: Command, list: DeclareList): void {
     .option('--stop-signal <signal>', 'signal that stops the container')
     .option('--stop-timeout <seconds>', 'seconds from the stop signal to SIGKILL', wholeNumber('--stop-timeout'))
     .option('--restart <policy>', 'no, always, unless-stopped or on-failure[:N]', parseRestart)
-    .option('--cidfile <file>', 'write the container id to this file');
+    .option('--cidfile <file>', 'write the container id to this file')
+    .option('--log-driver <driver>', 'json-file or local: the log that there is; none: no log', logDriver);
   list('-e, --env <name=value>', 'environment variable');
   list('--env-file <file>', 'file of environment variables');
   list('-l, --label <name=value>', 'label');
@@ -122,7 +126,7 @@ function declareNetwork(command: Command, list: DeclareList): void {
     .option('--domainname <name>', 'domain name in the container')
     .option('-P, --publish-all', 'publish all ports the image exposes');
   list('-p, --publish <ports>', 'publish a port: [IP:][HOST:]CONTAINER[/udp]');
-  list('--expose <port>', 'expose a port without publishing it');
+  list('--expose <port>', 'port that it offers, which -P publishes, too: PORT[-LAST][/udp]');
   list('--network <network>', 'bridge, host, none or the name of a network');
   alias(command, '--net <network>', 'network');
   list('--network-alias <name>', 'further name on the network');
@@ -142,6 +146,7 @@ function declareStorage(command: Command, list: DeclareList): void {
     .option('--read-only', "mount the container's root file system read-only")
     .option('--shm-size <size>', 'size of /dev/shm', byteSize('--shm-size'));
   list('-v, --volume <volume>', 'mount a volume or a host path: [SOURCE:]TARGET[:ro]');
+  list('--volumes-from <container>', 'mount what another container has: NAME[:ro]');
   list('--mount <mount>', 'mount: type=bind|volume|tmpfs,source=...,target=...');
   list('--tmpfs <path>', 'mount a tmpfs: PATH[:size=...,mode=...]');
   list('--device <device>', 'device of the host: HOST[:CONTAINER][:rwm]');
@@ -218,32 +223,15 @@ const LATER = 'leave it out';
 /** Docker's options that the engine can't honour yet. */
 function refuseUnsupported(command: Command): void {
   const unsupported: readonly (readonly [string, string])[] = [
-    ['-a, --attach <stream>', 'without -d, the output is attached; -i attaches the input'],
-    ['--detach-keys <keys>', 'Ctrl-P Ctrl-Q detaches'],
     ['--disable-content-trust', LATER],
     ['--gpus <gpus>', 'name the device files with --device'],
     ['--isolation <technology>', LATER],
     ['--link <container>', 'put both containers on one --network and use their names'],
     ['--link-local-ip <address>', LATER],
-    ['--log-driver <driver>', "logs are always readable with 'gantry logs'; see --log-opt"],
     ['--platform <platform>', "images run on the host's platform"],
-    ['--sig-proxy [choice]', 'signals are always passed on'],
     ['--storage-opt <option>', LATER],
     ['--use-api-socket', LATER],
     ['--volume-driver <driver>', 'use --mount type=volume,volume-driver=...'],
-    ['--volumes-from <container>', 'name the volumes with -v'],
   ];
   for (const [flags, hint] of unsupported) refuse(command, flags, hint);
-}
-
-/** max-size and max-file of --log-opt. */
-export function parseLogOptions(options: readonly string[]): { maxSizeBytes: number; maxFiles: number } {
-  const log = { maxSizeBytes: 0, maxFiles: 0 };
-  for (const option of options) {
-    const [key = '', value = ''] = option.split('=');
-    if (key === 'max-size') log.maxSizeBytes = byteSize('--log-opt max-size')(value);
-    else if (key === 'max-file') log.maxFiles = wholeNumber('--log-opt max-file')(value);
-    else throw invalidFlag('--log-opt', option, 'only max-size and max-file are supported');
-  }
-  return log;
 }

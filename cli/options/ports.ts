@@ -55,3 +55,12 @@ function protocolOf(name: string, fail: Fail): PortConfig['protocol'] {
   if (name === 'udp') return PortProtocol.UDP;
   throw fail(`the protocol "${name}" is not supported; ${HINT}`);
 }
+
+/** PORT[-LAST][/tcp|/udp] of --expose, as images have it. */
+export function checkExposed(text: string): string {
+  const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp))?$/.exec(text);
+  const first = Number(match?.[1] ?? 0);
+  const last = Number(match?.[2] ?? first);
+  if (match !== null && first >= 1 && last >= first && last <= 65_535) return text;
+  throw invalidFlag('--expose', text, 'write PORT[-LAST][/tcp|/udp], such as 80 or 8000-8010/udp');
+}

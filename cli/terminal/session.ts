@@ -18,10 +18,18 @@ import { forwardSignals } from './signals.ts';
 export type StreamCall = ClientDuplexStream<ContainerStreamRequest, ContainerStreamResponse>;
 type StreamMessage = NonNullable<ContainerStreamRequest['message']>;
 
+export type OutputName = 'stdout' | 'stderr';
+
 export interface SessionOptions {
   /** The process has a terminal: the user's own becomes raw, and its size follows. */
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** What of its output is shown; unset: all. */
+  readonly outputs?: ReadonlySet<OutputName>;
+  /** Keys that detach from a terminal; unset: Ctrl-P Ctrl-Q. */
+  readonly detachKeys?: readonly number[];
+  /** "own": signals are for the CLI itself, which ends by them and leaves the process alone. Unset: passed on. */
+  readonly signals?: 'passed-on' | 'own';
   /** Called with the container's id as soon as it is known. */
   readonly onStarted?: (id: string) => Promise<void>;
 }
@@ -100,13 +108,17 @@ class Session {
     let exitCode: number | undefined;
     const messages = this.#call as unknown as ClientDuplexStream<never, ContainerStreamResponse>;
     for await (const { message } of responses(messages)) {
-      if (message?.$case === 'stdout') await write(this.#cli.stdout, message.value);
-      else if (message?.$case === 'stderr') await write(this.#cli.stderr, message.value);
+      if (message?.$case === 'stdout' || message?.$case === 'stderr') await this.#show(message.$case, message.value);
       else if (message?.$case === 'started') await this.#options.onStarted?.(message.value);
       // The last message: the call ends by itself, which is quicker than to cancel it.
       else if (message?.$case === 'exitCode') exitCode = message.value;
     }
     return exitCode;
+  }
+
+  async #show(name: OutputName, data: Uint8Array): Promise<void> {
+    const { outputs } = this.#options;
+    if (outputs === undefined || outputs.has(name)) await write(this.#cli[name], data);
   }
 
   #leave(how: 'detached' | 'forced'): void {
@@ -115,6 +127,7 @@ class Session {
   }
 
   #watchSignals(): void {
+    if (this.#options.signals === 'own') return;
     const stop = forwardSignals(
       process,
       (signal) => this.post({ $case: 'signal', value: signal }),
@@ -149,7 +162,7 @@ class Session {
   }
 
   async #copyInput(): Promise<void> {
-    const keys = this.#options.tty ? new DetachKeys() : undefined;
+    const keys = this.#options.tty ? new DetachKeys(this.#options.detachKeys) : undefined;
     for await (const chunk of this.#cli.stdin) {
       const typed = keys?.feed(chunk) ?? { forward: chunk, detached: false };
       if (typed.forward.length > 0) {

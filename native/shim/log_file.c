@@ -24,7 +24,8 @@ int log_file_open(struct log_file *log, const char *path, int64_t max_size, int 
   log->path = path;
   log->max_size = max_size;
   log->max_files = max_files;
-  return open_file(log);
+  log->fd = -1;
+  return max_files == 0 ? 0 : open_file(log);
 }
 
 /* FILE becomes FILE.1, FILE.1 becomes FILE.2, and the oldest goes. */
@@ -105,6 +106,7 @@ static void add_record(struct log_file *log, enum stream stream, char tag, const
 
 void log_file_write(struct log_file *log, enum stream stream, const char *data, size_t length) {
   struct log_line *line = &log->lines[stream];
+  if (log->max_files == 0) return;
   while (length > 0) {
     const char *newline = memchr(data, '\n', length);
     size_t piece = newline == NULL ? length : (size_t)(newline - data);

@@ -34,7 +34,7 @@ struct log_file {
   char pending[LOG_PENDING_MAX];
 };
 
-/* Opens for appending; -1 with errno. */
+/* Opens for appending; -1 with errno. With `max_files` 0 nothing is opened, and what is written goes nowhere. */
 int log_file_open(struct log_file *log, const char *path, int64_t max_size, int max_files);
 /* Takes output; whole lines are in the file when log_file_flush returns. */
 void log_file_write(struct log_file *log, enum stream stream, const char *data, size_t length);

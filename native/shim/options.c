@@ -24,7 +24,7 @@ static bool take(struct options *options, int option, const char *value) {
     case 'l': options->log = value; return *value == '/';
     case 's': return parse_number(value, 1, INT64_MAX, &options->log_max_size);
     case 'f':
-      if (!parse_number(value, 1, 1000, &files)) return false;
+      if (!parse_number(value, 0, 1000, &files)) return false;
       options->log_max_files = (int)files;
       return true;
     case 'o': options->open_stdin = true; return true;
@@ -46,6 +46,7 @@ bool options_parse(int argc, char **argv, struct options *options, char *message
   };
   int option, index = 0;
   opterr = 0;
+  options->log_max_files = -1;
   optind = 0; /* getopt starts anew: the program may have read options before */
   while ((option = getopt_long(argc, argv, "", known, &index)) != -1) {
     if (option == '?') {
@@ -58,7 +59,7 @@ bool options_parse(int argc, char **argv, struct options *options, char *message
     }
   }
   if (optind == argc && options->id && options->bundle && options->state_dir && options->log && options->runtime &&
-      options->runtime_root && options->log_max_size > 0 && options->log_max_files > 0)
+      options->runtime_root && options->log_max_size > 0 && options->log_max_files >= 0)
     return true;
   snprintf(message, size, "shim: --id, --bundle, --state-dir, --log, --log-max-size, --log-max-files, --runtime and "
                           "--runtime-root are needed, and nothing else but --open-stdin and --terminal");

@@ -12,7 +12,7 @@ struct options {
   const char *state_dir;
   const char *log;
   int64_t log_max_size;
-  int log_max_files;
+  int log_max_files; /* 0: no log is kept */
   bool open_stdin;
   /* The process gets a terminal: process.terminal in the bundle's config.json. */
   bool terminal;

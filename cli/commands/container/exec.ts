@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { Cli } from '../../cli.ts';
-import { collect, refuse } from '../../command-line.ts';
+import { collect } from '../../command-line.ts';
 import { withClient } from '../../connection.ts';
 import { commandExitCode, exitCodeOf, withExitCode } from '../../failure.ts';
 import { readEnvironment } from '../../options/pairs.ts';
+import { type DetachOptions, declareDetachKeys, foreground } from '../../options/session-options.ts';
 import { requireTerminal, runSession, terminalSize } from '../../terminal/session.ts';
 
-interface ExecOptions {
+interface ExecOptions extends DetachOptions {
   readonly detach?: boolean;
   readonly env: readonly string[];
   readonly envFile: readonly string[];
@@ -19,7 +20,7 @@ interface ExecOptions {
 }
 
 export function define(command: Command, cli: Cli): void {
-  command
+  declareDetachKeys(command)
     .argument('<container>', 'name or id of a running container')
     .argument('<command...>', 'command and its arguments')
     .passThroughOptions()
@@ -38,7 +39,6 @@ export function define(command: Command, cli: Cli): void {
         throw withExitCode(error, commandExitCode(error) ?? exitCodeOf(error));
       }
     });
-  refuse(command, '--detach-keys <keys>', 'Ctrl-P Ctrl-Q detaches');
 }
 
 async function runExec(
@@ -49,7 +49,11 @@ async function runExec(
   options: ExecOptions,
 ): Promise<void> {
   const detach = options.detach ?? false;
-  const session = { tty: options.tty ?? false, stdin: (options.interactive ?? false) && !detach };
+  const session = {
+    tty: options.tty ?? false,
+    stdin: (options.interactive ?? false) && !detach,
+    ...foreground(options),
+  };
   requireTerminal(cli, session);
   const start = {
     reference,

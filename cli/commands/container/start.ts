@@ -5,17 +5,18 @@ import { refuse } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { forEach } from '../../each.ts';
 import { CliError, EXIT } from '../../failure.ts';
+import { type DetachOptions, declareDetachKeys } from '../../options/session-options.ts';
 import { forwardSignals } from '../../terminal/signals.ts';
 import { attach } from './attach.ts';
 import { copyLogs } from './logs.ts';
 
-interface StartOptions {
+interface StartOptions extends DetachOptions {
   readonly attach?: boolean;
   readonly interactive?: boolean;
 }
 
 export function define(command: Command, cli: Cli): void {
-  command
+  declareDetachKeys(command)
     .argument('<container...>', 'names or ids')
     .option('-a, --attach', 'attach to output and pass on signals')
     .option('-i, --interactive', 'attach to input')
@@ -28,7 +29,6 @@ export function define(command: Command, cli: Cli): void {
         });
       });
     });
-  refuse(command, '--detach-keys <keys>', 'Ctrl-P Ctrl-Q detaches');
   refuse(command, '--checkpoint <name>', 'leave it out');
 }
 
@@ -43,8 +43,13 @@ async function startAttached(
     throw new CliError('cannot start and attach several containers at once');
   }
   const before = await ask(engine, engine.containerInspect, { reference });
+  if (!options.interactive && before.container?.config?.log?.driver === 'none') {
+    throw new CliError(`the output of container ${reference} is not kept: it was made with the log driver "none"`, {
+      hint: `start it without -a, then 'gantry attach ${reference}'`,
+    });
+  }
   await ask(engine, engine.containerStart, { reference });
-  if (options.interactive) return await attach(engine, cli, reference, true);
+  if (options.interactive) return await attach(engine, cli, reference, true, options);
   // What is in the log after the end of the run before is this run's.
   await followRun(engine, cli, reference, (before.container?.state?.finishedAtMs ?? 0) + 1);
 }

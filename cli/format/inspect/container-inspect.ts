@@ -76,13 +76,14 @@ function hostConfigFields(config: ContainerConfig | undefined, spec: ContainerSp
   const limits = config?.limits;
   return {
     Binds: (spec?.mounts ?? []).filter((mount) => mount.type !== MountType.TMPFS).map(bindText),
-    LogConfig: { Type: 'json-file', Config: logOptions(config) },
+    LogConfig: { Type: config?.log?.driver || 'json-file', Config: logOptions(config) },
     NetworkMode: config?.networks[0]?.target ?? 'bridge',
     PortBindings: portBindings(config?.ports ?? []),
     RestartPolicy: {
       Name: RESTART_NAMES[config?.restart ?? LocalRestart.NO],
       MaximumRetryCount: config?.restartMaxAttempts ?? 0,
     },
+    VolumesFrom: config?.volumesFrom ?? [],
     AutoRemove: config?.autoRemove ?? false,
     CapAdd: spec?.capAdd ?? [],
     CapDrop: spec?.capDrop ?? [],
