@@ -2,11 +2,18 @@ import { expect, it } from 'vitest';
 import { withOrigins } from '../model/origins.ts';
 import { parseYaml } from '../syntax/parse-yaml.ts';
 import { type Problem, problemLine } from '../syntax/problem.ts';
+import type { Mapping } from '../syntax/tree.ts';
 import { ModelCursor } from './model-cursor.ts';
+
+function onlyDocument(text: string): Mapping {
+  const [document] = parseYaml('c.yml', text);
+  if (document === undefined) throw new Error('there is no document');
+  return document;
+}
 
 function cursorOn(text: string, value: ConstructorParameters<typeof ModelCursor>[0]) {
   const problems: Problem[] = [];
-  const cursor = new ModelCursor(value, [], { tree: parseYaml('c.yml', text), problems });
+  const cursor = new ModelCursor(value, [], { tree: onlyDocument(text), problems });
   return { cursor, lines: () => problems.map(problemLine) };
 }
 
