@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GantryError } from '../proto/errors.ts';
-import type { ConfigCreateRequest, ConfigCreateResponse } from '../proto/generated/gantry/v1/control.ts';
+import {
+  type ConfigCreateRequest,
+  type ConfigCreateResponse,
+  StackDeployResponse,
+} from '../proto/generated/gantry/v1/control.ts';
 import {
   Container,
   type ContainerConfig,
@@ -463,7 +467,7 @@ describe('logs', () => {
 describe('stack deploy --detach', () => {
   const methods = {
     imageInspect: unaryMethod(async () => ImageInspectResponse.fromPartial({ image: { id: 'sha256:1' } })),
-    stackDeploy: unaryMethod(async () => ({ changes: [], unrecordedImages: [] })),
+    stackDeploy: unaryMethod(async () => StackDeployResponse.fromPartial({})),
     nodeList: unaryMethod(async () => {
       throw new GantryError('UNAVAILABLE', 'it waits');
     }),

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ErrorCode, GantryError } from '../../proto/errors.ts';
-import type {
-  ServiceCreateRequest,
-  ServiceUpdateRequest,
-  StackDeployRequest,
+import {
+  type ServiceCreateRequest,
+  type ServiceUpdateRequest,
+  type StackDeployRequest,
+  StackDeployResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { type DistributionInspectRequest, ImageInspectResponse } from '../../proto/generated/gantry/v1/engine.ts';
 import { Service } from '../../proto/generated/gantry/v1/types.ts';
@@ -47,7 +48,7 @@ const running = Service.fromPartial({
 function methods(here: readonly string[], unrecordedImages: string[]): UntypedServiceImplementation {
   const take = unaryMethod(async (request: ServiceCreateRequest | ServiceUpdateRequest | StackDeployRequest) => {
     sent.push(request);
-    return { id: 's1', changes: [], unrecordedImages };
+    return { ...StackDeployResponse.fromPartial({ unrecordedImages }), id: 's1' };
   });
   return {
     distributionInspect: unaryMethod(async (request: DistributionInspectRequest) => {

@@ -39,8 +39,10 @@ export function convertDeploy(cursor: ModelCursor | undefined, scale: ModelCurso
 }
 
 function readDeploy(deploy: ModelCursor, fields: Fields, scale: ModelCursor | undefined): Deploy {
+  // The model has the one in the other: what is wrong with it is where it was written.
+  const replicas = fields.cursor('replicas');
   return {
-    mode: readMode(deploy, fields.cursor('mode'), fields.cursor('replicas') ?? scale),
+    mode: readMode(deploy, fields.cursor('mode'), scale ?? replicas),
     endpointMode: fields.get('endpoint_mode', readEndpointMode) ?? EndpointMode.VIP,
     resources: fields.get('resources', convertResources),
     restartPolicy: fields.cursor('restart_policy'),
