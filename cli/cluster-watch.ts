@@ -74,6 +74,6 @@ async function* watchOnce(
 }
 
 /** The connection broke, or what answered can't do so for the moment; not an answer that would be the same again. */
-function isLost(error: unknown): boolean {
+export function isLost(error: unknown): boolean {
   return isGantryError(error) && (error.temporary || error.cause !== undefined);
 }

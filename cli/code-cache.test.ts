@@ -7,6 +7,7 @@ describe('the name a command line is remembered by', () => {
     [['ps', '-a'], 'ps'],
     [['-H', 'unix:///x', 'exec', 'web', 'ls'], 'exec'],
     [['stack', 'deploy', '-c', 'x', 'y'], 'stack-deploy'],
+    [['compose', '-f', 'x.yml', 'up', '-d'], 'compose-up'],
     [['--help'], 'help'],
     [['stack', '--help'], 'stack'],
     [['../../etc'], undefined],

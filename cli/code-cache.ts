@@ -23,6 +23,7 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
+import { verbFirst } from './commands/compose-words.ts';
 import { parseGlobalOptions } from './global-options.ts';
 import type * as Main from './main.ts';
 
@@ -86,7 +87,8 @@ export function commandName(argv: readonly string[]): string | undefined {
   try {
     const { action, rest } = parseGlobalOptions(argv);
     if (action !== 'run') return action;
-    const words = rest.slice(0, NOUNS.test(rest[0] ?? '') ? 2 : 1).filter((word) => word !== '--help');
+    const inOrder = rest[0] === 'compose' ? ['compose', ...verbFirst(rest.slice(1))] : rest;
+    const words = inOrder.slice(0, NOUNS.test(rest[0] ?? '') ? 2 : 1).filter((word) => word !== '--help');
     return words.length > 0 && words.every((word) => /^[a-z]{1,20}$/.test(word)) ? words.join('-') : undefined;
   } catch {
     // The program itself will say what is wrong with it.

@@ -21,6 +21,7 @@ import { jobLoop } from './orchestrator/job/job.ts';
 import { reaperLoop } from './orchestrator/reaper/reaper.ts';
 import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
+import { stopLoop } from './orchestrator/stop/stop.ts';
 import { updateLoop } from './orchestrator/update/update.ts';
 import type { AskPeers } from './peer-status.ts';
 import { noLeader } from './replication/quorum-loss.ts';
@@ -173,6 +174,7 @@ export class LeadershipRunner {
       restartLoop(random, nodeDownGraceMs),
       updateLoop(random),
       dependenciesLoop(),
+      stopLoop(),
       reaperLoop(),
       allocatorLoop(logger),
       virtualIpLoop(logger),

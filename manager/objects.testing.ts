@@ -64,6 +64,7 @@ export function service(id: string, options: ServiceOptions & Partial<ServiceObj
       specVersion: options.specVersion ?? 1,
       dependenciesMet: options.dependenciesMet ?? true,
       pendingDelete: options.pendingDelete ?? false,
+      stopped: options.stopped ?? false,
       previousSpec: options.previousSpec,
       previousSpecVersion: options.previousSpecVersion ?? 0,
       updateStatus: options.updateStatus,

@@ -1,8 +1,11 @@
 /** The manager's services on this node's socket: every call goes to the manager and back as bytes, unread. */
 import {
   type Client,
+  type ClientDuplexStream,
+  type ClientReadableStream,
   type Metadata,
   type MethodDefinition,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceDefinition,
@@ -30,21 +33,22 @@ export function managerProxy(gate: ManagerGate): MountedService {
   return proxyOf(LocalManagerService, gate);
 }
 
-/** Of a service in which only answers stream. */
+/** Of a service in which answers stream, or both ways do. */
 function proxyOf(service: ServiceDefinition, gate: ManagerGate): MountedService {
   const definition: Record<string, ByteMethod> = {};
   const implementation: UntypedServiceImplementation = {};
-  for (const [name, { path, responseStream }] of Object.entries(service)) {
+  for (const [name, { path, requestStream, responseStream }] of Object.entries(service)) {
     definition[name] = {
       path,
-      requestStream: false,
+      requestStream,
       responseStream,
       requestSerialize: unread,
       requestDeserialize: unread,
       responseSerialize: unread,
       responseDeserialize: unread,
     };
-    implementation[name] = responseStream ? forwardStream(path, gate) : forwardUnary(path, gate);
+    if (requestStream) implementation[name] = forwardBidi(path, gate);
+    else implementation[name] = responseStream ? forwardStream(path, gate) : forwardUnary(path, gate);
   }
   return { definition: definition as ServiceDefinition, implementation };
 }
@@ -99,7 +103,46 @@ function forwardStream(path: string, gate: ManagerGate) {
 }
 
 function passStream(client: Client, path: string, call: ServerWritableStream<Buffer, Buffer>): void {
-  const upstream = client.makeServerStreamRequest(path, unread, unread, call.request, call.metadata, deadlineOf(call));
+  passAnswers(
+    client.makeServerStreamRequest(path, unread, unread, call.request, call.metadata, deadlineOf(call)),
+    call,
+  );
+}
+
+function forwardBidi(path: string, gate: ManagerGate) {
+  return (call: ServerDuplexStream<Buffer, Buffer>): void => {
+    gate().then(
+      (client) => passBidi(client, path, call),
+      (error: unknown) => call.emit('error', toServiceError(error)),
+    );
+  };
+}
+
+function passBidi(client: Client, path: string, call: ServerDuplexStream<Buffer, Buffer>): void {
+  const upstream = client.makeBidiStreamRequest<Buffer, Buffer>(path, unread, unread, call.metadata, deadlineOf(call));
+  passRequests(call, upstream);
+  passAnswers(upstream, call);
+}
+
+/** No faster than the other end takes them. */
+function passRequests(call: ServerDuplexStream<Buffer, Buffer>, upstream: ClientDuplexStream<Buffer, Buffer>): void {
+  let over = false;
+  upstream.on('status', () => {
+    over = true;
+    call.resume();
+  });
+  call.on('data', (bytes: Buffer) => {
+    // What comes after the answer is of no interest, but has to be read.
+    if (over || upstream.write(bytes)) return;
+    call.pause();
+    upstream.once('drain', () => call.resume());
+  });
+  call.on('end', () => upstream.end());
+}
+
+type AnsweredCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+function passAnswers(upstream: ClientReadableStream<Buffer>, call: AnsweredCall): void {
   let end: StatusObject | undefined;
   upstream.on('metadata', (metadata: Metadata) => call.sendMetadata(metadata));
   upstream.on('data', (bytes: Buffer) => {

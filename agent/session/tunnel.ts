@@ -27,11 +27,14 @@ export function tunnelMethods(handlers: EngineHandlers): TunnelMethods {
     ['ContainerExec', bidi(EngineService.containerExec, handlers.containerExec)],
     ['ContainerAttach', bidi(EngineService.containerAttach, handlers.containerAttach)],
     ['ContainerInspect', unary(EngineService.containerInspect, handlers.containerInspect)],
+    ['ContainerKill', unary(EngineService.containerKill, handlers.containerKill)],
     ['ImageInspect', unary(EngineService.imageInspect, handlers.imageInspect)],
     ['LocalNetworkInspect', unary(EngineService.localNetworkInspect, handlers.localNetworkInspect)],
     ['NetworkCheck', bidi(EngineService.networkCheck, handlers.networkCheck)],
     ['NetworkProbe', unary(EngineService.networkProbe, handlers.networkProbe)],
     ['PortProbe', unary(EngineService.portProbe, handlers.portProbe)],
+    ['VolumeList', unary(EngineService.volumeList, handlers.volumeList)],
+    ['VolumeRemove', unary(EngineService.volumeRemove, handlers.volumeRemove)],
   ]);
 }
 

@@ -71,14 +71,14 @@ const EXECUTORS: Executors = {
   condemn: async ({ failure }) => ({ failure }),
 
   stop: async (_step, record, context) => {
-    await ignoreNotFound(context.containers.stop(containerOf(record, context).id, undefined));
+    await ignoreNotFound(context.containers.stop(containerOf(record, context).id, stopTimeout(record)));
     return {};
   },
 
   retire: async (_step, record, context) => {
     const { id } = containerOf(record, context);
     await ignoreNotFound(context.containers.drain(id));
-    await ignoreNotFound(context.containers.stop(id, undefined));
+    await ignoreNotFound(context.containers.stop(id, stopTimeout(record)));
     return {};
   },
 
@@ -182,6 +182,11 @@ function containerOf({ task }: TaskRecord, { containers }: ExecutorContext): Con
   const container = containers.findByTask(task.id);
   if (container === undefined) throw new GantryError('NOT_FOUND', `no container of task ${task.id}`);
   return container;
+}
+
+/** As the manager says by now: whoever stops a service may give it another time. Undefined: the container's own. */
+function stopTimeout({ task }: TaskRecord): number | undefined {
+  return task.spec?.container?.stopGracePeriodMs;
 }
 
 /** Gone in the meantime is as good as done. */

@@ -1,5 +1,6 @@
 /** Finds the command that a command line names. */
 import { suggest } from '../../proto/suggestion.ts';
+import { verbFirst } from './compose-words.ts';
 import { COMMANDS, type CommandEntry, NOUNS, UNSUPPORTED } from './registry.ts';
 
 export type Lookup =
@@ -10,11 +11,12 @@ export type Lookup =
   | { readonly kind: 'unknown'; readonly path: string; readonly suggestion: string | undefined };
 
 export function lookUp(words: readonly string[]): Lookup {
-  const [first = '', second] = words;
+  const [first = ''] = words;
   const noun = NOUNS.find(({ name, aliases }) => name === first || aliases.includes(first))?.name;
   if (noun === undefined) return lookUpName(first, first, words.slice(1));
+  const [second, ...rest] = noun === 'compose' ? verbFirst(words.slice(1)) : words.slice(1);
   if (second === undefined || second === '--help') return { kind: 'noun', noun };
-  return lookUpName(`${noun} ${second}`, `${first} ${second}`, words.slice(2));
+  return lookUpName(`${noun} ${second}`, `${first} ${second}`, rest);
 }
 
 function lookUpName(name: string, typed: string, rest: readonly string[]): Lookup {

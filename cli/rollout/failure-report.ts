@@ -71,7 +71,7 @@ export function describeTask(task: Task): string {
   return `${taskName(task)}: ${taskStateName(state).toLowerCase()}: ${reason}${oomKilled && !/memory|oom/i.test(reason) ? ' (out of memory)' : ''}`;
 }
 
-async function printLastLines(cli: Cli, control: ControlClient, task: Task): Promise<void> {
+export async function printLastLines(cli: Cli, control: ControlClient, task: Task): Promise<void> {
   const call = control.serviceLogs({ reference: task.id, follow: false, tail: LOG_LINES, sinceMs: 0, untilMs: 0 });
   const timeout = setTimeout(() => call.cancel(), LOG_TIMEOUT_MS);
   const lines: string[] = [];

@@ -16,6 +16,9 @@ import { serviceCreate, serviceRollback, serviceUpdate } from './service-specs.t
 import { serviceList, serviceRemove, serviceScale, taskList } from './services.ts';
 import { stackDeploy, stackRemove } from './stack-deploy.ts';
 import { stackHistory, stackRollback } from './stack-rollback.ts';
+import { stackVolumesRemove } from './stack-volumes.ts';
+import { serviceStart, serviceStop } from './stop-start.ts';
+import { taskExec, taskInspect, taskKill } from './task-containers.ts';
 import { watch } from './watch.ts';
 
 /** Resolves with the context of the present leadership, or throws UNAVAILABLE when there is none in time. */
@@ -61,7 +64,13 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     serviceRollback: unary(serviceRollback),
     serviceScale: unary(serviceScale),
     serviceRemove: unary(serviceRemove),
+    serviceStop: unary(serviceStop),
+    serviceStart: unary(serviceStart),
     taskList: unary(taskList),
+    taskExec: stream(taskExec),
+    taskKill: unary(taskKill),
+    taskInspect: unary(taskInspect),
+    stackVolumesRemove: unary(stackVolumesRemove),
     networkList: unary(networkList),
     networkCreate: unary(networkCreate),
     networkRemove: unary(networkRemove),

@@ -122,7 +122,7 @@ function validated(spec: ServiceSpec | undefined): CompleteServiceSpec {
   return valid;
 }
 
-type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'dependenciesMet'>;
+type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'dependenciesMet' | 'stopped'>;
 
 function planCreation(read: ReadTransaction, raw: CompleteServiceSpec): NewService {
   const { name } = raw.annotations;
@@ -134,7 +134,7 @@ function planCreation(read: ReadTransaction, raw: CompleteServiceSpec): NewServi
   const spec = bindReferences(raw, namesIn(read));
   checkWayOut(spec, networkSpecsIn(read));
   const ports = allocatePorts(name, spec.ports, [], read.find('service', { by: 'all' }));
-  return { spec, ports, specVersion: 1, dependenciesMet: spec.dependencies.length === 0 };
+  return { spec, ports, specVersion: 1, dependenciesMet: spec.dependencies.length === 0, stopped: false };
 }
 
 function planUpdate(

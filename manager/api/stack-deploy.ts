@@ -11,10 +11,11 @@ import {
 } from '../../proto/generated/gantry/v1/control.ts';
 import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
+import { startService } from '../orchestrator/stop/stopping.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { NO_META } from '../store/object-type.ts';
 import { portsToTake } from '../store/published-ports.ts';
-import { serviceName } from '../store/service.ts';
+import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { StackVersionObject } from '../store/stack-version.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
@@ -99,9 +100,9 @@ class Deployment {
     checkKnowsNetworks(tx, stack.networks);
     const needed = needsOfNetworks(tx);
     const told = this.#describe(tx, steps);
-    for (const step of steps) runStep(tx, step);
-    refuseExhausted(tx, needed);
     const { clock, random } = this.#context;
+    for (const step of steps) runStep(tx, step, clock.now());
+    refuseExhausted(tx, needed);
     const recorded = recordVersion(tx, { stack, rollbackTo: this.#wayBack?.to ?? 0, nowMs: clock.now(), random });
     return { ...told, ...recorded, unrecordedImages: [] };
   }
@@ -156,7 +157,7 @@ export function stackRemove(context: ApiContext, request: StackRemoveRequest): P
     const isKnown = steps.length > 0 || versionsOf(tx, request.name).length > 0;
     if (!isKnown) throw new GantryError('NOT_FOUND', `nothing found in stack: ${request.name}`);
     const changes = describePlan(steps, existingIn(tx), tasksIn(tx));
-    for (const step of steps) runStep(tx, step);
+    for (const step of steps) runStep(tx, step, context.clock.now());
     forgetVersions(tx, request.name);
     return { changes };
   });
@@ -211,12 +212,18 @@ function newNetworks(draft: readonly PlanStep[]): NetworkObject[] {
   );
 }
 
-function runStep(tx: WriteTransaction, step: PlanStep): void {
+function runStep(tx: WriteTransaction, step: PlanStep, nowMs: number): void {
   if (step.change === ChangeKind.UNCHANGED) return;
   if ('replaces' in step) runNewVersion(tx, step);
   else if (step.change === ChangeKind.CREATE) tx.create(step.kind, step.object);
-  else if (step.kind === 'service') tx.update('service', asFarAsKnown(tx, step.object));
+  else if (step.kind === 'service') updateService(tx, step.object, nowMs);
   else tx.update(step.kind, step.object);
+}
+
+/** What is deployed runs. */
+function updateService(tx: WriteTransaction, service: ServiceObject, nowMs: number): void {
+  const updated = tx.update('service', asFarAsKnown(tx, service));
+  if (updated.stopped && !updated.pendingDelete) startService(tx, updated, nowMs);
 }
 
 /** The old one gives up the name first. */

@@ -165,7 +165,7 @@ function planNetworks(existing: Existing, stack: StackSpec, newId: () => string)
 
 function planExistingNetwork(own: NetworkObject, spec: NetworkObject['spec']): PlanStep {
   if (sameMessage(NetworkSpec, own.spec, spec)) return { change: ChangeKind.UNCHANGED, kind: 'network', object: own };
-  const bare = (from: NetworkSpec) => ({ ...from, annotations: undefined });
+  const bare = (from: NetworkSpec) => ({ ...from, annotations: undefined, attachable: false });
   if (!sameMessage(NetworkSpec, bare(own.spec), bare(spec))) {
     throw new GantryError('WRONG_STATE', `network ${spec.annotations.name} exists and can't be changed in place`, {
       hint: 'remove the stack first, or give the network another name',
@@ -243,7 +243,7 @@ function planServices(
 /** A service that only holds ports. */
 function asHolder(spec: CompleteServiceSpec, ports: PortConfig[]): ServiceObject {
   const holder = { id: '', meta: NO_META, spec, ports, specVersion: 0, dependenciesMet: false, pendingDelete: false };
-  return { ...holder, ...NEVER_UPDATED, virtualIps: [] };
+  return { ...holder, ...NEVER_UPDATED, virtualIps: [], stopped: false };
 }
 
 function createService(
@@ -259,6 +259,7 @@ function createService(
     specVersion: 1,
     dependenciesMet: spec.dependencies.length === 0,
     pendingDelete: false,
+    stopped: false,
     virtualIps: [],
     ...NEVER_UPDATED,
   };
@@ -278,7 +279,8 @@ function planExistingService(
     samePorts(own.ports, ports) &&
     sameMessage(ServiceSpecMessage, own.spec, spec) &&
     sameCredentials(own.pullCredentials, pullCredentials);
-  if (same && !isPaused(own.updateStatus)) return { change: ChangeKind.UNCHANGED, kind: 'service', object: own };
+  if (same && !own.stopped && !isPaused(own.updateStatus))
+    return { change: ChangeKind.UNCHANGED, kind: 'service', object: own };
   if (own.spec.mode?.$case !== spec.mode?.$case) {
     throw new GantryError('WRONG_STATE', `service ${spec.annotations.name} can't change its mode`, {
       hint: 'remove the service first',

@@ -37,7 +37,7 @@ import { node, serviceSpec } from '../objects.testing.ts';
 import { schedulerLoop } from '../scheduler/scheduler.ts';
 import { clusterType } from '../store/cluster.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
-import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED } from '../store/service.ts';
+import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import { StoreState } from '../store/state.ts';
 import { STATE_FORMAT } from '../store/state-format.ts';
 import { Store } from '../store/store.ts';
@@ -50,6 +50,8 @@ import { jobLoop } from './job/job.ts';
 import { reaperLoop } from './reaper/reaper.ts';
 import { replicatedLoop } from './replicated/replicated.ts';
 import { restartLoop } from './restart/restart.ts';
+import { stopLoop } from './stop/stop.ts';
+import { startService, stopService } from './stop/stopping.ts';
 import { rolledBack, withSpec } from './update/spec-change.ts';
 import { updateLoop } from './update/update.ts';
 
@@ -105,6 +107,7 @@ export class Scenario {
       restartLoop(random, DOWN_GRACE_MS),
       updateLoop(random),
       dependenciesLoop(),
+      stopLoop(),
       reaperLoop(),
       schedulerLoop(NO_METRICS, new NodeImages()),
     ];
@@ -131,6 +134,10 @@ export class Scenario {
         return this.#putService(first, plain.includes('global'), named);
       case 'rollback':
         return this.#rollback(first);
+      case 'stop':
+        return this.#store.update((tx) => stopService(tx, serviceOf(tx, first), undefined, this.#nowMs));
+      case 'start':
+        return this.#store.update((tx) => startService(tx, serviceOf(tx, first), this.#nowMs));
       case 'config':
         return this.#putConfig(first);
       case 'remove-service':
@@ -173,20 +180,27 @@ export class Scenario {
       const [known] = tx.find('service', { by: 'name', value: name });
       const spec = withConfigs(tx, this.#spec(name, global, named));
       const dependenciesMet = spec.dependencies.length === 0;
-      const fields = { id: name, spec, ports: [], virtualIps: [], dependenciesMet, pendingDelete: false };
+      const fields = {
+        id: name,
+        spec,
+        ports: [],
+        virtualIps: [],
+        dependenciesMet,
+        pendingDelete: false,
+        stopped: false,
+      };
       if (known === undefined) tx.create('service', { ...fields, ...NEVER_UPDATED, specVersion: 1 });
-      else tx.update('service', withSpec(known, spec, [], this.#nowMs));
+      else {
+        const changed = tx.update('service', withSpec(known, spec, [], this.#nowMs));
+        if (known.stopped) startService(tx, changed, this.#nowMs);
+      }
     });
   }
 
   #rollback(name: string): Promise<void> {
     return this.#store.update((tx) => {
-      const service = tx.get('service', name);
-      if (service === undefined) throw new Error(`no such service: ${name}`);
-      tx.update(
-        'service',
-        rolledBack(service, [], { message: 'manually requested rollback', failedTaskId: '' }, this.#nowMs),
-      );
+      const reason = { message: 'manually requested rollback', failedTaskId: '' };
+      tx.update('service', rolledBack(serviceOf(tx, name), [], reason, this.#nowMs));
     });
   }
 
@@ -363,6 +377,12 @@ export class Scenario {
   #taskId(label: string): string {
     return [...this.#labels].find(([, known]) => known === label)?.[0] ?? label;
   }
+}
+
+function serviceOf(read: ReadTransaction, name: string): ServiceObject {
+  const service = read.get('service', name);
+  if (service === undefined) throw new Error(`no such service: ${name}`);
+  return service;
 }
 
 /** With the ids of the configs that have the names now. */

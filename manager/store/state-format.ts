@@ -13,7 +13,7 @@
  *    placement strategy, and client certificates; services have an endpoint mode, an ingress scope, and addresses of their
  *    own; slots of services are pinned to the nodes that have their volumes; nodes have
  *    WireGuard keys, IPv6 addresses, links, and config-only networks; networks have IPv6 subnets, and may be macvlan;
- *    services have a pull policy, and know who pulls their images; containers have cgroup settings, cgroup
+ *    services have a pull policy, know who pulls their images, and may be stopped; containers have cgroup settings, cgroup
  *    parents, and annotations.
  */
 import { GantryError } from '../../proto/errors.ts';
@@ -41,6 +41,7 @@ export const FORMAT_OF_IPV6 = 5;
 export const FORMAT_OF_MACVLAN = 5;
 /** And of pull policies. */
 export const FORMAT_OF_PULL_CREDENTIALS = 5;
+export const FORMAT_OF_STOPPED_SERVICES = 5;
 
 /** And of cgroup parents and namespaces, annotations, and unconfined system paths. */
 export const FORMAT_OF_CGROUP_SETTINGS = 5;

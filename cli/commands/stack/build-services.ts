@@ -17,14 +17,30 @@ import { allCredentials } from '../../registry/credentials.ts';
 
 type Build = NonNullable<LoadedService['build']>;
 
+/** What is wanted of builds beyond what the files say. */
+export interface BuildWishes {
+  /** Only of these; undefined: of all. */
+  readonly services?: readonly LoadedService[];
+  readonly noCache?: boolean;
+  /** Asks registries for base images that are here, too. */
+  readonly pull?: boolean;
+  /** In addition to those of the files. */
+  readonly args?: Readonly<Record<string, string>>;
+}
+
 /** Rejects with the place in the file of a build that fails. */
-export async function buildServices(cli: Cli, loaded: LoadedStack, quiet: boolean): Promise<void> {
-  const builds = distinctBuilds(loaded.services);
+export async function buildServices(
+  cli: Cli,
+  loaded: LoadedStack,
+  quiet: boolean,
+  wishes: BuildWishes = {},
+): Promise<void> {
+  const builds = distinctBuilds(wishes.services ?? loaded.services);
   if (builds.length === 0) return;
   await withClient(EngineClient, cli, async (engine) => {
     for (const { service, build } of builds) {
       if (!quiet) await printLine(cli, `Building ${service.image} for service ${service.name}`);
-      await atPlace(loaded, service.name, () => buildService(engine, cli, loaded, { service, build, quiet }));
+      await atPlace(loaded, service.name, () => buildService(engine, cli, loaded, { service, build, quiet, wishes }));
     }
   });
 }
@@ -54,15 +70,16 @@ interface Job {
   readonly service: LoadedService;
   readonly build: Build;
   readonly quiet: boolean;
+  readonly wishes: BuildWishes;
 }
 
 async function buildService(engine: EngineClient, cli: Cli, loaded: LoadedStack, job: Job): Promise<void> {
-  const { build, service, quiet } = job;
+  const { build, service, quiet, wishes } = job;
   const { context, ...source } = await sourceOf(cli, build);
   const { sources, sent: named } = readNamedContexts(namedContexts(loaded, build), cli);
   const agents = readSshSources(build.ssh, cli);
   const options: ImageBuildOptions = {
-    ...buildOptions(service, build),
+    ...buildOptions(service, build, wishes),
     ...source,
     ...{ namedContexts: { ...sources }, sshIds: [...agents.keys()] },
     platform: await platformOf(engine, build),
@@ -106,15 +123,19 @@ async function platformOf(engine: EngineClient, { platforms }: Build): Promise<s
   });
 }
 
-function buildOptions(service: LoadedService, build: Build): ImageBuildOptions {
+function buildOptions(
+  service: LoadedService,
+  build: Build,
+  { noCache = false, pull = false, args = {} }: BuildWishes,
+): ImageBuildOptions {
   return ImageBuildOptions.create({
     tags: [service.image, ...build.tags],
-    args: { ...build.args },
+    args: { ...build.args, ...args },
     target: build.target,
     labels: { ...build.labels },
-    noCache: build.noCache,
+    noCache: build.noCache || noCache,
     noCacheStages: [...build.noCacheStages],
-    pull: build.pull,
+    pull: build.pull || pull,
     network: build.network,
     extraHosts: [...build.extraHosts],
     shmSizeBytes: build.shmSizeBytes,

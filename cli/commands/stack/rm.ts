@@ -38,7 +38,7 @@ async function removeStack(
 }
 
 /** Tasks are shut down first, then their services and networks go. */
-async function waitUntilGone(cli: Cli, control: ControlClient, stack: string, quiet: boolean): Promise<void> {
+export async function waitUntilGone(cli: Cli, control: ControlClient, stack: string, quiet: boolean): Promise<void> {
   const progress = createProgress(cli.stdout, quiet);
   const present = new Map<string, string>();
   let synced = false;

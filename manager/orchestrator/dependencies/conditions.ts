@@ -18,6 +18,7 @@ export function unmetDependency(
   tasks: readonly TaskObject[],
 ): string | undefined {
   if (target === undefined) return `waiting for service ${dependency.service}, which does not exist`;
+  if (target.stopped) return `waiting for service ${dependency.service}, which is stopped`;
   const slots = slotsOf(tasks);
   const met = slots.length >= desiredSlots(target) && slots.every((slot) => holds(dependency.condition, slot));
   return met ? undefined : `waiting for service ${dependency.service} to be ${WORDS[dependency.condition]}`;

@@ -39,7 +39,7 @@ function isGlobal(service: ServiceObject): boolean {
 
 function reconcile(tx: WriteTransaction, serviceId: string, nowMs: number, random: RandomBytes): undefined {
   const service = tx.get('service', serviceId);
-  if (service === undefined || !isGlobal(service) || service.pendingDelete) return;
+  if (service === undefined || !isGlobal(service) || service.pendingDelete || service.stopped) return;
   const slots = slotsOf(tx.find('task', { by: 'service', value: serviceId }));
   const plan = planPlacement(tx.find('node', { by: 'all' }), rulesOf(service.spec.placement), slots);
   for (const nodeId of plan.create) {

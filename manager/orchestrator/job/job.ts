@@ -42,7 +42,7 @@ function concerns({ object, previous }: StoreEvent & { readonly kind: 'task' }):
 
 function reconcile(tx: WriteTransaction, serviceId: string, nowMs: number, random: RandomBytes): undefined {
   const service = tx.get('service', serviceId);
-  if (service === undefined || service.pendingDelete) return;
+  if (service === undefined || service.pendingDelete || service.stopped) return;
   const plan = planOf(tx, service);
   if (plan === undefined) return;
   for (const task of plan.remove.slice(0, TASKS_AT_ONCE)) tx.update('task', order(task, TaskState.REMOVE, nowMs));

@@ -28,7 +28,7 @@ export function replicatedLoop(random: RandomBytes): ControlLoop {
 
 function reconcile(tx: WriteTransaction, serviceId: string, nowMs: number, random: RandomBytes): undefined {
   const service = tx.get('service', serviceId);
-  if (service?.spec.mode?.$case !== 'replicated' || service.pendingDelete) return;
+  if (service?.spec.mode?.$case !== 'replicated' || service.pendingDelete || service.stopped) return;
   const slots = slotsOf(tx.find('task', { by: 'service', value: serviceId }));
   const plan = planReplicas(service.spec.mode.value.replicas, slots);
   for (const slot of plan.create.slice(0, SLOTS_AT_ONCE)) {

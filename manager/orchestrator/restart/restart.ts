@@ -28,7 +28,7 @@ export function restartLoop(random: RandomBytes, downGraceMs: number): ControlLo
     },
     reconcile: (tx, serviceId, nowMs) => {
       const service = tx.get('service', serviceId);
-      if (service === undefined || service.pendingDelete) return undefined;
+      if (service === undefined || service.pendingDelete || service.stopped) return undefined;
       const before = tx.size;
       let next = Number.POSITIVE_INFINITY;
       for (const slot of slotsOf(tx.find('task', { by: 'service', value: serviceId }))) {

@@ -51,7 +51,7 @@ function advance(
   random: RandomBytes,
 ): 'again' | number | undefined {
   const service = tx.get('service', serviceId);
-  if (service === undefined || service.pendingDelete || isJob(service.spec)) return undefined;
+  if (service === undefined || service.pendingDelete || service.stopped || isJob(service.spec)) return undefined;
   const slots = slotsOf(tx.find('task', { by: 'service', value: serviceId }));
   const failed = failuresOf(service, slots);
   const settled = settle(tx, service, slots, failed, nowMs);

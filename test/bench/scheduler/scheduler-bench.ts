@@ -95,6 +95,7 @@ function serviceObject(number: number, { placement, volumes }: Case) {
     specVersion: 1,
     dependenciesMet: true,
     pendingDelete: false,
+    stopped: false,
     ...NEVER_UPDATED,
   });
 }

@@ -135,6 +135,7 @@ function serviceObject(number: number, replicas: number, network: string, kind: 
     specVersion: 1,
     dependenciesMet: true,
     pendingDelete: false,
+    stopped: false,
     ...NEVER_UPDATED,
   });
 }

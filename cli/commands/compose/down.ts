@@ -1,0 +1,116 @@
+/** `compose down`: takes a project away; volumes only when that is wanted. */
+import type { Command } from 'commander';
+import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
+import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
+import { type Cli, complain } from '../../cli.ts';
+import { ask, withClient } from '../../connection.ts';
+import { isGantryError } from '../../failure.ts';
+import { stopTimeout } from '../../options/stop-timeout.ts';
+import { oneOf } from '../../options/words.ts';
+import { isOneOff, oneOffFilters } from '../../project/one-off.ts';
+import { declareProject, loadProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
+import { type ProjectService, projectServices, selectServices } from '../../project/project-state.ts';
+import { changeLines } from '../stack/changes.ts';
+import { waitUntilGone } from '../stack/rm.ts';
+
+interface DownOptions extends ProjectOptions {
+  readonly volumes?: boolean;
+  readonly removeOrphans?: boolean;
+  readonly rmi?: 'local' | 'all';
+  readonly timeout?: number;
+}
+
+export function define(command: Command, cli: Cli): void {
+  declareProject(command.argument('[service...]', 'only these services (default: all, with their networks)'))
+    .option('-v, --volumes', "remove the project's volumes, too, on all nodes")
+    .option('--remove-orphans', 'as docker has it; services that the files no longer have go anyway')
+    .option(
+      '--rmi <which>',
+      'remove images of the services: all, or local for those that were built without a name of their own',
+      oneOf('--rmi', { local: 'local', all: 'all' } as const),
+    )
+    .option('-t, --timeout <seconds>', 'how long containers have to stop (default: as the files say)', stopTimeout)
+    .action((services: string[], options: DownOptions) => down(cli, services, options));
+}
+
+async function down(cli: Cli, names: readonly string[], options: DownOptions): Promise<void> {
+  const project = projectName(cli, options);
+  await withClient(ControlClient, cli, async (control) => {
+    const all = await projectServices(control, project);
+    const services = selectServices(all, names);
+    if (options.timeout !== undefined && services.length > 0) {
+      const references = services.map(({ service }) => service.id);
+      await ask(control, control.serviceStop, { references, timeoutMs: options.timeout });
+    }
+    if (names.length > 0) return await removeServices(cli, control, services);
+    await removeOneOffs(cli, project);
+    await removeProject(cli, control, project);
+    if (options.volumes) await removeVolumes(cli, control, project);
+    if (options.rmi !== undefined) await removeImages(cli, await imagesToRemove(cli, services, options));
+  });
+}
+
+async function removeServices(cli: Cli, control: ControlClient, services: readonly ProjectService[]): Promise<void> {
+  await ask(control, control.serviceRemove, { references: services.map(({ service }) => service.id) });
+  for (const { name } of services) await complain(cli, `Removing service ${name}`);
+}
+
+/** What `compose run` has made on this host: it would keep the networks. */
+async function removeOneOffs(cli: Cli, project: string): Promise<void> {
+  await withClient(EngineClient, cli, async (engine) => {
+    const { containers } = await ask(engine, engine.containerList, { all: true, filters: oneOffFilters(project) });
+    for (const { id, name } of containers.filter(isOneOff)) {
+      await ask(engine, engine.containerRemove, { reference: id, force: true, volumes: true });
+      await complain(cli, `Removing container ${name}`);
+    }
+  });
+}
+
+/** One that isn't there is no failure, as with docker compose. */
+async function removeProject(cli: Cli, control: ControlClient, project: string): Promise<void> {
+  try {
+    const { changes } = await ask(control, control.stackRemove, { name: project });
+    for (const line of changeLines(changes)) await complain(cli, line);
+  } catch (error) {
+    if (!isGantryError(error) || error.code !== 'NOT_FOUND') throw error;
+    return await complain(cli, `gantry: warning: no resource found to remove for project "${project}"`);
+  }
+  await waitUntilGone(cli, control, project, true);
+}
+
+async function removeVolumes(cli: Cli, control: ControlClient, stack: string): Promise<void> {
+  const { removed, unanswered } = await ask(control, control.stackVolumesRemove, { stack });
+  for (const { volume, nodeName } of removed) await complain(cli, `Removing volume ${volume} on node ${nodeName}`);
+  for (const node of unanswered) {
+    await complain(cli, `gantry: warning: node ${node} does not answer: volumes there stay; run this again later`);
+  }
+}
+
+/** All, or those that the files build and give no name. */
+async function imagesToRemove(
+  cli: Cli,
+  services: readonly ProjectService[],
+  options: DownOptions,
+): Promise<readonly string[]> {
+  const used = services.flatMap(({ service }) => service.spec?.task?.container?.image ?? []);
+  if (options.rmi === 'all') return [...new Set(used)];
+  const { services: inFiles, spec } = await loadProject(cli, options);
+  const ownNames = (name: string) => [`${spec.name}-${name}`, `${spec.name}_${name}`];
+  const isUnnamed = (image: string, name: string) => ownNames(name).includes(image.replace(/:latest$/, ''));
+  return inFiles.flatMap(({ name, image, build }) => (build !== undefined && isUnnamed(image, name) ? [image] : []));
+}
+
+/** Those that are on the host that is asked; other nodes make room by themselves. */
+async function removeImages(cli: Cli, images: readonly string[]): Promise<void> {
+  await withClient(EngineClient, cli, async (engine) => {
+    for (const reference of images) {
+      try {
+        await ask(engine, engine.imageRemove, { reference, force: false });
+        await complain(cli, `Removing image ${reference}`);
+      } catch (error) {
+        if (!isGantryError(error)) throw error;
+        await complain(cli, `gantry: warning: image ${reference}: ${error.message}`);
+      }
+    }
+  });
+}

@@ -1,0 +1,27 @@
+/** `compose start`: runs again what was stopped, or has ended. */
+import type { Command } from 'commander';
+import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
+import type { Cli } from '../../cli.ts';
+import { withClient } from '../../connection.ts';
+import { stopTimeout } from '../../options/stop-timeout.ts';
+import { declareProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
+import { projectServices, selectServices } from '../../project/project-state.ts';
+import { startServices } from '../../project/start-project.ts';
+
+interface StartOptions extends ProjectOptions {
+  readonly wait?: boolean;
+  readonly waitTimeout?: number;
+}
+
+export function define(command: Command, cli: Cli): void {
+  declareProject(command.argument('[service...]', 'services (default: all)'))
+    .option('--wait', 'wait until all are healthy')
+    .option('--wait-timeout <seconds>', 'longest time to wait', stopTimeout)
+    .action(async (names: string[], options: StartOptions) => {
+      const project = projectName(cli, options);
+      await withClient(ControlClient, cli, async (control) => {
+        const services = selectServices(await projectServices(control, project), names);
+        await startServices(cli, control, project, services, options);
+      });
+    });
+}

@@ -1,0 +1,120 @@
+/** Brings the services of a project to what the files say. */
+import {
+  ChangeKind,
+  type ControlClient,
+  ObjectKind,
+  type RegistryFacts,
+  ResolveImage,
+  type StackChange,
+} from '../../proto/generated/gantry/v1/control.ts';
+import { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
+import { PullPolicy, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
+import type { Cli } from '../cli.ts';
+import { imageExists } from '../commands/image/image-exists.ts';
+import { buildServices } from '../commands/stack/build-services.ts';
+import { locatePortConflict } from '../commands/stack/port-conflict.ts';
+import { refuseMissingImages } from '../commands/stack/prepare-images.ts';
+import type { LoadedStack } from '../compose/load-stack.ts';
+import { ask, withClient } from '../connection.ts';
+import { CliError, isGantryError } from '../failure.ts';
+import { askRegistries } from '../registry/service-images.ts';
+import type { ProjectService } from './project-state.ts';
+import { type SelectedService, withScale } from './selection.ts';
+
+/** Of images that have a `build`: always, when they aren't there, or never. */
+export type BuildWhen = 'always' | 'missing' | 'never';
+
+export interface ImageWishes {
+  readonly build: BuildWhen;
+  /** Undefined: as the files say. */
+  readonly pull: PullPolicy | undefined;
+  readonly quiet: boolean;
+}
+
+/** Builds what is to be built, and finds out what registries have of the rest. Rejects for images that are nowhere. */
+export async function prepareProjectImages(
+  cli: Cli,
+  loaded: LoadedStack,
+  services: readonly SelectedService[],
+  { build, pull, quiet }: ImageWishes,
+): Promise<RegistryFacts> {
+  const asked: string[] = [];
+  await withClient(EngineClient, cli, async (engine) => {
+    for (const service of services) {
+      const policy = pull ?? service.spec.task?.container?.pullPolicy ?? PullPolicy.MISSING;
+      const isHere = await imageExists(engine, service.image);
+      if (service.build !== undefined) {
+        if (build === 'always' || (build === 'missing' && !isHere)) {
+          await buildServices(cli, loaded, quiet, { services: [service] });
+        } else if (!isHere) throw notBuilt(service);
+      } else if (policy === PullPolicy.ALWAYS || (policy === PullPolicy.MISSING && !isHere)) asked.push(service.image);
+    }
+  });
+  const answers = await askRegistries(cli, {
+    images: asked,
+    resolveImage: ResolveImage.ALWAYS,
+    withRegistryAuth: true,
+  });
+  await refuseMissingImages(cli, loaded, answers);
+  return answers.registry;
+}
+
+function notBuilt({ name, image }: SelectedService): CliError {
+  return new CliError(`service ${name} has a build, and its image "${image}" is not here`, {
+    hint: 'leave out --no-build',
+  });
+}
+
+export interface DeployWishes {
+  readonly pull: PullPolicy | undefined;
+  /** By service. */
+  readonly scale: Readonly<Record<string, number>>;
+  /** Containers are made anew although nothing has changed. */
+  readonly recreate: boolean;
+  readonly registry: RegistryFacts;
+}
+
+/** `existing`: what the cluster has of the project. Services that aren't selected stay as they are. */
+export async function deployProject(
+  control: ControlClient,
+  loaded: LoadedStack,
+  services: readonly SelectedService[],
+  existing: readonly ProjectService[],
+  wishes: DeployWishes,
+): Promise<readonly StackChange[]> {
+  const before = new Map(existing.map(({ name, service }) => [name, service.spec?.task?.forceUpdate ?? 0]));
+  const specs = services.map((service) => specOf(service, before.get(service.name) ?? 0, wishes));
+  // So that `compose run` can make containers on them.
+  const networks = loaded.spec.networks.map((network) => ({ ...network, attachable: true }));
+  const request = {
+    stack: { ...loaded.spec, services: specs, networks },
+    prune: false,
+    dryRun: false,
+    resolveImage: ResolveImage.CHANGED,
+    registry: wishes.registry,
+  };
+  try {
+    const { changes } = await ask(control, control.stackDeploy, request);
+    await startIdle(control, changes);
+    return changes;
+  } catch (error) {
+    const place = isGantryError(error) && error.code === 'PORT_IN_USE' ? locatePortConflict(loaded, error.message) : '';
+    if (place === '' || !isGantryError(error)) throw error;
+    throw new CliError(`${place}${error.message}`, { hint: error.hint });
+  }
+}
+
+function specOf(service: SelectedService, forceUpdate: number, { pull, scale, recreate }: DeployWishes): ServiceSpec {
+  const replicas = scale[service.name];
+  const spec = replicas === undefined ? service.spec : withScale(service, replicas);
+  const { task } = spec;
+  if (task?.container === undefined) return spec;
+  const container = { ...task.container, pullPolicy: pull ?? task.container.pullPolicy };
+  return { ...spec, task: { ...task, container, forceUpdate: recreate ? forceUpdate + 1 : forceUpdate } };
+}
+
+/** What is as it was may have ended, or have been stopped. */
+async function startIdle(control: ControlClient, changes: readonly StackChange[]): Promise<void> {
+  const same = changes.filter(({ change, kind }) => kind === ObjectKind.SERVICE && change === ChangeKind.UNCHANGED);
+  if (same.length > 0) await ask(control, control.serviceStart, { references: same.map(({ id }) => id) });
+}

@@ -1,0 +1,52 @@
+/** StackVolumesRemove: the volumes of a stack, on all nodes. */
+import { GantryError } from '../../proto/errors.ts';
+import type {
+  NodeVolume,
+  StackVolumesRemoveRequest,
+  StackVolumesRemoveResponse,
+} from '../../proto/generated/gantry/v1/control.ts';
+import {
+  VolumeListRequest,
+  VolumeListResponse,
+  VolumeRemoveRequest,
+  VolumeRemoveResponse,
+} from '../../proto/generated/gantry/v1/engine.ts';
+import { type NodeObject, nodeName } from '../store/node.ts';
+import { STACK_LABEL } from '../store/object-type.ts';
+import type { ApiContext } from './context.ts';
+import { callEngine } from './node-engines.ts';
+
+/** Throws IN_USE of a volume that a container has; the others of its node may have gone by then. */
+export async function stackVolumesRemove(
+  context: ApiContext,
+  { stack }: StackVolumesRemoveRequest,
+  signal: AbortSignal,
+): Promise<StackVolumesRemoveResponse> {
+  if (stack === '') throw new GantryError('INVALID_ARGUMENT', 'remove the volumes of a stack: the request names none');
+  const nodes = context.store.view((read) => read.find('node', { by: 'all' }));
+  const found = await Promise.all(nodes.map((node) => removeOn(context, node, stack, signal)));
+  return {
+    removed: found.flatMap((removed) => removed ?? []),
+    unanswered: nodes.filter((_, position) => found[position] === undefined).map(nodeName),
+  };
+}
+
+/** Undefined: the node doesn't answer. */
+async function removeOn(
+  context: ApiContext,
+  node: NodeObject,
+  stack: string,
+  signal: AbortSignal,
+): Promise<NodeVolume[] | undefined> {
+  const filters = [`label=${STACK_LABEL}=${stack}`];
+  try {
+    const list = [VolumeListRequest, VolumeListResponse] as const;
+    const { volumes } = await callEngine(context, node.id, 'VolumeList', list, { filters }, signal);
+    const removal = [VolumeRemoveRequest, VolumeRemoveResponse] as const;
+    for (const { name } of volumes) await callEngine(context, node.id, 'VolumeRemove', removal, { name }, signal);
+    return volumes.map(({ name }) => ({ nodeName: nodeName(node), volume: name }));
+  } catch (error) {
+    if (error instanceof GantryError && error.code === 'UNAVAILABLE') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,104 @@
+/** TaskExec, TaskKill, TaskInspect: the containers of tasks, on whichever nodes they are. */
+import { GantryError } from '../../proto/errors.ts';
+import type {
+  TaskInspectRequest,
+  TaskInspectResponse,
+  TaskKillRequest,
+  TaskKillResponse,
+} from '../../proto/generated/gantry/v1/control.ts';
+import {
+  type Container,
+  ContainerInspectRequest,
+  ContainerInspectResponse,
+  ContainerKillRequest,
+  ContainerKillResponse,
+  ContainerStreamRequest,
+  ContainerStreamResponse,
+} from '../../proto/generated/gantry/v1/engine.ts';
+import { containerName } from '../../proto/task-name.ts';
+import { hasEnded, type TaskObject } from '../store/task.ts';
+import type { ApiContext } from './context.ts';
+import { callEngine } from './node-engines.ts';
+
+/** A node that doesn't answer by then is left out of lists. */
+const INSPECT_TIMEOUT_MS = 3000;
+
+/** Passes the streams through, until the process has ended or the caller has gone. */
+export async function* taskExec(
+  context: ApiContext,
+  requests: AsyncIterable<ContainerStreamRequest>,
+  signal: AbortSignal,
+): AsyncGenerator<ContainerStreamResponse, void, undefined> {
+  const iterator = requests[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  const message = first.done === true ? undefined : first.value.message;
+  if (message?.$case !== 'exec') {
+    throw new GantryError('INVALID_ARGUMENT', 'exec in a task: the first message has to be an ExecStart');
+  }
+  const task = runningTask(context, message.value.reference);
+  const start = { ...message.value, reference: task.status.containerId };
+  const encoded = encodedRequests({ message: { $case: 'exec', value: start } }, iterator);
+  for await (const data of context.engines.openStream(task.nodeId, 'ContainerExec', encoded, signal)) {
+    yield ContainerStreamResponse.decode(data);
+  }
+}
+
+async function* encodedRequests(
+  first: ContainerStreamRequest,
+  others: AsyncIterator<ContainerStreamRequest>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield ContainerStreamRequest.encode(first).finish();
+  for (let next = await others.next(); next.done !== true; next = await others.next()) {
+    yield ContainerStreamRequest.encode(next.value).finish();
+  }
+}
+
+/** Throws NOT_FOUND, or WRONG_STATE for one without a container that runs. */
+function runningTask({ store }: ApiContext, id: string): TaskObject {
+  const task = store.view((read) => read.get('task', id));
+  if (task === undefined) throw new GantryError('NOT_FOUND', `no such task: ${id}`);
+  if (task.status.containerId !== '' && !hasEnded(task)) return task;
+  throw new GantryError('WRONG_STATE', `container ${containerName(task)} is not running`);
+}
+
+export async function taskKill(
+  context: ApiContext,
+  { taskIds, signal: name }: TaskKillRequest,
+  signal: AbortSignal,
+): Promise<TaskKillResponse> {
+  const tasks = taskIds.map((id) => runningTask(context, id));
+  const codecs = [ContainerKillRequest, ContainerKillResponse] as const;
+  await Promise.all(
+    tasks.map(({ nodeId, status }) =>
+      callEngine(context, nodeId, 'ContainerKill', codecs, { reference: status.containerId, signal: name }, signal),
+    ),
+  );
+  return {};
+}
+
+export async function taskInspect(
+  context: ApiContext,
+  { taskIds }: TaskInspectRequest,
+  signal: AbortSignal,
+): Promise<TaskInspectResponse> {
+  const tasks = context.store.view((read) => taskIds.flatMap((id) => read.get('task', id) ?? []));
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(INSPECT_TIMEOUT_MS)]);
+  const found = await Promise.all(tasks.map((task) => containerOf(context, task, limited)));
+  return { containers: found.flatMap((container) => container ?? []) };
+}
+
+async function containerOf(
+  context: ApiContext,
+  { id, nodeId, status }: TaskObject,
+  signal: AbortSignal,
+): Promise<Container | undefined> {
+  if (status.containerId === '') return undefined;
+  const codecs = [ContainerInspectRequest, ContainerInspectResponse] as const;
+  const request = { reference: status.containerId };
+  try {
+    return (await callEngine(context, nodeId, 'ContainerInspect', codecs, request, signal)).container;
+  } catch (error) {
+    context.logger.debug({ err: error, task: id, node: nodeId }, 'container could not be inspected');
+    return undefined;
+  }
+}
