@@ -2,6 +2,7 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { ServiceLogLine, ServiceLogsRequest } from '../../proto/generated/gantry/v1/control.ts';
 import { ContainerLogsRequest, LogLine } from '../../proto/generated/gantry/v1/engine.ts';
+import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { nodeName } from '../store/node.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { Watch } from '../store/watch.ts';
@@ -61,6 +62,12 @@ function hasContainer(task: TaskObject): boolean {
   return task.status.containerId !== '';
 }
 
+/** One that has not been started yet writes nothing: following it would end at once. */
+function hasStarted(task: TaskObject): boolean {
+  const { state, pid } = task.status;
+  return hasContainer(task) && (state >= TaskState.RUNNING || pid > 0);
+}
+
 /** Also of tasks that start meanwhile; ends with the client, or when the service or task has gone. */
 async function* follow(
   context: ApiContext,
@@ -77,7 +84,7 @@ async function* follow(
       event.object.id === selection.id || (event.kind === 'task' && event.object.serviceId === selection.id),
   });
   try {
-    const present = tasksOf(context, selection).filter(hasContainer);
+    const present = tasksOf(context, selection).filter(hasStarted);
     const attached = new Set(present.map((task) => task.id));
     for (const task of present) confluence.add(taskLogs(context, request, task, ended));
     // What a task that starts later writes is new from its first line.
@@ -102,7 +109,7 @@ async function attachNewTasks(
   while (!signal.aborted) {
     await watch.changed(signal);
     watch.take();
-    for (const task of tasksOf(context, selection).filter(hasContainer)) {
+    for (const task of tasksOf(context, selection).filter(hasStarted)) {
       if (attached.has(task.id)) continue;
       attached.add(task.id);
       attach(task);
