@@ -44,10 +44,12 @@ const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
 };
 
 export function convertContainer(fields: Fields, image: string, context: ServiceContext): ContainerSpec {
-  const container = ContainerSpec.fromPartial({ image, ...convertFields(fields, CONTAINER, context) });
-  container.labels[STACK_LABEL] = context.model.name;
-  container.mounts = readMounts(fields, context);
-  return container;
+  const container: ContainerSpec = { ...ContainerSpec.create({ image }), ...convertFields(fields, CONTAINER, context) };
+  return {
+    ...container,
+    labels: { ...container.labels, [STACK_LABEL]: context.model.name },
+    mounts: readMounts(fields, context),
+  };
 }
 
 function wordsAt(cursor: ModelCursor): StringList {

@@ -31,7 +31,7 @@ export interface ConvertedStack {
 /** What can't be honoured is added to the source's problems. */
 export function convertStack(source: ModelSource, project: ProjectContext): ConvertedStack {
   const { extensions, name, ...sections } = project.model;
-  const top = new ModelCursor(sections as unknown as JsonObject, [], source);
+  const top = new ModelCursor(sections as unknown as JsonObject, source);
   return top.object(TOP_REFUSALS, (fields) => {
     const section = <Spec>(key: string, convert: (cursor: ModelCursor, context: ProjectContext) => Resource<Spec>) =>
       new Map(fields.get(key, (cursor) => cursor.mapEntries((entry) => convert(entry, project))) ?? []);

@@ -10,6 +10,14 @@ export function convertFields<Spec, Context>(
   converters: Converters<Spec, Context>,
   context: Context,
 ): Partial<Spec> {
-  const parts = Object.entries(converters).map(([key, convert]) => fields.get(key, (one) => convert(one, context)));
-  return Object.assign({}, ...parts) as Partial<Spec>;
+  const result: Partial<Spec> = {};
+  for (const key of fields.keys()) {
+    const convert = Object.hasOwn(converters, key) ? converters[key] : undefined;
+    if (convert !== undefined)
+      Object.assign(
+        result,
+        fields.get(key, (cursor) => convert(cursor, context)),
+      );
+  }
+  return result;
 }

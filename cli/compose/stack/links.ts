@@ -61,11 +61,12 @@ export function checkLinks(cursor: ModelCursor, service: string, model: Model, n
   });
 }
 
-/** Of each network, which services have a name there: their own, aliases, and what others link them as. */
+/** Of each network, which services have a name there: their own, aliases, and what others link them as. None without links. */
 export type NetworkNames = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
 
 export function networkNames(model: Model, links: LinkAliases): NetworkNames {
   const names = new Map<string, Map<string, string[]>>();
+  if (links.size === 0) return names;
   const add = (network: string, name: string, owner: string): void => {
     const ofNetwork = names.get(network) ?? new Map<string, string[]>();
     names.set(network, ofNetwork);

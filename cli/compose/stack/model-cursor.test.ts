@@ -13,7 +13,7 @@ function onlyDocument(text: string): Mapping {
 
 function cursorOn(text: string, value: ConstructorParameters<typeof ModelCursor>[0]) {
   const problems: Problem[] = [];
-  const cursor = new ModelCursor(value, [], { tree: onlyDocument(text), problems });
+  const cursor = new ModelCursor(value, { tree: onlyDocument(text), problems });
   return { cursor, lines: () => problems.map(problemLine) };
 }
 

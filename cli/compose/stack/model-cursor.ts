@@ -18,13 +18,21 @@ export type Refusals = Readonly<Record<string, string>>;
 
 export class ModelCursor {
   readonly value: Json;
-  readonly path: readonly string[];
   readonly #source: ModelSource;
+  /** A cursor knows its key and what it is in: most paths are never asked for. */
+  readonly #parent: ModelCursor | undefined;
+  readonly #key: string;
 
-  constructor(value: Json, path: readonly string[], source: ModelSource) {
+  constructor(value: Json, source: ModelSource, parent?: ModelCursor, key = '') {
     this.value = value;
-    this.path = path;
     this.#source = source;
+    this.#parent = parent;
+    this.#key = key;
+  }
+
+  /** From the top of the file. */
+  get path(): readonly string[] {
+    return this.#parent === undefined ? [] : [...this.#parent.path, this.#key];
   }
 
   /** What the user wrote; undefined for what goes without saying, and for parts of a short form. */
@@ -34,7 +42,9 @@ export class ModelCursor {
 
   /** Another value of the model; `path` begins at the top of the file. */
   at(value: Json, ...path: string[]): ModelCursor {
-    return new ModelCursor(value, path, this.#source);
+    const root = new ModelCursor(null, this.#source);
+    const place = path.reduce((parent, key) => new ModelCursor(null, this.#source, parent, key), root);
+    return new ModelCursor(value, this.#source, place.#parent, place.#key);
   }
 
   /** A place of the same file, from its top. */
@@ -105,7 +115,7 @@ export class ModelCursor {
   }
 
   #child(key: string): ModelCursor {
-    return new ModelCursor((this.value as JsonObject)[key] ?? null, [...this.path, key], this.#source);
+    return new ModelCursor((this.value as JsonObject)[key] ?? null, this.#source, this, key);
   }
 
   #refuse(key: string, asked: ReadonlySet<string>, refusals: Refusals): void {
@@ -129,8 +139,8 @@ export class ModelCursor {
     const list = this.value;
     if (!Array.isArray(list)) throw this.problem('must be a list', 'write "- item" lines below it');
     return list.flatMap((item: Json, index): T[] => {
-      const path = [...this.path, String(originOf(list, index))];
-      const value = new ModelCursor(item, path, this.#source).attempt(read);
+      const key = String(originOf(list, index));
+      const value = new ModelCursor(item, this.#source, this, key).attempt(read);
       return value === undefined ? [] : [value];
     });
   }
@@ -251,7 +261,12 @@ export class Fields {
     return this.get(key, (cursor) => cursor.textByKey()) ?? {};
   }
 
+  /** Those that are there. */
+  keys(): string[] {
+    return Object.keys(this.#object);
+  }
+
   unread(): string[] {
-    return Object.keys(this.#object).filter((key) => !this.asked.has(key) && !key.startsWith('x-'));
+    return this.keys().filter((key) => !this.asked.has(key) && !key.startsWith('x-'));
   }
 }

@@ -31,8 +31,10 @@ const DESKTOP_OPTIONS: ReadonlySet<string> = new Set(['cached', 'delegated', 'co
 /** Compose drops options that it doesn't know: they aren't in the model. */
 function checkShortOptions(item: ModelCursor): void {
   const { written } = item;
-  const form = written?.kind === 'scalar' ? parseMount(written.text) : undefined;
-  if (form === undefined || typeof form === 'string') return;
+  // Most have none: two colons at least are where there are options.
+  if (written?.kind !== 'scalar' || !/:.*:/.test(written.text)) return;
+  const form = parseMount(written.text);
+  if (typeof form === 'string') return;
   const option = form.unknown.find((one) => !DESKTOP_OPTIONS.has(one));
   if (option !== undefined) throw item.problem(`unknown volume option "${option}"`, SHORT_HINT);
   if (form.type === 'volume' && form.propagation !== '') {
