@@ -40,6 +40,10 @@ describe('a key of a service becomes', () => {
     ['label_file: l.env\nlabels: {B: own}', { labels: { A: '1', B: 'own', 'com.docker.stack.namespace': 'demo' } }],
     ['env_file: [{path: l.env, format: raw}]', { env: ['A=1', 'B="two"'] }],
     ['init: false', { init: false }],
+    [
+      'tmpfs: ["/a:rw,noexec,nosuid,nodev,size=1m,mode=700", /b]',
+      { mounts: [{ target: '/a', tmpfsSizeBytes: MIB, tmpfsMode: 0o700, readOnly: false }, { target: '/b' }] },
+    ],
     ['stop_grace_period: 1m30s', { stopGracePeriodMs: 90_000 }],
   ])('%s', (lines, expected) => {
     const files = { 'profile.json': '{"defaultAction":"SCMP_ACT_ALLOW"}', 'l.env': 'A=1\nB="two"\n' };
@@ -263,6 +267,7 @@ describe('what is refused', () => {
       webText('extra_hosts: ["a:1.2.3.4", "b:nowhere"]'),
       'stack.yml:4:32: services.web.extra_hosts[1]: "nowhere" is not an address',
     ],
+    [webText('tmpfs: "/a:exec"'), 'stack.yml:4:12: services.web.tmpfs: tmpfs option "exec" is not supported'],
     [webText('gpus: all'), 'gantryd --node-generic-resource gpu=UUID'],
     [webText('deploy: {resources: {reservations: {pids: 5}}}'), 'pids are limited, not reserved'],
     [
@@ -341,6 +346,12 @@ describe('secrets and configs', () => {
     ]);
     expect(spec.configs).toMatchObject([{ data: Buffer.from('x two'), templateDriver: 'golang' }]);
     expect(spec.configs[0]?.annotations?.labels).toMatchObject({ a: 'b' });
+  });
+
+  it('of no service need not be there', () => {
+    const rest =
+      'secrets:\n  s: {file: none}\n  t: {environment: NONE}\nconfigs:\n  c: {file: none, template_driver: golang}\n';
+    expect(loadText(webText('', rest)).spec).toMatchObject({ secrets: [], configs: [] });
   });
 
   it.each([

@@ -4,7 +4,7 @@ import type { ServiceSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Build } from './build.ts';
 import { buildCircle } from './build-order.ts';
-import { convertConfig, convertSecret } from './contents.ts';
+import { convertConfig, convertSecret, usedContents } from './contents.ts';
 import type { ProjectContext, Resource, Resources, StackContext } from './context.ts';
 import { linkAliases, networkNames } from './links.ts';
 import { ModelCursor, type ModelSource } from './model-cursor.ts';
@@ -33,17 +33,19 @@ export function convertStack(source: ModelSource, project: ProjectContext): Conv
   const { extensions, name, ...sections } = project.model;
   const top = new ModelCursor(sections as unknown as JsonObject, source);
   return top.object(TOP_REFUSALS, (fields) => {
-    const section = <Spec>(key: string, convert: (cursor: ModelCursor, context: ProjectContext) => Resource<Spec>) =>
-      new Map(fields.get(key, (cursor) => cursor.mapEntries((entry) => convert(entry, project))) ?? []);
+    const section = <Spec>(key: string, convert: (cursor: ModelCursor, name: string) => Resource<Spec>) =>
+      new Map(fields.get(key, (cursor) => cursor.mapEntries(convert)) ?? []);
+    const configs = usedContents(project.model, 'configs');
+    const secrets = usedContents(project.model, 'secrets');
     const links = linkAliases(project.model);
     const context: StackContext = {
       ...project,
       links,
       names: networkNames(project.model, links),
-      networks: section('networks', convertNetwork),
-      volumes: section('volumes', convertVolume),
-      configs: section('configs', convertConfig),
-      secrets: section('secrets', convertSecret),
+      networks: section('networks', (cursor) => convertNetwork(cursor, project)),
+      volumes: section('volumes', (cursor) => convertVolume(cursor, project)),
+      configs: section('configs', (one, name) => convertConfig(one, { ...project, isUsed: configs.has(name) })),
+      secrets: section('secrets', (one, name) => convertSecret(one, { ...project, isUsed: secrets.has(name) })),
     };
     const services = fields.get('services', (cursor) => convertServices(cursor, context)) ?? [];
     const circle = buildCircle(services);

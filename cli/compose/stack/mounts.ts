@@ -129,13 +129,19 @@ export function convertTmpfs(item: ModelCursor): Mount {
   return mount;
 }
 
+/** How each is mounted anyway. */
+const TMPFS_DEFAULTS: ReadonlySet<string> = new Set(['rw', 'nosuid', 'nodev', 'noexec']);
+
 function applyTmpfsOption(item: ModelCursor, mount: Mount, option: string): void {
   const [name, value = ''] = option.split('=');
   const size = name === 'size' ? parseBytes(value) : undefined;
   if (size !== undefined) mount.tmpfsSizeBytes = size;
   else if (name === 'mode' && /^[0-7]{3,5}$/.test(value)) mount.tmpfsMode = Number.parseInt(value, 8);
   else if (option === 'ro') mount.readOnly = true;
-  else if (option !== 'rw') {
-    throw item.problem(`tmpfs option "${option}" is not supported`, 'size=, mode=, ro and rw are');
+  else if (!TMPFS_DEFAULTS.has(option)) {
+    throw item.problem(
+      `tmpfs option "${option}" is not supported`,
+      'size=, mode=, ro, rw, nosuid, nodev and noexec are',
+    );
   }
 }
