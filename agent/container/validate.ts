@@ -1,6 +1,7 @@
 /** Whether a container can be made at all, before anything is: what is wrong with its configuration by itself. */
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
+import { validateCgroupParent } from '../../proto/cgroup-parent.ts';
 import { GantryError } from '../../proto/errors.ts';
 import { type ContainerConfig, LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
 import {
@@ -13,7 +14,6 @@ import { validateName } from './names.ts';
 import { type NetworkMode, parseNetworkMode } from './network-mode.ts';
 import { parseSignal } from './signals.ts';
 import { boundingSet } from './spec/capabilities.ts';
-import { validateCgroupParent } from './spec/cgroup-parent.ts';
 import { validateCgroupSettings } from './spec/cgroup-settings.ts';
 import type { HostFacts } from './spec/host-facts.ts';
 import { validateMounts, validTarget } from './spec/mounts.ts';

@@ -2,7 +2,7 @@
 import { type Dirent, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
-import { CGROUP_PARENT } from '../container/spec/cgroup-parent.ts';
+import { CGROUP_PARENT } from '../../proto/cgroup-parent.ts';
 import { parseMountPoints } from '../image/mounts.ts';
 import { LOCK_FILE } from './root-locks.ts';
 

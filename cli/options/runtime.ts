@@ -7,8 +7,12 @@ const NAMES = new Set(['', 'gantry-runtime', 'runc', 'io.containerd.runc.v2']);
 /** What `inspect` calls it. */
 export const RUNTIME_NAME = 'gantry-runtime';
 
+export function isRuntime(name: string): boolean {
+  return NAMES.has(name);
+}
+
 export function checkRuntime(name: string): string {
-  if (NAMES.has(name)) return name;
+  if (isRuntime(name)) return name;
   throw new CliError(`unknown or invalid runtime name: ${name}`, {
     hint: `leave it out: containers run by ${RUNTIME_NAME}`,
     exitCode: EXIT.refused,

@@ -2,11 +2,12 @@
  * The OCI spec of a container: a pure function of what was asked for and of what was found out about the image,
  * its users and the host. Each subject has a file of its own beside this one.
  */
+
+import { cgroupsPath } from '../../../proto/cgroup-parent.ts';
 import type { ImageConfig } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerSpec, ResourceAmounts } from '../../../proto/generated/gantry/v1/types.ts';
 import type { BlockDevices } from './block-io.ts';
 import { boundingSet, processCapabilities } from './capabilities.ts';
-import { cgroupsPath } from './cgroup-parent.ts';
 import { deviceNodes, type HostDevice } from './devices.ts';
 import { buildEnvironment } from './env.ts';
 import type { HostFacts } from './host-facts.ts';

@@ -1,5 +1,6 @@
 /** The keys of a service that say what its containers are. */
 import { ContainerSpec, type Mount, PullPolicy, type StringList } from '../../../proto/generated/gantry/v1/types.ts';
+import { CGROUP, convertCgroupSettings } from './cgroup.ts';
 import { type ServiceContext, STACK_LABEL } from './context.ts';
 import { type Converters, convertFields } from './converters.ts';
 import { convertEnvironment } from './environment.ts';
@@ -15,6 +16,7 @@ import { convertVolumesFrom, withoutHidden } from './volumes-from.ts';
 
 const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
   ...ISOLATION,
+  ...CGROUP,
   command: (cursor) => ({ command: wordsAt(cursor) }),
   configs: (cursor, { configs }) => ({ configs: convertFileReferences(cursor, configs, '') }),
   dns: (cursor) => ({ dns: cursor.texts() }),
@@ -49,6 +51,7 @@ export function convertContainer(fields: Fields, image: string, context: Service
     ...container,
     labels: { ...container.labels, [STACK_LABEL]: context.model.name },
     mounts: readMounts(fields, context),
+    cgroup: convertCgroupSettings(fields),
   };
 }
 

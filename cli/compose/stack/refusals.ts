@@ -2,7 +2,7 @@
 import type { Refusals } from './model-cursor.ts';
 
 const REMOVE = 'remove it';
-const LIMITS = 'set it under deploy.resources';
+const REAL_TIME = 'allow a real-time policy instead: "cap_add: [SYS_NICE]" and "ulimits: { rtprio: 50 }"';
 const UNITS =
   'name the units on their hosts, as in "gantryd --node-generic-resource gpu=UUID", and write "generic_resources: ' +
   '[{ discrete_resource_spec: { kind: gpu, value: 1 } }]" under deploy.resources.reservations';
@@ -12,40 +12,26 @@ export const TOP_REFUSALS: Refusals = {
 };
 
 export const SERVICE_REFUSALS: Refusals = {
-  annotations: 'use labels',
-  blkio_config: REMOVE,
-  cgroup: REMOVE,
-  cgroup_parent: REMOVE,
   container_name: 'remove it: containers are named STACK_SERVICE.SLOT.ID',
   cpu_count: 'it is for Windows containers; write cpus',
   cpu_percent: 'it is for Windows containers; write cpus',
-  cpu_period: LIMITS,
-  cpu_quota: LIMITS,
-  cpu_rt_period: REMOVE,
-  cpu_rt_runtime: REMOVE,
-  cpu_shares: LIMITS,
-  cpuset: REMOVE,
+  cpu_rt_period: REAL_TIME,
+  cpu_rt_runtime: REAL_TIME,
   credential_spec: 'it is for Windows containers; remove it',
   develop: 'it is for development on one machine; remove it',
-  device_cgroup_rules: REMOVE,
   external_links: 'put both services on one network',
   gpus: UNITS,
   isolation: 'it is for Windows containers; remove it',
   logging: REMOVE,
   mac_address: REMOVE,
-  mem_swappiness: REMOVE,
-  memswap_limit: REMOVE,
   models: REMOVE,
   network_mode: 'use networks',
-  oom_kill_disable: REMOVE,
   post_start: 'do it in the entrypoint',
   pre_stop: 'do it on the stop signal',
   provider: REMOVE,
   pull_refresh_after: REMOVE,
-  runtime: REMOVE,
   storage_opt: REMOVE,
   use_api_socket: REMOVE,
-  userns_mode: REMOVE,
 };
 
 export const BUILD_REFUSALS: Refusals = {

@@ -10,6 +10,7 @@ import {
 import { isJob } from '../../../proto/service-mode.ts';
 import { CLUSTER_STRATEGIES } from '../../options/strategies.ts';
 import { type Build, convertBuild } from './build.ts';
+import { checkBesideLimits } from './cgroup.ts';
 import { convertContainer } from './container.ts';
 import { type ServiceContext, STACK_LABEL } from './context.ts';
 import { convertDependencies } from './dependencies.ts';
@@ -47,7 +48,7 @@ function readSpec(fields: Fields, context: ServiceContext): ServiceSpec {
   const resources = withServiceLimits(deploy.resources, fields);
   fields.get('links', (cursor) => checkLinks(cursor, context.service, context.model, context.names));
   const own = fields.get('x-gantry', readOwn);
-  return ServiceSpec.fromPartial({
+  const spec = ServiceSpec.fromPartial({
     annotations: { name: `${stack}_${context.service}`, labels: { ...deploy.labels, [STACK_LABEL]: stack } },
     task: {
       container: convertContainer(fields, image, context),
@@ -65,6 +66,8 @@ function readSpec(fields: Fields, context: ServiceContext): ServiceSpec {
     ports: fields.get('ports', (cursor): PortConfig[] => convertPorts(cursor)) ?? [],
     dependencies: fields.get('depends_on', (cursor): Dependency[] => convertDependencies(cursor, context)) ?? [],
   });
+  checkBesideLimits(fields, spec.task);
+  return spec;
 }
 
 interface Own {

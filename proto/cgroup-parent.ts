@@ -3,7 +3,7 @@
  * what is outside is somebody else's to make, limit and remove (systemd's, an administrator's), and what is inside is removed
  * with the last container in it.
  */
-import { GantryError } from '../../../proto/errors.ts';
+import { GantryError } from './errors.ts';
 
 export const CGROUP_PARENT = '/gantry';
 
