@@ -22,7 +22,7 @@ export interface ServiceOptions {
   readonly image?: string;
   readonly networks?: readonly string[];
   readonly ports?: readonly Partial<PortConfig>[];
-  readonly dependencies?: readonly Dependency[];
+  readonly dependencies?: readonly (Pick<Dependency, 'service'> & Partial<Dependency>)[];
   readonly secrets?: readonly string[];
   readonly configs?: readonly string[];
   readonly global?: boolean;

@@ -16,6 +16,8 @@ import {
   type PortConflict,
   PortProbeRequest,
   PortProbeResponse,
+  SourceProbeRequest,
+  SourceProbeResponse,
 } from '../proto/generated/gantry/v1/engine.ts';
 import {
   type Platform,
@@ -44,6 +46,8 @@ export class SimulatedAgent {
   readonly oneShot = new Set<string>();
   /** Ports that a process of the host holds, as ADDRESS:PORT, and which. */
   readonly takenPorts = new Map<string, string>();
+  /** Of mounts, which its host has. */
+  readonly sources = new Set<string>();
   readonly #client: DispatcherClient;
   readonly #session: ClientDuplexStream<SessionRequest, SessionResponse>;
   readonly #reading: Promise<void>;
@@ -216,6 +220,11 @@ export class SimulatedAgent {
         return holder === undefined ? [] : [{ port, holder }];
       });
       return [data(PortProbeResponse.encode({ conflicts }).finish()), end];
+    }
+    if (method === 'SourceProbe') {
+      const { paths, volumes } = SourceProbeRequest.decode(request);
+      const existing = [...paths, ...volumes].filter((source) => this.sources.has(source));
+      return [data(SourceProbeResponse.encode({ existing }).finish()), end];
     }
     if (method === 'ContainerLogs') {
       const { reference } = ContainerLogsRequest.decode(request);

@@ -18,6 +18,7 @@ import { type NamespaceSource, parseNamespaceMode } from './spec/namespaces.ts';
 import { buildSpec, workingDirectory } from './spec/spec.ts';
 import { type ResolvedUser, resolveUser } from './spec/user.ts';
 import { taskFileBinds } from './task-files.ts';
+import { VolumeParts } from './volume-parts.ts';
 
 export interface Assembled {
   readonly shim: Shim;
@@ -29,14 +30,19 @@ export async function assemble(context: ContainerContext, entry: ContainerEntry)
   const spec = specOf(entry);
   const paths = containerPaths(context.roots, entry.id);
   mkdirSync(paths.bundle, { recursive: true, mode: 0o711 });
-  const [networking, mounts] = await allSettledOrThrow([
-    setUpNetworking(context, entry, spec),
-    resolveMounts(entry.record, context.volumes),
-    context.snapshots.mount(entry.id, paths.rootfs, durabilityOf(entry)),
-  ]);
-  writeBundle(paths, ociSpec(context, entry, spec, paths, networking, mounts));
-  const shim = await context.shims.create(shimOptions(context.roots, entry.id, entry.record.config.log, spec));
-  return { shim, sandbox: networking.sandbox };
+  const parts = new VolumeParts(context.native, context.roots.execRoot, entry.id);
+  try {
+    const [networking, mounts] = await allSettledOrThrow([
+      setUpNetworking(context, entry, spec),
+      resolveMounts(entry.record, context.volumes, parts),
+      context.snapshots.mount(entry.id, paths.rootfs, durabilityOf(entry)),
+    ]);
+    writeBundle(paths, ociSpec(context, entry, spec, paths, networking, mounts));
+    const shim = await context.shims.create(shimOptions(context.roots, entry.id, entry.record.config.log, spec));
+    return { shim, sandbox: networking.sandbox };
+  } finally {
+    await parts.close();
+  }
 }
 
 /** What goes with its first run has nothing to keep: its end needn't wait for the host's disk. */

@@ -8,14 +8,16 @@ import type {
   ContainerStreamResponse,
   LogLine,
 } from '../../proto/generated/gantry/v1/engine.ts';
-import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
+import type { Hook, NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
+import { keepsLog } from '../../proto/log-driver.ts';
 import type { Change } from '../image/layer/changes.ts';
+import { type CommandResult, runCommand } from './bounded-exec.ts';
 import { commitContainer } from './commit.ts';
 import { connect, disconnect } from './connections.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { ContainerIndex } from './container-index.ts';
-import { keepsLog, recordsRoot } from './container-paths.ts';
+import { recordsRoot } from './container-paths.ts';
 import type { CommitOptions, ContainerEvent, Containers, LogQuery, TaskContainer } from './containers.ts';
 import type { ContainerContext, ContainerParts } from './context.ts';
 import { createContainer } from './create.ts';
@@ -46,7 +48,10 @@ export class ContainerEngine implements Containers {
       store: new RecordStore(recordsRoot(parts.roots.dataRoot), parts.logger),
       emit: (kind, entry) => this.#emit(kind, entry),
     };
-    this.#lifecycle = new Lifecycle(this.#context, (entry) => execProbe(this.#context, entry));
+    this.#lifecycle = new Lifecycle(this.#context, {
+      probe: (entry) => execProbe(this.#context, entry),
+      runHook: (entry, hook, signal) => runCommand(this.#context, entry, hook, signal),
+    });
     this.#streams = new ContainerStreams(this.#context, this.#lifecycle);
   }
 
@@ -110,6 +115,10 @@ export class ContainerEngine implements Containers {
 
   inspect(reference: string): Container {
     return this.#get(reference).toContainer();
+  }
+
+  runHook(reference: string, hook: Hook, signal: AbortSignal): Promise<CommandResult> {
+    return runCommand(this.#context, this.#get(reference), hook, signal);
   }
 
   async wait(reference: string, signal: AbortSignal): Promise<number> {

@@ -2,6 +2,7 @@
 import { type Container, ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerId } from '../../proto/ids.ts';
 import type { ExitRecord, Shim } from '../shim/shims.ts';
+import type { ContainerNames } from './container-index.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { type ContainerRecord, toContainer } from './record.ts';
 import { SerialQueue } from './serial-queue.ts';
@@ -11,6 +12,8 @@ export interface Run {
   readonly shim: Shim;
   /** Resolves after the exit has been dealt with: recorded, and everything released unless it starts again. */
   readonly ended: PromiseWithResolvers<ExitRecord>;
+  /** Set once its pre_stop hooks have begun to run; they run once. */
+  preStop?: Promise<void>;
 }
 
 export class ContainerEntry {
@@ -35,6 +38,11 @@ export class ContainerEntry {
 
   get id(): ContainerId {
     return this.record.id;
+  }
+
+  get names(): ContainerNames {
+    const { name, config } = this.record;
+    return { own: name, shared: config.spec?.containerName ?? '' };
   }
 
   get status(): ContainerStatus {

@@ -1,8 +1,8 @@
 /** Where a container's things are: what may be lost at a reboot under EXEC_ROOT, the rest under DATA_ROOT. */
 import { join } from 'node:path';
-import type { LogConfig } from '../../proto/generated/gantry/v1/engine.ts';
-import type { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
+import type { ContainerSpec, LogConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId } from '../../proto/ids.ts';
+import { keepsLog } from '../../proto/log-driver.ts';
 import type { ShimOptions } from '../shim/shims.ts';
 
 const DEFAULT_LOG_BYTES = 10 * 1024 * 1024;
@@ -47,11 +47,6 @@ export function containerPaths(roots: Roots, id: string): ContainerPaths {
     shimState: join(bundle, 'shim'),
     log: join(recordsRoot(roots.dataRoot), id, 'container.log'),
   };
-}
-
-/** Whether a container's output is kept at all: Docker's driver "none" is for none of it. */
-export function keepsLog(log: LogConfig | undefined): boolean {
-  return log?.driver !== 'none';
 }
 
 export function shimOptions(

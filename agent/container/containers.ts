@@ -6,9 +6,10 @@ import type {
   ContainerStreamResponse,
   LogLine,
 } from '../../proto/generated/gantry/v1/engine.ts';
-import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
+import type { Hook, NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
 import type { Change } from '../image/layer/changes.ts';
+import type { CommandResult } from './bounded-exec.ts';
 
 /** What a task adds to a container of its own. */
 export interface TaskContainer {
@@ -68,6 +69,8 @@ export interface Containers {
   list(options: { readonly all: boolean; readonly filters: readonly string[] }): Promise<Container[]>;
   /** Throws NOT_FOUND, AMBIGUOUS. */
   inspect(reference: string): Container;
+  /** A command in a running container, until it ends or the signal aborts. WRONG_STATE, COMMAND_NOT_FOUND ... */
+  runHook(reference: string, hook: Hook, signal: AbortSignal): Promise<CommandResult>;
   /** Exit code of the present or last run. */
   wait(reference: string, signal: AbortSignal): Promise<number>;
   logs(reference: string, query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;

@@ -34,24 +34,26 @@ export interface CreateRequest {
 /** What fails leaves nothing. A crash in between leaves a record in phase "creating", which recovery removes. */
 export async function createContainer(context: ContainerContext, request: CreateRequest): Promise<ContainerEntry> {
   const spec = withVolumesFrom(context, validateConfig(request.config, context.host), request.config.volumesFrom);
-  validateFiles(spec, request.task);
+  if (request.task === undefined) refuseOfServices(spec);
   validateHost(context, spec, request.config);
   const image = await context.images.resolve(spec.image);
   const argv = resolveArgv(spec, image.config);
   const id = newContainerId(context.random);
   const name = request.config.name || generateName(context.random, (taken) => context.index.isNameTaken(taken));
-  context.index.reserveName(name, id);
+  const names = { own: name, shared: spec.containerName };
+  context.index.reserveNames(names, id);
   try {
     return await make(context, newRecord(context, request, spec, image, argv, id, name), request, spec, image);
   } catch (error) {
-    if (!context.index.has(id)) context.index.releaseName(name);
+    if (!context.index.has(id)) context.index.releaseNames(names, id);
     throw error;
   }
 }
 
-/** Secrets and configs are the cluster's; it sends their content with the task. */
-function validateFiles(spec: ContainerSpec, task: TaskContainer | undefined): void {
-  if (task !== undefined || spec.secrets.length + spec.configs.length === 0) return;
+/** Secrets and configs are the cluster's, which sends their content with the task; and a container has one name of its own. */
+function refuseOfServices(spec: ContainerSpec): void {
+  if (spec.containerName !== '') throw new GantryError('UNSUPPORTED', 'a further name is only for services');
+  if (spec.secrets.length + spec.configs.length === 0) return;
   throw new GantryError('UNSUPPORTED', 'secrets and configs are only for services', {
     hint: 'bind-mount a file instead, or run it as a service',
   });
@@ -137,14 +139,27 @@ async function makeVolumes(
 ): Promise<void> {
   const made: RecordedVolume[] = [];
   for (const { mount, anonymous } of wanted) {
+    if (mount.volumeExternal) await requireVolume(context, mount.source);
     const { name } = await context.volumes.ensure(mount.source, mount.volume);
-    made.push({ name, target: mount.target, readOnly: mount.readOnly, anonymous });
+    const { target, readOnly, subpath } = mount;
+    made.push({ name, target, readOnly, anonymous, ...(subpath === '' ? {} : { subpath }) });
     entry.record = { ...entry.record, volumes: [...made] };
     await context.store.save(entry.record);
     await context.volumes.acquire(name, entry.id);
   }
-  const filled = made.filter((_, index) => wanted[index]?.mount.volumeNoCopy !== true);
+  // What the image has at a place is for all of a volume.
+  const filled = made.filter(
+    ({ subpath }, index) => subpath === undefined && wanted[index]?.mount.volumeNoCopy !== true,
+  );
   if (filled.length > 0) await fillVolumes(context, entry, filled);
+}
+
+/** One that was made elsewhere must not be taken for an empty one. */
+async function requireVolume(context: ContainerContext, name: string): Promise<void> {
+  if ((await context.volumes.list([])).some((volume) => volume.name === name)) return;
+  throw new GantryError('NOT_FOUND', `external volume "${name}" is not on this node`, {
+    hint: 'constrain the service to the node that has it, or create it here with "gantry volume create"',
+  });
 }
 
 /** A new volume starts with what the image has at its place, as in Docker. */

@@ -30,7 +30,8 @@ type Matcher = (container: Container, value: string, context: FilterContext) => 
 
 const MATCHERS: Readonly<Record<string, Matcher>> = {
   id: ({ id }, value) => id.startsWith(value),
-  name: ({ name }, value) => toPattern(value).test(name),
+  name: ({ name, config }, value) =>
+    [name, config?.spec?.containerName ?? ''].some((one) => one !== '' && toPattern(value).test(one)),
   label: ({ config }, value) => hasLabel(config?.spec?.labels ?? {}, value),
   status: ({ state }, value) => state?.status === known('status', STATUS_NAMES, value),
   health: ({ state }, value) => state?.health === known('health', HEALTH_NAMES, value),

@@ -10,12 +10,15 @@ import {
   HealthStatus,
   LocalRestart,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Hook } from '../../proto/generated/gantry/v1/types.ts';
 import type { ExitRecord, Shim } from '../shim/shims.ts';
 import { assemble, specOf } from './assemble.ts';
+import type { CommandResult } from './bounded-exec.ts';
 import type { ContainerEntry, Run } from './container-entry.ts';
 import type { ContainerContext } from './context.ts';
 import { HealthMonitor, type Probe } from './health-monitor.ts';
 import { type HealthState, healthPlan } from './health-state.ts';
+import { runPreStop } from './pre-stop.ts';
 import type { ContainerRecord } from './record.ts';
 import { release } from './release.ts';
 import { removeContainer } from './remove.ts';
@@ -30,14 +33,20 @@ const KILL_WAIT_MS = 30_000;
 /** Sees the shim after the container is made and before its process runs: for those who want all of its output. */
 export type OnCreated = (shim: Shim) => void;
 
+/** What is run in a container beside its own process. */
+export interface ContainerCommands {
+  readonly probe: (entry: ContainerEntry) => Probe;
+  readonly runHook: (entry: ContainerEntry, hook: Hook, signal: AbortSignal) => Promise<CommandResult>;
+}
+
 export class Lifecycle {
   readonly #context: ContainerContext;
-  readonly #probe: (entry: ContainerEntry) => Probe;
+  readonly #commands: ContainerCommands;
   #closed: boolean = false;
 
-  constructor(context: ContainerContext, probe: (entry: ContainerEntry) => Probe) {
+  constructor(context: ContainerContext, commands: ContainerCommands) {
     this.#context = context;
-    this.#probe = probe;
+    this.#commands = commands;
   }
 
   /** A user's start: of a running container it does nothing. Returns when the process runs. */
@@ -194,15 +203,27 @@ export class Lifecycle {
     }
   }
 
-  /** Stop signal, grace period, KILL. Idempotent; returns when the exit has been dealt with. */
+  /** Hooks, stop signal, grace period, KILL. Idempotent; returns when the exit has been dealt with. */
   async stop(entry: ContainerEntry, timeoutMs: number | undefined, by: StoppedBy): Promise<void> {
     const run = await entry.queue.run(() => this.#markStopped(entry, by));
     if (run === undefined) return;
     const spec = specOf(entry);
-    const grace = timeoutMs ?? spec.stopGracePeriodMs ?? DEFAULT_GRACE_MS;
+    const graceMs = timeoutMs ?? spec.stopGracePeriodMs ?? DEFAULT_GRACE_MS;
+    const beginMs = this.#context.now();
+    if (spec.preStop.length > 0) {
+      run.preStop ??= this.#runPreStop(entry, run, graceMs);
+      await settlesWithin(Promise.race([run.preStop, run.ended.promise]), graceMs);
+    }
     run.shim.signal(stopSignal(entry.record));
-    if (await endsWithin(run, grace)) return;
+    const leftMs = graceMs < 0 ? graceMs : Math.max(graceMs - (this.#context.now() - beginMs), 0);
+    if (await settlesWithin(run.ended.promise, leftMs)) return;
     await this.#killAndWait(entry, run);
+  }
+
+  #runPreStop(entry: ContainerEntry, run: Run, graceMs: number): Promise<void> {
+    const logger = this.#context.logger.child(entry.logFields);
+    const runHook = (hook: Hook, signal: AbortSignal) => this.#commands.runHook(entry, hook, signal);
+    return runPreStop({ hooks: specOf(entry).preStop, run, graceMs, runHook, logger });
   }
 
   /** From here on its exit is final. Returns what runs; a container between two runs rests at once. */
@@ -224,7 +245,7 @@ export class Lifecycle {
 
   async #killAndWait(entry: ContainerEntry, run: Run): Promise<void> {
     run.shim.signal(SIGKILL);
-    if (await endsWithin(run, KILL_WAIT_MS)) return;
+    if (await settlesWithin(run.ended.promise, KILL_WAIT_MS)) return;
     throw new GantryError(
       'HOST',
       `container ${entry.record.name} was killed, but its process ${run.shim.pid} doesn't end`,
@@ -272,7 +293,7 @@ export class Lifecycle {
       startedAtMs: record.state.startedAtMs,
       state: healthOf(record.state),
       now: this.#context.now,
-      probe: this.#probe(entry),
+      probe: this.#commands.probe(entry),
       onState: (state) => this.#onHealth(entry, state),
     });
     entry.health.start();
@@ -390,12 +411,12 @@ function stopSignal({ config, image }: ContainerRecord): number {
 }
 
 /** Negative: as long as it takes. */
-async function endsWithin(run: Run, timeoutMs: number): Promise<boolean> {
-  const ended = run.ended.promise.then(() => true);
-  if (timeoutMs < 0) return ended;
+async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const settled = promise.then(() => true);
+  if (timeoutMs < 0) return settled;
   const timeout = new AbortController();
   try {
-    return await Promise.race([ended, delay(timeoutMs, false, { signal: timeout.signal })]);
+    return await Promise.race([settled, delay(timeoutMs, false, { signal: timeout.signal })]);
   } finally {
     timeout.abort();
   }

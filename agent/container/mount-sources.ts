@@ -4,23 +4,29 @@ import { GantryError } from '../../proto/errors.ts';
 import { type ContainerSpec, type Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
 import type { Volumes } from '../volume/volumes.ts';
 import type { ContainerRecord, RecordedVolume } from './record.ts';
+import { allSettledOrThrow } from './settled.ts';
 import type { ResolvedMount } from './spec/mounts.ts';
 import { statIfThere } from './stat-if-there.ts';
+import type { VolumeParts } from './volume-parts.ts';
 
-/** INVALID_ARGUMENT for a bind source that isn't there. */
-export async function resolveMounts(record: ContainerRecord, volumes: Volumes): Promise<ResolvedMount[]> {
+/** INVALID_ARGUMENT for a source that isn't there. `parts` are held until the caller closes them. */
+export async function resolveMounts(
+  record: ContainerRecord,
+  volumes: Volumes,
+  parts: VolumeParts,
+): Promise<ResolvedMount[]> {
   const mounts = record.config.spec?.mounts ?? [];
   const binds = mounts.filter(({ type }) => type === MountType.BIND).map(bindMount);
   const tmpfs = mounts.filter(({ type }) => type === MountType.TMPFS).map(tmpfsMount);
-  const acquired = record.volumes.map((volume) => volumeMount(record.id, volume, volumes));
-  return [...binds, ...tmpfs, ...(await Promise.all(acquired))];
+  const acquired = record.volumes.map((volume) => volumeMount(record.id, volume, volumes, parts));
+  return [...binds, ...tmpfs, ...(await allSettledOrThrow(acquired))];
 }
 
 function bindMount(mount: Mount): ResolvedMount {
-  const { source, target, readOnly, bindPropagation } = mount;
+  const { source, target, readOnly, bindPropagation, bindRecursive } = mount;
   checkBindSources([mount]);
   if (statIfThere(source) === undefined) mkdirSync(source, { recursive: true });
-  return { kind: 'bind', source, target, readOnly, propagation: bindPropagation };
+  return { kind: 'bind', source, target, readOnly, propagation: bindPropagation, recursive: bindRecursive };
 }
 
 /** INVALID_ARGUMENT for a host path that is neither there nor to be made. */
@@ -33,13 +39,19 @@ export function checkBindSources(mounts: readonly Mount[]): void {
   }
 }
 
-function tmpfsMount({ target, readOnly, tmpfsSizeBytes, tmpfsMode }: Mount): ResolvedMount {
-  return { kind: 'tmpfs', target, readOnly, sizeBytes: tmpfsSizeBytes, mode: tmpfsMode };
+function tmpfsMount({ target, readOnly, tmpfsSizeBytes, tmpfsMode, tmpfsOptions }: Mount): ResolvedMount {
+  return { kind: 'tmpfs', target, readOnly, sizeBytes: tmpfsSizeBytes, mode: tmpfsMode, options: tmpfsOptions };
 }
 
-async function volumeMount(user: string, volume: RecordedVolume, volumes: Volumes): Promise<ResolvedMount> {
-  const { mountpoint } = await volumes.acquire(volume.name, user);
-  return { kind: 'bind', source: mountpoint, target: volume.target, readOnly: volume.readOnly, propagation: '' };
+async function volumeMount(
+  user: string,
+  { name, target, readOnly, subpath = '' }: RecordedVolume,
+  volumes: Volumes,
+  parts: VolumeParts,
+): Promise<ResolvedMount> {
+  const { mountpoint } = await volumes.acquire(name, user);
+  const source = subpath === '' ? mountpoint : await parts.open(name, mountpoint, subpath);
+  return { kind: 'bind', source, target, readOnly, propagation: '' };
 }
 
 /** A volume that a container is to have, before it is made. */
@@ -71,5 +83,9 @@ function anonymousVolume(target: string): Mount {
     volume: undefined,
     tmpfsSizeBytes: 0,
     tmpfsMode: 0,
+    subpath: '',
+    bindRecursive: '',
+    tmpfsOptions: [],
+    volumeExternal: false,
   };
 }

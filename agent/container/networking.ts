@@ -73,7 +73,7 @@ export function sandboxRequest(
   return {
     containerId: record.id,
     taskId: record.taskId,
-    names: [record.name, record.id.slice(0, SHORT_ID)],
+    names: [record.name, ...(spec.containerName === '' ? [] : [spec.containerName]), record.id.slice(0, SHORT_ID)],
     hostname: ownHostname(record.id, spec),
     domainname: spec.domainname,
     networks: mode.kind === 'networks' ? mode.attachments : [],

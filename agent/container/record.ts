@@ -10,8 +10,8 @@ import {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
+import { keepsLog } from '../../proto/log-driver.ts';
 import type { Sandbox } from '../network/networks.ts';
-import { keepsLog } from './container-paths.ts';
 import type { StoppedBy } from './restart-policy.ts';
 
 const FORMAT_VERSION = 1;
@@ -28,6 +28,8 @@ export interface RecordedVolume {
   readonly readOnly: boolean;
   /** Made for this container, and removed with it when asked. */
   readonly anonymous: boolean;
+  /** What of it is mounted; undefined or empty: all. */
+  readonly subpath?: string;
 }
 
 /** A secret or config: which file of the container's tmpfs appears where. */

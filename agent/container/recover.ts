@@ -17,6 +17,7 @@ import type { ContainerRecord } from './record.ts';
 import { release } from './release.ts';
 import { removeBundle, removeContainer } from './remove.ts';
 import { startsWithHost } from './restart-policy.ts';
+import { clearParts } from './volume-parts.ts';
 
 /** As Docker says of a container that was lost with its host. */
 const LOST_EXIT_CODE = 255;
@@ -31,6 +32,7 @@ export async function recoverContainers(context: ContainerContext, lifecycle: Li
   // Root file systems are mounted below, with what set-user-ID programs are in them: nobody else may get there.
   await mkdir(bundlesRoot(context.roots.execRoot), { recursive: true, mode: 0o700 });
   await chmod(bundlesRoot(context.roots.execRoot), 0o700);
+  await clearParts(context.native, context.roots.execRoot);
   const records = await context.store.load();
   context.native.spreadSubdirectories(recordsRoot(context.roots.dataRoot));
   const found = await Promise.all(records.map((record) => find(context, record)));

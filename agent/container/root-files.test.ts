@@ -1,9 +1,20 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { deviceNumbers } from './host-devices.ts';
-import { directoryInRoot, makeDirectoryInRoot, readInRoot, resolveInRoot } from './root-files.ts';
+import { directoryInRoot, holdInRoot, makeDirectoryInRoot, readInRoot, resolveInRoot } from './root-files.ts';
 
 const outside = mkdtempSync(join(tmpdir(), 'gantry-root-'));
 const root = join(outside, 'rootfs');
@@ -66,6 +77,29 @@ describe('files in a container', () => {
     expect(statSync(join(root, 'usr/lib')).mode & 0o777).toBe(0o700);
     expect(() => makeDirectoryInRoot(root, '/etc/passwd/x')).toThrow('cannot make the directory /etc/passwd/x');
     expect(() => makeDirectoryInRoot(root, '/etc/passwd')).toThrow('cannot make the directory /etc/passwd');
+  });
+});
+
+describe('what is held below a root', () => {
+  const heldAt = (path: string) => {
+    const fd = holdInRoot(root, path);
+    if (fd === undefined) return undefined;
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).slice(root.length);
+    } finally {
+      closeSync(fd);
+    }
+  };
+
+  it.each([
+    ['etc', '/etc'],
+    ['etc/passwd', '/etc/passwd'],
+    ['lib', '/usr/lib'],
+    ['../..', ''],
+    ['etc/absolute', undefined],
+    ['nothing', undefined],
+  ])('%s is %s there', (path, expected) => {
+    expect(heldAt(path)).toBe(expected);
   });
 });
 

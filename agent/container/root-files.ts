@@ -17,6 +17,8 @@ import { GantryError } from '../../proto/errors.ts';
 import { lstatIfThere } from './stat-if-there.ts';
 
 const MAXIMUM_LINKS = 40;
+/** Linux's, on all that Node runs on (asm-generic/fcntl.h); opens nothing, not even a device. */
+const O_PATH = 0o10000000;
 const MAXIMUM_FILE_BYTES = 4 * 1024 * 1024;
 
 /** `path` in the container as a path of the host's, with every link followed inside of `root`; need not exist. */
@@ -62,6 +64,20 @@ export function readInRoot(root: string, path: string): string {
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * A file or directory below `root`, held open so that nobody can exchange it any more; undefined when there is none. The
+ * caller closes it.
+ */
+export function holdInRoot(root: string, path: string): number | undefined {
+  const found = resolveInRoot(root, path);
+  if (lstatIfThere(found) === undefined) return undefined;
+  const fd = openSync(found, O_PATH | constants.O_NOFOLLOW);
+  const held = readlinkSync(`/proc/self/fd/${fd}`);
+  if (held === realpathSync(root) || isBelow(root, held)) return fd;
+  closeSync(fd);
+  throw new GantryError('PERMISSION_DENIED', `${path} was exchanged for a link while it was looked for`);
 }
 
 /** A device or pipe in the file's place must neither be waited for nor touched. */

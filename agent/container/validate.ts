@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import { validateCgroupParent } from '../../proto/cgroup-parent.ts';
+import { validateContainerName } from '../../proto/container-name.ts';
 import { GantryError } from '../../proto/errors.ts';
 import { type ContainerConfig, LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
 import {
@@ -10,7 +11,8 @@ import {
   type Healthcheck,
   ResourceAmounts,
 } from '../../proto/generated/gantry/v1/types.ts';
-import { validateName } from './names.ts';
+import { checkHook } from '../../proto/hook.ts';
+import { checkLogConfig } from '../../proto/log-driver.ts';
 import { type NetworkMode, parseNetworkMode } from './network-mode.ts';
 import { parseSignal } from './signals.ts';
 import { boundingSet } from './spec/capabilities.ts';
@@ -27,7 +29,9 @@ import { type SysctlScope, validateSysctls } from './spec/sysctls.ts';
 export function validateConfig(config: ContainerConfig, host: HostFacts): ContainerSpec {
   const { spec } = config;
   if (spec === undefined || spec.image === '') throw invalid('a container needs an image');
-  if (config.name !== '') validateName(config.name);
+  if (config.name !== '') validateContainerName(config.name);
+  if (spec.containerName !== '') validateContainerName(spec.containerName);
+  checkLogConfig(config.name === '' ? 'container' : `container ${config.name}`, config.log);
   const limits = config.limits ?? ResourceAmounts.create();
   validateLimits(limits, host.cpus);
   if (spec.cgroup !== undefined) validateCgroupSettings(spec.cgroup, limits, host);
@@ -102,6 +106,7 @@ function validateProcess(spec: ContainerSpec): void {
   for (const ulimit of spec.ulimits) validateUlimit(ulimit);
   if (spec.oomScoreAdj < -1000 || spec.oomScoreAdj > 1000) throw invalid('oom_score_adj goes from -1000 to 1000');
   if (spec.healthcheck !== undefined) validateHealthcheck(spec.healthcheck);
+  for (const hook of [...spec.postStart, ...spec.preStop]) checkHook('the container', hook);
 }
 
 const HEALTH_KINDS = new Set(['NONE', 'CMD', 'CMD-SHELL']);

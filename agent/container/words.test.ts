@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { validateContainerName } from '../../proto/container-name.ts';
 import { ContainerConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import { PortProtocol } from '../../proto/generated/gantry/v1/types.ts';
 import { generateName } from '../../proto/made-up-name.ts';
-import { validateName } from './names.ts';
 import { parseNetworkMode, publishedPorts } from './network-mode.ts';
 import { resolvConfText } from './networking.ts';
 import { parseSignal } from './signals.ts';
@@ -48,11 +48,11 @@ describe('names', () => {
       (taken) => !/\d/.test(taken),
     );
     expect(name).toMatch(/^[a-z]+_[a-z]+257$/);
-    expect(() => validateName(name)).not.toThrow();
+    expect(() => validateContainerName(name)).not.toThrow();
   });
 
   it.each(['', 'a', '-web', 'we b', 'web/1', 'ä1'])('refuse "%s"', (name) => {
-    expect(() => validateName(name)).toThrow('invalid container name');
+    expect(() => validateContainerName(name)).toThrow('invalid container name');
   });
 });
 

@@ -79,6 +79,8 @@ import type {
   PruneRequest,
   RegistryLoginRequest,
   RegistryLoginResponse,
+  SourceProbeRequest,
+  SourceProbeResponse,
   VersionRequest,
   VersionResponse,
   VolumeListRequest,
@@ -149,6 +151,7 @@ export interface SystemHandlers {
   readonly volumeList: UnaryHandler<VolumeListRequest, VolumeListResponse>;
   readonly volumeRemove: UnaryHandler<VolumeRemoveRequest, VolumeRemoveResponse>;
   readonly portProbe: UnaryHandler<PortProbeRequest, PortProbeResponse>;
+  readonly sourceProbe: UnaryHandler<SourceProbeRequest, SourceProbeResponse>;
 }
 
 export interface EngineHandlers extends ContainerHandlers, ImageHandlers, NetworkHandlers, SystemHandlers {}

@@ -52,6 +52,7 @@ export function engineService(handlers: EngineHandlers): MountedService {
       volumeList: unaryMethod(handlers.volumeList),
       volumeRemove: unaryMethod(handlers.volumeRemove),
       portProbe: unaryMethod(handlers.portProbe),
+      sourceProbe: unaryMethod(handlers.sourceProbe),
     },
   };
 }

@@ -1,4 +1,5 @@
 /** Engine methods about the host as a whole. */
+import { existsSync } from 'node:fs';
 import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import type { EngineParts, SystemHandlers } from './api.ts';
 import { diskUsage } from './disk-usage.ts';
@@ -47,6 +48,10 @@ export function systemHandlers(parts: EngineParts): SystemHandlers {
     async volumeRemove({ name }) {
       await volumes.remove(name);
       return {};
+    },
+    async sourceProbe({ paths, volumes: names }) {
+      const known = new Set((await volumes.list([])).map(({ name }) => name));
+      return { existing: [...paths.filter((path) => existsSync(path)), ...names.filter((name) => known.has(name))] };
     },
     async portProbe({ ports }) {
       return { conflicts: await networks.probe(ports) };

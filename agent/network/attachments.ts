@@ -3,6 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { isSameIpv6 } from '../../proto/ipv6/subnet6.ts';
 import type { Addresses } from './addresses.ts';
+import { checkInterfaceNames } from './interface-names.ts';
 import { chosenAddresses } from './ipv6/chosen-address6.ts';
 import { checkMac, checkPassthru } from './macvlan/chosen-link.ts';
 import type { NetworkRecord } from './network-record.ts';
@@ -52,6 +53,7 @@ export class Attachments {
     if (new Set(networks.map(({ network }) => network.id)).size < networks.length) {
       throw new GantryError('INVALID_ARGUMENT', 'a container can be on each network only once');
     }
+    checkInterfaceNames(request.networks);
     const attachments: Attachment[] = [];
     const last = this.#left.get(request.containerId) ?? [];
     this.#left.delete(request.containerId);
@@ -69,7 +71,7 @@ export class Attachments {
 
   #attach(
     network: NetworkRecord,
-    { aliases, mac, ...said }: NetworkAttachmentConfig,
+    { aliases, mac, interfaceName, ...said }: NetworkAttachmentConfig,
     number: number,
     preferred: string | undefined,
   ): Attachment {
@@ -81,6 +83,7 @@ export class Attachments {
     const attachment = {
       ...{ networkId, networkName, address, aliases, interface: number },
       ...(mac === undefined ? {} : { mac: mac.toLowerCase() }),
+      ...(interfaceName === undefined ? {} : { interfaceName }),
       ...(macvlan === undefined ? {} : { macvlan }),
     };
     try {
@@ -142,10 +145,11 @@ export class Attachments {
 }
 
 /** Whatever is wanted of the attachment, it has. */
-function hasAll(attachment: Attachment, { ip, ipv6, mac }: NetworkAttachmentConfig): boolean {
+function hasAll(attachment: Attachment, { ip, ipv6, mac, interfaceName }: NetworkAttachmentConfig): boolean {
   const hasIpv6 = ipv6 === undefined || (attachment.ipv6 !== undefined && isSameIpv6(ipv6, attachment.ipv6));
   return (
     hasIpv6 &&
+    interfaceName === attachment.interfaceName &&
     (mac === undefined || mac.toLowerCase() === attachment.mac) &&
     (ip ?? attachment.address) === attachment.address
   );

@@ -220,11 +220,16 @@ export function checkMtu6({ name, mtu, ipv6 }: NetworkRecord): void {
   });
 }
 
+/** Of an overlay, a block of one address is that of a task which has it wherever it runs. */
+function isOfOneTask({ overlay }: NetworkRecord, prefixLength: number): boolean {
+  return overlay !== undefined && prefixLength === 32;
+}
+
 export function addressPool(record: NetworkRecord): AddressPool {
   return {
     subnet: parseSubnet(record.subnet),
     gateway: requireIpv4(record.gateway),
-    blocks: record.blocks.map(parseSubnet),
+    blocks: record.blocks.map(parseSubnet).filter(({ prefixLength }) => !isOfOneTask(record, prefixLength)),
     reserved: new Set(Object.values(record.auxAddresses ?? {}).map(requireIpv4)),
   };
 }

@@ -24,6 +24,7 @@ import {
   type Attachment,
   addressesOf,
   displayName,
+  interfaceName,
   interfacesOf,
   macAddressOf,
   macvlansOf,
@@ -240,7 +241,7 @@ export class SandboxBuilder {
       alias: `gantry container ${displayName(record)}`,
       mtu: this.#network(attachment.networkId).mtu,
       master,
-      peer: { name: `eth${index}`, mac: macAddressOf(attachment), netnsFd },
+      peer: { name: interfaceName(index, attachment), mac: macAddressOf(attachment), netnsFd },
     };
   }
 
@@ -248,10 +249,13 @@ export class SandboxBuilder {
     const network = this.#parts.model.defaultNetwork(record);
     const network6 = this.#parts.model.defaultNetwork6(record);
     const interfaces = interfacesOf(record);
-    const nameOf = (id: string) => `eth${interfaces.find(([, { networkId }]) => networkId === id)?.[0]}`;
+    const nameOf = (id: string) => {
+      const found = interfaces.find(([, { networkId }]) => networkId === id);
+      return found === undefined ? '' : interfaceName(...found);
+    };
     return {
-      interfaces: interfaces.map(([position, { networkId, address, ipv6 }]) => ({
-        name: `eth${position}`,
+      interfaces: interfaces.map(([position, { networkId, address, ipv6, ...attachment }]) => ({
+        name: interfaceName(position, attachment),
         address,
         subnet: parseSubnet(this.#network(networkId).subnet),
         router: routerOf(this.#network(networkId)),
@@ -273,7 +277,7 @@ export class SandboxBuilder {
     const [number, way] = interfacesOf(record).find(([, { networkId }]) => networkId === network?.id) ?? [];
     if (network === undefined || way === undefined || network.macvlan !== undefined) return undefined;
     if (macvlansOf(record).length === 0) return undefined;
-    return { address: way.address, gateway: network.gateway, interface: `eth${number}` };
+    return { address: way.address, gateway: network.gateway, interface: interfaceName(number ?? 0, way) };
   }
 
   /** Of a macvlan network the gateway is another host, and its containers can't reach theirs. */

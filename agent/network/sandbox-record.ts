@@ -16,6 +16,8 @@ export interface Attachment {
   readonly interface?: number;
   /** Chosen by its user; undefined: it follows from the address. */
   readonly mac?: string;
+  /** Chosen by its user; undefined: ethN. */
+  readonly interfaceName?: string;
   /** Undefined on a network that has a bridge. */
   readonly macvlan?: MacvlanRecord;
 }
@@ -33,6 +35,11 @@ export interface SandboxRecord {
 /** Attachments and the number of each one's interface. */
 export function interfacesOf({ attachments }: Pick<SandboxRecord, 'attachments'>): [number, Attachment][] {
   return attachments.map((attachment, position) => [attachment.interface ?? position, attachment]);
+}
+
+/** What the interface with this number is called in the container. */
+export function interfaceName(number: number, { interfaceName: chosen }: Pick<Attachment, 'interfaceName'>): string {
+  return chosen ?? `eth${number}`;
 }
 
 /** Those that are plugged into a bridge of the host. */

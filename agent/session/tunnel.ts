@@ -35,6 +35,7 @@ export function tunnelMethods(handlers: EngineHandlers): TunnelMethods {
     ['PortProbe', unary(EngineService.portProbe, handlers.portProbe)],
     ['VolumeList', unary(EngineService.volumeList, handlers.volumeList)],
     ['VolumeRemove', unary(EngineService.volumeRemove, handlers.volumeRemove)],
+    ['SourceProbe', unary(EngineService.sourceProbe, handlers.sourceProbe)],
   ]);
 }
 

@@ -6,7 +6,9 @@ import {
   ContainerStatus,
   type HealthStatus,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Hook } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId } from '../../proto/ids.ts';
+import type { CommandResult } from '../container/bounded-exec.ts';
 import type { ContainerEvent, Containers, TaskContainer } from '../container/containers.ts';
 
 export interface MemoryContainers extends Containers {
@@ -23,6 +25,8 @@ export interface MemoryContainersOptions {
   /** Awaited before and after each call, named "start t1": to fail it, or to let it hang for ever. */
   readonly before?: (call: string) => Promise<void> | void;
   readonly after?: (call: string) => Promise<void> | void;
+  /** What comes of a hook; left out: success. */
+  readonly onHook?: (hook: Hook) => CommandResult;
   /** Health of a container that has just been started. */
   readonly health?: HealthStatus;
 }
@@ -112,6 +116,10 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    runHook: async (reference, hook) => {
+      await call(`hook ${taskOf(reference)}`, () => undefined);
+      return options.onHook?.(hook) ?? { code: 0, output: '' };
     },
     kill: unsupported,
     connect: unsupported,

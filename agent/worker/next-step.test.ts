@@ -28,6 +28,7 @@ function observed(container: ContainerIs, state: Partial<NonNullable<Container['
         : Container.fromPartial({ id: 'c1', taskId: 't1', state: { status: STATUS[container], ...state } }),
     missing: [],
     pull: undefined,
+    hook: undefined,
     aloneSinceMs: undefined,
     nowMs: NOW_MS,
   };
@@ -123,6 +124,51 @@ describe('a task that shall run', () => {
       state: TaskState.FAILED,
       error: 'out of memory (exit code 137)',
     });
+  });
+});
+
+describe('hooks that run after the start', () => {
+  const spec = { container: { postStart: [{ argv: ['a'] }, { argv: ['b'] }] } };
+  const withHooks = (
+    state: TaskState,
+    hooksDone: number,
+    desiredState: TaskState = TaskState.RUNNING,
+    failure = '',
+  ): TaskRecord => ({
+    ...newRecord(Task.fromPartial({ id: 't1', desiredState, status: { state }, spec })),
+    ...{ hooksDone, failure },
+  });
+  const seen = (hook: Observed['hook'], container: ContainerIs = 'running') => ({ ...observed(container), hook });
+  const { STARTING, RUNNING, SHUTDOWN, REMOVE, FAILED } = TaskState;
+
+  it.each([STARTING, RUNNING])('run one after the other in state %s', (state) => {
+    expect(nextStep(withHooks(state, 0), seen(undefined))).toEqual({ kind: 'beginHook', index: 0 });
+    expect(nextStep(withHooks(state, 0), seen({ kind: 'running' }))).toMatchObject({
+      kind: 'wait',
+      message: 'running post_start hook 1',
+    });
+    expect(nextStep(withHooks(state, 0), seen({ kind: 'done' }))).toEqual({ kind: 'countHook', done: 1 });
+    expect(nextStep(withHooks(state, 1), seen(undefined))).toEqual({ kind: 'beginHook', index: 1 });
+    expect(nextStep(withHooks(state, 2), seen(undefined)).kind).toBe(state === RUNNING ? 'wait' : 'advance');
+  });
+
+  it('make the task fail when one fails', () => {
+    const failed = seen({ kind: 'failed', error: 'exit code 3' });
+    expect(nextStep(withHooks(STARTING, 1), failed)).toEqual({ kind: 'condemn', failure: 'exit code 3' });
+    expect(nextStep(withHooks(STARTING, 1, RUNNING, 'exit code 3'), failed)).toEqual({ kind: 'leaveHook' });
+    expect(nextStep(withHooks(STARTING, 1, RUNNING, 'exit code 3'), seen(undefined))).toEqual({ kind: 'stop' });
+  });
+
+  it.each([
+    [STARTING, SHUTDOWN],
+    [RUNNING, REMOVE],
+    [FAILED, RUNNING],
+  ])('are broken off in state %s when %s is desired', (state, desired) => {
+    expect(nextStep(withHooks(state, 0, desired), seen({ kind: 'running' }))).toEqual({ kind: 'leaveHook' });
+  });
+
+  it('don’t matter to a container that has ended', () => {
+    expect(word(nextStep(withHooks(STARTING, 0), seen(undefined, 'exited')))).toBe('COMPLETE');
   });
 });
 

@@ -5,6 +5,7 @@
 import { type Container, ContainerStatus, HealthStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { localRestartAt } from './local-restart.ts';
+import type { HookState } from './task-hooks.ts';
 import type { PullState } from './task-pulls.ts';
 import { isFinal, type TaskRecord } from './task-record.ts';
 
@@ -14,6 +15,8 @@ export interface Observed {
   readonly missing: readonly string[];
   /** How far its image is; undefined when it has asked for none. */
   readonly pull: PullState | undefined;
+  /** How far its present hook is; undefined while none has begun. */
+  readonly hook: HookState | undefined;
   /** Since when this node has no manager; undefined while it has one. */
   readonly aloneSinceMs: number | undefined;
   readonly nowMs: number;
@@ -26,6 +29,12 @@ export type Step =
   | { readonly kind: 'start' }
   /** Starts it again, because nobody else would. */
   | { readonly kind: 'restart' }
+  /** Runs the next of its post_start hooks in the container. */
+  | { readonly kind: 'beginHook'; readonly index: number }
+  /** That one has succeeded. */
+  | { readonly kind: 'countHook'; readonly done: number }
+  /** Breaks off the hook that runs, if it still does. */
+  | { readonly kind: 'leaveHook' }
   /** Writes down why the task fails, before its container is stopped for it. */
   | { readonly kind: 'condemn'; readonly failure: string }
   | { readonly kind: 'stop' }
@@ -63,6 +72,7 @@ const TOWARDS_RUNNING: Record<TaskState, Decision> = {
 
 export function nextStep(record: TaskRecord, observed: Observed): Step {
   if (observed.pull !== undefined && !isPreparing(record)) return { kind: 'leavePull' };
+  if (observed.hook !== undefined && !runsHooks(record)) return { kind: 'leaveHook' };
   if (!record.assigned || record.task.desiredState >= TaskState.REMOVE) return clearAway(record, observed);
   if (record.task.desiredState >= TaskState.SHUTDOWN) return shutDown(record, observed);
   return TOWARDS_RUNNING[record.status.state](record, observed);
@@ -93,6 +103,8 @@ function awaitRunning(record: TaskRecord, observed: Observed): Step {
   if (container.state?.status === ContainerStatus.CREATED) return { kind: 'start' };
   if (!isAlive(container)) return finish(record, container, observed);
   if (isCondemned(record, container)) return endCondemned(record, container);
+  const hookStep = nextHook(record, observed);
+  if (hookStep !== undefined) return hookStep;
   if (container.state?.health === HealthStatus.STARTING) return wait('waiting until it is healthy');
   return advance(TaskState.RUNNING, 'started');
 }
@@ -102,7 +114,28 @@ function supervise(record: TaskRecord, observed: Observed): Step {
   if (container === undefined) return gone();
   if (!isAlive(container)) return finish(record, container, observed);
   if (isCondemned(record, container)) return endCondemned(record, container);
-  return wait('started');
+  return nextHook(record, observed) ?? wait('started');
+}
+
+/** Undefined when all have run. */
+function nextHook({ task, hooksDone }: TaskRecord, { hook }: Observed): Step | undefined {
+  if (hooksDone >= (task.spec?.container?.postStart.length ?? 0)) return undefined;
+  switch (hook?.kind) {
+    case undefined:
+      return { kind: 'beginHook', index: hooksDone };
+    case 'running':
+      return wait(`running post_start hook ${hooksDone + 1}`);
+    case 'failed':
+      return { kind: 'condemn', failure: hook.error };
+    case 'done':
+      return { kind: 'countHook', done: hooksDone + 1 };
+  }
+}
+
+/** As long as it is wanted and nothing has gone wrong. */
+function runsHooks({ assigned, task, status, failure }: TaskRecord): boolean {
+  if (!assigned || task.desiredState >= TaskState.SHUTDOWN || failure !== '') return false;
+  return status.state === TaskState.STARTING || status.state === TaskState.RUNNING;
 }
 
 /** A task whose life is over leaves no process behind, whatever its end was. */

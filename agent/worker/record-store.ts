@@ -65,7 +65,7 @@ export class RecordStore {
 }
 
 function decodeRecord(value: unknown): TaskRecord {
-  const { task, status, failure, restartsMs, assigned } = value as Partial<TaskRecord>;
+  const { task, status, failure, restartsMs, hooksDone, assigned } = value as Partial<TaskRecord>;
   if (task?.id === undefined || status === undefined) throw new Error('not a record of a task');
   // fromPartial: fields that an older agent didn't know get their defaults.
   return {
@@ -73,6 +73,7 @@ function decodeRecord(value: unknown): TaskRecord {
     status: TaskStatus.fromPartial(status),
     failure: failure ?? '',
     restartsMs: restartsMs ?? [],
+    hooksDone: hooksDone ?? 0,
     assigned: assigned ?? true,
   };
 }

@@ -2,12 +2,21 @@
 import type { Logger } from 'pino';
 import { errorLine, GantryError, toGantryError } from '../../proto/errors.ts';
 import type { Container } from '../../proto/generated/gantry/v1/engine.ts';
-import { PullPolicy, type TaskAddress, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type Mount,
+  MountType,
+  PullPolicy,
+  type TaskAddress,
+  TaskState,
+  type TaskStatus,
+} from '../../proto/generated/gantry/v1/types.ts';
 import type { Containers } from '../container/containers.ts';
 import type { Images } from '../image/images.ts';
+import { isSharedPath } from '../volume/shared-path.ts';
 import { withRestart } from './local-restart.ts';
 import type { Step } from './next-step.ts';
 import { containerConfig, type TaskMaterial, taskFiles } from './task-container.ts';
+import type { TaskHooks } from './task-hooks.ts';
 import { noSuchImage, type TaskPulls } from './task-pulls.ts';
 import type { RecordChange, TaskRecord } from './task-record.ts';
 import { expandContainer, type NodeFacts } from './task-templates.ts';
@@ -16,6 +25,7 @@ export interface ExecutorContext {
   readonly containers: Containers;
   readonly images: Pick<Images, 'resolve'>;
   readonly pulls: TaskPulls;
+  readonly hooks: TaskHooks;
   readonly material: TaskMaterial;
   readonly node: NodeFacts;
   /** Since when this node has no manager; undefined while it has one. */
@@ -60,12 +70,31 @@ const EXECUTORS: Executors = {
       const { state } = record.status;
       return {
         failure: '',
+        hooksDone: 0,
         restartsMs: withRestart(record.restartsMs, context.now()),
         status: advanced(record, context, { state, message: 'started', error: '' }),
       };
     } catch (error) {
       return failedStep(record, context, TaskState.FAILED, error);
     }
+  },
+
+  beginHook: async ({ index }, record, context) => {
+    const hook = record.task.spec?.container?.postStart[index];
+    if (hook !== undefined) {
+      context.hooks.begin(record.task.id, { containerId: containerOf(record, context).id, hook, index });
+    }
+    return {};
+  },
+
+  countHook: async ({ done }, { task }, { hooks }) => {
+    hooks.leave(task.id);
+    return { hooksDone: done };
+  },
+
+  leaveHook: async (_step, { task }, { hooks }) => {
+    hooks.leave(task.id);
+    return {};
   },
 
   condemn: async ({ failure }) => ({ failure }),
@@ -168,14 +197,21 @@ function advanced(
   return { ...status, ...(container && containerFacts(container)), state, message, error, timestampMs: now() };
 }
 
-function containerFacts({ id, state, networks }: Container): Partial<TaskStatus> {
+function containerFacts({ id, state, networks, config }: Container): Partial<TaskStatus> {
   return {
     containerId: id,
     pid: state?.pid ?? 0,
     exitCode: state?.exitCode ?? 0,
     oomKilled: state?.oomKilled ?? false,
     addresses: networks.map(({ networkId, address }): TaskAddress => ({ networkId, address })),
+    sharedPaths: sharedPaths(config?.spec?.mounts ?? []),
   };
+}
+
+function sharedPaths(mounts: readonly Mount[]): string[] {
+  return mounts
+    .filter(({ type, source }) => type === MountType.BIND && isSharedPath(source))
+    .map(({ source }) => source);
 }
 
 function containerOf({ task }: TaskRecord, { containers }: ExecutorContext): Container {

@@ -42,6 +42,7 @@ export function containerConfig(task: Task, spec: ContainerSpec): ContainerConfi
       labels: { ...spec.labels, ...taskLabels(task) },
     },
     limits: task.spec?.resources?.limits,
+    log: spec.log,
     networks: task.spec?.networks ?? [],
     ports: task.ports.filter((port) => port.mode === PublishMode.HOST),
     restart: LocalRestart.NO,

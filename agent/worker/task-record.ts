@@ -10,15 +10,18 @@ export interface TaskRecord {
   readonly failure: string;
   /** When this node has started it again by itself, in milliseconds since the epoch; see local-restart.ts. */
   readonly restartsMs: readonly number[];
+  /** How many of its post_start hooks have succeeded since its container was started. */
+  readonly hooksDone: number;
   /** False once the manager no longer names the task: all that is left is to clear it away. */
   readonly assigned: boolean;
 }
 
 /** What a step has changed. */
-export type RecordChange = Partial<Pick<TaskRecord, 'status' | 'failure' | 'restartsMs'>>;
+export type RecordChange = Partial<Pick<TaskRecord, 'status' | 'failure' | 'restartsMs' | 'hooksDone'>>;
 
 export function newRecord(task: Task): TaskRecord {
-  return { task, status: TaskStatus.fromPartial(task.status ?? {}), failure: '', restartsMs: [], assigned: true };
+  const status = TaskStatus.fromPartial(task.status ?? {});
+  return { task, status, failure: '', restartsMs: [], hooksDone: 0, assigned: true };
 }
 
 /** The record of a container that says it belongs to a task which nobody assigned. */

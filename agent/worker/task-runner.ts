@@ -112,11 +112,18 @@ export class TaskRunner {
     }
   }
 
-  #observe({ containers, pulls, material, aloneSinceMs, now }: ExecutorContext): Observed {
+  #observe({ containers, pulls, hooks, material, aloneSinceMs, now }: ExecutorContext): Observed {
     const { task } = this.#record;
     const missing = missingMaterial(task, material);
-    const pull = pulls.stateOf(task.id);
-    return { container: containers.findByTask(task.id), missing, pull, aloneSinceMs: aloneSinceMs(), nowMs: now() };
+    const [pull, hook] = [pulls.stateOf(task.id), hooks.stateOf(task.id)];
+    return {
+      container: containers.findByTask(task.id),
+      missing,
+      pull,
+      hook,
+      aloneSinceMs: aloneSinceMs(),
+      nowMs: now(),
+    };
   }
 
   /** Onto the record as it is now: the manager may have changed its mind during a step. */

@@ -276,6 +276,50 @@ describe('a task', () => {
   });
 });
 
+describe('post_start hooks', () => {
+  const hooks = [{ argv: ['first'] }, { argv: ['second'] }];
+  const hooked = () => task({ spec: { container: { image: 'web', postStart: hooks } } });
+
+  it('run before the task does', async () => {
+    const ran: string[] = [];
+    const containers = memoryContainers({
+      onHook: ({ argv }) => {
+        ran.push(...argv);
+        return { code: 0, output: '' };
+      },
+    });
+    const worker = startWorker(containers);
+    await assign(worker, hooked());
+    await reaches(worker, TaskState.RUNNING);
+    expect(containers.calls).toEqual(['create t1', 'start t1', 'hook t1', 'hook t1']);
+    expect(ran).toEqual(['first', 'second']);
+  });
+
+  it('that fail make it fail, with their last words', async () => {
+    const containers = memoryContainers({ onHook: () => ({ code: 3, output: 'trying\nno such table\n' }) });
+    const worker = startWorker(containers);
+    await assign(worker, hooked());
+    const status = await reaches(worker, TaskState.FAILED);
+    expect(status?.error).toBe('post_start hook 1: exit code 3: no such table');
+    expect(containers.calls).toEqual(['create t1', 'start t1', 'hook t1', 'stop t1']);
+  });
+
+  it('go on with the one that the agent was killed in', async () => {
+    const hanging = { second: true };
+    const containers = memoryContainers({
+      after: () => (containers.calls.length === 4 && hanging.second ? NEVER : undefined),
+    });
+    const first = newWorker(containers);
+    await assign(first, hooked());
+    await vi.waitFor(() => expect(containers.calls).toHaveLength(4));
+    hanging.second = false;
+    const second = startWorker(containers);
+    await assign(second, hooked());
+    await reaches(second, TaskState.RUNNING);
+    expect(containers.calls).toEqual(['create t1', 'start t1', 'hook t1', 'hook t1', 'hook t1']);
+  });
+});
+
 describe('after the agent was killed', () => {
   it('goes on with what runs, and restarts nothing', async () => {
     const containers = memoryContainers();

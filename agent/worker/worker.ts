@@ -9,6 +9,7 @@ import type { ImageSource } from '../registry/image-source.ts';
 import { RecordStore } from './record-store.ts';
 import type { ExecutorContext } from './step-executors.ts';
 import type { TaskMaterial } from './task-container.ts';
+import { TaskHooks } from './task-hooks.ts';
 import { TaskPulls } from './task-pulls.ts';
 import { newRecord, strayRecord, type TaskRecord } from './task-record.ts';
 import { TaskRunner } from './task-runner.ts';
@@ -40,6 +41,7 @@ export class Worker {
   readonly #store: RecordStore;
   readonly #runners = new Map<string, TaskRunner>();
   readonly #pulls: TaskPulls;
+  readonly #hooks: TaskHooks;
   readonly #statusListeners = new Set<(update: TaskStatusUpdate) => void>();
   readonly #forgottenListeners = new Set<() => void>();
   #material = NO_MATERIAL;
@@ -48,11 +50,9 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#store = new RecordStore(join(options.dir, 'tasks'), options.logger);
-    this.#pulls = new TaskPulls({
-      source: options.imageSource,
-      onChange: (taskId) => this.#runners.get(taskId)?.poke(),
-      logger: options.logger,
-    });
+    const onChange = (taskId: string) => this.#runners.get(taskId)?.poke();
+    this.#pulls = new TaskPulls({ source: options.imageSource, onChange, logger: options.logger });
+    this.#hooks = new TaskHooks({ containers: options.containers, onChange, logger: options.logger });
   }
 
   /** Goes on with the tasks that an earlier agent left. The containers have been recovered by now. */
@@ -109,7 +109,7 @@ export class Worker {
   async close(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([...this.#runners.values()].map((runner) => runner.close()));
-    await this.#pulls.close();
+    await Promise.all([this.#pulls.close(), this.#hooks.close()]);
   }
 
   #runner(task: Task): TaskRunner {
@@ -137,7 +137,17 @@ export class Worker {
 
   #context(): ExecutorContext {
     const { containers, images, node, aloneSinceMs, logger, now } = this.#options;
-    return { containers, images, pulls: this.#pulls, node, aloneSinceMs, logger, now, material: this.#material };
+    return {
+      containers,
+      images,
+      pulls: this.#pulls,
+      hooks: this.#hooks,
+      node,
+      aloneSinceMs,
+      logger,
+      now,
+      material: this.#material,
+    };
   }
 
   #pokeAll(): void {

@@ -272,7 +272,7 @@ describe('a service', () => {
     const { spec } = load(
       'services:\n  a: {image: x}\n  b: {image: x, depends_on: [a]}\n  c: {image: x, depends_on: {a: {condition: service_healthy}, gone: {condition: service_started, required: false}}}',
     );
-    expect(spec.services.map(({ dependencies }) => dependencies)).toEqual([
+    expect(spec.services.map(({ dependencies }) => dependencies)).toMatchObject([
       [],
       [{ service: 'demo_a', condition: DependencyCondition.STARTED }],
       [{ service: 'demo_a', condition: DependencyCondition.HEALTHY }],
@@ -382,8 +382,8 @@ describe('what is wrong is named with its place and remedy', () => {
     ['name: x\n', 'has no services'],
     [web('comand: x'), 'stack.yml:4:5: services.web.comand: unknown key; did you mean "command"?'],
     [web('qqqqq: x'), 'unknown key; remove it, or name it x-… to have it ignored'],
-    [web('container_name: c'), 'stack.yml:4:5: services.web.container_name: not supported yet; remove it'],
-    [web('network_mode: host'), 'not supported yet; use networks'],
+    [web('runtime: c'), 'stack.yml:4:5: services.web.runtime: not supported yet; remove it'],
+    [web('network_mode: service:db'), '"service:db" is not supported'],
     [web('networks: [back]'), 'stack.yml:4:16: services.web.networks[0]: network "back" is not defined; add "back:"'],
     [web('volumes: ["v:/v"]'), 'volume "v" is not defined'],
     [web('volumes: ["C:/a:/a"]'), '"C:/a" is a path of Windows'],

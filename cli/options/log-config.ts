@@ -1,5 +1,5 @@
 /** --log-driver and --log-opt: how a container's output is kept. */
-import { LogConfig } from '../../proto/generated/gantry/v1/engine.ts';
+import { LogConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag, wholeNumber } from '../command-line.ts';
 import { CliError, EXIT } from '../failure.ts';
 import { byteSize } from './limits.ts';

@@ -1,11 +1,13 @@
 /** -v, --mount and --tmpfs. */
 import { isAbsolute, resolve } from 'node:path';
 import { Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
+import { TMPFS_OPTION, TMPFS_OPTIONS_HINT } from '../../proto/tmpfs-options.ts';
 import { invalidFlag } from '../command-line.ts';
 import { parseBytes } from '../compose/syntax/quantities.ts';
 
 const VOLUME_HINT = 'write [SOURCE:]/TARGET[:ro]; SOURCE is a host path (/data, ./data) or a volume name';
 const PROPAGATIONS = new Set(['rprivate', 'private', 'rshared', 'shared', 'rslave', 'slave']);
+const RECURSIONS = new Set(['enabled', 'disabled', 'writable', 'readonly']);
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 /** `/target`, `name:/target[:options]`, `/host/path:/target[:options]`; a relative host path starts with a dot. */
@@ -101,6 +103,13 @@ function applyMountField(mount: Mount, key: string, value: string, fail: (reason
       if (!PROPAGATIONS.has(value)) throw fail(`bind-propagation is one of ${[...PROPAGATIONS].join(', ')}`);
       mount.bindPropagation = value;
       return;
+    case 'bind-recursive':
+      if (!RECURSIONS.has(value)) throw fail(`bind-recursive is one of ${[...RECURSIONS].join(', ')}`);
+      mount.bindRecursive = value;
+      return;
+    case 'volume-subpath':
+      mount.subpath = value;
+      return;
     case 'volume-nocopy':
       mount.volumeNoCopy = isSet(value);
       return;
@@ -160,7 +169,8 @@ export function parseTmpfs(text: string): Mount {
       mount.tmpfsSizeBytes = parseBytes(value) ?? raise(invalidFlag('--tmpfs', text, 'size is such as 64m'));
     else if (key === 'mode')
       mount.tmpfsMode = octal(value) ?? raise(invalidFlag('--tmpfs', text, 'mode is octal, such as 1770'));
-    else throw invalidFlag('--tmpfs', text, `the option "${key}" is not supported; only size, mode, ro and rw are`);
+    else if (TMPFS_OPTION.test(option)) mount.tmpfsOptions.push(option);
+    else throw invalidFlag('--tmpfs', text, `it takes size=, mode=, ro, rw, ${TMPFS_OPTIONS_HINT}`);
   }
   return mount;
 }

@@ -2,7 +2,10 @@
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { invalidFlag } from '../command-line.ts';
 
-const HINT = 'write NAME or name=NAME,alias=ALIAS,ip=ADDRESS,ip6=ADDRESS,mac-address=ADDRESS';
+const HINT =
+  'write NAME or name=NAME,alias=ALIAS,ip=ADDRESS,ip6=ADDRESS,mac-address=ADDRESS,driver-opt=com.docker.network.endpoint.ifname=NAME';
+/** Docker's word for the name of the interface in the container. */
+const IFNAME = 'driver-opt=com.docker.network.endpoint.ifname=';
 
 /** Chosen ones. */
 export interface FixedAddresses {
@@ -22,6 +25,10 @@ export function parseNetwork(
   const attachment = attachmentOf('', aliases, fixed);
   if (!text.includes('=')) return { ...attachment, target: text };
   for (const field of text.split(',')) {
+    if (field.startsWith(IFNAME)) {
+      attachment.interfaceName = field.slice(IFNAME.length);
+      continue;
+    }
     const [key, value = ''] = field.split('=');
     if (key === 'name') attachment.target = value;
     else if (key === 'alias') attachment.aliases.push(value);

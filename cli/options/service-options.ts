@@ -13,6 +13,7 @@ import { collect, declareSwitch, invalidFlag, wholeNumber } from '../command-lin
 import { splitWords } from '../compose/syntax/command-line.ts';
 import { declareHealth } from './container-options.ts';
 import { byteSize, duration, nanoCpus, oomScoreAdj, pidsLimit } from './limits.ts';
+import { logDriver } from './log-config.ts';
 import { CLUSTER_STRATEGIES } from './strategies.ts';
 import { oneOf } from './words.ts';
 
@@ -42,6 +43,8 @@ export interface ServiceOptions {
   /** False for --no-resolve-image. */
   readonly resolveImage: boolean;
   readonly readOnly?: boolean;
+  readonly logDriver?: string;
+  readonly logOpt: readonly string[];
   readonly maxConcurrent?: number;
   readonly replicas?: number;
   readonly replicasMaxPerNode?: number;
@@ -91,6 +94,8 @@ function declareProcess(command: Command): void {
     .option('-w, --workdir <directory>', 'working directory in the containers')
     .option('--stop-signal <signal>', 'signal that stops a container')
     .option('--stop-grace-period <duration>', 'time from that signal to SIGKILL', duration('--stop-grace-period'))
+    .option('--log-driver <driver>', 'json-file, local or none', logDriver)
+    .option('--log-opt <name=value>', 'max-size=SIZE or max-file=N', collect, [])
     .option('--cap-add <capability>', 'add a capability', collect, [])
     .option('--cap-drop <capability>', 'drop a capability', collect, []);
   declareSwitch(command, '--init', 'run a small init that reaps processes and forwards signals');

@@ -7,8 +7,6 @@ const LEAVE_OUT = 'leave it out';
 const BOTH: readonly (readonly [string, string])[] = [
   ['--credential-spec <spec>', 'it is for Windows containers; leave it out'],
   ['--isolation <technology>', 'it is for Windows containers; leave it out'],
-  ['--log-driver <driver>', "leave it out: logs are always readable with 'gantry service logs'"],
-  ['--log-opt <option>', LEAVE_OUT],
   ['--memory-swap <size>', 'use --limit-memory'],
   ['--memory-swappiness <number>', LEAVE_OUT],
 ];

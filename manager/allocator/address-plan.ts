@@ -3,6 +3,7 @@ import { isMacvlan } from '../../proto/macvlan-options.ts';
 import type { NetworkObject } from '../store/network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { type BlockPlan, planBlocks } from './blocks.ts';
+import { fixedAddressesOf, withFixedBlocks } from './fixed-addresses.ts';
 import { planLanBlocks } from './lan-addresses.ts';
 import { virtualIpsOf } from './virtual-ips.ts';
 
@@ -14,7 +15,11 @@ export function planAddresses(
 ): BlockPlan {
   const nodes = read.find('node', { by: 'all' });
   if (isMacvlan(network.spec)) return planLanBlocks(network, demand, nodes);
-  return planBlocks(network, demand, new Set(nodes.map(({ id }) => id)), virtualIpsOf(read, network.id));
+  const present = new Set(nodes.map(({ id }) => id));
+  const fixed = fixedAddressesOf(read, network);
+  const taken = [...virtualIpsOf(read, network.id), ...fixed.map(({ address }) => address)];
+  const blocks = withFixedBlocks(network.blocks, fixed, present);
+  return planBlocks({ ...network, blocks }, demand, present, taken);
 }
 
 /** Whether the allocator will find addresses for so many tasks there, if it hasn't yet. */

@@ -8,6 +8,7 @@ import { FORMAT_OF_VIRTUAL_IPS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { StoreEvent } from '../store/watch.ts';
 import { chooseVip } from './choose-vip.ts';
+import { fixedAddressesOf } from './fixed-addresses.ts';
 import { counterpart6 } from './subnets6.ts';
 
 /** Keys are ids of services. */
@@ -63,7 +64,8 @@ function planVirtualIps(read: ReadTransaction, service: ServiceObject): VirtualI
     const network = read.get('network', target);
     if (known !== undefined || network === undefined) return known === undefined ? [] : [known];
     if (!hasVirtualIps(network)) return [];
-    const address = chooseVip(network, service.id, new Set(virtualIpsOf(read, target)));
+    const fixed = fixedAddressesOf(read, network).map(({ address }) => address);
+    const address = chooseVip(network, service.id, new Set([...virtualIpsOf(read, target), ...fixed]));
     if (address === undefined) exhausted.push(target);
     return address === undefined ? [] : [{ networkId: target, address }];
   });

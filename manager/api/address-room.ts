@@ -6,6 +6,7 @@ import { rangeOf, usableAddresses } from '../allocator/address-range.ts';
 import { planBlocks } from '../allocator/blocks.ts';
 import { chooseVip } from '../allocator/choose-vip.ts';
 import { formatCidr } from '../allocator/cidr.ts';
+import { fixedAddressesOf } from '../allocator/fixed-addresses.ts';
 import { planLanBlocks } from '../allocator/lan-addresses.ts';
 import { virtualIpsOf } from '../allocator/virtual-ips.ts';
 import { eligibleNodes } from '../orchestrator/global/placement.ts';
@@ -38,7 +39,8 @@ export function refuseExhausted(read: ReadTransaction, before: Needs): void {
 /** Nodes' blocks may have all that is left. */
 function refuseWithoutVips(read: ReadTransaction, network: NetworkObject): void {
   if (!hasVirtualIps(network)) return;
-  const taken = new Set(virtualIpsOf(read, network.id));
+  const fixed = fixedAddressesOf(read, network).map(({ address }) => address);
+  const taken = new Set([...virtualIpsOf(read, network.id), ...fixed]);
   for (const service of servicesOn(read, network.id)) {
     if (!hasVip(service) || service.virtualIps.some(({ networkId }) => networkId === network.id)) continue;
     const address = chooseVip(network, service.id, taken);

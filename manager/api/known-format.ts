@@ -6,6 +6,8 @@ import {
   type ContainerSpec,
   EndpointMode,
   IngressScope,
+  type Mount,
+  type NetworkAttachmentConfig,
   type NetworkSpec,
   PullPolicy,
   type ServiceSpec,
@@ -18,6 +20,7 @@ import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import {
   FORMAT_OF_CA_ROTATION,
   FORMAT_OF_CGROUP_SETTINGS,
+  FORMAT_OF_CONTAINER_NAMES,
   FORMAT_OF_GENERIC_RESOURCES,
   FORMAT_OF_IPV6,
   FORMAT_OF_MACVLAN,
@@ -81,6 +84,10 @@ function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined
   if (policy !== PullPolicy.MISSING && stateFormat < FORMAT_OF_PULL_CREDENTIALS) return 'a pull policy';
   const isolation = task?.container === undefined ? undefined : unusualIsolation(task.container);
   if (isolation !== undefined && stateFormat < FORMAT_OF_CGROUP_SETTINGS) return isolation;
+  if (stateFormat < FORMAT_OF_CONTAINER_NAMES) {
+    const part = partOfComposeFile(spec);
+    if (part !== undefined) return part;
+  }
   if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
   const platforms = placement === undefined ? 0 : placement.platforms.length + placement.imagePlatforms.length;
@@ -99,6 +106,27 @@ function unusualIsolation(container: ContainerSpec): string | undefined {
   if (cgroupnsMode !== '' || cgroupParent !== '') return 'a cgroup namespace or parent';
   if (Object.keys(annotations).length > 0) return 'annotations of its containers';
   return unconfinedSystemPaths ? 'unconfined system paths' : undefined;
+}
+
+/** What services couldn't say at first of what a Compose file can. */
+function partOfComposeFile({ task, dependencies }: ServiceSpec): string | undefined {
+  const { containerName = '', mounts = [], log, postStart = [], preStop = [] } = task?.container ?? {};
+  if (containerName !== '') return 'a container name';
+  if ((task?.networks ?? []).some(isFixed)) return 'an address or a link of its task';
+  if (mounts.some(saysMoreThanBefore)) return "a part of a volume, or a mount's own options";
+  if (dependencies.some(({ restart, optional }) => restart || optional))
+    return 'a dependency that says more than its condition';
+  if (log !== undefined) return 'a log driver or its options';
+  if (postStart.length + preStop.length > 0) return 'hooks';
+  return undefined;
+}
+
+function isFixed({ ip, ipv6, mac, interfaceName }: NetworkAttachmentConfig): boolean {
+  return [ip, ipv6, mac, interfaceName].some((one) => one !== undefined);
+}
+
+function saysMoreThanBefore({ subpath, bindRecursive, tmpfsOptions, volumeExternal }: Mount): boolean {
+  return subpath !== '' || bindRecursive !== '' || tmpfsOptions.length > 0 || volumeExternal;
 }
 
 /** Than update configs could say at first. */

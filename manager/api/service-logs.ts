@@ -3,7 +3,9 @@ import { GantryError } from '../../proto/errors.ts';
 import type { ServiceLogLine, ServiceLogsRequest } from '../../proto/generated/gantry/v1/control.ts';
 import { ContainerLogsRequest, LogLine } from '../../proto/generated/gantry/v1/engine.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { keepsLog } from '../../proto/log-driver.ts';
 import { nodeName } from '../store/node.ts';
+import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { Watch } from '../store/watch.ts';
 import type { ApiContext } from './context.ts';
@@ -46,7 +48,16 @@ function select({ store }: ApiContext, reference: string): Selection {
     const [task] = tasks;
     const named = read.find('service', { by: 'name', value: reference });
     if (task !== undefined && tasks.length === 1 && named.length === 0) return { kind: 'task', id: task.id };
-    return { kind: 'service', id: resolve(read, 'service', reference).id };
+    const service = resolve(read, 'service', reference);
+    refuseUnkept(service);
+    return { kind: 'service', id: service.id };
+  });
+}
+
+function refuseUnkept(service: ServiceObject): void {
+  if (keepsLog(service.spec.task.container.log)) return;
+  throw new GantryError('UNSUPPORTED', `service ${serviceName(service)} keeps no logs: its log driver is "none"`, {
+    hint: 'give it another one',
   });
 }
 
@@ -59,7 +70,7 @@ function tasksOf({ store }: ApiContext, { kind, id }: Selection): TaskObject[] {
 }
 
 function hasContainer(task: TaskObject): boolean {
-  return task.status.containerId !== '';
+  return task.status.containerId !== '' && keepsLog(task.spec.container.log);
 }
 
 /** One that has not been started yet writes nothing: following it would end at once. */

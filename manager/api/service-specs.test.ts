@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { unary } from '../../proto/client.ts';
 import { ResolveImage, type ServiceListResponse, StackSpec } from '../../proto/generated/gantry/v1/control.ts';
-import { ServiceSpec, UpdateState } from '../../proto/generated/gantry/v1/types.ts';
+import { MountType, ServiceSpec, UpdateState } from '../../proto/generated/gantry/v1/types.ts';
 import { agent, deploy, manager, port, running, useManager, waitFor } from '../manager-fixture.testing.ts';
 import { serviceSpec } from '../objects.testing.ts';
 
@@ -94,5 +94,31 @@ describe('a service by itself', () => {
     await expect(create(serviceSpec('lost', { networks: ['nowhere'] }))).rejects.toMatchObject({
       message: 'service lost refers to undefined network "nowhere"',
     });
+  });
+
+  it('knows where nodes have what it mounts, and needs an external volume to be somewhere', async () => {
+    const base = serviceSpec('mounting');
+    const mounts = [
+      { type: MountType.VOLUME, source: 'theirs', target: '/a', volumeExternal: true },
+      { type: MountType.BIND, source: '/srv/here', target: '/b' },
+      { type: MountType.BIND, source: '/srv/nowhere', target: '/c' },
+    ];
+    const spec = ServiceSpec.fromPartial({
+      ...base,
+      task: { ...base.task, container: { ...base.task?.container, mounts } },
+    });
+    const create = () => unary((done) => manager.client.serviceCreate({ spec }, done));
+    agent.sources.add('/srv/here');
+    await expect(create()).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: 'service mounting: external volume "theirs" is on no node',
+    });
+    agent.sources.add('theirs');
+    await create();
+    const sources = (await found('mounting'))?.sources?.sources;
+    expect(sources?.map(({ source, nodeIds }) => [source, nodeIds.length])).toEqual([
+      ['/srv/here', 1],
+      ['theirs', 1],
+    ]);
   });
 });

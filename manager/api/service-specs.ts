@@ -16,6 +16,7 @@ import { withImagePlatforms } from '../images/image-platforms.ts';
 import { keptCredentials } from '../images/pull-credentials.ts';
 import { rolledBack, withSpec } from '../orchestrator/update/spec-change.ts';
 import type { NetworkObject } from '../store/network.ts';
+import { nodeName } from '../store/node.ts';
 import { portsToTake } from '../store/published-ports.ts';
 import { sameMessage } from '../store/same-message.ts';
 import {
@@ -26,14 +27,18 @@ import {
   usedIds,
 } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
+import { type FoundSources, sourcesOf } from '../volumes/mount-sources.ts';
 import { needsOfNetworks, refuseExhausted } from './address-room.ts';
+import { refuseSharedNames } from './container-names.ts';
 import type { ApiContext } from './context.ts';
 import { checkKnowsCredentials, unrecordedImages, withPinnedImages } from './deployed-images.ts';
+import { type AddressPlan, checkFixedAddresses } from './fixed-addresses.ts';
 import { asFarAsKnown, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
 import { checkHostPorts, newPorts } from './port-probe.ts';
 import { resolve } from './references.ts';
 import { live } from './services.ts';
+import { findSources } from './source-probe.ts';
 import { bindReferences } from './stack-references.ts';
 import { checkTemplates } from './stack-templates.ts';
 import { checkName, validateService } from './stack-validation.ts';
@@ -47,10 +52,11 @@ export async function serviceCreate(
 ): Promise<ServiceCreateResponse> {
   const spec = validated(request.spec);
   const { resolveImage = ResolveImage.ALWAYS } = request;
+  const found = await findSources(context, [spec], signal);
   const plan = (read: ReadTransaction) => {
     const platforms = knownPlatforms(context, read, request.registry);
     const [pinned = spec] = withPinnedImages(context, read, [spec], request);
-    return planCreation(read, withImagePlatforms(pinned, undefined, platforms, resolveImage));
+    return planCreation(read, withImagePlatforms(pinned, undefined, platforms, resolveImage), found);
   };
   await checkHostPorts(
     context,
@@ -77,6 +83,7 @@ export async function serviceUpdate(
 ): Promise<ServiceUpdateResponse> {
   const spec = validated(request.spec);
   const { resolveImage = ResolveImage.ALWAYS } = request;
+  const found = await findSources(context, [spec], signal);
   const plan = (read: ReadTransaction) => {
     const [pinned = spec] = withPinnedImages(context, read, [spec], request);
     const platforms = knownPlatforms(context, read, request.registry);
@@ -95,7 +102,7 @@ export async function serviceUpdate(
     const before = needsOfNetworks(tx);
     const { service } = plan(tx);
     const pullCredentials = keptCredentials(service, request.registry);
-    tx.update('service', asFarAsKnown(tx, { ...service, pullCredentials }));
+    tx.update('service', asFarAsKnown(tx, { ...service, pullCredentials, sources: sourcesOf(spec, found) }));
     refuseExhausted(tx, before);
     return { unrecordedImages: unrecordedImages(tx, [service.spec], request) };
   });
@@ -109,7 +116,9 @@ export function serviceRollback(
   const reason = { message: 'manually requested rollback', failedTaskId: '' };
   return store.update((tx) => {
     const service = live(resolve(tx, 'service', request.reference));
-    tx.update('service', rolledBack(service, othersThan(tx, service), reason, clock.now()));
+    const back = rolledBack(service, othersThan(tx, service), reason, clock.now());
+    refuseSharedNames([...namesakes(tx, back.spec, service), back]);
+    tx.update('service', back);
     return {};
   });
 }
@@ -122,9 +131,9 @@ function validated(spec: ServiceSpec | undefined): CompleteServiceSpec {
   return valid;
 }
 
-type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'dependenciesMet' | 'stopped'>;
+type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'dependenciesMet' | 'sources' | 'stopped'>;
 
-function planCreation(read: ReadTransaction, raw: CompleteServiceSpec): NewService {
+function planCreation(read: ReadTransaction, raw: CompleteServiceSpec, found: FoundSources): NewService {
   const { name } = raw.annotations;
   if (read.find('service', { by: 'name', value: name }).length > 0) {
     throw new GantryError('ALREADY_EXISTS', `service ${name} already exists`, {
@@ -133,8 +142,11 @@ function planCreation(read: ReadTransaction, raw: CompleteServiceSpec): NewServi
   }
   const spec = bindReferences(raw, namesIn(read));
   checkWayOut(spec, networkSpecsIn(read));
+  refuseSharedNames([...namesakes(read, spec), { spec }]);
+  checkFixedAddresses(spec, addressesIn(read));
   const ports = allocatePorts(name, spec.ports, [], read.find('service', { by: 'all' }));
-  return { spec, ports, specVersion: 1, dependenciesMet: spec.dependencies.length === 0, stopped: false };
+  const dependenciesMet = spec.dependencies.length === 0;
+  return { spec, ports, specVersion: 1, dependenciesMet, sources: sourcesOf(spec, found), stopped: false };
 }
 
 function planUpdate(
@@ -160,6 +172,8 @@ function planUpdate(
   }
   const spec = bindReferences(raw, namesIn(read, before));
   checkWayOut(spec, networkSpecsIn(read));
+  refuseSharedNames([...namesakes(read, spec, before), { spec }]);
+  checkFixedAddresses(spec, addressesIn(read));
   const ports = allocatePorts(name, spec.ports, before.ports, othersThan(read, before));
   return { service: withSpec(before, spec, ports, nowMs), before };
 }
@@ -185,6 +199,23 @@ function networkSpecsIn(read: ReadTransaction): (networkId: string) => NetworkOb
 
 function portsIn(read: ReadTransaction, service: Pick<ServiceObject, 'spec' | 'ports'>): PortConfig[] {
   return portsToTake(service, (networkId) => read.get('network', networkId));
+}
+
+function addressesIn(read: ReadTransaction): AddressPlan {
+  return {
+    networkOf: (id) => read.get('network', id),
+    services: read.find('service', { by: 'all' }),
+    nodeName: (id) => {
+      const node = read.get('node', id);
+      return node === undefined ? id : nodeName(node);
+    },
+  };
+}
+
+/** Other services, if any could want the same container name. */
+function namesakes(read: ReadTransaction, spec: CompleteServiceSpec, own?: ServiceObject): ServiceObject[] {
+  if (spec.task.container.containerName === '') return [];
+  return read.find('service', { by: 'all' }).filter(({ id, pendingDelete }) => id !== own?.id && !pendingDelete);
 }
 
 function othersThan(read: ReadTransaction, service: ServiceObject): ServiceObject[] {

@@ -24,9 +24,11 @@ import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { stackOf, type TaskObject } from '../store/task.ts';
 import { needsOfNetworks, refuseExhausted } from './address-room.ts';
+import { checkContainerName } from './container-names.ts';
 import type { ApiContext } from './context.ts';
 import { asFarAsKnown } from './known-format.ts';
 import { resolve, resolveNode } from './references.ts';
+import { checkServiceNetworks } from './service-networks.ts';
 import { checkReplicas } from './stack-validation.ts';
 
 export function serviceList({ store }: ApiContext, request: ServiceListRequest): ServiceListResponse {
@@ -83,6 +85,8 @@ export function serviceScale(
       const service = live(resolve(tx, 'service', reference));
       checkReplicas(serviceName(service), replicas);
       const mode = scaled(service, replicas);
+      checkContainerName({ ...service.spec, mode });
+      checkServiceNetworks({ ...service.spec, mode });
       if (sameMode(mode, service.spec.mode)) continue;
       const changed = withSpec(service, { ...service.spec, mode }, service.ports, clock.now());
       tx.update('service', asFarAsKnown(tx, changed));

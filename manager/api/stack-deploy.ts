@@ -15,10 +15,11 @@ import { startService } from '../orchestrator/stop/stopping.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { NO_META } from '../store/object-type.ts';
 import { portsToTake } from '../store/published-ports.ts';
-import { type ServiceObject, serviceName } from '../store/service.ts';
+import { completeServiceSpec, type ServiceObject, serviceName } from '../store/service.ts';
 import type { StackVersionObject } from '../store/stack-version.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
+import type { FoundSources } from '../volumes/mount-sources.ts';
 import { needsOfNetworks, refuseExhausted, refuseTooFewBlocks } from './address-room.ts';
 import type { ApiContext } from './context.ts';
 import { checkKnowsCredentials, unrecordedImages, withPinnedImages } from './deployed-images.ts';
@@ -29,6 +30,7 @@ import { knownPlatforms } from './known-platforms.ts';
 import { checkHasPlace } from './macvlan-networks.ts';
 import { checkOnNodes } from './network-probe.ts';
 import { checkHostPorts, newPorts } from './port-probe.ts';
+import { findSources } from './source-probe.ts';
 import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 import { checkIsNewest, forgetVersions, recordVersion, shortName, versionsOf } from './stack-versions.ts';
@@ -57,7 +59,9 @@ export async function deployStack(
   signal: AbortSignal,
 ): Promise<StackDeployResponse> {
   if (request.stack === undefined) throw new GantryError('INVALID_ARGUMENT', 'deploy a stack: the request has none');
-  const deployment = new Deployment(context, request, validateStack(request.stack), wayBack);
+  const stack = validateStack(request.stack);
+  const found = await findSources(context, stack.services.map(completeServiceSpec), signal);
+  const deployment = new Deployment(context, { ...request, stack }, wayBack, found);
   const draft = context.store.view((read) => deployment.draft(read));
   await checkOnNodes(context, newNetworks(draft.steps), signal);
   await checkHostPorts(context, newlyPublished(context, deployment.stack, draft.steps), signal);
@@ -71,12 +75,19 @@ class Deployment {
   readonly #context: ApiContext;
   readonly #request: StackDeployRequest;
   readonly #wayBack: WayBack | undefined;
+  readonly #found: FoundSources;
 
-  constructor(context: ApiContext, request: StackDeployRequest, stack: StackSpec, wayBack: WayBack | undefined) {
+  constructor(
+    context: ApiContext,
+    request: StackDeployRequest & { readonly stack: StackSpec },
+    wayBack: WayBack | undefined,
+    found: FoundSources,
+  ) {
     this.#context = context;
     this.#request = request;
-    this.stack = stack;
+    this.stack = request.stack;
     this.#wayBack = wayBack;
+    this.#found = found;
   }
 
   /** The plan as it would be now, and what a dry run answers. */
@@ -117,6 +128,7 @@ class Deployment {
       resolveImage,
       registry,
       spared: this.#spared(read),
+      found: this.#found,
     });
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChangeKind, StackSpec } from '../../proto/generated/gantry/v1/control.ts';
-import { PortConfig, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { PortConfig, PublishMode, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { type ServiceOptions, serviceSpec } from '../objects.testing.ts';
 import { existingAfter, NOTHING, plan, stack } from './stack-plan.testing.ts';
 import type { PlanStep } from './stack-plan.ts';
@@ -136,13 +136,56 @@ describe('planStack', () => {
   it("uses networks of others, but doesn't take their names", () => {
     const theirs = existingAfter(plan(NOTHING, whole()));
     const external = validateStack(
-      StackSpec.fromPartial({ name: 'other', services: [serviceSpec('other_web', { networks: ['s_net', 'host'] })] }),
+      StackSpec.fromPartial({ name: 'other', services: [serviceSpec('other_web', { networks: ['s_net', 'bridge'] })] }),
     );
     expect(serviceIn(plan(theirs, external))).toMatchObject({
-      spec: { task: { networks: [{ target: 'id1' }, { target: 'host' }] } },
+      spec: { task: { networks: [{ target: 'id1' }, { target: 'bridge' }] } },
     });
     const thief = validateStack(StackSpec.fromPartial({ name: 'other', networks: [net] }));
     expect(() => plan(theirs, thief)).toThrow('network s_net already exists and belongs to stack s');
+  });
+
+  it('rolls what restarts with a service that rolls, and what restarts with that', () => {
+    const on = (name: string, service: string, restart = true) =>
+      serviceSpec(name, { dependencies: [{ service, restart }] });
+    const of = (image: string) =>
+      stack([on('s_top', 's_mid'), on('s_mid', 's_db'), on('s_other', 's_db', false), serviceSpec('s_db', { image })]);
+    const first = existingAfter(plan(NOTHING, of('v1')));
+    expect(summary(plan(first, of('v1'))).map((line) => line.split(' ')[0])).toEqual(Array(4).fill('unchanged'));
+    const steps = plan(first, of('v2'));
+    expect(summary(steps)).toEqual([
+      'update service s_top',
+      'update service s_mid',
+      'unchanged service s_other',
+      'update service s_db',
+    ]);
+    const second = existingAfter(steps);
+    expect(second.services.map(({ specVersion }) => specVersion)).toEqual([2, 2, 1, 2]);
+    expect(summary(plan(second, of('v2'))).map((line) => line.split(' ')[0])).toEqual(Array(4).fill('unchanged'));
+  });
+
+  it('leaves a service that was rolled anew by force as it is', () => {
+    const first = existingAfter(plan(NOTHING, stack([serviceSpec('s_db')])));
+    const forced = first.services.map((service) => ({
+      ...service,
+      spec: { ...service.spec, task: { ...service.spec.task, forceUpdate: 3 } },
+    }));
+    expect(summary(plan({ ...first, services: forced }, stack([serviceSpec('s_db')])))).toEqual([
+      'unchanged service s_db',
+    ]);
+  });
+
+  it('refuses a container name that another service has', () => {
+    const named = (name: string) => {
+      const spec = serviceSpec(name);
+      return {
+        ...spec,
+        task: { ...spec.task, container: { ...spec.task?.container, containerName: 'front' } },
+      } as ServiceSpec;
+    };
+    const first = existingAfter(plan(NOTHING, stack([named('s_a')])));
+    expect(() => plan(first, stack([named('s_b')]))).toThrow('service s_b: container name front is service s_a');
+    expect(summary(plan(first, stack([named('s_b')]), true))).toEqual(['create service s_b', 'remove service s_a']);
   });
 
   it('refuses a published port that nobody could reach', () => {

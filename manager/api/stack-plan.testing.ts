@@ -5,6 +5,7 @@ import { configType } from '../store/config.ts';
 import { networkType } from '../store/network.ts';
 import { secretType } from '../store/secret.ts';
 import { serviceType } from '../store/service.ts';
+import { NOTHING_FOUND } from '../volumes/mount-sources.ts';
 import { type Existing, type PlanStep, planStack } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 
@@ -22,6 +23,7 @@ export function plan(existing: Existing, spec: StackSpec, prune = false): PlanSt
     platformsOf: () => [],
     resolveImage: ResolveImage.ALWAYS,
     registry: undefined,
+    found: NOTHING_FOUND,
     newId: () => {
       ids += 1;
       return `id${known + ids}`;

@@ -22,12 +22,16 @@ import { keptCredentials, sameCredentials } from '../images/pull-credentials.ts'
 import { samePorts, withSpec } from '../orchestrator/update/spec-change.ts';
 import { isPaused } from '../orchestrator/update/update-config.ts';
 import type { NetworkObject } from '../store/network.ts';
-import type { NodeObject } from '../store/node.ts';
+import { type NodeObject, nodeName } from '../store/node.ts';
 import { completeAnnotations, NO_META, STACK_LABEL } from '../store/object-type.ts';
 import type { ObjectTypes } from '../store/objects.ts';
 import { sameMessage } from '../store/same-message.ts';
 import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import type { NewObject } from '../store/transaction.ts';
+import { type FoundSources, sameSources, sourcesOf } from '../volumes/mount-sources.ts';
+import { refuseSharedNames } from './container-names.ts';
+import { withDependentRestarts } from './dependent-restarts.ts';
+import { type AddressPlan, checkFixedAddresses } from './fixed-addresses.ts';
 import { bindReferences } from './stack-references.ts';
 import { checkWayOut } from './way-out.ts';
 
@@ -78,6 +82,8 @@ export interface PlanContext {
   readonly registry: RegistryFacts | undefined;
   /** Services that stay, by name, whatever is pruned. */
   readonly spared?: ReadonlySet<string>;
+  /** Where nodes have what services mount. */
+  readonly found: FoundSources;
 }
 
 /**
@@ -104,7 +110,22 @@ export function planStack(existing: Existing, stack: StackSpec, prune: boolean, 
   for (const spec of specs) checkWayOut(spec, (id) => networkSpecs.get(id));
   const services = planServices(existing.services, stack.name, specs, prune, context);
   const removed = prune ? unmentioned(existing, stack, context.spared) : [];
+  const addresses = addressPlan(existing, [...networks, ...services, ...removed]);
+  for (const spec of specs) checkFixedAddresses(spec, addresses);
   return [...networks, ...secrets, ...configs, ...services, ...removed];
+}
+
+/** What will be when the steps are done. */
+function addressPlan({ networks, services, nodes }: Existing, steps: readonly PlanStep[]): AddressPlan {
+  const planned = steps.flatMap((step) => (step.kind === 'network' ? [step.object] : []));
+  const byId = new Map([...networks, ...planned].map((network) => [network.id, network]));
+  const changed = steps.flatMap((step) => (step.kind === 'service' ? [step.object] : []));
+  const names = new Map(nodes.map((node) => [node.id, nodeName(node)]));
+  return {
+    networkOf: (id) => byId.get(id),
+    services: [...services.filter(({ id }) => !changed.some((one) => one.id === id)), ...changed],
+    nodeName: (id) => names.get(id) ?? id,
+  };
 }
 
 export function stackLabelOf(object: { readonly spec: { readonly annotations?: Annotations | undefined } }): string {
@@ -209,13 +230,14 @@ function planServices(
   stack: string,
   specs: readonly CompleteServiceSpec[],
   prune: boolean,
-  { newId, nowMs, platformsOf, resolveImage, registry, spared }: PlanContext,
+  { newId, nowMs, platformsOf, resolveImage, registry, spared, found }: PlanContext,
 ): PlanStep[] {
   const wanted = new Set(specs.map((spec) => spec.annotations.name));
   // Services that this deployment removes give up their ports to those that it makes.
   const stays = (name: string) => wanted.has(name) || spared?.has(name) === true;
   const goes = (service: ServiceObject) => prune && stackLabelOf(service) === stack && !stays(nameOf(service));
   const settled = existing.filter((service) => !wanted.has(nameOf(service)) && !goes(service));
+  refuseSharedNames([...settled, ...specs.map((spec) => ({ spec }))]);
   const holders = [...settled];
   const steps: PlanStep[] = [];
   // Ports that were asked for by number first, so that none of them is chosen for another service.
@@ -233,11 +255,11 @@ function planServices(
     const resolved = withImagePlatforms(spec, own?.spec, platformsOf, resolveImage);
     steps.push(
       own === undefined
-        ? createService(resolved, ports, newId(), registry)
-        : planExistingService(own, resolved, ports, { nowMs, registry }),
+        ? createService(resolved, ports, newId(), { registry, found })
+        : planExistingService(own, resolved, ports, { nowMs, registry, found }),
     );
   });
-  return steps;
+  return withDependentRestarts(steps, existing, nowMs);
 }
 
 /** A service that only holds ports. */
@@ -250,7 +272,7 @@ function createService(
   spec: CompleteServiceSpec,
   ports: PortConfig[],
   id: string,
-  registry: RegistryFacts | undefined,
+  { registry, found }: Pick<PlanContext, 'registry' | 'found'>,
 ): PlanStep {
   const object = {
     id,
@@ -264,18 +286,23 @@ function createService(
     ...NEVER_UPDATED,
   };
   const pullCredentials = keptCredentials(object, registry);
-  return { change: ChangeKind.CREATE, kind: 'service', object: { ...object, pullCredentials } };
+  const sources = sourcesOf(spec, found);
+  return { change: ChangeKind.CREATE, kind: 'service', object: { ...object, pullCredentials, sources } };
 }
 
 function planExistingService(
   own: ServiceObject,
-  spec: CompleteServiceSpec,
+  wanted: CompleteServiceSpec,
   ports: PortConfig[],
-  { nowMs, registry }: Pick<PlanContext, 'nowMs' | 'registry'>,
+  { nowMs, registry, found }: Pick<PlanContext, 'nowMs' | 'registry' | 'found'>,
 ): PlanStep {
+  // A stack says nothing of it, and what was once rolled needn't be again.
+  const spec = { ...wanted, task: { ...wanted.task, forceUpdate: own.spec.task.forceUpdate } };
   const changed = withSpec(own, spec, ports, nowMs);
   const pullCredentials = keptCredentials(changed, registry);
+  const sources = sourcesOf(spec, found);
   const same =
+    sameSources(own.sources, sources) &&
     samePorts(own.ports, ports) &&
     sameMessage(ServiceSpecMessage, own.spec, spec) &&
     sameCredentials(own.pullCredentials, pullCredentials);
@@ -286,7 +313,7 @@ function planExistingService(
       hint: 'remove the service first',
     });
   }
-  return { change: ChangeKind.UPDATE, kind: 'service', object: { ...changed, pullCredentials } };
+  return { change: ChangeKind.UPDATE, kind: 'service', object: { ...changed, pullCredentials, sources } };
 }
 
 /** What the stack has and its spec doesn't mention. */

@@ -15,7 +15,8 @@ export interface Names {
 export function bindReferences(spec: CompleteServiceSpec, names: Names): CompleteServiceSpec {
   const { name } = spec.annotations;
   for (const dependency of spec.dependencies) {
-    if (!names.services.has(dependency.service)) throw undefinedReference(name, 'service', dependency.service);
+    if (!dependency.optional && !names.services.has(dependency.service))
+      throw undefinedReference(name, 'service', dependency.service);
   }
   const file = (kind: string, ids: ReadonlyMap<string, string>) => (reference: FileReference) => ({
     ...reference,

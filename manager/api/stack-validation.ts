@@ -7,7 +7,6 @@ import {
   type Annotations,
   FailureAction,
   type GenericReservation,
-  type NetworkAttachmentConfig,
   type Placement,
   PublishMode,
   RestartCondition,
@@ -15,11 +14,15 @@ import {
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { isGenericReservation } from '../../proto/generic-resource.ts';
+import { checkHook } from '../../proto/hook.ts';
+import { checkLogConfig } from '../../proto/log-driver.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
 import { type CompleteServiceSpec, completeServiceSpec } from '../store/service.ts';
+import { checkContainerName } from './container-names.ts';
 import { checkMacvlanSpec } from './macvlan-networks.ts';
+import { checkServiceNetworks } from './service-networks.ts';
 import { checkTemplates } from './stack-templates.ts';
 
 /** As Docker's; also what a DNS label and a container name can hold. */
@@ -76,7 +79,11 @@ export function validateService(raw: ServiceSpec): ServiceSpec {
   const { name } = spec.annotations;
   if (spec.task.container.image === '') throw new GantryError('INVALID_ARGUMENT', `service ${name} has no image`);
   checkGenericReservations(name, spec.task.resources?.genericReservations ?? []);
-  checkNetworks(name, spec.task.networks);
+  checkServiceNetworks(spec);
+  checkContainerName(spec);
+  for (const hook of [...spec.task.container.postStart, ...spec.task.container.preStop])
+    checkHook(`service ${name}`, hook);
+  checkLogConfig(`service ${name}`, spec.task.container.log);
   checkPlacement(name, spec.placement);
   checkUpdateConfig(name, 'update', spec.update);
   checkUpdateConfig(name, 'rollback', spec.rollback);
@@ -101,15 +108,6 @@ function checkJob(name: string, { mode, task, update, rollback }: CompleteServic
   if (update !== undefined || rollback !== undefined) {
     throw refused('which is run anew as a whole', 'leave out how it is to be updated or rolled back');
   }
-}
-
-/** Each task needs one of its own, of its node's. */
-function checkNetworks(service: string, networks: readonly NetworkAttachmentConfig[]): void {
-  const fixed = networks.map(({ ip, ipv6 }) => ip ?? ipv6).find((address) => address !== undefined);
-  if (fixed === undefined) return;
-  throw new GantryError('UNSUPPORTED', `service ${service}: its tasks can't have the address ${fixed}`, {
-    hint: 'leave it out, and call the service by its name',
-  });
 }
 
 function checkGenericReservations(service: string, reservations: readonly GenericReservation[]): void {

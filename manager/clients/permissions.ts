@@ -107,6 +107,7 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   volumeList: 'viewer',
   volumeRemove: 'admin',
   portProbe: 'viewer',
+  sourceProbe: 'admin',
 };
 
 /** Of the manager that is called; a locked one answers nobody from afar. */

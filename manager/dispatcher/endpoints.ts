@@ -1,6 +1,13 @@
 /** Services as every node's name server and load balancer must know them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Endpoint, ServiceEndpoints, type TaskAddress, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type ContainerSpec,
+  type Endpoint,
+  type NetworkAttachmentConfig,
+  ServiceEndpoints,
+  type TaskAddress,
+  TaskState,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { containerName } from '../../proto/task-name.ts';
 import { type NetworkOf, publishedPorts } from '../store/published-ports.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
@@ -23,7 +30,7 @@ export function endpointsOf(
   return {
     serviceId: service.id,
     serviceName: serviceName(service),
-    networks,
+    networks: withContainerName(networks, service.spec.task.container),
     ports: publishedPorts(service, networkOf),
     virtualIps: service.virtualIps,
     ingressScope: service.spec.ingressScope,
@@ -38,6 +45,15 @@ export function endpointsOf(
         addresses: task.status.addresses,
       })),
   };
+}
+
+/** Who has the name of the container means its service. */
+function withContainerName(
+  networks: readonly NetworkAttachmentConfig[],
+  { containerName: name }: Pick<ContainerSpec, 'containerName'>,
+): NetworkAttachmentConfig[] {
+  if (name === '') return [...networks];
+  return networks.map((network) => ({ ...network, aliases: [...new Set([...network.aliases, name])] }));
 }
 
 function takesTraffic(task: TaskObject): boolean {

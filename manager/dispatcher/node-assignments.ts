@@ -9,6 +9,7 @@ import { type Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../../proto/ingress-network.ts';
 import { canHave } from '../allocator/address-plan.ts';
 import { roomOn } from '../allocator/blocks.ts';
+import { blockOf } from '../allocator/fixed-addresses.ts';
 import { credentialsFor } from '../images/pull-credentials.ts';
 import { isForAll, type NetworkObject } from '../store/network.ts';
 import type { ReadTransaction } from '../store/tables.ts';
@@ -182,11 +183,14 @@ export class NodeAssignments {
     const task = read.get('task', id);
     if (task?.nodeId !== this.nodeId) return undefined;
     const isKnown = this.#needs.has(id);
-    return isDispatchable(read, task, (network) => isKnown || this.#hasAddress(read, network)) ? task : undefined;
+    return isDispatchable(read, task, (network) => isKnown || this.#hasAddress(read, network, task)) ? task : undefined;
   }
 
   /** One that never will is told of the task at once, and says what is wrong. */
-  #hasAddress(read: ReadTransaction, network: NetworkObject): boolean {
+  #hasAddress(read: ReadTransaction, network: NetworkObject, { spec }: TaskObject): boolean {
+    const own = spec.networks.find(({ target }) => target === network.id)?.ip;
+    if (own !== undefined)
+      return network.blocks.some(({ nodeId, cidr }) => nodeId === this.nodeId && cidr === blockOf(own));
     const tasks = this.#users.network.get(network.id) ?? 0;
     return tasks < roomOn(network, this.nodeId) || this.#isExhausted(read, network, tasks + 1);
   }

@@ -27,7 +27,7 @@ export function judge(task: TaskObject | undefined, nodeId: string, reported: Ta
 
 function sameStatus(a: TaskStatus, b: TaskStatus): boolean {
   const bytes = (status: TaskStatus) =>
-    TaskStatus.encode({ ...status, timestampMs: 0, startedAtMs: 0, endedAtMs: 0 }).finish();
+    TaskStatus.encode({ ...status, timestampMs: 0, startedAtMs: 0, endedAtMs: 0, sharedPaths: [] }).finish();
   return Buffer.compare(bytes(a), bytes(b)) === 0;
 }
 
@@ -40,6 +40,7 @@ function accepted({ status: before }: TaskObject, status: TaskStatus, notes: boo
     timestampMs: status.timestampMs || nowMs,
     startedAtMs: since(startedAtMs, status.state === TaskState.RUNNING),
     endedAtMs: since(endedAtMs, status.state > TaskState.RUNNING),
+    sharedPaths: [],
   };
 }
 
@@ -77,7 +78,7 @@ export function writeStatuses(
       else if (task !== undefined) {
         const isNew = outcome.verdict === 'accept';
         const known = isNew ? tx.update('task', { ...task, status: accepted(task, status, notes, nowMs) }) : task;
-        pinVolumes(tx, known, mountedVolumes);
+        pinVolumes(tx, known, new Set([...mountedVolumes, ...status.sharedPaths]));
       }
     }
     return strays;

@@ -206,8 +206,10 @@ export class Scenario {
 
   #spec(name: string, global: boolean, named: ReadonlyMap<string, string>): CompleteServiceSpec {
     const dependencies = (named.get('depends') ?? '').split(',').flatMap((text): Dependency[] => {
-      const [service = '', condition = ''] = text.split(':');
-      return service === '' ? [] : [{ service, condition: CONDITIONS[condition] ?? DependencyCondition.STARTED }];
+      const [service = '', condition = '', ...more] = text.split(':');
+      const says = { restart: more.includes('restart'), optional: more.includes('optional') };
+      const known = CONDITIONS[condition] ?? DependencyCondition.STARTED;
+      return service === '' ? [] : [{ service, condition: known, ...says }];
     });
     const replicas = Number(named.get('replicas') ?? 1);
     const spec = completeServiceSpec(

@@ -15,11 +15,13 @@
  *    WireGuard keys, IPv6 addresses, links, and config-only networks; networks have IPv6 subnets, and may be macvlan;
  *    services have a pull policy, know who pulls their images, and may be stopped; containers have cgroup settings, cgroup
  *    parents, and annotations.
+ * 6: tasks have a container name, hooks, addresses of their own and more kinds of mounts, and say how their log is kept; services
+ *    roll with what they depend on, and know where is what they mount.
  */
 import { GantryError } from '../../proto/errors.ts';
 
 /** The newest that this version reads, and writes once all managers read it. Raised with whatever an older one would lose or misread. */
-export const STATE_FORMAT = 5;
+export const STATE_FORMAT = 6;
 export const OLDEST_STATE_FORMAT = 1;
 /** And of update configs. */
 export const FORMAT_OF_PLACEMENTS = 3;
@@ -45,6 +47,8 @@ export const FORMAT_OF_STOPPED_SERVICES = 5;
 
 /** And of cgroup parents and namespaces, annotations, and unconfined system paths. */
 export const FORMAT_OF_CGROUP_SETTINGS = 5;
+/** And of what else of a Compose file's service stands in a task's spec; see manager/api/known-format.ts. */
+export const FORMAT_OF_CONTAINER_NAMES = 6;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

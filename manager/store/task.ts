@@ -25,6 +25,7 @@ export const NO_TASK_STATUS: TaskStatus = canonical({
   addresses: [],
   startedAtMs: 0,
   endedAtMs: 0,
+  sharedPaths: [],
 });
 
 const NONE: readonly string[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Cluster, type Mount, MountType, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { Cluster, Mount, MountType, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { node, service, type TaskOptions, task } from '../objects.testing.ts';
 import { clusterType } from '../store/cluster.ts';
 import { localVolumesOf } from '../store/local-volumes.ts';
@@ -106,12 +106,38 @@ describe('homesOf', () => {
   });
 });
 
-describe('localVolumesOf', () => {
-  const mount = (fields: Partial<Mount>): Mount => ({
-    ...{ type: MountType.VOLUME, source: 'data', target: '/data', readOnly: false, bindPropagation: '' },
-    ...{ bindCreateHostPath: false, volumeNoCopy: false, volume: undefined, tmpfsSizeBytes: 0, tmpfsMode: 0 },
-    ...fields,
+describe('a source that was asked for when the service was deployed', () => {
+  const bound = (serviceName: string) => {
+    const { spec } = service(serviceName);
+    const mount = Mount.create({ type: MountType.BIND, source: '/srv', target: '/srv' });
+    const container = { ...spec.task.container, mounts: [mount] };
+    return task('t', {
+      state: TaskState.PENDING,
+      serviceId: serviceName,
+      serviceName,
+      spec: { ...spec.task, container },
+    });
+  };
+
+  it('is where it was found, as far as the nodes are there still, until a slot has its own', () => {
+    const read = tables();
+    const sources = { sources: [{ source: '/srv', nodeIds: ['n2', 'n3', 'gone'] }] };
+    read.load('service', { ...service('db'), sources });
+    expect(homesOf(read, bound('db'))).toEqual({ nodeIds: ['n2', 'n3'], reason: 'path /srv is on nodes n2, n3' });
+    pin(read, 'db', 1, 'n3', '/srv');
+    expect(homesOf(read, bound('db'))).toEqual({ nodeIds: ['n3'], reason: 'path /srv is on node n3' });
   });
+
+  it('is anywhere when it was nowhere', () => {
+    const read = tables();
+    read.load('service', { ...service('db'), sources: { sources: [{ source: '/srv', nodeIds: ['gone'] }] } });
+    expect(homesOf(read, bound('db'))).toBeUndefined();
+  });
+});
+
+describe('localVolumesOf', () => {
+  const mount = (fields: Partial<Mount>): Mount =>
+    Mount.create({ type: MountType.VOLUME, source: 'data', target: '/data', ...fields });
   const driver = (driverOpts: Record<string, string>, name = 'local') => ({ driver: name, driverOpts, labels: {} });
   const found = (...mounts: Mount[]) => {
     const { spec } = mounting([]);
@@ -126,9 +152,19 @@ describe('localVolumesOf', () => {
     expect(found(mount({ volume: driver({}, '') }))).toEqual(['data']);
   });
 
+  it('has host paths', () => {
+    const bind = (source: string, readOnly = false) => mount({ type: MountType.BIND, source, readOnly });
+    expect(found(bind('/srv'), bind('/etc/shop'), bind('/usr', true), bind('/runs', true))).toEqual([
+      '/srv',
+      '/etc/shop',
+      '/runs',
+    ]);
+  });
+
   it.each<[string, Partial<Mount>]>([
     ['an anonymous volume', { source: '' }],
-    ['a bind mount', { type: MountType.BIND, source: '/srv' }],
+    ['a socket of the host', { type: MountType.BIND, source: '/var/run/docker.sock' }],
+    ['files that each host has', { type: MountType.BIND, source: '/etc/localtime', readOnly: true }],
     ['tmpfs', { type: MountType.TMPFS, source: '' }],
     ['an NFS share', { volume: driver({ type: 'nfs', o: 'addr=nas', device: ':/data' }) }],
     ['memory', { volume: driver({ type: 'tmpfs', device: 'tmpfs' }) }],

@@ -5,7 +5,7 @@
  * unless other services mount the volume, too: then they mean to share it, and it goes to a node that has it.
  */
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
-import { localVolumesOf } from '../store/local-volumes.ts';
+import { isHostPath, localVolumesOf } from '../store/local-volumes.ts';
 import { nodeName } from '../store/node.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import { hasEnded, type TaskObject } from '../store/task.ts';
@@ -31,8 +31,12 @@ export function homesOf(read: ReadTransaction, task: TaskObject): Homes | undefi
   const nodeIds = found.map((place) => place.nodeIds).reduce((all, more) => all.filter((id) => more.includes(id)));
   return {
     nodeIds,
-    reason: found.map(({ volume, nodeIds: ids }) => `volume ${volume} is on ${named(read, ids)}`).join(', '),
+    reason: found.map(({ volume, nodeIds: ids }) => `${kindOf(volume)} ${volume} is on ${named(read, ids)}`).join(', '),
   };
+}
+
+function kindOf(volume: string): string {
+  return isHostPath(volume) ? 'path' : 'volume';
 }
 
 interface Place {
@@ -43,12 +47,23 @@ interface Place {
 function placeOf(read: ReadTransaction, task: TaskObject, source: string): Place | undefined {
   const own = read.get('volumePin', volumePinId(source, task));
   if (own !== undefined) return { volume: own.volume, nodeIds: [own.nodeId] };
+  const known = knownPlace(read, task, source);
+  if (known !== undefined) return known;
   // What a template comes to depends on who mounts it.
   if (source.includes('{{') || !isShared(read, task, source)) return undefined;
   const pinned = read.find('volumePin', { by: 'source', value: source }).map(({ nodeId }) => nodeId);
   const onTheWay = read.find('task', { by: 'volume', value: source }).filter(isOnNode);
   const nodeIds = [...new Set([...pinned, ...onTheWay.map(({ nodeId }) => nodeId)])].sort();
   return nodeIds.length === 0 ? undefined : { volume: source, nodeIds };
+}
+
+/** Where it was when the service was deployed, on nodes that there still are. */
+function knownPlace(read: ReadTransaction, { serviceId }: TaskObject, source: string): Place | undefined {
+  const sources = read.get('service', serviceId)?.sources?.sources ?? [];
+  const nodeIds = sources
+    .find((one) => one.source === source)
+    ?.nodeIds.filter((id) => read.get('node', id) !== undefined);
+  return nodeIds === undefined || nodeIds.length === 0 ? undefined : { volume: source, nodeIds };
 }
 
 /** By a service that there is, or one of which the data are left. */

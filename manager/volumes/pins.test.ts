@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Cluster, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import { Cluster, Mount, MountType, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
 import { writeStatuses } from '../dispatcher/statuses.ts';
 import { node, service, task } from '../objects.testing.ts';
 import { clusterType } from '../store/cluster.ts';
@@ -9,7 +9,7 @@ import { StoreState } from '../store/state.ts';
 import { FORMAT_OF_VOLUME_PINS } from '../store/state-format.ts';
 import { Store } from '../store/store.ts';
 import { NO_TASK_STATUS } from '../store/task.ts';
-import { unpinVolumes } from './pins.ts';
+import { forgetPathPins, unpinVolumes } from './pins.ts';
 
 const { ASSIGNED, READY, STARTING, RUNNING, COMPLETE, SHUTDOWN, FAILED, REJECTED } = TaskState;
 const logger = pino({ level: 'silent' });
@@ -99,6 +99,26 @@ describe('a pin', () => {
   it('is not made to what the node mounts from elsewhere', async () => {
     await assign('t1');
     await report('t1', { state: RUNNING }, ['data']);
+    expect(pins()).toEqual([]);
+  });
+
+  it('is made to a host path, unless hosts share that, and goes with the service', async () => {
+    const { spec } = service('db');
+    const container = (source: string) => ({
+      ...spec.task.container,
+      mounts: [Mount.create({ type: MountType.BIND, source, target: '/data' })],
+    });
+    const fields = { serviceId: 'db', serviceName: 'db', nodeId: 'n1', state: ASSIGNED };
+    for (const [slot, source] of ['/srv/own', '/mnt/nas'].entries()) {
+      const of = { ...fields, slot: slot + 1, spec: { ...spec.task, container: container(source) } };
+      await store.update((tx) => void tx.create('task', task(`t${slot}`, of)));
+      await report(`t${slot}`, { state: RUNNING, sharedPaths: source === '/mnt/nas' ? [source] : [] });
+    }
+    expect(pins()).toEqual(['db.1 /srv/own n1']);
+    expect(store.view((read) => read.get('task', 't1'))?.status.sharedPaths).toEqual([]);
+    await unpinVolumes(store, 'n1', { names: [], mounted: [] });
+    expect(pins()).toHaveLength(1);
+    await store.update((tx) => forgetPathPins(tx, 'db'));
     expect(pins()).toEqual([]);
   });
 

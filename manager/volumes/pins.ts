@@ -4,7 +4,7 @@ import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { containerName, slotName } from '../../proto/task-name.ts';
 import { expandServiceTemplate } from '../../proto/template/service-template.ts';
 import { TemplateError } from '../../proto/template/syntax.ts';
-import { localVolumesOf } from '../store/local-volumes.ts';
+import { isHostPath, localVolumesOf } from '../store/local-volumes.ts';
 import { FORMAT_OF_VOLUME_PINS } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
 import type { ReadTransaction } from '../store/tables.ts';
@@ -14,7 +14,8 @@ import { type VolumePinObject, volumePinId } from '../store/volume-pin.ts';
 
 /**
  * Remembers where the data of the task's slot are, once the task may have written some. It belongs into the transaction
- * that says so: the task that comes next must see it. `mounted`: volumes that the node mounts from elsewhere.
+ * that says so: the task that comes next must see it. `mounted`: volumes that the node mounts from elsewhere,
+ * and paths that it shares with others.
  */
 export function pinVolumes(tx: WriteTransaction, task: TaskObject, mounted: ReadonlySet<string>): void {
   const sources = localVolumesOf(task.spec);
@@ -66,7 +67,8 @@ export async function unpinVolumes(store: Store, nodeId: string, volumes: NodeVo
 }
 
 function needless(read: ReadTransaction, nodeId: string, { names, mounted }: NodeVolumes): VolumePinObject[] {
-  const pins = read.find('volumePin', { by: 'node', value: nodeId });
+  // Of host paths nodes say nothing.
+  const pins = read.find('volumePin', { by: 'node', value: nodeId }).filter(({ volume }) => !isHostPath(volume));
   if (pins.length === 0) return pins;
   const [existing, elsewhere] = [new Set(names), new Set(mounted)];
   return pins.filter((pin) => elsewhere.has(pin.volume) || !(existing.has(pin.volume) || isAboutToBe(read, pin)));
@@ -82,4 +84,11 @@ function isAboutToBe(read: ReadTransaction, { nodeId, serviceName, slot }: Volum
 /** Of a node that is removed: what it has is lost to the cluster. */
 export function forgetPinsTo(tx: WriteTransaction, nodeId: string): void {
   for (const pin of tx.find('volumePin', { by: 'node', value: nodeId })) tx.remove('volumePin', pin.id);
+}
+
+/** Of a service that is removed: its volumes stay, and their names, but of paths nobody else could say that they are done with. */
+export function forgetPathPins(tx: WriteTransaction, serviceName: string): void {
+  for (const pin of tx.find('volumePin', { by: 'all' })) {
+    if (pin.serviceName === serviceName && isHostPath(pin.volume)) tx.remove('volumePin', pin.id);
+  }
 }

@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { GantryError } from '../../../proto/errors.ts';
 import { type Mount, MountType } from '../../../proto/generated/gantry/v1/types.ts';
+import { TMPFS_OPTION, TMPFS_OPTIONS_HINT } from '../../../proto/tmpfs-options.ts';
 import type { OciMount } from './oci.ts';
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -16,6 +17,8 @@ export type ResolvedMount =
       readonly target: string;
       readonly readOnly: boolean;
       readonly propagation: string;
+      /** As `Mount.bindRecursive`; left out: as that is by default. */
+      readonly recursive?: string;
     }
   | {
       readonly kind: 'tmpfs';
@@ -24,6 +27,8 @@ export type ResolvedMount =
       readonly sizeBytes: number;
       /** 0: 01777 */
       readonly mode: number;
+      /** In place of the default ones, or beside them. */
+      readonly options?: readonly string[];
       /** Programs in it can be run. */
       readonly executable?: true;
     };
@@ -80,12 +85,21 @@ function userMount(wanted: ResolvedMount): OciMount {
   const access = wanted.readOnly ? 'ro' : 'rw';
   const target = validTarget(wanted.target);
   if (wanted.kind === 'bind') {
-    return mount(target, 'bind', wanted.source, ['rbind', wanted.propagation || 'rprivate', access]);
+    const bind = wanted.recursive === 'disabled' ? 'bind' : 'rbind';
+    const below = wanted.readOnly && wanted.recursive === 'readonly' ? ['rro'] : [];
+    return mount(target, 'bind', wanted.source, [bind, wanted.propagation || 'rprivate', access, ...below]);
   }
   const mode = `mode=${(wanted.mode || DEFAULT_TMPFS_MODE).toString(8)}`;
-  const options = [...(wanted.executable ? [] : ['noexec']), 'nosuid', 'nodev', access, mode];
+  const defaults = [...(wanted.executable ? [] : ['noexec']), 'nosuid', 'nodev'];
+  const options = [...tmpfsFlags(defaults, wanted.options ?? []), access, mode];
   if (wanted.sizeBytes > 0) options.push(`size=${wanted.sizeBytes}`);
   return mount(target, 'tmpfs', 'tmpfs', options);
+}
+
+/** "exec" takes the place of "noexec". */
+function tmpfsFlags(defaults: readonly string[], options: readonly string[]): string[] {
+  const opposite = (option: string) => (option.startsWith('no') ? option.slice(2) : `no${option}`);
+  return [...defaults.filter((flag) => !options.includes(opposite(flag)) && !options.includes(flag)), ...options];
 }
 
 function ownMount({ source, target, readOnly }: OwnBind): OciMount {
@@ -116,12 +130,44 @@ export function validateMounts(mounts: readonly Mount[]): void {
     if (seen.has(target)) throw new GantryError('INVALID_ARGUMENT', `two mounts at ${target}`);
     seen.add(target);
     validateSource(one);
+    validateOptions(one);
     if (one.bindPropagation !== '' && !PROPAGATIONS.has(one.bindPropagation)) {
       throw new GantryError('INVALID_ARGUMENT', `unknown mount propagation "${one.bindPropagation}" at ${target}`, {
         hint: `one of ${[...PROPAGATIONS].join(', ')}`,
       });
     }
   }
+}
+
+const RECURSION = new Set(['', 'enabled', 'disabled', 'writable', 'readonly']);
+
+function validateOptions({
+  target,
+  type,
+  subpath,
+  bindRecursive,
+  readOnly,
+  bindPropagation,
+  tmpfsOptions,
+}: Mount): void {
+  const refused = (what: string, hint: string) => {
+    throw new GantryError('INVALID_ARGUMENT', `the mount at ${target} ${what}`, { hint });
+  };
+  if (subpath !== '' && type !== MountType.VOLUME) refused(`has the subpath "${subpath}"`, 'only volumes have one');
+  if (posix.isAbsolute(subpath) || posix.normalize(subpath).split('/')[0] === '..') {
+    refused(`has the subpath "${subpath}"`, 'it is a relative path within the volume');
+  }
+  if (!RECURSION.has(bindRecursive)) {
+    refused(`is "${bindRecursive}" recursively`, 'one of enabled, disabled, writable, readonly');
+  }
+  if (bindRecursive === 'readonly' && (!readOnly || (bindPropagation !== '' && bindPropagation !== 'rprivate'))) {
+    refused(
+      'is read-only recursively, but not itself, or not private',
+      'mount it read-only, with propagation rprivate',
+    );
+  }
+  const option = tmpfsOptions.find((one) => !TMPFS_OPTION.test(one));
+  if (option !== undefined) refused(`has the option "${option}"`, `a tmpfs takes ${TMPFS_OPTIONS_HINT}`);
 }
 
 function validateSource({ type, source, target }: Mount): void {

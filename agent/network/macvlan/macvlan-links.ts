@@ -6,7 +6,7 @@ import type { NetworkModel } from '../model.ts';
 import type { Namespaces } from '../namespaces.ts';
 import { createMacvlan } from '../netlink/stacked-link.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import { type Attachment, macAddressOf } from '../sandbox-record.ts';
+import { type Attachment, interfaceName, macAddressOf } from '../sandbox-record.ts';
 import type { MacvlanRecord } from './macvlan-record.ts';
 import type { Parents } from './parents.ts';
 
@@ -37,13 +37,13 @@ export class MacvlanLinks {
   async present(containerId: string, interfaces: readonly (readonly [number, Attachment])[]): Promise<number[]> {
     if (!(await this.#parts.namespaces.isPinned(containerId))) return interfaces.map(([number]) => number);
     const names = new Set((await this.#parts.namespaces.links(containerId)).map(({ name }) => name));
-    return interfaces.map(([number]) => number).filter((number) => names.has(`eth${number}`));
+    return interfaces.filter((one) => names.has(interfaceName(...one))).map(([number]) => number);
   }
 
   /** Resolves when they are gone: a parent in mode passthru takes no other before. */
   async unplug(containerId: string, interfaces: readonly (readonly [number, Attachment])[]): Promise<void> {
     if (interfaces.length === 0 || !(await this.#parts.namespaces.isPinned(containerId))) return;
-    const names = interfaces.map(([number]) => `eth${number}`);
+    const names = interfaces.map((one) => interfaceName(...one));
     await this.#parts.namespaces.deleteLinks(containerId, names);
   }
 
@@ -64,7 +64,7 @@ export class MacvlanLinks {
     const network = model.findNetwork(attachment.networkId);
     const parent = await parents.ensure(network, macvlan);
     // Older kernels (6.1) look for the name among the host's links too, which may have an eth0 of their own.
-    const [name, first] = [`eth${number}`, vethName(instance, containerId, number)];
+    const [name, first] = [interfaceName(number, attachment), vethName(instance, containerId, number)];
     const create = async () => {
       await namespaces.withFile(containerId, (netnsFd) => {
         const mac = macAddressOf(attachment) || undefined;

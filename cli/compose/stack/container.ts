@@ -7,7 +7,9 @@ import { convertEnvironment } from './environment.ts';
 import { convertExtraHosts } from './extra-hosts.ts';
 import { convertFileReferences } from './file-references.ts';
 import { convertHealthcheck } from './healthcheck.ts';
+import { convertHooks } from './hooks.ts';
 import { ISOLATION } from './isolation.ts';
+import { convertLogging } from './logging.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { convertMount, convertTmpfs } from './mounts.ts';
 import { checkExposed } from './ports.ts';
@@ -18,6 +20,7 @@ const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
   ...ISOLATION,
   ...CGROUP,
   command: (cursor) => ({ command: wordsAt(cursor) }),
+  container_name: (cursor) => ({ containerName: cursor.text() }),
   configs: (cursor, { configs }) => ({ configs: convertFileReferences(cursor, configs, '') }),
   dns: (cursor) => ({ dns: cursor.texts() }),
   dns_opt: (cursor) => ({ dnsOptions: cursor.texts() }),
@@ -35,6 +38,9 @@ const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
   hostname: (cursor) => ({ hostname: readTemplate(cursor) }),
   init: (cursor) => ({ init: cursor.boolean() }),
   labels: (cursor) => ({ labels: cursor.textByKey() }),
+  logging: (cursor) => ({ log: convertLogging(cursor) }),
+  post_start: (cursor) => ({ postStart: convertHooks(cursor) }),
+  pre_stop: (cursor) => ({ preStop: convertHooks(cursor) }),
   pull_policy: (cursor, context) => ({ pullPolicy: readPullPolicy(cursor, context) }),
   secrets: (cursor, { secrets }) => ({ secrets: convertFileReferences(cursor, secrets, '/run/secrets') }),
   stdin_open: (cursor) => ({ openStdin: cursor.boolean() }),

@@ -286,23 +286,16 @@ describe('what is refused', () => {
       webText('volumes: [{type: image, source: x, target: /a}]'),
       '"image" is not allowed here; write one of volume, bind, tmpfs',
     ],
+    [webText('volumes: [{type: image, source: x, target: /a}]'), 'volumes[0].type: "image" is not allowed here'],
     [
-      webText('volumes: [{type: volume, target: /a, volume: {subpath: x}}]'),
-      'volumes[0].volume.subpath: not supported yet; mount the volume whole',
-    ],
-    [
-      webText('networks: {default: {priority: 5}}'),
-      'stack.yml:4:26: services.web.networks.default.priority: not supported yet',
+      webText('networks: {default: {link_local_ips: [169.254.0.9]}}'),
+      'stack.yml:4:26: services.web.networks.default.link_local_ips: not supported yet',
     ],
     [
       webText('', 'networks: {default: {enable_ipv4: false}}'),
       'networks.default.enable_ipv4: a network without IPv4 is not supported',
     ],
-    [
-      webText('depends_on: {db: {condition: service_started, restart: true}}', '  db: {image: x}'),
-      '"restart: true" is not supported yet',
-    ],
-    [webText('post_start: [{command: x}]\nlogging: {driver: none}'), 'services.web.logging: not supported yet'],
+    [webText('logging: {driver: syslog}'), 'services.web.logging.driver: there is no log driver "syslog"'],
     ['services:\n  -web: {image: x}\n', 'invalid service name "-web"'],
     [
       'services: {web: {image: x}}\nmodels: {m: {model: x}}\n',
@@ -314,10 +307,10 @@ describe('what is refused', () => {
 
   it('is told together with what could not be read, and nothing that only follows from it', () => {
     expect(
-      refusals(webText('image2: 5\ncontainer_name: c\nports: [zz, "1:80/sctp"]\nnetworks: [n]', 'networks: 5\n')),
+      refusals(webText('image2: 5\nruntime: c\nports: [zz, "1:80/sctp"]\nnetworks: [n]', 'networks: 5\n')),
     ).toEqual([
       expect.stringMatching(/^stack.yml:4:5: services.web.image2: unknown key/),
-      expect.stringMatching(/^stack.yml:5:5: services.web.container_name: not supported yet/),
+      expect.stringMatching(/^stack.yml:5:5: services.web.runtime: not supported yet/),
       expect.stringMatching(/^stack.yml:6:13: services.web.ports\[0\]: invalid port/),
       expect.stringMatching(/^stack.yml:6:17: services.web.ports\[1\].protocol: protocol/),
       expect.stringMatching(/^stack.yml:8:11: networks: must be a mapping/),

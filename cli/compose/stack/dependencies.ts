@@ -14,19 +14,21 @@ const WORDS = Object.keys(CONDITIONS) as (keyof typeof CONDITIONS)[];
 
 export function convertDependencies(cursor: ModelCursor, { model }: ServiceContext): Dependency[] {
   return cursor.entries().flatMap(([other, dependency]): Dependency[] => {
-    const condition = dependency.attempt(readDependency);
+    const read = dependency.attempt(readDependency);
     // One that is missing needn't be there, or was told of when the model was checked.
-    if (condition === undefined || serviceOf(model, other) === undefined) return [];
-    return [{ service: `${model.name}_${other}`, condition }];
+    if (read === undefined || serviceOf(model, other) === undefined) return [];
+    return [{ service: `${model.name}_${other}`, ...read }];
   });
 }
 
-function readDependency(cursor: ModelCursor): DependencyCondition {
+function readDependency(cursor: ModelCursor): Omit<Dependency, 'service'> {
   return cursor.object({}, (fields) => {
-    fields.flag('required');
     const restart = fields.cursor('restart');
-    // Of links it goes without saying: there, names lead to the new tasks anyway.
-    if (restart?.written !== undefined) restart.report('"restart: true" is not supported yet', 'remove it');
-    return CONDITIONS[fields.get('condition', (one) => one.oneOf(WORDS)) ?? 'service_started'];
+    return {
+      condition: CONDITIONS[fields.get('condition', (one) => one.oneOf(WORDS)) ?? 'service_started'],
+      // Of links it goes without saying: there, names lead to the new tasks anyway.
+      restart: restart?.written !== undefined && restart.attempt((one) => one.boolean()) === true,
+      optional: fields.get('required', (one) => one.boolean()) === false,
+    };
   });
 }

@@ -1,11 +1,12 @@
 /** `volumes` and `tmpfs` of a service. */
 import { isAbsolute } from 'node:path';
 import { Mount, MountType } from '../../../proto/generated/gantry/v1/types.ts';
+import { TMPFS_OPTION, TMPFS_OPTIONS_HINT } from '../../../proto/tmpfs-options.ts';
 import { parseMount } from '../forms/mount.ts';
 import { parseBytes } from '../syntax/quantities.ts';
 import type { ServiceContext } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
-import { BIND_REFUSALS, MOUNT_REFUSALS, VOLUME_MOUNT_REFUSALS } from './refusals.ts';
+import { MOUNT_REFUSALS } from './refusals.ts';
 import { checkTemplate, readLabelTemplates } from './templates.ts';
 
 const SHORT_HINT = 'write VOLUME:PATH or HOSTPATH:PATH, with :ro at the end for read-only';
@@ -68,7 +69,8 @@ function readVolume(fields: Fields, basics: Basics, source: string | undefined, 
   const resource = source === undefined ? undefined : context.volumes.get(source);
   const named = resource === undefined ? {} : { source: resource.fullName, volume: resource.spec };
   const options = fields.get('volume', (cursor) =>
-    cursor.object(VOLUME_MOUNT_REFUSALS, (inner) => ({
+    cursor.object({}, (inner) => ({
+      subpath: inner.text('subpath'),
       labels: inner.get('labels', readLabelTemplates),
       noCopy: inner.flag('nocopy'),
     })),
@@ -81,6 +83,8 @@ function readVolume(fields: Fields, basics: Basics, source: string | undefined, 
     ...named,
     ...(labels === undefined ? {} : { volume: { ...volume, labels: { ...volume.labels, ...labels } } }),
     volumeNoCopy: options?.noCopy ?? false,
+    subpath: options?.subpath ?? '',
+    volumeExternal: resource !== undefined && resource.spec === undefined,
   });
 }
 
@@ -91,8 +95,9 @@ function readBind(item: ModelCursor, fields: Fields, basics: Basics, source: str
     throw item.problem(`cannot tell the home directory in "${source}"`, 'write the path out');
   }
   const options = fields.get('bind', (cursor) =>
-    cursor.object(BIND_REFUSALS, (inner) => ({
+    cursor.object({}, (inner) => ({
       propagation: inner.get('propagation', (child) => child.oneOf(PROPAGATIONS)),
+      recursive: inner.text('recursive'),
       createHostPath: inner.flag('create_host_path'),
       // Containers have no SELinux label of their own: whatever the path's is, they may use it.
       selinux: inner.get('selinux', (child) => child.oneOf(['z', 'Z'])),
@@ -103,6 +108,7 @@ function readBind(item: ModelCursor, fields: Fields, basics: Basics, source: str
     ...basics,
     source,
     bindPropagation: options?.propagation ?? '',
+    bindRecursive: options?.recursive ?? '',
     // Compose makes it unless that is forbidden.
     bindCreateHostPath: options?.createHostPath ?? true,
   });
@@ -138,10 +144,9 @@ function applyTmpfsOption(item: ModelCursor, mount: Mount, option: string): void
   if (size !== undefined) mount.tmpfsSizeBytes = size;
   else if (name === 'mode' && /^[0-7]{3,5}$/.test(value)) mount.tmpfsMode = Number.parseInt(value, 8);
   else if (option === 'ro') mount.readOnly = true;
-  else if (!TMPFS_DEFAULTS.has(option)) {
-    throw item.problem(
-      `tmpfs option "${option}" is not supported`,
-      'size=, mode=, ro, rw, nosuid, nodev and noexec are',
-    );
+  else if (TMPFS_OPTION.test(option)) mount.tmpfsOptions.push(option);
+  else if (option !== 'rw') {
+    const hint = `size=, mode=, ro, rw, ${TMPFS_OPTIONS_HINT} are`;
+    throw item.problem(`tmpfs option "${option}" is not supported`, hint);
   }
 }

@@ -1,29 +1,9 @@
-/** The top-level networks, and which of them a service is on. */
+/** The top-level networks. */
 import { isIPv6 } from 'node:net';
-import type { NetworkAttachmentConfig, NetworkSpec } from '../../../proto/generated/gantry/v1/types.ts';
-import { type ProjectContext, type Resource, type ServiceContext, STACK_LABEL } from './context.ts';
+import type { NetworkSpec } from '../../../proto/generated/gantry/v1/types.ts';
+import { type ProjectContext, type Resource, STACK_LABEL } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
-import { ATTACHMENT_REFUSALS, IPAM_REFUSALS, POOL_REFUSALS } from './refusals.ts';
-
-// ---- a service's ----
-
-/** In the order of the file; the service's name is an alias on each. */
-export function convertAttachments(cursor: ModelCursor, context: ServiceContext): NetworkAttachmentConfig[] {
-  return cursor.entries().flatMap(([network, attachment]): NetworkAttachmentConfig[] => {
-    const aliases = attachment.value === null ? [] : (attachment.attempt(readAliases) ?? []);
-    const resource = context.networks.get(network);
-    // What isn't defined was told of when the model was checked.
-    if (resource === undefined) return [];
-    const links = context.links.get(context.service)?.get(network) ?? [];
-    return [{ target: resource.fullName, aliases: [...new Set([context.service, ...aliases, ...links])] }];
-  });
-}
-
-function readAliases(attachment: ModelCursor): string[] {
-  return attachment.object(ATTACHMENT_REFUSALS, (fields) => fields.texts('aliases'));
-}
-
-// ---- the stack's ----
+import { IPAM_REFUSALS, POOL_REFUSALS } from './refusals.ts';
 
 export function convertNetwork(cursor: ModelCursor, context: ProjectContext): Resource<NetworkSpec> {
   return cursor.object({}, (fields) => {

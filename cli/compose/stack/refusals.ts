@@ -12,7 +12,6 @@ export const TOP_REFUSALS: Refusals = {
 };
 
 export const SERVICE_REFUSALS: Refusals = {
-  container_name: 'remove it: containers are named STACK_SERVICE.SLOT.ID',
   cpu_count: 'it is for Windows containers; write cpus',
   cpu_percent: 'it is for Windows containers; write cpus',
   cpu_rt_period: REAL_TIME,
@@ -22,12 +21,7 @@ export const SERVICE_REFUSALS: Refusals = {
   external_links: 'put both services on one network',
   gpus: UNITS,
   isolation: 'it is for Windows containers; remove it',
-  logging: REMOVE,
-  mac_address: REMOVE,
   models: REMOVE,
-  network_mode: 'use networks',
-  post_start: 'do it in the entrypoint',
-  pre_stop: 'do it on the stop signal',
   provider: REMOVE,
   pull_refresh_after: REMOVE,
   storage_opt: REMOVE,
@@ -48,19 +42,11 @@ export const RESERVATIONS_REFUSALS: Refusals = {
   pids: 'write it under limits: pids are limited, not reserved',
 };
 
-export const MOUNT_REFUSALS: Refusals = { image: REMOVE };
-export const BIND_REFUSALS: Refusals = { recursive: REMOVE };
-export const VOLUME_MOUNT_REFUSALS: Refusals = { subpath: 'mount the volume whole' };
+export const MOUNT_REFUSALS: Refusals = { image: 'copy what is needed from the image into a volume' };
 
 export const ATTACHMENT_REFUSALS: Refusals = {
-  driver_opts: REMOVE,
-  gw_priority: REMOVE,
-  interface_name: REMOVE,
-  ipv4_address: 'remove it and use the service name',
-  ipv6_address: 'remove it and use the service name; containers of "gantry run" can have one: --ip6',
+  driver_opts: 'remove it; the name of the interface is interface_name',
   link_local_ips: REMOVE,
-  mac_address: REMOVE,
-  priority: REMOVE,
 };
 
 export const IPAM_REFUSALS: Refusals = { options: REMOVE };

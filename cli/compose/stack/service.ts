@@ -2,13 +2,13 @@
 import {
   type Dependency,
   IngressScope,
-  type NetworkAttachmentConfig,
   type PlacementStrategy,
   type PortConfig,
   ServiceSpec,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { isJob } from '../../../proto/service-mode.ts';
 import { CLUSTER_STRATEGIES } from '../../options/strategies.ts';
+import { convertAttachments } from './attachments.ts';
 import { type Build, convertBuild } from './build.ts';
 import { checkBesideLimits } from './cgroup.ts';
 import { convertContainer } from './container.ts';
@@ -17,7 +17,6 @@ import { convertDependencies } from './dependencies.ts';
 import { convertDeploy } from './deploy.ts';
 import { checkLinks } from './links.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
-import { convertAttachments } from './networks.ts';
 import { convertPlatform, placementOf } from './placement.ts';
 import { convertPorts } from './ports.ts';
 import { SERVICE_REFUSALS } from './refusals.ts';
@@ -54,8 +53,7 @@ function readSpec(fields: Fields, context: ServiceContext): ServiceSpec {
       container: convertContainer(fields, image, context),
       ...(resources === undefined ? {} : { resources }),
       restart: convertRestart(fields.cursor('restart'), deploy.restartPolicy, isJob(deploy)),
-      networks:
-        fields.get('networks', (cursor): NetworkAttachmentConfig[] => convertAttachments(cursor, context)) ?? [],
+      networks: convertAttachments(fields, context),
     },
     mode: deploy.mode,
     endpointMode: deploy.endpointMode,

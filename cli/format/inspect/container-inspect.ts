@@ -17,9 +17,10 @@ import type { Fields, Value } from '../../../proto/template/values.ts';
 import { RUNTIME_NAME } from '../../options/runtime.ts';
 import { rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
-import { healthName, stateName } from '../rows/container-row.ts';
+import { healthName, shownName, stateName } from '../rows/container-row.ts';
 import { cgroupFields } from './cgroup-fields.ts';
 import { healthcheckFields, stringMap } from './inspect-values.ts';
+import { logFields } from './log-fields.ts';
 
 export function inspectContainer(container: Container): Fields {
   const { config, state } = container;
@@ -32,7 +33,7 @@ export function inspectContainer(container: Container): Fields {
     State: stateFields(state),
     Image: container.imageId,
     LogPath: container.logPath,
-    Name: `/${container.name}`,
+    Name: `/${shownName(container)}`,
     RestartCount: state?.restartCount ?? 0,
     Driver: 'overlay2',
     Platform: 'linux',
@@ -74,9 +75,10 @@ const RESTART_NAMES: Readonly<Record<LocalRestart, string>> = {
 
 function hostConfigFields(config: ContainerConfig | undefined, spec: ContainerSpec | undefined): Fields {
   const limits = config?.limits;
+  const log = logFields(config?.log);
   return {
     Binds: (spec?.mounts ?? []).filter((mount) => mount.type !== MountType.TMPFS).map(bindText),
-    LogConfig: { Type: config?.log?.driver || 'json-file', Config: logOptions(config) },
+    LogConfig: { Type: log.driver, Config: log.options },
     NetworkMode: config?.networks[0]?.target ?? 'bridge',
     PortBindings: portBindings(config?.ports ?? []),
     RestartPolicy: {
@@ -120,14 +122,6 @@ function hostConfigFields(config: ContainerConfig | undefined, spec: ContainerSp
     Ulimits: (spec?.ulimits ?? []).map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
     Init: spec?.init ?? false,
   };
-}
-
-function logOptions(config: ContainerConfig | undefined): Value {
-  const log = config?.log;
-  const options = new Map<string, Value>();
-  if (log !== undefined && log.maxSizeBytes > 0) options.set('max-size', String(log.maxSizeBytes));
-  if (log !== undefined && log.maxFiles > 0) options.set('max-file', String(log.maxFiles));
-  return options;
 }
 
 function securityOptions(spec: ContainerSpec | undefined): string[] {

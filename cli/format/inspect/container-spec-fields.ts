@@ -2,6 +2,7 @@
 import {
   type ContainerSpec,
   type FileReference,
+  type Hook,
   type Mount,
   MountType,
 } from '../../../proto/generated/gantry/v1/types.ts';
@@ -16,6 +17,8 @@ export function containerSpecFields(container: ContainerSpec): Fields {
     Command: container.entrypoint?.items ?? null,
     Args: container.command?.items ?? null,
     Hostname: container.hostname,
+    // Of ours, and so only where it says something.
+    ...(container.containerName === '' ? {} : { ContainerName: container.containerName }),
     Env: container.env,
     Dir: container.dir,
     User: container.user,
@@ -26,6 +29,8 @@ export function containerSpecFields(container: ContainerSpec): Fields {
     Init: container.init,
     Mounts: container.mounts.map(mountFields),
     ...(container.stopSignal === '' ? {} : { StopSignal: container.stopSignal }),
+    ...hookFields('PostStart', container.postStart),
+    ...hookFields('PreStop', container.preStop),
     StopGracePeriod: nanoseconds(container.stopGracePeriodMs ?? 10_000),
     ...(container.healthcheck === undefined ? {} : { Healthcheck: healthcheckFields(container.healthcheck) }),
     Hosts: container.extraHosts.map(hostText),
@@ -53,6 +58,20 @@ function givenIsolationFields(container: ContainerSpec): Fields {
   };
 }
 
+/** Of ours, and so only where there are any. */
+function hookFields(name: string, hooks: readonly Hook[]): Fields {
+  if (hooks.length === 0) return {};
+  return {
+    [name]: hooks.map(({ argv, user, dir, env, privileged }) => ({
+      Command: argv,
+      User: user,
+      Dir: dir,
+      Env: env,
+      Privileged: privileged,
+    })),
+  };
+}
+
 /** "HOST:IP" as a line of /etc/hosts. */
 export function hostText(entry: string): string {
   return entry.replace(/^([^:]+):(.*)$/, '$2 $1');
@@ -73,22 +92,37 @@ function mountFields(mount: Mount): Fields {
 
 function mountOptions(mount: Mount): Record<string, Value> {
   if (mount.type === MountType.TMPFS) {
-    const { tmpfsSizeBytes, tmpfsMode } = mount;
-    return tmpfsSizeBytes + tmpfsMode > 0 ? { TmpfsOptions: { SizeBytes: tmpfsSizeBytes, Mode: tmpfsMode } } : {};
+    const { tmpfsSizeBytes, tmpfsMode, tmpfsOptions } = mount;
+    if (tmpfsSizeBytes + tmpfsMode + tmpfsOptions.length === 0) return {};
+    const options = tmpfsOptions.length === 0 ? {} : { Options: tmpfsOptions.map((option) => option.split('=')) };
+    return { TmpfsOptions: { SizeBytes: tmpfsSizeBytes, Mode: tmpfsMode, ...options } };
   }
   if (mount.type === MountType.BIND) {
-    const { bindPropagation } = mount;
-    return bindPropagation === '' ? {} : { BindOptions: { Propagation: bindPropagation } };
+    return bindOptions(mount);
   }
-  const { volume, volumeNoCopy } = mount;
-  if (volume === undefined && !volumeNoCopy) return {};
+  const { volume, volumeNoCopy, subpath, volumeExternal } = mount;
+  if (volume === undefined && !volumeNoCopy && subpath === '' && !volumeExternal) return {};
   return {
     VolumeOptions: {
       NoCopy: volumeNoCopy,
+      ...(subpath === '' ? {} : { Subpath: subpath }),
+      // Of ours, and so only where it says something.
+      ...(volumeExternal ? { External: true } : {}),
       Labels: stringMap(volume?.labels),
       DriverConfig: { Name: volume?.driver ?? '', Options: stringMap(volume?.driverOpts) },
     },
   };
+}
+
+function bindOptions({ bindPropagation, bindRecursive }: Mount): Record<string, Value> {
+  const options = {
+    ...(bindPropagation === '' ? {} : { Propagation: bindPropagation }),
+    // As Docker has what can be said.
+    ...(bindRecursive === 'disabled' ? { NonRecursive: true } : {}),
+    ...(bindRecursive === 'writable' ? { ReadOnlyNonRecursive: true } : {}),
+    ...(bindRecursive === 'readonly' ? { ReadOnlyForceRecursive: true } : {}),
+  };
+  return Object.keys(options).length === 0 ? {} : { BindOptions: options };
 }
 
 export function mountTypeName(mount: Mount): string {

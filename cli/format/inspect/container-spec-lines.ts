@@ -27,10 +27,13 @@ function processLines(container: ContainerSpec): string[] {
     ...line('Groups', container.groups.join(' ')),
     ...line('Labels', pairs(container.labels)),
     ...line('Hostname', container.hostname),
+    ...line('ContainerName', container.containerName),
     ...line('Hosts', container.extraHosts.map(hostText).join(', ')),
     ...line('DNS', container.dns.join(' ')),
     ...line('DNS Search', container.dnsSearch.join(' ')),
     ...line('DNS Options', container.dnsOptions.join(' ')),
+    ...container.postStart.flatMap(({ argv }) => line('PostStart', argv.join(' '))),
+    ...container.preStop.flatMap(({ argv }) => line('PreStop', argv.join(' '))),
     ...line('StopSignal', container.stopSignal),
   ];
 }

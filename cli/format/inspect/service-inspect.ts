@@ -6,6 +6,8 @@ import {
   DependencyCondition,
   EndpointMode,
   IngressScope,
+  type LogConfig,
+  type NetworkAttachmentConfig,
   type Placement,
   PlacementStrategy,
   type Platform,
@@ -27,6 +29,7 @@ import { containerSpecFields } from './container-spec-fields.ts';
 import { containerSpecLines } from './container-spec-lines.ts';
 import { genericReservationFields } from './generic-resource-fields.ts';
 import { nanoseconds, stringMap } from './inspect-values.ts';
+import { logFields, logLines } from './log-fields.ts';
 import { updateFields, updateLines, updateStatusFields, updateStatusLines } from './update-fields.ts';
 
 export function inspectService(service: Service): Fields {
@@ -50,9 +53,11 @@ export function inspectService(service: Service): Fields {
         // Of ours, and so only where it says something.
         ...(spec?.ingressScope === IngressScope.LOCAL ? { IngressScope: 'local' } : {}),
       },
-      Dependencies: (spec?.dependencies ?? []).map(({ service: name, condition }) => ({
+      Dependencies: (spec?.dependencies ?? []).map(({ service: name, condition, restart, optional }) => ({
         Service: name,
         Condition: conditionName(condition),
+        ...(restart ? { Restart: true } : {}),
+        ...(optional ? { Required: false } : {}),
       })),
     },
     Endpoint: {
@@ -109,9 +114,29 @@ function taskFields(task: TaskSpec | undefined): Fields {
       MaxAttempts: task?.restart?.maxAttempts ?? 0,
       Window: nanoseconds(task?.restart?.windowMs ?? 0),
     },
-    Networks: (task?.networks ?? []).map(({ target, aliases }) => ({ Target: target, Aliases: aliases })),
+    Networks: (task?.networks ?? []).map(attachmentFields),
     ForceUpdate: task?.forceUpdate ?? 0,
+    ...logDriverFields(container?.log),
   };
+}
+
+/** What Docker has no word for only where it says something. */
+function attachmentFields({ target, aliases, ip, ipv6, mac, interfaceName }: NetworkAttachmentConfig): Fields {
+  return {
+    Target: target,
+    Aliases: aliases,
+    ...(ip === undefined ? {} : { IPv4Address: ip }),
+    ...(ipv6 === undefined ? {} : { IPv6Address: ipv6 }),
+    ...(mac === undefined ? {} : { MacAddress: mac }),
+    ...(interfaceName === undefined ? {} : { InterfaceName: interfaceName }),
+  };
+}
+
+/** Only what somebody has said. */
+function logDriverFields(log: LogConfig | undefined): Fields {
+  if (log === undefined) return {};
+  const { driver, options } = logFields(log);
+  return { LogDriver: { Name: driver, Options: options } };
 }
 
 function placementFields(placement: Placement | undefined): Fields {
@@ -197,7 +222,7 @@ export function prettyService(service: Service): string {
     ...containerSpecLines(container ?? ContainerSpec.create()),
     ...restartLines(task?.restart),
   );
-  lines.push(...resourceLines(task));
+  lines.push(...resourceLines(task), ...logLines(container?.log));
   line('Networks', task?.networks.map(({ target }) => target).join(' '));
   line('Endpoint Mode', endpointModeWord(service.spec?.endpointMode ?? EndpointMode.VIP));
   if (service.ports.length > 0) lines.push('Ports:', ...service.ports.map(portLine));

@@ -56,13 +56,18 @@ export function containerRow(container: Container, { truncate, nowMs }: RowOptio
     Labels: labelText(labels),
     LocalVolumes: String(mounts.filter((mount) => mount.type === MountType.VOLUME).length),
     Mounts: mounts.map((mount) => mountName(mount, truncate)).join(','),
-    Names: container.name,
+    Names: shownName(container),
     Networks: container.networks.map((network) => network.networkName).join(','),
     Ports: displayPorts(container.ports),
     RunningFor: ago(container.createdAtMs, nowMs),
     State: stateName(container.state?.status ?? ContainerStatus.CREATED),
     Status: container.state === undefined ? '' : statusText(container.state, nowMs),
   };
+}
+
+/** Of a service's container the one that its users know it by. */
+export function shownName({ name, config }: Container): string {
+  return config?.spec?.containerName || name;
 }
 
 function imageName(container: Container, truncate: boolean): string {

@@ -1,7 +1,7 @@
 /** Whether what a service depends on is so. Pure. */
 import { type Dependency, DependencyCondition, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ServiceObject } from '../../store/service.ts';
-import { isWanted, type TaskObject } from '../../store/task.ts';
+import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
 import { type Slot, slotsOf } from '../slots.ts';
 
 const WORDS: Readonly<Record<DependencyCondition, string>> = {
@@ -17,10 +17,13 @@ export function unmetDependency(
   target: ServiceObject | undefined,
   tasks: readonly TaskObject[],
 ): string | undefined {
-  if (target === undefined) return `waiting for service ${dependency.service}, which does not exist`;
-  if (target.stopped) return `waiting for service ${dependency.service}, which is stopped`;
+  if (target === undefined) {
+    return dependency.optional ? undefined : `waiting for service ${dependency.service}, which does not exist`;
+  }
+  if (target.stopped && !dependency.optional) return `waiting for service ${dependency.service}, which is stopped`;
   const slots = slotsOf(tasks);
-  const met = slots.length >= desiredSlots(target) && slots.every((slot) => holds(dependency.condition, slot));
+  const isDone = (slot: Slot) => holds(dependency.condition, slot) || (dependency.optional && hasEnded(slot.current));
+  const met = slots.length >= desiredSlots(target) && slots.every(isDone);
   return met ? undefined : `waiting for service ${dependency.service} to be ${WORDS[dependency.condition]}`;
 }
 

@@ -3,11 +3,12 @@ import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../../control-loop.ts';
 import { DEFAULT_TASK_HISTORY_LIMIT } from '../../store/cluster.ts';
 import { PENDING_DELETE } from '../../store/object-type.ts';
-import type { ServiceObject } from '../../store/service.ts';
+import { type ServiceObject, serviceName } from '../../store/service.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import type { StoreEvent } from '../../store/watch.ts';
+import { forgetPathPins } from '../../volumes/pins.ts';
 import { order } from '../tasks.ts';
 import { isUpdating } from '../update/update-config.ts';
 import { forgettable } from './history.ts';
@@ -73,7 +74,9 @@ function reapService(tx: WriteTransaction, serviceId: string, nowMs: number): vo
     TASKS_AT_ONCE,
   );
   for (const task of gone) tx.remove('task', task.id);
-  if (service?.pendingDelete === true && gone.length === tasks.length) tx.remove('service', serviceId);
+  if (service?.pendingDelete !== true || gone.length < tasks.length) return;
+  forgetPathPins(tx, serviceName(service));
+  tx.remove('service', serviceId);
 }
 
 function tasksOf(read: ReadTransaction, serviceId: string): TaskObject[] {

@@ -5,7 +5,8 @@ import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
 import { isJob } from '../../../proto/service-mode.ts';
 import type { ControlLoop } from '../../control-loop.ts';
 import { rulesOf } from '../../placement/rules.ts';
-import type { ServiceObject } from '../../store/service.ts';
+import { type ServiceObject, serviceName } from '../../store/service.ts';
+import type { ReadTransaction } from '../../store/tables.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import { type Slot, slotsOf } from '../slots.ts';
 import { newTask, order, replacement } from '../tasks.ts';
@@ -27,7 +28,7 @@ export function updateLoop(random: RandomBytes): ControlLoop {
     kinds: ['service', 'task', 'node'],
     allKeys: (read) => read.find('service', { by: 'all' }).map((service) => service.id),
     keysOf: (event, read) => {
-      if (event.kind === 'service') return [event.object.id];
+      if (event.kind === 'service') return [event.object.id, ...dependents(read, serviceName(event.object))];
       if (event.kind === 'task') return [event.object.serviceId];
       if (event.kind !== 'node') return [];
       return read.find('task', { by: 'node', value: event.object.id }).map((task) => task.serviceId);
@@ -56,11 +57,24 @@ function advance(
   const failed = failuresOf(service, slots);
   const settled = settle(tx, service, slots, failed, nowMs);
   if (settled === 'changed') return 'again';
-  const step = planned(tx, service, slots, failed, nowMs);
+  const step = isHeldBack(tx, service) ? undefined : planned(tx, service, slots, failed, nowMs);
   if (step === undefined) return settled;
   if (step.step === 'wait') return Math.min(step.untilMs, settled ?? step.untilMs);
   run(tx, service, step, nowMs, random);
   return 'again';
+}
+
+function dependents(read: ReadTransaction, name: string): string[] {
+  return read.find('service', { by: 'restartsWith', value: name }).map(({ id }) => id);
+}
+
+/** Its tasks are to be made anew after those of a service that it depends on. */
+function isHeldBack(read: ReadTransaction, { spec, updateStatus }: ServiceObject): boolean {
+  if (!isUpdating(updateStatus)) return false;
+  return spec.dependencies.some(({ service, restart }) => {
+    const [target] = restart ? read.find('service', { by: 'name', value: service }) : [];
+    return isUpdating(target?.updateStatus);
+  });
 }
 
 function failuresOf(service: ServiceObject, slots: readonly Slot[]): FailedSlot[] {

@@ -1,0 +1,90 @@
+/**
+ * Parts of volumes, while containers that mount them are made: each is mounted at EXEC_ROOT/parts/ID-N by its descriptor, so
+ * that who writes to the volume can't put a link to somewhere else in its place, and from there into the container. Nothing
+ * is ever removed there but empty directories and files that nothing is mounted on: what is mounted is a user's data.
+ */
+import { closeSync, fstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Native } from '../../native/addon/native.ts';
+import { GantryError } from '../../proto/errors.ts';
+import { holdInRoot } from './root-files.ts';
+
+const MS_BIND = 0x1000;
+const MS_REC = 0x4000;
+const MNT_DETACH = 2;
+
+type Mounting = Pick<Native, 'mount' | 'unmount'>;
+
+export function partsRoot(execRoot: string): string {
+  return join(execRoot, 'parts');
+}
+
+export class VolumeParts {
+  readonly #native: Mounting;
+  readonly #dir: string;
+  readonly #containerId: string;
+  readonly #places: string[] = [];
+
+  constructor(native: Mounting, execRoot: string, containerId: string) {
+    this.#native = native;
+    this.#dir = partsRoot(execRoot);
+    this.#containerId = containerId;
+  }
+
+  /** Where the part of the volume is mounted, until `close`. INVALID_ARGUMENT when there is no such part. */
+  async open(volume: string, mountpoint: string, subpath: string): Promise<string> {
+    const fd = holdInRoot(mountpoint, subpath);
+    if (fd === undefined) {
+      throw new GantryError('INVALID_ARGUMENT', `volume ${volume} has no ${subpath}`, { hint: 'make it there first' });
+    }
+    try {
+      const place = join(this.#dir, `${this.#containerId}-${this.#places.length}`);
+      this.#places.push(place);
+      mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+      if (fstatSync(fd).isDirectory()) mkdirSync(place, { recursive: true });
+      else writeFileSync(place, '');
+      await this.#native.mount(`/proc/self/fd/${fd}`, place, '', MS_BIND | MS_REC, '');
+      return place;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Once they are mounted in the container, or won't be. */
+  async close(): Promise<void> {
+    for (const place of this.#places.splice(0)) await clear(this.#native, place);
+  }
+}
+
+/** What a gantryd that was killed has left. */
+export async function clearParts(native: Mounting, execRoot: string): Promise<void> {
+  for (const name of namesIn(partsRoot(execRoot))) await clear(native, join(partsRoot(execRoot), name));
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function clear(native: Mounting, place: string): Promise<void> {
+  try {
+    await native.unmount(place, MNT_DETACH);
+  } catch (error) {
+    // Not mounted, or not there.
+    if (codeOf(error) !== 'EINVAL' && codeOf(error) !== 'ENOENT') throw error;
+  }
+  try {
+    rmdirSync(place);
+  } catch (error) {
+    if (codeOf(error) === 'ENOTDIR') unlinkSync(place);
+    else if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

@@ -1,0 +1,70 @@
+/** Which networks a service is on, and how; or that of its hosts, or none. */
+import type { NetworkAttachmentConfig } from '../../../proto/generated/gantry/v1/types.ts';
+import type { ServiceContext } from './context.ts';
+import type { Fields, ModelCursor } from './model-cursor.ts';
+import { ATTACHMENT_REFUSALS } from './refusals.ts';
+
+/** `networks`, `network_mode` and `mac_address` of a service. The service's name is an alias on each network. */
+export function convertAttachments(fields: Fields, context: ServiceContext): NetworkAttachmentConfig[] {
+  const mode = fields.get('network_mode', readMode);
+  const mac = fields.get('mac_address', (cursor) => cursor.text());
+  const ranked = fields.get('networks', (cursor) => readNetworks(cursor, context)) ?? [];
+  // The first one that isn't internal leads outside, and the first one is eth0; toSorted() keeps the order of equals.
+  const attachments = ranked.toSorted(byRank).map(({ attachment }) => attachment);
+  const all = mode === undefined ? attachments : [{ target: mode, aliases: [] }];
+  const [first, ...others] = all;
+  return mac === undefined || first === undefined ? all : [{ ...first, mac: first.mac ?? mac }, ...others];
+}
+
+function readMode(cursor: ModelCursor): string | undefined {
+  const mode = cursor.text();
+  if (mode === 'host' || mode === 'none' || mode === 'bridge') return mode;
+  const shared = /^(service|container):/.test(mode);
+  throw cursor.problem(
+    shared ? `"${mode}" is not supported: tasks of two services may be on different hosts` : `"${mode}" is not a mode`,
+    shared ? 'put both services on one network, and let them call each other by name' : 'write host, none or bridge',
+  );
+}
+
+interface Ranked {
+  readonly attachment: NetworkAttachmentConfig;
+  readonly gatewayPriority: number;
+  readonly priority: number;
+}
+
+function byRank(a: Ranked, b: Ranked): number {
+  return b.gatewayPriority - a.gatewayPriority || b.priority - a.priority;
+}
+
+function readNetworks(cursor: ModelCursor, context: ServiceContext): Ranked[] {
+  return cursor.entries().flatMap(([network, attachment]): Ranked[] => {
+    const said = attachment.value === null ? undefined : attachment.attempt(readAttachment);
+    const resource = context.networks.get(network);
+    // What isn't defined was told of when the model was checked.
+    if (resource === undefined) return [];
+    const { aliases = [], gatewayPriority = 0, priority = 0, own = {} } = said ?? {};
+    const links = context.links.get(context.service)?.get(network) ?? [];
+    const names = [...new Set([context.service, ...aliases, ...links])];
+    return [{ attachment: { target: resource.fullName, aliases: names, ...own }, gatewayPriority, priority }];
+  });
+}
+
+function readAttachment(attachment: ModelCursor) {
+  return attachment.object(ATTACHMENT_REFUSALS, (fields) => ({
+    aliases: fields.texts('aliases'),
+    gatewayPriority: fields.get('gw_priority', (cursor) => cursor.number()) ?? 0,
+    priority: fields.get('priority', (cursor) => cursor.number()) ?? 0,
+    own: {
+      ...named('ip', fields, 'ipv4_address'),
+      ...named('ipv6', fields, 'ipv6_address'),
+      ...named('mac', fields, 'mac_address'),
+      ...named('interfaceName', fields, 'interface_name'),
+    },
+  }));
+}
+
+/** Unset fields are left out, as they are in messages. */
+function named<K extends 'ip' | 'ipv6' | 'mac' | 'interfaceName'>(field: K, fields: Fields, key: string) {
+  const text = fields.text(key);
+  return text === '' ? {} : ({ [field]: text } as { [F in K]: string });
+}

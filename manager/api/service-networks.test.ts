@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { UpdateConfig, UpdateOrder } from '../../proto/generated/gantry/v1/types.ts';
+import { serviceSpec } from '../objects.testing.ts';
+import { completeServiceSpec } from '../store/service.ts';
+import { checkServiceNetworks } from './service-networks.ts';
+
+const check = (networks: readonly string[], ports: readonly { targetPort: number }[] = []) =>
+  checkServiceNetworks(completeServiceSpec(serviceSpec('web', { networks, ports })));
+
+describe('a service', () => {
+  it.each([[[]], [['host']], [['none']], [['bridge']], [['front', 'back']]])('may be on %j', (networks) => {
+    expect(() => check(networks)).not.toThrow();
+  });
+
+  it.each([
+    [['host', 'front'], [], 'service web: network "host" can\'t be combined with others'],
+    [['front', 'none'], [], 'service web: network "none" can\'t be combined with others'],
+    [['host'], [{ targetPort: 80 }], 'service web publishes ports, but is on the network of its hosts'],
+    [['none'], [{ targetPort: 80 }], 'service web publishes ports, but has no network'],
+  ])('may not be on %j with ports %j', (networks, ports, message) => {
+    expect(() => check(networks, ports)).toThrow(message);
+  });
+
+  it.each([
+    [{ replicas: 2 }, undefined, 'service web has address 10.0.0.9, which one task can have'],
+    [{ global: true }, undefined, 'service web has address 10.0.0.9, which one task can have'],
+    [{ replicas: 1 }, UpdateOrder.START_FIRST, "service web has address 10.0.0.9, which two tasks can't have"],
+  ])('has an address of its own only with one task at a time: %j, %s', (options, order, message) => {
+    const spec = completeServiceSpec(serviceSpec('web', options));
+    const task = { ...spec.task, networks: [{ target: 'front', aliases: [], ip: '10.0.0.9' }] };
+    const update = UpdateConfig.fromPartial({ order: order ?? UpdateOrder.STOP_FIRST });
+    expect(() => checkServiceNetworks({ ...spec, task, update })).toThrow(message);
+    const one = { ...spec, mode: { $case: 'replicated', value: { replicas: 1 } } as const, task };
+    expect(() => checkServiceNetworks(one)).not.toThrow();
+  });
+
+  it('publishes ports where it has a network of each host', () => {
+    expect(() => check(['bridge'], [{ targetPort: 80 }])).not.toThrow();
+  });
+});

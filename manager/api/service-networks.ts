@@ -1,0 +1,62 @@
+/** What a service may be on: networks, or its hosts' own instead of any. Pure. */
+import { GantryError } from '../../proto/errors.ts';
+import { type ServiceSpec, UpdateOrder } from '../../proto/generated/gantry/v1/types.ts';
+import type { CompleteServiceSpec } from '../store/service.ts';
+
+/** Words for what isn't a network. */
+const HOST = 'host';
+const NONE = 'none';
+
+/** Throws INVALID_ARGUMENT. */
+export function checkServiceNetworks(spec: CompleteServiceSpec): void {
+  const { annotations, task, ports } = spec;
+  const { name } = annotations;
+  checkOwn(spec);
+  const word = task.networks.map(({ target }) => target).find((target) => target === HOST || target === NONE);
+  if (word === undefined) return;
+  if (task.networks.length > 1) {
+    throw invalid(`service ${name}: network "${word}" can't be combined with others`, 'leave out the others, or it');
+  }
+  const [attachment] = task.networks;
+  if (attachment !== undefined && attachment.aliases.length > 0) {
+    throw invalid(`service ${name} has aliases, but no network of the cluster`, 'leave them out: nobody could ask');
+  }
+  if (ports.length === 0) return;
+  throw word === HOST
+    ? invalid(
+        `service ${name} publishes ports, but is on the network of its hosts`,
+        'drop the ports: what its tasks listen on is open there already',
+      )
+    : invalid(`service ${name} publishes ports, but has no network`, 'drop the ports, or put it on a network');
+}
+
+/** One task at a time can have what is one task's. Where it can be had, `checkFixedAddresses` looks. */
+function checkOwn({ annotations, task, mode, update, rollback }: CompleteServiceSpec): void {
+  const own = task.networks.flatMap(({ ip, ipv6, mac }) => [ip, ipv6, mac].filter((one) => one !== undefined));
+  const [first] = own;
+  if (first === undefined) return;
+  const { name } = annotations;
+  const tasks = tasksAtATime(mode);
+  if (tasks > 1) {
+    throw invalid(
+      `service ${name} has address ${first}, which one task can have`,
+      'leave it out, or let it have one replica',
+    );
+  }
+  const orders = [update?.order, rollback?.order];
+  if (!orders.includes(UpdateOrder.START_FIRST)) return;
+  throw invalid(
+    `service ${name} has address ${first}, which two tasks can't have while it is updated`,
+    'let its updates stop first',
+  );
+}
+
+/** Of a global service there is one on each node. */
+function tasksAtATime(mode: ServiceSpec['mode']): number {
+  if (mode?.$case === 'replicated') return mode.value.replicas;
+  return mode?.$case === 'replicatedJob' ? mode.value.maxConcurrent : Number.POSITIVE_INFINITY;
+}
+
+function invalid(message: string, hint: string): GantryError {
+  return new GantryError('INVALID_ARGUMENT', message, { hint });
+}
