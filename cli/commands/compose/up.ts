@@ -5,6 +5,7 @@ import { PullPolicy } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, complain } from '../../cli.ts';
 import { collect, refuse } from '../../command-line.ts';
 import type { LoadedStack } from '../../compose/load-stack.ts';
+import { serviceOf } from '../../compose/model/normalize.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError, EXIT } from '../../failure.ts';
 import { stopTimeout } from '../../options/stop-timeout.ts';
@@ -191,6 +192,8 @@ function shownServices(
 ): readonly SelectedService[] {
   for (const name of [...attach, ...noAttach]) serviceNamed(fileServices(loaded), name);
   if (attach.length > 0) return services.filter(({ name }) => attach.includes(name));
-  const isMeant = (name: string) => names.length === 0 || attachDependencies || names.includes(name);
+  const isMeant = (name: string) =>
+    serviceOf(loaded.model, name)?.attach !== false &&
+    (names.length === 0 || attachDependencies || names.includes(name));
   return services.filter(({ name }) => isMeant(name) && !noAttach.includes(name));
 }
