@@ -129,10 +129,14 @@ function keep(file: string, data: Buffer): void {
   }
 }
 
-/** Those of earlier builds. */
+const DAY_MS = 86_400_000;
+
+/** Those of earlier builds; two that are used in turn keep theirs. */
 function removeOthers(directory: string): void {
   const root = dirname(directory);
   for (const name of readdirSync(root)) {
-    if (join(root, name) !== directory) rmSync(join(root, name), { recursive: true, force: true });
+    const other = join(root, name);
+    const usedMs = statSync(other, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (other !== directory && Date.now() - usedMs > DAY_MS) rmSync(other, { recursive: true, force: true });
   }
 }

@@ -140,6 +140,7 @@ export function durationText(milliseconds: number): string {
 
 /** As compose files have it: "64M" of powers of 1024. */
 function sizeText(bytes: number): string {
+  if (bytes < 0) return 'unlimited';
   const [factor, unit] = SIZES.find(([size]) => bytes % size === 0) ?? [1, 'B'];
   return `${bytes / factor}${unit}`;
 }
