@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commandName } from './code-cache.ts';
+import { asksForHelp, commandName } from './code-cache.ts';
 import { NOUNS } from './commands/registry.ts';
 
 describe('the name a command line is remembered by', () => {
@@ -15,6 +15,21 @@ describe('the name a command line is remembered by', () => {
     [['--nope'], undefined],
   ])('%j is %s', (argv, name) => {
     expect(commandName(argv)).toBe(name);
+  });
+
+  it.each([
+    [['--help'], true],
+    [[], true],
+    [['help'], true],
+    [['stack'], true],
+    [['-H', 'unix:///x', 'swarm', '--help'], true],
+    [['stack', 'deploy', '--help'], false],
+    [['help', 'stack'], false],
+    [['ps', '--help'], false],
+    [['--version'], false],
+    [['--nope'], false],
+  ])('%j asks for help alone: %s', (argv, asks) => {
+    expect(asksForHelp(argv)).toBe(asks);
   });
 
   it('has two words for every noun', () => {

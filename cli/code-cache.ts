@@ -37,18 +37,21 @@ interface LoadedMain {
  * Made by the build beside the entry, as one CommonJS script in a function of (exports, require, module): V8 gives
  * bytecode of scripts, not of module graphs.
  */
-const BUNDLE = join(dirname(process.argv[1] ?? ''), 'gantry-main.cjs');
+const DIRECTORY = dirname(process.argv[1] ?? '');
+const MAIN_BUNDLE = join(DIRECTORY, 'gantry-main.cjs');
+const HELP_BUNDLE = join(DIRECTORY, 'gantry-help.cjs');
 
 export async function loadMain(argv: readonly string[]): Promise<LoadedMain> {
-  if (!existsSync(BUNDLE)) return { main: (await import('./main.ts')).main, keepCode: () => undefined };
+  const bundlePath = asksForHelp(argv) ? HELP_BUNDLE : MAIN_BUNDLE;
+  if (!existsSync(bundlePath)) return { main: (await import('./main.ts')).main, keepCode: () => undefined };
   const file = cacheFile(argv);
   const cachedData = file === undefined ? undefined : readOwnFile(file);
-  const script = new Script(readFileSync(BUNDLE, 'latin1'), {
-    filename: BUNDLE,
+  const script = new Script(readFileSync(bundlePath, 'latin1'), {
+    filename: bundlePath,
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   const bundle = { exports: {} as typeof Main };
-  script.runInThisContext()(bundle.exports, requireLazily(createRequire(BUNDLE)), bundle);
+  script.runInThisContext()(bundle.exports, requireLazily(createRequire(bundlePath)), bundle);
   const known = cachedData !== undefined && script.cachedDataRejected !== true;
   return {
     main: bundle.exports.main,
@@ -58,8 +61,8 @@ export async function loadMain(argv: readonly string[]): Promise<LoadedMain> {
   };
 }
 
-/** Of Node's own modules those that few commands use, though all load them: 2 ms. */
-const RARELY_USED = new Set(['zlib', 'dns', 'node:child_process']);
+/** Of Node's own modules those that few commands use, though all load them: 2 ms, and as much as the rest of the help for crypto. */
+const RARELY_USED = new Set(['zlib', 'dns', 'node:child_process', 'node:crypto']);
 
 /** Loads these when something of theirs is first read. */
 function requireLazily(require: NodeJS.Require): (name: string) => unknown {
@@ -73,7 +76,7 @@ function requireLazily(require: NodeJS.Require): (name: string) => unknown {
 function cacheFile(argv: readonly string[]): string | undefined {
   const command = commandName(argv);
   if (command === undefined) return undefined;
-  const { mtimeMs, size } = statSync(BUNDLE);
+  const { mtimeMs, size } = statSync(MAIN_BUNDLE);
   const base = process.env.XDG_CACHE_HOME;
   const root = join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'gantry', 'code');
   return join(root, `${process.version}-${process.arch}-${Math.trunc(mtimeMs).toString(36)}-${size}`, command);
@@ -93,6 +96,18 @@ export function commandName(argv: readonly string[]): string | undefined {
   } catch {
     // The program itself will say what is wrong with it.
     return undefined;
+  }
+}
+
+/** Of the program, or of a noun: what commands there are. */
+export function asksForHelp(argv: readonly string[]): boolean {
+  try {
+    const { action, rest } = parseGlobalOptions(argv);
+    if (action !== 'run') return action === 'help';
+    const words = rest.filter((word) => word !== '--help');
+    return rest.length <= 2 && words.length === 1 && (words[0] === 'help' || NOUNS.test(words[0] ?? ''));
+  } catch {
+    return false;
   }
 }
 
