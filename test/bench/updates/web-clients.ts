@@ -1,6 +1,7 @@
 /**
  * Asks a URL at a rate, on connections that it keeps and on new ones in turn, and always has one slow request under way. Prints
- * one line of JSON about all of it when its input ends. Arguments: URL, requests per second, milliseconds of the slow ones.
+ * one line of JSON about all of it when its input ends. Arguments: URL, requests per second, milliseconds of the slow ones (0:
+ * there are none).
  */
 import { Agent, get } from 'node:http';
 import type { LoadReport } from './web-load.ts';
@@ -81,7 +82,7 @@ const ticking = setInterval(() => {
     track(follow('requests', ask(turn % 2 === 0 ? kept : fresh, '/', TIMEOUT_MS)));
   }
 }, TICK_MS);
-track(keepOneSlowRequest());
+if (slowMs > 0) track(keepOneSlowRequest());
 console.log('asking');
 
 process.stdin.resume().on('end', async () => {

@@ -19,6 +19,7 @@ export interface LoadReport {
 
 export interface LoadOptions {
   readonly perSecond: number;
+  /** 0: none. */
   readonly slowMs: number;
 }
 
