@@ -9,7 +9,8 @@ export function uniqueTree(tree: Mapping): Mapping {
 function unique(tree: Tree, path: string[]): Tree {
   if (tree.kind === 'scalar') return tree;
   if (tree.kind === 'sequence') {
-    if (!hasUniqueItems(path)) return tree;
+    // One alone is unique.
+    if (tree.items.length < 2 || !hasUniqueItems(path)) return tree;
     const items = uniqueItems(tree.items, path);
     const isSame = items.length === tree.items.length && items.every((item, index) => item === tree.items[index]);
     return isSame ? tree : { ...tree, items };

@@ -30,21 +30,20 @@ const KEYS: ReadonlyMap<string, KeyOf> = new Map<string, KeyOf>([
   ['services.*.volumes', mountKey],
 ]);
 
+/** What patterns end with: looked at first, since most lists are others. */
+const LAST_KEYS = new Set([...KEYS.keys()].map((pattern) => pattern.split('.').at(-1)));
+
 export function hasUniqueItems(path: readonly string[]): boolean {
-  return KEYS.has(patternOf(path));
+  return LAST_KEYS.has(path.at(-1)) && KEYS.has(patternOf(path));
 }
 
-/** The beginnings of the patterns: other mappings have no such list in them. */
-const WAYS: ReadonlySet<string> = new Set([
-  '',
-  ...[...KEYS.keys()].flatMap((pattern) => {
-    const parts = pattern.split('.');
-    return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('.'));
-  }),
-]);
+/** Of a service: where such lists are further down. */
+const KEYS_ON_WAY = new Set([...KEYS.keys()].flatMap((pattern) => pattern.split('.').slice(2, -1)));
 
+/** False: no such list is in the mapping at the path. */
 export function isOnWay(path: readonly string[]): boolean {
-  return path.length < 2 || WAYS.has(patternOf(path));
+  const [section, , key] = path;
+  return (section ?? 'services') === 'services' && (key === undefined || KEYS_ON_WAY.has(key));
 }
 
 /** The items of the list at the path, each once: where the first was, what the last says. */

@@ -40,18 +40,21 @@ const COMMON: readonly string[] = [
   'a-b.c/d: 1\n-x: 2\n',
   '- a'.replace('- a', 'k:   # note\n  - a   # note\n  -   b\n'),
   '<<: &d {a: 1}\nb: *d\n',
+  '---\na: 1\nb: {c: , d: }\ne: [\n  a,\n  "b", # c\n\n  {d: e,\n   f: g},\n  h # i\n  ]\n',
+  'a: &x {b: 1}\nc: {<<: *x, d: *x }\ne: [*x, [*x]]\n',
+  'a:\n  &x\n  b: 1\nc: *x\nd:\n  [e,\n   f]\n',
+  'a: >\n  one\n  two\n\n  three\n\n\n  four\nb: >-\n  x\n  y\n\nc: z\n',
   'é: ü\n日本: [語]\n',
 ];
 
 /** What only the library reads, and all that is wrong. */
 const OTHER: readonly string[] = [
-  'a: >\n  folded\n  text\n',
+  'a: >\n  folded\n   deeper\n',
   'a: one\n  two\n',
   'a: "one\n  two"\n',
-  'a: [b,\n  c]\n',
+  'a: [b\n  c]\n',
   'a:\r\n  b: c\r\n',
   'a:\tb\n',
-  '---\na: b\n',
   'a: b\n---\nc: d\n',
   '? a\n: b\n',
   'a: "\\u0041"\n',

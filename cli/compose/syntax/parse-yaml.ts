@@ -9,6 +9,7 @@ import {
   type Node,
   type Pair,
   parseAllDocuments,
+  visit,
   type YAMLMap,
   type Document as YamlDocument,
   type Scalar as YamlScalar,
@@ -124,6 +125,23 @@ function problem(position: Position, message: string, hint: string): ProblemErro
   return new ProblemError(value);
 }
 
+/** Found for all of them at once: asked for one, the library walks through the whole document. */
+function aliasTargets(document: YamlDocument): ReadonlyMap<Alias, Node> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Node: (_, node) => {
+      if (!isAlias(node)) {
+        if (node.anchor !== undefined) anchors.set(node.anchor, node);
+        return;
+      }
+      const target = anchors.get(node.source);
+      if (target !== undefined) targets.set(node, target);
+    },
+  });
+  return targets;
+}
+
 const MERGE_TAGS: ReadonlyMap<string, MergeTag> = new Map([
   ['!reset', 'reset'],
   ['!override', 'override'],
@@ -132,15 +150,13 @@ const MERGE_TAGS: ReadonlyMap<string, MergeTag> = new Map([
 class Converter {
   readonly #file: string;
   readonly #lines: LineCounter;
-  readonly #document: YamlDocument;
-  /** Resolving one walks the document. */
-  readonly #targets = new Map<Alias, Node>();
+  readonly #targets: ReadonlyMap<Alias, Node>;
   #nodes = 0;
 
   constructor(file: string, lines: LineCounter, document: YamlDocument) {
     this.#file = file;
     this.#lines = lines;
-    this.#document = document;
+    this.#targets = aliasTargets(document);
   }
 
   convert(node: Node, depth: number, at?: Position): Tree {
@@ -161,11 +177,10 @@ class Converter {
   }
 
   #resolve(alias: Alias, position: Position): Node {
-    const target = this.#targets.get(alias) ?? alias.resolve(this.#document);
+    const target = this.#targets.get(alias);
     if (target === undefined) {
       throw problem(position, `unknown alias *${alias.source}`, `define &${alias.source} before it`);
     }
-    this.#targets.set(alias, target);
     return target;
   }
 

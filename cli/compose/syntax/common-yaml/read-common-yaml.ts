@@ -1,13 +1,13 @@
 /**
- * The YAML that most compose files are written in, read in one pass: block mappings and lists, scalars of one line, literal
- * blocks, flow collections of one line, anchors, aliases, merge keys and the tags of merging. The YAML library needs
+ * The YAML that most compose files are written in, read in one pass: block mappings and lists, scalars of one line, blocks
+ * of text, flow collections, anchors, aliases, merge keys and the tags of merging. The YAML library needs
  * twenty times as long for a large file. It still decides on all else, and on everything that is wrong: this reader says nothing
  * then. That both read the same is tested with random text.
  */
-import type { Entry, Mapping, MergeTag, Position, Tree } from '../tree.ts';
+import type { Entry, Mapping, MergeTag, Tree } from '../tree.ts';
 import { mergeInto } from '../yaml-merge-key.ts';
 import { FlowReader } from './flow.ts';
-import { readLiteral } from './literal.ts';
+
 import { Places } from './places.ts';
 import {
   COLON,
@@ -24,23 +24,26 @@ import {
   SPACE,
   startsPlain,
 } from './scalars.ts';
+import { readTextBlock } from './text-block.ts';
+
+/** Of a document that says that it is one. */
+const START = '---\n';
 
 /** Undefined: it holds something else. */
 export function readCommonYaml(file: string, text: string): Mapping | undefined {
-  if (/[\r\t\uFEFF\0]|^(?:---|\.\.\.|%)/m.test(text)) return undefined;
+  const start = text.startsWith(START) ? START.length : 0;
+  const marks = /[\r\t\uFEFF\0]|^(?:---|\.\.\.|%)/gm;
+  marks.lastIndex = start;
+  if (marks.test(text)) return undefined;
+  const places = new Places(file, text);
+  places.lineStart = start;
+  places.line = start === 0 ? 1 : 2;
   try {
-    return new BlockReader(new Places(file, text)).document();
+    return new BlockReader(places).document();
   } catch (error) {
     if (error instanceof NotCommonError) return undefined;
     throw error;
   }
-}
-
-interface Anchored {
-  readonly tree: Tree;
-  readonly nodes: number;
-  /** Levels below it. */
-  readonly height: number;
 }
 
 interface Properties {
@@ -56,7 +59,6 @@ class BlockReader {
   readonly #places: Places;
   readonly #text: string;
   readonly #flow: FlowReader;
-  readonly #anchors = new Map<string, Anchored>();
   #at = 0;
   /** Of the present line: what it is indented by. -1: the text has ended. */
   #indent = 0;
@@ -219,7 +221,7 @@ class BlockReader {
     this.#places.deepest = Math.max(outerDeepest, this.#places.deepest);
     const tagged = properties.tag === undefined ? tree : { ...tree, tag: properties.tag };
     if (properties.anchor !== undefined) {
-      this.#anchors.set(properties.anchor, { tree: tagged, nodes: this.#places.nodes - before, height });
+      this.#places.anchor(properties.anchor, tagged, before, height);
     }
     return tagged;
   }
@@ -249,7 +251,10 @@ class BlockReader {
       this.#places.count(1, depth);
       return { kind: 'scalar', position, text: '', value: null, quoted: false };
     }
-    return this.#isDash(this.#at) ? this.#sequence(this.#indent, depth) : this.#mapping(this.#indent, depth);
+    if (this.#isDash(this.#at)) return this.#sequence(this.#indent, depth);
+    // An anchor in a line of its own, or a flow collection.
+    if (/[&[{]/.test(this.#text[this.#at] ?? '')) return this.#value(this.#at, indent, depth, isOfKey);
+    return this.#mapping(this.#indent, depth);
   }
 
   /** In the same line. */
@@ -267,14 +272,15 @@ class BlockReader {
       }
       case '[':
       case '{': {
-        const tree = this.#flow.read(start, depth);
+        const tree = this.#flow.read(start, indent, depth);
         this.#finishLine(this.#flow.at, indent);
         return tree;
       }
       case '*':
         return isBare ? this.#alias(start, indent, depth) : notCommon();
-      case '|': {
-        const { tree, end } = readLiteral(this.#places, start, indent, depth);
+      case '|':
+      case '>': {
+        const { tree, end } = readTextBlock(this.#places, start, indent, depth);
         this.#places.lineStart = end;
         this.#nextLine();
         if (this.#indent > indent) notCommon();
@@ -311,11 +317,9 @@ class BlockReader {
   #alias(start: number, indent: number, depth: number): Tree {
     ALIAS.lastIndex = start;
     const match = ALIAS.exec(this.#text);
-    const anchored = match === null ? undefined : this.#anchors.get(match[1] ?? '');
-    if (match === null || anchored === undefined) return notCommon();
-    const position: Position = this.#places.at(start);
-    this.#places.count(anchored.nodes + 1, depth + 1 + anchored.height);
+    if (match === null) return notCommon();
+    const tree = this.#places.alias(start, match[1] ?? '', depth);
     this.#finishLine(start + match[0].length, indent);
-    return { ...anchored.tree, position };
+    return tree;
   }
 }

@@ -1,12 +1,12 @@
-/** Literal blocks: "|", "|-" and "|+" with the lines below. */
+/** Literal and folded blocks: "|", "|-", "|+", ">" and ">-" with the lines below. */
 import type { Scalar } from '../tree.ts';
 import type { Places } from './places.ts';
 import { notCommon } from './scalars.ts';
 
-const HEADER = /\|([-+]?)(?: *| +#[^\n]*)(?:\n|$)/y;
+const HEADER = /([|>])([-+]?)(?: *| +#[^\n]*)(?:\n|$)/y;
 
 /** `start`: of the header. `end`: where the first line behind it starts; the places have its number then. */
-export function readLiteral(
+export function readTextBlock(
   places: Places,
   start: number,
   indent: number,
@@ -40,7 +40,7 @@ export function readLiteral(
     at = end + 1;
   }
   if (lines.length === 0 || own <= indent) notCommon();
-  const value = chomped(lines, header[1] ?? '', at > text.length);
+  const value = chomped(lines, header[1] === '>', header[2] ?? '', at > text.length);
   return { tree: { kind: 'scalar', position, text: value, value, quoted: true }, end: Math.min(at, text.length) };
 }
 
@@ -51,14 +51,28 @@ function spacesAt(text: string, at: number, end: number): number {
 }
 
 /** `isOpen`: the last line has no end. */
-function chomped(lines: readonly string[], mark: string, isOpen: boolean): string {
+function chomped(lines: readonly string[], isFolded: boolean, mark: string, isOpen: boolean): string {
   let last = lines.length;
   while (last > 0 && lines[last - 1] === '') last -= 1;
   if (last !== lines.length && isOpen) notCommon();
   // Spaces alone at the end are a matter for the library.
   if (/^ +$/.test(lines[last - 1] ?? '')) notCommon();
-  const content = lines.slice(0, last).join('\n');
+  const content = isFolded ? folded(lines.slice(0, last)) : lines.slice(0, last).join('\n');
   if (mark === '-') return content;
-  if (mark === '+') return isOpen ? notCommon() : `${lines.join('\n')}\n`;
+  if (mark === '+') return isOpen || isFolded ? notCommon() : `${lines.join('\n')}\n`;
   return content === '' ? '' : `${content}\n`;
+}
+
+/** Lines become one, and of blank lines between them one less. */
+function folded(lines: readonly string[]): string {
+  let text = '';
+  let isJoined = true;
+  for (const line of lines) {
+    // Lines that are indented deeper stay lines; so do blank ones at the start.
+    if (line.startsWith(' ') || (line === '' && text === '')) notCommon();
+    if (line === '') text += '\n';
+    else text += isJoined || text.endsWith('\n') ? line : ` ${line}`;
+    isJoined = false;
+  }
+  return text;
 }
