@@ -34,6 +34,18 @@ const VALUED: ReadonlyMap<string, Valued> = new Map([
   ['--tlskey', 'key'],
 ]);
 
+/** For completion: the long forms, which say what they are. */
+export const GLOBAL_FLAGS: readonly { readonly value: string; readonly description: string }[] = [
+  { value: '--host', description: 'where gantryd listens' },
+  { value: '--context', description: 'the cluster to use' },
+  { value: '--config', description: 'where contexts are kept' },
+  { value: '--tlscacert', description: 'certificate of who signed those of the managers' },
+  { value: '--tlscert', description: 'own certificate' },
+  { value: '--tlskey', description: 'its key' },
+  { value: '--help', description: 'print what commands there are' },
+  { value: '--version', description: 'print the version and exit' },
+];
+
 export function parseGlobalOptions(argv: readonly string[]): GlobalOptions {
   const values: { [option in Valued]?: string } = {};
   let index = 0;

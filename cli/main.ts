@@ -30,6 +30,10 @@ async function act(cli: Cli, { action, rest }: GlobalOptions): Promise<void> {
     const { programHelp } = await import('./commands/help.ts');
     return await print(cli, programHelp());
   }
+  if (rest[0] === '__complete') {
+    const { answerShell } = await import('./completion/answer.ts');
+    return await answerShell(rest.slice(1), cli);
+  }
   await runWords(cli, rest[0] === 'help' ? [...rest.slice(1), '--help'] : rest);
 }
 

@@ -17,6 +17,9 @@ const VALUED: ReadonlyMap<string, string> = new Map([
   ['--parallel', '--parallel'],
 ]);
 
+/** For completion. */
+export const FLAGS_BEFORE_VERB: readonly string[] = [...VALUED.keys()];
+
 /** The words after `compose` with the verb first; as they are when there is nothing before it. */
 export function verbFirst(words: readonly string[]): readonly string[] {
   const moved: string[] = [];

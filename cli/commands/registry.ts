@@ -395,6 +395,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { names: ['login'], summary: 'Log in to a registry', load: () => import('./system/login.ts') },
   { names: ['logout'], summary: 'Log out from a registry', load: () => import('./system/logout.ts') },
+  {
+    names: ['completion'],
+    summary: 'Print what makes a shell complete command lines',
+    load: () => import('./completion.ts'),
+  },
   { names: ['version'], summary: 'Show the versions of gantry and gantryd', load: () => import('./system/version.ts') },
   {
     names: ['inspect'],

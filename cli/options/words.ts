@@ -8,7 +8,14 @@ export function parseWord<Value>(flag: string, word: string, values: Readonly<Re
   return value;
 }
 
-/** The same as an option's parser. */
-export function oneOf<Value>(flag: string, values: Readonly<Record<string, Value>>): (word: string) => Value {
-  return (word) => parseWord(flag, word, values);
+/** The same as an option's parser, which shells can be told the words of. */
+export function oneOf<Value>(flag: string, values: Readonly<Record<string, Value>>): WordParser<Value> {
+  return Object.assign((word: string) => parseWord(flag, word, values), { words: Object.keys(values) });
+}
+
+export type WordParser<Value> = ((word: string) => Value) & { readonly words: readonly string[] };
+
+/** Undefined: the parser takes others, too. */
+export function wordsOf(parser: unknown): readonly string[] | undefined {
+  return typeof parser === 'function' && 'words' in parser ? (parser as WordParser<unknown>).words : undefined;
 }
