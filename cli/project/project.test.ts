@@ -67,7 +67,7 @@ describe('whether a service has started', () => {
   });
 
   it('has failed when what it depends on has', () => {
-    const dependencies = [{ service: 'db', condition: DependencyCondition.COMPLETED }];
+    const dependencies = [{ service: 'db', condition: DependencyCondition.COMPLETED, restart: false, optional: false }];
     const db = service('db', NONE);
     const web = service('web', ANY, { dependenciesMet: false });
     if (web.spec !== undefined) web.spec.dependencies = dependencies;

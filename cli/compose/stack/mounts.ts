@@ -135,9 +135,6 @@ export function convertTmpfs(item: ModelCursor): Mount {
   return mount;
 }
 
-/** How each is mounted anyway. */
-const TMPFS_DEFAULTS: ReadonlySet<string> = new Set(['rw', 'nosuid', 'nodev', 'noexec']);
-
 function applyTmpfsOption(item: ModelCursor, mount: Mount, option: string): void {
   const [name, value = ''] = option.split('=');
   const size = name === 'size' ? parseBytes(value) : undefined;
