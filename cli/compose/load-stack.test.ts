@@ -382,7 +382,7 @@ describe('what is wrong is named with its place and remedy', () => {
     ['name: x\n', 'has no services'],
     [web('comand: x'), 'stack.yml:4:5: services.web.comand: unknown key; did you mean "command"?'],
     [web('qqqqq: x'), 'unknown key; remove it, or name it x-… to have it ignored'],
-    [web('runtime: c'), 'stack.yml:4:5: services.web.runtime: not supported yet; remove it'],
+    [web('storage_opt: {size: 1g}'), 'stack.yml:4:5: services.web.storage_opt: not supported yet; remove it'],
     [web('network_mode: service:db'), '"service:db" is not supported'],
     [web('networks: [back]'), 'stack.yml:4:16: services.web.networks[0]: network "back" is not defined; add "back:"'],
     [web('volumes: ["v:/v"]'), 'volume "v" is not defined'],

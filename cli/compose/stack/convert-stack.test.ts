@@ -267,12 +267,11 @@ describe('what is refused', () => {
       webText('extra_hosts: ["a:1.2.3.4", "b:nowhere"]'),
       'stack.yml:4:32: services.web.extra_hosts[1]: "nowhere" is not an address',
     ],
-    [webText('tmpfs: "/a:exec"'), 'stack.yml:4:12: services.web.tmpfs: tmpfs option "exec" is not supported'],
     [webText('gpus: all'), 'gantryd --node-generic-resource gpu=UUID'],
     [webText('deploy: {resources: {reservations: {pids: 5}}}'), 'pids are limited, not reserved'],
     [
       webText('ports: ["1-2:80"]'),
-      'stack.yml:4:13: services.web.ports[0].published: the port ranges 1-2 and 80 differ in length',
+      'stack.yml:4:13: services.web.ports[0]: the port ranges 1-2 and 80 differ in length',
     ],
     [
       webText('ports: [x, "80:80/sctp"]'),
@@ -307,10 +306,10 @@ describe('what is refused', () => {
 
   it('is told together with what could not be read, and nothing that only follows from it', () => {
     expect(
-      refusals(webText('image2: 5\nruntime: c\nports: [zz, "1:80/sctp"]\nnetworks: [n]', 'networks: 5\n')),
+      refusals(webText('image2: 5\nstorage_opt: {size: 1g}\nports: [zz, "1:80/sctp"]\nnetworks: [n]', 'networks: 5\n')),
     ).toEqual([
       expect.stringMatching(/^stack.yml:4:5: services.web.image2: unknown key/),
-      expect.stringMatching(/^stack.yml:5:5: services.web.runtime: not supported yet/),
+      expect.stringMatching(/^stack.yml:5:5: services.web.storage_opt: not supported yet/),
       expect.stringMatching(/^stack.yml:6:13: services.web.ports\[0\]: invalid port/),
       expect.stringMatching(/^stack.yml:6:17: services.web.ports\[1\].protocol: protocol/),
       expect.stringMatching(/^stack.yml:8:11: networks: must be a mapping/),
