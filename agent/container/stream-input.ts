@@ -10,6 +10,8 @@ export interface StreamTarget {
   closeStdin(): void;
   resize(rows: number, columns: number): void;
   signal(signal: number): void;
+  /** What it means for its input when the client is gone without a word: of a terminal, it may only have detached. */
+  readonly atClientsEnd: 'close' | 'keep';
 }
 
 /** So much input may be under way before the next request is read: a signal shouldn't wait behind a process that doesn't read. */
@@ -42,7 +44,7 @@ export async function pumpInput(
         throw new GantryError('INVALID_ARGUMENT', `unexpected "${message?.$case ?? 'empty'}" request in a stream`);
     }
   }
-  input.end();
+  if (target.atClientsEnd === 'close') input.end();
 }
 
 /** Writes in order, and lets its caller go on while little is pending. */

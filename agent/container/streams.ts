@@ -127,7 +127,7 @@ async function* connect(
 ): Responses {
   const { queue } = output;
   endWhenAborted(queue, signal);
-  const target = shimTarget(run.shim, entry.record.stdinOnce);
+  const target = shimTarget(run.shim, entry.record.stdinOnce, specOf(entry).tty);
   if (entry.record.stdinOnce && !specOf(entry).tty) closeWhenAborted(run.shim, signal);
   void feed(requests, target, stdin && specOf(entry).openStdin, queue);
   void Promise.all([run.ended.promise, output.ended.promise]).then(([{ code }]) => {
@@ -176,7 +176,7 @@ class ShimOutput implements OutputSink {
 }
 
 /** Unless it was started for one client, a container's input stays open for the next. */
-function shimTarget(shim: Shim, stdinOnce: boolean): StreamTarget {
+function shimTarget(shim: Shim, stdinOnce: boolean, tty: boolean): StreamTarget {
   return {
     writeStdin: (data) => shim.writeStdin(data),
     closeStdin: () => {
@@ -184,6 +184,7 @@ function shimTarget(shim: Shim, stdinOnce: boolean): StreamTarget {
     },
     resize: (rows, columns) => shim.resize(rows, columns),
     signal: (signal) => shim.signal(signal),
+    atClientsEnd: tty ? 'keep' : 'close',
   };
 }
 
@@ -198,6 +199,7 @@ function execTarget(process: ExecProcess): StreamTarget {
     closeStdin: () => stdin?.end(),
     resize: process.resize,
     signal: process.signal,
+    atClientsEnd: 'close',
   };
 }
 

@@ -1,9 +1,11 @@
 /** Volumes of other containers, exposed ports, logs that aren't kept, and streams that are attached to or not. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Host } from '../lab/host.ts';
 import { importBusybox } from '../lab/image.ts';
+import { until } from '../lab/until.ts';
 
 let host: Host;
 
@@ -111,5 +113,74 @@ describe('--attach', () => {
     expect(stdout.trim()).toBe(await host.ok(['inspect', '--format', '{{.Id}}', 'fed']));
     expect(await host.ok(['logs', 'fed'])).toBe('fed');
     await host.ok(['rm', '-f', 'fed']);
+  });
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A CLI that goes on while the test does something. */
+function spawnCli(argv: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+  const [program = '', ...args] = argv;
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise<Ended>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+  return { child, ended };
+}
+
+async function isRunning(name: string): Promise<boolean> {
+  const { stdout } = await host.gantry(['inspect', '--format', '{{.State.Running}}', name]);
+  return stdout.trim() === 'true';
+}
+
+describe('--sig-proxy=false', () => {
+  it('ends the CLI by its signals, and leaves the container alone', async () => {
+    const flags = ['--name', 'unmoved', '--init', '--sig-proxy=false', 'busybox', 'sleep', '1000'];
+    const { child, ended } = spawnCli(host.command(['run', ...flags]));
+    await until('the container to run', () => isRunning('unmoved'));
+    child.kill('SIGINT');
+    expect(await ended).toEqual({ code: null, signal: 'SIGINT' });
+    expect(await isRunning('unmoved')).toBe(true);
+
+    const attached = spawnCli(host.command(['attach', 'unmoved']));
+    attached.child.kill('SIGTERM');
+    await attached.ended;
+    await host.ok(['rm', '-f', 'unmoved']);
+  });
+});
+
+describe('--detach-keys', () => {
+  it('leave the container running, and others reach it', async () => {
+    const flags = ['-it', '--name', 'left', '--detach-keys', 'ctrl-a,d', 'busybox', 'cat'];
+    const command = host.command(['run', ...flags]).join(' ');
+    const { child, ended } = spawnCli(['script', '-qec', command, '/dev/null']);
+    let shown = '';
+    child.stdout?.on('data', (data: Buffer) => {
+      shown += data.toString('latin1');
+    });
+    await until('the container to run', () => isRunning('left'));
+    // Ctrl-P Ctrl-Q is not special any more (the terminal takes Ctrl-Q itself), nor is Ctrl-A without the d after it.
+    await until('what is typed to come back', async () => {
+      child.stdin?.write('a\x01b\x10\x11\r');
+      return shown.includes('a\x01b\x10\r\n');
+    });
+    child.stdin?.write('\x01d');
+    expect(await ended).toEqual({ code: 0, signal: null });
+    expect(await isRunning('left')).toBe(true);
+    await host.ok(['rm', '-f', 'left']);
+  });
+
+  it('are refused when they are none', async () => {
+    for (const args of [
+      ['run', 'busybox'],
+      ['attach', 'x'],
+      ['exec', 'x', 'true'],
+      ['start', 'x'],
+    ]) {
+      const [verb = '', ...rest] = args;
+      const { code, stderr } = await host.gantry([verb, '--detach-keys', 'ctrl-1', ...rest]);
+      expect([code, stderr.includes('invalid argument "ctrl-1" for --detach-keys')]).toEqual([125, true]);
+    }
   });
 });
