@@ -6,9 +6,9 @@ import { readProjectFile } from './contents.ts';
 import type { ServiceContext } from './context.ts';
 import type { ModelCursor } from './model-cursor.ts';
 
-type Security = Partial<Pick<ContainerSpec, 'noNewPrivileges' | 'seccompProfile'>>;
+type Security = Partial<Pick<ContainerSpec, 'noNewPrivileges' | 'seccompProfile' | 'unconfinedSystemPaths'>>;
 
-const HINT = 'write seccomp:FILE, seccomp:unconfined or no-new-privileges:true';
+const HINT = 'write seccomp:FILE, seccomp:unconfined, systempaths:unconfined or no-new-privileges:true';
 
 /** NAME:VALUE and NAME=VALUE */
 export function convertSecurityOptions(cursor: ModelCursor, context: ServiceContext): Security {
@@ -25,9 +25,15 @@ function readOption(item: ModelCursor, context: ServiceContext): Security {
       return { noNewPrivileges: value !== 'false' };
     case 'seccomp':
       return { seccompProfile: readSeccomp(item, value ?? '', context) };
+    case 'systempaths':
+      if (value !== 'unconfined') throw item.problem(`"${value ?? ''}" is not allowed here`, HINT);
+      return { unconfinedSystemPaths: true };
+    // No label and no profile is given to any container: without is how it runs anyway.
     case 'label':
+      if (value === 'disable') return {};
       throw item.problem('SELinux labels are not supported: containers have none of their own', 'remove it');
     case 'apparmor':
+      if (value === 'unconfined') return {};
       throw item.problem('AppArmor profiles are not supported: containers run under none', 'remove it, or use seccomp');
     default:
       throw item.problem(`the security option "${name}" is not supported`, HINT);
