@@ -270,6 +270,10 @@ describe('what is refused', () => {
       webText('extra_hosts: ["a:1.2.3.4", "b:nowhere"]'),
       'stack.yml:4:32: services.web.extra_hosts[1]: "nowhere" is not an address',
     ],
+    [
+      webText('tmpfs: "/a:huge=always"'),
+      'stack.yml:4:12: services.web.tmpfs: tmpfs option "huge=always" is not supported',
+    ],
     [webText('gpus: all'), 'gantryd --node-generic-resource gpu=UUID'],
     [webText('deploy: {resources: {reservations: {pids: 5}}}'), 'pids are limited, not reserved'],
     [
