@@ -57,6 +57,11 @@ function observe(tasks: Task[], more: Partial<Observed> = {}): Observed {
 }
 
 describe('a replicated service', () => {
+  it('that is stopped is done when nothing runs', () => {
+    const stopped = replicated(2, { stopped: true });
+    expect(serviceProgress(stopped, observe([task(1, SHUTDOWN), task(2, SHUTDOWN)])).kind).toBe('done');
+  });
+
   it('is done when each slot runs the new spec', () => {
     expect(serviceProgress(replicated(2), observe([task(1, RUNNING), task(2, RUNNING)]))).toEqual({
       kind: 'done',

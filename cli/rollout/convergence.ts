@@ -88,6 +88,7 @@ function restartCondition(service: Service): RestartCondition {
 }
 
 function desiredTasks(service: Service, observed: Observed): number {
+  if (service.stopped) return 0;
   const mode = service.spec?.mode;
   if (mode?.$case === 'global' || mode?.$case === 'globalJob') return eligibleNodes(service, observed);
   return mode?.$case === 'replicatedJob' ? mode.value.totalCompletions : (mode?.value.replicas ?? 0);

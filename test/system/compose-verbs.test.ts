@@ -140,6 +140,7 @@ describe('compose', () => {
     expect(await composeOk('shop', 'ps', '-q')).toBe('');
     expect(await composeOk('shop', 'ps', '-a', '--format', '{{.Service}} {{.State}}')).toContain('web exited');
     expect(await host.ok(['compose', 'ls', '-a', '-q'])).toBe('shop');
+    expect(await host.ok(['service', 'ls', '--format', '{{.Replicas}}'])).toBe('0/0\n0/0\n0/0');
     await composeOk('shop', 'start');
     await until('the page', async () => (await page()) === 'hello');
     const before = await idOf('web');
