@@ -69,8 +69,8 @@ export interface DeployWishes {
   readonly pull: PullPolicy | undefined;
   /** By service. */
   readonly scale: Readonly<Record<string, number>>;
-  /** Containers are made anew although nothing has changed. */
-  readonly recreate: boolean;
+  /** Services whose containers are made anew although nothing has changed. */
+  readonly recreate: ReadonlySet<string>;
   readonly registry: RegistryFacts;
 }
 
@@ -110,7 +110,10 @@ function specOf(service: SelectedService, forceUpdate: number, { pull, scale, re
   const { task } = spec;
   if (task?.container === undefined) return spec;
   const container = { ...task.container, pullPolicy: pull ?? task.container.pullPolicy };
-  return { ...spec, task: { ...task, container, forceUpdate: recreate ? forceUpdate + 1 : forceUpdate } };
+  return {
+    ...spec,
+    task: { ...task, container, forceUpdate: recreate.has(service.name) ? forceUpdate + 1 : forceUpdate },
+  };
 }
 
 /** What is as it was may have ended, or have been stopped. */

@@ -166,6 +166,25 @@ describe('compose', () => {
     expect(again.stderr).toContain('no resource found to remove for project "shop"');
   });
 
+  it('up --build makes containers anew when their image is another one', async () => {
+    project('made', 'services: { app: { build: ., init: true } }');
+    const build = (text: string) =>
+      writeFileSync(join(directory, 'made', 'Dockerfile'), `FROM busybox\nRUN echo ${text} >/made\nCMD sleep 1000\n`);
+    build('first');
+    await composeOk('made', 'up', '-d');
+    const id = await composeOk('made', 'ps', '-q');
+    await composeOk('made', 'up', '-d', '--build');
+    expect(await composeOk('made', 'ps', '-q')).toBe(id);
+    build('second');
+    await composeOk('made', 'up', '-d', '--build');
+    await until(
+      'the second image',
+      async () => (await composeOk('made', 'exec', '-T', 'app', 'cat', '/made')) === 'second',
+    );
+    await composeOk('made', 'down', '-t', '0', '--rmi', 'local');
+    expect(await host.ok(['images', '-q', 'made-app'])).toBe('');
+  });
+
   it('up in the foreground ends with its containers', async () => {
     project('once', 'services: { a: { image: busybox, restart: "no", command: sh -c "echo out; exit 3" } }');
     const { code, stdout } = await compose('once', 'up');

@@ -16,6 +16,7 @@ import { allServiceNames, declareProject, loadProject, type ProjectOptions } fro
 import type { ProjectService } from '../../project/project-state.ts';
 import { followInForeground, stateBefore, waitInBackground } from '../../project/run.ts';
 import { fileServices, type SelectedService, select, serviceNamed } from '../../project/selection.ts';
+import { servicesOfStaleImages } from '../../project/stale-images.ts';
 import { StopSignals } from '../../project/stop-signals.ts';
 import { parseScale } from '../service/scale.ts';
 import { changeLines } from '../stack/changes.ts';
@@ -106,7 +107,10 @@ async function up(cli: Cli, names: readonly string[], options: UpOptions): Promi
   try {
     await withClient(ControlClient, cli, async (control) => {
       const before = await stateBefore(control, loaded.spec.name);
-      const wishes = { pull, scale: scaleOf(all, options.scale), recreate: options.forceRecreate ?? false, registry };
+      const recreate = options.forceRecreate
+        ? new Set(services.map(({ name }) => name))
+        : await servicesOfStaleImages(cli, services, before);
+      const wishes = { pull, scale: scaleOf(all, options.scale), recreate, registry };
       const changes = await deployProject(control, loaded, services, before.services, wishes);
       for (const line of changeLines(changes)) await complain(cli, line);
       await tellOrphans(cli, control, before.services, all, options);
