@@ -16,7 +16,7 @@ import { STACK_LABEL } from '../store/object-type.ts';
 import type { ApiContext } from './context.ts';
 import { callEngine } from './node-engines.ts';
 
-/** Throws IN_USE of a volume that a container has; the others of its node may have gone by then. */
+/** Throws IN_USE of a volume that a container keeps; the others of its node may have gone by then. */
 export async function stackVolumesRemove(
   context: ApiContext,
   { stack }: StackVolumesRemoveRequest,
@@ -42,11 +42,30 @@ async function removeOn(
   try {
     const list = [VolumeListRequest, VolumeListResponse] as const;
     const { volumes } = await callEngine(context, node.id, 'VolumeList', list, { filters }, signal);
-    const removal = [VolumeRemoveRequest, VolumeRemoveResponse] as const;
-    for (const { name } of volumes) await callEngine(context, node.id, 'VolumeRemove', removal, { name }, signal);
+    for (const { name } of volumes) await removeOnceFree(context, node.id, name, signal);
     return volumes.map(({ name }) => ({ nodeName: nodeName(node), volume: name }));
   } catch (error) {
     if (error instanceof GantryError && error.code === 'UNAVAILABLE') return undefined;
     throw error;
+  }
+}
+
+/** A node takes the containers of tasks away after the cluster has forgotten those. */
+const FREE_WITHIN_MS = 10_000;
+const PAUSE_MS = 100;
+
+async function removeOnceFree(context: ApiContext, nodeId: string, name: string, signal: AbortSignal): Promise<void> {
+  const { clock } = context;
+  const codecs = [VolumeRemoveRequest, VolumeRemoveResponse] as const;
+  const deadlineMs = clock.now() + FREE_WITHIN_MS;
+  for (;;) {
+    try {
+      await callEngine(context, nodeId, 'VolumeRemove', codecs, { name }, signal);
+      return;
+    } catch (error) {
+      const isUsed = error instanceof GantryError && error.code === 'IN_USE';
+      if (!isUsed || signal.aborted || clock.now() > deadlineMs) throw error;
+      await clock.sleep(PAUSE_MS, signal);
+    }
   }
 }
