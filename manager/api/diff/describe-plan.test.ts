@@ -142,6 +142,14 @@ describe('describePlan', () => {
     });
   });
 
+  it('tells of a service that was stopped that it starts', () => {
+    const running = existingAfter(plan(NOTHING, whole(web())));
+    const services = running.services.map((service) => ({ ...service, stopped: true }));
+    const existing: Existing = { ...running, services, nodes: NODES };
+    const change = ofService(describePlan(plan(existing, whole(web())), existing, () => []));
+    expect(change).toMatchObject({ consequence: Consequence.STARTS, fields: [], tasks: { started: 2 } });
+  });
+
   it('tells of new content which it is, and of a secret only that it is another', () => {
     const [, secret, config, service] = difference(whole(web()), whole(web(), { config: 'second', secret: 'hush2' }));
     expect(word(config?.consequence)).toBe('RECREATES');

@@ -43,6 +43,8 @@ export function effectOf(
     const update = updateConfigOf({ ...before, ...after });
     return effect(Consequence.ROLLS, { ...parts, replaced: Math.min(stale, kept), update });
   }
+  // A deploy starts what was stopped.
+  if (before.stopped) return effect(Consequence.STARTS, { started: Math.max(0, desired - present) });
   if (isPaused(before.updateStatus) && !isPaused(after.updateStatus)) return effect(Consequence.RESUMES);
   if (isJob(after.spec)) return effect(Consequence.IN_PLACE);
   const more = desired - desiredTasks(before.spec, nodes);
