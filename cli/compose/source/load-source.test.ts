@@ -405,3 +405,11 @@ describe('profiles', () => {
     expect(needs('{b: {condition: service_healthy, required: false}}')).toEqual([]);
   });
 });
+
+describe('files that say too much', () => {
+  it('are refused before memory is full', () => {
+    const words = `x-a: &a [${'w,'.repeat(1000)}]\nx-b: [${'*a,'.repeat(150)}]\nservices: {a: {image: i}}\n`;
+    const lines = refused({ 'compose.yaml': `include: [${'x.yml,'.repeat(15)}]`, 'x.yml': words });
+    expect(lines).toContain('x.yml:1:1: the files say more than 2000000 values together; load fewer');
+  });
+});
