@@ -69,7 +69,7 @@ describe('a configuration', () => {
       "can't share another's cgroup namespace",
     ],
     ['cgroup of the host', { cgroupParent: '/system' }, {}, 'is not one of gantry'],
-    ['nameless annotation', { annotations: { '': 'x' } }, {}, 'an annotation needs a name'],
+    ['nameless annotation', { ociAnnotations: { '': 'x' } }, {}, 'an annotation needs a name'],
     ['cgroup settings', { cgroup: CgroupSettings.create({ cpuShares: -1 }) }, {}, 'invalid CPU shares'],
     ['UTS of a container', { utsMode: 'container:web' }, {}, "can't share another's UTS"],
     ['hostname in the host’s UTS', { utsMode: 'host', hostname: 'x' }, {}, "can't set a hostname"],

@@ -130,7 +130,7 @@ function validateIsolation(spec: ContainerSpec, network: NetworkMode, host: Host
   if (parseNamespaceMode('cgroup namespace', spec.cgroupnsMode).kind === 'container')
     throw invalid("a container can't share another's cgroup namespace", 'write "host", "private" or nothing');
   validateCgroupParent(spec.cgroupParent);
-  validateAnnotations(spec.annotations);
+  validateAnnotations(spec.ociAnnotations);
   const ipc = parseNamespaceMode('ipc', spec.ipcMode);
   const uts = parseNamespaceMode('uts', spec.utsMode);
   if (uts.kind === 'container')

@@ -94,7 +94,7 @@ function containerSpec(
     utsMode: namespaceMode('--uts', options.uts, false),
     cgroupnsMode: namespaceMode('--cgroupns', options.cgroupns, false),
     cgroupParent: options.cgroupParent ?? '',
-    annotations: parsePairs('--annotation', options.annotation, () => ''),
+    ociAnnotations: parsePairs('--annotation', options.annotation, () => ''),
     oomScoreAdj: options.oomScoreAdj ?? 0,
     cgroup: cgroupSettingsOf(options),
   });

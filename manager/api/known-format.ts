@@ -101,7 +101,7 @@ function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined
 }
 
 function unusualIsolation(container: ContainerSpec): string | undefined {
-  const { cgroup, cgroupnsMode, cgroupParent, annotations, unconfinedSystemPaths } = container;
+  const { cgroup, cgroupnsMode, cgroupParent, ociAnnotations: annotations, unconfinedSystemPaths } = container;
   if (cgroup !== undefined) return 'cgroup settings';
   if (cgroupnsMode !== '' || cgroupParent !== '') return 'a cgroup namespace or parent';
   if (Object.keys(annotations).length > 0) return 'annotations of its containers';

@@ -6,6 +6,7 @@ export const MAP_FIELDS: ReadonlySet<string> = new Set([
   'driverOpts',
   'engineLabels',
   'labels',
+  'ociAnnotations',
   'serviceLabels',
   'sysctls',
 ]);

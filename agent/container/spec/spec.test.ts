@@ -98,7 +98,7 @@ describe('a spec', () => {
 
   it('passes annotations on, lies in the cgroup that it is to be in, and hides nothing when told so', () => {
     const { annotations, linux } = build({
-      annotations: { 'org.example.a': 'b' },
+      ociAnnotations: { 'org.example.a': 'b' },
       cgroupParent: 'batch/night',
       unconfinedSystemPaths: true,
     });

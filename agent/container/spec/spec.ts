@@ -67,7 +67,7 @@ export function buildSpec(request: SpecRequest): OciSpec {
       privileged: spec.privileged,
     }),
     linux: buildLinux(request),
-    ...(Object.keys(spec.annotations).length > 0 && { annotations: spec.annotations }),
+    ...(Object.keys(spec.ociAnnotations).length > 0 && { annotations: spec.ociAnnotations }),
   };
 }
 

@@ -47,8 +47,8 @@ describe('keys of the cgroup', () => {
     ['cgroup: host', { cgroupnsMode: 'host' }],
     ['cgroup: private', { cgroupnsMode: '' }],
     ['cgroup_parent: m-executor-abcd', { cgroupParent: 'm-executor-abcd' }],
-    ['annotations: {com.example.foo: bar}', { annotations: { 'com.example.foo': 'bar' } }],
-    ['annotations: [com.example.foo=bar]', { annotations: { 'com.example.foo': 'bar' } }],
+    ['annotations: {com.example.foo: bar}', { ociAnnotations: { 'com.example.foo': 'bar' } }],
+    ['annotations: [com.example.foo=bar]', { ociAnnotations: { 'com.example.foo': 'bar' } }],
     ['runtime: runc', {}],
     ['userns_mode: host', {}],
   ])('%s', (lines, expected) => {

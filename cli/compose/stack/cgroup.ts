@@ -17,7 +17,7 @@ import type { Fields, ModelCursor } from './model-cursor.ts';
 
 /** Those that aren't limits. */
 export const CGROUP: Converters<ContainerSpec, ServiceContext> = {
-  annotations: (cursor) => ({ annotations: cursor.textByKey() }),
+  annotations: (cursor) => ({ ociAnnotations: cursor.textByKey() }),
   cgroup: (cursor) => ({ cgroupnsMode: cursor.oneOf(['host', 'private']) === 'host' ? 'host' : '' }),
   cgroup_parent: (cursor) => ({ cgroupParent: readParent(cursor) }),
   runtime: (cursor) => {

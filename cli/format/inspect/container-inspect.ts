@@ -107,7 +107,7 @@ function hostConfigFields(config: ContainerConfig | undefined, spec: ContainerSp
     CgroupParent: spec?.cgroupParent ?? '',
     UsernsMode: '',
     Runtime: RUNTIME_NAME,
-    Annotations: stringMap(spec?.annotations),
+    Annotations: stringMap(spec?.ociAnnotations),
     ShmSize: spec?.shmSizeBytes || 64 * 1024 * 1024,
     Sysctls: stringMap(spec?.sysctls),
     Memory: limits?.memoryBytes ?? 0,

@@ -49,7 +49,7 @@ export function containerSpecFields(container: ContainerSpec): Fields {
 
 /** Those of Docker's HostConfig, which its services haven't got, where they say something. */
 function givenIsolationFields(container: ContainerSpec): Fields {
-  const { cgroupnsMode, cgroupParent, annotations, unconfinedSystemPaths } = container;
+  const { cgroupnsMode, cgroupParent, ociAnnotations: annotations, unconfinedSystemPaths } = container;
   return {
     ...(cgroupnsMode === '' ? {} : { CgroupnsMode: cgroupnsMode }),
     ...(cgroupParent === '' ? {} : { CgroupParent: cgroupParent }),

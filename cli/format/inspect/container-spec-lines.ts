@@ -52,7 +52,7 @@ function isolationLines(container: ContainerSpec): string[] {
     ...cgroupLines(container.cgroup),
     ...line('CgroupnsMode', container.cgroupnsMode),
     ...line('CgroupParent', container.cgroupParent),
-    ...line('Annotations', pairs(container.annotations)),
+    ...line('Annotations', pairs(container.ociAnnotations)),
     ...line('UnconfinedSystemPaths', yes(container.unconfinedSystemPaths)),
   ];
 }

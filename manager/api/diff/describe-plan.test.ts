@@ -66,14 +66,6 @@ describe('describePlan', () => {
     );
   });
 
-  it('says of what was stopped that it starts', () => {
-    const deployed = existingAfter(plan({ ...NOTHING, nodes: NODES }, whole(web())));
-    const services = deployed.services.map((service) => ({ ...service, stopped: true }));
-    const existing: Existing = { ...deployed, services, nodes: NODES };
-    const change = ofService(describePlan(plan(existing, whole(web()), false), existing, tasksOf));
-    expect([word(change?.consequence), linesOf(change)]).toEqual(['STARTS', ['stopped: true → false']]);
-  });
-
   it('calls fields as a compose file does', () => {
     const before = web(
       { ports: [{ targetPort: 80, publishedPort: 8080 }] },

@@ -42,9 +42,7 @@ export function describePlan(
     const before = existing.services.find(({ id }) => id === object.id);
     const after = change === ChangeKind.REMOVE ? undefined : step.object;
     const fields = before === undefined || after === undefined ? [] : serviceFields(before, step.object, names);
-    const effect = effectOf({ before, after }, tasksOf(object.id), existing.nodes);
-    const starts = before?.stopped === true && after !== undefined;
-    return { ...named, fields, ...effect, ...(starts ? { consequence: Consequence.STARTS } : {}) };
+    return { ...named, fields, ...effectOf({ before, after }, tasksOf(object.id), existing.nodes) };
   });
 }
 
@@ -68,7 +66,6 @@ function serviceFields(before: ServiceObject, after: ServiceStep['object'], name
   if (!sameCredentials(before.pullCredentials, after.pullCredentials)) {
     fields.push({ field: 'registry credentials', before: undefined, after: SECRET });
   }
-  if (before.stopped) fields.push({ field: 'stopped', before: 'true', after: 'false' });
   const isOther = !sameMessage(ServiceSpec, before.spec, after.spec);
   return fields.length === 0 && isOther ? [UNNAMED] : fields;
 }

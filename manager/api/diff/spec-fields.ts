@@ -40,6 +40,8 @@ const RENAMED = {
   'task.container.pidMode': 'pid',
   'task.container.ipcMode': 'ipc',
   'task.container.utsMode': 'uts',
+  'task.container.ociAnnotations': 'annotations',
+  'task.container.log': 'logging',
   'task.container.cgroup': '',
   'task.container.cgroup.memorySwapBytes': 'memswap_limit',
   'task.container.cgroup.memoryReservationBytes': 'mem_reservation',
@@ -63,11 +65,10 @@ const RENAMED = {
   ingressScope: 'x-gantry.ingress',
 } as const;
 
-const MAPS: ReadonlySet<string> = new Set(['labels', 'driverOpts', 'sysctls', 'options', 'annotations']);
+const MAPS: ReadonlySet<string> = new Set(['labels', 'driverOpts', 'sysctls', 'options', 'ociAnnotations']);
 
-/** At the top, annotations are name and labels. */
 function isMap(path: string): boolean {
-  return path !== 'annotations' && MAPS.has(path.slice(path.lastIndexOf('.') + 1));
+  return MAPS.has(path.slice(path.lastIndexOf('.') + 1));
 }
 
 const list = <T>(key: (element: T) => string, value: (element: T) => string): Keyed => ({ key, value }) as Keyed;

@@ -35,6 +35,8 @@ export function effectOf(
   if (after === undefined) return effect(Consequence.STOPS, { stopped: present });
   const desired = desiredTasks(after.spec, nodes);
   if (before === undefined) return effect(Consequence.STARTS, { started: desired });
+  // A deploy starts what was stopped.
+  if (before.stopped) return effect(Consequence.STARTS, { started: Math.max(0, desired - present) });
   if (after.specVersion !== before.specVersion) {
     const kept = Math.min(present, desired);
     const parts = { started: desired - kept, stopped: present - kept };
@@ -43,8 +45,6 @@ export function effectOf(
     const update = updateConfigOf({ ...before, ...after });
     return effect(Consequence.ROLLS, { ...parts, replaced: Math.min(stale, kept), update });
   }
-  // A deploy starts what was stopped.
-  if (before.stopped) return effect(Consequence.STARTS, { started: Math.max(0, desired - present) });
   if (isPaused(before.updateStatus) && !isPaused(after.updateStatus)) return effect(Consequence.RESUMES);
   if (isJob(after.spec)) return effect(Consequence.IN_PLACE);
   const more = desired - desiredTasks(before.spec, nodes);
