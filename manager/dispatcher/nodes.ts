@@ -1,13 +1,14 @@
 /** A node's record in the store, as its sessions come and go. */
 import { GantryError } from '../../proto/errors.ts';
 import type { SessionHello } from '../../proto/generated/gantry/v1/dispatcher.ts';
-import { NodeDescription, NodeState } from '../../proto/generated/gantry/v1/types.ts';
+import { NodeDescription, NodeState, type NodeTls } from '../../proto/generated/gantry/v1/types.ts';
 import type { NodeObject } from '../store/node.ts';
 import {
   FORMAT_OF_CA_ROTATION,
   FORMAT_OF_GENERIC_RESOURCES,
   FORMAT_OF_IPV6,
   FORMAT_OF_MACVLAN,
+  FORMAT_OF_STANDINGS_BY_ROTATION,
   FORMAT_OF_WIREGUARD,
 } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
@@ -51,13 +52,18 @@ function known(read: ReadTransaction, description: NodeDescription | undefined):
   const format = read.find('cluster', { by: 'all' })[0]?.stateFormat ?? 0;
   return {
     ...description,
-    tls: format >= FORMAT_OF_CA_ROTATION ? description.tls : undefined,
+    tls: format >= FORMAT_OF_CA_ROTATION ? knownStanding(description.tls, format) : undefined,
     genericResources: format >= FORMAT_OF_GENERIC_RESOURCES ? description.genericResources : [],
     wireguard: format >= FORMAT_OF_WIREGUARD ? description.wireguard : undefined,
     ipv6Addresses: format >= FORMAT_OF_IPV6 ? description.ipv6Addresses : [],
     links: format >= FORMAT_OF_MACVLAN ? description.links : [],
     networkConfigs: format >= FORMAT_OF_MACVLAN ? description.networkConfigs : [],
   };
+}
+
+function knownStanding(tls: NodeTls | undefined, format: number): NodeTls | undefined {
+  if (tls === undefined || format >= FORMAT_OF_STANDINGS_BY_ROTATION) return tls;
+  return { ...tls, rotationStartedAtMs: undefined };
 }
 
 export function markDown(store: Store, nodeId: string, message: string, nowMs: number): Promise<void> {

@@ -13,10 +13,10 @@
  *    placement strategy, and client certificates; services have an endpoint mode, an ingress scope, and addresses of their
  *    own; slots of services are pinned to the nodes that have their volumes; nodes have
  *    WireGuard keys, IPv6 addresses, links, and config-only networks; networks have IPv6 subnets, and may be macvlan;
- *    services have a pull policy, know who pulls their images, and may be stopped; containers have cgroup settings, cgroup
- *    parents, and annotations.
+ *    services have a pull policy, and know who pulls their images.
  * 6: tasks have a container name, hooks, addresses of their own and more kinds of mounts, and say how their log is kept; services
- *    roll with what they depend on, and know where is what they mount.
+ *    roll with what they depend on, know where is what they mount, and may be stopped; containers have cgroup settings, cgroup
+ *    parents, and annotations; nodes say for which rotation of the authority they stand as they say.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -43,12 +43,12 @@ export const FORMAT_OF_IPV6 = 5;
 export const FORMAT_OF_MACVLAN = 5;
 /** And of pull policies. */
 export const FORMAT_OF_PULL_CREDENTIALS = 5;
-export const FORMAT_OF_STOPPED_SERVICES = 5;
-
+export const FORMAT_OF_STOPPED_SERVICES = 6;
 /** And of cgroup parents and namespaces, annotations, and unconfined system paths. */
-export const FORMAT_OF_CGROUP_SETTINGS = 5;
+export const FORMAT_OF_CGROUP_SETTINGS = 6;
 /** And of what else of a Compose file's service stands in a task's spec; see manager/api/known-format.ts. */
 export const FORMAT_OF_CONTAINER_NAMES = 6;
+export const FORMAT_OF_STANDINGS_BY_ROTATION = 6;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {
