@@ -164,14 +164,21 @@ describe('planStack', () => {
     expect(summary(plan(second, of('v2'))).map((line) => line.split(' ')[0])).toEqual(Array(4).fill('unchanged'));
   });
 
-  it('leaves a service that was rolled anew by force as it is', () => {
+  it('leaves a service that was rolled anew by force as it is, unless it is to be once more', () => {
     const first = existingAfter(plan(NOTHING, stack([serviceSpec('s_db')])));
     const forced = first.services.map((service) => ({
       ...service,
       spec: { ...service.spec, task: { ...service.spec.task, forceUpdate: 3 } },
     }));
-    expect(summary(plan({ ...first, services: forced }, stack([serviceSpec('s_db')])))).toEqual([
-      'unchanged service s_db',
+    const deployed = (forceUpdate: number) => {
+      const spec = serviceSpec('s_db');
+      return stack([{ ...spec, task: { ...spec.task, forceUpdate } } as ServiceSpec]);
+    };
+    const summaryOf = (forceUpdate: number) => summary(plan({ ...first, services: forced }, deployed(forceUpdate)));
+    expect([0, 3, 4].map(summaryOf)).toEqual([
+      ['unchanged service s_db'],
+      ['unchanged service s_db'],
+      ['update service s_db'],
     ]);
   });
 

@@ -296,8 +296,9 @@ function planExistingService(
   ports: PortConfig[],
   { nowMs, registry, found }: Pick<PlanContext, 'nowMs' | 'registry' | 'found'>,
 ): PlanStep {
-  // A stack says nothing of it, and what was once rolled needn't be again.
-  const spec = { ...wanted, task: { ...wanted.task, forceUpdate: own.spec.task.forceUpdate } };
+  // Most stacks say nothing of it, and what was once rolled needn't be again.
+  const forceUpdate = Math.max(own.spec.task.forceUpdate, wanted.task.forceUpdate);
+  const spec = { ...wanted, task: { ...wanted.task, forceUpdate } };
   const changed = withSpec(own, spec, ports, nowMs);
   const pullCredentials = keptCredentials(changed, registry);
   const sources = sourcesOf(spec, found);

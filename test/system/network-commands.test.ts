@@ -218,8 +218,8 @@ describe('in a cluster', () => {
 
   it('lets services and stacks use them, and nobody else those that are not attachable', async () => {
     await first.ok(['network', 'create', '-d', 'overlay', '--subnet', '10.66.0.0/16', 'plain']);
-    const fixed = ['service', 'create', '-q', '--name', 'other', '--network', 'name=plain,ip=10.66.0.9', 'busybox'];
-    expect(await refused(first, fixed)).toContain("can't have the address");
+    const fixed = ['service', 'create', '-q', '--replicas', '2', '--network', 'name=plain,ip=10.66.0.9', 'busybox'];
+    expect(await refused(first, fixed)).toContain('has address 10.66.0.9, which one task can have');
     expect(await first.ok(['inspect', '-f', '{{.Name}}', 'plain'])).toBe('plain');
     const stack = `
 services: {web: {image: busybox, command: sleep 1000, init: true, networks: [plain], deploy: {mode: global}}}
