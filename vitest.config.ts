@@ -22,8 +22,8 @@ export default defineConfig({
           exclude: ['test/simulation/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each makes hosts of its own and measures them against time: one after the other.
-          fileParallelism: false,
+          // Each makes hosts of its own, and mostly waits for them; with more at a time they would come too late for each other.
+          maxWorkers: 2,
         },
       },
       {
