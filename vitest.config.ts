@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{proto,manager,agent,cli,native}/**/*.test.ts'],
-          // What is waited for comes late on a machine with much to do: the system tests run beside these.
+          // What is waited for comes late on a machine with much to do.
           testTimeout: 60_000,
           hookTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
@@ -31,7 +31,7 @@ export default defineConfig({
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],
           testTimeout: 900_000,
-          // Uses all processors: after the unit tests.
+          // Uses all processors, and beside the system tests what these leave: see .ci/test.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
