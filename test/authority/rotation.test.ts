@@ -167,6 +167,10 @@ const ACTS: Readonly<Record<string, Act>> = {
     node.said = undefined;
     node.memory = node.disk;
   },
+  /** What a node does when nothing keeps it from it. */
+  comeAlong: (model, node) => {
+    for (const name of ['tell', 'advance', 'write', 'write', 'read', 'report']) ACTS[name]?.(model, node);
+  },
   finish: (model) => model.finish(),
   join: (model) => (model.nodes.length < NODES + 2 ? model.join() : undefined),
   remove: (model, node) => {
@@ -189,7 +193,7 @@ function settle(model: Model): void {
   for (let round = 0; round < 12; round += 1) {
     for (const node of model.nodes) {
       node.isUp = true;
-      for (const name of ['tell', 'advance', 'write', 'write', 'read', 'report']) ACTS[name]?.(model, node);
+      ACTS.comeAlong?.(model, node);
       model.checkTrust();
     }
     model.finish();
@@ -201,6 +205,7 @@ const named = (...names: string[]) => fc.record({ name: fc.constantFrom(...names
 const step = fc.oneof(
   { weight: 60, arbitrary: named('tell', 'advance', 'write', 'read', 'report') },
   { weight: 10, arbitrary: named('finish') },
+  { weight: 6, arbitrary: named('comeAlong') },
   { weight: 3, arbitrary: named('power', 'kill', 'join', 'remove') },
   { weight: 1, arbitrary: fc.record({ name: fc.constant('rotate'), index: fc.nat(ROOTS.length - 1) }) },
 );
