@@ -115,6 +115,10 @@ describe('parseDotenv', () => {
     );
   });
 
+  it('takes a line separator of Unicode for a character', () => {
+    expect(parse('A="\u2028" # \u2028\n#\u2028\nB=a\u2028b')).toEqual({ A: '\u2028', B: 'a\u2028b' });
+  });
+
   it('gives back what was quoted', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (value) => {

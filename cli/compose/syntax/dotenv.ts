@@ -21,7 +21,8 @@ export class DotenvError extends Error {
   }
 }
 
-const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([\p{L}\p{N}_.[\]-]+)[ \t]*(?:([=:])[ \t]*(.*))?$/u;
+/** A line ends at a line feed only: a line separator of Unicode is a character like any other. */
+const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([\p{L}\p{N}_.[\]-]+)[ \t]*(?:([=:])[ \t]*(.*))?$/su;
 
 /**
  * Variables of values are those of `outer`, then keys of lines above, then `earlier`: what earlier files say.
@@ -34,7 +35,7 @@ export function parseDotenv(text: string, outer: Lookup, earlier: Lookup = () =>
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   for (let index = 0; index < lines.length; index += 1) {
     const first = lines[index] ?? '';
-    if (/^[ \t]*(#.*)?$/.test(first)) continue;
+    if (/^[ \t]*(#.*)?$/s.test(first)) continue;
     const line = index + 1;
     const match = ASSIGNMENT.exec(first);
     const key = match?.[1];
@@ -69,7 +70,7 @@ function readValue(rest: string, lines: readonly string[], index: number, line: 
   for (let consumed = 0; ; consumed += 1) {
     const end = closingQuote(text, quote);
     if (end !== -1) {
-      if (!/^[ \t]*(#.*)?$/.test(text.slice(end + 1))) {
+      if (!/^[ \t]*(#.*)?$/s.test(text.slice(end + 1))) {
         throw new DotenvError(line + consumed, 'unexpected text after the closing quote');
       }
       return { raw: text.slice(0, end), quote, consumed };
