@@ -12,11 +12,11 @@ import { PullPolicy, type ServiceSpec } from '../../proto/generated/gantry/v1/ty
 import type { Cli } from '../cli.ts';
 import { imageExists } from '../commands/image/image-exists.ts';
 import { buildServices } from '../commands/stack/build-services.ts';
-import { locatePortConflict } from '../commands/stack/port-conflict.ts';
+import { withPlaceOfPort } from '../commands/stack/port-conflict.ts';
 import { refuseMissingImages } from '../commands/stack/prepare-images.ts';
 import type { LoadedStack } from '../compose/load-stack.ts';
 import { ask, withClient } from '../connection.ts';
-import { CliError, isGantryError } from '../failure.ts';
+import { CliError } from '../failure.ts';
 import { askRegistries } from '../registry/service-images.ts';
 import type { ProjectService } from './project-state.ts';
 import { type SelectedService, withScale } from './selection.ts';
@@ -98,9 +98,7 @@ export async function deployProject(
     await startIdle(control, changes);
     return changes;
   } catch (error) {
-    const place = isGantryError(error) && error.code === 'PORT_IN_USE' ? locatePortConflict(loaded, error.message) : '';
-    if (place === '' || !isGantryError(error)) throw error;
-    throw new CliError(`${place}${error.message}`, { hint: error.hint });
+    throw withPlaceOfPort(loaded, error);
   }
 }
 

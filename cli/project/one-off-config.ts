@@ -1,11 +1,6 @@
 /** The container that `compose run` makes of a service of the files. Reads the files that its options name. */
 import { ContainerConfig } from '../../proto/generated/gantry/v1/engine.ts';
-import type {
-  ContainerSpec,
-  Mount,
-  NetworkAttachmentConfig,
-  PortConfig,
-} from '../../proto/generated/gantry/v1/types.ts';
+import type { ContainerSpec, Mount, NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { LoadedStack } from '../compose/load-stack.ts';
 import { splitWords } from '../compose/syntax/command-line.ts';
 import { CliError, EXIT } from '../failure.ts';
@@ -79,10 +74,7 @@ export function oneOffConfig(
     },
     ...(task?.resources?.limits === undefined ? {} : { limits: task.resources.limits }),
     networks: (task?.networks ?? []).map((one) => attachment(one, options.useAliases ?? false)),
-    ports: [
-      ...(options.servicePorts ? onThisHost(ports) : []),
-      ...options.publish.flatMap((text) => parsePublish(text)),
-    ],
+    ports: [...(options.servicePorts ? ports : []), ...options.publish.flatMap((text) => parsePublish(text))],
     autoRemove: options.rm ?? false,
   });
 }
@@ -120,9 +112,4 @@ function withMounts(own: readonly Mount[], given: readonly Mount[]): Mount[] {
 /** The service's own address is its containers'; its name, too, unless that is wanted. */
 function attachment({ target, aliases }: NetworkAttachmentConfig, withAliases: boolean): NetworkAttachmentConfig {
   return { target, aliases: withAliases ? aliases : [] };
-}
-
-/** As a container publishes them: on its own host. */
-function onThisHost(ports: readonly PortConfig[]): PortConfig[] {
-  return ports.map((port) => ({ ...port }));
 }

@@ -9,10 +9,9 @@ import { PullPolicy } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, complain } from '../../cli.ts';
 import { type LoadedStack, loadStack } from '../../compose/load-stack.ts';
 import { ask } from '../../connection.ts';
-import { CliError, isGantryError } from '../../failure.ts';
 import { oneOf } from '../../options/words.ts';
 import { askRegistries, type ImageAnswers, warnUnrecorded } from '../../registry/service-images.ts';
-import { locatePortConflict } from './port-conflict.ts';
+import { withPlaceOfPort } from './port-conflict.ts';
 import { declareProject, type ProjectOptions } from './project-options.ts';
 import { readStackFile } from './read-stack-file.ts';
 
@@ -84,8 +83,6 @@ export async function requestDeploy(
     await warnUnrecorded(cli, response.unrecordedImages, answers.failures);
     return response;
   } catch (error) {
-    const place = isGantryError(error) && error.code === 'PORT_IN_USE' ? locatePortConflict(loaded, error.message) : '';
-    if (place === '' || !isGantryError(error)) throw error;
-    throw new CliError(`${place}${error.message}`, { hint: error.hint });
+    throw withPlaceOfPort(loaded, error);
   }
 }
