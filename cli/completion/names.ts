@@ -2,8 +2,8 @@
 import type { ControlClient } from '../../proto/generated/gantry/v1/control.ts';
 import type { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Cli } from '../cli.ts';
-import { readStackFile } from '../commands/stack/read-stack-file.ts';
 import { ask, withClient } from '../connection.ts';
+import { readStackFile } from '../project/read-stack-file.ts';
 import type { Named } from './kinds.ts';
 
 /** Nobody waits longer for a list after pressing Tab. */

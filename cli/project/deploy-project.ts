@@ -10,14 +10,14 @@ import {
 import { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
 import { PullPolicy, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { Cli } from '../cli.ts';
-import { imageExists } from '../commands/image/image-exists.ts';
-import { buildServices } from '../commands/stack/build-services.ts';
-import { withPlaceOfPort } from '../commands/stack/port-conflict.ts';
-import { refuseMissingImages } from '../commands/stack/prepare-images.ts';
 import type { LoadedStack } from '../compose/load-stack.ts';
 import { ask, withClient } from '../connection.ts';
 import { CliError } from '../failure.ts';
+import { imageExists } from '../registry/image-exists.ts';
 import { askRegistries } from '../registry/service-images.ts';
+import { buildServices } from './build-services.ts';
+import { withPlaceOfPort } from './port-conflict.ts';
+import { refuseMissingImages } from './prepare-images.ts';
 import type { ProjectService } from './project-state.ts';
 import { type SelectedService, withScale } from './selection.ts';
 

@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { complain } from '../cli.ts';
 import { collect } from '../command-line.ts';
-import { readStackFile } from '../commands/stack/read-stack-file.ts';
 import { type LoadedStack, loadStack } from '../compose/load-stack.ts';
 import { loadSource } from '../compose/source/load-source.ts';
 import { ProblemError, problemsError } from '../compose/syntax/problem.ts';
 import { oneOf } from '../options/words.ts';
+import { readStackFile } from './read-stack-file.ts';
 
 export interface ProjectOptions {
   readonly file: readonly string[];

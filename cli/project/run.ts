@@ -2,11 +2,11 @@
 import { type ControlClient, ObjectKind, type StackChange } from '../../proto/generated/gantry/v1/control.ts';
 import { type Dependency, DependencyCondition, type Task } from '../../proto/generated/gantry/v1/types.ts';
 import type { Cli } from '../cli.ts';
-import { changedServices } from '../commands/stack/changes.ts';
 import { ask } from '../connection.ts';
 import { updateKey } from '../rollout/update-stand.ts';
 import { createProgress, PlainProgress } from '../terminal/progress.ts';
 import { type AbortRule, followProject } from './attached.ts';
+import { changedServices } from './changes.ts';
 import { LogFollower } from './log-follower.ts';
 import { LogLines, usesColours } from './log-lines.ts';
 import type { Ansi } from './project-options.ts';

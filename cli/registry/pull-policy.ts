@@ -3,8 +3,8 @@ import { type EngineClient, PullOrder } from '../../proto/generated/gantry/v1/en
 import { familiarName, parseReference, withDefaultTag } from '../../proto/image-reference.ts';
 import { type Cli, complain } from '../cli.ts';
 import { invalidFlag } from '../command-line.ts';
-import { imageExists } from '../commands/image/image-exists.ts';
 import { isGantryError } from '../failure.ts';
+import { imageExists } from './image-exists.ts';
 import { pullImage } from './pull-image.ts';
 
 const POLICIES = ['always', 'missing', 'never'] as const;

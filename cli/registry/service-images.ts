@@ -4,10 +4,10 @@ import { ControlClient, type RegistryFacts, ResolveImage } from '../../proto/gen
 import { EngineClient, type RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
 import { canonicalName, parseReference, withDefaultTag, withoutLookedUpDigest } from '../../proto/image-reference.ts';
 import { type Cli, complain } from '../cli.ts';
-import { imageExists, missingImageHint } from '../commands/image/image-exists.ts';
 import { ask, withClient } from '../connection.ts';
 import { CliError, isGantryError } from '../failure.ts';
 import { credentialsForImage } from './credentials.ts';
+import { imageExists, missingImageHint } from './image-exists.ts';
 import { DOCKER_HUB, imageDomain } from './registry-server.ts';
 
 export interface ImageQuestions {

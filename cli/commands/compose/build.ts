@@ -5,10 +5,10 @@ import { type Cli, complain } from '../../cli.ts';
 import { collect, refuse } from '../../command-line.ts';
 import { withClient } from '../../connection.ts';
 import { parsePairs } from '../../options/pairs.ts';
+import { buildServices } from '../../project/build-services.ts';
 import { declareProject, loadProject, type ProjectOptions } from '../../project/project-options.ts';
 import { fileServices, select } from '../../project/selection.ts';
 import { pushImage } from '../../registry/push-image.ts';
-import { buildServices } from '../stack/build-services.ts';
 
 interface BuildOptions extends ProjectOptions {
   readonly buildArg: readonly string[];

@@ -7,10 +7,10 @@ import { ask, withClient } from '../../connection.ts';
 import { isGantryError } from '../../failure.ts';
 import { stopTimeout } from '../../options/stop-timeout.ts';
 import { oneOf } from '../../options/words.ts';
+import { changeLines } from '../../project/changes.ts';
 import { isOneOff, oneOffFilters } from '../../project/one-off.ts';
 import { declareProject, loadProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
 import { type ProjectService, projectServices, selectServices } from '../../project/project-state.ts';
-import { changeLines } from '../stack/changes.ts';
 import { waitUntilGone } from '../stack/rm.ts';
 
 interface DownOptions extends ProjectOptions {

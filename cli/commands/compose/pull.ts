@@ -7,8 +7,8 @@ import { failureText, isGantryError } from '../../failure.ts';
 import { oneOf } from '../../options/words.ts';
 import { declareProject, loadProject, type ProjectOptions } from '../../project/project-options.ts';
 import { fileServices, type SelectedService, select } from '../../project/selection.ts';
+import { imageExists } from '../../registry/image-exists.ts';
 import { pullImage } from '../../registry/pull-image.ts';
-import { imageExists } from '../image/image-exists.ts';
 
 interface PullOptions extends ProjectOptions {
   readonly ignoreBuildable?: boolean;

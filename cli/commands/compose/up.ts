@@ -11,6 +11,7 @@ import { CliError, EXIT } from '../../failure.ts';
 import { stopTimeout } from '../../options/stop-timeout.ts';
 import { oneOf } from '../../options/words.ts';
 import type { AbortRule } from '../../project/attached.ts';
+import { changeLines } from '../../project/changes.ts';
 import { type BuildWhen, deployProject, prepareProjectImages } from '../../project/deploy-project.ts';
 import { allServiceNames, declareProject, loadProject, type ProjectOptions } from '../../project/project-options.ts';
 import type { ProjectService } from '../../project/project-state.ts';
@@ -19,7 +20,6 @@ import { fileServices, type SelectedService, select, serviceNamed } from '../../
 import { servicesOfStaleImages } from '../../project/stale-images.ts';
 import { StopSignals } from '../../project/stop-signals.ts';
 import { parseScale } from '../service/scale.ts';
-import { changeLines } from '../stack/changes.ts';
 
 interface UpOptions extends ProjectOptions {
   readonly detach?: boolean;

@@ -11,8 +11,8 @@ import { CliError } from '../../failure.ts';
 import { alignColumns } from '../../format/table.ts';
 import { oneOf } from '../../options/words.ts';
 import { writeOutput } from '../../output-file.ts';
+import { readStackFile } from '../../project/read-stack-file.ts';
 import { declareProject } from './project-options.ts';
-import { readStackFile } from './read-stack-file.ts';
 
 interface ConfigOptions {
   readonly composeFile: readonly string[];

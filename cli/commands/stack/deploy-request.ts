@@ -10,10 +10,10 @@ import { type Cli, complain } from '../../cli.ts';
 import { type LoadedStack, loadStack } from '../../compose/load-stack.ts';
 import { ask } from '../../connection.ts';
 import { oneOf } from '../../options/words.ts';
+import { withPlaceOfPort } from '../../project/port-conflict.ts';
+import { readStackFile } from '../../project/read-stack-file.ts';
 import { askRegistries, type ImageAnswers, warnUnrecorded } from '../../registry/service-images.ts';
-import { withPlaceOfPort } from './port-conflict.ts';
 import { declareProject, type ProjectOptions } from './project-options.ts';
-import { readStackFile } from './read-stack-file.ts';
 
 export interface SourceOptions extends ProjectOptions {
   readonly prune?: boolean;

@@ -4,11 +4,11 @@ import { type Cli, printLine } from '../../cli.ts';
 import { withClient } from '../../connection.ts';
 import { CliError, EXIT } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
+import { changedServices, changeLines } from '../../project/changes.ts';
+import { prepareImages, refuseMissingImages } from '../../project/prepare-images.ts';
 import { RolloutFailure } from '../../rollout/failure-report.ts';
 import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
-import { changedServices, changeLines } from './changes.ts';
 import { declareSource, readSource, requestDeploy, type SourceOptions } from './deploy-request.ts';
-import { prepareImages, refuseMissingImages } from './prepare-images.ts';
 import { declarePlanFormat, type PlanFormat, planOf, showPlan } from './show-plan.ts';
 import { takeBack } from './take-back.ts';
 

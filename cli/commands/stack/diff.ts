@@ -4,9 +4,9 @@ import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import type { Cli } from '../../cli.ts';
 import { withClient } from '../../connection.ts';
 import { withExitCode } from '../../failure.ts';
+import { refuseMissingImages } from '../../project/prepare-images.ts';
 import { declareSource, readSource, requestDeploy, type SourceOptions } from './deploy-request.ts';
 import { hasChanges, type Plan } from './plan-text.ts';
-import { refuseMissingImages } from './prepare-images.ts';
 import { declarePlanFormat, type PlanFormat, planOf, showPlan } from './show-plan.ts';
 
 interface DiffOptions extends SourceOptions {

@@ -9,7 +9,7 @@ import {
 } from '../../../proto/generated/gantry/v1/control.ts';
 import { type UpdateConfig, UpdateOrder } from '../../../proto/generated/gantry/v1/types.ts';
 import { goDuration } from '../../format/duration.ts';
-import { kindWord } from './changes.ts';
+import { kindWord } from '../../project/changes.ts';
 
 export interface Plan {
   readonly changes: readonly StackChange[];

@@ -5,8 +5,8 @@ import { watchCluster } from '../../cluster-watch.ts';
 import { ask, withClient } from '../../connection.ts';
 import { forEach } from '../../each.ts';
 import { failureText } from '../../failure.ts';
+import { changeLines } from '../../project/changes.ts';
 import { createProgress } from '../../terminal/progress.ts';
-import { changeLines } from './changes.ts';
 
 interface RemoveOptions {
   readonly detach?: boolean;

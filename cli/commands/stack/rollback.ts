@@ -4,8 +4,8 @@ import { type Cli, printLine } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
+import { changedServices, changeLines } from '../../project/changes.ts';
 import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
-import { changedServices, changeLines } from './changes.ts';
 import { showPlan } from './show-plan.ts';
 
 interface RollbackOptions {

@@ -3,9 +3,9 @@ import type { ControlClient, StackDeployResponse } from '../../../proto/generate
 import { type Cli, complain, printLine } from '../../cli.ts';
 import { ask } from '../../connection.ts';
 import { CliError, failureText } from '../../failure.ts';
+import { changedServices, changeLines } from '../../project/changes.ts';
 import type { RolloutFailure } from '../../rollout/failure-report.ts';
 import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
-import { changedServices, changeLines } from './changes.ts';
 
 export interface FailedDeploy extends Pick<StackDeployResponse, 'version' | 'previousVersion'> {
   readonly stack: string;

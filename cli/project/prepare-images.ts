@@ -1,10 +1,10 @@
 /** Before anything is created: builds what has a `build`, and checks that all other images are to be had. */
-import type { GantryError } from '../../../proto/errors.ts';
-import type { Cli } from '../../cli.ts';
-import type { LoadedStack } from '../../compose/load-stack.ts';
-import { CliError, EXIT } from '../../failure.ts';
-import { type ImageAnswers, missingImages } from '../../registry/service-images.ts';
-import { missingImageHint } from '../image/image-exists.ts';
+import type { GantryError } from '../../proto/errors.ts';
+import type { Cli } from '../cli.ts';
+import type { LoadedStack } from '../compose/load-stack.ts';
+import { CliError, EXIT } from '../failure.ts';
+import { missingImageHint } from '../registry/image-exists.ts';
+import { type ImageAnswers, missingImages } from '../registry/service-images.ts';
 import { buildServices } from './build-services.ts';
 
 /** Rejects with one line for each image that is missing. */

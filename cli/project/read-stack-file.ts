@@ -1,6 +1,6 @@
 /** Reads what a compose file names: other files, or standard input as "-". */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { GantryError } from '../../../proto/errors.ts';
+import { GantryError } from '../../proto/errors.ts';
 
 /** Far above any compose file, config or file with variables. */
 const MAX_BYTES = 64 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** Where in the compose file a port is that something else has already. */
-import type { LoadedStack } from '../../compose/load-stack.ts';
-import { CliError, isGantryError } from '../../failure.ts';
+import type { LoadedStack } from '../compose/load-stack.ts';
+import { CliError, isGantryError } from '../failure.ts';
 
 /** What a deploy failed with: of a port that is taken, with its place in the files; all else as it is. */
 export function withPlaceOfPort(loaded: LoadedStack, error: unknown): unknown {

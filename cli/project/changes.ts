@@ -1,5 +1,5 @@
 /** What a deployment changes, as lines for a user. */
-import { ChangeKind, ObjectKind, type StackChange } from '../../../proto/generated/gantry/v1/control.ts';
+import { ChangeKind, ObjectKind, type StackChange } from '../../proto/generated/gantry/v1/control.ts';
 
 const CHANGE_WORDS: ReadonlyMap<ChangeKind, string> = new Map([
   [ChangeKind.CREATE, 'Creating'],

@@ -1,7 +1,7 @@
 /** Whether an image is there, asked before anything is made of it. */
-import type { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
-import { ask } from '../../connection.ts';
-import { isGantryError } from '../../failure.ts';
+import type { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
+import { ask } from '../connection.ts';
+import { isGantryError } from '../failure.ts';
 
 export async function imageExists(engine: EngineClient, reference: string): Promise<boolean> {
   try {

@@ -1,19 +1,19 @@
 /** Builds the images of services, each after those that it is built from. */
 import { resolve } from 'node:path';
-import { EngineClient, ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
-import { fitsPlatform, parsePlatform } from '../../../proto/platform.ts';
-import { createBuildDisplay } from '../../build/build-display.ts';
-import { buildImage } from '../../build/build-image.ts';
-import { type BuildSource, openBuildSource, openInlineSource } from '../../build/build-source.ts';
-import { readNamedContexts } from '../../build/named-contexts.ts';
-import { readSshSources, withAgentSockets } from '../../build/ssh-agents.ts';
-import { type Cli, printLine } from '../../cli.ts';
-import type { LoadedService, LoadedStack } from '../../compose/load-stack.ts';
-import { isRemoteContext } from '../../compose/source/paths.ts';
-import { inBuildOrder } from '../../compose/stack/build-order.ts';
-import { ask, withClient } from '../../connection.ts';
-import { CliError, isGantryError } from '../../failure.ts';
-import { allCredentials } from '../../registry/credentials.ts';
+import { EngineClient, ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
+import { fitsPlatform, parsePlatform } from '../../proto/platform.ts';
+import { createBuildDisplay } from '../build/build-display.ts';
+import { buildImage } from '../build/build-image.ts';
+import { type BuildSource, openBuildSource, openInlineSource } from '../build/build-source.ts';
+import { readNamedContexts } from '../build/named-contexts.ts';
+import { readSshSources, withAgentSockets } from '../build/ssh-agents.ts';
+import { type Cli, printLine } from '../cli.ts';
+import type { LoadedService, LoadedStack } from '../compose/load-stack.ts';
+import { isRemoteContext } from '../compose/source/paths.ts';
+import { inBuildOrder } from '../compose/stack/build-order.ts';
+import { ask, withClient } from '../connection.ts';
+import { CliError, isGantryError } from '../failure.ts';
+import { allCredentials } from '../registry/credentials.ts';
 
 type Build = NonNullable<LoadedService['build']>;
 
