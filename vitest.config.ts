@@ -11,8 +11,9 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
-          // While one waits for a daemon or a lease, another works.
+          // While one waits for a daemon or a lease, another works. They share what they import: most of a file's time went there.
           maxWorkers: 2,
+          isolate: false,
         },
       },
       {
@@ -31,7 +32,7 @@ export default defineConfig({
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],
           testTimeout: 900_000,
-          // Uses all processors, and beside the system tests what these leave: see .ci/test.
+          // Uses all processors, and beside other tests what these leave: see .ci/test.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

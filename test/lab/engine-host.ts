@@ -1,12 +1,16 @@
 /** What can be done with any host that runs a gantryd, however the host itself is made. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type CommandOptions, type CommandResult, runCommand } from './command.ts';
 import { until } from './until.ts';
 
 /** Of the checkout. */
 export const ROOT = resolve(import.meta.dirname, '../..');
+
+/** For a machine that does other things, too. */
+const START_MS = 60_000;
 
 export type DaemonName = 'gantryd' | 'manager';
 
@@ -62,11 +66,25 @@ export abstract class EngineHost implements HostPlace {
     const [program = '', ...args] = this.resident(argv);
     const daemon = spawn(program, args, { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
-    await until('gantryd to answer', async () => {
-      if (daemon.exitCode !== null || daemon.signalCode !== null) throw new Error(`gantryd ended:\n${this.log()}`);
-      return (await this.gantry(['version'])).code === 0;
-    });
+    const isRunning = () => daemon.exitCode === null && daemon.signalCode === null;
+    // Its socket is asked, not a command: many hosts start at once, and commands would take the time from the daemons.
+    await until('gantryd to listen, or to end', async () => !isRunning() || (await this.#listens()), START_MS).catch(
+      (error: Error) => {
+        throw new Error(`${this.name}: ${error.message}\n${this.log()}`, { cause: error });
+      },
+    );
+    if (!isRunning()) throw new Error(`gantryd of ${this.name} ended:\n${this.log()}`);
+    await this.ok(['version']);
     return daemon;
+  }
+
+  /** Whether somebody accepts connections on the daemon's socket. */
+  #listens(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect(join(this.execRoot, 'gantry.sock'));
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
   }
 
   /** What gantryd and its manager complained about: warnings and worse, and what isn't a log line. */

@@ -11,7 +11,7 @@ beforeAll(async () => {
   cluster = await TestCluster.form();
 });
 
-afterAll(() => cluster.destroy());
+afterAll(() => cluster?.destroy());
 
 placement(() => cluster);
 orchestration(() => cluster);

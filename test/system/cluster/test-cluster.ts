@@ -10,8 +10,6 @@ import { until } from '../../lab/until.ts';
 const HOSTS = 8;
 /** For a machine that does other things, too. */
 const PATIENCE_MS = 60_000;
-/** Each look is a process. */
-const PAUSE_MS = 200;
 
 export interface ListedTask {
   readonly id: string;
@@ -35,10 +33,15 @@ export class TestCluster {
 
   /** h4 has the engine label disk=ssd. */
   static async form(): Promise<TestCluster> {
-    const lab = await Lab.create(await mkdtemp(join(tmpdir(), 'gantry-cluster-')), HOSTS);
-    await lab.host('h4').start(['--label', 'disk=ssd']);
-    await formCluster(lab, () => undefined);
-    return new TestCluster(lab);
+    const cluster = new TestCluster(await Lab.create(await mkdtemp(join(tmpdir(), 'gantry-cluster-')), HOSTS));
+    try {
+      await cluster.host('h4').start(['--label', 'disk=ssd']);
+      await formCluster(cluster.lab, () => undefined);
+    } catch (error) {
+      await cluster.destroy();
+      throw error;
+    }
+    return cluster;
   }
 
   async destroy(): Promise<void> {
@@ -97,7 +100,7 @@ export class TestCluster {
   }
 
   async until(what: string, check: () => Promise<boolean>): Promise<void> {
-    await until(what, check, PATIENCE_MS, PAUSE_MS);
+    await until(what, check, PATIENCE_MS);
   }
 }
 
