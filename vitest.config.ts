@@ -11,7 +11,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
-          // While one waits for a daemon or a lease, another works. They share what they import: most of a file's time went there.
+          // While one waits for a daemon or a lease, another works; and what one file has imported the next needn't.
           maxWorkers: 2,
           isolate: false,
         },
@@ -23,7 +23,7 @@ export default defineConfig({
           exclude: ['test/simulation/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each makes hosts of its own, and mostly waits for them; with more at a time they would come too late for each other.
+          // Each makes hosts of its own; with more at a time they would come too late for each other.
           maxWorkers: 2,
         },
       },

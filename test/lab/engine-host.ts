@@ -82,8 +82,11 @@ export abstract class EngineHost implements HostPlace {
   #listens(): Promise<boolean> {
     return new Promise((resolve) => {
       const socket = connect(join(this.execRoot, 'gantry.sock'));
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
+      socket.once('error', () => resolve(false));
+      socket.once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
     });
   }
 

@@ -1,5 +1,5 @@
 /** A cluster of three managers and five workers as its users see it, theme by theme. */
-import { afterAll, beforeAll } from 'vitest';
+import { beforeAll } from 'vitest';
 import { faults } from './cluster/faults.ts';
 import { orchestration } from './cluster/orchestration.ts';
 import { placement } from './cluster/placement.ts';
@@ -9,9 +9,8 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   cluster = await TestCluster.form();
+  return () => cluster.destroy();
 });
-
-afterAll(() => cluster?.destroy());
 
 placement(() => cluster);
 orchestration(() => cluster);
