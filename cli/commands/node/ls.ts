@@ -16,9 +16,10 @@ import { ownNodeId } from './own-node.ts';
 export function define(command: Command, cli: Cli): void {
   declareFilter(declareListOptions(command, 'node ids')).action(async (options: ListOptions) => {
     const filters = parseFilters(options.filter, ['id', 'name']);
-    const answer = await withClient(ControlClient, cli, (control) => ask(control, control.nodeList, {}));
-    const { nodes, managers, desiredRoot } = answer;
-    const selfId = await ownNodeId(cli);
+    // Asked at once: a connection takes longer than an answer.
+    const [{ nodes, managers, desiredRoot }, selfId] = await withClient(ControlClient, cli, (control) =>
+      Promise.all([ask(control, control.nodeList, {}), ownNodeId(cli)]),
+    );
     const rows = nodes
       .filter((node) =>
         matchesFilters(filters, ({ key, value }) =>
