@@ -129,8 +129,27 @@ describe('merging services', () => {
       'secrets: [{source: b, target: /run/secrets/a}]',
       { secrets: [{ source: 'b', target: '/run/secrets/a' }] },
     ],
-    ['what nothing is said about', 'security_opt: [a]', 'security_opt: [a]', { security_opt: ['a', 'a'] }],
-    ['own keys', 'x-a: {b: [1]}', 'x-a: {c: 3}', { 'x-a': { c: 3 } }],
+    [
+      'soft and hard ulimits',
+      'ulimits: {nofile: {soft: 1, hard: 9}, nproc: 3}',
+      'ulimits: {nofile: {soft: 2}, nproc: {soft: 4, hard: 5}}',
+      { ulimits: { nofile: { soft: 2, hard: 9 }, nproc: { soft: 4, hard: 5 } } },
+    ],
+    ['what nothing is said about', 'security_opt: [a]', 'security_opt: [b, a, c]', { security_opt: ['a', 'b', 'c'] }],
+    [
+      'what says the same in another order',
+      'post_start: [{command: a, user: b}]',
+      'post_start: [{user: b, command: a}, {command: c}]',
+      { post_start: [{ user: 'b', command: 'a' }, { command: 'c' }] },
+    ],
+    ['a number and its text, which differ', 'group_add: [100]', 'group_add: ["100"]', { group_add: [100, '100'] }],
+    ['own keys', 'x-a: {b: [1], d: 1}', 'x-a: {b: [1, 2], c: 3}', { 'x-a': { b: [1, 2], c: 3, d: 1 } }],
+    [
+      'own keys of other forms',
+      'x-a: {b: [1]}, x-c: [1]',
+      'x-a: {b: {c: 3}}, x-c: 2',
+      { 'x-a': { b: { c: 3 } }, 'x-c': 2 },
+    ],
   ])('%s', (_, base, over, expected) => {
     expect(service(base, over)).toEqual(expected);
   });

@@ -49,6 +49,8 @@ class Merger {
     if (base.kind === 'sequence' && over.kind === 'sequence') {
       return { ...base, items: uniqueItems([...base.items, ...over.items], path) };
     }
+    // Nobody knows what is in the user's own keys.
+    if (path.some((key) => key.startsWith('x-'))) return over;
     const { file, line } = base.position;
     this.#problems.push({
       position: over.position,
@@ -59,11 +61,10 @@ class Merger {
     return over;
   }
 
-  /** The user's own keys aren't merged: nobody knows what is in them. */
   #mappings(base: Mapping, over: Mapping, path: readonly string[]): Mapping {
     const entries = new Map<string, Entry>(base.entries);
     for (const entry of over.entries.values()) {
-      const before = entry.key.startsWith('x-') ? undefined : entries.get(entry.key);
+      const before = entries.get(entry.key);
       const value = before === undefined ? entry.value : this.merge(before.value, entry.value, [...path, entry.key]);
       entries.set(entry.key, { ...entry, value });
     }
@@ -87,6 +88,8 @@ class Merger {
         return { ...listOf(base), items: distinct([...listOf(base).items, ...listOf(over).items]) };
       case 'ipam':
         return this.#ipam(base, over, path);
+      case 'limit':
+        return base.kind === 'mapping' && over.kind === 'mapping' ? this.#mappings(base, over, path) : over;
     }
   }
 

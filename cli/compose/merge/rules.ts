@@ -15,7 +15,9 @@ export type MergeRule =
   | 'named'
   | 'logging'
   /** By subnet. */
-  | 'ipam';
+  | 'ipam'
+  /** Soft and hard each; of one number and two, the later counts. */
+  | 'limit';
 
 const RULES: ReadonlyMap<string, MergeRule> = new Map<string, MergeRule>([
   ['networks.*.ipam.config', 'ipam'],
@@ -48,7 +50,7 @@ const RULES: ReadonlyMap<string, MergeRule> = new Map<string, MergeRule>([
   ['services.*.networks', 'named'],
   ['services.*.sysctls', 'key-values'],
   ['services.*.tmpfs', 'list'],
-  ['services.*.ulimits.*', 'replace'],
+  ['services.*.ulimits.*', 'limit'],
 ]);
 
 export function ruleOf(path: readonly string[]): MergeRule | undefined {

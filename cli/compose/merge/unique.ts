@@ -2,7 +2,7 @@
 import { normalize } from 'node:path';
 import { parseMount } from '../forms/mount.ts';
 import { longPorts } from '../forms/port.ts';
-import { type Tree, textIn } from '../syntax/tree.ts';
+import { contentOf, type Tree, textIn } from '../syntax/tree.ts';
 import { patternOf } from './rules.ts';
 
 /** What an item is the same as another by; undefined: it is like no other. */
@@ -46,15 +46,15 @@ export function isOnWay(path: readonly string[]): boolean {
   return (section ?? 'services') === 'services' && (key === undefined || KEYS_ON_WAY.has(key));
 }
 
-/** The items of the list at the path, each once: where the first was, what the last says. */
+/** The items of the list at the path, each once: where the first was, what the last says. In any other list, what says the same. */
 export function uniqueItems(items: readonly Tree[], path: readonly string[]): Tree[] {
   const pattern = patternOf(path);
   const keyOf = KEYS.get(pattern);
   const all = pattern === 'services.*.ports' ? items.flatMap(longPorts) : items;
-  if (keyOf === undefined) return [...all];
   const found = new Map<string, Tree>();
   all.forEach((item, index) => {
-    found.set(keyOf(item) ?? `\0${index}`, item);
+    const key = keyOf === undefined ? contentOf(item) : (keyOf(item) ?? `\0${index}`);
+    found.set(key, item);
   });
   return [...found.values()];
 }

@@ -59,6 +59,20 @@ export function isNull(tree: Tree): boolean {
   return tree.kind === 'scalar' && tree.value === null;
 }
 
+/** The same text for all values that say the same, wherever and in whichever order they are written. */
+export function contentOf(tree: Tree): string {
+  switch (tree.kind) {
+    case 'scalar':
+      return JSON.stringify(tree.value);
+    case 'sequence':
+      return `[${tree.items.map(contentOf).join()}]`;
+    case 'mapping': {
+      const entries = [...tree.entries].sort(([a], [b]) => (a < b ? -1 : 1));
+      return `{${entries.map(([key, { value }]) => `${JSON.stringify(key)}:${contentOf(value)}`).join()}}`;
+    }
+  }
+}
+
 /** What a mapping says at the key, if that is one value. */
 export function textIn(tree: Tree | undefined, key: string): string | undefined {
   const value = tree?.kind === 'mapping' ? tree.entries.get(key)?.value : undefined;
