@@ -56,7 +56,7 @@ function load(options: LoadOptions): LoadedStack {
     checksConsistency: true,
     readsFiles: true,
   });
-  const { directory, lookup, problems, warnings } = source;
+  const { directory, lookupFor, problems, warnings } = source;
   const services = tree.entries.get('services')?.value;
   if (services === undefined || isNull(services)) {
     problems.push({
@@ -67,7 +67,7 @@ function load(options: LoadOptions): LoadedStack {
     });
   }
   const { readBytes } = options;
-  const stack = convertStack({ tree, problems }, { model, directory, lookup, readBytes });
+  const stack = convertStack({ tree, problems }, { model, directory, lookupFor, readBytes });
   if (problems.length > 0) throw problemsError(problems);
   return { ...stack, model, warnings, locate: (...path) => locate(tree, path) };
 }

@@ -17,8 +17,8 @@ interface Range {
 
 /** One for each port of a range; a string says what is wrong. */
 export function parsePort(text: string): PortForm[] | string {
-  const [head = '', protocolText = 'tcp', ...more] = text.split('/');
-  const protocol = protocolText.toLowerCase();
+  const [head = '', protocolText = '', ...more] = text.split('/');
+  const protocol = protocolText.toLowerCase() || 'tcp';
   if (more.length > 0 || !/^(tcp|udp|sctp)$/.test(protocol))
     return `protocol "${protocolText}" is not tcp, udp or sctp`;
   const parts = head.split(':');
@@ -29,8 +29,7 @@ export function parsePort(text: string): PortForm[] | string {
   if (publishedText !== '' && published === undefined) return `"${publishedText}" is no port or range of ports`;
   const host = parts.slice(0, -2).join(':');
   const hostIp = host.replace(/^\[(.*)\]$/, '$1');
-  const hostIsValid = host === '' || (isIP(hostIp) === 6 ? host !== hostIp : isIP(host) === 4);
-  if (!hostIsValid) return `"${host}" is not an address`;
+  if (host !== '' && isIP(hostIp) === 0) return `"${host}" is not an address`;
   const count = target.to - target.from;
   if (published !== undefined && count > 0 && published.to - published.from !== count) {
     return 'the two port ranges differ in length';

@@ -32,7 +32,7 @@ const LONG = object({
   isolation: text,
   network: text,
   target: text,
-  secrets: list(fileReference('/run/secrets')),
+  secrets: list(fileReference(undefined)),
   shm_size: bytes,
   tags: strings,
   ulimits,

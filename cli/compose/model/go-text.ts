@@ -28,6 +28,16 @@ function goFloat(value: number): string {
   return `${mantissa}e${power < 0 ? '-' : '+'}${digits}`;
 }
 
+/** Fractions are of single precision in Compose's model: of 0.333333333 its JSON has 0.33333334, the shortest that means the same. */
+export function singlePrecision(value: number): number {
+  const single = Math.fround(value);
+  for (let digits = 1; digits <= 9; digits += 1) {
+    const short = Number(single.toPrecision(digits));
+    if (Math.fround(short) === single) return short;
+  }
+  return value;
+}
+
 const UNIT_NS: ReadonlyMap<string, number> = new Map([
   ['ns', 1],
   ['us', 1e3],

@@ -97,6 +97,14 @@ describe('keys of a service in canonical form', () => {
     ['ports: ["127.0.0.1:8080:80/udp"]', { ports: [{ ...tcp(80, '8080'), host_ip: '127.0.0.1', protocol: 'udp' }] }],
     ['ports: ["127.0.0.1::80"]', { ports: [{ ...tcp(80), host_ip: '127.0.0.1' }] }],
     ['ports: ["[::1]:8080:80"]', { ports: [{ ...tcp(80, '8080'), host_ip: '::1' }] }],
+    ['ports: ["::1:8080:80/"]', { ports: [{ ...tcp(80, '8080'), host_ip: '::1' }] }],
+    [
+      'ports: ["[2001:db8::1]::80-81/udp"]',
+      {
+        ports: [80, 81].map((port) => ({ ...tcp(port), host_ip: '2001:db8::1', protocol: 'udp' })),
+      },
+    ],
+    ['ports: ["00080:080"]', { ports: [tcp(80, '80')] }],
     ['ports: ["3000-3001"]', { ports: [tcp(3000), tcp(3001)] }],
     ['ports: ["9090-9091:8080-8081"]', { ports: [tcp(8080, '9090'), tcp(8081, '9091')] }],
     ['ports: ["8000-9000:80"]', { ports: [tcp(80, '8000-9000')] }],
@@ -133,12 +141,13 @@ describe('keys of a service in canonical form', () => {
     ],
     ['volumes: [/anonymous]', { volumes: [{ type: 'volume', target: '/anonymous', volume: {} }] }],
     [
-      'volumes: [.:/a, ../b:/b, ~/c:/c, /d:/e/../d]',
+      'volumes: [.:/a, ../b:/b, ~/c:/c, "~c:/f", /d:/e/../d]',
       {
         volumes: [
           ['/project', '/a'],
           ['/b', '/b'],
           ['/home/me/c', '/c'],
+          ['/home/me/c', '/f'],
           ['/d', '/d'],
         ].map(([source, target]) => ({ type: 'bind', source, target, bind: { create_host_path: true } })),
       },
@@ -161,6 +170,16 @@ describe('keys of a service in canonical form', () => {
       {
         volumes: [
           { type: 'bind', source: '/project/a', target: '/a', read_only: true, bind: { create_host_path: false } },
+        ],
+      },
+    ],
+    [
+      'volumes: [{type: bind, source: "D:\\\\a", target: /a}, {type: bind, source: "D:/b", target: /b}, {type: bind, source: "D:c", target: /c}]',
+      {
+        volumes: [
+          { type: 'bind', source: 'D:\\a', target: '/a' },
+          { type: 'bind', source: 'D:/b', target: '/b' },
+          { type: 'bind', source: '/project/D:c', target: '/c' },
         ],
       },
     ],
@@ -230,6 +249,8 @@ describe('keys of a service in canonical form', () => {
     ['mem_swappiness: 60', { mem_swappiness: '60' }],
     ['shm_size: 64kb', { shm_size: '65536' }],
     ['cpus: "1.5"', { cpus: 1.5 }],
+    ['cpus: 0.333333333', { cpus: 0.33333334 }],
+    ['cpus: 0.0001', { cpus: 0.0001 }],
     ['cpu_shares: 512', { cpu_shares: 512 }],
     ['cpuset: "0,1"', { cpuset: '0,1' }],
     ['pids_limit: 100', { pids_limit: 100 }],
@@ -241,6 +262,8 @@ describe('keys of a service in canonical form', () => {
     ['attach: no', { attach: false }],
     ['expose: [3000, "4000-4001"]', { expose: ['3000', '4000-4001'] }],
     ['dns: 8.8.8.8', { dns: ['8.8.8.8'] }],
+    ['dns: ["", "${NONE}", 8.8.8.8]', { dns: ['8.8.8.8'] }],
+    ['dns: "${NONE}"', {}],
     ['tmpfs: /run', { tmpfs: ['/run'] }],
     ['group_add: [mail, 1000]', { group_add: ['mail', '1000'] }],
     ['extra_hosts: {b: 1.1.1.1, a: ["2.2.2.2", "[::1]"]}', { extra_hosts: ['a=2.2.2.2', 'a=::1', 'b=1.1.1.1'] }],
@@ -338,7 +361,7 @@ describe('keys of a service in canonical form', () => {
         context: '/project/a',
         dockerfile: 'Dockerfile',
         additional_contexts: { b: '/project/b', c: 'docker-image://x', d: 'service:other' },
-        secrets: [{ source: 's', target: '/run/secrets/s' }],
+        secrets: [{ source: 's' }],
         cache_from: ['x'],
       },
     ],
@@ -405,6 +428,24 @@ describe('files of a service', () => {
       ],
       label_file: ['/project/l.env'],
     });
+  });
+});
+
+describe('what is included from another project', () => {
+  it('has the variables of that project where files and the shell are asked later', () => {
+    const files = {
+      'sub/c.yml':
+        'services: {b: {image: b, env_file: b.env, environment: [V]}}\nconfigs: {c: {environment: V}}\nsecrets: {s: {environment: V}}\n',
+      'sub/.env': 'V=inner\n',
+      'sub/b.env': 'W=${V?not set}\nSET=${SET}\n',
+    };
+    const model = load('include: [sub/c.yml]\nservices: {b: {tty: true}, a: {image: a, environment: [V]}}\n', files);
+    expect(model.services).toMatchObject({
+      a: { environment: { V: null } },
+      b: { tty: true, environment: { V: 'inner', W: 'inner', SET: 'from the shell' } },
+    });
+    expect(model.configs).toEqual({ c: { name: 'p_c', environment: 'V', content: 'inner' } });
+    expect(model.secrets).toEqual({ s: { name: 'p_s', environment: 'V' } });
   });
 });
 
@@ -490,7 +531,7 @@ describe('refuses', () => {
     [web('environment: [1]'), 'services.web.environment[0]: must be a string'],
     [web('environment: {A: [x]}'), 'services.web.environment.A: must be a string, a number or a boolean, not a list'],
     [web('ports: ["1:2:3:4"]'), 'invalid port "1:2:3:4": "1:2" is not an address'],
-    [web('ports: ["::1:80:80"]'), 'is not an address'],
+    [web('ports: ["[::1:80:80"]'), '"[::1" is not an address'],
     [web('ports: ["80-81:80-85"]'), 'the two port ranges differ in length'],
     [web('ports: ["70000"]'), '"70000" is no port or range of ports'],
     [web('ports: ["80/icmp"]'), 'protocol "icmp" is not tcp, udp or sctp'],

@@ -47,11 +47,11 @@ export function loadModel(options: ModelOptions): LoadedModel {
 /** What could be read; what is wrong is among the source's problems. Throws GantryError or ProblemError when nothing could. */
 export function readModel(options: ModelOptions): ReadModel {
   const source = loadSource(options);
-  const { directory, lookup, problems } = source;
+  const { directory, problems } = source;
   const unique = uniqueTree(source.tree);
   const tree = options.resolvesPaths ? mapPaths(unique, absolutePaths(directory, options.env.HOME)) : unique;
   const written = modelOf(source.name, readTree(source, tree, { interpolates: options.interpolates }));
-  const normal = options.normalizes ? normalize(written, lookup) : written;
+  const normal = options.normalizes ? normalize(written, source) : written;
   if (options.checksConsistency) checkConsistency(normal, tree, problems);
   const resolved = options.normalizes && options.resolvesPaths ? withContexts(normal, directory) : normal;
   return { source, tree, model: options.readsFiles ? withAllFiles(resolved, source, tree, options) : resolved };
@@ -93,14 +93,14 @@ function checkConsistency(model: Model, tree: Mapping, problems: Problem[]): voi
 
 function withAllFiles(
   model: Model,
-  { directory, lookup, problems }: Source,
+  { directory, lookupFor, problems }: Source,
   tree: Mapping,
   options: ModelOptions,
 ): Model {
   const services = mapValues(model.services, (one, name) =>
     withFiles(one, {
       directory,
-      lookup,
+      lookup: lookupFor('services', name),
       problems,
       readBytes: options.readBytes,
       placeOf: (...path) => placeOf(tree, ['services', name, ...path]),

@@ -1,4 +1,5 @@
 /** What a model means without saying it: default networks, names, dependencies (as docker compose's "normalization"). */
+import type { Source } from '../source/load-source.ts';
 import type { Lookup } from '../syntax/interpolation.ts';
 import { isEmptyObject, type Json, type JsonObject, mapValues, objectOf, textsOf } from './json.ts';
 
@@ -19,7 +20,7 @@ export function serviceOf({ services }: Model, name: string): JsonObject | undef
   return Object.hasOwn(services, name) ? services[name] : undefined;
 }
 
-export function normalize(model: Model, lookup: Lookup): Model {
+export function normalize(model: Model, { lookup, lookupFor }: Pick<Source, 'lookup' | 'lookupFor'>): Model {
   const services = mapValues(model.services, (service) => normalizeService(service, lookup));
   const usesDefault = Object.values(services).some((service) => objectOf(service.networks).default !== undefined);
   const implied: Record<string, JsonObject> =
@@ -30,7 +31,7 @@ export function normalize(model: Model, lookup: Lookup): Model {
     services,
     ...(Object.keys(networks).length === 0 ? {} : { networks: withNames(networks, model.name) }),
     ...(model.volumes === undefined ? {} : { volumes: withNames(model.volumes, model.name) }),
-    ...(model.configs === undefined ? {} : { configs: withNames(withContents(model.configs, lookup), model.name) }),
+    ...(model.configs === undefined ? {} : { configs: withNames(withContents(model.configs, lookupFor), model.name) }),
     ...(model.secrets === undefined ? {} : { secrets: withNames(model.secrets, model.name) }),
   };
 }
@@ -84,8 +85,12 @@ function impliedDependencies(service: JsonObject): JsonObject {
 }
 
 /** What a config has from a variable is said, too; what a secret has isn't. */
-function withContents(configs: Readonly<Record<string, JsonObject>>, lookup: Lookup): Record<string, JsonObject> {
-  return mapValues(configs, (config) => {
+function withContents(
+  configs: Readonly<Record<string, JsonObject>>,
+  lookupFor: Source['lookupFor'],
+): Record<string, JsonObject> {
+  return mapValues(configs, (config, name) => {
+    const lookup = lookupFor('configs', name);
     const content = typeof config.environment === 'string' ? lookup(config.environment) : undefined;
     return content === undefined ? config : { ...config, content };
   });

@@ -4,7 +4,7 @@ import { splitWords } from '../syntax/command-line.ts';
 import type { Cursor } from '../syntax/cursor.ts';
 import { parseBytes } from '../syntax/quantities.ts';
 import { describe, type Scalar, type Tree } from '../syntax/tree.ts';
-import { goDuration, goText, numberOf, parseGoDuration } from './go-text.ts';
+import { goDuration, goText, numberOf, parseGoDuration, singlePrecision } from './go-text.ts';
 import { type Json, unlessEmpty } from './json.ts';
 import { withOrigins } from './origins.ts';
 
@@ -223,7 +223,7 @@ export const count: Read = integer(0, Number.MAX_SAFE_INTEGER);
 
 export const number: Read = typed('a number', 'write it as 0.5', (value) => {
   const result = toNumber(value);
-  return Number.isFinite(result) ? result : undefined;
+  return Number.isFinite(result) ? singlePrecision(result) : undefined;
 });
 
 function toNumber(value: Scalar): number {

@@ -81,8 +81,11 @@ const RESOURCES: Fields = {
   ulimits,
 };
 
+/** Where none is said, after variables were replaced, none is meant. */
+const dns: Read = (cursor, mode) => (oneOrMore(text)(cursor, mode) as string[]).filter((server) => server !== '');
+
 const NETWORK: Fields = {
-  dns: oneOrMore(text),
+  dns,
   dns_opt: strings,
   dns_search: oneOrMore(text),
   domainname: text,

@@ -86,7 +86,15 @@ class Extender {
     }
     if (links.length > MAX_CHAIN) throw refuse(`more than ${MAX_CHAIN} services extend each other`, 'extend fewer');
     const base = this.service(from, entry, links);
+    if (from === layer) this.#inheritLookup(reference.service, links.at(-1)?.service ?? '');
     return from === layer ? base : mapServicePaths(base, movePaths(from.directory, layer.directory));
+  }
+
+  /** What is read later for a service that is included is read for those that extend it, too. */
+  #inheritLookup(from: string, to: string): void {
+    const { lookups } = this.#loading;
+    const lookup = lookups.get(`services.${from}`);
+    if (lookup !== undefined && !lookups.has(`services.${to}`)) lookups.set(`services.${to}`, lookup);
   }
 
   #layerOf(layer: Layer, file: string | undefined, refuse: (message: string, hint: string) => ProblemError): Layer {

@@ -1,10 +1,12 @@
 /** `include:` of other compose files, each with a directory and variables of its own (Compose specification, 14-include). */
 import { dirname, resolve } from 'node:path';
 import { keyValueMapping } from '../forms/key-values.ts';
+import { mergeTrees } from '../merge/merge-trees.ts';
 import { settle } from '../merge/settle.ts';
 import { Cursor } from '../syntax/cursor.ts';
 import type { Lookup } from '../syntax/interpolation.ts';
-import { type Entry, isNull, type Mapping, mappingAt, type Tree, textAt } from '../syntax/tree.ts';
+import type { Problem } from '../syntax/problem.ts';
+import { contentOf, type Entry, isNull, type Mapping, mappingAt, textAt } from '../syntax/tree.ts';
 import { readVariableFiles, readVariables } from './files.ts';
 import type { ComposeFile, Layer, Loading } from './layer.ts';
 import { mapPaths, movePaths } from './paths.ts';
@@ -35,7 +37,7 @@ export function applyIncludes(loading: Loading, layer: Layer, chain: readonly st
   cursor.attempt(() =>
     cursor.items((item) => {
       const included = loadItem(loading, layer, item, chain, load);
-      tree = imported(tree, included, item);
+      tree = imported(tree, included, loading.problems);
     }),
   );
   return { ...layer, tree };
@@ -73,6 +75,7 @@ function loadItem(loading: Loading, layer: Layer, item: Cursor, chain: readonly 
   const envFiles = isShort ? undefined : item.field('env_file', (child) => child.stringOrList());
   const lookup = lookupOf(loading, layer, directory, envFiles);
   const tree = settle(load(loading, { files, lookup, directory, chain }));
+  if (lookup !== layer.lookup) noteLookup(loading, tree, lookup);
   const resolved = lookup === layer.lookup ? tree : withEnvironment(tree, lookup);
   return mapPaths(withBuildContexts(resolved), movePaths(directory, layer.directory));
 }
@@ -91,7 +94,8 @@ function lookupOf(loading: Loading, layer: Layer, directory: string, envFiles: r
   return (name) => layer.lookup(name) ?? variables.get(name);
 }
 
-function imported(tree: Mapping, included: Mapping, item: Cursor): Mapping {
+/** What the file says itself of something that is included goes over it; of several that are included, the first counts. */
+function imported(tree: Mapping, included: Mapping, problems: Problem[]): Mapping {
   const sections = new Map(tree.entries);
   for (const name of SECTIONS) {
     const from = included.entries.get(name);
@@ -99,15 +103,8 @@ function imported(tree: Mapping, included: Mapping, item: Cursor): Mapping {
     const own = sections.get(name);
     const entries = new Map(own?.value.kind === 'mapping' ? own.value.entries : []);
     for (const [key, entry] of from.value.entries) {
-      const conflict = entries.get(key);
-      if (conflict === undefined) entries.set(key, entry);
-      else if (!isSame(conflict.value, entry.value)) {
-        const { file, line } = conflict.keyPosition;
-        item.report(
-          `${name}.${key} (${entry.keyPosition.file}:${entry.keyPosition.line}) is defined in ${file}:${line}, too`,
-          'rename one, or change what is included in a further file: -c FILE -c OVERRIDE',
-        );
-      }
+      const over = entries.get(key);
+      entries.set(key, over === undefined ? entry : laidOver(entry, over, name, problems));
     }
     const value: Mapping = { kind: 'mapping', position: own?.value.position ?? from.value.position, entries };
     sections.set(name, { key: name, keyPosition: own?.keyPosition ?? from.keyPosition, value });
@@ -115,16 +112,21 @@ function imported(tree: Mapping, included: Mapping, item: Cursor): Mapping {
   return { ...tree, entries: sections };
 }
 
-function isSame(a: Tree, b: Tree): boolean {
-  if (a.kind === 'scalar' && b.kind === 'scalar') return a.value === b.value;
-  if (a.kind === 'sequence' && b.kind === 'sequence') {
-    return a.items.length === b.items.length && a.items.every((item, index) => isSame(item, b.items[index] ?? item));
+function laidOver(entry: Entry, over: Entry, section: string, problems: Problem[]): Entry {
+  if (contentOf(entry.value) === contentOf(over.value)) return over;
+  return { ...over, value: mergeTrees(entry.value, over.value, [section, entry.key], problems) };
+}
+
+/** For what is read later. What the included project includes itself has variables of its own already. */
+function noteLookup(loading: Loading, tree: Mapping, lookup: Lookup): void {
+  for (const section of ['services', 'configs', 'secrets'] as const) {
+    const value = tree.entries.get(section)?.value;
+    if (value?.kind !== 'mapping') continue;
+    for (const name of value.entries.keys()) {
+      const key = `${section}.${name}`;
+      if (!loading.lookups.has(key)) loading.lookups.set(key, lookup);
+    }
   }
-  if (a.kind !== 'mapping' || b.kind !== 'mapping' || a.entries.size !== b.entries.size) return false;
-  return [...a.entries.values()].every(({ key, value }) => {
-    const other = b.entries.get(key);
-    return other !== undefined && isSame(value, other.value);
-  });
 }
 
 /** The values that variables of the included project have; outside it they would have others. */

@@ -25,6 +25,8 @@ export interface Loading {
   readonly warnings: Set<string>;
   /** The documents of each file. */
   readonly parsed: Map<string, readonly Mapping[]>;
+  /** What variables are to those that have some of their own: "services.NAME", "configs.NAME", "secrets.NAME" of included projects. */
+  readonly lookups: Map<string, Lookup>;
   /** How many values were read so far: each as often as it is. */
   values: number;
   /** How many files were included so far: each as often as it is. */

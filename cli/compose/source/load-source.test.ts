@@ -338,11 +338,53 @@ describe('include', () => {
     });
   });
 
+  it('lays what the file says itself over what it includes, and the first that it includes over others', () => {
+    const files = {
+      'compose.yaml':
+        'include: [x.yml, y.yml]\nservices: {a: {user: me, environment: !override {C: 3}, cap_add: !reset []}}\nnetworks: {n: {internal: true}}',
+      'x.yml': 'services: {a: {image: x, environment: {A: 1}, cap_add: [A]}}\nnetworks: {n: {driver: bridge}}',
+      'y.yml': 'services: {a: {image: y, tty: true}, b: {image: b}}',
+    };
+    expect(plain(load(files).tree)).toEqual({
+      services: { a: { image: 'x', user: 'me', environment: { C: 3 }, tty: true }, b: { image: 'b' } },
+      networks: { n: { driver: 'bridge', internal: true } },
+    });
+  });
+
+  it('comes before extending: services may extend what is included, as it is in the end', () => {
+    const files = {
+      'compose.yaml': 'include: [sub/c.yml]\nservices: {b: {extends: a, tty: true}, a: {user: me}}',
+      'sub/c.yml': 'services: {a: {image: x, build: .}}',
+    };
+    expect(services(files)).toEqual({
+      a: { image: 'x', build: './sub', user: 'me' },
+      b: { image: 'x', build: './sub', user: 'me', tty: true },
+    });
+  });
+
+  it('keeps variables of the included project for what is read later', () => {
+    const files = {
+      'compose.yaml':
+        'include: [{path: s/c.yml, env_file: v.env}]\nservices: {b: {image: b}}\nconfigs: {d: {environment: V}}',
+      'v.env': 'V=1\nW=1',
+      's/c.yml': 'include: [t/c.yml]\nservices: {a: {image: a}}\nconfigs: {c: {environment: V}}',
+      's/t/c.yml': 'services: {t: {image: t}}\nsecrets: {s: {environment: W}}',
+      's/t/.env': 'W=2\nX=3',
+    };
+    const { lookupFor } = load(files, { env: { X: 'shell' } });
+    expect(lookupFor('services', 'a')('V')).toBe('1');
+    expect(lookupFor('services', 'b')('V')).toBeUndefined();
+    expect(lookupFor('configs', 'c')('V')).toBe('1');
+    expect(lookupFor('configs', 'd')('V')).toBeUndefined();
+    expect(lookupFor('secrets', 's')('W')).toBe('1');
+    expect(lookupFor('services', 't')('X')).toBe('shell');
+  });
+
   it.each<[string, Files, string]>([
     [
-      'a conflict',
-      { 'c.yml': 'include: [d.yml]\nservices: {a: {image: x}}', 'd.yml': 'services: {a: {image: y}}' },
-      'c.yml:1:11: include[0]: services.a (d.yml:1) is defined in c.yml:2, too',
+      'what doesn’t go over what is included',
+      { 'c.yml': 'include: [d.yml]\nservices: {a: {deploy: [x]}}', 'd.yml': 'services: {a: {deploy: {mode: global}}}' },
+      "c.yml:2:24: services.a.deploy: a list can't be merged with a mapping (d.yml:1)",
     ],
     [
       'a circle',

@@ -39,6 +39,8 @@ export interface Source {
   readonly directory: string;
   /** The shell's variables, then those of files. */
   readonly lookup: Lookup;
+  /** The variables of an included project for what is from there, those of the project for all else. */
+  readonly lookupFor: (section: 'services' | 'configs' | 'secrets', name: string) => Lookup;
   /** All that `lookup` knows. */
   readonly variables: Readonly<Record<string, string>>;
   readonly profiles: readonly string[];
@@ -55,6 +57,7 @@ export function loadSource(options: SourceOptions): Source {
     problems: [],
     warnings: new Set(),
     parsed: new Map(),
+    lookups: new Map(),
     values: 0,
     included: 0,
   };
@@ -69,6 +72,7 @@ export function loadSource(options: SourceOptions): Source {
     ...withActiveProfiles(whole, new Set(active), loading.problems),
     directory: found.directory,
     lookup,
+    lookupFor: (section, key) => loading.lookups.get(`${section}.${key}`) ?? lookup,
     variables: { ...found.variables, COMPOSE_PROJECT_NAME: name },
     profiles: allProfiles(whole),
     problems: loading.problems,
@@ -88,7 +92,8 @@ function loadProject(loading: Loading, { files, lookup, directory, chain }: Proj
   let merged: Mapping | undefined;
   for (const file of files) {
     for (const document of readLayers(loading, file, lookup, directory)) {
-      const { tree } = applyIncludes(loading, applyExtends(loading, document), [...chain, file.path], loadProject);
+      const whole = applyIncludes(loading, document, [...chain, file.path], loadProject);
+      const { tree } = applyExtends(loading, whole);
       merged = merged === undefined ? tree : (mergeTrees(merged, tree, [], loading.problems) as Mapping);
     }
   }

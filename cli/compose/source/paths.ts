@@ -1,5 +1,5 @@
 /** Where a compose file names files of the host: all values that are paths relative to its directory. */
-import { isAbsolute, relative, resolve } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 import { isHostPath } from '../forms/mount.ts';
 import { type Entry, type Mapping, type Scalar, type Tree, textIn } from '../syntax/tree.ts';
 
@@ -8,20 +8,22 @@ export type MovePath = (path: string) => string;
 /** Paths that are relative to `from`, as paths relative to `to`; absolute ones and those of a home stay. */
 export function movePaths(from: string, to: string): MovePath {
   return (path) => {
-    if (isAbsolute(path) || path.startsWith('~')) return path;
+    if (isAbsolute(path) || path.startsWith('~') || WINDOWS_ABSOLUTE.test(path)) return path;
     const moved = relative(to, resolve(from, path));
     if (moved === '') return '.';
     return moved.startsWith('.') ? moved : `./${moved}`;
   };
 }
 
-/** Absolute paths; `~` is `home`, and stays when that isn't known. */
+/** Absolute paths; `~` is `home`, and stays when that isn't known. `~name` is below it: Compose knows no other homes. */
 export function absolutePaths(directory: string, home: string | undefined): MovePath {
   return (path) => {
-    if (home !== undefined && /^~(\/|$)/.test(path)) return resolve(home, `.${path.slice(1)}`);
-    return path.startsWith('~') ? path : resolve(directory, path);
+    if (path.startsWith('~')) return home === undefined ? path : join(home, path.slice(1));
+    return WINDOWS_ABSOLUTE.test(path) ? path : resolve(directory, path);
   };
 }
+
+const WINDOWS_ABSOLUTE = /^[A-Za-z]:[\\/]/;
 
 /** A path as the user knows it: those below the project's directory as they are from there. */
 export function shownPath(path: string, directory: string): string {

@@ -4,6 +4,7 @@ import type { ConfigSpec, SecretSpec } from '../../../proto/generated/gantry/v1/
 import { objectOf, objectsOf } from '../model/json.ts';
 import type { Model } from '../model/normalize.ts';
 import { shownPath } from '../source/paths.ts';
+import type { Lookup } from '../syntax/interpolation.ts';
 import { type ProjectContext, type Resource, STACK_LABEL } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { SECRET_REFUSALS } from './refusals.ts';
@@ -12,6 +13,8 @@ import { checkContent, readTemplateDriver } from './templates.ts';
 /** `isUsed`: one that no service has needn't have its content here. */
 export interface ContentContext extends ProjectContext {
   readonly isUsed: boolean;
+  /** Its variables. */
+  readonly lookup: Lookup;
 }
 
 export function convertConfig(cursor: ModelCursor, context: ContentContext): Resource<ConfigSpec> {

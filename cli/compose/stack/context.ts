@@ -1,7 +1,7 @@
 /** What the converters of a stack's services know beside the service. */
 import type { ConfigSpec, NetworkSpec, SecretSpec, VolumeSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Model } from '../model/normalize.ts';
-import type { Lookup } from '../syntax/interpolation.ts';
+import type { Source } from '../source/load-source.ts';
 import type { LinkAliases, NetworkNames } from './links.ts';
 
 export const STACK_LABEL = 'com.docker.stack.namespace';
@@ -19,8 +19,7 @@ export type Resources<Spec> = ReadonlyMap<string, Resource<Spec>>;
 export interface ProjectContext {
   readonly model: Model;
   readonly directory: string;
-  /** The shell's variables and those of files. */
-  readonly lookup: Lookup;
+  readonly lookupFor: Source['lookupFor'];
   /** Undefined when there is no such file. Throws GantryError for other reasons. */
   readonly readBytes: (path: string) => Uint8Array | undefined;
 }

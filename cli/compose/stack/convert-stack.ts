@@ -44,8 +44,14 @@ export function convertStack(source: ModelSource, project: ProjectContext): Conv
       names: networkNames(project.model, links),
       networks: section('networks', (cursor) => convertNetwork(cursor, project)),
       volumes: section('volumes', (cursor) => convertVolume(cursor, project)),
-      configs: section('configs', (one, name) => convertConfig(one, { ...project, isUsed: configs.has(name) })),
-      secrets: section('secrets', (one, name) => convertSecret(one, { ...project, isUsed: secrets.has(name) })),
+      configs: section('configs', (one, name) => {
+        const lookup = project.lookupFor('configs', name);
+        return convertConfig(one, { ...project, lookup, isUsed: configs.has(name) });
+      }),
+      secrets: section('secrets', (one, name) => {
+        const lookup = project.lookupFor('secrets', name);
+        return convertSecret(one, { ...project, lookup, isUsed: secrets.has(name) });
+      }),
     };
     const services = fields.get('services', (cursor) => convertServices(cursor, context)) ?? [];
     const circle = buildCircle(services);
