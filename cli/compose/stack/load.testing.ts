@@ -41,5 +41,5 @@ export function loadWeb(lines: string, rest = '', surroundings: Surroundings = {
   const spec = loaded.spec.services.find(({ annotations }) => annotations?.name === 'demo_web');
   const service = loaded.services.find(({ name }) => name === 'web');
   if (spec?.task?.container === undefined || service === undefined) throw new Error('no service');
-  return { spec, task: spec.task, container: spec.task.container, service };
+  return { spec, task: spec.task, container: spec.task.container, service, stack: loaded.spec };
 }
