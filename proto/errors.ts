@@ -4,7 +4,10 @@
  * A code says whose fault it is and whether trying again can help; the message says what was attempted and
  * on what; the hint says what to do.
  */
-import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
+// These two alone: the library as a whole takes a CLI command, which may ask no daemon, as long as Node's own start.
+import { Status as status } from '@grpc/grpc-js/build/src/constants.js';
+import { Metadata } from '@grpc/grpc-js/build/src/metadata.js';
 
 interface CodeEntry {
   /** gRPC status that the error travels as. */

@@ -79,8 +79,9 @@ async function config(cli: Cli, services: readonly string[], options: ConfigOpti
   for (const warning of source.warnings) await complain(cli, `gantry: warning: ${warning}`);
   const selected = withServices(model, services);
   const used = options.normalize && options.interpolate ? withUsedResources(selected) : selected;
-  const text = listing(used, source, options) ?? renderModel(used, options.format, options.interpolate);
+  const listed = listing(used, source, options);
   if (options.quiet) return;
+  const text = listed ?? renderModel(used, options.format, options.interpolate);
   if (options.output === undefined) await print(cli, text);
   else await writeOutput(cli, options.output, chunks(text));
 }
