@@ -65,6 +65,7 @@ export function service(id: string, options: ServiceOptions & Partial<ServiceObj
       dependenciesMet: options.dependenciesMet ?? true,
       pendingDelete: options.pendingDelete ?? false,
       stopped: options.stopped ?? false,
+      startsAgain: false,
       previousSpec: options.previousSpec,
       previousSpecVersion: options.previousSpecVersion ?? 0,
       updateStatus: options.updateStatus,

@@ -26,7 +26,7 @@ describe('finding a command', () => {
 
   it('says what to do instead of what is not there yet', () => {
     expect(lookUp(['search', 'x'])).toMatchObject({ kind: 'unsupported', path: 'search' });
-    expect(lookUp(['compose', 'top'])).toMatchObject({ kind: 'unsupported', path: 'compose top' });
+    expect(lookUp(['compose', 'watch'])).toMatchObject({ kind: 'unsupported', path: 'compose watch' });
     expect(lookUp(['compose', '-f', 'x.yml', 'up', '-d'])).toMatchObject({
       path: 'compose up',
       rest: ['--file', 'x.yml', '-d'],

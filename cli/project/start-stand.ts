@@ -34,6 +34,7 @@ export type StartStand =
 const HOPELESS_FAILURES = 3;
 
 export function startStand(service: Service, view: ProjectView, goal: StartGoal): StartStand {
+  if (service.startsAgain) return { kind: 'waiting', reason: 'stopping' };
   const tasks = tasksOf(service, view);
   const current = currentTasks(tasks).filter(({ desiredState }) => desiredState < TaskState.REMOVE);
   const isUp = (task: Task) => isAsWanted(task, goal);

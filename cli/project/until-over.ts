@@ -54,7 +54,8 @@ function isOver(tasks: readonly Task[], services: ReadonlySet<string>, view: Clu
   );
 }
 
-function isIdle({ spec, specVersion, stopped }: Service, tasks: readonly Task[]): boolean {
+function isIdle({ spec, specVersion, stopped, startsAgain }: Service, tasks: readonly Task[]): boolean {
+  if (startsAgain) return false;
   if (stopped) return tasks.every(hasEnded);
   if (spec?.mode?.$case === 'replicated' && spec.mode.value.replicas === 0) return true;
   const own = tasks.filter((task) => task.specVersion === specVersion && task.desiredState < TaskState.REMOVE);

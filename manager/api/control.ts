@@ -17,7 +17,7 @@ import { serviceList, serviceRemove, serviceScale, taskList } from './services.t
 import { stackDeploy, stackRemove } from './stack-deploy.ts';
 import { stackHistory, stackRollback } from './stack-rollback.ts';
 import { stackVolumesRemove } from './stack-volumes.ts';
-import { serviceStart, serviceStop } from './stop-start.ts';
+import { serviceRestart, serviceStart, serviceStop } from './stop-start.ts';
 import { taskExec, taskInspect, taskKill } from './task-containers.ts';
 import { watch } from './watch.ts';
 
@@ -65,6 +65,7 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     serviceScale: unary(serviceScale),
     serviceRemove: unary(serviceRemove),
     serviceStop: unary(serviceStop),
+    serviceRestart: unary(serviceRestart),
     serviceStart: unary(serviceStart),
     taskList: unary(taskList),
     taskExec: stream(taskExec),

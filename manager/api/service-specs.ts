@@ -23,6 +23,7 @@ import {
   type CompleteServiceSpec,
   completeServiceSpec,
   NEVER_UPDATED,
+  NOT_STOPPED,
   type ServiceObject,
   usedIds,
 } from '../store/service.ts';
@@ -131,7 +132,8 @@ function validated(spec: ServiceSpec | undefined): CompleteServiceSpec {
   return valid;
 }
 
-type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'dependenciesMet' | 'sources' | 'stopped'>;
+type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'dependenciesMet' | 'sources'> &
+  typeof NOT_STOPPED;
 
 function planCreation(read: ReadTransaction, raw: CompleteServiceSpec, found: FoundSources): NewService {
   const { name } = raw.annotations;
@@ -146,7 +148,7 @@ function planCreation(read: ReadTransaction, raw: CompleteServiceSpec, found: Fo
   checkFixedAddresses(spec, addressesIn(read));
   const ports = allocatePorts(name, spec.ports, [], read.find('service', { by: 'all' }));
   const dependenciesMet = spec.dependencies.length === 0;
-  return { spec, ports, specVersion: 1, dependenciesMet, sources: sourcesOf(spec, found), stopped: false };
+  return { spec, ports, specVersion: 1, dependenciesMet, sources: sourcesOf(spec, found), ...NOT_STOPPED };
 }
 
 function planUpdate(

@@ -65,7 +65,7 @@ function runs(task: TaskObject): boolean {
 }
 
 function desiredTasks(read: ReadTransaction, service: ServiceObject, completed: number): number {
-  if (service.pendingDelete || service.stopped) return 0;
+  if (service.pendingDelete || (service.stopped && !service.startsAgain)) return 0;
   const { mode } = service.spec;
   if (mode?.$case === 'replicated') return mode.value.replicas;
   if (mode?.$case === 'replicatedJob') {

@@ -26,7 +26,7 @@ import { type NodeObject, nodeName } from '../store/node.ts';
 import { completeAnnotations, NO_META, STACK_LABEL } from '../store/object-type.ts';
 import type { ObjectTypes } from '../store/objects.ts';
 import { sameMessage } from '../store/same-message.ts';
-import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
+import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, NOT_STOPPED, type ServiceObject } from '../store/service.ts';
 import type { NewObject } from '../store/transaction.ts';
 import { type FoundSources, sameSources, sourcesOf } from '../volumes/mount-sources.ts';
 import { refuseSharedNames } from './container-names.ts';
@@ -265,7 +265,7 @@ function planServices(
 /** A service that only holds ports. */
 function asHolder(spec: CompleteServiceSpec, ports: PortConfig[]): ServiceObject {
   const holder = { id: '', meta: NO_META, spec, ports, specVersion: 0, dependenciesMet: false, pendingDelete: false };
-  return { ...holder, ...NEVER_UPDATED, virtualIps: [], stopped: false };
+  return { ...holder, ...NEVER_UPDATED, virtualIps: [], ...NOT_STOPPED };
 }
 
 function createService(
@@ -281,7 +281,7 @@ function createService(
     specVersion: 1,
     dependenciesMet: spec.dependencies.length === 0,
     pendingDelete: false,
-    stopped: false,
+    ...NOT_STOPPED,
     virtualIps: [],
     ...NEVER_UPDATED,
   };

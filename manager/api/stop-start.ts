@@ -1,12 +1,16 @@
-/** ServiceStop and ServiceStart. */
+/** ServiceStop, ServiceRestart and ServiceStart. */
 import type {
+  ServiceRestartRequest,
+  ServiceRestartResponse,
   ServiceStartRequest,
   ServiceStartResponse,
   ServiceStopRequest,
   ServiceStopResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { startService, stopService } from '../orchestrator/stop/stopping.ts';
+import { type ServiceObject, serviceName } from '../store/service.ts';
 import { FORMAT_OF_STOPPED_SERVICES } from '../store/state-format.ts';
+import type { ReadTransaction } from '../store/tables.ts';
 import { theCluster } from '../store/the-cluster.ts';
 import type { ApiContext } from './context.ts';
 import { notKnownToAll } from './known-format.ts';
@@ -14,23 +18,58 @@ import { resolve } from './references.ts';
 import { live } from './services.ts';
 
 /** WRONG_STATE while there is a manager that would start them again. */
-export function serviceStop({ store, clock }: ApiContext, request: ServiceStopRequest): Promise<ServiceStopResponse> {
+export function serviceStop(
+  { store }: ApiContext,
+  { references, timeoutMs }: ServiceStopRequest,
+): Promise<ServiceStopResponse> {
   return store.update((tx) => {
-    if (theCluster(tx).stateFormat < FORMAT_OF_STOPPED_SERVICES) throw notKnownToAll('services can be stopped');
-    for (const reference of request.references) {
-      stopService(tx, live(resolve(tx, 'service', reference)), request.timeoutMs, clock.now());
-    }
+    checkKnowsStopped(tx, 'services can be stopped');
+    for (const service of servicesOf(tx, references)) stopService(tx, service, { timeoutMs, then: 'stay' });
     return {};
+  });
+}
+
+/** WRONG_STATE as above. */
+export function serviceRestart(
+  { store }: ApiContext,
+  { references, timeoutMs, withDependents }: ServiceRestartRequest,
+): Promise<ServiceRestartResponse> {
+  return store.update((tx) => {
+    checkKnowsStopped(tx, 'services can be restarted');
+    const named = servicesOf(tx, references);
+    const services = withDependents ? withRestarting(tx, named) : named;
+    for (const service of services) stopService(tx, service, { timeoutMs, then: 'start' });
+    return { restarted: services.map(({ id }) => id) };
   });
 }
 
 export function serviceStart(
   { store, clock }: ApiContext,
-  request: ServiceStartRequest,
+  { references }: ServiceStartRequest,
 ): Promise<ServiceStartResponse> {
   return store.update((tx) => {
-    const services = request.references.map((reference) => live(resolve(tx, 'service', reference)));
-    const started = services.filter((service) => startService(tx, service, clock.now()));
+    const started = servicesOf(tx, references).filter((service) => startService(tx, service, clock.now()));
     return { started: started.map(({ id }) => id) };
   });
+}
+
+function servicesOf(read: ReadTransaction, references: readonly string[]): ServiceObject[] {
+  return references.map((reference) => live(resolve(read, 'service', reference)));
+}
+
+function checkKnowsStopped(read: ReadTransaction, what: string): void {
+  if (theCluster(read).stateFormat < FORMAT_OF_STOPPED_SERVICES) throw notKnownToAll(what);
+}
+
+/** And those that say of one of them, or of one of those, that they restart with it; what is stopped stays so. */
+function withRestarting(read: ReadTransaction, named: readonly ServiceObject[]): ServiceObject[] {
+  const all = new Map(named.map((service) => [service.id, service]));
+  // Those that are added come round, too.
+  for (const service of all.values()) {
+    for (const dependent of read.find('service', { by: 'restartsWith', value: serviceName(service) })) {
+      const runs = !dependent.pendingDelete && (!dependent.stopped || dependent.startsAgain);
+      if (runs) all.set(dependent.id, dependent);
+    }
+  }
+  return [...all.values()];
 }

@@ -35,6 +35,7 @@ export const CONTROL_PERMISSIONS: Permissions<typeof ControlService> = {
   serviceScale: 'admin',
   serviceRemove: 'admin',
   serviceStop: 'admin',
+  serviceRestart: 'admin',
   serviceStart: 'admin',
   taskList: 'viewer',
   taskExec: 'admin',

@@ -37,7 +37,13 @@ import { node, serviceSpec } from '../objects.testing.ts';
 import { schedulerLoop } from '../scheduler/scheduler.ts';
 import { clusterType } from '../store/cluster.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
-import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
+import {
+  type CompleteServiceSpec,
+  completeServiceSpec,
+  NEVER_UPDATED,
+  NOT_STOPPED,
+  type ServiceObject,
+} from '../store/service.ts';
 import { StoreState } from '../store/state.ts';
 import { STATE_FORMAT } from '../store/state-format.ts';
 import { Store } from '../store/store.ts';
@@ -135,9 +141,13 @@ export class Scenario {
       case 'rollback':
         return this.#rollback(first);
       case 'stop':
-        return this.#store.update((tx) => stopService(tx, serviceOf(tx, first), undefined, this.#nowMs));
+        return this.#stop(plain, 'stay');
+      case 'restart':
+        return this.#stop(plain, 'start');
       case 'start':
-        return this.#store.update((tx) => startService(tx, serviceOf(tx, first), this.#nowMs));
+        return this.#store.update((tx) => {
+          for (const name of plain) startService(tx, serviceOf(tx, name), this.#nowMs);
+        });
       case 'config':
         return this.#putConfig(first);
       case 'remove-service':
@@ -187,13 +197,19 @@ export class Scenario {
         virtualIps: [],
         dependenciesMet,
         pendingDelete: false,
-        stopped: false,
+        ...NOT_STOPPED,
       };
       if (known === undefined) tx.create('service', { ...fields, ...NEVER_UPDATED, specVersion: 1 });
       else {
         const changed = tx.update('service', withSpec(known, spec, [], this.#nowMs));
         if (known.stopped) startService(tx, changed, this.#nowMs);
       }
+    });
+  }
+
+  #stop(names: readonly string[], after: 'stay' | 'start'): Promise<void> {
+    return this.#store.update((tx) => {
+      for (const name of names) stopService(tx, serviceOf(tx, name), { timeoutMs: undefined, after });
     });
   }
 

@@ -31,27 +31,34 @@ export const NEVER_UPDATED = {
   lastSpecVersion: 0,
 } as const;
 
-export const serviceType: ObjectType<Service, ServiceObject, 'stack' | 'uses' | 'awaits' | 'restartsWith' | 'volume'> =
-  {
-    complete: (raw) => ({
-      ...raw,
-      meta: completeMeta(raw.meta),
-      spec: completeServiceSpec(raw.spec),
-      previousSpec: raw.previousSpec === undefined ? undefined : completeServiceSpec(raw.previousSpec),
-    }),
-    // A service that is being removed leaves its name to the next one.
-    nameOf: (service) => (service.pendingDelete ? undefined : service.spec.annotations.name),
-    indexes: {
-      stack: (service) => stackKeys(service.spec.annotations.labels),
-      // Also what a rollback would need.
-      uses: ({ spec, previousSpec }) => [
-        ...new Set([...usedIds(spec.task), ...(previousSpec === undefined ? [] : usedIds(previousSpec.task))]),
-      ],
-      awaits: awaitedServices,
-      restartsWith: ({ spec }) => spec.dependencies.flatMap(({ service, restart }) => (restart ? [service] : [])),
-      volume: mountedVolumes,
-    },
-  };
+/** What a service has that is to run. */
+export const NOT_STOPPED = { stopped: false, startsAgain: false, stopTimeoutMs: undefined } as const;
+
+export const serviceType: ObjectType<
+  Service,
+  ServiceObject,
+  'stack' | 'uses' | 'awaits' | 'dependsOn' | 'restartsWith' | 'volume'
+> = {
+  complete: (raw) => ({
+    ...raw,
+    meta: completeMeta(raw.meta),
+    spec: completeServiceSpec(raw.spec),
+    previousSpec: raw.previousSpec === undefined ? undefined : completeServiceSpec(raw.previousSpec),
+  }),
+  // A service that is being removed leaves its name to the next one.
+  nameOf: (service) => (service.pendingDelete ? undefined : service.spec.annotations.name),
+  indexes: {
+    stack: (service) => stackKeys(service.spec.annotations.labels),
+    // Also what a rollback would need.
+    uses: ({ spec, previousSpec }) => [
+      ...new Set([...usedIds(spec.task), ...(previousSpec === undefined ? [] : usedIds(previousSpec.task))]),
+    ],
+    awaits: awaitedServices,
+    dependsOn: ({ spec }) => spec.dependencies.map(({ service }) => service),
+    restartsWith: ({ spec }) => spec.dependencies.flatMap(({ service, restart }) => (restart ? [service] : [])),
+    volume: mountedVolumes,
+  },
+};
 
 export function serviceName(service: ServiceObject): string {
   return service.spec.annotations.name;

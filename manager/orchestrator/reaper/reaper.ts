@@ -9,6 +9,7 @@ import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import type { StoreEvent } from '../../store/watch.ts';
 import { forgetPathPins } from '../../volumes/pins.ts';
+import { withStopTimeout } from '../stop/stopping.ts';
 import { order } from '../tasks.ts';
 import { isUpdating } from '../update/update-config.ts';
 import { forgettable } from './history.ts';
@@ -67,7 +68,9 @@ function reapService(tx: WriteTransaction, serviceId: string, nowMs: number): vo
   const service = tx.get('service', serviceId);
   const removing = service === undefined || service.pendingDelete;
   const unordered = removing ? tasksOf(tx, serviceId).filter((task) => task.desiredState < TaskState.REMOVE) : [];
-  for (const task of unordered.slice(0, TASKS_AT_ONCE)) tx.update('task', order(task, TaskState.REMOVE, nowMs));
+  for (const task of unordered.slice(0, TASKS_AT_ONCE)) {
+    tx.update('task', order(withStopTimeout(task, service?.stopTimeoutMs), TaskState.REMOVE, nowMs));
+  }
   const tasks = tasksOf(tx, serviceId);
   const gone = forgettable(tasks, historyLimit(tx, service), (task) => tx.get('node', task.nodeId)).slice(
     0,

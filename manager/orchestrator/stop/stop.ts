@@ -1,25 +1,75 @@
-/** Keeps stopped services without tasks. */
+/** Shuts down the tasks of stopped services, keeps them without any, and starts those again that are only restarted. */
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../../control-loop.ts';
+import { type ServiceObject, serviceName } from '../../store/service.ts';
+import type { ReadTransaction } from '../../store/tables.ts';
 import { isWanted } from '../../store/task.ts';
-import { order } from '../tasks.ts';
+import type { WriteTransaction } from '../../store/transaction.ts';
+import { hasStopped, order } from '../tasks.ts';
+import { startService, withStopTimeout } from './stopping.ts';
 
-/** Keys are ids of services. Whatever made a task of one meanwhile: it is not to run. */
+/** Keys are ids of services. */
 export function stopLoop(): ControlLoop {
   return {
     name: 'stop',
-    kinds: ['service', 'task'],
+    kinds: ['service', 'task', 'node'],
     allKeys: (read) => read.find('service', { by: 'all' }).flatMap(({ id, stopped }) => (stopped ? [id] : [])),
-    keysOf: (event) => {
-      if (event.kind === 'service') return event.object.stopped ? [event.object.id] : [];
-      return event.kind === 'task' && event.change === 'create' ? [event.object.serviceId] : [];
+    keysOf: (event, read) => {
+      if (event.kind === 'service') return [event.object.id, ...waitingFor(read, event.object)];
+      if (event.kind === 'task') return concerned(read, event.object.serviceId);
+      if (event.kind !== 'node') return [];
+      // Whether its tasks have stopped may depend on it.
+      const services = read.find('task', { by: 'node', value: event.object.id }).map(({ serviceId }) => serviceId);
+      return [...new Set(services)].flatMap((id) => concerned(read, id));
     },
     reconcile: (tx, serviceId, nowMs) => {
-      if (tx.get('service', serviceId)?.stopped !== true) return undefined;
-      for (const task of tx.find('task', { by: 'service', value: serviceId }).filter(isWanted)) {
-        tx.update('task', order(task, TaskState.SHUTDOWN, nowMs));
-      }
+      const service = tx.get('service', serviceId);
+      if (service?.stopped === true && !service.pendingDelete) reconcile(tx, service, nowMs);
       return undefined;
     },
   };
+}
+
+/** Most tasks are of services that run: of those there is nothing to do. */
+function concerned(read: ReadTransaction, serviceId: string): string[] {
+  const service = read.get('service', serviceId);
+  return service?.stopped === true ? [serviceId, ...waitingFor(read, service)] : [];
+}
+
+/** What it depends on waits for it to stop, and what depends on it for it to start again. */
+function waitingFor(read: ReadTransaction, service: ServiceObject): string[] {
+  const others = [...dependencies(read, service), ...dependents(read, service)];
+  return others.flatMap(({ id, stopped }) => (stopped ? [id] : []));
+}
+
+function reconcile(tx: WriteTransaction, service: ServiceObject, nowMs: number): void {
+  if (dependents(tx, service).some((dependent) => isStopping(tx, dependent))) return;
+  // Whatever made a task of it meanwhile: it is not to run.
+  for (const task of tasksOf(tx, service).filter(isWanted)) {
+    tx.update('task', order(withStopTimeout(task, service.stopTimeoutMs), TaskState.SHUTDOWN, nowMs));
+  }
+  if (!service.startsAgain || !hasNoTasks(tx, service)) return;
+  if (dependencies(tx, service).some(({ stopped, startsAgain }) => stopped && startsAgain)) return;
+  startService(tx, service, nowMs);
+}
+
+function isStopping(read: ReadTransaction, service: ServiceObject): boolean {
+  return service.stopped && !service.pendingDelete && !hasNoTasks(read, service);
+}
+
+/** None runs any more. */
+function hasNoTasks(read: ReadTransaction, service: ServiceObject): boolean {
+  return tasksOf(read, service).every((task) => hasStopped(task, read.get('node', task.nodeId)));
+}
+
+function tasksOf(read: ReadTransaction, { id }: ServiceObject) {
+  return read.find('task', { by: 'service', value: id });
+}
+
+function dependencies(read: ReadTransaction, { spec }: ServiceObject): ServiceObject[] {
+  return spec.dependencies.flatMap(({ service }) => read.find('service', { by: 'name', value: service }));
+}
+
+function dependents(read: ReadTransaction, service: ServiceObject): ServiceObject[] {
+  return read.find('service', { by: 'dependsOn', value: serviceName(service) });
 }

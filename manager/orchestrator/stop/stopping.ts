@@ -1,25 +1,28 @@
 /** Stopping services and starting them again: what both change at once. */
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
-import type { ServiceObject } from '../../store/service.ts';
-import { isWanted } from '../../store/task.ts';
+import { NOT_STOPPED, type ServiceObject } from '../../store/service.ts';
+import { isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import { slotsOf } from '../slots.ts';
 import { order } from '../tasks.ts';
 
-/** `timeoutMs`: how long processes have instead of what their specs say; undefined: as those say. */
-export function stopService(
-  tx: WriteTransaction,
-  service: ServiceObject,
-  timeoutMs: number | undefined,
-  nowMs: number,
-): void {
-  tx.update('service', { ...service, stopped: true });
-  for (const task of tx.find('task', { by: 'service', value: service.id }).filter(isWanted)) {
-    const { spec } = task;
-    const container = { ...spec.container, stopGracePeriodMs: timeoutMs };
-    const told = timeoutMs === undefined ? task : { ...task, spec: { ...spec, container } };
-    tx.update('task', order(told, TaskState.SHUTDOWN, nowMs));
-  }
+export interface Stop {
+  /** How long processes have instead of what their specs say; undefined: as those say. */
+  readonly timeoutMs: number | undefined;
+  /** Whether it stays stopped, or is started once its tasks have ended. */
+  readonly after: 'stay' | 'start';
+}
+
+/** Marks it: the stop loop shuts its tasks down when their turn has come, whoever leads by then. */
+export function stopService(tx: WriteTransaction, service: ServiceObject, { timeoutMs, after }: Stop): void {
+  tx.update('service', { ...service, stopped: true, startsAgain: after === 'start', stopTimeoutMs: timeoutMs });
+}
+
+/** With so long to stop; undefined: as its spec says. */
+export function withStopTimeout(task: TaskObject, timeoutMs: number | undefined): TaskObject {
+  if (timeoutMs === undefined) return task;
+  const { spec } = task;
+  return { ...task, spec: { ...spec, container: { ...spec.container, stopGracePeriodMs: timeoutMs } } };
 }
 
 /**
@@ -38,6 +41,6 @@ export function startService(tx: WriteTransaction, service: ServiceObject, nowMs
   return true;
 }
 
-export function started(service: ServiceObject): ServiceObject {
-  return { ...service, stopped: false, dependenciesMet: service.spec.dependencies.length === 0 };
+function started(service: ServiceObject): ServiceObject {
+  return { ...service, ...NOT_STOPPED, dependenciesMet: service.spec.dependencies.length === 0 };
 }

@@ -12,7 +12,7 @@ import { NO_METRICS } from '../../../manager/metrics/manager-metrics.ts';
 import { schedulerLoop } from '../../../manager/scheduler/scheduler.ts';
 import { MemoryLog } from '../../../manager/store/memory-log.testing.ts';
 import { nodeType } from '../../../manager/store/node.ts';
-import { NEVER_UPDATED, serviceType } from '../../../manager/store/service.ts';
+import { NEVER_UPDATED, NOT_STOPPED, serviceType } from '../../../manager/store/service.ts';
 import { StoreState } from '../../../manager/store/state.ts';
 import { Store } from '../../../manager/store/store.ts';
 import { NO_TASK_STATUS, type TaskObject, taskType } from '../../../manager/store/task.ts';
@@ -95,7 +95,7 @@ function serviceObject(number: number, { placement, volumes }: Case) {
     specVersion: 1,
     dependenciesMet: true,
     pendingDelete: false,
-    stopped: false,
+    ...NOT_STOPPED,
     ...NEVER_UPDATED,
   });
 }

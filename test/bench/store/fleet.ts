@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { networkType } from '../../../manager/store/network.ts';
 import { nodeType } from '../../../manager/store/node.ts';
 import type { AnyObject } from '../../../manager/store/objects.ts';
-import { NEVER_UPDATED, type ServiceObject, serviceType } from '../../../manager/store/service.ts';
+import { NEVER_UPDATED, NOT_STOPPED, type ServiceObject, serviceType } from '../../../manager/store/service.ts';
 import { NO_TASK_STATUS, type TaskObject, taskType } from '../../../manager/store/task.ts';
 import {
   MountType,
@@ -135,7 +135,7 @@ function serviceObject(number: number, replicas: number, network: string, kind: 
     specVersion: 1,
     dependenciesMet: true,
     pendingDelete: false,
-    stopped: false,
+    ...NOT_STOPPED,
     ...NEVER_UPDATED,
   });
 }
