@@ -66,6 +66,27 @@ describe('the versions of a stack', () => {
     expect(running('shop_more')).toHaveLength(1);
   });
 
+  it('say what the stack is, also when only a part of it was deployed', async () => {
+    const whole = withMore();
+    const more = (image: string) => ({ ...whole, services: [serviceSpec('shop_more', { image })] });
+    const moreRuns = (image: string) =>
+      waitFor(() => expect(running('shop_more').map((task) => task.spec?.container?.image)).toEqual([image]));
+    await deploy(more('hello:1'));
+    await deploy(whole);
+    await moreRuns('hello:latest');
+    expect(await deploy(more('hello:1'))).toMatchObject({ version: 3 });
+    await moreRuns('hello:1');
+    // A part that is as it was, is no new version.
+    expect(await deploy({ ...whole, services: whole.services.slice(0, 1) })).toMatchObject({ version: 3 });
+    expect(await history()).toEqual(['3 <0> more,front,back,store', '2 <0> more,front,back,store', '1 <0> more']);
+    expect(await rollback(2)).toMatchObject({ version: 2 });
+    await moreRuns('hello:latest');
+    await shopRuns();
+    await unary((done) => manager.client.serviceRemove({ references: ['shop_more'] }, done));
+    await deploy(shop());
+    expect((await history())[0]).toBe('5 <0> front,back,store');
+  });
+
   it('are ten at most, and go with the stack', async () => {
     for (let number = 1; number <= 12; number += 1) await deploy(shop({ image: `hello:${number}` }));
     expect((await history()).map((line) => line.split(' ')[0])).toEqual([

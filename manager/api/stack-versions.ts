@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { GantryError } from '../../proto/errors.ts';
 import { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
-import type { ConfigSpec, SecretSpec } from '../../proto/generated/gantry/v1/types.ts';
+import type { ConfigSpec, SecretSpec, ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../proto/ids.ts';
 import { canonicalBytes } from '../store/same-message.ts';
 import type { StackVersionObject } from '../store/stack-version.ts';
@@ -15,6 +15,7 @@ import type { WriteTransaction } from '../store/transaction.ts';
 const VERSIONS_KEPT = 10;
 
 export interface Deployment {
+  /** What was deployed: the stack may have more. */
   readonly stack: StackSpec;
   /** The version that it goes back to; 0: none. */
   readonly rollbackTo: number;
@@ -27,7 +28,8 @@ export function recordVersion(tx: WriteTransaction, { stack, rollbackTo, nowMs, 
   // A manager that doesn't know of them would lose them.
   if (theCluster(tx).stateFormat < FORMAT_OF_UPDATE_STATUS) return { version: 0, previousVersion: 0 };
   const [newest, ...older] = versionsOf(tx, stack.name);
-  const content = contentOf(tx, stack);
+  const whole = newest === undefined ? stack : withLeftOver(tx, stack, StackSpec.decode(newest.spec));
+  const content = contentOf(tx, whole);
   const previousVersion = newest?.version ?? 0;
   if (newest !== undefined && isDeepStrictEqual(content, pick(newest)))
     return { version: previousVersion, previousVersion };
@@ -39,7 +41,7 @@ export function recordVersion(tx: WriteTransaction, { stack, rollbackTo, nowMs, 
     version,
     deployedAtMs: nowMs,
     rollbackTo,
-    services: stack.services.map((service) => shortName(service.annotations?.name ?? '', stack.name)),
+    services: whole.services.map((service) => shortName(service.annotations?.name ?? '', stack.name)),
   });
   for (const old of older.slice(VERSIONS_KEPT - 2)) tx.remove('stackVersion', old.id);
   return { version, previousVersion };
@@ -49,6 +51,37 @@ export function recordVersion(tx: WriteTransaction, { stack, rollbackTo, nowMs, 
 export interface Recorded {
   readonly version: number;
   readonly previousVersion: number;
+}
+
+/**
+ * With what the stack still has of before, as that was deployed, so that a version says what the stack is. What was there
+ * before comes first: a deployment of a part, or in another order, is no new version by itself.
+ */
+function withLeftOver(read: ReadTransaction, stack: StackSpec, before: StackSpec): StackSpec {
+  const whole = <S extends Named>(
+    kind: 'service' | 'network' | 'secret' | 'config',
+    now: readonly S[],
+    past: S[],
+  ): S[] => {
+    const deployed = new Map(now.map((spec) => [nameOf(spec), spec]));
+    const isThere = (spec: S) => read.find(kind, { by: 'name', value: nameOf(spec) }).length > 0;
+    const known = past.flatMap((spec) => deployed.get(nameOf(spec)) ?? (isThere(spec) ? [spec] : []));
+    const names = new Set(past.map(nameOf));
+    return [...known, ...now.filter((spec) => !names.has(nameOf(spec)))];
+  };
+  return {
+    ...stack,
+    services: whole('service', stack.services, before.services),
+    networks: whole('network', stack.networks, before.networks),
+    secrets: whole('secret', stack.secrets, before.secrets),
+    configs: whole('config', stack.configs, before.configs),
+  };
+}
+
+type Named = Pick<ServiceSpec, 'annotations'>;
+
+function nameOf({ annotations }: Named): string {
+  return annotations?.name ?? '';
 }
 
 type Content = Pick<StackVersionObject, 'spec' | 'secretIds' | 'configIds'>;
