@@ -62,6 +62,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./stack/config.ts'),
   },
   { names: ['compose up'], summary: 'Start a project, or bring it up to date', load: () => import('./compose/up.ts') },
+  {
+    names: ['compose create'],
+    summary: 'Make the services of a project, and start nothing',
+    load: () => import('./compose/create.ts'),
+  },
   { names: ['compose down'], summary: 'Take a project away', load: () => import('./compose/down.ts') },
   { names: ['compose ps'], summary: 'List the containers of a project', load: () => import('./compose/ps.ts') },
   { names: ['compose ls'], summary: 'List projects', load: () => import('./compose/ls.ts') },
@@ -94,6 +99,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Start services that were stopped',
     load: () => import('./compose/start.ts'),
   },
+  { names: ['compose rm'], summary: 'Remove services that are stopped', load: () => import('./compose/rm.ts') },
+  { names: ['compose scale'], summary: 'Scale services', load: () => import('./compose/scale.ts') },
   { names: ['compose restart'], summary: 'Restart services', load: () => import('./compose/restart.ts') },
   {
     names: ['compose kill'],
@@ -434,9 +441,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['secret inspect', "'gantry secret ls' lists what there is"],
   ['config inspect', "'gantry config ls' lists what there is"],
   ['system prune', "remove containers with 'gantry rm'; then 'gantry image prune' and 'gantry builder prune'"],
-  ['compose create', "use 'gantry compose up -d', then 'gantry compose stop'"],
-  ['compose rm', "use 'gantry compose down SERVICE'"],
-  ['compose scale', "use 'gantry compose up -d --scale SERVICE=NUMBER'"],
   [
     'compose pause',
     "'gantry compose stop' ends the containers, 'gantry compose kill -s STOP' suspends their processes",

@@ -72,6 +72,8 @@ export interface DeployWishes {
   /** Services whose containers are made anew although nothing has changed. */
   readonly recreate: ReadonlySet<string>;
   readonly registry: RegistryFacts;
+  /** Whether what is not running is started, or left as it is. */
+  readonly idle: 'start' | 'leave';
 }
 
 /** `existing`: what the cluster has of the project. Services that aren't selected stay as they are. */
@@ -92,10 +94,11 @@ export async function deployProject(
     dryRun: false,
     resolveImage: ResolveImage.CHANGED,
     registry: wishes.registry,
+    leaveStopped: wishes.idle === 'leave',
   };
   try {
     const { changes } = await ask(control, control.stackDeploy, request);
-    await startIdle(control, changes);
+    if (wishes.idle === 'start') await startIdle(control, changes);
     return changes;
   } catch (error) {
     throw withPlaceOfPort(loaded, error);

@@ -27,6 +27,7 @@ import {
   FORMAT_OF_PLACEMENTS,
   FORMAT_OF_PLATFORMS,
   FORMAT_OF_PULL_CREDENTIALS,
+  FORMAT_OF_STOPPED_SERVICES,
   FORMAT_OF_TEMPLATE_DRIVERS,
   FORMAT_OF_UPDATE_STATUS,
   FORMAT_OF_VIRTUAL_IPS,
@@ -61,6 +62,11 @@ export function checkKnowsNetworks(
     if (network.enableIpv6 && stateFormat < FORMAT_OF_IPV6) throw notKnownToAll(`network ${name} has IPv6`);
     if (isMacvlan(network) && stateFormat < FORMAT_OF_MACVLAN) throw notKnownToAll(`network ${name} is macvlan`);
   }
+}
+
+/** WRONG_STATE: as above; one that doesn't know of them would start them. */
+export function checkKnowsStopped(read: ReadTransaction, what: string): void {
+  if (theCluster(read).stateFormat < FORMAT_OF_STOPPED_SERVICES) throw notKnownToAll(what);
 }
 
 /** WRONG_STATE: as above. */

@@ -25,7 +25,7 @@ import type { ApiContext } from './context.ts';
 import { checkKnowsCredentials, unrecordedImages, withPinnedImages } from './deployed-images.ts';
 import { describePlan } from './diff/describe-plan.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
-import { asFarAsKnown, checkKnowsNetworks, checkStateFormat } from './known-format.ts';
+import { asFarAsKnown, checkKnowsNetworks, checkKnowsStopped, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
 import { checkHasPlace } from './macvlan-networks.ts';
 import { checkOnNodes } from './network-probe.ts';
@@ -107,12 +107,14 @@ class Deployment {
     const stack = this.#pinned(tx);
     const steps = this.#plan(tx, stack);
     checkStateFormat(tx, this.stack);
+    if (this.#request.leaveStopped) checkKnowsStopped(tx, 'services can be made without being started');
     checkKnowsCredentials(tx, this.#request);
     checkKnowsNetworks(tx, stack.networks);
     const needed = needsOfNetworks(tx);
     const told = this.#describe(tx, steps);
     const { clock, random } = this.#context;
-    for (const step of steps) runStep(tx, step, clock.now());
+    const how = { nowMs: clock.now(), leaveStopped: this.#request.leaveStopped ?? false };
+    for (const step of steps) runStep(tx, step, how);
     refuseExhausted(tx, needed);
     const recorded = recordVersion(tx, { stack, rollbackTo: this.#wayBack?.to ?? 0, nowMs: clock.now(), random });
     return { ...told, ...recorded, unrecordedImages: [] };
@@ -120,7 +122,7 @@ class Deployment {
 
   #plan(read: ReadTransaction, stack: StackSpec): PlanStep[] {
     const { random, clock } = this.#context;
-    const { prune, registry, resolveImage = ResolveImage.ALWAYS } = this.#request;
+    const { prune, registry, resolveImage = ResolveImage.ALWAYS, leaveStopped = false } = this.#request;
     return planStack(existingIn(read), stack, prune, {
       newId: () => newObjectId(random),
       nowMs: clock.now(),
@@ -129,6 +131,7 @@ class Deployment {
       registry,
       spared: this.#spared(read),
       found: this.#found,
+      leaveStopped,
     });
   }
 
@@ -169,7 +172,7 @@ export function stackRemove(context: ApiContext, request: StackRemoveRequest): P
     const isKnown = steps.length > 0 || versionsOf(tx, request.name).length > 0;
     if (!isKnown) throw new GantryError('NOT_FOUND', `nothing found in stack: ${request.name}`);
     const changes = describePlan(steps, existingIn(tx), tasksIn(tx));
-    for (const step of steps) runStep(tx, step, context.clock.now());
+    for (const step of steps) runStep(tx, step, { nowMs: context.clock.now(), leaveStopped: false });
     forgetVersions(tx, request.name);
     return { changes };
   });
@@ -224,18 +227,23 @@ function newNetworks(draft: readonly PlanStep[]): NetworkObject[] {
   );
 }
 
-function runStep(tx: WriteTransaction, step: PlanStep, nowMs: number): void {
+interface How {
+  readonly nowMs: number;
+  readonly leaveStopped: boolean;
+}
+
+function runStep(tx: WriteTransaction, step: PlanStep, how: How): void {
   if (step.change === ChangeKind.UNCHANGED) return;
   if ('replaces' in step) runNewVersion(tx, step);
   else if (step.change === ChangeKind.CREATE) tx.create(step.kind, step.object);
-  else if (step.kind === 'service') updateService(tx, step.object, nowMs);
+  else if (step.kind === 'service') updateService(tx, step.object, how);
   else tx.update(step.kind, step.object);
 }
 
-/** What is deployed runs. */
-function updateService(tx: WriteTransaction, service: ServiceObject, nowMs: number): void {
+/** What is deployed runs, unless it is to be left as it is. */
+function updateService(tx: WriteTransaction, service: ServiceObject, { nowMs, leaveStopped }: How): void {
   const updated = tx.update('service', asFarAsKnown(tx, service));
-  if (updated.stopped && !updated.pendingDelete) startService(tx, updated, nowMs);
+  if (updated.stopped && !leaveStopped && !updated.pendingDelete) startService(tx, updated, nowMs);
 }
 
 /** The old one gives up the name first. */

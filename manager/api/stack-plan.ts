@@ -26,7 +26,13 @@ import { type NodeObject, nodeName } from '../store/node.ts';
 import { completeAnnotations, NO_META, STACK_LABEL } from '../store/object-type.ts';
 import type { ObjectTypes } from '../store/objects.ts';
 import { sameMessage } from '../store/same-message.ts';
-import { type CompleteServiceSpec, completeServiceSpec, NEVER_UPDATED, NOT_STOPPED, type ServiceObject } from '../store/service.ts';
+import {
+  type CompleteServiceSpec,
+  completeServiceSpec,
+  NEVER_UPDATED,
+  NOT_STOPPED,
+  type ServiceObject,
+} from '../store/service.ts';
 import type { NewObject } from '../store/transaction.ts';
 import { type FoundSources, sameSources, sourcesOf } from '../volumes/mount-sources.ts';
 import { refuseSharedNames } from './container-names.ts';
@@ -84,6 +90,8 @@ export interface PlanContext {
   readonly spared?: ReadonlySet<string>;
   /** Where nodes have what services mount. */
   readonly found: FoundSources;
+  /** Services that are made are stopped, and those that are stopped stay so. */
+  readonly leaveStopped?: boolean;
 }
 
 /**
@@ -230,7 +238,7 @@ function planServices(
   stack: string,
   specs: readonly CompleteServiceSpec[],
   prune: boolean,
-  { newId, nowMs, platformsOf, resolveImage, registry, spared, found }: PlanContext,
+  { newId, nowMs, platformsOf, resolveImage, registry, spared, found, leaveStopped = false }: PlanContext,
 ): PlanStep[] {
   const wanted = new Set(specs.map((spec) => spec.annotations.name));
   // Services that this deployment removes give up their ports to those that it makes.
@@ -255,8 +263,8 @@ function planServices(
     const resolved = withImagePlatforms(spec, own?.spec, platformsOf, resolveImage);
     steps.push(
       own === undefined
-        ? createService(resolved, ports, newId(), { registry, found })
-        : planExistingService(own, resolved, ports, { nowMs, registry, found }),
+        ? createService(resolved, ports, newId(), { registry, found, leaveStopped })
+        : planExistingService(own, resolved, ports, { nowMs, registry, found, leaveStopped }),
     );
   });
   return withDependentRestarts(steps, existing, nowMs);
@@ -272,7 +280,7 @@ function createService(
   spec: CompleteServiceSpec,
   ports: PortConfig[],
   id: string,
-  { registry, found }: Pick<PlanContext, 'registry' | 'found'>,
+  { registry, found, leaveStopped }: Pick<PlanContext, 'registry' | 'found' | 'leaveStopped'>,
 ): PlanStep {
   const object = {
     id,
@@ -282,6 +290,7 @@ function createService(
     dependenciesMet: spec.dependencies.length === 0,
     pendingDelete: false,
     ...NOT_STOPPED,
+    stopped: leaveStopped === true,
     virtualIps: [],
     ...NEVER_UPDATED,
   };
@@ -294,7 +303,7 @@ function planExistingService(
   own: ServiceObject,
   wanted: CompleteServiceSpec,
   ports: PortConfig[],
-  { nowMs, registry, found }: Pick<PlanContext, 'nowMs' | 'registry' | 'found'>,
+  { nowMs, registry, found, leaveStopped }: Pick<PlanContext, 'nowMs' | 'registry' | 'found' | 'leaveStopped'>,
 ): PlanStep {
   // Most stacks say nothing of it, and what was once rolled needn't be again.
   const forceUpdate = Math.max(own.spec.task.forceUpdate, wanted.task.forceUpdate);
@@ -307,7 +316,7 @@ function planExistingService(
     samePorts(own.ports, ports) &&
     sameMessage(ServiceSpecMessage, own.spec, spec) &&
     sameCredentials(own.pullCredentials, pullCredentials);
-  if (same && !own.stopped && !isPaused(own.updateStatus))
+  if (same && (!own.stopped || leaveStopped) && !isPaused(own.updateStatus))
     return { change: ChangeKind.UNCHANGED, kind: 'service', object: own };
   if (own.spec.mode?.$case !== spec.mode?.$case) {
     throw new GantryError('WRONG_STATE', `service ${spec.annotations.name} can't change its mode`, {

@@ -9,11 +9,9 @@ import type {
 } from '../../proto/generated/gantry/v1/control.ts';
 import { startService, stopService } from '../orchestrator/stop/stopping.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
-import { FORMAT_OF_STOPPED_SERVICES } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import { theCluster } from '../store/the-cluster.ts';
 import type { ApiContext } from './context.ts';
-import { notKnownToAll } from './known-format.ts';
+import { checkKnowsStopped } from './known-format.ts';
 import { resolve } from './references.ts';
 import { live } from './services.ts';
 
@@ -24,7 +22,7 @@ export function serviceStop(
 ): Promise<ServiceStopResponse> {
   return store.update((tx) => {
     checkKnowsStopped(tx, 'services can be stopped');
-    for (const service of servicesOf(tx, references)) stopService(tx, service, { timeoutMs, then: 'stay' });
+    for (const service of servicesOf(tx, references)) stopService(tx, service, { timeoutMs, after: 'stay' });
     return {};
   });
 }
@@ -38,7 +36,7 @@ export function serviceRestart(
     checkKnowsStopped(tx, 'services can be restarted');
     const named = servicesOf(tx, references);
     const services = withDependents ? withRestarting(tx, named) : named;
-    for (const service of services) stopService(tx, service, { timeoutMs, then: 'start' });
+    for (const service of services) stopService(tx, service, { timeoutMs, after: 'start' });
     return { restarted: services.map(({ id }) => id) };
   });
 }
@@ -55,10 +53,6 @@ export function serviceStart(
 
 function servicesOf(read: ReadTransaction, references: readonly string[]): ServiceObject[] {
   return references.map((reference) => live(resolve(read, 'service', reference)));
-}
-
-function checkKnowsStopped(read: ReadTransaction, what: string): void {
-  if (theCluster(read).stateFormat < FORMAT_OF_STOPPED_SERVICES) throw notKnownToAll(what);
 }
 
 /** And those that say of one of them, or of one of those, that they restart with it; what is stopped stays so. */
