@@ -11,8 +11,9 @@ import type { ContainerId, Digest } from '../../proto/ids.ts';
 import type { Change } from '../image/layer/changes.ts';
 import type { CommandResult } from './bounded-exec.ts';
 
-/** What a task adds to a container of its own. */
+/** What a task adds to a container of its own; one of no task may have files, too. */
 export interface TaskContainer {
+  /** Empty: of no task. */
   readonly taskId: string;
   /** Files to be put on a tmpfs in the container: secrets and configs, by target path. */
   readonly files: readonly TaskFile[];

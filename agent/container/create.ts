@@ -34,7 +34,7 @@ export interface CreateRequest {
 /** What fails leaves nothing. A crash in between leaves a record in phase "creating", which recovery removes. */
 export async function createContainer(context: ContainerContext, request: CreateRequest): Promise<ContainerEntry> {
   const spec = withVolumesFrom(context, validateConfig(request.config, context.host), request.config.volumesFrom);
-  if (request.task === undefined) refuseOfServices(spec);
+  if (!request.task?.taskId) refuseOfServices(spec);
   validateHost(context, spec, request.config);
   const image = await context.images.resolve(spec.image);
   const argv = resolveArgv(spec, image.config);

@@ -47,11 +47,11 @@ export class ContainerStreams {
     }
   }
 
-  async *#run({ config, stdin, size }: RunStart, requests: Requests, signal: AbortSignal): Responses {
+  async *#run({ config, stdin, size, files }: RunStart, requests: Requests, signal: AbortSignal): Responses {
     if (config === undefined) throw new GantryError('INVALID_ARGUMENT', 'run must be sent a config');
     const entry = await createContainer(this.#context, {
       config,
-      task: undefined,
+      task: files === undefined ? undefined : { taskId: '', files: files.files },
       stdinOnce: stdin,
       startsNext: true,
     });

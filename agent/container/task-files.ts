@@ -53,7 +53,7 @@ export function taskFileBinds(directory: string, files: readonly RecordedFile[])
     const source = join(directory, file);
     if (!existsSync(source)) {
       throw new GantryError('WRONG_STATE', `the secret or config for ${target} is gone since the host was rebooted`, {
-        hint: 'the container is replaced by its service; a new one gets its files again',
+        hint: 'make the container anew: it gets its files again; a service does so by itself',
       });
     }
     return { source, target, readOnly: true };

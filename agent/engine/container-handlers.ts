@@ -17,9 +17,10 @@ const CHANGE_KINDS = {
 
 export function containerHandlers(containers: Containers): ContainerHandlers {
   return {
-    async containerCreate({ config }) {
+    async containerCreate({ config, files }) {
       if (config === undefined) throw missing('ContainerCreate', 'a config');
-      return { id: await containers.create(config), warnings: [] };
+      const additions = files === undefined ? undefined : { taskId: '', files: files.files };
+      return { id: await containers.create(config, additions), warnings: [] };
     },
     async containerStart({ reference }) {
       await containers.start(reference);

@@ -3,7 +3,7 @@ import { ContainerConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerSpec, Mount, NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { LoadedStack } from '../compose/load-stack.ts';
 import { splitWords } from '../compose/syntax/command-line.ts';
-import { CliError, EXIT } from '../failure.ts';
+import { CliError } from '../failure.ts';
 import { parseVolume } from '../options/mounts.ts';
 import { type Environment, readEnvironment, readLabels } from '../options/pairs.ts';
 import { parsePublish } from '../options/ports.ts';
@@ -47,12 +47,15 @@ export function oneOffConfig(
   const { task, ports } = service.spec;
   const container = task?.container;
   if (container === undefined) throw new CliError(`service ${service.name} has no container`);
-  refuseContent(service.name, container);
   return ContainerConfig.fromPartial({
     name: options.name ?? `${service.fullName}_run_${random}`,
     spec: {
       ...container,
       ...commandOf(container, argv, options.entrypoint),
+      // These are of the service's own containers; their content is sent beside this.
+      containerName: '',
+      secrets: [],
+      configs: [],
       env: withEnvironment(container.env, readEnvironment(options.envFromFile, options.env, env)),
       user: options.user ?? container.user,
       dir: options.workdir ?? container.dir,
@@ -76,16 +79,6 @@ export function oneOffConfig(
     networks: (task?.networks ?? []).map((one) => attachment(one, options.useAliases ?? false)),
     ports: [...(options.servicePorts ? ports : []), ...options.publish.flatMap((text) => parsePublish(text))],
     autoRemove: options.rm ?? false,
-  });
-}
-
-/** Secrets and configs are told to the nodes of a service's tasks, and to nobody else. */
-function refuseContent(name: string, { secrets, configs }: ContainerSpec): void {
-  const [first] = [...secrets, ...configs];
-  if (first === undefined) return;
-  throw new CliError(`service ${name} has a secret or config (${first.name}), which only its own containers can have`, {
-    hint: `run the command in one of those: 'gantry compose exec ${name} COMMAND'`,
-    exitCode: EXIT.failed,
   });
 }
 

@@ -2,14 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
-import { type ContainerConfig, EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
+import { type ContainerCreateRequest, EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Cli, complain, printLine } from '../../cli.ts';
 import { collect, refuse } from '../../command-line.ts';
 import type { LoadedStack } from '../../compose/load-stack.ts';
 import { ask, withClient } from '../../connection.ts';
 import { runExitCode, withExitCode } from '../../failure.ts';
+import { awaitNetworks } from '../../project/await-networks.ts';
 import { deployProject, prepareProjectImages } from '../../project/deploy-project.ts';
 import { type OneOffOptions, oneOffConfig } from '../../project/one-off-config.ts';
+import { oneOffFiles } from '../../project/one-off-files.ts';
 import { declareProject, loadProject, type ProjectOptions } from '../../project/project-options.ts';
 import { stateBefore, waitForDependencies } from '../../project/run.ts';
 import { fileServices, type SelectedService, select, serviceNamed } from '../../project/selection.ts';
@@ -69,7 +71,12 @@ async function run(cli: Cli, name: string, argv: readonly string[], options: Run
   const loaded = await loadProject(cli, options);
   const all = fileServices(loaded);
   const service = serviceNamed(all, name);
-  await withClient(ControlClient, cli, (control) => startAround(cli, control, loaded, all, service, options));
+  const files = await withClient(ControlClient, cli, async (control) => {
+    const { container } = service.spec.task ?? {};
+    const content = container === undefined ? [] : await oneOffFiles(control, loaded.spec, service.name, container);
+    await startAround(cli, control, loaded, all, service, options);
+    return content.length === 0 ? undefined : { files: content };
+  });
   const { detach = false } = options;
   const interactive = options.interactive && !detach;
   const tty = options.tty && !detach && cli.stdin.isTTY === true && cli.stdout.isTTY === true;
@@ -88,16 +95,20 @@ async function run(cli: Cli, name: string, argv: readonly string[], options: Run
     if (service.build === undefined) {
       await ensureImage(engine, cli, { image: service.image, policy: options.pull, quiet: options.quietPull ?? false });
     }
-    if (options.detach) return await runDetached(engine, cli, config);
+    await awaitNetworks(
+      engine,
+      config.networks.map(({ target }) => target),
+    );
+    if (options.detach) return await runDetached(engine, cli, { config, files });
     const session = { tty, stdin: interactive };
-    const start = { config, stdin: interactive, size: terminalSize(cli) };
+    const start = { config, files, stdin: interactive, size: terminalSize(cli) };
     const { exitCode } = await runSession(engine.containerRun(), { $case: 'run', value: start }, cli, session);
     cli.exitCode = exitCode ?? 0;
   });
 }
 
-async function runDetached(engine: EngineClient, cli: Cli, config: ContainerConfig): Promise<void> {
-  const { id, warnings } = await ask(engine, engine.containerCreate, { config });
+async function runDetached(engine: EngineClient, cli: Cli, request: ContainerCreateRequest): Promise<void> {
+  const { id, warnings } = await ask(engine, engine.containerCreate, request);
   for (const warning of warnings) await complain(cli, `gantry: warning: ${warning}`);
   await ask(engine, engine.containerStart, { reference: id });
   await printLine(cli, id);
@@ -120,7 +131,7 @@ async function startAround(
   }
   const registry = await prepareProjectImages(cli, loaded, needed, { build: 'missing', pull: undefined, quiet });
   const before = await stateBefore(control, loaded.spec.name);
-  const wishes = { pull: undefined, scale: {}, recreate: new Set<string>(), registry, then: 'start' } as const;
+  const wishes = { pull: undefined, scale: {}, recreate: new Set<string>(), registry, idle: 'start' } as const;
   const changes = await deployProject(control, loaded, needed, before.services, wishes);
   const project = { project: loaded.spec.name, services: needed, changes, before };
   await waitForDependencies(cli, control, project, service.spec.dependencies);
