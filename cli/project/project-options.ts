@@ -8,13 +8,11 @@ import { loadSource } from '../compose/source/load-source.ts';
 import { ProblemError, problemsError } from '../compose/syntax/problem.ts';
 import { oneOf } from '../options/words.ts';
 import { readStackFile } from './read-stack-file.ts';
+import { declareSource, type SourceOptions } from './source-options.ts';
 
-export interface ProjectOptions {
+export interface ProjectOptions extends SourceOptions {
   readonly file: readonly string[];
   readonly projectName?: string;
-  readonly projectDirectory?: string;
-  readonly envFile: readonly string[];
-  readonly profile: readonly string[];
   readonly ansi: Ansi;
 }
 
@@ -22,12 +20,9 @@ export interface ProjectOptions {
 export type Ansi = 'auto' | 'always' | 'never';
 
 export function declareProject(command: Command): Command {
-  return command
+  return declareSource(command)
     .option('--file <file>', "compose file; '-' for standard input; before the verb also -f", collect, [])
     .option('--project-name <name>', 'name of the project; before the verb also -p')
-    .option('--project-directory <directory>', 'what paths are relative to (default: the directory of the first file)')
-    .option('--env-file <file>', 'file with variables', collect, [])
-    .option('--profile <profile>', "profile whose services are in it; '*' for all", collect, [])
     .option(
       '--ansi <choice>',
       'when to use colours: auto, always or never (default: auto)',

@@ -1,6 +1,7 @@
 /** Which services of the files a verb is about. Pure. */
 import type { ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { LoadedService, LoadedStack } from '../compose/load-stack.ts';
+import { reachable } from '../compose/reachable.ts';
 import { CliError } from '../failure.ts';
 
 export interface SelectedService extends LoadedService {
@@ -23,17 +24,10 @@ export function select(
   dependencies: 'with-dependencies' | 'alone',
 ): SelectedService[] {
   const byFullName = new Map(services.map((service) => [service.fullName, service]));
-  const chosen = new Set<SelectedService>();
-  const add = (service: SelectedService) => {
-    if (chosen.has(service)) return;
-    chosen.add(service);
-    if (dependencies === 'alone') return;
-    for (const { service: name } of service.spec.dependencies) {
-      const needed = byFullName.get(name);
-      if (needed !== undefined) add(needed);
-    }
-  };
-  for (const name of names) add(serviceNamed(services, name));
+  const needs = ({ spec }: SelectedService) =>
+    spec.dependencies.flatMap(({ service }) => byFullName.get(service) ?? []);
+  const named = names.map((name) => serviceNamed(services, name));
+  const chosen = reachable(named, dependencies === 'alone' ? () => [] : needs);
   return names.length === 0 ? [...services] : services.filter((service) => chosen.has(service));
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import { type NodeObject, nodeName } from '../store/node.ts';
 import { STACK_LABEL } from '../store/object-type.ts';
+import { askNodes } from './ask-nodes.ts';
 import type { ApiContext } from './context.ts';
 import { callEngine } from './node-engines.ts';
 
@@ -24,7 +25,7 @@ export async function stackVolumesRemove(
 ): Promise<StackVolumesRemoveResponse> {
   if (stack === '') throw new GantryError('INVALID_ARGUMENT', 'remove the volumes of a stack: the request names none');
   const nodes = context.store.view((read) => read.find('node', { by: 'all' }));
-  const found = await Promise.all(nodes.map((node) => removeOn(context, node, stack, signal)));
+  const found = await askNodes(nodes, (node) => removeOn(context, node, stack, signal));
   return {
     removed: found.flatMap((removed) => removed ?? []),
     unanswered: nodes.filter((_, position) => found[position] === undefined).map(nodeName),

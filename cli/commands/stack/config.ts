@@ -12,15 +12,11 @@ import { alignColumns } from '../../format/table.ts';
 import { oneOf } from '../../options/words.ts';
 import { writeOutput } from '../../output-file.ts';
 import { readStackFile } from '../../project/read-stack-file.ts';
-import { declareProject } from './project-options.ts';
+import { declareProject, type ProjectOptions } from './project-options.ts';
 
-interface ConfigOptions {
-  readonly composeFile: readonly string[];
+interface ConfigOptions extends ProjectOptions {
   readonly file: readonly string[];
   readonly projectName?: string;
-  readonly projectDirectory?: string;
-  readonly envFile: readonly string[];
-  readonly profile: readonly string[];
   readonly format: ModelFormat;
   readonly interpolate: boolean;
   readonly normalize: boolean;

@@ -1,24 +1,23 @@
 /** Parts of a model: services with what they depend on, and the resources that services use. */
 import { GantryError } from '../../../proto/errors.ts';
+import { reachable } from '../reachable.ts';
 import { type Json, type JsonObject, objectOf, objectsOf } from './json.ts';
 import { type Model, serviceOf } from './normalize.ts';
 
 /** The services and all that they depend on; none named: all. Throws NOT_FOUND. */
 export function withServices(model: Model, names: readonly string[]): Model {
   if (names.length === 0) return model;
-  const selected = new Set<string>();
-  const select = (name: string): void => {
+  const selected = reachable(names, (name) => {
     const service = serviceOf(model, name);
     if (service === undefined) {
       throw new GantryError('NOT_FOUND', `no such service: ${name}`, { hint: 'see "gantry stack config --services"' });
     }
-    if (selected.has(name)) return;
-    selected.add(name);
-    for (const [other, dependency] of Object.entries(objectOf(service.depends_on))) {
-      if (serviceOf(model, other) !== undefined || objectOf(dependency).required !== false) select(other);
-    }
-  };
-  names.forEach(select);
+    const isNeeded = ([other, dependency]: readonly [string, Json]) =>
+      serviceOf(model, other) !== undefined || objectOf(dependency).required !== false;
+    return Object.entries(objectOf(service.depends_on))
+      .filter(isNeeded)
+      .map(([other]) => other);
+  });
   const services = Object.fromEntries(Object.entries(model.services).filter(([name]) => selected.has(name)));
   return { ...model, services };
 }
