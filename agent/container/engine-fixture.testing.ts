@@ -56,6 +56,7 @@ export class FakeProcess {
     return {
       pid: this.pid,
       start,
+      attached: Promise.resolve(),
       attach: (sink) => {
         this.#sinks.add(sink);
         return () => this.#sinks.delete(sink);

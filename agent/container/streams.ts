@@ -86,6 +86,8 @@ export class ContainerStreams {
     const output = new ShimOutput();
     const detach = run.shim.attach(output);
     try {
+      // Its answer to the first input must not be missed.
+      await run.shim.attached;
       yield { message: { $case: 'started', value: entry.id } };
       yield* connect(entry, run, output, requests, { stdin, signal });
     } finally {

@@ -65,6 +65,10 @@ export class ShimClient implements Shim {
     return this.#output.attach(sink);
   }
 
+  get attached(): Promise<void> {
+    return this.#output.attached;
+  }
+
   writeStdin(data: Uint8Array): Promise<void> {
     return this.#input.write(data);
   }

@@ -46,6 +46,8 @@ export interface Shim {
   start(): Promise<void>;
   /** Output from now on, also written to the log. Returns the unsubscribe function. */
   attach(sink: OutputSink): () => void;
+  /** Resolves when what is written from then on comes to those that were attached before. Never rejects. */
+  readonly attached: Promise<void>;
   /** Resolves when the process has taken the data (back-pressure), or has ended; data for an ended process is dropped. */
   writeStdin(data: Uint8Array): Promise<void>;
   closeStdin(): void;

@@ -16,9 +16,9 @@ import { serviceCreate, serviceRollback, serviceUpdate } from './service-specs.t
 import { serviceList, serviceRemove, serviceScale, taskList } from './services.ts';
 import { stackDeploy, stackRemove } from './stack-deploy.ts';
 import { stackHistory, stackRollback } from './stack-rollback.ts';
-import { stackVolumesRemove } from './stack-volumes.ts';
+import { stackVolumeList, stackVolumesRemove } from './stack-volumes.ts';
 import { serviceRestart, serviceStart, serviceStop } from './stop-start.ts';
-import { taskExec, taskInspect, taskKill } from './task-containers.ts';
+import { taskAttach, taskExec, taskInspect, taskKill } from './task-containers.ts';
 import { watch } from './watch.ts';
 
 /** Resolves with the context of the present leadership, or throws UNAVAILABLE when there is none in time. */
@@ -69,8 +69,10 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     serviceStart: unary(serviceStart),
     taskList: unary(taskList),
     taskExec: stream(taskExec),
+    taskAttach: stream(taskAttach),
     taskKill: unary(taskKill),
     taskInspect: unary(taskInspect),
+    stackVolumeList: unary(stackVolumeList),
     stackVolumesRemove: unary(stackVolumesRemove),
     networkList: unary(networkList),
     networkCreate: unary(networkCreate),

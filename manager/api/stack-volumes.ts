@@ -1,7 +1,9 @@
-/** StackVolumesRemove: the volumes of a stack, on all nodes. */
+/** StackVolumeList and StackVolumesRemove: the volumes of a stack, on all nodes. */
 import { GantryError } from '../../proto/errors.ts';
 import type {
   NodeVolume,
+  StackVolumeListRequest,
+  StackVolumeListResponse,
   StackVolumesRemoveRequest,
   StackVolumesRemoveResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
@@ -23,32 +25,74 @@ export async function stackVolumesRemove(
   { stack }: StackVolumesRemoveRequest,
   signal: AbortSignal,
 ): Promise<StackVolumesRemoveResponse> {
-  if (stack === '') throw new GantryError('INVALID_ARGUMENT', 'remove the volumes of a stack: the request names none');
-  const nodes = context.store.view((read) => read.find('node', { by: 'all' }));
-  const found = await askNodes(nodes, (node) => removeOn(context, node, stack, signal));
+  const { found, unanswered } = await onAllNodes(context, stack, async (node) => {
+    const volumes = await volumesOn(context, node, stack, signal);
+    for (const { volume } of volumes) await removeOnceFree(context, node.id, volume, signal);
+    return volumes;
+  });
+  return { removed: found, unanswered };
+}
+
+/** A node that doesn't answer by then is left out. */
+const LIST_TIMEOUT_MS = 3000;
+
+export async function stackVolumeList(
+  context: ApiContext,
+  { stack }: StackVolumeListRequest,
+  signal: AbortSignal,
+): Promise<StackVolumeListResponse> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
+  const { found, unanswered } = await onAllNodes(context, stack, async (node) => {
+    try {
+      return await volumesOn(context, node, stack, limited);
+    } catch (error) {
+      if (!limited.aborted || signal.aborted) throw error;
+      return undefined;
+    }
+  });
+  return { volumes: found, unanswered };
+}
+
+interface OnNodes {
+  readonly found: NodeVolume[];
+  /** Names of nodes that don't answer. */
+  readonly unanswered: string[];
+}
+
+/** `work` may also say with undefined that its node doesn't answer. */
+async function onAllNodes(
+  { store }: ApiContext,
+  stack: string,
+  work: (node: NodeObject) => Promise<NodeVolume[] | undefined>,
+): Promise<OnNodes> {
+  if (stack === '') throw new GantryError('INVALID_ARGUMENT', 'the volumes of a stack: the request names none');
+  const nodes = store.view((read) => read.find('node', { by: 'all' }));
+  const found = await askNodes(nodes, (node) => unlessAway(() => work(node)));
   return {
-    removed: found.flatMap((removed) => removed ?? []),
+    found: found.flatMap((volumes) => volumes ?? []),
     unanswered: nodes.filter((_, position) => found[position] === undefined).map(nodeName),
   };
 }
 
-/** Undefined: the node doesn't answer. */
-async function removeOn(
-  context: ApiContext,
-  node: NodeObject,
-  stack: string,
-  signal: AbortSignal,
-): Promise<NodeVolume[] | undefined> {
-  const filters = [`label=${STACK_LABEL}=${stack}`];
+async function unlessAway<Answer>(work: () => Promise<Answer>): Promise<Answer | undefined> {
   try {
-    const list = [VolumeListRequest, VolumeListResponse] as const;
-    const { volumes } = await callEngine(context, node.id, 'VolumeList', list, { filters }, signal);
-    for (const { name } of volumes) await removeOnceFree(context, node.id, name, signal);
-    return volumes.map(({ name }) => ({ nodeName: nodeName(node), volume: name }));
+    return await work();
   } catch (error) {
     if (error instanceof GantryError && error.code === 'UNAVAILABLE') return undefined;
     throw error;
   }
+}
+
+async function volumesOn(
+  context: ApiContext,
+  node: NodeObject,
+  stack: string,
+  signal: AbortSignal,
+): Promise<NodeVolume[]> {
+  const codecs = [VolumeListRequest, VolumeListResponse] as const;
+  const filters = [`label=${STACK_LABEL}=${stack}`];
+  const { volumes } = await callEngine(context, node.id, 'VolumeList', codecs, { filters }, signal);
+  return volumes.map(({ name, driver, labels }) => ({ nodeName: nodeName(node), volume: name, driver, labels }));
 }
 
 /** A node takes the containers of tasks away after the cluster has forgotten those. */

@@ -1,4 +1,4 @@
-/** TaskExec, TaskKill, TaskInspect: the containers of tasks, on whichever nodes they are. */
+/** TaskExec, TaskAttach, TaskKill, TaskInspect: the containers of tasks, on whichever nodes they are. */
 import { GantryError } from '../../proto/errors.ts';
 import type {
   TaskInspectRequest,
@@ -24,21 +24,43 @@ import { callEngine } from './node-engines.ts';
 const INSPECT_TIMEOUT_MS = 3000;
 
 /** Passes the streams through, until the process has ended or the caller has gone. */
-export async function* taskExec(
+export function taskExec(
   context: ApiContext,
+  requests: AsyncIterable<ContainerStreamRequest>,
+  signal: AbortSignal,
+): AsyncGenerator<ContainerStreamResponse, void, undefined> {
+  return passThrough(context, 'exec', requests, signal);
+}
+
+export function taskAttach(
+  context: ApiContext,
+  requests: AsyncIterable<ContainerStreamRequest>,
+  signal: AbortSignal,
+): AsyncGenerator<ContainerStreamResponse, void, undefined> {
+  return passThrough(context, 'attach', requests, signal);
+}
+
+const STREAM_METHODS = { exec: 'ContainerExec', attach: 'ContainerAttach' } as const;
+
+/** The first request names a task, to the engine its container. */
+async function* passThrough(
+  context: ApiContext,
+  kind: 'exec' | 'attach',
   requests: AsyncIterable<ContainerStreamRequest>,
   signal: AbortSignal,
 ): AsyncGenerator<ContainerStreamResponse, void, undefined> {
   const iterator = requests[Symbol.asyncIterator]();
   const first = await iterator.next();
   const message = first.done === true ? undefined : first.value.message;
-  if (message?.$case !== 'exec') {
-    throw new GantryError('INVALID_ARGUMENT', 'exec in a task: the first message has to be an ExecStart');
+  if (message?.$case !== kind) {
+    throw new GantryError('INVALID_ARGUMENT', `${kind} of a task: the first message has to be its start`);
   }
-  const task = runningTask(context, message.value.reference);
-  const start = { ...message.value, reference: task.status.containerId };
-  const encoded = encodedRequests({ message: { $case: 'exec', value: start } }, iterator);
-  for await (const data of context.engines.openStream(task.nodeId, 'ContainerExec', encoded, signal)) {
+  const { nodeId, status } = runningTask(context, message.value.reference);
+  const start = ContainerStreamRequest.fromPartial({
+    message: { ...message, value: { ...message.value, reference: status.containerId } },
+  });
+  const encoded = encodedRequests(start, iterator);
+  for await (const data of context.engines.openStream(nodeId, STREAM_METHODS[kind], encoded, signal)) {
     yield ContainerStreamResponse.decode(data);
   }
 }

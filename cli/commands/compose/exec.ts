@@ -1,14 +1,13 @@
 /** `compose exec`: a command in a container of a service, on whichever node it runs. */
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
-import type { Task } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Cli } from '../../cli.ts';
 import { collect, wholeNumber } from '../../command-line.ts';
-import { ask, withClient } from '../../connection.ts';
-import { CliError, commandExitCode, exitCodeOf, withExitCode } from '../../failure.ts';
+import { withClient } from '../../connection.ts';
+import { commandExitCode, exitCodeOf, withExitCode } from '../../failure.ts';
 import { readEnvironment } from '../../options/pairs.ts';
 import { declareProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
-import { currentTasks, isRunning, projectServices, selectServices } from '../../project/project-state.ts';
+import { runningTaskOf } from '../../project/task-of-service.ts';
 import { runSession, terminalSize } from '../../terminal/session.ts';
 
 interface ExecOptions extends ProjectOptions {
@@ -54,7 +53,7 @@ async function exec(
   options: ExecOptions,
 ): Promise<void> {
   const { detach = false } = options;
-  const task = await taskOf(control, projectName(cli, options), name, options.index);
+  const task = await runningTaskOf(control, projectName(cli, options), name, options.index);
   const stdin = options.interactive && !detach;
   const tty = options.tty && !detach && cli.stdin.isTTY === true && cli.stdout.isTTY === true;
   const start = {
@@ -71,25 +70,4 @@ async function exec(
   };
   const { exitCode } = await runSession(control.taskExec(), { $case: 'exec', value: start }, cli, { tty, stdin });
   cli.exitCode = exitCode ?? 0;
-}
-
-/** `index`: the slot of a replicated service; of a global one, which of its tasks by their nodes. */
-async function taskOf(control: ControlClient, project: string, name: string, index: number | undefined): Promise<Task> {
-  const [selected] = selectServices(await projectServices(control, project), [name]);
-  const references = selected === undefined ? [] : [selected.service.id];
-  const { tasks } = await ask(control, control.taskList, { stack: '', services: references, nodes: [] });
-  const running = currentTasks(tasks).filter(isRunning);
-  if (running.length === 0) {
-    throw new CliError(`service "${name}" is not running`, { hint: `start it with 'gantry compose up -d ${name}'` });
-  }
-  const task =
-    index === undefined ? running[0] : (running.find(({ slot }) => slot === index) ?? globalTask(running, index));
-  if (task !== undefined) return task;
-  throw new CliError(`service "${name}" has no running container ${index}`, {
-    hint: `it has ${running.map(({ slot }, position) => slot || position + 1).join(', ')}`,
-  });
-}
-
-function globalTask(running: readonly Task[], index: number): Task | undefined {
-  return running[0]?.slot === 0 ? running[index - 1] : undefined;
 }

@@ -1,4 +1,5 @@
 /** Networks, volumes, secrets and configs as their lists show them. */
+import type { NodeVolume } from '../../../proto/generated/gantry/v1/control.ts';
 import type { LocalNetwork, Volume } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { Config, Secret } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields } from '../../../proto/template/values.ts';
@@ -85,6 +86,25 @@ export function volumeRow(volume: Volume): Fields {
     Scope: 'local',
     Size: 'N/A',
     Status: 'N/A',
+  };
+}
+
+/** Of a project's volumes; with several nodes, each row has its own. */
+export function nodeVolumeListing(nodes: number): Listing {
+  return {
+    headings: { Driver: 'DRIVER', Name: 'VOLUME NAME', Node: 'NODE', Labels: 'LABELS' },
+    defaultTable: nodes > 1 ? '{{.Driver}}\t{{.Name}}\t{{.Node}}' : '{{.Driver}}\t{{.Name}}',
+    quietField: 'Name',
+  };
+}
+
+export function nodeVolumeRow({ nodeName, volume, driver, labels }: NodeVolume): Fields {
+  return {
+    Driver: driver,
+    Label: (name) => labels[String(name)] ?? '',
+    Labels: labelText(labels),
+    Name: volume,
+    Node: nodeName,
   };
 }
 
