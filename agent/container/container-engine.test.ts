@@ -1,4 +1,5 @@
 /** Containers on the real runtime, shim, images, volumes and kernel; on the host's network, which is tested elsewhere. */
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -297,6 +298,42 @@ describe.skipIf(!possible)('a real container', () => {
     await vi.waitFor(() => expect(health()).toBe(HealthStatus.HEALTHY), 10_000);
     expect(engine.inspect(id).state?.healthOutput).toBe('fine\n');
     await engine.remove(id, { force: true, volumes: false });
+  });
+
+  it('holds still while it is paused, also when its engine ends, and can be stopped then', async () => {
+    const id = await started('sleep 60', { init: true });
+    const frozen = () => {
+      const argv = ['--root', join(root, 'run', 'runtime'), 'state', id];
+      return JSON.parse(execFileSync(runtimeBinaryPath(), argv, { encoding: 'utf8' })).status === 'paused';
+    };
+    await expect(engine.unpause(id)).rejects.toThrow('is not paused');
+    await engine.pause(id);
+    expect([frozen(), engine.inspect(id).state?.status]).toEqual([true, ContainerStatus.PAUSED]);
+    await expect(engine.pause(id)).rejects.toThrow('is already paused');
+    await expect(engine.start(id)).rejects.toThrow('is paused');
+    await expect(exec(id, ['/bin/true'])).rejects.toThrow('is paused');
+    await engine.unpause(id);
+    expect([frozen(), (await exec(id, ['/bin/true'])).exitCode]).toEqual([false, 0]);
+    await engine.pause(id);
+    await engine.close();
+    engine = makeEngine();
+    await engine.recover();
+    expect([frozen(), engine.inspect(id).state?.status]).toEqual([true, ContainerStatus.PAUSED]);
+    await engine.stop(id, 30_000);
+    expect(engine.inspect(id).state).toMatchObject({ status: ContainerStatus.EXITED, exitCode: 138 });
+  });
+
+  it('shows its processes, and none of others', async () => {
+    const id = await started('sleep 61 & sleep 62', { init: true });
+    await vi.waitFor(async () => {
+      const { titles, processes } = await engine.processes(id, []);
+      const commands = processes.map((values) => values[titles.indexOf('CMD')] ?? '');
+      expect(commands.filter((command) => command.startsWith('sleep')).sort()).toEqual(['sleep 61', 'sleep 62']);
+    });
+    await expect(engine.processes(id, ['-o', 'comm'])).rejects.toThrow('ps shows no PID');
+    await expect(engine.processes(id, ['--nope'])).rejects.toThrow('ps --nope failed');
+    await engine.remove(id, { force: true, volumes: false });
+    await expect(engine.processes(id, [])).rejects.toThrow('no such container');
   });
 
   it('outlives its engine', async () => {

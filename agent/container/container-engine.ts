@@ -28,6 +28,7 @@ import { Lifecycle } from './lifecycle.ts';
 import { RecordStore } from './record-store.ts';
 import { recoverContainers } from './recover.ts';
 import { ContainerStreams } from './streams.ts';
+import { type ProcessTable, processesOf } from './top.ts';
 
 /** What every container has something mounted on, whether or not its image has the place. */
 const OWN_MOUNT_POINTS: readonly string[] = [
@@ -74,6 +75,18 @@ export class ContainerEngine implements Containers {
 
   async kill(reference: string, signal: string): Promise<void> {
     await this.#lifecycle.kill(this.#get(reference), signal);
+  }
+
+  async pause(reference: string): Promise<void> {
+    await this.#lifecycle.pause(this.#get(reference));
+  }
+
+  async unpause(reference: string): Promise<void> {
+    await this.#lifecycle.unpause(this.#get(reference));
+  }
+
+  async processes(reference: string, psArguments: readonly string[]): Promise<ProcessTable> {
+    return await processesOf(this.#context, this.#get(reference), psArguments);
   }
 
   async remove(reference: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void> {

@@ -57,7 +57,8 @@ export class ContainerEntry {
 
   /** Runs, or will by itself. */
   get isActive(): boolean {
-    return this.status === ContainerStatus.RUNNING || this.status === ContainerStatus.RESTARTING;
+    const { RUNNING, PAUSED, RESTARTING } = ContainerStatus;
+    return this.status === RUNNING || this.status === PAUSED || this.status === RESTARTING;
   }
 
   toContainer(): Container {

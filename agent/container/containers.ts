@@ -10,6 +10,7 @@ import type { Hook, NetworkAttachmentConfig } from '../../proto/generated/gantry
 import type { ContainerId, Digest } from '../../proto/ids.ts';
 import type { Change } from '../image/layer/changes.ts';
 import type { CommandResult } from './bounded-exec.ts';
+import type { ProcessTable } from './top.ts';
 
 /** What a task adds to a container of its own; one of no task may have files, too. */
 export interface TaskContainer {
@@ -62,6 +63,11 @@ export interface Containers {
   /** Signal, wait, kill. Idempotent. Undefined: the container's own grace period. */
   stop(reference: string, timeoutMs: number | undefined): Promise<void>;
   kill(reference: string, signal: string): Promise<void>;
+  /** Until it is unpaused, stopped or killed. WRONG_STATE when it doesn't run, or is paused. */
+  pause(reference: string): Promise<void>;
+  unpause(reference: string): Promise<void>;
+  /** `psArguments`: of the host's `ps`; none: -ef. */
+  processes(reference: string, psArguments: readonly string[]): Promise<ProcessTable>;
   remove(reference: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
   /** Running or not. NOT_FOUND, ALREADY_EXISTS, WRONG_STATE, PERMISSION_DENIED, IN_USE for its address. */
   connect(reference: string, network: NetworkAttachmentConfig): Promise<void>;

@@ -4,7 +4,7 @@ import { unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { type ErrorCode, GantryError } from '../../proto/errors.ts';
-import type { ExecStart } from '../../proto/generated/gantry/v1/engine.ts';
+import { ContainerStatus, type ExecStart } from '../../proto/generated/gantry/v1/engine.ts';
 import { userOf } from './assemble.ts';
 import { readBundle } from './bundle.ts';
 import type { ContainerEntry } from './container-entry.ts';
@@ -70,6 +70,9 @@ function spawnExec(
 
 function execProcess(context: ContainerContext, entry: ContainerEntry, exec: ExecStart): OciProcess {
   runningPid(entry);
+  if (entry.status === ContainerStatus.PAUSED) {
+    throw new GantryError('WRONG_STATE', `container ${entry.record.name} is paused`, { hint: 'unpause it before' });
+  }
   const paths = containerPaths(context.roots, entry.id);
   const { process } = readBundle(paths);
   const { spec } = entry.record.config;

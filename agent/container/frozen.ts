@@ -7,7 +7,8 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { GantryError } from '../../proto/errors.ts';
+import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { containerPaths, runtimeRoot } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
@@ -19,15 +20,28 @@ export async function whileFrozen<T>(
   read: () => Promise<T>,
 ): Promise<T> {
   return await entry.freezing.run(async () => {
-    if (entry.run === undefined) return await read();
+    // What is paused stays so.
+    if (entry.run === undefined || entry.status === ContainerStatus.PAUSED) return await read();
     await writeFile(markOf(context, entry), '');
     try {
-      await setFrozen(context, entry, 'pause');
+      await freezeForReading(context, entry);
       return await read();
     } finally {
       await thaw(context, entry);
     }
   });
+}
+
+async function freezeForReading(context: ContainerContext, entry: ContainerEntry): Promise<void> {
+  try {
+    await setFrozen(context, entry, 'pause');
+  } catch (error) {
+    const { message } = toGantryError(error);
+    throw new GantryError('HOST', message, {
+      cause: error,
+      hint: 'with --pause=false it is committed while it goes on',
+    });
+  }
 }
 
 /** After a start of gantryd, of a container that runs. */
@@ -51,7 +65,8 @@ function markOf(context: ContainerContext, { id }: ContainerEntry): string {
   return join(containerPaths(context.roots, id).bundle, 'frozen');
 }
 
-async function setFrozen(
+/** Freezes or thaws its processes. Freezing what is frozen is no failure; HOST when it doesn't run. */
+export async function setFrozen(
   { roots }: ContainerContext,
   { id, record }: ContainerEntry,
   command: 'pause' | 'resume',
@@ -61,7 +76,6 @@ async function setFrozen(
   } catch (error) {
     throw new GantryError('HOST', `could not ${command} the container ${record.name}: ${String(error)}`, {
       cause: error,
-      hint: 'with --pause=false it is committed while it goes on',
     });
   }
 }

@@ -16,6 +16,7 @@ import { assemble, specOf } from './assemble.ts';
 import type { CommandResult } from './bounded-exec.ts';
 import type { ContainerEntry, Run } from './container-entry.ts';
 import type { ContainerContext } from './context.ts';
+import { setFrozen } from './frozen.ts';
 import { HealthMonitor, type Probe } from './health-monitor.ts';
 import { type HealthState, healthPlan } from './health-state.ts';
 import { runPreStop } from './pre-stop.ts';
@@ -53,6 +54,11 @@ export class Lifecycle {
   start(entry: ContainerEntry, onCreated?: OnCreated): Promise<Run> {
     return entry.queue.run(async () => {
       assertNotRemoving(entry);
+      if (isPaused(entry)) {
+        throw new GantryError('WRONG_STATE', `container ${entry.record.name} is paused`, {
+          hint: 'unpause it instead',
+        });
+      }
       if (entry.run !== undefined) return entry.run;
       clearTimeout(entry.restartTimer);
       if (!entry.isActive) entry.rest = Promise.withResolvers();
@@ -182,6 +188,54 @@ export class Lifecycle {
     }
   }
 
+  /** Freezes its processes, until it is unpaused, stopped or killed. Its health isn't asked for meanwhile. */
+  async pause(entry: ContainerEntry): Promise<void> {
+    await this.#changeFrozen(entry, async () => {
+      const { name, state } = entry.record;
+      if (entry.run === undefined) throw new GantryError('WRONG_STATE', `container ${name} is not running`);
+      if (isPaused(entry)) throw new GantryError('WRONG_STATE', `container ${name} is already paused`);
+      entry.health?.stop();
+      entry.health = undefined;
+      // The record comes first: what a crash leaves frozen is known to be.
+      await this.#save(entry, { state: { ...state, status: ContainerStatus.PAUSED } });
+      try {
+        await setFrozen(this.#context, entry, 'pause');
+      } catch (error) {
+        await this.#goOn(entry);
+        throw error;
+      }
+    });
+  }
+
+  async unpause(entry: ContainerEntry): Promise<void> {
+    await this.#changeFrozen(entry, async () => {
+      if (!isPaused(entry)) throw new GantryError('WRONG_STATE', `container ${entry.record.name} is not paused`);
+      await setFrozen(this.#context, entry, 'resume');
+      await this.#goOn(entry);
+    });
+  }
+
+  /** Not while something freezes it for a moment, nor while anything else changes it. */
+  #changeFrozen(entry: ContainerEntry, change: () => Promise<void>): Promise<void> {
+    return entry.freezing.run(() => entry.queue.run(change));
+  }
+
+  async #goOn(entry: ContainerEntry): Promise<void> {
+    await this.#save(entry, { state: { ...entry.record.state, status: ContainerStatus.RUNNING } });
+    if (entry.run !== undefined) this.#monitorHealth(entry);
+  }
+
+  /** What is to end must be able to: a frozen process does nothing, and on cgroup version 1 it isn't even killed. */
+  async #thaw(entry: ContainerEntry): Promise<void> {
+    if (!isPaused(entry)) return;
+    try {
+      await this.unpause(entry);
+    } catch (error) {
+      // It has ended, or somebody else was faster.
+      this.#context.logger.debug({ err: error, ...entry.logFields }, 'container not thawed');
+    }
+  }
+
   /** Nobody sends to it any more: what it has been asked it may still answer, within its stop grace period. */
   async drain(entry: ContainerEntry): Promise<void> {
     const { run } = entry;
@@ -207,6 +261,7 @@ export class Lifecycle {
   async stop(entry: ContainerEntry, timeoutMs: number | undefined, by: StoppedBy): Promise<void> {
     const run = await entry.queue.run(() => this.#markStopped(entry, by));
     if (run === undefined) return;
+    await this.#thaw(entry);
     const spec = specOf(entry);
     const graceMs = timeoutMs ?? spec.stopGracePeriodMs ?? DEFAULT_GRACE_MS;
     const beginMs = this.#context.now();
@@ -245,6 +300,7 @@ export class Lifecycle {
 
   async #killAndWait(entry: ContainerEntry, run: Run): Promise<void> {
     run.shim.signal(SIGKILL);
+    await this.#thaw(entry);
     if (await settlesWithin(run.ended.promise, KILL_WAIT_MS)) return;
     throw new GantryError(
       'HOST',
@@ -258,12 +314,12 @@ export class Lifecycle {
   /** One signal. KILL and the container's own stop signal are a user's stop: no policy starts it again. */
   async kill(entry: ContainerEntry, signalText: string): Promise<void> {
     const signal = parseSignal(signalText || 'KILL');
-    if (signal === SIGKILL || signal === stopSignal(entry.record)) {
-      if (entry.run !== undefined) await entry.queue.run(() => this.#markStopped(entry, 'user'));
-    }
+    const ends = signal === SIGKILL || signal === stopSignal(entry.record);
+    if (ends && entry.run !== undefined) await entry.queue.run(() => this.#markStopped(entry, 'user'));
     const { run } = entry;
     if (run === undefined) throw new GantryError('WRONG_STATE', `container ${entry.record.name} is not running`);
     run.shim.signal(signal);
+    if (signal === SIGKILL) await this.#thaw(entry);
   }
 
   /** Idempotent: a container that is gone by then is a success. WRONG_STATE when it runs and `force` isn't set. */
@@ -287,7 +343,7 @@ export class Lifecycle {
   #monitorHealth(entry: ContainerEntry): void {
     const { record } = entry;
     const plan = planOf(record);
-    if (plan === undefined) return;
+    if (plan === undefined || isPaused(entry)) return;
     entry.health = new HealthMonitor({
       plan,
       startedAtMs: record.state.startedAtMs,
@@ -351,6 +407,10 @@ const STAY = { kind: 'stay' } as const;
 
 /** As `docker inspect` shows them for a container that couldn't be started. */
 const START_FAILURE_CODES: Readonly<Record<string, number>> = { COMMAND_NOT_RUNNABLE: 126, COMMAND_NOT_FOUND: 127 };
+
+function isPaused({ status }: ContainerEntry): boolean {
+  return status === ContainerStatus.PAUSED;
+}
 
 function assertNotRemoving({ record }: ContainerEntry): void {
   if (record.phase !== 'removing') return;

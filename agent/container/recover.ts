@@ -11,7 +11,7 @@ import { reconnect } from './connections.ts';
 import { ContainerEntry } from './container-entry.ts';
 import { bundlesRoot, containerPaths, recordsRoot, shimOptions } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
-import { thawAfterCrash } from './frozen.ts';
+import { setFrozen, thawAfterCrash } from './frozen.ts';
 import { endShim, type Lifecycle } from './lifecycle.ts';
 import type { ContainerRecord } from './record.ts';
 import { release } from './release.ts';
@@ -55,7 +55,11 @@ async function findShim(context: ContainerContext, entry: ContainerEntry): Promi
 }
 
 function mayHaveRun({ phase, state }: ContainerRecord): boolean {
-  return phase === 'starting' || phase === 'removing' || state.status === ContainerStatus.RUNNING;
+  return phase === 'starting' || phase === 'removing' || isUp(state.status);
+}
+
+function isUp(status: ContainerStatus): boolean {
+  return status === ContainerStatus.RUNNING || status === ContainerStatus.PAUSED;
 }
 
 /** Its addresses and ports stay its own while it runs, and between two runs. */
@@ -81,7 +85,7 @@ async function recoverOne(context: ContainerContext, lifecycle: Lifecycle, { ent
   // Who holds a volume is only known in memory; one that can't be mounted now shows when the container starts.
   await acquireVolumes(context, entry);
   if (phase === 'starting') return undoStart(context, entry, shim);
-  if (state.status === ContainerStatus.RUNNING) return recoverRun(context, lifecycle, entry, shim);
+  if (isUp(state.status)) return recoverRun(context, lifecycle, entry, shim);
   if (state.status === ContainerStatus.RESTARTING) return lifecycle.scheduleRestart(entry, entry.record.restartDelayMs);
   await release(context, entry);
   resumeWithHost(context, lifecycle, entry);
@@ -93,7 +97,7 @@ async function undoStart(context: ContainerContext, entry: ContainerEntry, shim:
   if (entry.record.config.autoRemove) return removeContainer(context, entry, true);
   await release(context, entry);
   const { state } = entry.record;
-  const interrupted = state.status === ContainerStatus.RUNNING || state.status === ContainerStatus.RESTARTING;
+  const interrupted = isUp(state.status) || state.status === ContainerStatus.RESTARTING;
   const status = interrupted ? ContainerStatus.EXITED : state.status;
   entry.record = { ...entry.record, phase: 'idle', state: { ...state, status, pid: 0 } };
   await context.store.save(entry.record);
@@ -108,6 +112,8 @@ async function recoverRun(
   if (found.kind === 'alive') {
     lifecycle.watch(entry, { shim: found.shim, ended: Promise.withResolvers() });
     await thawAfterCrash(context, entry);
+    // It may not have come to that before the crash.
+    if (entry.status === ContainerStatus.PAUSED) await setFrozen(context, entry, 'pause');
     return reconnect(context, entry);
   }
   const exit = found.kind === 'exited' ? found.record : lost(context);

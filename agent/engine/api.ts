@@ -19,14 +19,22 @@ import type {
   ContainerListRequest,
   ContainerListResponse,
   ContainerLogsRequest,
+  ContainerPauseRequest,
+  ContainerPauseResponse,
   ContainerRemoveRequest,
   ContainerRemoveResponse,
   ContainerStartRequest,
   ContainerStartResponse,
+  ContainerStatsRequest,
+  ContainerStatsResponse,
   ContainerStopRequest,
   ContainerStopResponse,
   ContainerStreamRequest,
   ContainerStreamResponse,
+  ContainerTopRequest,
+  ContainerTopResponse,
+  ContainerUnpauseRequest,
+  ContainerUnpauseResponse,
   ContainerWaitRequest,
   ContainerWaitResponse,
   DiskUsageRequest,
@@ -102,6 +110,10 @@ export interface ContainerHandlers {
   readonly containerStart: UnaryHandler<ContainerStartRequest, ContainerStartResponse>;
   readonly containerStop: UnaryHandler<ContainerStopRequest, ContainerStopResponse>;
   readonly containerKill: UnaryHandler<ContainerKillRequest, ContainerKillResponse>;
+  readonly containerPause: UnaryHandler<ContainerPauseRequest, ContainerPauseResponse>;
+  readonly containerUnpause: UnaryHandler<ContainerUnpauseRequest, ContainerUnpauseResponse>;
+  readonly containerTop: UnaryHandler<ContainerTopRequest, ContainerTopResponse>;
+  readonly containerStats: UnaryHandler<ContainerStatsRequest, ContainerStatsResponse>;
   readonly containerRemove: UnaryHandler<ContainerRemoveRequest, ContainerRemoveResponse>;
   readonly containerList: UnaryHandler<ContainerListRequest, ContainerListResponse>;
   readonly containerInspect: UnaryHandler<ContainerInspectRequest, ContainerInspectResponse>;

@@ -8,6 +8,7 @@ import {
 import type { BidiHandler } from '../../proto/server.ts';
 import type { Containers } from '../container/containers.ts';
 import type { ContainerHandlers } from './api.ts';
+import { StatsReader } from './stats-reader.ts';
 
 const CHANGE_KINDS = {
   added: FileChangeKind.ADDED,
@@ -16,6 +17,7 @@ const CHANGE_KINDS = {
 } as const;
 
 export function containerHandlers(containers: Containers): ContainerHandlers {
+  const stats = new StatsReader(containers);
   return {
     async containerCreate({ config, files }) {
       if (config === undefined) throw missing('ContainerCreate', 'a config');
@@ -33,6 +35,21 @@ export function containerHandlers(containers: Containers): ContainerHandlers {
     async containerKill({ reference, signal }) {
       await containers.kill(reference, signal);
       return {};
+    },
+    async containerPause({ reference }) {
+      await containers.pause(reference);
+      return {};
+    },
+    async containerUnpause({ reference }) {
+      await containers.unpause(reference);
+      return {};
+    },
+    async containerTop({ reference, psArguments }) {
+      const { titles, processes } = await containers.processes(reference, psArguments);
+      return { titles: [...titles], processes: processes.map((values) => ({ values: [...values] })) };
+    },
+    async containerStats(request) {
+      return { containers: await stats.of(request) };
     },
     async containerRemove({ reference, force, volumes }) {
       await containers.remove(reference, { force, volumes });

@@ -122,6 +122,9 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
       return options.onHook?.(hook) ?? { code: 0, output: '' };
     },
     kill: unsupported,
+    pause: unsupported,
+    unpause: unsupported,
+    processes: unsupported,
     connect: unsupported,
     disconnect: unsupported,
     wait: unsupported,

@@ -18,7 +18,7 @@ import { stackDeploy, stackRemove } from './stack-deploy.ts';
 import { stackHistory, stackRollback } from './stack-rollback.ts';
 import { stackVolumeList, stackVolumesRemove } from './stack-volumes.ts';
 import { serviceRestart, serviceStart, serviceStop } from './stop-start.ts';
-import { taskAttach, taskExec, taskInspect, taskKill } from './task-containers.ts';
+import { taskAttach, taskExec, taskInspect, taskKill, taskPause, taskStats, taskTop, taskUnpause } from './task-containers.ts';
 import { watch } from './watch.ts';
 
 /** Resolves with the context of the present leadership, or throws UNAVAILABLE when there is none in time. */
@@ -71,6 +71,10 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     taskExec: stream(taskExec),
     taskAttach: stream(taskAttach),
     taskKill: unary(taskKill),
+    taskPause: unary(taskPause),
+    taskUnpause: unary(taskUnpause),
+    taskTop: unary(taskTop),
+    taskStats: unary(taskStats),
     taskInspect: unary(taskInspect),
     stackVolumeList: unary(stackVolumeList),
     stackVolumesRemove: unary(stackVolumesRemove),

@@ -1,10 +1,18 @@
-/** TaskExec, TaskAttach, TaskKill, TaskInspect: the containers of tasks, on whichever nodes they are. */
+/** TaskExec, TaskAttach, TaskKill, TaskPause, TaskTop, TaskStats, TaskInspect: the containers of tasks, on whichever nodes they are. */
 import { GantryError } from '../../proto/errors.ts';
 import type {
   TaskInspectRequest,
   TaskInspectResponse,
   TaskKillRequest,
   TaskKillResponse,
+  TaskPauseRequest,
+  TaskPauseResponse,
+  TaskStatsRequest,
+  TaskStatsResponse,
+  TaskTopRequest,
+  TaskTopResponse,
+  TaskUnpauseRequest,
+  TaskUnpauseResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import {
   type Container,
@@ -12,8 +20,17 @@ import {
   ContainerInspectResponse,
   ContainerKillRequest,
   ContainerKillResponse,
+  ContainerPauseRequest,
+  ContainerPauseResponse,
+  type ContainerStats,
+  ContainerStatsRequest,
+  ContainerStatsResponse,
   ContainerStreamRequest,
   ContainerStreamResponse,
+  ContainerTopRequest,
+  ContainerTopResponse,
+  ContainerUnpauseRequest,
+  ContainerUnpauseResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import { containerName } from '../../proto/task-name.ts';
 import { hasEnded, type TaskObject } from '../store/task.ts';
@@ -88,14 +105,87 @@ export async function taskKill(
   { taskIds, signal: name }: TaskKillRequest,
   signal: AbortSignal,
 ): Promise<TaskKillResponse> {
-  const tasks = taskIds.map((id) => runningTask(context, id));
   const codecs = [ContainerKillRequest, ContainerKillResponse] as const;
-  await Promise.all(
-    tasks.map(({ nodeId, status }) =>
-      callEngine(context, nodeId, 'ContainerKill', codecs, { reference: status.containerId, signal: name }, signal),
-    ),
+  await onEach(context, taskIds, ({ nodeId, status }) =>
+    callEngine(context, nodeId, 'ContainerKill', codecs, { reference: status.containerId, signal: name }, signal),
   );
   return {};
+}
+
+export async function taskPause(
+  context: ApiContext,
+  { taskIds }: TaskPauseRequest,
+  signal: AbortSignal,
+): Promise<TaskPauseResponse> {
+  const codecs = [ContainerPauseRequest, ContainerPauseResponse] as const;
+  await onEach(context, taskIds, ({ nodeId, status }) =>
+    callEngine(context, nodeId, 'ContainerPause', codecs, { reference: status.containerId }, signal),
+  );
+  return {};
+}
+
+export async function taskUnpause(
+  context: ApiContext,
+  { taskIds }: TaskUnpauseRequest,
+  signal: AbortSignal,
+): Promise<TaskUnpauseResponse> {
+  const codecs = [ContainerUnpauseRequest, ContainerUnpauseResponse] as const;
+  await onEach(context, taskIds, ({ nodeId, status }) =>
+    callEngine(context, nodeId, 'ContainerUnpause', codecs, { reference: status.containerId }, signal),
+  );
+  return {};
+}
+
+export async function taskTop(
+  context: ApiContext,
+  { taskIds }: TaskTopRequest,
+  signal: AbortSignal,
+): Promise<TaskTopResponse> {
+  const codecs = [ContainerTopRequest, ContainerTopResponse] as const;
+  const tasks = await onEach(context, taskIds, async ({ id, nodeId, status }) => {
+    const request = { reference: status.containerId, psArguments: [] };
+    return { taskId: id, processes: await callEngine(context, nodeId, 'ContainerTop', codecs, request, signal) };
+  });
+  return { tasks };
+}
+
+/** Rejects as the first that does. */
+function onEach<Answer>(
+  context: ApiContext,
+  taskIds: readonly string[],
+  work: (task: TaskObject) => Promise<Answer>,
+): Promise<Answer[]> {
+  return Promise.all(taskIds.map((id) => runningTask(context, id)).map(work));
+}
+
+/** One call for each node. */
+export async function taskStats(
+  context: ApiContext,
+  { taskIds }: TaskStatsRequest,
+  signal: AbortSignal,
+): Promise<TaskStatsResponse> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(INSPECT_TIMEOUT_MS)]);
+  const tasks = context.store.view((read) => taskIds.flatMap((id) => read.get('task', id) ?? []));
+  const withContainer = tasks.filter(({ status }) => status.containerId !== '');
+  const byNode = Map.groupBy(withContainer, ({ nodeId }) => nodeId);
+  const found = await Promise.all([...byNode].map(([nodeId, own]) => statsOn(context, nodeId, own, limited)));
+  return { containers: found.flat() };
+}
+
+async function statsOn(
+  context: ApiContext,
+  nodeId: string,
+  tasks: readonly TaskObject[],
+  signal: AbortSignal,
+): Promise<ContainerStats[]> {
+  const codecs = [ContainerStatsRequest, ContainerStatsResponse] as const;
+  const request = { references: tasks.map(({ status }) => status.containerId), all: true };
+  try {
+    return (await callEngine(context, nodeId, 'ContainerStats', codecs, request, signal)).containers;
+  } catch (error) {
+    context.logger.debug({ err: error, node: nodeId }, 'usage of containers could not be read');
+    return [];
+  }
 }
 
 export async function taskInspect(

@@ -100,7 +100,7 @@ export function nodeVolumeListing(nodes: number): Listing {
 
 export function nodeVolumeRow({ nodeName, volume, driver, labels }: NodeVolume): Fields {
   return {
-    Driver: driver,
+    Driver: driver === '' ? 'local' : driver,
     Label: (name) => labels[String(name)] ?? '',
     Labels: labelText(labels),
     Name: volume,
