@@ -32,6 +32,8 @@ export function tunnelMethods(handlers: EngineHandlers): TunnelMethods {
     ['ContainerTop', unary(EngineService.containerTop, handlers.containerTop)],
     ['ContainerStats', unary(EngineService.containerStats, handlers.containerStats)],
     ['ContainerKill', unary(EngineService.containerKill, handlers.containerKill)],
+    ['ContainerExport', serverStream(EngineService.containerExport, handlers.containerExport)],
+    ['ContainerCommit', unary(EngineService.containerCommit, handlers.containerCommit)],
     ['ImageInspect', unary(EngineService.imageInspect, handlers.imageInspect)],
     ['LocalNetworkInspect', unary(EngineService.localNetworkInspect, handlers.localNetworkInspect)],
     ['NetworkCheck', bidi(EngineService.networkCheck, handlers.networkCheck)],

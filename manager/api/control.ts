@@ -18,7 +18,17 @@ import { stackDeploy, stackRemove } from './stack-deploy.ts';
 import { stackHistory, stackRollback } from './stack-rollback.ts';
 import { stackVolumeList, stackVolumesRemove } from './stack-volumes.ts';
 import { serviceRestart, serviceStart, serviceStop } from './stop-start.ts';
-import { taskAttach, taskExec, taskInspect, taskKill, taskPause, taskStats, taskTop, taskUnpause } from './task-containers.ts';
+import {
+  taskAttach,
+  taskExec,
+  taskInspect,
+  taskKill,
+  taskPause,
+  taskStats,
+  taskTop,
+  taskUnpause,
+} from './task-containers.ts';
+import { taskCommit, taskExport } from './task-content.ts';
 import { watch } from './watch.ts';
 
 /** Resolves with the context of the present leadership, or throws UNAVAILABLE when there is none in time. */
@@ -75,6 +85,8 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     taskUnpause: unary(taskUnpause),
     taskTop: unary(taskTop),
     taskStats: unary(taskStats),
+    taskExport: stream(taskExport),
+    taskCommit: unary(taskCommit),
     taskInspect: unary(taskInspect),
     stackVolumeList: unary(stackVolumeList),
     stackVolumesRemove: unary(stackVolumesRemove),

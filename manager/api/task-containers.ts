@@ -73,13 +73,17 @@ async function* passThrough(
     throw new GantryError('INVALID_ARGUMENT', `${kind} of a task: the first message has to be its start`);
   }
   const { nodeId, status } = runningTask(context, message.value.reference);
-  const start = ContainerStreamRequest.fromPartial({
-    message: { ...message, value: { ...message.value, reference: status.containerId } },
-  });
-  const encoded = encodedRequests(start, iterator);
+  const encoded = encodedRequests({ message: ofContainer(message, status.containerId) }, iterator);
   for await (const data of context.engines.openStream(nodeId, STREAM_METHODS[kind], encoded, signal)) {
     yield ContainerStreamResponse.decode(data);
   }
+}
+
+type Start = Extract<NonNullable<ContainerStreamRequest['message']>, { readonly $case: 'exec' | 'attach' }>;
+
+function ofContainer(start: Start, reference: string): Start {
+  if (start.$case === 'exec') return { $case: 'exec', value: { ...start.value, reference } };
+  return { $case: 'attach', value: { ...start.value, reference } };
 }
 
 async function* encodedRequests(
@@ -93,7 +97,7 @@ async function* encodedRequests(
 }
 
 /** Throws NOT_FOUND, or WRONG_STATE for one without a container that runs. */
-function runningTask({ store }: ApiContext, id: string): TaskObject {
+export function runningTask({ store }: ApiContext, id: string): TaskObject {
   const task = store.view((read) => read.get('task', id));
   if (task === undefined) throw new GantryError('NOT_FOUND', `no such task: ${id}`);
   if (task.status.containerId !== '' && !hasEnded(task)) return task;

@@ -45,6 +45,8 @@ export const CONTROL_PERMISSIONS: Permissions<typeof ControlService> = {
   taskUnpause: 'admin',
   taskTop: 'viewer',
   taskStats: 'viewer',
+  taskExport: 'admin',
+  taskCommit: 'admin',
   taskInspect: 'viewer',
   stackVolumeList: 'viewer',
   stackVolumesRemove: 'admin',
