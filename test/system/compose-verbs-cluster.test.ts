@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { output } from '../lab/command.ts';
 import { Lab } from '../lab/lab.ts';
 import { formCluster } from '../lab/lab-cluster.ts';
 import type { PoweredHost } from '../lab/powered-host.ts';
@@ -72,6 +73,25 @@ describe('compose on three hosts', () => {
       ['1', '2', '3'].map((index) => compose('exec', '--index', index, 'each', 'hostname')),
     );
     expect(new Set(each).size).toBe(3);
+  });
+
+  it('pause, top, stats, volumes, export and commit reach other nodes', async () => {
+    await compose('pause', 'far');
+    expect(await compose('ps', 'far', '--format', '{{.State}}')).toBe('paused');
+    await compose('unpause');
+    expect(await compose('top', 'far')).toMatch(/^SERVICE .*\nfar +1 .*sleep 1000/s);
+    const stats = await compose('stats', '--no-stream', '--format', '{{.Name}}');
+    expect(stats.split('\n').sort()).toEqual(['wide_each.h1', 'wide_each.h2', 'wide_each.h3', 'wide_far.1']);
+    expect((await compose('volumes')).split('\n').map((line) => line.split(/ +/))).toEqual([
+      ['DRIVER', 'VOLUME', 'NAME', 'NODE'],
+      ...['h1', 'h2', 'h3'].map((name) => ['local', 'wide_data', name]),
+    ]);
+    const archive = join(lab.directory, 'far.tar');
+    await compose('exec', '-T', 'far', 'touch', '/made-here');
+    await compose('export', '-o', archive, 'far');
+    expect((await output(['tar', '-tf', archive])).split('\n')).toContain('made-here');
+    expect(await compose('commit', 'far', 'far:kept')).toMatch(/^sha256:/);
+    expect(await lab.host('h3').ok(['images', '-q', 'far:kept'])).not.toBe('');
   });
 
   it('stop and start bring global services back, with their volumes', async () => {

@@ -69,6 +69,16 @@ async function composeOk(name: string, ...args: string[]): Promise<string> {
   return stdout.trimEnd();
 }
 
+/** A verb that goes on until it is told to end. */
+function spawned(name: string, ...verb: string[]) {
+  const [program = '', ...args] = host.command(['compose', '-f', join(directory, name, 'compose.yaml'), ...verb]);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += String(data)));
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  return { child, ended, said: () => output };
+}
+
 async function idOf(service: string): Promise<string> {
   return await composeOk('shop', 'ps', '-q', service);
 }
@@ -135,6 +145,55 @@ describe('compose', () => {
     expect(await host.ok(['ps', '-q', '--no-trunc', '--filter', 'name=apart'])).toBe(id);
   });
 
+  it('run gives its container the secrets and configs of the service', async () => {
+    const file = project(
+      'told',
+      `services:
+  app: { image: busybox, container_name: the-app, command: "true", restart: "no", secrets: [key], configs: [{ source: page, target: /page, mode: 0400 }] }
+secrets: { key: { file: ./key } }
+configs: { page: { content: hello } }`,
+    );
+    writeFileSync(join(directory, 'told', 'key'), 'hidden');
+    const shown = "cat /run/secrets/key /page; stat -c ' %a' /page; mount | grep -c 'tmpfs on /run/secrets/key'";
+    expect(await host.ok(['compose', '-f', file, 'run', '--rm', '-T', 'app', 'sh', '-c', shown])).toBe(
+      'hiddenhello 400\n1',
+    );
+    const id = await composeOk('told', 'run', '-d', 'app', 'sleep', '1000');
+    expect(await host.ok(['exec', id, 'cat', '/run/secrets/key'])).toBe('hidden');
+    expect(await host.ok(['inspect', id])).not.toContain('hidden');
+    await composeOk('told', 'down', '-t', '0');
+  });
+
+  it('pause holds containers still, top and stats look at them', async () => {
+    await composeOk('shop', 'pause', 'db');
+    expect(await composeOk('shop', 'ps', '--format', '{{.Service}} {{.State}}')).toBe('db paused\nweb running');
+    const refused = await compose('shop', 'exec', '-T', 'db', 'true');
+    expect(refused.stderr).toMatch(/container \S+ is paused; unpause it before/);
+    await host.ok(['unpause', await idOf('db')]);
+    expect((await host.gantry(['unpause', await idOf('db')])).stderr).toMatch(/is not paused/);
+    expect(await composeOk('shop', 'exec', '-T', 'db', 'echo', 'on')).toBe('on');
+    expect(await composeOk('shop', 'top', 'db')).toMatch(/^SERVICE +# +UID +PID .* CMD\ndb +1 +root .*sleep 1000/s);
+    const processes = await host.ok(['top', await idOf('db'), '-o', 'pid,comm']);
+    expect(processes).toMatch(/^PID +COMMAND\n\d+ +\S+/);
+    const lines = (
+      await composeOk('shop', 'stats', '--no-stream', '--format', '{{.Name}} {{.MemPerc}} {{.PIDs}}')
+    ).split('\n');
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/^shop_db\.1 \d+\.\d\d% [1-9]\d*$/);
+    expect(await host.ok(['stats', '--no-stream'])).toMatch(/^CONTAINER ID +NAME +CPU % +MEM USAGE \/ LIMIT/);
+  });
+
+  it('a paused container can be stopped, and is still paused after gantryd was killed', async () => {
+    const name = await host.ok(['run', '-d', '--name', 'held', 'busybox', 'sleep', '1000']);
+    await host.ok(['pause', 'held']);
+    await host.kill();
+    await host.start();
+    expect(await host.ok(['ps', '--filter', 'name=held', '--format', '{{.Status}}'])).toMatch(/\(Paused\)$/);
+    expect((await host.gantry(['start', 'held'])).stderr).toMatch(/is paused/);
+    await host.ok(['stop', '-t', '1', 'held']);
+    expect(await host.ok(['rm', name])).toBe(name);
+  });
+
   it('stop and start bring back what there was', async () => {
     await composeOk('shop', 'stop', '-t', '1');
     expect(await composeOk('shop', 'ps', '-q')).toBe('');
@@ -149,6 +208,70 @@ describe('compose', () => {
     await composeOk('shop', 'stop', '-t', '1', 'web');
     await composeOk('shop', 'up', '-d');
     await until('the page', async () => (await page()) === 'hello');
+  });
+
+  it('events tell what becomes of containers', async () => {
+    const { child, said } = spawned('shop', 'events', 'web');
+    try {
+      // It says nothing when it begins to look.
+      await until('the start', async () => {
+        await composeOk('shop', 'restart', '-t', '1', 'web');
+        return /container start \w+ \(.*name=shop_web\.1/.test(said());
+      });
+      expect(said()).toMatch(/container die \w+ \(.*exitCode=\d+.*\)\n.*container stop /);
+      expect(said()).not.toContain('shop_db');
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  it('attach has the input and output of a container', async () => {
+    const file = project(
+      'talk',
+      'services: { a: { image: busybox, stdin_open: true, restart: "no", command: sh -c "read line; echo got $$line; exit 3" } }',
+    );
+    await composeOk('talk', 'up', '-d');
+    const { code, stdout } = await host.gantry(['compose', '-f', file, 'attach', 'a'], { stdin: 'it\n' });
+    expect([stdout, code]).toEqual(['got it\n', 3]);
+    await composeOk('talk', 'down');
+  });
+
+  it('restart is done although the one who asked for it is killed', async () => {
+    const slow = 'sh -c \'trap "sleep 2; exit 0" TERM; while :; do sleep 0.1; done\'';
+    project('slow', `services: { a: { image: busybox, command: ${JSON.stringify(slow)} } }`);
+    await composeOk('slow', 'up', '-d');
+    const before = await composeOk('slow', 'ps', '-q');
+    const { child, ended, said } = spawned('slow', 'restart');
+    await until('the restart', async () => said().includes('stopping'));
+    child.kill('SIGKILL');
+    await ended;
+    await until('another container', async () => {
+      const id = await composeOk('slow', 'ps', '-q');
+      return id !== '' && id !== before;
+    });
+    await composeOk('slow', 'down', '-t', '0');
+  });
+
+  it('create makes what start starts, scale changes how many there are, and rm removes what is stopped', async () => {
+    project('calm', 'services: { a: { image: busybox, init: true, command: sleep 1000 } }');
+    await composeOk('calm', 'create');
+    expect(await host.ok(['service', 'ls', '--filter', 'name=calm_a', '--format', '{{.Replicas}}'])).toBe('0/0');
+    await composeOk('calm', 'up', '--no-start');
+    expect(await composeOk('calm', 'ps', '-aq')).toBe('');
+    await composeOk('calm', 'start');
+    await composeOk('calm', 'scale', 'a=2');
+    expect((await composeOk('calm', 'ps', '-q')).split('\n')).toHaveLength(2);
+    expect((await compose('calm', 'rm', '-f')).stderr).toBe('No stopped containers\n');
+    expect((await compose('calm', 'rm', '-s')).stderr).toMatch(/Going to remove a.*nobody can answer/);
+    expect((await compose('calm', 'rm', '-fs', 'a')).stderr).toBe('Removing service a\n');
+    expect(await host.ok(['service', 'ls', '-q', '--filter', 'name=calm_a'])).toBe('');
+    await composeOk('calm', 'down');
+  });
+
+  it('up of one service leaves the others in the history of the project', async () => {
+    await composeOk('shop', 'up', '-d', 'db');
+    const versions = await host.ok(['stack', 'history', 'shop', '--format', '{{.Services}}']);
+    expect(versions.split('\n')[0]?.split(', ').sort()).toEqual(['db', 'migrate', 'web']);
   });
 
   it('down leaves volumes, unless they are to go, too', async () => {
@@ -198,15 +321,11 @@ describe('compose', () => {
 
   it('up in the foreground stops the project when it is interrupted', async () => {
     project('long', 'services: { a: { image: busybox, init: true, command: sh -c "echo begun; sleep 1000" } }');
-    const [program = '', ...args] = host.command(['compose', '-f', join(directory, 'long', 'compose.yaml'), 'up']);
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += String(data)));
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    await until('the first line', async () => output.includes('a.1  | begun'));
+    const { child, ended, said } = spawned('long', 'up');
+    await until('the first line', async () => said().includes('a.1  | begun'));
     child.kill('SIGINT');
     expect(await ended).toBe(130);
-    expect(output).toMatch(/a\.1 exited with code \d+/);
+    expect(said()).toMatch(/a\.1 exited with code \d+/);
     expect(await composeOk('long', 'ps', '-q')).toBe('');
     await composeOk('long', 'down');
   });
