@@ -1,18 +1,17 @@
 /** The images of this host: {@link Images} over the content store, the unpacked layers and the index of names. */
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
-import { GantryError, toGantryError } from '../../proto/errors.ts';
+import { GantryError } from '../../proto/errors.ts';
 import type { Image, ImageHistoryEntry, ImagePruneResponse } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
 import { spoolArchive } from './archive.ts';
 import { findImages } from './archive-images.ts';
 import { archiveFiles } from './archive-layout.ts';
 import { writeArchive } from './archive-writer.ts';
-import { chainIds } from './chain-id.ts';
 import { type CommitRequest, commitImage } from './commit.ts';
 import { type Blob, ContentStore } from './content-store.ts';
 import { GarbageCollector, imageRoots } from './garbage.ts';
-import { encodeImageDocument, type ImageDocument, parseImageDocument } from './image-config.ts';
+import { encodeImageDocument, type ImageDocument } from './image-config.ts';
 import { filterImages } from './image-filter.ts';
 import { imageHistory } from './image-history.ts';
 import {
@@ -20,29 +19,22 @@ import {
   type ImageRecord,
   type IndexState,
   type NameRecord,
-  type StoredIndex,
   withImage,
   withName,
   withoutImages,
   withoutNames,
 } from './image-index.ts';
-import { describeImage, findImage, namesOf, parseTag, shortId, shortName } from './image-lookup.ts';
+import { describeImage, findImage, namesOf, parseTag, shortName } from './image-lookup.ts';
 import { type PruneFilter, planPrune } from './image-prune.ts';
+import { ImageRecords } from './image-records.ts';
 import { planRemoval, type RemovalPlan } from './image-removal.ts';
 import { type ImageReport, reportImages } from './image-report.ts';
 import type { ImageFilter, Images, ImportOptions, RunnableImage } from './images.ts';
 import { importImage } from './import.ts';
-import { type LayerSource, LayerStore } from './layer-store.ts';
+import { LayerStore } from './layer-store.ts';
 import { LayerWorkers } from './layer-workers.ts';
 import { type Lease, rootsOf } from './lease.ts';
-import {
-  type Descriptor,
-  encodeManifest,
-  MAX_DOCUMENT_BYTES,
-  OCI_CONFIG,
-  type Platform,
-  parseManifest,
-} from './manifest.ts';
+import { type Descriptor, encodeManifest, OCI_CONFIG, type Platform } from './manifest.ts';
 import { NOTHING_ARRIVES, type Registration } from './registration.ts';
 import { chooseSavedImages } from './saved-images.ts';
 
@@ -63,14 +55,13 @@ export class ImageStore implements Images {
   readonly garbage: GarbageCollector;
   readonly platform: Platform;
   readonly #clock: () => number;
-  readonly #logger: Logger;
   readonly #index: ImageIndex;
+  readonly #records: ImageRecords;
 
   constructor(options: ImageStoreOptions) {
     const logger = options.logger.child({ component: 'images' });
     const { dir, random, native } = options;
     this.#clock = options.clock;
-    this.#logger = logger;
     this.#index = new ImageIndex(dir);
     this.platform = hostPlatform();
     this.workers = new LayerWorkers();
@@ -78,6 +69,7 @@ export class ImageStore implements Images {
     this.layers = new LayerStore({ dir, random, native, logger, workers: this.workers });
     const stores = { content: this.content, layers: this.layers };
     this.garbage = new GarbageCollector({ ...stores, now: options.clock, logger });
+    this.#records = new ImageRecords({ ...stores, lease: () => this.garbage.lease(), logger });
     this.garbage.addSource(() => imageRoots(this.#index.state));
   }
 
@@ -85,7 +77,7 @@ export class ImageStore implements Images {
   async open(): Promise<void> {
     await this.content.open();
     await this.layers.open();
-    this.#index.restore(await this.#restore(await this.#index.read()));
+    this.#index.restore(await this.#records.restore(await this.#index.read()));
   }
 
   /** First of all when the process is to end: what pulls in progress have brought stays for the next one. */
@@ -259,22 +251,9 @@ export class ImageStore implements Images {
   async registerArriving(registration: Registration): Promise<ImageRecord> {
     const { manifest, target, names, image, layers, lease } = registration;
     lease.keep({ blobs: [manifest, target], layers: [] });
-    const record = await this.#readRecord(manifest, image);
+    const record = await this.#records.read(manifest, image);
     lease.keep(rootsOf(record));
-    const sources = record.manifest.layers.map((layer, index): LayerSource => {
-      const { digest, size } = layer;
-      const arrived = layers
-        .arrive(layer, index)
-        .then(() => this.#checkBlob(digest, size, `layer ${index + 1} of ${image}`));
-      const diffId = record.document.diffIds[index] ?? digest;
-      return {
-        ...{ archive: this.content.path(digest), digest, diffId, arrived },
-        onUnpacked: () => layers.unpacked(index),
-        onFailed: (error) => layers.failed(error),
-        ...(layers.signal === undefined ? {} : { signal: layers.signal }),
-      };
-    });
-    await this.layers.ensure(sources, image, lease);
+    await this.#records.unpack(record, image, layers, lease);
     await this.#index.update((state) =>
       names.reduce(
         (next, name) => withName(next, name, { manifest, target, taggedAtMs: this.#clock() }),
@@ -326,52 +305,6 @@ export class ImageStore implements Images {
   /** Unpacked. */
   #sizeOf({ chainIds }: ImageRecord): number {
     return chainIds.reduce((sum, id) => sum + (this.layers.get(id)?.sizeBytes ?? 0), 0);
-  }
-
-  async #readRecord(manifestDigest: Digest, image: string): Promise<ImageRecord> {
-    const manifest = parseManifest(await this.content.read(manifestDigest, MAX_DOCUMENT_BYTES), `manifest of ${image}`);
-    if (manifest.kind === 'index') throw new GantryError('INVALID_ARGUMENT', `${image} is an index, not an image`);
-    const config = manifest.config.digest;
-    this.#checkBlob(config, manifest.config.size, `config of ${image}`);
-    const document = parseImageDocument(await this.content.read(config, MAX_DOCUMENT_BYTES), `config of ${image}`);
-    if (document.diffIds.length !== manifest.layers.length) {
-      const counts = `${manifest.layers.length} layers, its config ${document.diffIds.length}`;
-      throw new GantryError('INVALID_ARGUMENT', `the manifest of ${image} has ${counts}`);
-    }
-    return { id: config, manifestDigest, manifest, document, chainIds: chainIds(document.diffIds) };
-  }
-
-  #checkBlob(digest: Digest, size: number, what: string): void {
-    if (!this.content.has(digest)) throw new GantryError('INVALID_ARGUMENT', `${what} is missing (${digest})`);
-    const found = this.content.size(digest);
-    if (found !== size) throw new GantryError('CORRUPT', `${what} has ${found} bytes instead of ${size} (${digest})`);
-  }
-
-  /** Images that can't be read any more are left out, and said: the others must go on working. */
-  async #restore(stored: StoredIndex): Promise<IndexState> {
-    const images = new Map<Digest, ImageRecord>();
-    for (const digest of stored.images) {
-      try {
-        const record = await this.#readRecord(digest, digest);
-        await this.#restoreLayers(record);
-        images.set(digest, record);
-      } catch (error) {
-        this.#logger.error({ err: toGantryError(error), manifest: digest }, 'leaving out an image that cannot be read');
-      }
-    }
-    const names = new Map([...stored.names].filter(([, { manifest }]) => images.has(manifest)));
-    return { images, names };
-  }
-
-  /** Unpacks again what is missing, from the blobs. */
-  async #restoreLayers(record: ImageRecord): Promise<void> {
-    if (record.chainIds.every((id) => this.layers.get(id) !== undefined)) return;
-    const sources = record.document.diffIds.map((diffId, index) => {
-      const digest = record.manifest.layers[index]?.digest ?? diffId;
-      return { archive: this.content.path(digest), digest, diffId };
-    });
-    using lease = this.garbage.lease();
-    await this.layers.ensure(sources, shortId(record.id), lease);
   }
 }
 

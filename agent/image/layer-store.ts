@@ -4,17 +4,16 @@
  * removed at the next start.
  */
 
-import { chmodSync, lchownSync, lutimesSync, renameSync, type Stats } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { renameSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest, type RandomBytes } from '../../proto/ids.ts';
-import { filePath } from '../files/file-names.ts';
-import { fileTime } from '../files/file-time.ts';
 import { chainId, chainIds } from './chain-id.ts';
 import { EarlyLayers, type UnpackedDirectory } from './early-layers.ts';
+import { inheritAttributes } from './inherited-attributes.ts';
 import { asCount, asObject, asString, parseJson } from './json-fields.ts';
 import type { ApplyOptions } from './layer/applier.ts';
 import { LAYER_LIMITS } from './layer/limits.ts';
@@ -219,7 +218,8 @@ export class LayerStore {
         throw new GantryError('CORRUPT', `${name} unpacks to ${unpacked.diffId} instead of ${source.diffId}`);
       }
       await below;
-      await this.#inheritAttributes(join(directory, 'fs'), unpacked.implicit, parent);
+      const lower = this.#lineage(parent).map((layer) => this.directory(layer.chainId));
+      await inheritAttributes(join(directory, 'fs'), unpacked.implicit, lower);
     } catch (error) {
       await this.#trash.discard(directory);
       throw error;
@@ -263,23 +263,6 @@ export class LayerStore {
     return layer;
   }
 
-  /**
-   * A directory that the tar has files in but no entry for keeps the attributes it has in the layers below, which
-   * its copy here would otherwise hide: /tmp would lose its sticky bit.
-   */
-  async #inheritAttributes(target: string, implicit: readonly string[], parent: Digest | undefined): Promise<void> {
-    const lower = this.#lineage(parent).map((layer) => this.directory(layer.chainId));
-    for (const path of implicit) {
-      const found = await findLowerDirectory(lower, path);
-      // What is changed must be the layer's own, and not what a link in it leads to.
-      if (found === undefined || !(await findWithin(target, path))?.isDirectory()) continue;
-      const absolute = filePath(join(target, path));
-      lchownSync(absolute, found.uid, found.gid);
-      chmodSync(absolute, found.mode & 0o7777);
-      lutimesSync(absolute, fileTime(found.mtimeMs / 1000), fileTime(found.mtimeMs / 1000));
-    }
-  }
-
   /** The layer and those below it, topmost first. */
   #lineage(top: Digest | undefined): readonly Layer[] {
     const lineage: Layer[] = [];
@@ -314,39 +297,6 @@ export class LayerStore {
     const path = join(this.#temporaryDirectory(), this.#random(8).toString('hex'));
     await mkdir(path);
     return path;
-  }
-}
-
-/** What overlayfs would show of the path in these layers, topmost first, if that is a directory. */
-async function findLowerDirectory(lower: readonly string[], path: string): Promise<Stats | undefined> {
-  for (const root of lower) {
-    const found = await findWithin(root, path);
-    if (found !== undefined) return found.isDirectory() ? found : undefined;
-  }
-  return undefined;
-}
-
-/** What lies at the path, or at the first of its components that is no directory; undefined if one is missing. */
-async function findWithin(root: string, path: string): Promise<Stats | undefined> {
-  let current = root;
-  let stats = await lstat(root);
-  for (const part of path === '' ? [] : path.split('/')) {
-    // A link isn't followed: it would lead out of the layer.
-    if (!stats.isDirectory()) return stats;
-    current = join(current, part);
-    const next = await lstatIfPresent(current);
-    if (next === undefined) return undefined;
-    stats = next;
-  }
-  return stats;
-}
-
-async function lstatIfPresent(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(filePath(path));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
   }
 }
 
