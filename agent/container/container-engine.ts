@@ -20,6 +20,7 @@ import { ContainerIndex } from './container-index.ts';
 import { recordsRoot } from './container-paths.ts';
 import type { CommitOptions, ContainerEvent, Containers, LogQuery, TaskContainer } from './containers.ts';
 import type { ContainerContext, ContainerParts } from './context.ts';
+import { type CopyTarget, copyFrom, copyTo, type PathStat, statPath } from './copy/copy.ts';
 import { createContainer } from './create.ts';
 import { execProbe } from './exec-probe.ts';
 import { exportContainer } from './export.ts';
@@ -157,6 +158,23 @@ export class ContainerEngine implements Containers {
 
   export(reference: string): AsyncIterable<Buffer> {
     return exportContainer(this.#context, this.#get(reference));
+  }
+
+  async stat(reference: string, path: string): Promise<PathStat> {
+    return await statPath(this.#context, this.#get(reference), path);
+  }
+
+  copyFrom(reference: string, path: string, name: string): AsyncIterable<Buffer> {
+    return copyFrom(this.#context, this.#get(reference), path, name);
+  }
+
+  async copyTo(
+    reference: string,
+    target: CopyTarget,
+    archive: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await copyTo(this.#context, this.#get(reference), target, archive, signal);
   }
 
   async changes(reference: string): Promise<readonly Change[]> {

@@ -10,6 +10,7 @@ import type { Hook, NetworkAttachmentConfig } from '../../proto/generated/gantry
 import type { ContainerId, Digest } from '../../proto/ids.ts';
 import type { Change } from '../image/layer/changes.ts';
 import type { CommandResult } from './bounded-exec.ts';
+import type { CopyTarget, PathStat } from './copy/copy.ts';
 import type { ProcessTable } from './top.ts';
 
 /** What a task adds to a container of its own; one of no task may have files, too. */
@@ -85,6 +86,12 @@ export interface Containers {
   stream(requests: AsyncIterable<ContainerStreamRequest>, signal: AbortSignal): AsyncIterable<ContainerStreamResponse>;
   /** The file system as a tar, without volumes. */
   export(reference: string): AsyncIterable<Buffer>;
+  /** See statPath; running or not, as the two below. */
+  stat(reference: string, path: string): Promise<PathStat>;
+  /** A tar of what lies at the path, whose entries are called `name`. */
+  copyFrom(reference: string, path: string, name: string): AsyncIterable<Buffer>;
+  /** Unpacks a tar there. */
+  copyTo(reference: string, target: CopyTarget, archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   /** What differs from its image, without volumes. */
   changes(reference: string): Promise<readonly Change[]>;
   /** Makes an image of it; returns the image's id. */

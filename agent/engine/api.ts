@@ -9,6 +9,9 @@ import type {
   ContainerChangesResponse,
   ContainerCommitRequest,
   ContainerCommitResponse,
+  ContainerCopyFromRequest,
+  ContainerCopyToRequest,
+  ContainerCopyToResponse,
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerExportRequest,
@@ -19,6 +22,8 @@ import type {
   ContainerListRequest,
   ContainerListResponse,
   ContainerLogsRequest,
+  ContainerPathStatRequest,
+  ContainerPathStatResponse,
   ContainerPauseRequest,
   ContainerPauseResponse,
   ContainerRemoveRequest,
@@ -120,6 +125,9 @@ export interface ContainerHandlers {
   readonly containerWait: UnaryHandler<ContainerWaitRequest, ContainerWaitResponse>;
   readonly containerLogs: ServerStreamHandler<ContainerLogsRequest, LogLine>;
   readonly containerExport: ServerStreamHandler<ContainerExportRequest, ArchiveChunk>;
+  readonly containerPathStat: UnaryHandler<ContainerPathStatRequest, ContainerPathStatResponse>;
+  readonly containerCopyFrom: ServerStreamHandler<ContainerCopyFromRequest, ArchiveChunk>;
+  readonly containerCopyTo: ClientStreamHandler<ContainerCopyToRequest, ContainerCopyToResponse>;
   readonly containerChanges: UnaryHandler<ContainerChangesRequest, ContainerChangesResponse>;
   readonly containerCommit: UnaryHandler<ContainerCommitRequest, ContainerCommitResponse>;
   readonly containerRun: BidiHandler<ContainerStreamRequest, ContainerStreamResponse>;

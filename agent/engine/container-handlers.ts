@@ -1,6 +1,7 @@
 /** Engine methods about containers. */
 import { GantryError } from '../../proto/errors.ts';
 import {
+  type ContainerCopyTarget,
   type ContainerStreamRequest,
   type ContainerStreamResponse,
   FileChangeKind,
@@ -8,6 +9,7 @@ import {
 import type { BidiHandler } from '../../proto/server.ts';
 import type { Containers } from '../container/containers.ts';
 import type { ContainerHandlers } from './api.ts';
+import { type DataArm, messagesOf, openMessages, valuesOf } from './opened-call.ts';
 import { StatsReader } from './stats-reader.ts';
 
 const CHANGE_KINDS = {
@@ -69,6 +71,25 @@ export function containerHandlers(containers: Containers): ContainerHandlers {
     },
     async *containerExport({ reference }) {
       for await (const data of containers.export(reference)) yield { data };
+    },
+    async containerPathStat({ reference, path }) {
+      const { name, stats, linkTarget } = await containers.stat(reference, path);
+      const { mode, size: sizeBytes, mtimeMs } = stats;
+      return { name, mode, sizeBytes, modifiedAtMs: Math.floor(mtimeMs), linkTarget };
+    },
+    async *containerCopyFrom({ reference, path, name }) {
+      if (name === '') throw missing('ContainerCopyFrom', 'a name');
+      for await (const data of containers.copyFrom(reference, path, name)) yield { data };
+    },
+    async containerCopyTo(requests, signal) {
+      const { options, messages } = await openMessages<ContainerCopyTarget, DataArm>(
+        'ContainerCopyTo',
+        messagesOf(requests),
+      );
+      const { reference, path: directory, ownedByUser } = options;
+      const owner = ownedByUser ? 'user' : 'archive';
+      await containers.copyTo(reference, { directory, owner }, valuesOf(messages), signal);
+      return {};
     },
     async containerChanges({ reference }) {
       const changes = await containers.changes(reference);

@@ -10,6 +10,7 @@ import type {
 import type { BuildMessage } from '../build/build-input.ts';
 import type { Containers } from '../container/containers.ts';
 import type { EngineParts, ImageHandlers } from './api.ts';
+import { type DataArm, messagesOf, type Opened, openMessages, valuesOf } from './opened-call.ts';
 
 export function imageHandlers({
   images,
@@ -85,67 +86,11 @@ async function* archiveOf(requests: AsyncIterable<ImageLoadRequest>): AsyncGener
   for await (const { data } of requests) yield data;
 }
 
-interface OptionsArm<Options> {
-  readonly $case: 'options';
-  readonly value: Options;
-}
-
-/** The options that a call begins with, and what comes after them. */
-interface Opened<Options, Message> {
-  readonly options: Options;
-  readonly messages: AsyncIterable<Message>;
-}
-
 async function openImport(requests: AsyncIterable<ImageImportRequest>) {
-  const { options, messages } = await open<ImageImportOptions, DataArm>('ImageImport', messagesOf(requests));
+  const { options, messages } = await openMessages<ImageImportOptions, DataArm>('ImageImport', messagesOf(requests));
   return { options, data: valuesOf(messages) };
 }
 
-interface DataArm {
-  readonly $case: 'data';
-  readonly value: Buffer;
-}
-
-async function* valuesOf(messages: AsyncIterable<DataArm>): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const { value } of messages) yield value;
-}
-
 function openBuild(requests: AsyncIterable<ImageBuildRequest>): Promise<Opened<ImageBuildOptions, BuildMessage>> {
-  return open<ImageBuildOptions, BuildMessage>('ImageBuild', messagesOf(requests));
-}
-
-async function* messagesOf<Message>(
-  requests: AsyncIterable<{ readonly message?: Message | undefined }>,
-): AsyncGenerator<Message, void, undefined> {
-  for await (const { message } of requests) {
-    // An arm that a newer client knows: nothing it could mean is lost on an archive.
-    if (message !== undefined) yield message;
-  }
-}
-
-async function open<Options, Message extends { readonly $case: string }>(
-  method: string,
-  messages: AsyncGenerator<OptionsArm<Options> | Message, void, undefined>,
-): Promise<Opened<Options, Message>> {
-  const first = await messages.next();
-  if (first.done === true || !isOptions(first.value)) {
-    throw new GantryError('INVALID_ARGUMENT', `${method} must be sent its options first`);
-  }
-  return { options: first.value.value, messages: afterOptions(method, messages) };
-}
-
-async function* afterOptions<Options, Message extends { readonly $case: string }>(
-  method: string,
-  messages: AsyncIterable<OptionsArm<Options> | Message>,
-): AsyncGenerator<Message, void, undefined> {
-  for await (const message of messages) {
-    if (isOptions(message)) throw new GantryError('INVALID_ARGUMENT', `${method} was sent options twice`);
-    yield message;
-  }
-}
-
-function isOptions<Options, Message extends { readonly $case: string }>(
-  message: OptionsArm<Options> | Message,
-): message is OptionsArm<Options> {
-  return message.$case === 'options';
+  return openMessages<ImageBuildOptions, BuildMessage>('ImageBuild', messagesOf(requests));
 }

@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { native } from '../../native/addon/native.ts';
 import { findChanges } from './layer/changes.ts';
 import { copyTree } from './layer/copy.ts';
+import { extract } from './layer/extract.ts';
 import { type LayerJob, type LayerReply, type LayerResults, toPlainError } from './layer/jobs.ts';
 import { measure } from './layer/measure.ts';
 import { pack } from './layer/pack.ts';
@@ -19,6 +20,8 @@ async function run(job: LayerJob): Promise<LayerResults[LayerJob['kind']]> {
       return scan(job, native);
     case 'copy':
       return copyTree(job, native);
+    case 'extract':
+      return await extract(job, native);
     case 'changes':
       return findChanges(job, native);
     case 'measure':

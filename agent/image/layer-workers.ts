@@ -72,7 +72,7 @@ export class LayerWorkers {
       const worker = this.#takeIdle() ?? this.#start();
       worker.ref();
       this.#busy.set(worker, waiting);
-      worker.postMessage(waiting.job);
+      worker.postMessage(waiting.job, waiting.job.kind === 'extract' ? [waiting.job.input] : []);
     }
   }
 

@@ -137,6 +137,11 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
     export: () => {
       throw new GantryError('UNSUPPORTED', 'not in memory');
     },
+    stat: unsupported,
+    copyFrom: () => {
+      throw new GantryError('UNSUPPORTED', 'not in memory');
+    },
+    copyTo: unsupported,
     changes: unsupported,
     commit: unsupported,
     volumesOf: () => [],

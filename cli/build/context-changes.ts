@@ -4,7 +4,7 @@ import { readlink } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ContextListing, ContextFile as ListedFile } from '../../proto/generated/gantry/v1/engine.ts';
-import { type ContextFile, contextFiles, packFiles } from './context.ts';
+import { type ContextFile, contextFiles, packContextFiles } from './context.ts';
 
 export interface DirectoryContext {
   /** The same for the same directory of the same user. */
@@ -38,7 +38,7 @@ export function directoryContext(directory: string, dockerfile: string): Directo
       yield { files: listed, last: true };
     },
     pack: (wanted) =>
-      packFiles(
+      packContextFiles(
         directory,
         wanted.flatMap((index) => files[index] ?? []),
       ),

@@ -2,17 +2,12 @@
  * The build context as a tar stream: the directory's files without what .dockerignore names. Files keep their modes
  * and times; owners are root, as in Docker.
  */
-import { createReadStream, type Dirent, lstatSync, readFileSync, type Stats } from 'node:fs';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { type Dirent, lstatSync, type Stats } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import dockerignore from '@balena/dockerignore';
-import { pack as newPack, type Pack } from 'tar-stream';
+import { type PackedFile, packFiles } from '../archive/pack-files.ts';
 import { CliError, fileReason } from '../failure.ts';
-
-const BATCH_BYTES = 256 * 1024;
-/** Up to here a file is read at once, which takes a fifth of the time that a stream takes. */
-const SMALL_FILE_BYTES = 64 * 1024;
 
 export interface ContextFile {
   /** Relative to the context, with slashes. */
@@ -28,44 +23,22 @@ interface Ignore {
 
 /** The tar of the directory. An error while reading it is thrown where the stream is read. */
 export function packContext(directory: string, dockerfile: string): AsyncIterable<Buffer> {
-  return packFiles(directory, contextFiles(directory, dockerfile));
+  return packContextFiles(directory, contextFiles(directory, dockerfile));
 }
 
 /** The same of some of its files. */
-export function packFiles(
+export function packContextFiles(
   directory: string,
   files: AsyncIterable<ContextFile> | Iterable<ContextFile>,
 ): AsyncIterable<Buffer> {
-  const pack = newPack();
-  packAll(pack, directory, files).then(
-    () => pack.finalize(),
-    (error: unknown) => pack.destroy(error instanceof Error ? error : new Error(String(error))),
-  );
-  // Its types leave out what its chunks are.
-  return inBatches(pack as AsyncIterable<unknown> as AsyncIterable<Buffer>);
+  return packFiles(ownedByRoot(directory, files));
 }
 
-/** A tar's headers, padding and small files come one by one; as a message each they take longer to send than to read. */
-async function* inBatches(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let batch: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    batch.push(chunk);
-    bytes += chunk.length;
-    if (bytes < BATCH_BYTES) continue;
-    yield Buffer.concat(batch);
-    batch = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield Buffer.concat(batch);
-}
-
-async function packAll(
-  pack: Pack,
+async function* ownedByRoot(
   directory: string,
   files: AsyncIterable<ContextFile> | Iterable<ContextFile>,
-): Promise<void> {
-  for await (const file of files) await packFile(pack, directory, file);
+): AsyncGenerator<PackedFile> {
+  for await (const { name, stats } of files) yield { name, path: join(directory, name), stats, uid: 0, gid: 0 };
 }
 
 /** All files of the context in a fixed order, directories before what they hold. */
@@ -107,23 +80,6 @@ async function* walk(root: string, under: string, ignore: Ignore): AsyncGenerato
 async function sortedEntries(directory: string): Promise<Dirent[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-async function packFile(pack: Pack, root: string, { name, stats }: ContextFile): Promise<void> {
-  const path = join(root, name);
-  const header = { name, mode: stats.mode & 0o7777, mtime: stats.mtime, uid: 0, gid: 0 };
-  if (stats.isDirectory()) return await entry(pack, { ...header, type: 'directory' });
-  if (stats.isSymbolicLink()) return await entry(pack, { ...header, type: 'symlink', linkname: await readlink(path) });
-  // Sockets, pipes and devices have no content to send.
-  if (!stats.isFile()) return;
-  if (stats.size <= SMALL_FILE_BYTES) return await entry(pack, header, readFileSync(path));
-  await pipeline(createReadStream(path, { end: stats.size - 1 }), pack.entry({ ...header, size: stats.size }));
-}
-
-function entry(pack: Pack, header: Parameters<Pack['entry']>[0], content = Buffer.alloc(0)): Promise<void> {
-  return new Promise((done, fail) => {
-    pack.entry(header, content, (error) => (error == null ? done() : fail(error)));
-  });
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,13 +1,14 @@
 /** Puts what was built where --output wants it. */
+import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { responses } from '../../proto/client.ts';
 import { BuildResult, type EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../proto/image-reference.ts';
+import { extractFiles } from '../archive/extract-files.ts';
 import type { Cli } from '../cli.ts';
 import { CliError, EXIT } from '../failure.ts';
 import { writeArchive, writeOutput } from '../output-file.ts';
 import { pushImage } from '../registry/push-image.ts';
-import { extractFiles } from './extract-files.ts';
 import type { BuildOutput } from './outputs.ts';
 
 /** What the engine has to make for these. */
@@ -53,7 +54,13 @@ export async function writeFiles(
   archive: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   for (const output of outputs) {
-    if (output.kind === 'directory') return await extractFiles(archive, resolve(cli.cwd, output.path));
+    if (output.kind === 'directory') {
+      const directory = resolve(cli.cwd, output.path);
+      mkdirSync(directory, { recursive: true });
+      // Devices are left out: images have none that anybody would want to have here.
+      await extractFiles(archive, directory, { replaces: 'anything', owner: 'user' });
+      return;
+    }
     if (output.kind === 'tar') return await writeOutput(cli, output.file, archive);
   }
 }

@@ -276,6 +276,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./container/diff.ts'),
   },
   {
+    names: ['container cp', 'cp'],
+    summary: 'Copy files between a container and this host',
+    load: () => import('./container/cp.ts'),
+  },
+  {
     names: ['container commit', 'commit'],
     summary: 'Make an image of a container',
     load: () => import('./container/commit.ts'),
@@ -475,8 +480,6 @@ export const COMMANDS: readonly CommandEntry[] = [
 /** What Docker has and Gantry doesn't have yet, with what to do instead. */
 export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['search', 'look for it on the web page of the registry'],
-  ['cp', "stream the file through 'gantry exec -i CONTAINER tee PATH' or mount a volume"],
-  ['container cp', "stream the file through 'gantry exec -i CONTAINER tee PATH' or mount a volume"],
   ['events', "'gantry ps' and 'gantry stack ps' show the present state"],
   ['system events', "'gantry ps' and 'gantry stack ps' show the present state"],
   ['rename', 'remove the container and create it with the other --name'],

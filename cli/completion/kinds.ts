@@ -35,6 +35,7 @@ const ARGUMENTS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['client', names('client')],
   ['config', names('config')],
   ['container', names('container')],
+  ['destination-path', FILES],
   ['context', names('context')],
   ['file', FILES],
   ['image', names('image')],
@@ -49,6 +50,7 @@ const ARGUMENTS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['service', names('service')],
   ['service=replicas', { kind: 'names', of: 'service', suffix: '=' }],
   ['source', names('image')],
+  ['source-path', { kind: 'names', of: 'container', suffix: ':' }],
   ['stack', names('stack')],
   ['volume', names('volume')],
 ]);
@@ -86,6 +88,7 @@ export function isKnownArgument(name: string): boolean {
 /** Values of flags by their names. */
 const VALUES: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['container', names('container')],
+  ['destination-path', FILES],
   ['context', names('context')],
   ['directory', FILES],
   ['file', FILES],

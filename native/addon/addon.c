@@ -15,7 +15,7 @@ NAPI_MODULE_INIT() {
       METHOD("spawnDaemon", spawn_daemon),     METHOD("reap", reap),
       METHOD("openReadOnlyMount", open_read_only_mount),
       METHOD("netlinkSubscribe", netlink_subscribe), METHOD("writeSysctl", write_sysctl),
-      METHOD("spreadSubdirectories", spread_subdirectories),
+      METHOD("spreadSubdirectories", spread_subdirectories), METHOD("enterRoot", enter_root),
   };
   if (napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods) != napi_ok) return NULL;
   return exports;

@@ -100,6 +100,7 @@ napi_value remove_xattr(napi_env env, napi_callback_info info);
 napi_value list_xattr(napi_env env, napi_callback_info info);
 napi_value spread_subdirectories(napi_env env, napi_callback_info info);
 napi_value make_node(napi_env env, napi_callback_info info);
+napi_value enter_root(napi_env env, napi_callback_info info);
 napi_value spawn_daemon(napi_env env, napi_callback_info info);
 napi_value reap(napi_env env, napi_callback_info info);
 napi_value try_lock(napi_env env, napi_callback_info info);

@@ -93,6 +93,11 @@ export interface Native {
   spawnDaemon(argv: readonly string[], environment: readonly string[], executable: number): Promise<Daemon>;
   /** Takes a child that has ended out of the process table. False while it runs; true also when there is no such child. */
   reap(pid: number): boolean;
+  /**
+   * Makes the open directory the root of the calling thread, for good: of its synchronous calls, not of those on Node's thread
+   * pool. For worker threads that end afterwards; links can't lead out of it, whoever changes them meanwhile.
+   */
+  enterRoot(directory: number): void;
   /** Exclusive, non-blocking flock(2) on an open fd; false when another process has it. */
   tryLock(fd: number): boolean;
 }

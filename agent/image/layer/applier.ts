@@ -21,36 +21,28 @@ import { GantryError } from '../../../proto/errors.ts';
 import { filePath } from '../../files/file-names.ts';
 import { fileTime } from '../../files/file-time.ts';
 import type { TarEvent } from '../tar/decoder.ts';
-import { shownName, type TarEntryType, type TarHeader } from '../tar/header.ts';
-import { attributeError, entryError, hasCode } from './entry-error.ts';
+import { shownName, type TarHeader } from '../tar/header.ts';
+import { makeNode, setXattrs } from './entry-attributes.ts';
+import { entryError, hasCode } from './entry-error.ts';
 import { checkNumbers } from './entry-numbers.ts';
 import { baseOf, entryPath, joinPath, parentOf } from './entry-path.ts';
 import { FileData } from './file-data.ts';
 import type { UnpackLimits } from './limits.ts';
 import { DirectoryTree, type MissingDirectory } from './tree.ts';
-import {
-  isAufsBookkeeping,
-  isOverlayWhiteout,
-  isOverlayXattr,
-  OPAQUE_VALUE,
-  OPAQUE_XATTR,
-  parseWhiteout,
-} from './whiteout.ts';
+import { isAufsBookkeeping, isOverlayWhiteout, OPAQUE_VALUE, OPAQUE_XATTR, parseWhiteout } from './whiteout.ts';
 
 const S_IFCHR = 0o020000;
-const S_IFBLK = 0o060000;
-const S_IFIFO = 0o010000;
 
 /** Images have some hundred thousand directories at most. */
 const MAX_DIRECTORY_BYTES = 128 << 20;
-/** Source: xattr(7). */
-const HAS_USER_XATTRS: ReadonlySet<TarEntryType> = new Set(['file', 'directory']);
 
 export type LayerNative = Pick<Native, 'mknod' | 'getXattr' | 'setXattr' | 'listXattr'>;
 
 export interface ApplyOptions extends UnpackLimits {
   /** `overlay`: the tar is a layer, its whiteouts become overlayfs'. `literal`: it is an ordinary archive. */
   readonly whiteouts: 'overlay' | 'literal';
+  /** `same-kind`: a directory doesn't replace what is none, nor the other way round. Undefined: anything replaces anything. */
+  readonly replaces?: 'same-kind';
 }
 
 export interface Applied {
@@ -177,18 +169,11 @@ export class TarApplier {
         return;
       default:
         this.#clear(path);
-        this.#makeNode(path, header);
+        makeNode(this.#native, this.#tree.absolute(path), header);
         this.#setLinkMetadata(path, header);
         // After chown, which takes setuid and setgid away, here too.
         if ((header.mode & 0o6000) !== 0) chmodSync(this.#tree.absolute(path), header.mode);
     }
-  }
-
-  #makeNode(path: string, header: TarHeader): void {
-    const mode = header.mode | formatBits(header);
-    // A pipe's numbers mean nothing, whatever they are.
-    const [major, minor] = header.type === 'fifo' ? [0, 0] : [header.deviceMajor, header.deviceMinor];
-    this.#native.mknod(this.#tree.absolute(path), mode, major, minor);
   }
 
   #openFile(path: string, header: TarHeader): void {
@@ -218,7 +203,7 @@ export class TarApplier {
     if (uid !== 0 || gid !== 0) fchownSync(fd, uid, gid);
     // After write and chown, which take setuid, setgid and file capabilities away.
     if ((mode & 0o7000) !== 0 || (mode & this.#umask) !== 0) fchmodSync(fd, mode);
-    this.#setXattrs(path, header);
+    setXattrs(this.#native, this.#tree.absolute(path), header);
     const mtime = fileTime(header.mtime);
     futimesSync(fd, mtime, mtime);
     this.close();
@@ -228,6 +213,7 @@ export class TarApplier {
     const found = path === '' ? undefined : this.#tree.lstat(path);
     const hidesLower = found !== undefined && isOverlayWhiteout(found) && this.#options.whiteouts === 'overlay';
     if (path !== '' && !found?.isDirectory()) {
+      if (found !== undefined && this.#options.replaces === 'same-kind') throw ofOtherKind('non-directory', path);
       if (found !== undefined) this.#tree.remove(path);
       this.#makeDirectory(path);
     }
@@ -238,7 +224,7 @@ export class TarApplier {
     if (hidesLower) this.#native.setXattr(absolute, OPAQUE_XATTR, OPAQUE_VALUE);
     lchownSync(absolute, header.uid, header.gid);
     chmodSync(absolute, header.mode);
-    this.#setXattrs(path, header);
+    setXattrs(this.#native, absolute, header);
     this.#directoryTimes.set(path, header.mtime);
   }
 
@@ -290,7 +276,9 @@ export class TarApplier {
   }
 
   #clear(path: string): void {
-    if (this.#tree.lstat(path) !== undefined) this.#tree.remove(path);
+    const found = this.#tree.lstat(path);
+    if (found?.isDirectory() && this.#options.replaces === 'same-kind') throw ofOtherKind('directory', path);
+    if (found !== undefined) this.#tree.remove(path);
     this.#directoryTimes.delete(path);
     this.#implicit.delete(path);
   }
@@ -298,31 +286,12 @@ export class TarApplier {
   #setLinkMetadata(path: string, header: TarHeader): void {
     const absolute = this.#tree.absolute(path);
     lchownSync(absolute, header.uid, header.gid);
-    this.#setXattrs(path, header);
+    setXattrs(this.#native, absolute, header);
     lutimesSync(absolute, fileTime(header.mtime), fileTime(header.mtime));
-  }
-
-  #setXattrs(path: string, header: TarHeader): void {
-    for (const [name, value] of header.xattrs) {
-      if (isOverlayXattr(name)) {
-        throw new GantryError('INVALID_ARGUMENT', `it sets overlayfs' own attribute ${shownName(name)}`);
-      }
-      // A label of the host that made the image means nothing on this one; and Linux has none of users' but here.
-      const isMeant = name !== 'security.selinux' && (!name.startsWith('user.') || HAS_USER_XATTRS.has(header.type));
-      if (isMeant) this.#setXattr(path, name, value);
-    }
-  }
-
-  #setXattr(path: string, name: string, value: Buffer): void {
-    try {
-      this.#native.setXattr(this.#tree.absolute(path), name, value);
-    } catch (error) {
-      throw attributeError(name, value.length, error);
-    }
   }
 }
 
-function formatBits(header: TarHeader): number {
-  if (header.type === 'character') return S_IFCHR;
-  return header.type === 'block' ? S_IFBLK : S_IFIFO;
+function ofOtherKind(found: 'directory' | 'non-directory', path: string): GantryError {
+  const other = found === 'directory' ? 'non-directory' : 'directory';
+  return new GantryError('INVALID_ARGUMENT', `cannot overwrite the ${found} /${path} with a ${other}`);
 }

@@ -2,12 +2,13 @@
 import { type ErrorCode, GantryError, toGantryError } from '../../../proto/errors.ts';
 import type { Changes, ChangesJob } from './changes.ts';
 import type { Copied, CopyJob } from './copy.ts';
+import type { Extracted, ExtractJob } from './extract.ts';
 import type { Measured, MeasureJob } from './measure.ts';
 import type { Packed, PackJob } from './pack.ts';
 import type { ScanJob, Scanned } from './scan.ts';
 import type { Unpacked, UnpackJob } from './unpack.ts';
 
-export type LayerJob = UnpackJob | PackJob | ScanJob | CopyJob | MeasureJob | ChangesJob;
+export type LayerJob = UnpackJob | PackJob | ScanJob | CopyJob | ExtractJob | MeasureJob | ChangesJob;
 
 /** The result's type by the job's. */
 export interface LayerResults {
@@ -15,6 +16,7 @@ export interface LayerResults {
   readonly pack: Packed;
   readonly scan: Scanned;
   readonly copy: Copied;
+  readonly extract: Extracted;
   readonly measure: Measured;
   readonly changes: Changes;
 }

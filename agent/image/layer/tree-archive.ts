@@ -1,5 +1,5 @@
 /**
- * A whole file system as a tar, in chunks as they are asked for: asynchronous, since whoever reads it may be slow, and a
+ * A file system, or a part of one, as a tar, in chunks as they are asked for: asynchronous, since whoever reads it may be slow, and a
  * thread that waits for him would be missed. The tree may change meanwhile: what is gone is left out, a file keeps the length
  * that its header says.
  */
@@ -20,10 +20,19 @@ const READ_BYTES = 1 << 18;
 const CHUNK_BYTES = 1 << 18;
 
 /** Of an open directory, whose own entry is left out. Sorted by name, so that the same tree gives the same tar. */
-export async function* archiveTree(root: FileHandle, native: TreeNative): AsyncGenerator<Buffer, void, undefined> {
+export function archiveTree(root: FileHandle, native: TreeNative): AsyncGenerator<Buffer, void, undefined> {
+  return inChunks(new TreeArchiver(native).run(root));
+}
+
+/** Of one file, or of a directory with its own entry; `at` must not be led elsewhere: a path below a descriptor. */
+export function archivePath(at: string, name: string, native: TreeNative): AsyncGenerator<Buffer, void, undefined> {
+  return inChunks(new TreeArchiver(native).runPath(at, name));
+}
+
+async function* inChunks(parts: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
   let pending: Buffer[] = [];
   let size = 0;
-  for await (const bytes of new TreeArchiver(native).run(root)) {
+  for await (const bytes of parts) {
     pending.push(bytes);
     size += bytes.length;
     if (size < CHUNK_BYTES) continue;
@@ -45,6 +54,11 @@ class TreeArchiver {
 
   async *run(root: FileHandle): AsyncGenerator<Buffer> {
     yield* this.#content('', root);
+    yield END_OF_ARCHIVE;
+  }
+
+  async *runPath(at: string, name: string): AsyncGenerator<Buffer> {
+    yield* this.#entry(name, at);
     yield END_OF_ARCHIVE;
   }
 
