@@ -112,7 +112,7 @@ export class BuildContexts {
       await pipeline(Readable.from(archive, { objectMode: false }), createWriteStream(spool), { signal });
       // Of what is none, unpacking says what is wrong with it.
       const tar = await findTarArchive(spool, { scratch: () => context.scratch(), signal });
-      await unpackInto(context, tar ?? spool, this.#workers);
+      await unpackInto(context, tar ?? spool, this.#workers, signal);
       for (const file of new Set([spool, tar ?? spool])) await rm(file);
     });
   }
@@ -134,7 +134,7 @@ export class BuildContexts {
         const spool = context.scratch();
         const archive = Readable.from(ask(kept?.wanted ?? [...files.keys()]), { objectMode: false });
         await pipeline(archive, createWriteStream(spool), { signal });
-        await unpackInto(context, spool, this.#workers);
+        await unpackInto(context, spool, this.#workers, signal);
         await rm(spool);
       },
       kept,
@@ -184,12 +184,17 @@ async function fetchInto(
   await downloadFile({ url: remote.url, checksum: undefined, file: fetched }, undefined, signal);
   const archive = await findTarArchive(fetched, { scratch: () => context.scratch(), signal });
   if (archive === undefined) await rename(fetched, join(context.root, DEFAULT_DOCKERFILE));
-  else await unpackInto(context, archive, workers);
+  else await unpackInto(context, archive, workers, signal);
 }
 
-async function unpackInto(context: BuildContext, archive: string, workers: LayerWorkers): Promise<void> {
+async function unpackInto(
+  context: BuildContext,
+  archive: string,
+  workers: LayerWorkers,
+  signal: AbortSignal,
+): Promise<void> {
   const { root: target } = context;
-  await workers.run({ kind: 'unpack', archive, target, options: LIMITS, verified: undefined });
+  await workers.run({ kind: 'unpack', archive, target, options: LIMITS, verified: undefined }, signal);
 }
 
 /** An ignored directory stays as long as something in it isn't ignored. */

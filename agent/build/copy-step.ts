@@ -166,8 +166,8 @@ async function copyFrom(source: CopySource, plan: CopyPlan, rootfs: string, tool
     if (archive !== undefined) archives.set(one, archive);
   }
   const sources = scanned.sources.filter((one) => !archives.has(one));
-  await tools.workers.run<CopyJob>({ ...jobOf(plan, keepOwners, rootfs), sourceRoot: root, sources });
-  for (const archive of archives.values()) await extractArchive(archive, plan.destination, rootfs, tools.workers);
+  await tools.workers.run<CopyJob>({ ...jobOf(plan, keepOwners, rootfs), sourceRoot: root, sources }, tools.signal);
+  for (const archive of archives.values()) await extractArchive(archive, plan.destination, rootfs, tools);
 }
 
 /** Unlike COPY's files, an archive's keep their owners; its links lead no further than the destination. */
@@ -175,11 +175,11 @@ async function extractArchive(
   archive: string,
   destination: string,
   rootfs: string,
-  workers: LayerWorkers,
+  { workers, signal }: CopyTools,
 ): Promise<void> {
   makeDirectoryInRoot(rootfs, destination);
   const target = resolveInRoot(rootfs, destination);
-  await workers.run({ kind: 'unpack', archive, target, options: EXTRACT_LIMITS, verified: undefined });
+  await workers.run({ kind: 'unpack', archive, target, options: EXTRACT_LIMITS, verified: undefined }, signal);
 }
 
 async function copyHeredocs(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
+import { compressedZeros } from '../image/testing/archives.ts';
 import { hasBusybox, isRoot, makeTar } from '../image/testing/fixtures.ts';
 import { treeState } from '../image/testing/tree-state.ts';
 import { BuilderFixture, messagesOf } from './testing/builder-fixture.ts';
@@ -31,6 +32,21 @@ describe.runIf(isRoot && hasBusybox)('a build context', () => {
   async function build(context: Buffer): Promise<void> {
     for await (const _ of fixture.builder.build(ImageBuildOptions.create({}), messagesOf(context), NEVER));
   }
+
+  it('can be given up while it is unpacked', async () => {
+    const user = new AbortController();
+    const context = compressedZeros(4 * 2 ** 30);
+    const building = (async () => {
+      for await (const _ of fixture.builder.build(ImageBuildOptions.create({}), messagesOf(context), user.signal));
+    })();
+    building.catch(() => undefined);
+    const contexts = join(fixture.stores.dir, 'build/contexts');
+    const unpacking = () => readdirSync(contexts).flatMap((name) => readdirSync(join(contexts, name, 'files')));
+    await expect.poll(unpacking).toHaveLength(1);
+    user.abort();
+    await expect(building).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(readdirSync(contexts)).toEqual([]);
+  });
 
   const dockerfile = { name: 'Dockerfile', data: 'FROM busybox\nCOPY . /\n' };
   it.each<[string, () => Buffer, RegExp]>([

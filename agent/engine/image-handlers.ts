@@ -36,9 +36,9 @@ export function imageHandlers({
     async imageLoad(requests, signal) {
       return { loaded: await images.load(archiveOf(requests), signal) };
     },
-    async imageImport(requests) {
+    async imageImport(requests, signal) {
       const { options, data } = await openImport(requests);
-      return { id: await images.import(data, options) };
+      return { id: await images.import(data, options, signal) };
     },
     async *imageSave({ references }) {
       if (references.length === 0) throw new GantryError('INVALID_ARGUMENT', 'ImageSave must be sent references');

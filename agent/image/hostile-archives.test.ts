@@ -183,6 +183,17 @@ describe.runIf(isRoot)('an archive', () => {
     await expectNothingLeft();
   });
 
+  it('of a root file system can be given up while it is unpacked, and leaves nothing', async () => {
+    const user = new AbortController();
+    const options = { reference: 'bomb:1', changes: [], message: '', platform: '' };
+    const importing = stores.images.import(inPieces(compressedZeros(4 * 2 ** 30), 64 << 10), options, user.signal);
+    importing.catch(() => undefined);
+    await expect.poll(() => readdirSync(join(stores.dir, 'layers/tmp'))).toHaveLength(1);
+    user.abort();
+    await expect(importing).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expectNothingLeft();
+  });
+
   it('may have 127 layers', async () => {
     await load(
       dockerArchive([

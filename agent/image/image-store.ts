@@ -209,8 +209,8 @@ export class ImageStore implements Images {
     return await commitImage(this, upper, request, this.#clock());
   }
 
-  async import(archive: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Digest> {
-    return await importImage(this, archive, options, this.#clock());
+  async import(archive: AsyncIterable<Uint8Array>, options: ImportOptions, signal?: AbortSignal): Promise<Digest> {
+    return await importImage(this, archive, options, this.#clock(), signal);
   }
 
   /** Makes an image of a config and of layers that are blobs of the content store. Names as users write them, with or without tag. */

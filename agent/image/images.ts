@@ -63,7 +63,7 @@ export interface Images {
    */
   save(references: readonly string[]): AsyncIterable<Buffer>;
   /** A root file system's tar as an image of one layer; `changes` are Dockerfile instructions. */
-  import(archive: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Digest>;
+  import(archive: AsyncIterable<Uint8Array>, options: ImportOptions, signal?: AbortSignal): Promise<Digest>;
   /** An image of another one and of `upper`, a directory with what was changed over it. Returns its id. */
   commit(upper: string, request: CommitRequest): Promise<Digest>;
   count(): number;

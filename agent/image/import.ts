@@ -10,12 +10,13 @@ import { OCI_LAYER } from './manifest.ts';
 
 type ImportStore = Pick<ImageParts, 'layers' | 'garbage' | 'platform' | 'create'>;
 
-/** What fails leaves nothing. */
+/** What fails, or is given up, leaves nothing. */
 export async function importImage(
   store: ImportStore,
   archive: AsyncIterable<Uint8Array>,
   options: ImportOptions,
   nowMs: number,
+  signal?: AbortSignal,
 ): Promise<Digest> {
   const names = options.reference === '' ? [] : [options.reference];
   for (const name of names) parseTag(name);
@@ -25,10 +26,8 @@ export async function importImage(
   using lease = store.garbage.lease();
   const blob = await lease.content.ingest(archive);
   const path = lease.content.path(blob.digest);
-  const layer = await store.layers.unpackBase(path, 'the imported root file system', lease);
+  const layer = await store.layers.unpackBase(path, 'the imported root file system', lease, signal);
   const history = [{ created, comment: options.message === '' ? 'Imported from -' : options.message }];
   const document: ImageDocument = { ...base, config, created, diffIds: [layer.diffId], history };
   return (await store.create(document, [{ mediaType: OCI_LAYER, ...blob }], names, lease)).id;
 }
-
-/** Undefined where none is said. */

@@ -140,8 +140,8 @@ export class LayerStore {
   }
 
   /** Unpacks a layer without parent whose diff id isn't known yet: an imported root file system. */
-  async unpackBase(archive: string, name: string, lease: Lease): Promise<Layer> {
-    const { directory, unpacked } = await this.#unpack(archive, undefined, name);
+  async unpackBase(archive: string, name: string, lease: Lease, signal?: AbortSignal): Promise<Layer> {
+    const { directory, unpacked } = await this.#unpack(archive, undefined, name, signal);
     lease.keepLayer(unpacked.diffId);
     const layer: Layer = {
       chainId: unpacked.diffId,

@@ -39,5 +39,5 @@ export function compressedZeros(size: number): Buffer {
   header.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
   header.write(`${checksum(header).toString(8).padStart(6, '0')}\0 `, 148);
   const zeros = zstdCompressSync(Buffer.alloc(1 << 20));
-  return Buffer.concat([zstdCompressSync(header), ...Array.from({ length: size >> 20 }, () => zeros)]);
+  return Buffer.concat([zstdCompressSync(header), ...Array.from({ length: size / 2 ** 20 }, () => zeros)]);
 }
