@@ -1,6 +1,7 @@
 /** The images that a build is made from: those of this host, and of registries what isn't here or is to be looked at again. */
 import { toGantryError } from '../../proto/errors.ts';
 import type { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
+import { isDigest } from '../../proto/ids.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { ImageSource } from '../registry/image-source.ts';
@@ -30,7 +31,8 @@ export class BaseImages {
 
   async #bring(reference: string, tell: (line: string) => void): Promise<void> {
     const { options, source, signal } = this.#parts;
-    if (!options.pull && this.#isHere(reference)) return;
+    // An id is no name that a registry could have anything under.
+    if ((!options.pull || isDigest(reference)) && this.#isHere(reference)) return;
     const { domain } = parseReference(reference);
     const order = options.pull ? 'registry first' : 'cluster first';
     await source.bring(reference, options.credentials[domain], tell, signal, order);

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BuildResult } from '../../proto/generated/gantry/v1/engine.ts';
+import { BuildResult, CacheSteps } from '../../proto/generated/gantry/v1/engine.ts';
 import { hasBusybox, inPieces, isRoot, type TestEntry } from '../image/testing/fixtures.ts';
 import { BuilderFixture } from './testing/builder-fixture.ts';
 
@@ -113,6 +113,58 @@ describe.runIf(isRoot && hasBusybox)('a build', () => {
     } finally {
       await other.dispose();
     }
+  });
+
+  it('takes steps of all stages from an image that is for caches alone', async () => {
+    const dockerfile =
+      'FROM busybox AS a\nRUN echo a > /a\nRUN echo b > /b\nFROM busybox\nRUN echo c > /c\nCOPY --from=a /a /a\n';
+    const cacheExport = { steps: CacheSteps.ALL, references: ['cache:1'], files: true };
+    const first = await fixture.build(dockerfile, [], { cacheExport });
+    expect(first.output).toContain('build cache written to cache:1\n');
+    expect(fixture.caches.get('cache:1')?.manifest.layers).toHaveLength(5);
+    expect(fixture.stores.images.state.images.size).toBe(2);
+    const other = await BuilderFixture.open(fixture.busybox);
+    try {
+      const [cache = ''] = await other.stores.images.load(inPieces(first.archive));
+      const { steps, id } = await other.build(dockerfile, [], { cacheImages: [cache] });
+      expect(steps.filter(({ text }) => !text.startsWith('FROM')).map(({ cached }) => cached)).toEqual(
+        Array.from({ length: 4 }, () => true),
+      );
+      await other.withRootfs(id, (root) => expect(readdirSync(root)).toEqual(expect.arrayContaining(['a', 'c'])));
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it('takes an image from a layout that is sent, and leaves nothing of it', async () => {
+    const other = await BuilderFixture.open(fixture.busybox);
+    try {
+      const { id } = await other.build('FROM busybox\nRUN echo far > /far\n');
+      const pieces: Buffer[] = [];
+      for await (const chunk of other.stores.images.save([id])) pieces.push(chunk);
+      const before = [...fixture.stores.images.state.images.keys()];
+      const built = await fixture.buildOn('FROM base\nRUN cat /far\n', { base: Buffer.concat(pieces) });
+      expect(built.output).toContain('far\n');
+      await fixture.stores.images.remove(built.id, { force: false, isUsed: () => undefined });
+      expect([...fixture.stores.images.state.images.keys()]).toEqual(before);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it('writes annotations into the manifest, which do not change the image', async () => {
+    const { id } = await fixture.build('FROM busybox\nRUN echo x > /x\n', [], { tags: ['plain'] });
+    const annotated = await fixture.build('FROM busybox\nRUN echo x > /x\n', [], {
+      tags: ['annotated'],
+      annotations: { b: '2', a: '1' },
+    });
+    expect(annotated.id).toBe(id);
+    const { images } = fixture.stores;
+    const { manifestDigest } = images.find('annotated');
+    expect(JSON.parse((await images.content.read(manifestDigest, 1 << 20)).toString())).toMatchObject({
+      annotations: { a: '1', b: '2' },
+    });
+    expect(images.find('plain').manifestDigest).not.toBe(manifestDigest);
   });
 
   it('makes the same image on two hosts, and after its cache is gone, of sources with a time', async () => {

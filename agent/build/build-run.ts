@@ -5,12 +5,12 @@ import {
   type ImageBuildOptions,
   type ImageBuildResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
-import type { Digest } from '../../proto/ids.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import { encodeImageDocument, type ImageDocument } from '../image/image-config.ts';
+import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { Lease } from '../image/lease.ts';
-import type { ImageSource } from '../registry/image-source.ts';
+import type { ImageSource, ImageTarget } from '../registry/image-source.ts';
 import type { EventQueue } from '../stream/event-queue.ts';
 import { BaseImages } from './base-images.ts';
 import { type BuildCache, cacheKey } from './build-cache.ts';
@@ -20,10 +20,11 @@ import { type BuildPlan, findTarget, planBuild, type Stage } from './build-plan.
 import { BuildProgress } from './build-progress.ts';
 import { type BuildSources, openSources } from './build-sources.ts';
 import type { CacheMounts } from './cache-mounts.ts';
+import { type CacheTransferParts, exportCache, takeCaches } from './cache-transfer.ts';
 import { checkDockerfile, parseCheckSettings, violationError } from './checks.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
 import type { Downloads } from './downloads.ts';
-import { encodeInlineCache, inlineCacheEntries } from './inline-cache.ts';
+import { encodeInlineCache } from './inline-cache.ts';
 import type { LayerSteps } from './layer-steps.ts';
 import { namedContexts } from './named-contexts.ts';
 import { parseTargetPlatform } from './platform.ts';
@@ -38,6 +39,8 @@ export interface BuildRunParts {
   readonly images: ImageStore;
   readonly runner: StepRunner;
   readonly bases: ImageSource;
+  /** Where caches go. */
+  readonly cacheTarget: ImageTarget;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly cache: BuildCache;
@@ -66,8 +69,15 @@ interface Source {
   readonly text: string;
 }
 
-/** Resolves to the target's state, undefined when no step was asked for. */
-export async function runBuild(parts: BuildRunParts, call: BuildCall): Promise<StageState | undefined> {
+/** Of a build; the call's lease keeps what it is made of. */
+export interface BuildOutcome {
+  readonly target: StageState;
+  /** Undefined: it wasn't asked for. */
+  readonly cacheImage: ImageRecord | undefined;
+}
+
+/** Undefined when no step was asked for. */
+export async function runBuild(parts: BuildRunParts, call: BuildCall): Promise<BuildOutcome | undefined> {
   return await new BuildRun(parts, call).run();
 }
 
@@ -82,14 +92,14 @@ class BuildRun {
     this.#sourceTimeMs = sourceTime(call.options.args);
   }
 
-  async run(): Promise<StageState | undefined> {
+  async run(): Promise<BuildOutcome | undefined> {
     const { options, messages, signal, events } = this.#call;
-    const { contexts, cache } = this.#parts;
+    const { contexts, images, cache } = this.#parts;
     for (const tag of options.tags) checkTag(tag);
     const sendSsh = (value: SshMessage) => events.push({ message: { $case: 'ssh', value } });
     const sendWanted = (indexes: readonly number[]) =>
       events.push({ message: { $case: 'wanted', value: { indexes: [...indexes] } } });
-    const sources = await openSources(options, { contexts, messages, sendSsh, sendWanted, signal });
+    const sources = await openSources(options, { contexts, images, messages, sendSsh, sendWanted, signal });
     try {
       const source = await sources.context.readDockerfile(options.dockerfile, options.dockerfileText);
       await sources.context.applyIgnoreFile(source.name);
@@ -100,12 +110,12 @@ class BuildRun {
     }
   }
 
-  async #buildFile(source: Source, dockerfile: Dockerfile, sources: BuildSources): Promise<StageState | undefined> {
+  async #buildFile(source: Source, dockerfile: Dockerfile, sources: BuildSources): Promise<BuildOutcome | undefined> {
     const { options, events } = this.#call;
     const { platform } = this.#parts.images;
     const { target, args, results } = options;
     const targetPlatform = parseTargetPlatform(options.platform, platform);
-    const contexts = namedContexts(options.namedContexts);
+    const contexts = namedContexts(options.namedContexts, sources.layouts.references);
     const plan = planBuild(dockerfile, { target, args, contexts, platform, targetPlatform });
     const settings = parseCheckSettings(dockerfile.check);
     const warnings = checkDockerfile(plan, dockerfile, settings);
@@ -115,25 +125,29 @@ class BuildRun {
     }
     if (results.includes(BuildResult.CHECK)) return undefined;
     if (settings.areErrors && warnings.length > 0) throw violationError(warnings);
-    const state = await this.#buildStages(plan, sources);
+    const stages = await this.#buildStages(plan, sources);
     warnOfUnusedArguments(plan, options, events);
+    const { cacheExport } = options;
+    // First: a build that fails names nothing.
+    const cacheImage = cacheExport && (await exportCache(this.#cacheTransfer(), cacheExport, stages));
     if (results.length === 0 || results.includes(BuildResult.IMAGE)) {
-      events.push({ message: { $case: 'imageId', value: await this.#makeImage(state) } });
+      events.push({ message: { $case: 'imageId', value: await this.#makeImage(stages[0]) } });
     }
-    return state;
+    return { target: stages[0], cacheImage };
   }
 
-  async #buildStages(plan: BuildPlan, sources: BuildSources): Promise<StageState> {
+  /** The target's state, then those of the stages that it needs. */
+  async #buildStages(plan: BuildPlan, sources: BuildSources): Promise<[StageState, ...StageState[]]> {
     const { options, events, lease } = this.#call;
     const { images, runner, clock, steps, downloads, caches } = this.#parts;
-    const { context, named: namedFiles, ssh } = sources;
+    const { context, named: namedFiles, layouts, ssh } = sources;
     const { workers } = images;
     const failed = new AbortController();
     const signal = AbortSignal.any([this.#call.signal, failed.signal]);
     const total = plan.needed.reduce((sum, stage) => sum + countSteps(stage), 0);
     const scratch = () => context.scratch();
     const bases = new BaseImages({ images, source: this.#parts.bases, options, signal });
-    await this.#takeCaches(bases);
+    await takeCaches(this.#cacheTransfer(), bases, layouts);
     const graph: StageGraph<StageState> = new StageGraph(plan, (stage) => new StageBuilder(parts, stage).build());
     const parts: StageBuilderParts = {
       ...{ images, runner, plan, context, namedFiles, signal, steps, downloads, lease, bases },
@@ -148,26 +162,16 @@ class BuildRun {
       inTurn: (work) => this.#parts.inTurn(work, signal),
       stage: (index) => graph.state(index),
     };
-    return await graph.run(() => failed.abort());
+    const target = await graph.run(() => failed.abort());
+    const others = plan.needed.filter(({ index }) => index !== plan.target.index);
+    return [target, ...(await Promise.all(others.map(({ index }) => graph.state(index))))];
   }
 
-  /** Of images that have some; one that can't be had is no reason not to build. */
-  async #takeCaches(bases: BaseImages): Promise<void> {
-    const { options, events, signal } = this.#call;
-    const { images, cache } = this.#parts;
+  #cacheTransfer(): CacheTransferParts {
+    const { options, events, lease, signal } = this.#call;
+    const { images, cache, cacheTarget: target } = this.#parts;
     const tell = (line: string) => events.push({ message: { $case: 'output', value: Buffer.from(`${line}\n`) } });
-    for (const reference of options.cacheImages) {
-      try {
-        await bases.ensure(reference, tell);
-        const sizeOf = (layer: Digest) => images.layers.get(layer)?.sizeBytes ?? 0;
-        const entries = inlineCacheEntries(images.find(reference), sizeOf);
-        if (entries.length === 0) tell(`warning: ${reference} has no build cache`);
-        await cache.add(entries);
-      } catch (error) {
-        if (signal.aborted) throw error;
-        tell(`warning: no build cache from ${reference}: ${toGantryError(error).message}`);
-      }
-    }
+    return { images, cache, target, options, lease, signal, tell };
   }
 
   /** The image's time is its sources', or that of its first build: built again from the cache, it is the same image. */
@@ -188,7 +192,7 @@ class BuildRun {
     const createdAtMs = this.#sourceTimeMs ?? known?.createdAtMs ?? clock();
     if (known === undefined) await cache.put(key, { layer: undefined, createdAtMs });
     const created = new Date(createdAtMs).toISOString();
-    return (await images.create({ ...document, created }, state.layers, options.tags, lease)).id;
+    return (await images.create({ ...document, created }, state.layers, options.tags, lease, options.annotations)).id;
   }
 }
 

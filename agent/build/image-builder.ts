@@ -10,15 +10,19 @@ import {
   type ImageBuildResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { RandomBytes } from '../../proto/ids.ts';
+import { archiveFiles } from '../image/archive-layout.ts';
+import { writeArchive } from '../image/archive-writer.ts';
+import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import type { Lease } from '../image/lease.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
-import type { ImageSource } from '../registry/image-source.ts';
+import type { ImageSource, ImageTarget } from '../registry/image-source.ts';
 import { Slots } from '../registry/slots.ts';
 import { eventStream } from '../stream/event-stream.ts';
 import { BuildCache } from './build-cache.ts';
 import { BuildContexts } from './build-context.ts';
 import type { BuildMessage } from './build-input.ts';
-import { type BuildRunParts, runBuild } from './build-run.ts';
+import { type BuildOutcome, type BuildRunParts, runBuild } from './build-run.ts';
 import type { Builder } from './builder.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import { type CachePruneOptions, cacheUsage, planCachePrune } from './cache-prune.ts';
@@ -35,6 +39,7 @@ export interface ImageBuilderParts {
   readonly snapshots: SnapshotStore;
   readonly runner: StepRunner;
   readonly bases: ImageSource;
+  readonly cacheTarget: ImageTarget;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly random: RandomBytes;
@@ -69,6 +74,7 @@ export class ImageBuilder implements Builder {
     const slots = new Slots(Math.max(LEAST_STEPS_AT_ONCE, availableParallelism()));
     this.#run = {
       ...{ images, clock, runner: parts.runner, bases: parts.bases, cache: this.#cache, contexts: this.#contexts },
+      cacheTarget: parts.cacheTarget,
       ...{ caches: this.#caches, downloads: this.#downloads, steps: this.#steps },
       inTurn: (work, signal) => slots.use(work, signal),
     };
@@ -92,15 +98,24 @@ export class ImageBuilder implements Builder {
     signal: AbortSignal,
   ): AsyncGenerator<ImageBuildResponse, void, undefined> {
     using lease = this.#parts.images.garbage.lease();
-    let state: StageState | undefined;
+    let outcome: BuildOutcome | undefined;
     yield* eventStream<ImageBuildResponse>(signal, async (events, either) => {
       try {
-        state = await runBuild(this.#run, { options, messages, signal: either, events, lease });
+        outcome = await runBuild(this.#run, { options, messages, signal: either, events, lease });
       } catch (error) {
         throw either.aborted ? cancelled(error) : error;
       }
     });
-    if (state !== undefined && options.results.includes(BuildResult.FILES)) yield* this.#files(state);
+    if (outcome === undefined) return;
+    const { target, cacheImage } = outcome;
+    if (cacheImage !== undefined && options.cacheExport?.files === true) yield* this.#cacheFiles(cacheImage, lease);
+    if (options.results.includes(BuildResult.FILES)) yield* this.#files(target);
+  }
+
+  /** As an OCI layout. */
+  async *#cacheFiles(record: ImageRecord, { content }: Lease): AsyncGenerator<ImageBuildResponse, void, undefined> {
+    const files = archiveFiles([{ record, names: [] }], (digest) => content.size(digest));
+    for await (const value of writeArchive(files, content)) yield { message: { $case: 'cacheFiles', value } };
   }
 
   /** Sent as fast as they are taken. */

@@ -9,6 +9,7 @@ import type { BuildContext, BuildContexts } from './build-context.ts';
 import type { BuildInput } from './build-input.ts';
 import type { BuildProgress } from './build-progress.ts';
 import type { LayerSteps } from './layer-steps.ts';
+import { LAYOUT_SCHEME, type LayoutImages } from './layout-images.ts';
 import type { StepResult } from './stage-state.ts';
 
 export type NamedContext =
@@ -18,9 +19,14 @@ export type NamedContext =
 
 const IMAGE_SCHEME = 'docker-image://';
 
-/** By lower-case name. `sources` as in ImageBuildOptions. */
-export function namedContexts(sources: Readonly<Record<string, string>>): ReadonlyMap<string, NamedContext> {
+/** By lower-case name. `sources` as in ImageBuildOptions; `layouts`: images of those that were sent as layouts. */
+export function namedContexts(
+  sources: Readonly<Record<string, string>>,
+  layouts: ReadonlyMap<string, string>,
+): ReadonlyMap<string, NamedContext> {
   const entries = Object.entries(sources).map(([name, source]): [string, NamedContext] => {
+    const layout = layouts.get(name);
+    if (layout !== undefined) return [name.toLowerCase(), { kind: 'image', reference: layout }];
     if (!source.startsWith(IMAGE_SCHEME)) return [name.toLowerCase(), { kind: 'files', name }];
     return [name.toLowerCase(), { kind: 'image', reference: source.slice(IMAGE_SCHEME.length) }];
   });
@@ -63,17 +69,21 @@ export class NamedFiles {
   async receive(
     sources: Readonly<Record<string, string>>,
     input: BuildInput,
-    contexts: BuildContexts,
+    { contexts, layouts }: { readonly contexts: BuildContexts; readonly layouts: LayoutImages },
     signal: AbortSignal,
   ): Promise<void> {
-    const sent = new Set(Object.keys(sources).filter((name) => sources[name] === ''));
+    const sent = new Set(Object.keys(sources).filter((name) => ['', LAYOUT_SCHEME].includes(sources[name] ?? '')));
     for await (const [name, archive] of input.namedContexts(sent)) {
+      if (sources[name] === LAYOUT_SCHEME) {
+        await layouts.receive(name, archive, signal);
+        continue;
+      }
       const context = await contexts.receive(archive, signal);
       this.#contexts.set(name, context);
       await context.applyIgnoreFile('');
     }
     for (const [name, source] of Object.entries(sources)) {
-      if (source === '' || source.startsWith(IMAGE_SCHEME)) continue;
+      if (sent.has(name) || source.startsWith(IMAGE_SCHEME)) continue;
       this.#contexts.set(name, await contexts.fetch(source, signal));
     }
   }

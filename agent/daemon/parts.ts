@@ -168,7 +168,15 @@ function makeBuilder({
     ...{ execRoot, runtime, runtimeRoot: runtimeRoot(execRoot), shims, networks, host },
     ...shared,
   });
-  return new ImageBuilder({ ...shared, dir: dataRoot, images, snapshots, runner, bases: registries });
+  return new ImageBuilder({
+    ...shared,
+    dir: dataRoot,
+    images,
+    snapshots,
+    runner,
+    bases: registries,
+    cacheTarget: registries,
+  });
 }
 
 /** The directory of package.json: of a checkout, or of an installation, which has no .git. */

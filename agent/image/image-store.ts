@@ -34,7 +34,7 @@ import { importImage } from './import.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayerWorkers } from './layer-workers.ts';
 import { type Lease, rootsOf } from './lease.ts';
-import { type Descriptor, encodeManifest, OCI_CONFIG, type Platform } from './manifest.ts';
+import { type Annotations, type Descriptor, encodeManifest, OCI_CONFIG, type Platform } from './manifest.ts';
 import { NOTHING_ARRIVES, type Registration } from './registration.ts';
 import { chooseSavedImages } from './saved-images.ts';
 
@@ -219,9 +219,10 @@ export class ImageStore implements Images {
     layers: readonly Descriptor[],
     names: readonly string[],
     lease: Lease,
+    annotations?: Annotations,
   ): Promise<ImageRecord> {
     const config = await lease.content.put(encodeImageDocument(document));
-    const manifest = await lease.content.put(encodeManifest({ mediaType: OCI_CONFIG, ...config }, layers));
+    const manifest = await lease.content.put(encodeManifest({ mediaType: OCI_CONFIG, ...config }, layers, annotations));
     return await this.#register(manifest.digest, manifest.digest, names, lease);
   }
 

@@ -11,6 +11,7 @@ import {
   optional,
   parseJson,
 } from './json-fields.ts';
+import { compareText } from './text-order.ts';
 
 /** Bound of manifests, indexes and configs: they are held in memory. */
 export const MAX_DOCUMENT_BYTES = 8 << 20;
@@ -91,9 +92,18 @@ export function isImage(entry: Descriptor): boolean {
 /** Indexes within indexes; registries and tools make one. */
 export const MAX_INDEX_DEPTH = 4;
 
+/** Of a manifest, for those who look at it in a registry. */
+export type Annotations = Readonly<Record<string, string>>;
+
 /** The OCI manifest's bytes; the same input gives the same bytes. */
-export function encodeManifest(config: Descriptor, layers: readonly Descriptor[]): Buffer {
-  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }));
+export function encodeManifest(
+  config: Descriptor,
+  layers: readonly Descriptor[],
+  annotations: Annotations = {},
+): Buffer {
+  const sorted = Object.entries(annotations).sort(([a], [b]) => compareText(a, b));
+  const more = sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) };
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers, ...more }));
 }
 
 /** As a registry is told it. */

@@ -58,6 +58,19 @@ export class ImagePusher {
     using lease = images.garbage.lease();
     const record = this.#find(reference);
     lease.keep(rootsOf(record));
+    const pushed = await this.pushRecord(record, options, listener, signal);
+    await this.#remember(record, reference);
+    return pushed;
+  }
+
+  /** The same of one that needn't have that name here, nor any; the caller keeps its blobs. */
+  async pushRecord(
+    record: ImageRecord,
+    options: PushOptions,
+    listener: TransferListener,
+    signal: AbortSignal,
+  ): Promise<PushedImage> {
+    const { reference } = options;
     try {
       return await this.#push(record, options, listener, signal);
     } catch (error) {
@@ -106,7 +119,6 @@ export class ImagePusher {
     }
     const bytes = await images.content.read(record.manifestDigest, MAX_DOCUMENT_BYTES);
     await repository.putManifest(reference.tag ?? 'latest', manifestMediaType(bytes), bytes, signal);
-    await this.#remember(record, reference);
     return { digest: record.manifestDigest, sizeBytes: bytes.length };
   }
 

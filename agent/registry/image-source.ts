@@ -1,5 +1,7 @@
-/** Where images come from that this host doesn't have, for those who need one. */
+/** Where images come from that this host doesn't have, and go to, for those who need that. */
 import type { RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Reference } from '../../proto/image-reference.ts';
+import type { ImageRecord } from '../image/image-index.ts';
 
 /** Who is asked first what a tag stands for. */
 export type ImageOrder = 'registry first' | 'cluster first';
@@ -12,5 +14,15 @@ export interface ImageSource {
     tell: (line: string) => void,
     signal: AbortSignal,
     order: ImageOrder,
+  ): Promise<void>;
+}
+
+export interface ImageTarget {
+  /** Pushes an image that needn't be among those of this host; its blobs are, and stay meanwhile. `reference` has a tag. */
+  put(
+    record: ImageRecord,
+    reference: Reference,
+    credentials: RegistryCredentials | undefined,
+    signal: AbortSignal,
   ): Promise<void>;
 }

@@ -20,13 +20,14 @@ import {
   withDefaultTag,
 } from '../../proto/image-reference.ts';
 import { requirePlatform } from '../../proto/platform.ts';
+import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { compareText } from '../image/text-order.ts';
 import { eventStream } from '../stream/event-stream.ts';
 import { inspectDistribution } from './distribution.ts';
 import { ImagePuller } from './image-puller.ts';
 import { ImagePusher } from './image-pusher.ts';
-import type { ImageOrder, ImageSource } from './image-source.ts';
+import type { ImageOrder, ImageSource, ImageTarget } from './image-source.ts';
 import type { PeerImages } from './peer-images.ts';
 import { pullFailure } from './pull-failure.ts';
 import type { RegistryConnector } from './registry-connector.ts';
@@ -40,7 +41,7 @@ export interface RegistriesParts {
   readonly logger: Logger;
 }
 
-export class Registries implements ImageSource {
+export class Registries implements ImageSource, ImageTarget {
   readonly #parts: RegistriesParts;
   readonly #puller: ImagePuller;
   readonly #pusher: ImagePusher;
@@ -84,6 +85,16 @@ export class Registries implements ImageSource {
     const { digest, isNew } = await this.#puller.pull(options, () => undefined, signal);
     tell(`Digest: ${digest}`);
     tell(`Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarName(reference)}`);
+  }
+
+  /** For builds; see ImageTarget. */
+  async put(
+    record: ImageRecord,
+    reference: Reference,
+    credentials: RegistryCredentials | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#pusher.pushRecord(record, { reference, credentials }, () => undefined, signal);
   }
 
   /** See inspectDistribution. */

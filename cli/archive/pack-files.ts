@@ -17,8 +17,10 @@ export interface PackedFile {
   readonly gid: number;
 }
 
+export type PackedEntry = PackedFile | { readonly name: string; readonly content: Buffer<ArrayBuffer> };
+
 /** Sockets, pipes and devices have no content, and are left out. An error while reading is thrown where the stream is read. */
-export function packFiles(files: AsyncIterable<PackedFile> | Iterable<PackedFile>): AsyncIterable<Buffer> {
+export function packFiles(files: AsyncIterable<PackedEntry> | Iterable<PackedEntry>): AsyncIterable<Buffer> {
   const pack = newPack();
   packAll(pack, files).then(
     () => pack.finalize(),
@@ -43,11 +45,13 @@ async function* inBatches(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   if (bytes > 0) yield Buffer.concat(batch);
 }
 
-async function packAll(pack: Pack, files: AsyncIterable<PackedFile> | Iterable<PackedFile>): Promise<void> {
+async function packAll(pack: Pack, files: AsyncIterable<PackedEntry> | Iterable<PackedEntry>): Promise<void> {
   for await (const file of files) await packFile(pack, file);
 }
 
-async function packFile(pack: Pack, { name, path, stats, uid, gid }: PackedFile): Promise<void> {
+async function packFile(pack: Pack, file: PackedEntry): Promise<void> {
+  if ('content' in file) return await entry(pack, { name: file.name, mode: 0o644 }, file.content);
+  const { name, path, stats, uid, gid } = file;
   const header = { name, mode: stats.mode & 0o7777, mtime: stats.mtime, uid, gid };
   if (stats.isDirectory()) return await entry(pack, { ...header, type: 'directory' });
   if (stats.isSymbolicLink()) return await entry(pack, { ...header, type: 'symlink', linkname: await readlink(path) });

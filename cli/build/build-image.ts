@@ -6,6 +6,7 @@ import type {
   ImageBuildRequest,
   ImageBuildResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import { AnswerArchive, type TakeArchive } from './answer-archive.ts';
 import type { BuildDisplay } from './build-display.ts';
 import type { SentContext } from './build-source.ts';
 import { SshAgents } from './ssh-agents.ts';
@@ -20,10 +21,15 @@ export interface BuildUpload {
 }
 
 type Call = ReturnType<EngineClient['imageBuild']>;
-type TakeFiles = (archive: AsyncIterable<Uint8Array>) => Promise<void>;
+
+/** What becomes of tars in the answers; undefined of those that weren't asked for. */
+export interface BuildResults {
+  readonly takeFiles?: TakeArchive;
+  readonly takeCache?: TakeArchive;
+}
 
 /**
- * Resolves with the image's id, empty when none was asked for; `takeFiles` gets the tar of its files when those were.
+ * Resolves with the image's id, empty when none was asked for, once `results` have been taken.
  * Rejects with the builder's error or that of reading a context.
  */
 export async function buildImage(
@@ -31,7 +37,7 @@ export async function buildImage(
   options: ImageBuildOptions,
   upload: BuildUpload,
   display: BuildDisplay,
-  takeFiles: TakeFiles = drop,
+  results: BuildResults = {},
 ): Promise<string> {
   const call = engine.imageBuild();
   const agents = new SshAgents(upload.sockets, (value) => void write(call, { message: { $case: 'ssh', value } }));
@@ -43,16 +49,20 @@ export async function buildImage(
     call.cancel();
   });
   let imageId = '';
+  const archives = { files: new AnswerArchive(results.takeFiles), cacheFiles: new AnswerArchive(results.takeCache) };
   try {
     const answers = responses(call as unknown as Parameters<typeof responses<ImageBuildResponse>>[0]);
     for await (const { message } of answers) {
       if (message?.$case === 'imageId') imageId = message.value;
       else if (message?.$case === 'wanted') wanted.resolve(message.value.indexes);
       else if (message?.$case === 'ssh') agents.receive(message.value);
-      else if (message?.$case === 'files') await takeFiles(filesFrom(message.value, answers));
-      else if (message !== undefined) show(message, display);
+      else if (message?.$case === 'files' || message?.$case === 'cacheFiles') {
+        await archives[message.$case].write(message.value);
+      } else if (message !== undefined) show(message, display);
     }
+    for (const archive of Object.values(archives)) await archive.end();
   } catch (error) {
+    for (const archive of Object.values(archives)) archive.abandon(error);
     // Cancelled by ourselves: the reason is what went wrong with the context.
     throw failure ?? error;
   } finally {
@@ -60,23 +70,6 @@ export async function buildImage(
     display.end();
   }
   return imageId;
-}
-
-/** The rest of the answers, all of which are files. */
-async function* filesFrom(
-  first: Uint8Array,
-  answers: AsyncGenerator<ImageBuildResponse, void, undefined>,
-): AsyncGenerator<Uint8Array> {
-  yield first;
-  for (let next = await answers.next(); next.done !== true; next = await answers.next()) {
-    if (next.value.message?.$case === 'files') yield next.value.message.value;
-  }
-}
-
-async function drop(archive: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const _ of archive) {
-    // What nobody has asked for.
-  }
 }
 
 function show(message: NonNullable<ImageBuildResponse['message']>, display: BuildDisplay): void {

@@ -5,17 +5,16 @@ import { invalidFlag } from '../command-line.ts';
 import { parseUlimit } from '../options/limits.ts';
 import { parsePairs } from '../options/pairs.ts';
 import { allCredentials } from '../registry/credentials.ts';
-import { cacheImage, checkCacheTarget } from './cache-flags.ts';
+import { readAnnotations } from './annotations.ts';
 import type { BuildOutput } from './outputs.ts';
 import { readSecrets } from './secrets.ts';
 import { imageNames, resultsFor } from './write-outputs.ts';
 
 export interface BuildFlags {
   readonly addHost: readonly string[];
+  readonly annotation: readonly string[];
   readonly buildArg: readonly string[];
   readonly cache: boolean;
-  readonly cacheFrom: readonly string[];
-  readonly cacheTo: readonly string[];
   readonly label: readonly string[];
   readonly network: string;
   /** Of --no-cache-filter: for commander, what begins with "no" turns something off. */
@@ -29,7 +28,7 @@ export interface BuildFlags {
   readonly ulimit: readonly string[];
 }
 
-/** Without what the source of the build says. Throws CliErrors for values that mean nothing. */
+/** Without what the source of the build and its caches say. Throws CliErrors for values that mean nothing. */
 export async function buildRequest(
   flags: BuildFlags,
   outputs: readonly BuildOutput[],
@@ -44,6 +43,7 @@ export async function buildRequest(
     noCache: !flags.cache,
     noCacheStages: flags.cacheFilter.flatMap((text) => text.split(',')).filter((name) => name !== ''),
     labels: parsePairs('--label', flags.label, () => ''),
+    annotations: readAnnotations(flags.annotation),
     pull: flags.pull ?? false,
     credentials: await allCredentials(cli),
     secrets: readSecrets(flags.secret, cli),
@@ -53,8 +53,6 @@ export async function buildRequest(
     shmSizeBytes: flags.shmSize ?? 0,
     ulimits: flags.ulimit.map((text) => parseUlimit(text)),
     results: resultsFor(outputs),
-    cacheImages: flags.cacheFrom.map((text) => cacheImage(text)),
-    inlineCache: flags.cacheTo.map((text) => checkCacheTarget(text)).length > 0,
   });
 }
 

@@ -5,6 +5,10 @@ import type { Cli } from '../cli.ts';
 import { isUrl } from '../download.ts';
 import { CliError, EXIT } from '../failure.ts';
 import { packContext } from './context.ts';
+import { packLayout, parseLayoutPlace } from './layout-archive.ts';
+
+/** A source that is sent as the tar of an OCI layout. */
+export const LAYOUT = 'oci-layout:';
 
 export interface NamedContexts {
   /** As in ImageBuildOptions. */
@@ -13,14 +17,22 @@ export interface NamedContexts {
   readonly sent: ReadonlyMap<string, AsyncIterable<Buffer>>;
 }
 
-/** NAME=DIRECTORY, NAME=URL of a tar or a git repository, or NAME=docker-image://REFERENCE. Throws CliErrors. */
+/**
+ * NAME=DIRECTORY, NAME=URL of a tar or a git repository, NAME=docker-image://REFERENCE or NAME=oci-layout://DIRECTORY. Throws
+ * CliErrors.
+ */
 export function readNamedContexts(texts: readonly string[], { cwd }: Pick<Cli, 'cwd'>): NamedContexts {
   const sources: Record<string, string> = {};
   const sent = new Map<string, AsyncIterable<Buffer>>();
   for (const text of texts) {
     const { name, place } = parseContext(text);
     if (Object.hasOwn(sources, name)) throw refused(`--build-context ${name} is given twice`, 'remove one');
-    if (isUrl(place) || /^git@/.test(place)) {
+    const layout = /^oci-layout:(?:\/\/)?(.+)$/.exec(place)?.[1];
+    if (layout !== undefined) {
+      const { directory, ...version } = parseLayoutPlace(layout);
+      sources[name] = LAYOUT;
+      sent.set(name, packLayout({ ...version, directory: resolve(cwd, directory) }));
+    } else if (isUrl(place) || /^git@/.test(place)) {
       sources[name] = checkUrl(place);
     } else {
       sources[name] = '';
@@ -38,12 +50,11 @@ function parseContext(text: string): { name: string; place: string } {
 
 function checkUrl(place: string): string {
   const scheme = /^([a-z0-9+.-]+):\/\//i.exec(place)?.[1]?.toLowerCase() ?? '';
-  if (scheme === 'oci-layout') {
-    const hint = "'gantry load' it, and write docker-image://NAME";
-    throw refused(`--build-context ${place} is not supported`, hint);
-  }
   if (['', 'docker-image', 'http', 'https', 'git', 'ssh'].includes(scheme)) return place;
-  throw refused(`--build-context ${place} is not supported`, 'write a directory, docker-image://IMAGE or https://URL');
+  throw refused(
+    `--build-context ${place} is not supported`,
+    'write a directory, docker-image://IMAGE, oci-layout://DIRECTORY or https://URL',
+  );
 }
 
 function checkDirectory(directory: string, text: string): string {

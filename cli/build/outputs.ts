@@ -28,7 +28,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
 
 /** Fields that Docker has and that are refused, with what to do instead. */
 const REFUSED: Readonly<Record<string, string>> = {
-  annotation: 'use --label',
+  annotation: 'use --annotation',
   compression: "leave it out: 'gantry push' compresses layers as registries like them",
   'compression-level': 'leave it out',
   'force-compression': 'leave it out',

@@ -10,7 +10,6 @@ const ATTESTATIONS = ['--attest', '--provenance', '--sbom'];
 
 const UNSUPPORTED: readonly (readonly [string, string])[] = [
   ['--allow <entitlement>', 'leave it out: steps are isolated as containers are'],
-  ['--annotation <name=value>', 'use --label'],
   ['--builder <name>', 'choose the host with -H or --context'],
   ['--cgroup-parent <path>', 'leave it out'],
   ['--cpu-period <us>', 'leave it out: steps share the host with what else runs there'],

@@ -8,13 +8,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Host } from '../lab/host.ts';
 import { importBusybox } from '../lab/image.ts';
 
+const REGISTRY = '127.0.0.1:5000';
+const NO_IMAGE = ['-o', 'type=cacheonly'];
+
 let host: Host;
 let directory: string;
 
 beforeAll(async () => {
   host = await Host.create('buildout');
   directory = await mkdtemp(join(tmpdir(), 'gantry-build-out-'));
-  await host.start();
+  await host.start(['--registry-addr', REGISTRY]);
   await importBusybox(host);
 });
 
@@ -168,7 +171,7 @@ describe('a directory that is built again', () => {
     await put('new', 'x');
     expect(await built()).toBe('f new\ntwo');
     await host.stop('SIGKILL');
-    await host.start();
+    await host.start(['--registry-addr', REGISTRY]);
     expect(await built()).toBe('f new\ntwo');
     expect(await host.ok(['builder', 'prune', '-af'])).toContain('Total reclaimed space');
     expect(readdirSync(join(host.dataRoot, 'build/kept'))).toEqual([]);
@@ -186,6 +189,101 @@ describe('named contexts', () => {
       code: 0,
     });
     expect(await host.ok(['run', '--rm', 'ctx:1', 'cat', '/file', '/own'])).toBe('of extra\nown');
-    expect(await build(['--build-context', 'more=oci-layout:///x'], 'FROM more\n')).toMatchObject({ code: 125 });
+  });
+
+  it('are images of OCI layouts, of which nothing stays', async () => {
+    await build(['-t', 'laid:old'], 'FROM busybox\nRUN echo old >/which\n');
+    await build(['-t', 'laid:latest'], 'FROM busybox\nRUN echo new >/which\n');
+    const layout = join(directory, 'layout');
+    await mkdir(layout);
+    execFileSync('tar', ['-x', '-C', layout], { input: await save('laid:old', 'laid:latest') });
+    await host.ok(['rmi', 'laid:old', 'laid:latest']);
+    const images = await host.ok(['images', '-aq']);
+    const which = async (place: string) => {
+      const out = join(directory, `which-${place.length}`);
+      const flags = ['--build-context', `laid=oci-layout://${place}`, '-o', out];
+      expect(await build(flags, 'FROM laid AS base\nFROM scratch\nCOPY --from=base /which /\n')).toMatchObject({
+        code: 0,
+      });
+      return readFileSync(join(out, 'which'), 'utf8');
+    };
+    expect(await which(layout)).toBe('new\n');
+    expect(await which(`${layout}:old`)).toBe('old\n');
+    expect(await host.ok(['images', '-aq'])).toBe(images);
+    const flags = ['--build-context', `laid=oci-layout://${layout}:gone`];
+    expect(await build(flags, 'FROM laid\n')).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining('has no image gone; it has :old, :latest'),
+    });
+    expect(await build(['--build-context', 'laid=oci-layout:///x'], 'FROM laid\n')).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining('/x is no OCI layout'),
+    });
   });
 });
+
+describe('a cache', () => {
+  const dockerfile =
+    'FROM busybox AS made\nRUN echo made-here >/made\nFROM busybox\nRUN echo also-here\nCOPY --from=made /made /\n';
+  const ranAgain = ({ stderr }: { readonly stderr: string }) =>
+    /^#\d+ (?:made|stage-1) .*RUN/m.test(stderr) && !stderr.includes('CACHED');
+  const forget = () => host.ok(['builder', 'prune', '-af']);
+
+  it.each([
+    [
+      'a directory',
+      () => [`type=local,dest=${join(directory, 'cache')},mode=max`, `type=local,src=${join(directory, 'cache')}`],
+    ],
+    ['a registry', () => [`type=registry,ref=${REGISTRY}/cache:1,mode=max`, `type=registry,ref=${REGISTRY}/cache:1`]],
+  ])('goes to %s, with the steps of all stages', async (_what, places) => {
+    const [to = '', from = ''] = places();
+    await forget();
+    expect(await build(['--cache-from', from], 'FROM scratch\nCOPY . /\n', { f: '' })).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('warning: no build cache from'),
+    });
+    expect(await build([...NO_IMAGE, '--cache-to', to], dockerfile)).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining('gantry:'),
+    });
+    await forget();
+    const images = await host.ok(['images', '-q', '-f', 'dangling=true']);
+    const again = await build([...NO_IMAGE, '--cache-from', from], dockerfile);
+    expect(again).toMatchObject({ code: 0 });
+    expect(ranAgain(again)).toBe(false);
+    expect(again.stderr.match(/CACHED/g)).toHaveLength(3);
+    expect(await host.ok(['images', '-q', '-f', 'dangling=true'])).toBe(images);
+  });
+
+  it('that cannot be written fails the build, which names nothing', async () => {
+    const failed = await build(
+      ['-t', 'uncached:1', '--cache-to', 'type=registry,ref=127.0.0.1:5001/cache'],
+      dockerfile,
+    );
+    expect(failed.code).toBe(1);
+    expect(await host.ok(['images', '-q', 'uncached'])).toBe('');
+    const own = ['-t', `${REGISTRY}/a:1`, '--cache-to', `type=registry,ref=${REGISTRY}/a:1`];
+    expect(await build(own, dockerfile)).toMatchObject({ code: 125 });
+  });
+});
+
+describe('annotations', () => {
+  it('are told by the registry', async () => {
+    const name = `${REGISTRY}/annotated:1`;
+    const flags = ['-t', name, '--push', '--annotation', 'org.example.by=me', '--annotation', 'manifest:b=c'];
+    expect(await build(flags, 'FROM busybox\n')).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining('gantry:'),
+    });
+    const url = `http://${REGISTRY}/v2/annotated/manifests/1`;
+    const accept = 'Accept: application/vnd.oci.image.manifest.v1+json';
+    const manifest = execFileSync('nsenter', [`--net=/run/netns/${host.name}`, 'curl', '-s', '-H', accept, url]);
+    expect(JSON.parse(manifest.toString())).toMatchObject({ annotations: { b: 'c', 'org.example.by': 'me' } });
+  });
+});
+
+async function save(...names: string[]): Promise<Buffer> {
+  const file = join(directory, 'saved.tar');
+  await host.ok(['save', '-o', file, ...names]);
+  return readFileSync(file);
+}

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { GantryError } from '../../../proto/errors.ts';
 import { ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
+import { familiarName } from '../../../proto/image-reference.ts';
+import type { ImageRecord } from '../../image/image-index.ts';
 import { inPieces, makeTar, type TestEntry, TestStores } from '../../image/testing/fixtures.ts';
 import type { BuildMessage } from '../build-input.ts';
 import { ImageBuilder } from '../image-builder.ts';
@@ -43,6 +45,8 @@ export class BuilderFixture {
   /** What registries have, and what was asked of them. */
   readonly registry = new Map<string, Buffer>();
   readonly brought: string[] = [];
+  /** Caches that were pushed. */
+  readonly caches = new Map<string, ImageRecord>();
   /** Of the last build that failed. */
   excerpt = '';
 
@@ -95,11 +99,30 @@ export class BuilderFixture {
       } else if (message?.$case === 'output') output += message.value.toString();
       else if (message?.$case === 'stepOutput') output += message.value.data.toString();
       else if (message?.$case === 'imageId') id = message.value;
-      else if (message?.$case === 'files') archive.push(message.value);
+      else if (message?.$case === 'files' || message?.$case === 'cacheFiles') archive.push(message.value);
       else if (message?.$case === 'warning') warnings.push(`${message.value.rule}:${message.value.line}`);
       else if (message?.$case === 'excerpt') this.excerpt = message.value;
     }
     return { id, steps, output, warnings, archive: Buffer.concat(archive) };
+  }
+
+  /** Of a Dockerfile and OCI layouts by the names that it has for them. */
+  async buildOn(dockerfile: string, layouts: Readonly<Record<string, Buffer>>): Promise<Pick<Built, 'id' | 'output'>> {
+    const namedContexts = Object.fromEntries(Object.keys(layouts).map((name) => [name, 'oci-layout:']));
+    let id = '';
+    let output = '';
+    const messages = async function* (): AsyncGenerator<BuildMessage> {
+      yield* messagesOf(makeTar([{ name: 'Dockerfile', data: dockerfile }]));
+      for (const [name, archive] of Object.entries(layouts)) {
+        for await (const data of inPieces(archive)) yield { $case: 'namedData', value: { name, data } };
+      }
+    };
+    const request = ImageBuildOptions.create({ namedContexts });
+    for await (const { message } of this.builder.build(request, messages(), NEVER)) {
+      if (message?.$case === 'imageId') id = message.value;
+      else if (message?.$case === 'stepOutput') output += message.value.data.toString();
+    }
+    return { id, output };
   }
 
   async withRootfs<T>(id: string, look: (root: string) => T): Promise<T> {
@@ -133,6 +156,9 @@ export class BuilderFixture {
           await this.#import(reference, known, ['ENV PATH=/bin']);
           tell(`Status: Downloaded newer image for ${reference}`);
         },
+      },
+      cacheTarget: {
+        put: async (record, reference) => void this.caches.set(familiarName(reference), record),
       },
       clock: () => this.stores.now++,
       random: randomBytes,

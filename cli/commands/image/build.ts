@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { BuildResult, EngineClient, type ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
+import { readCacheSources, readCacheTargets, writeCache } from '../../build/build-caches.ts';
 import { createBuildDisplay, type ProgressKind, parseProgressKind } from '../../build/build-display.ts';
 import { type BuildUpload, buildImage } from '../../build/build-image.ts';
 import { type BuildFlags, buildRequest } from '../../build/build-request.ts';
@@ -21,6 +22,8 @@ import { byteSize } from '../../options/limits.ts';
 
 interface BuildOptions extends BuildFlags {
   readonly buildContext: readonly string[];
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
   readonly call: 'build' | 'check';
   readonly check?: boolean;
   readonly file?: string;
@@ -41,17 +44,23 @@ export function define(command: Command, cli: Cli): void {
     .option('-f, --file <path>', "Dockerfile (default: CONTEXT/Dockerfile), or '-' for standard input")
     .option(
       '--build-context <name=place>',
-      'further files or image by a name: DIRECTORY, URL or docker-image://IMAGE',
+      'further files or image by a name: DIRECTORY, URL, docker-image://IMAGE or oci-layout://DIRECTORY',
       collect,
       [],
     )
     .option('--target <stage>', 'stage to stop after', '')
     .option('--platform <platform>', "platform to build for (default: the host's)", '')
     .option('--label <name=value>', 'label of the image', collect, [])
+    .option('--annotation <name=value>', "annotation of the image's manifest", collect, [])
     .option('--no-cache', 'run every step again')
     .option('--no-cache-filter <stage>', 'run every step of these stages again', collect, [])
-    .option('--cache-from <image>', 'take steps from an image that was built with --cache-to type=inline', collect, [])
-    .option('--cache-to <target>', 'type=inline: let the image say which steps it is from', collect, [])
+    .option('--cache-from <source>', 'take steps from an image, or with type=local,src=DIRECTORY', collect, [])
+    .option(
+      '--cache-to <target>',
+      'keep steps for other hosts: type=inline (in the image), type=registry,ref=IMAGE or type=local,dest=DIRECTORY',
+      collect,
+      [],
+    )
     .option('--pull', 'look in registries for newer base images')
     .action(async (context: string, options: BuildOptions) => {
       if (options.check === true || options.call === 'check') await check(context, options, cli);
@@ -100,17 +109,22 @@ async function build(place: string, options: BuildOptions, cli: Cli): Promise<vo
   checkImageFlags(outputs, options);
   const { context, ...source } = await openBuildSource(cli, place, options.file);
   const { sources: namedContexts, sent: named } = readNamedContexts(options.buildContext, cli);
+  const taken = await readCacheSources(cli, options.cacheFrom);
+  const kept = readCacheTargets(options.cacheTo, imageNames(tags, outputs));
   const agents = readSshSources(options.ssh, cli);
   const request: ImageBuildOptions = {
     ...(await buildRequest(options, outputs, cli)),
     ...source,
-    ...{ namedContexts: { ...namedContexts }, sshIds: [...agents.keys()] },
+    ...{ namedContexts: { ...namedContexts, ...taken.sources }, sshIds: [...agents.keys()] },
+    ...{ cacheImages: [...taken.images], inlineCache: kept.isInline, cacheExport: kept.export },
   };
+  const takeCache = (archive: AsyncIterable<Uint8Array>) => writeCache(cli, kept.directory ?? '', archive);
   const perform = async (sockets: BuildUpload['sockets']): Promise<void> =>
     await withClient(EngineClient, cli, async (engine) => {
       const takeFiles = (archive: AsyncIterable<Uint8Array>) => writeFiles(cli, outputs, archive);
       const display = createBuildDisplay(cli, kind);
-      const id = await buildImage(engine, request, { context, named, sockets }, display, takeFiles);
+      const upload = { context, named: new Map([...named, ...taken.sent]), sockets };
+      const id = await buildImage(engine, request, upload, display, { takeFiles, takeCache });
       if (id === '') return;
       await tellOfImage(cli, { id, names: imageNames(tags, outputs) }, options, kind);
       await writeImage(engine, cli, outputs, { id, tags, quiet });

@@ -1,0 +1,77 @@
+/** The build cache between hosts: taken from images before a build, and put where others find it after one. */
+import { toGantryError } from '../../proto/errors.ts';
+import { type CacheExport, CacheSteps, type ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Digest } from '../../proto/ids.ts';
+import { parseReference, withDefaultTag } from '../../proto/image-reference.ts';
+import type { ImageRecord } from '../image/image-index.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import type { Lease } from '../image/lease.ts';
+import type { ImageTarget } from '../registry/image-source.ts';
+import type { BaseImages } from './base-images.ts';
+import type { BuildCache } from './build-cache.ts';
+import { makeCacheImage } from './cache-image.ts';
+import { cacheEntries, inlineCaches } from './inline-cache.ts';
+import { LAYOUT_SCHEME, type LayoutImages } from './layout-images.ts';
+import type { StageState } from './stage-state.ts';
+
+export interface CacheTransferParts {
+  readonly images: ImageStore;
+  readonly cache: BuildCache;
+  readonly target: ImageTarget;
+  readonly options: Pick<ImageBuildOptions, 'cacheImages' | 'cacheExport' | 'credentials'>;
+  readonly lease: Lease;
+  readonly signal: AbortSignal;
+  /** A line for the user. */
+  readonly tell: (line: string) => void;
+}
+
+/** Of images that have some; one that can't be had is no reason not to build. */
+export async function takeCaches(parts: CacheTransferParts, bases: BaseImages, layouts: LayoutImages): Promise<void> {
+  const { options, tell, signal } = parts;
+  for (const name of options.cacheImages) {
+    const layout = name.startsWith(LAYOUT_SCHEME) ? name.slice(LAYOUT_SCHEME.length) : undefined;
+    const reference = layout === undefined ? name : (layouts.references.get(layout) ?? name);
+    try {
+      await bases.ensure(reference, tell);
+      if (!(await takeCache(parts, reference))) tell(`warning: ${reference} has no build cache`);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      tell(`warning: no build cache from ${reference}: ${toGantryError(error).message}`);
+    }
+  }
+}
+
+/** False when it has none. */
+async function takeCache({ images, cache, lease }: CacheTransferParts, reference: string): Promise<boolean> {
+  const stages = inlineCaches(images.find(reference));
+  const sizeOf = (chainId: Digest) => images.layers.get(chainId)?.sizeBytes ?? 0;
+  for (const stage of stages) {
+    // Those of an image that is for caches alone lie on others than in their stages.
+    const sources = stage.layers.map(({ blob: { digest }, diffId }) => {
+      lease.keepBlob(digest);
+      return { archive: images.content.path(digest), digest, diffId };
+    });
+    await images.layers.ensure(sources, reference, lease);
+    await cache.add(cacheEntries(stage, sizeOf));
+  }
+  return stages.some(({ steps }) => steps.length > 0);
+}
+
+/**
+ * Of these stages, the target's first. Resolves with the image that has it, which the lease keeps. Throws what a push throws:
+ * who asks for a cache elsewhere relies on it.
+ */
+export async function exportCache(
+  parts: CacheTransferParts,
+  wanted: CacheExport,
+  stages: readonly [StageState, ...StageState[]],
+): Promise<ImageRecord> {
+  const { lease, options, target, tell, signal } = parts;
+  const record = await makeCacheImage(lease.content, wanted.steps === CacheSteps.ALL ? stages : [stages[0]]);
+  for (const text of wanted.references) {
+    const reference = withDefaultTag(parseReference(text));
+    await target.put(record, reference, options.credentials[reference.domain], signal);
+    tell(`build cache written to ${text}`);
+  }
+  return record;
+}
