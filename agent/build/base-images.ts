@@ -1,7 +1,7 @@
 /** The images that a build is made from: those of this host, and of registries what isn't here or is to be looked at again. */
 import { toGantryError } from '../../proto/errors.ts';
 import type { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
-import { isDigest } from '../../proto/ids.ts';
+import { type Digest, isDigest } from '../../proto/ids.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { ImageSource } from '../registry/image-source.ts';
@@ -17,6 +17,7 @@ export interface BaseImagesParts {
 export class BaseImages {
   readonly #parts: BaseImagesParts;
   readonly #ensured = new Map<string, Promise<void>>();
+  readonly #used = new Map<string, Digest>();
 
   constructor(parts: BaseImagesParts) {
     this.#parts = parts;
@@ -27,6 +28,12 @@ export class BaseImages {
     const ensuring = this.#ensured.get(reference) ?? this.#bring(reference, tell);
     this.#ensured.set(reference, ensuring);
     await ensuring;
+    this.#used.set(reference, this.#parts.images.find(reference).manifestDigest);
+  }
+
+  /** By reference: the manifests of those that are in the store. */
+  get used(): ReadonlyMap<string, Digest> {
+    return this.#used;
   }
 
   async #bring(reference: string, tell: (line: string) => void): Promise<void> {

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import dockerignore from '@balena/dockerignore';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import type { ContextFile } from '../../proto/generated/gantry/v1/engine.ts';
-import type { RandomBytes } from '../../proto/ids.ts';
+import type { Digest, RandomBytes } from '../../proto/ids.ts';
 import { resolveInRoot } from '../container/root-files.ts';
 import type { ApplyOptions } from '../image/layer/applier.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
@@ -45,6 +45,8 @@ export class BuildContext {
 
   /** Removes what .dockerignore, or the Dockerfile's own one, leaves out. The client may have done so already. */
   async applyIgnoreFile(dockerfile: string): Promise<void> {
+    // What has been left out of it is, then.
+    if (this.#kept?.isUnchanged) return await this.#kept.keep(new Set());
     const patterns = (await this.#read(`${dockerfile}.dockerignore`)) ?? (await this.#read('.dockerignore'));
     const removed = new Set<string>();
     if (patterns !== undefined) {
@@ -53,6 +55,15 @@ export class BuildContext {
     }
     // Of files that are kept, those are sent again: the Dockerfile may be among them.
     await this.#kept?.keep(removed);
+  }
+
+  /** Of all its files, once an ignore file was applied; undefined where they aren't kept. */
+  async content(workers: LayerWorkers): Promise<Digest | undefined> {
+    if (this.#kept === undefined || this.#kept.content !== undefined) return this.#kept?.content;
+    const job = { kind: 'scan', root: this.root, patterns: ['/'], excludes: [] } as const;
+    const { digest } = await workers.run({ ...job, owners: 'keep', layout: 'names' });
+    await this.#kept.noteContent(digest);
+    return digest;
   }
 
   /** Path of a file or directory that the build may make, and that goes with the context. */
@@ -131,6 +142,10 @@ export class BuildContexts {
     return await this.#make(
       'reading the build context',
       async (context) => {
+        if (kept?.isUnchanged) {
+          for await (const _ of ask([]));
+          return;
+        }
         const spool = context.scratch();
         const archive = Readable.from(ask(kept?.wanted ?? [...files.keys()]), { objectMode: false });
         await pipeline(archive, createWriteStream(spool), { signal });
@@ -139,6 +154,12 @@ export class BuildContexts {
       },
       kept,
     );
+  }
+
+  /** Of a directory with these files, if all of them are here and what they are is known: to look at. */
+  async known(id: string, files: readonly ContextFile[]): Promise<BuildContext | undefined> {
+    const kept = await this.#kept.peek(id, files);
+    return kept === undefined ? undefined : new BuildContext(join(this.#dir, 'none'), kept);
   }
 
   /** Of a URL: a tar, a Dockerfile alone, or a git repository. The caller removes it. */

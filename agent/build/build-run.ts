@@ -5,6 +5,7 @@ import {
   type ImageBuildOptions,
   type ImageBuildResponse,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Digest } from '../../proto/ids.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import { encodeImageDocument, type ImageDocument } from '../image/image-config.ts';
 import type { ImageRecord } from '../image/image-index.ts';
@@ -13,6 +14,7 @@ import type { Lease } from '../image/lease.ts';
 import type { ImageSource, ImageTarget } from '../registry/image-source.ts';
 import type { EventQueue } from '../stream/event-queue.ts';
 import { BaseImages } from './base-images.ts';
+import { sourceTime, unusedArguments } from './build-arguments.ts';
 import { type BuildCache, cacheKey } from './build-cache.ts';
 import type { BuildContexts } from './build-context.ts';
 import type { BuildMessage, SshMessage } from './build-input.ts';
@@ -25,6 +27,8 @@ import { checkDockerfile, parseCheckSettings, violationError } from './checks.ts
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
 import type { Downloads } from './downloads.ts';
 import { encodeInlineCache } from './inline-cache.ts';
+import { keyOfSources, nameAgain, tellKnown } from './known-build.ts';
+import type { KnownBuilds } from './known-builds.ts';
 import type { LayerSteps } from './layer-steps.ts';
 import { namedContexts } from './named-contexts.ts';
 import { parseTargetPlatform } from './platform.ts';
@@ -48,6 +52,7 @@ export interface BuildRunParts {
   readonly caches: CacheMounts;
   readonly downloads: Downloads;
   readonly steps: LayerSteps;
+  readonly known: KnownBuilds;
   /** Waits for its turn among all builds' steps. */
   readonly inTurn: <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 }
@@ -76,7 +81,15 @@ export interface BuildOutcome {
   readonly cacheImage: ImageRecord | undefined;
 }
 
-/** Undefined when no step was asked for. */
+interface BuiltStages {
+  /** The target's state, then those of the stages that it needs. */
+  readonly states: [StageState, ...StageState[]];
+  readonly bases: ReadonlyMap<string, Digest>;
+  /** All that it was made from is known to be the same when it is. */
+  readonly isRepeatable: boolean;
+}
+
+/** Undefined when no step was asked for, or gone through. */
 export async function runBuild(parts: BuildRunParts, call: BuildCall): Promise<BuildOutcome | undefined> {
   return await new BuildRun(parts, call).run();
 }
@@ -94,8 +107,9 @@ class BuildRun {
 
   async run(): Promise<BuildOutcome | undefined> {
     const { options, messages, signal, events } = this.#call;
-    const { contexts, images, cache } = this.#parts;
+    const { contexts, images } = this.#parts;
     for (const tag of options.tags) checkTag(tag);
+    if (options.results.includes(BuildResult.KNOWN)) return await tellKnown(this.#parts, this.#call);
     const sendSsh = (value: SshMessage) => events.push({ message: { $case: 'ssh', value } });
     const sendWanted = (indexes: readonly number[]) =>
       events.push({ message: { $case: 'wanted', value: { indexes: [...indexes] } } });
@@ -106,7 +120,6 @@ class BuildRun {
       return await withExcerpt(source, events, (dockerfile) => this.#buildFile(source, dockerfile, sources));
     } finally {
       await sources.remove();
-      await cache.save();
     }
   }
 
@@ -125,19 +138,35 @@ class BuildRun {
     }
     if (results.includes(BuildResult.CHECK)) return undefined;
     if (settings.areErrors && warnings.length > 0) throw violationError(warnings);
-    const stages = await this.#buildStages(plan, sources);
-    warnOfUnusedArguments(plan, options, events);
+    const key = await keyOfSources(this.#parts.images, options, source, sources.context);
+    const known = key === undefined ? undefined : this.#parts.known.find(key);
+    if (known !== undefined) {
+      await nameAgain(this.#parts.images, known, options.tags);
+      this.#warnOfUnusedArguments(plan);
+      events.push({ message: { $case: 'imageId', value: known.id } });
+      return undefined;
+    }
+    const { states, bases, isRepeatable } = await this.#buildStages(plan, sources);
+    this.#warnOfUnusedArguments(plan);
     const { cacheExport } = options;
     // First: a build that fails names nothing.
-    const cacheImage = cacheExport && (await exportCache(this.#cacheTransfer(), cacheExport, stages));
+    const cacheImage = cacheExport && (await exportCache(this.#cacheTransfer(), cacheExport, states));
     if (results.length === 0 || results.includes(BuildResult.IMAGE)) {
-      events.push({ message: { $case: 'imageId', value: await this.#makeImage(stages[0]) } });
+      const { id, manifestDigest } = await this.#makeImage(states[0]);
+      if (key !== undefined && isRepeatable) await this.#parts.known.note(key, { image: manifestDigest, bases });
+      events.push({ message: { $case: 'imageId', value: id } });
     }
-    return { target: stages[0], cacheImage };
+    return { target: states[0], cacheImage };
   }
 
-  /** The target's state, then those of the stages that it needs. */
-  async #buildStages(plan: BuildPlan, sources: BuildSources): Promise<[StageState, ...StageState[]]> {
+  #warnOfUnusedArguments(plan: BuildPlan): void {
+    const unused = unusedArguments(plan, this.#call.options);
+    if (unused.length === 0) return;
+    const text = `warning: build arguments that no ARG declares: ${unused.join(', ')}\n`;
+    this.#call.events.push({ message: { $case: 'output', value: Buffer.from(text) } });
+  }
+
+  async #buildStages(plan: BuildPlan, sources: BuildSources): Promise<BuiltStages> {
     const { options, events, lease } = this.#call;
     const { images, runner, clock, steps, downloads, caches } = this.#parts;
     const { context, named: namedFiles, layouts, ssh } = sources;
@@ -147,10 +176,16 @@ class BuildRun {
     const total = plan.needed.reduce((sum, stage) => sum + countSteps(stage), 0);
     const scratch = () => context.scratch();
     const bases = new BaseImages({ images, source: this.#parts.bases, options, signal });
-    await takeCaches(this.#cacheTransfer(), bases, layouts);
+    // The image isn't made from those that have caches.
+    const cached = new BaseImages({ images, source: this.#parts.bases, options, signal });
+    await takeCaches(this.#cacheTransfer(), cached, layouts);
+    let isRepeatable = true;
+    const onRemoteFiles = () => {
+      isRepeatable = false;
+    };
     const graph: StageGraph<StageState> = new StageGraph(plan, (stage) => new StageBuilder(parts, stage).build());
     const parts: StageBuilderParts = {
-      ...{ images, runner, plan, context, namedFiles, signal, steps, downloads, lease, bases },
+      ...{ images, runner, plan, context, namedFiles, signal, steps, downloads, lease, bases, onRemoteFiles },
       sourceTimeMs: this.#sourceTimeMs,
       mounts: { workers, caches, contextRoot: context.root, secrets: options.secrets, ssh, scratch, signal },
       args: options.args,
@@ -162,9 +197,14 @@ class BuildRun {
       inTurn: (work) => this.#parts.inTurn(work, signal),
       stage: (index) => graph.state(index),
     };
-    const target = await graph.run(() => failed.abort());
-    const others = plan.needed.filter(({ index }) => index !== plan.target.index);
-    return [target, ...(await Promise.all(others.map(({ index }) => graph.state(index))))];
+    try {
+      const target = await graph.run(() => failed.abort());
+      const others = plan.needed.filter(({ index }) => index !== plan.target.index);
+      const states = await Promise.all(others.map(({ index }) => graph.state(index)));
+      return { states: [target, ...states], bases: bases.used, isRepeatable };
+    } finally {
+      await this.#parts.cache.save();
+    }
   }
 
   #cacheTransfer(): CacheTransferParts {
@@ -175,7 +215,7 @@ class BuildRun {
   }
 
   /** The image's time is its sources', or that of its first build: built again from the cache, it is the same image. */
-  async #makeImage(state: StageState): Promise<string> {
+  async #makeImage(state: StageState): Promise<ImageRecord> {
     const { options, lease } = this.#call;
     const { cache, images, clock } = this.#parts;
     const { config } = state.document;
@@ -192,7 +232,7 @@ class BuildRun {
     const createdAtMs = this.#sourceTimeMs ?? known?.createdAtMs ?? clock();
     if (known === undefined) await cache.put(key, { layer: undefined, createdAtMs });
     const created = new Date(createdAtMs).toISOString();
-    return (await images.create({ ...document, created }, state.layers, options.tags, lease, options.annotations)).id;
+    return await images.create({ ...document, created }, state.layers, options.tags, lease, options.annotations);
   }
 }
 
@@ -223,28 +263,7 @@ function cacheUse(
   return ({ index }) => !fresh.has(index);
 }
 
-/** SOURCE_DATE_EPOCH, seconds, as milliseconds. Source: reproducible-builds.org/specs/source-date-epoch. */
-function sourceTime({ SOURCE_DATE_EPOCH: seconds }: ImageBuildOptions['args']): number | undefined {
-  if (seconds === undefined || seconds === '') return undefined;
-  if (/^\d{1,11}$/.test(seconds)) return Number(seconds) * 1000;
-  throw new GantryError('INVALID_ARGUMENT', `SOURCE_DATE_EPOCH=${seconds} is no time`, {
-    hint: 'write seconds since 1970: $(git log -1 --format=%ct)',
-  });
-}
-
 function checkTag(tag: string): void {
   if (parseReference(tag).digest === undefined) return;
   throw new GantryError('INVALID_ARGUMENT', `invalid tag ${tag}: a digest can't be chosen`);
-}
-
-function warnOfUnusedArguments(
-  plan: BuildPlan,
-  { args }: ImageBuildOptions,
-  events: EventQueue<ImageBuildResponse>,
-): void {
-  const isPredefined = (name: string) => /_proxy$/i.test(name) || name === 'SOURCE_DATE_EPOCH';
-  const unused = Object.keys(args).filter((name) => !plan.declaredArgs.has(name) && !isPredefined(name));
-  if (unused.length === 0) return;
-  const text = `warning: build arguments that no ARG declares: ${unused.join(', ')}\n`;
-  events.push({ message: { $case: 'output', value: Buffer.from(text) } });
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { checkListing, planContextUpdate } from './context-listing.ts';
 
 const file = (name: string, more: object = {}) => ({
-  ...{ name, mode: 0o100_644, size: 1, changedAtMs: 1, link: '' },
+  ...{ name, mode: 0o100_644, size: 1, changedAtMs: 1, link: '', stamp: '1', unsettled: false },
   ...more,
 });
 const directory = (name: string) => file(name, { mode: 0o040_755 });
@@ -13,8 +13,16 @@ describe('a context that was sent before', () => {
     const now = [directory('d'), file('d/same'), file('d/grown', { size: 2 }), file('touched', { changedAtMs: 1.5 })];
     now.push(file('link', { link: 'b' }), file('new'));
     expect(planContextUpdate(before, now)).toEqual({ wanted: [0, 2, 3, 4, 5], gone: [] });
-    expect(planContextUpdate(now, now)).toEqual({ wanted: [0], gone: [] });
+    expect(planContextUpdate(now, now)).toEqual({ wanted: [], gone: [] });
     expect(planContextUpdate([], now).wanted).toHaveLength(6);
+  });
+
+  it('is sent what another file lies under the name of, and what was not at rest when it was listed', () => {
+    const before = [file('same'), file('moving', { unsettled: true })];
+    const now = [file('same'), file('moving')];
+    expect(planContextUpdate(before, now).wanted).toEqual([1]);
+    expect(planContextUpdate(now, before).wanted).toEqual([]);
+    expect(planContextUpdate(now, [file('same', { stamp: '2' }), file('moving')]).wanted).toEqual([0]);
   });
 
   it('loses what is gone, from within, and what became something else', () => {

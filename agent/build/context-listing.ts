@@ -10,25 +10,23 @@ export interface ContextUpdate {
 }
 
 /**
- * As rsync and BuildKit do, a file is taken to be the same when its size, mode and time of change are. Directories are
- * always wanted: what is put into them would change their times.
+ * A file is taken to be the same when its size, mode, times and inode are, and it was at rest when it was listed: as git does.
+ * Where anything is wanted or gone, all directories are wanted: what is put into them would change their times.
  */
 export function planContextUpdate(before: readonly ContextFile[], now: readonly ContextFile[]): ContextUpdate {
   const known = new Map(before.map((file) => [file.name, file]));
   const listed = new Map(now.map((file) => [file.name, file]));
-  return {
-    wanted: [...now.keys()].filter((index) => {
-      const file = now[index];
-      return file === undefined || isDirectory(file) || !isSame(known.get(file.name), file);
-    }),
-    gone: before
-      .filter((file) => {
-        const other = listed.get(file.name);
-        return other === undefined || isDirectory(other) !== isDirectory(file);
-      })
-      .map(({ name }) => name)
-      .reverse(),
-  };
+  const gone = before
+    .filter((file) => {
+      const other = listed.get(file.name);
+      return other === undefined || isDirectory(other) !== isDirectory(file);
+    })
+    .map(({ name }) => name)
+    .reverse();
+  const changed = new Set(now.filter((file) => !isSame(known.get(file.name), file)));
+  if (changed.size + gone.length === 0) return { wanted: [], gone };
+  const wanted = now.flatMap((file, index) => (isDirectory(file) || changed.has(file) ? [index] : []));
+  return { wanted, gone };
 }
 
 /** Throws INVALID_ARGUMENT for names that lead out of the context, or come twice. */
@@ -52,7 +50,7 @@ function isDirectory({ mode }: ContextFile): boolean {
 }
 
 function isSame(a: ContextFile | undefined, b: ContextFile): boolean {
-  return (
-    a !== undefined && a.mode === b.mode && a.size === b.size && a.changedAtMs === b.changedAtMs && a.link === b.link
-  );
+  if (a === undefined || a.unsettled) return false;
+  const isSameContent = a.size === b.size && a.changedAtMs === b.changedAtMs && a.stamp === b.stamp;
+  return a.mode === b.mode && a.link === b.link && isSameContent;
 }

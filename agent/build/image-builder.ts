@@ -28,6 +28,7 @@ import { CacheMounts } from './cache-mounts.ts';
 import { type CachePruneOptions, cacheUsage, planCachePrune } from './cache-prune.ts';
 import { Downloads } from './downloads.ts';
 import { KeptContexts } from './kept-contexts.ts';
+import { KnownBuilds } from './known-builds.ts';
 import { LayerSteps } from './layer-steps.ts';
 import type { StageState } from './stage-state.ts';
 import type { StepRunner } from './step-runner.ts';
@@ -59,6 +60,7 @@ export class ImageBuilder implements Builder {
   readonly #caches: CacheMounts;
   readonly #downloads: Downloads;
   readonly #steps: LayerSteps;
+  readonly #known: KnownBuilds;
   readonly #run: BuildRunParts;
 
   constructor(parts: ImageBuilderParts) {
@@ -71,11 +73,12 @@ export class ImageBuilder implements Builder {
     this.#caches = new CacheMounts({ dir, workers: images.workers, clock, random, logger });
     this.#downloads = new Downloads({ dir, clock, random, logger });
     this.#steps = new LayerSteps({ dir, images, snapshots, cache: this.#cache, clock, random });
+    this.#known = new KnownBuilds({ dir, images, logger });
     const slots = new Slots(Math.max(LEAST_STEPS_AT_ONCE, availableParallelism()));
     this.#run = {
       ...{ images, clock, runner: parts.runner, bases: parts.bases, cache: this.#cache, contexts: this.#contexts },
       cacheTarget: parts.cacheTarget,
-      ...{ caches: this.#caches, downloads: this.#downloads, steps: this.#steps },
+      ...{ caches: this.#caches, downloads: this.#downloads, steps: this.#steps, known: this.#known },
       inTurn: (work, signal) => slots.use(work, signal),
     };
     images.garbage.addSource(() => this.#cache.roots());
@@ -86,6 +89,7 @@ export class ImageBuilder implements Builder {
     await this.#cache.open();
     await this.#contexts.open();
     await this.#kept.open();
+    await this.#known.open();
     await this.#caches.open();
     await this.#downloads.open();
     await this.#parts.runner.recover();
@@ -136,6 +140,7 @@ export class ImageBuilder implements Builder {
     await this.#caches.drop(ids);
     await this.#downloads.drop(ids);
     await this.#kept.drop(ids);
+    await this.#known.clear();
     this.#parts.images.garbage.schedule();
     const freed = pruned.filter(({ shared }) => !shared);
     return {

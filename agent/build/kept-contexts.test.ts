@@ -3,9 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { digestOf } from '../image/content-store.ts';
 import { KeptContexts } from './kept-contexts.ts';
 
-const file = (name: string, changedAtMs = 1) => ({ name, mode: 0o100_644, size: 4, changedAtMs, link: '' });
+const file = (name: string, changedAtMs = 1) => ({
+  name,
+  mode: 0o100_644,
+  size: 4,
+  changedAtMs,
+  link: '',
+  stamp: '',
+  unsettled: false,
+});
 const directory = (name: string) => ({ ...file(name), mode: 0o040_755, size: 0 });
 
 describe('kept contexts', () => {
@@ -80,6 +89,24 @@ describe('kept contexts', () => {
     const files = [file('Dockerfile'), file('.dockerignore'), file('a')];
     await build(files, new Set(['Dockerfile', '.dockerignore']));
     expect(await build(files)).toEqual(['Dockerfile', '.dockerignore']);
+  });
+
+  it('can be looked at while nothing is known to change in them', async () => {
+    const content = digestOf(Buffer.from('x'));
+    await build([file('a')]);
+    expect(await contexts.peek('id', [file('a')])).toBeUndefined();
+    const context = await contexts.take('id', [file('a')]);
+    expect(context).toMatchObject({ isUnchanged: true, wanted: [], content: undefined });
+    await context?.keep(new Set());
+    await context?.noteContent(content);
+    expect(await contexts.peek('id', [file('a')])).toBeUndefined();
+    await context?.close();
+    await reopen();
+    expect(await contexts.peek('id', [file('a')])).toMatchObject({ isUnchanged: true, content });
+    expect(await contexts.peek('id', [file('a', 2)])).toBeUndefined();
+    expect(await contexts.peek('id', [file('a'), file('b')])).toBeUndefined();
+    expect(await contexts.peek('another', [])).toBeUndefined();
+    expect(await contexts.take('id', [file('a', 2)])).toMatchObject({ isUnchanged: false, content: undefined });
   });
 
   it('lose no file outside of them through a link', async () => {

@@ -10,6 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type { BuildCacheUsage, ContextFile } from '../../proto/generated/gantry/v1/engine.ts';
+import { type Digest, isDigest } from '../../proto/ids.ts';
 import { resolveInRoot } from '../container/root-files.ts';
 import { writeFileAtomically } from '../image/atomic-file.ts';
 import { asArray, asCount, asObject, asString, parseJson } from '../image/json-fields.ts';
@@ -22,8 +23,14 @@ export interface OpenContext {
   readonly root: string;
   /** Indexes of files in the new listing that are to be put there. */
   readonly wanted: readonly number[];
+  /** Not a file is other than it was: there is nothing to put there, or to remove. */
+  readonly isUnchanged: boolean;
+  /** Of all its files, if that is known of them. */
+  readonly content: Digest | undefined;
   /** They are, but for some that have been removed since. */
   keep(removed: ReadonlySet<string>): Promise<void>;
+  /** Of files that are kept. */
+  noteContent(content: Digest): Promise<void>;
   /** The build is done with it. What isn't to be kept goes. */
   close(): Promise<void>;
 }
@@ -38,13 +45,17 @@ export interface KeptContextsParts {
   readonly logger: Logger;
 }
 
+interface Known extends KeptUse {
+  readonly content: Digest | undefined;
+}
+
 const LIMITS: KeptLimits = { maxBytes: 8 * 2 ** 30, maxCount: 200 };
 
 export class KeptContexts {
   readonly #parts: KeptContextsParts;
   readonly #dir: string;
   /** Listings may be long, and stay on disk. */
-  readonly #known = new Map<string, KeptUse>();
+  readonly #known = new Map<string, Known>();
   readonly #open = new Set<string>();
 
   constructor(parts: KeptContextsParts) {
@@ -59,7 +70,7 @@ export class KeptContexts {
 
   /** `id` is the client's for its directory, which has these files now. Undefined while another build has it. */
   async take(id: string, files: readonly ContextFile[]): Promise<OpenContext | undefined> {
-    const name = createHash('sha256').update(id).digest('hex').slice(0, 32);
+    const name = nameOf(id);
     if (this.#open.has(name)) return undefined;
     this.#open.add(name);
     let isKept = false;
@@ -73,19 +84,38 @@ export class KeptContexts {
       const listing = before === undefined ? [] : await this.#listingOf(name);
       const { wanted, gone } = planContextUpdate(listing, files);
       const root = join(this.#dir, name, 'files');
-      await rm(join(this.#dir, name, 'kept.json'), { force: true });
-      await mkdir(root, { recursive: true });
-      for (const path of gone) await removeIn(root, path);
+      const isUnchanged = before !== undefined && this.#known.has(name) && wanted.length + gone.length === 0;
+      if (!isUnchanged) {
+        await rm(join(this.#dir, name, 'kept.json'), { force: true });
+        await mkdir(root, { recursive: true });
+        for (const path of gone) await removeIn(root, path);
+      }
       const keep = async (removed: ReadonlySet<string>): Promise<void> => {
         const left = files.filter((file) => !removed.has(file.name));
-        await this.#note(name, left, before);
+        if (isUnchanged && removed.size === 0) this.#known.set(name, this.#usedNow(before));
+        else await this.#note(name, left, before);
         isKept = true;
       };
-      return { root, wanted, keep, close };
+      const noteContent = (content: Digest) => this.#noteContent(name, content);
+      return { root, wanted, isUnchanged, content: isUnchanged ? before.content : undefined, keep, noteContent, close };
     } catch (error) {
       await close();
       throw error;
     }
+  }
+
+  /** One whose files are these, and nothing is known to be changing, to look at. */
+  async peek(id: string, files: readonly ContextFile[]): Promise<OpenContext | undefined> {
+    const name = nameOf(id);
+    const known = this.#known.get(name);
+    if (known?.content === undefined || this.#open.has(name)) return undefined;
+    const { wanted, gone } = planContextUpdate(await this.#listingOf(name), files);
+    if (wanted.length + gone.length > 0) return undefined;
+    const nothing = async (): Promise<void> => undefined;
+    return {
+      ...{ root: join(this.#dir, name, 'files'), wanted, isUnchanged: true, content: known.content },
+      ...{ keep: nothing, noteContent: nothing, close: nothing },
+    };
   }
 
   usage(): BuildCacheUsage[] {
@@ -97,17 +127,25 @@ export class KeptContexts {
     for (const name of names) if (this.#known.has(name) && !this.#open.has(name)) await this.#remove(name);
   }
 
-  async #note(name: string, files: readonly ContextFile[], before: KeptUse | undefined): Promise<void> {
+  async #note(name: string, files: readonly ContextFile[], before: Known | undefined): Promise<void> {
     const usedAtMs = this.#parts.clock();
-    const known: KeptUse = {
-      ...{ sizeBytes: sizeOf(files), usedAtMs, createdAtMs: before?.createdAtMs ?? usedAtMs },
-      uses: before === undefined ? 0 : before.uses + 1,
-    };
+    const use = before === undefined ? { usedAtMs, createdAtMs: usedAtMs, uses: 0 } : this.#usedNow(before);
     await writeFileAtomically(join(this.#dir, name, 'listing.json'), JSON.stringify(files));
-    await writeFileAtomically(
-      join(this.#dir, name, 'kept.json'),
-      JSON.stringify({ ...known, bootId: this.#parts.bootId }),
-    );
+    await this.#write(name, { ...use, sizeBytes: sizeOf(files), content: undefined });
+  }
+
+  #usedNow(before: Known): Known {
+    return { ...before, usedAtMs: this.#parts.clock(), uses: before.uses + 1 };
+  }
+
+  async #noteContent(name: string, content: Digest): Promise<void> {
+    const known = this.#known.get(name);
+    if (known !== undefined) await this.#write(name, { ...known, content });
+  }
+
+  async #write(name: string, known: Known): Promise<void> {
+    const text = JSON.stringify({ ...known, bootId: this.#parts.bootId });
+    await writeFileAtomically(join(this.#dir, name, 'kept.json'), text);
     this.#known.set(name, known);
   }
 
@@ -134,11 +172,16 @@ export class KeptContexts {
     }
   }
 
-  async #read(name: string): Promise<KeptUse | undefined> {
+  async #read(name: string): Promise<Known | undefined> {
     const path = join(this.#dir, name, 'kept.json');
     try {
       const fields = asObject(parseJson(await readFile(path), path), path);
-      return fields.bootId === this.#parts.bootId ? parseUse(fields, path) : undefined;
+      if (fields.bootId !== this.#parts.bootId) return undefined;
+      const { content } = fields;
+      return {
+        ...parseUse(fields, path),
+        content: typeof content === 'string' && isDigest(content) ? content : undefined,
+      };
     } catch (error) {
       this.#parts.logger.info({ err: error, context: name }, 'dropping a build context that is not whole');
       return undefined;
@@ -146,12 +189,16 @@ export class KeptContexts {
   }
 }
 
+function nameOf(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, 32);
+}
+
 function parseFile(value: unknown, where: string): ContextFile {
-  const { name, mode, size, changedAtMs, link } = asObject(value, where);
+  const { name, mode, size, changedAtMs, link, stamp = '', unsettled } = asObject(value, where);
   if (typeof changedAtMs !== 'number') throw new GantryError('CORRUPT', `${where}: changedAtMs is no number`);
   return {
     ...{ name: asString(name, where), mode: asCount(mode, where), size: asCount(size, where), changedAtMs },
-    link: asString(link, where),
+    ...{ link: asString(link, where), stamp: asString(stamp, where), unsettled: unsettled === true },
   };
 }
 

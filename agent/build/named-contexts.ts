@@ -17,7 +17,7 @@ export type NamedContext =
   /** Of a tar that is sent, or a URL. */
   | { readonly kind: 'files'; readonly name: string };
 
-const IMAGE_SCHEME = 'docker-image://';
+export const IMAGE_SCHEME = 'docker-image://';
 
 /** By lower-case name. `sources` as in ImageBuildOptions; `layouts`: images of those that were sent as layouts. */
 export function namedContexts(

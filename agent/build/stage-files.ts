@@ -31,6 +31,8 @@ export interface StageFilesParts {
   readonly signal: AbortSignal;
   readonly namedFiles: NamedFiles;
   readonly downloads: Downloads;
+  /** Files are taken from where they may change unseen. */
+  readonly onRemoteFiles: () => void;
   /** See LayerStep. */
   readonly sourceTimeMs: number | undefined;
   /** A stage when it is built, by its index. */
@@ -67,7 +69,8 @@ export class StageFiles {
 
   /** What ADD takes from elsewhere. Throws as downloadFile and checkOut. */
   async fetch(remote: RemoteSource, plan: CopyPlan): Promise<CopySource> {
-    const { progress, context, images, downloads, signal } = this.#parts;
+    const { progress, context, images, downloads, signal, onRemoteFiles } = this.#parts;
+    onRemoteFiles();
     const text = remote.kind === 'url' ? remote.url : remote.repository;
     const directory = context.scratch();
     await mkdir(directory);

@@ -58,6 +58,7 @@ import type {
   ImageListResponse,
   ImageLoadRequest,
   ImageLoadResponse,
+  ImagePinRequest,
   ImagePruneResponse,
   ImagePullRequest,
   ImagePullResponse,
@@ -87,6 +88,7 @@ import type {
   NetworkDisconnectResponse,
   NetworkProbeRequest,
   NetworkProbeResponse,
+  PinnedImage,
   PortProbeRequest,
   PortProbeResponse,
   PruneRequest,
@@ -140,6 +142,7 @@ export interface ImageHandlers {
   readonly imageInspect: UnaryHandler<ImageInspectRequest, ImageInspectResponse>;
   readonly imageRemove: UnaryHandler<ImageRemoveRequest, ImageRemoveResponse>;
   readonly imageTag: UnaryHandler<ImageTagRequest, ImageTagResponse>;
+  readonly imagePin: UnaryHandler<ImagePinRequest, PinnedImage>;
   readonly imageLoad: ClientStreamHandler<ImageLoadRequest, ImageLoadResponse>;
   readonly imageImport: ClientStreamHandler<ImageImportRequest, ImageImportResponse>;
   readonly imageSave: ServerStreamHandler<ImageSaveRequest, ArchiveChunk>;

@@ -33,6 +33,9 @@ export function imageHandlers({
       await images.tag(source, target);
       return {};
     },
+    async imagePin({ reference }) {
+      return await images.pin(reference);
+    },
     async imageLoad(requests, signal) {
       return { loaded: await images.load(archiveOf(requests), signal) };
     },

@@ -36,6 +36,7 @@ export function engineService(handlers: EngineHandlers): MountedService {
       imageInspect: unaryMethod(handlers.imageInspect),
       imageRemove: unaryMethod(handlers.imageRemove),
       imageTag: unaryMethod(handlers.imageTag),
+      imagePin: unaryMethod(handlers.imagePin),
       imageLoad: clientStreamMethod(handlers.imageLoad),
       imageImport: clientStreamMethod(handlers.imageImport),
       imageSave: serverStreamMethod(handlers.imageSave),

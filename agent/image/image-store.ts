@@ -2,8 +2,14 @@
 import type { Logger } from 'pino';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError } from '../../proto/errors.ts';
-import type { Image, ImageHistoryEntry, ImagePruneResponse } from '../../proto/generated/gantry/v1/engine.ts';
+import type {
+  Image,
+  ImageHistoryEntry,
+  ImagePruneResponse,
+  PinnedImage,
+} from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
+import { canonicalName, parseReference } from '../../proto/image-reference.ts';
 import { spoolArchive } from './archive.ts';
 import { findImages } from './archive-images.ts';
 import { archiveFiles } from './archive-layout.ts';
@@ -138,6 +144,17 @@ export class ImageStore implements Images {
       const known = found.name === undefined ? undefined : state.names.get(found.name);
       return withName(state, name, { manifest, target: known?.target ?? manifest, taggedAtMs: this.#clock() });
     });
+  }
+
+  async pin(reference: string): Promise<PinnedImage> {
+    const { record, name } = findImage(this.#index.state, reference);
+    if (name === undefined)
+      throw new GantryError('INVALID_ARGUMENT', `${reference} is an id: an image is pinned by a name`);
+    const { manifestDigest, document } = record;
+    const digest = this.named(name)?.target ?? manifestDigest;
+    const byDigest = canonicalName({ ...parseReference(name), tag: undefined, digest });
+    if (this.named(byDigest)?.manifest !== manifestDigest) await this.rename(manifestDigest, digest, [byDigest]);
+    return { digest, platform: { os: document.os, architecture: document.architecture } };
   }
 
   async remove(

@@ -6,6 +6,7 @@ import type {
   ImageDiskUsage,
   ImageHistoryEntry,
   ImagePruneResponse,
+  PinnedImage,
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest } from '../../proto/ids.ts';
 import type { CommitRequest } from './commit.ts';
@@ -45,6 +46,8 @@ export interface Images {
   inspect(reference: string): Promise<Image>;
   history(reference: string): Promise<ImageHistoryEntry[]>;
   tag(source: string, target: string): Promise<void>;
+  /** By a name with a tag: from then on the image has a name by its digest, too, which stays when the tag goes to another one. */
+  pin(reference: string): Promise<PinnedImage>;
   /**
    * Removes a name, and the image with its last name. IN_USE when a container was made from it (`isUsed`)
    * or, without `force`, when an id is given that has several names.

@@ -37,12 +37,12 @@ export async function openBuildSource(cli: Cli, place: string, file: string | un
   checkDirectory(directory, place);
   if (file === '-') {
     const dockerfileText = await readDockerfile(openInput(cli, '-', 'pipe the Dockerfile in'));
-    return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(directory, '') };
+    return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(cli, directory, '') };
   }
   const located = await locateDockerfile(cli.cwd, directory, file);
   const dockerfile = located.kind === 'inside' ? located.path : '';
   const dockerfileText = located.kind === 'outside' ? located.text : '';
-  return { dockerfile, dockerfileText, contextUrl: '', context: inDirectory(directory, dockerfile) };
+  return { dockerfile, dockerfileText, contextUrl: '', context: inDirectory(cli, directory, dockerfile) };
 }
 
 /** A directory or URL with a Dockerfile that isn't in it. Throws for what can't be read. */
@@ -50,7 +50,7 @@ export async function openInlineSource(cli: Cli, place: string, dockerfileText: 
   if (isUrl(place) || /^git@/.test(place)) return { ...(await openBuildSource(cli, place, undefined)), dockerfileText };
   const directory = resolve(cli.cwd, place);
   checkDirectory(directory, place);
-  return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(directory, '') };
+  return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(cli, directory, '') };
 }
 
 function checkDirectory(directory: string, place: string): void {
@@ -83,8 +83,8 @@ function tar(data: AsyncIterable<Buffer>): SentContext {
   return { kind: 'tar', data };
 }
 
-function inDirectory(directory: string, dockerfile: string): SentContext {
-  return { kind: 'directory', directory: directoryContext(directory, dockerfile) };
+function inDirectory({ nowMs }: Cli, directory: string, dockerfile: string): SentContext {
+  return { kind: 'directory', directory: directoryContext(directory, dockerfile, nowMs) };
 }
 
 async function* noFiles(): AsyncGenerator<Buffer> {

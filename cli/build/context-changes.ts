@@ -17,20 +17,27 @@ export interface DirectoryContext {
 
 const FILES_PER_MESSAGE = 1000;
 
-/** `dockerfile` is its path in the directory, empty if it isn't there. */
-export function directoryContext(directory: string, dockerfile: string): DirectoryContext {
+/**
+ * A file that has changed within this time of being listed may change again with the same size and times: clocks of file
+ * systems tick each few milliseconds, or each two seconds. Its content is what counts then, as git has it of "racily clean" files.
+ */
+const SETTLED_AFTER_MS = 2000;
+
+/** `dockerfile` is its path in the directory, empty if it isn't there; `nowMs` since the epoch. */
+export function directoryContext(directory: string, dockerfile: string, nowMs: () => number): DirectoryContext {
   const files: ContextFile[] = [];
   const who = [hostname(), userInfo().uid, resolve(directory)];
   return {
     id: createHash('sha256').update(JSON.stringify(who)).digest('hex'),
     async *listing() {
+      const begunAtMs = nowMs();
       let listed: ListedFile[] = [];
       for await (const file of contextFiles(directory, dockerfile)) {
         const { stats } = file;
         // Sockets, pipes and devices have no content to send.
         if (!stats.isFile() && !stats.isDirectory() && !stats.isSymbolicLink()) continue;
         files.push(file);
-        listed.push(await describe(directory, file));
+        listed.push(await describe(directory, file, begunAtMs));
         if (listed.length < FILES_PER_MESSAGE) continue;
         yield { files: listed, last: false };
         listed = [];
@@ -45,8 +52,13 @@ export function directoryContext(directory: string, dockerfile: string): Directo
   };
 }
 
-async function describe(directory: string, { name, stats }: ContextFile): Promise<ListedFile> {
-  const { mode, mtimeMs: changedAtMs } = stats;
-  const link = stats.isSymbolicLink() ? await readlink(join(directory, name)) : '';
-  return { name, mode, changedAtMs, link, size: stats.isFile() ? stats.size : 0 };
+async function describe(directory: string, { name, stats }: ContextFile, listedAtMs: number): Promise<ListedFile> {
+  const { mode, size, ino, mtimeMs: changedAtMs, ctimeMs } = stats;
+  const rest = { name, mode, changedAtMs };
+  if (stats.isSymbolicLink()) {
+    return { ...rest, size: 0, link: await readlink(join(directory, name)), stamp: '', unsettled: false };
+  }
+  if (!stats.isFile()) return { ...rest, size: 0, link: '', stamp: '', unsettled: false };
+  const unsettled = Math.max(changedAtMs, ctimeMs) > listedAtMs - SETTLED_AFTER_MS;
+  return { ...rest, size, link: '', stamp: `${ino} ${ctimeMs}`, unsettled };
 }

@@ -16,6 +16,7 @@ import { CliError } from '../failure.ts';
 import { imageExists } from '../registry/image-exists.ts';
 import { askRegistries } from '../registry/service-images.ts';
 import { buildServices } from './build-services.ts';
+import { pinBuiltImages } from './pin-built-images.ts';
 import { withPlaceOfPort } from './port-conflict.ts';
 import { refuseMissingImages } from './prepare-images.ts';
 import type { ProjectService } from './project-state.ts';
@@ -56,7 +57,7 @@ export async function prepareProjectImages(
     withRegistryAuth: true,
   });
   await refuseMissingImages(cli, loaded, answers);
-  return answers.registry;
+  return { ...answers.registry, built: await pinBuiltImages(cli, services) };
 }
 
 function notBuilt({ name, image }: SelectedService): CliError {

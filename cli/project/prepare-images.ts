@@ -6,6 +6,7 @@ import { CliError, EXIT } from '../failure.ts';
 import { missingImageHint } from '../registry/image-exists.ts';
 import { type ImageAnswers, missingImages } from '../registry/service-images.ts';
 import { buildServices } from './build-services.ts';
+import { pinBuiltImages } from './pin-built-images.ts';
 
 /** Rejects with one line for each image that is missing. */
 export async function refuseMissingImages(cli: Cli, loaded: LoadedStack, answers: ImageAnswers): Promise<void> {
@@ -13,15 +14,17 @@ export async function refuseMissingImages(cli: Cli, loaded: LoadedStack, answers
   if (missing.length > 0) throw new CliError(missing.join('\n'), { exitCode: EXIT.failed });
 }
 
-/** Rejects as `refuseMissingImages` does, and when a build fails. */
+/** The answers, with what was built. Rejects as `refuseMissingImages` does, and when a build fails. */
 export async function prepareImages(
   cli: Cli,
   loaded: LoadedStack,
   answers: ImageAnswers,
   quiet: boolean,
-): Promise<void> {
+): Promise<ImageAnswers> {
   await refuseMissingImages(cli, loaded, answers);
   await buildServices(cli, loaded, quiet);
+  const built = await pinBuiltImages(cli, loaded.services);
+  return { ...answers, registry: { ...answers.registry, built } };
 }
 
 function missingLines(loaded: LoadedStack, missing: ReadonlyMap<string, GantryError>): string[] {

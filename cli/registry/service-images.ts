@@ -31,6 +31,8 @@ export async function askRegistries(cli: Cli, questions: ImageQuestions): Promis
   const answers: ImageAnswers['registry'] = {
     images: {},
     credentials: questions.withRegistryAuth ? credentials : {},
+    built: {},
+    toBuild: [],
   };
   const failures = new Map<string, GantryError>();
   const asked = questions.resolveImage === ResolveImage.NEVER ? [] : images.filter((image) => !image.includes('@'));

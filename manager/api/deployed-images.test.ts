@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { unary } from '../../proto/client.ts';
 import {
   ChangeKind,
+  Consequence,
   RegistryFacts,
   ResolveImage,
   type ServiceCreateResponse,
@@ -137,5 +138,43 @@ describe('a stack whose image a registry has', () => {
     await waitFor(() => expect(told('s_web')).toContain(PASSWORD));
     await unary((done) => manager.client.stackRollback({ name: 's', version: 0, dryRun: false, takenBack: 0 }, done));
     expect(await imageOf('s_web')).toBe(`${IMAGE}@${digest('a')}`);
+  });
+});
+
+describe('a stack whose image is built', () => {
+  const deploy = (registry: Partial<RegistryFacts>, more: { dryRun?: boolean; resolveImage?: ResolveImage } = {}) => {
+    const stack = StackSpec.fromPartial({ name: 's', services: [serviceSpec('s_web', { image: 'made:1' })] });
+    const request = { stack, prune: false, dryRun: false, ...more, registry: RegistryFacts.fromPartial(registry) };
+    return unary<StackDeployResponse>((done) => manager.client.stackDeploy(request, done));
+  };
+  const built = (letter: string) => ({ built: { 'made:1': { digest: digest(letter), platform: PLATFORM } } });
+  const kinds = ({ changes }: StackDeployResponse) => changes.map(({ change }) => change);
+
+  beforeEach(async () => {
+    expect(kinds(await deploy(built('a')))).toEqual([ChangeKind.CREATE]);
+    await waitFor(() => expect(running('s_web')).toHaveLength(1));
+  });
+
+  it('runs what was built, and rolls when a build has given another one', async () => {
+    expect(await imageOf('s_web')).toBe(`made:1@${digest('a')}`);
+    expect((await found('s_web'))?.spec?.placement?.imagePlatforms).toEqual([PLATFORM]);
+    expect(kinds(await deploy(built('a')))).toEqual([ChangeKind.UNCHANGED]);
+    expect(kinds(await deploy(built('b'), { resolveImage: ResolveImage.NEVER }))).toEqual([ChangeKind.UPDATE]);
+    expect(await imageOf('s_web')).toBe(`made:1@${digest('b')}`);
+    await unary((done) => manager.client.stackRollback({ name: 's', version: 0, dryRun: false, takenBack: 0 }, done));
+    expect(await imageOf('s_web')).toBe(`made:1@${digest('a')}`);
+  });
+
+  it('is told of as it is before it is built, with what another image would do', async () => {
+    // Somebody has given the tag to another image.
+    agent.reportImages(['docker.io/library/made:1', `docker.io/library/made@${digest('c')}`], PLATFORM);
+    const [change] = (await deploy({ toBuild: ['made:1'] }, { dryRun: true })).changes;
+    expect(change).toMatchObject({
+      change: ChangeKind.UNCHANGED,
+      consequence: Consequence.NONE,
+      ifRebuilt: { consequence: Consequence.ROLLS, tasks: { present: 1, replaced: 1 } },
+    });
+    expect((await deploy(built('a'), { dryRun: true })).changes[0]?.ifRebuilt).toBeUndefined();
+    expect(await imageOf('s_web')).toBe(`made:1@${digest('a')}`);
   });
 });

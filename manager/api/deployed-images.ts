@@ -30,14 +30,14 @@ export function withPinnedImages<Spec extends ServiceSpec>(
 export function unrecordedImages(
   read: ReadTransaction,
   services: readonly ServiceSpec[],
-  { resolveImage = ResolveImage.ALWAYS }: DeployRequest,
+  { resolveImage = ResolveImage.ALWAYS, registry }: DeployRequest,
 ): string[] {
   // A node alone has nobody to differ from.
   if (resolveImage === ResolveImage.NEVER || read.find('node', { by: 'all' }).length < 2) return [];
   const images = services.flatMap(({ task }) =>
     task?.container === undefined || task.container.pullPolicy === PullPolicy.NEVER ? [] : [task.container.image],
   );
-  return [...new Set(images.filter(isUnrecorded))];
+  return [...new Set(images.filter((image) => isUnrecorded(image) && !registry?.toBuild.includes(image)))];
 }
 
 /** WRONG_STATE: a manager that doesn't know of them would lose them. */

@@ -1,6 +1,6 @@
-/** What platforms images are for: what their registry says, or the nodes, where the state can keep it. */
+/** What platforms images are for: what was built, what their registry says, or the nodes, where the state can keep it. */
 import type { RegistryFacts } from '../../proto/generated/gantry/v1/control.ts';
-import { platformsInRegistry } from '../images/image-pins.ts';
+import { toldPlatforms } from '../images/image-pins.ts';
 import { type PlatformsOf, platformsOf } from '../images/image-platforms.ts';
 import { FORMAT_OF_PLATFORMS } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
@@ -16,7 +16,7 @@ export function knownPlatforms(
   if (theCluster(read).stateFormat < FORMAT_OF_PLATFORMS) return () => [];
   const nodes = read.find('node', { by: 'all' });
   return (image) => {
-    const told = platformsInRegistry(image, facts);
+    const told = toldPlatforms(image, facts);
     return told.length > 0 ? told : platformsOf(image, nodes, images);
   };
 }

@@ -2,7 +2,10 @@
 import { GantryError } from '../../proto/errors.ts';
 import {
   ChangeKind,
+  ObjectKind,
+  RegistryFacts,
   ResolveImage,
+  type StackChange,
   type StackDeployRequest,
   type StackDeployResponse,
   type StackRemoveRequest,
@@ -67,8 +70,13 @@ export async function deployStack(
   await checkHostPorts(context, newlyPublished(context, deployment.stack, draft.steps), signal);
   if (request.dryRun) return draft.response;
   const { unrecordedImages: unrecorded } = draft.response;
-  return context.store.update((tx) => ({ ...deployment.run(tx), unrecordedImages: unrecorded }));
+  return context.store.update((tx) => {
+    return { ...deployment.run(tx), unrecordedImages: unrecorded };
+  });
 }
+
+/** Stands for the digest of an image that a dry run doesn't build. */
+const NOT_BUILT_YET = `sha256:${'0'.repeat(64)}`;
 
 class Deployment {
   readonly stack: StackSpec;
@@ -99,8 +107,10 @@ class Deployment {
     checkHasPlace(newNetworks(steps), nodes);
     for (const network of newNetworks(steps)) refuseTooFewBlocks(read, network);
     const version = versionsOf(read, stack.name)[0]?.version ?? 0;
-    const told = { ...this.#describe(read, steps), version, previousVersion: version };
-    return { steps, response: { ...told, unrecordedImages: unrecordedImages(read, stack.services, this.#request) } };
+    const { changes, leftOverServices } = this.#describe(read, steps);
+    const told = { changes: this.#withBuilds(read, changes), leftOverServices, version, previousVersion: version };
+    const unrecorded = unrecordedImages(read, stack.services, this.#request);
+    return { steps, response: { ...told, unrecordedImages: unrecorded } };
   }
 
   run(tx: WriteTransaction): StackDeployResponse {
@@ -139,6 +149,27 @@ class Deployment {
   #pinned(read: ReadTransaction): StackSpec {
     if (this.#wayBack !== undefined) return this.stack;
     return { ...this.stack, services: withPinnedImages(this.#context, read, this.stack.services, this.#request) };
+  }
+
+  /** What comes of builds giving other images than there are, beside what is sure to come. */
+  #withBuilds(read: ReadTransaction, changes: readonly StackChange[]): StackChange[] {
+    const { registry } = this.#request;
+    const toBuild = registry?.toBuild ?? [];
+    if (toBuild.length === 0) return [...changes];
+    const others = Object.fromEntries(toBuild.map((image) => [image, { digest: NOT_BUILT_YET, platform: undefined }]));
+    const facts = RegistryFacts.fromPartial({ ...registry, built: { ...registry?.built, ...others } });
+    const services = withPinnedImages(this.#context, read, this.stack.services, { ...this.#request, registry: facts });
+    const rebuilt = this.#describe(read, this.#plan(read, { ...this.stack, services })).changes;
+    const isToBuild = new Set(
+      this.stack.services.flatMap(({ annotations, task }) =>
+        toBuild.includes(task?.container?.image ?? '') ? [annotations?.name] : [],
+      ),
+    );
+    return changes.map((change) => {
+      const isOther = change.kind === ObjectKind.SERVICE && isToBuild.has(change.name) && !isNewOrGone(change);
+      const ifRebuilt = isOther ? rebuilt.find(({ id }) => id === change.id) : undefined;
+      return { ...change, ifRebuilt: ifRebuilt && { consequence: ifRebuilt.consequence, tasks: ifRebuilt.tasks } };
+    });
   }
 
   /** What wasn't deployed with the version that is taken back isn't its to take away. */
@@ -219,6 +250,10 @@ function newlyPublished(context: ApiContext, stack: StackSpec, draft: readonly P
       before.flatMap((service) => portsToTake(service, networkOf)),
     );
   });
+}
+
+function isNewOrGone({ change }: StackChange): boolean {
+  return change === ChangeKind.CREATE || change === ChangeKind.REMOVE;
 }
 
 function newNetworks(draft: readonly PlanStep[]): NetworkObject[] {

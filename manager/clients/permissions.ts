@@ -100,6 +100,7 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   imageInspect: 'viewer',
   imageRemove: 'admin',
   imageTag: 'admin',
+  imagePin: 'admin',
   imageLoad: 'admin',
   imageImport: 'admin',
   imageSave: 'admin',

@@ -1,18 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { ResolveImage } from '../../proto/generated/gantry/v1/control.ts';
+import { RegistryFacts, ResolveImage } from '../../proto/generated/gantry/v1/control.ts';
 import { DistributionInspectResponse } from '../../proto/generated/gantry/v1/engine.ts';
 import { PullPolicy, ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
-import { isUnrecorded, platformsInRegistry, withPinnedImage } from './image-pins.ts';
+import { isUnrecorded, toldPlatforms, withPinnedImage } from './image-pins.ts';
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const A = digest('a');
 const B = digest('b');
+const C = digest('c');
 const AMD64 = { os: 'linux', architecture: 'amd64' };
 const { ALWAYS, CHANGED, NEVER } = ResolveImage;
 
 const fact = (of: string, remembered = false) =>
   DistributionInspectResponse.fromPartial({ digest: of, platforms: [AMD64], remembered });
 const onNode = (...names: string[]) => names.map((name) => `docker.io/library/${name}`);
+
+const MADE = { 'web:1': { digest: C, platform: AMD64 } };
+/** The tag has gone to another image on a node. */
+const MOVED = [onNode('web:1', `web@${B}`)];
 
 interface Case {
   readonly image?: string;
@@ -21,11 +26,22 @@ interface Case {
   readonly fact?: DistributionInspectResponse;
   readonly nodes?: readonly (readonly string[])[];
   readonly pullPolicy?: PullPolicy;
+  readonly built?: RegistryFacts['built'];
+  readonly toBuild?: string[];
 }
 
-function pinned({ image = 'web:1', before, resolve = ALWAYS, fact: said, nodes = [], pullPolicy = 0 }: Case) {
+function pinned({
+  image = 'web:1',
+  before,
+  resolve = ALWAYS,
+  fact: said,
+  nodes = [],
+  pullPolicy = 0,
+  built = {},
+  toBuild = [],
+}: Case) {
   const spec = ServiceSpec.fromPartial({ task: { container: { image, pullPolicy } } });
-  const facts = { images: said === undefined ? {} : { [image]: said } };
+  const facts = RegistryFacts.fromPartial({ images: said === undefined ? {} : { [image]: said }, built, toBuild });
   const context = { resolve, facts, nodes: { namesBeside: () => nodes } };
   return withPinnedImage(spec, before, context).task?.container?.image;
 }
@@ -61,6 +77,15 @@ describe('the image of a service that is deployed', () => {
       { fact: fact(A, true), nodes: [onNode('web:1', `web@${A}`), onNode('web:1', `web@${B}`)] },
       'web:1',
     ],
+    ['is what was built', { before: `web:1@${A}`, fact: fact(A), built: MADE }, `web:1@${C}`],
+    ['is what was built, whatever is asked', { before: `web:1@${A}`, resolve: CHANGED, built: MADE }, `web:1@${C}`],
+    ['is what was built, also if it is never pulled', { pullPolicy: PullPolicy.NEVER, built: MADE }, `web:1@${C}`],
+    ['is what it was until it is built', { before: `web:1@${A}`, toBuild: ['web:1'], nodes: MOVED }, `web:1@${A}`],
+    [
+      'is nothing that is known until it is built',
+      { before: `web:0@${A}`, toBuild: ['web:1'], fact: fact(A) },
+      'web:1',
+    ],
   ])('%s', (_, given, expected) => {
     expect(pinned(given)).toBe(expected);
   });
@@ -69,10 +94,14 @@ describe('the image of a service that is deployed', () => {
     expect(() => pinned({ fact: fact('latest') })).toThrow('is no digest of an image');
   });
 
-  it('has the platforms that its registry says', () => {
-    const facts = { images: { 'web:1': fact(A), 'web:2': fact(B, true) } };
-    const platforms = ['web:1', `web:1@${A}`, 'web:2', 'web:3'].map((image) => platformsInRegistry(image, facts));
-    expect(platforms).toEqual([[AMD64], [AMD64], [], []]);
+  it('has the platforms that it was built for, or its registry says', () => {
+    const facts = RegistryFacts.fromPartial({
+      images: { 'web:1': fact(A), 'web:2': fact(B, true) },
+      built: { 'made:1': { digest: C, platform: AMD64 } },
+    });
+    const images = ['web:1', `web:1@${A}`, 'web:2', 'web:3', `made:1@${C}`];
+    const platforms = images.map((image) => toldPlatforms(image, facts));
+    expect(platforms).toEqual([[AMD64], [AMD64], [], [], [AMD64]]);
   });
 
   it('is recorded when it has a digest, or is an id', () => {

@@ -4,8 +4,12 @@
  */
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type RegistryFacts, ResolveImage } from '../../proto/generated/gantry/v1/control.ts';
-import type { DistributionInspectResponse } from '../../proto/generated/gantry/v1/engine.ts';
-import { type Platform, PullPolicy, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  type ContainerSpec,
+  type Platform,
+  PullPolicy,
+  type ServiceSpec,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { type Digest, isDigest } from '../../proto/ids.ts';
 import {
   canonicalName,
@@ -17,9 +21,12 @@ import {
 } from '../../proto/image-reference.ts';
 import type { ImageHolders } from './node-images.ts';
 
+/** What the client's node knows of images. */
+export type ImageFacts = Pick<RegistryFacts, 'images' | 'built' | 'toBuild'>;
+
 export interface PinContext {
   readonly resolve: ResolveImage;
-  readonly facts: Pick<RegistryFacts, 'images'> | undefined;
+  readonly facts: ImageFacts | undefined;
   readonly nodes: Pick<ImageHolders, 'namesBeside'>;
 }
 
@@ -31,15 +38,31 @@ export function withPinnedImage<Spec extends ServiceSpec>(
 ): Spec {
   const { task } = spec;
   const container = task?.container;
-  if (task === undefined || container === undefined || container.pullPolicy === PullPolicy.NEVER) return spec;
-  const image = pinnedImage(container.image, before, context);
+  if (task === undefined || container === undefined) return spec;
+  const image = builtImage(container, context) ?? pinnedImage(container, before, context);
   return image === container.image ? spec : { ...spec, task: { ...task, container: { ...container, image } } };
 }
 
-function pinnedImage(image: string, before: string | undefined, { resolve, facts, nodes }: PinContext): string {
+/** What was built under the name: no registry knows better. */
+function builtImage({ image }: ContainerSpec, { facts }: PinContext): string | undefined {
+  const built = facts?.built[image];
   const reference = tagged(image);
-  if (resolve === ResolveImage.NEVER || reference === undefined) return image;
+  if (built === undefined || reference === undefined) return undefined;
+  return familiarName({ ...reference, digest: digestIn(built) });
+}
+
+function pinnedImage(
+  { image, pullPolicy }: ContainerSpec,
+  before: string | undefined,
+  { resolve, facts, nodes }: PinContext,
+): string {
+  const reference = tagged(image);
+  const isToBuild = facts?.toBuild.includes(image) ?? false;
+  const isAsWritten = (resolve === ResolveImage.NEVER || pullPolicy === PullPolicy.NEVER) && !isToBuild;
+  if (isAsWritten || reference === undefined) return image;
   const isSame = before !== undefined && sameName(before, reference);
+  // Nobody knows yet what it will be.
+  if (isToBuild) return isSame ? before : image;
   if (isSame && resolve === ResolveImage.CHANGED) return before;
   const fact = facts?.images[image];
   const digest = fact === undefined ? undefined : digestIn(fact);
@@ -56,7 +79,7 @@ function pinnedImage(image: string, before: string | undefined, { resolve, facts
   return earlier === undefined || isAllThatIsThere(earlier) ? before : image;
 }
 
-function digestIn({ digest }: DistributionInspectResponse): Digest {
+function digestIn({ digest }: { readonly digest: string }): Digest {
   if (isDigest(digest)) return digest;
   throw new GantryError('INVALID_ARGUMENT', `${JSON.stringify(digest)} is no digest of an image`);
 }
@@ -77,12 +100,14 @@ function sameName(image: string, reference: Reference): boolean {
   return other !== undefined && canonicalName(other) === canonicalName(reference);
 }
 
-/** That a registry says an image is for, also when it has been pinned meanwhile; none: it wasn't asked, or doesn't say. */
-export function platformsInRegistry(
-  image: string,
-  facts: Pick<RegistryFacts, 'images'> | undefined,
-): readonly Platform[] {
+/**
+ * That an image was built for, or a registry says it is for, also when it has been pinned meanwhile; none: it wasn't asked, or
+ * doesn't say.
+ */
+export function toldPlatforms(image: string, facts: ImageFacts | undefined): readonly Platform[] {
   const digest = image.split('@')[1];
+  const built = Object.values(facts?.built ?? {}).find((one) => one.digest === digest);
+  if (built?.platform !== undefined) return [built.platform];
   const asked = Object.entries(facts?.images ?? {}).find(([name, fact]) => name === image || fact.digest === digest);
   return asked === undefined || asked[1].remembered ? [] : asked[1].platforms;
 }

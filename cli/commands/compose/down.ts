@@ -1,4 +1,5 @@
 /** `compose down`: takes a project away; volumes only when that is wanted. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
@@ -8,6 +9,7 @@ import { isGantryError } from '../../failure.ts';
 import { stopTimeout } from '../../options/stop-timeout.ts';
 import { oneOf } from '../../options/words.ts';
 import { changeLines } from '../../project/changes.ts';
+import { namesToRemove } from '../../project/images-to-remove.ts';
 import { isOneOff, oneOffFilters } from '../../project/one-off.ts';
 import { declareProject, loadProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
 import { type ProjectService, projectServices, selectServices } from '../../project/project-state.ts';
@@ -103,9 +105,9 @@ async function imagesToRemove(
 /** Those that are on the host that is asked; other nodes make room by themselves. */
 async function removeImages(cli: Cli, images: readonly string[]): Promise<void> {
   await withClient(EngineClient, cli, async (engine) => {
-    for (const reference of images) {
+    for (const reference of await namesToRemove(engine, images)) {
       try {
-        await ask(engine, engine.imageRemove, { reference, force: false });
+        await removeUnused(engine, reference);
         await complain(cli, `Removing image ${reference}`);
       } catch (error) {
         if (!isGantryError(error)) throw error;
@@ -113,4 +115,21 @@ async function removeImages(cli: Cli, images: readonly string[]): Promise<void> 
       }
     }
   });
+}
+
+/** Containers go a moment after their tasks have. */
+const IN_USE_PATIENCE_MS = 5000;
+const RETRY_MS = 100;
+
+async function removeUnused(engine: EngineClient, reference: string): Promise<void> {
+  const patientUntilMs = performance.now() + IN_USE_PATIENCE_MS;
+  for (;;) {
+    try {
+      await ask(engine, engine.imageRemove, { reference, force: false });
+      return;
+    } catch (error) {
+      if (!isGantryError(error) || error.code !== 'IN_USE' || performance.now() > patientUntilMs) throw error;
+    }
+    await delay(RETRY_MS);
+  }
 }

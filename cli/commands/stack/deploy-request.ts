@@ -1,19 +1,19 @@
 /** What `stack deploy` and `stack diff` share: the files, what registries say of their images, and the question to the managers. */
 import type { Command } from 'commander';
-import {
-  type ControlClient,
-  ResolveImage,
-  type StackDeployResponse,
-} from '../../../proto/generated/gantry/v1/control.ts';
+import { ControlClient, ResolveImage, type StackDeployResponse } from '../../../proto/generated/gantry/v1/control.ts';
 import { PullPolicy } from '../../../proto/generated/gantry/v1/types.ts';
 import { type Cli, complain } from '../../cli.ts';
 import { type LoadedStack, loadStack } from '../../compose/load-stack.ts';
-import { ask } from '../../connection.ts';
+import { ask, withClient } from '../../connection.ts';
 import { oneOf } from '../../options/words.ts';
+import { forecastBuilds } from '../../project/known-builds.ts';
 import { withPlaceOfPort } from '../../project/port-conflict.ts';
+import { refuseMissingImages } from '../../project/prepare-images.ts';
 import { readStackFile } from '../../project/read-stack-file.ts';
 import { askRegistries, type ImageAnswers, warnUnrecorded } from '../../registry/service-images.ts';
+import type { Plan } from './plan-text.ts';
 import { declareProject, type ProjectOptions } from './project-options.ts';
+import { planOf } from './show-plan.ts';
 
 export interface SourceOptions extends ProjectOptions {
   readonly prune?: boolean;
@@ -67,6 +67,18 @@ function pulledImages({ spec, services }: LoadedStack): string[] {
   return spec.services.flatMap(({ task }) => {
     const { image = '', pullPolicy } = task?.container ?? {};
     return image === '' || built.has(image) || pullPolicy === PullPolicy.NEVER ? [] : [image];
+  });
+}
+
+/** The plan, of images that are built as far as they are known. Rejects for images that are nowhere. */
+export async function readPlan(cli: Cli, source: Source, options: Partial<SourceOptions>): Promise<Plan> {
+  const { loaded, answers } = source;
+  await refuseMissingImages(cli, loaded, answers);
+  const { built, toBuild } = await forecastBuilds(cli, loaded);
+  const registry = { ...answers.registry, built, toBuild: [...toBuild] };
+  return await withClient(ControlClient, cli, async (control) => {
+    const asked = { ...source, answers: { ...answers, registry } };
+    return planOf(await requestDeploy(cli, control, asked, { ...options, dryRun: true }), loaded, toBuild);
   });
 }
 

@@ -5,11 +5,11 @@ import { withClient } from '../../connection.ts';
 import { CliError, EXIT } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
 import { changedServices, changeLines } from '../../project/changes.ts';
-import { prepareImages, refuseMissingImages } from '../../project/prepare-images.ts';
+import { prepareImages } from '../../project/prepare-images.ts';
 import { RolloutFailure } from '../../rollout/failure-report.ts';
 import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
-import { declareSource, readSource, requestDeploy, type SourceOptions } from './deploy-request.ts';
-import { declarePlanFormat, type PlanFormat, planOf, showPlan } from './show-plan.ts';
+import { declareSource, readPlan, readSource, requestDeploy, type SourceOptions } from './deploy-request.ts';
+import { declarePlanFormat, type PlanFormat, showPlan } from './show-plan.ts';
 import { takeBack } from './take-back.ts';
 
 interface DeployOptions extends SourceOptions {
@@ -35,20 +35,17 @@ export function define(command: Command, cli: Cli): void {
 
 async function dryRun(cli: Cli, stackName: string, options: DeployOptions): Promise<void> {
   const source = await readSource(cli, stackName, options);
-  await refuseMissingImages(cli, source.loaded, source.answers);
-  await withClient(ControlClient, cli, async (control) => {
-    const response = await requestDeploy(cli, control, source, { ...options, dryRun: true });
-    if (!options.quiet) await showPlan(cli, planOf(response, source.loaded), options.format);
-  });
+  const plan = await readPlan(cli, source, options);
+  if (!options.quiet) await showPlan(cli, plan, options.format);
 }
 
 async function deploy(cli: Cli, stackName: string, options: DeployOptions): Promise<void> {
   const { quiet = false } = options;
   refuseContradictions(options);
   const source = await readSource(cli, stackName, options);
-  await prepareImages(cli, source.loaded, source.answers, quiet);
+  const answers = await prepareImages(cli, source.loaded, source.answers, quiet);
   await withClient(ControlClient, cli, async (control) => {
-    const response = await requestDeploy(cli, control, source, { ...options, dryRun: false });
+    const response = await requestDeploy(cli, control, { ...source, answers }, { ...options, dryRun: false });
     if (!quiet) for (const line of changeLines(response.changes)) await printLine(cli, line);
     if (!options.detach) await follow(cli, control, stackName, response, options);
   });

@@ -37,7 +37,7 @@ describe('the text of a plan', () => {
       '    environment MODE: + ""',
       '- service shop_old: stops 1 task',
       '1 to create, 1 to change, 1 to remove, 1 unchanged',
-      '  service shop_web: its image is built by the deploy, which may change it',
+      '  service shop_web: its image would be built',
       '  service shop_cache is not in the file and stays; --prune removes it',
       '',
     ]);
@@ -46,6 +46,22 @@ describe('the text of a plan', () => {
   it('says so when there is nothing to do', () => {
     const changes = [change({ change: ChangeKind.UNCHANGED })];
     expect(planText({ changes, ...NOTHING_ELSE })).toBe('No changes.\n');
+  });
+
+  it('says what comes of an image that would be built, where that is more than comes anyway', () => {
+    const update = { parallelism: 1, order: UpdateOrder.STOP_FIRST };
+    const rolls = { consequence: Consequence.ROLLS, tasks: { present: 2, replaced: 2, update } };
+    const plan = (web: Part) => {
+      const changes = [change({ ...web, name: 'shop_web' })];
+      return planText({ changes, leftOverServices: [], builtServices: ['shop_web'] }).split('\n');
+    };
+    expect(plan({ change: ChangeKind.UNCHANGED, ifRebuilt: rolls })).toEqual([
+      'No changes, unless a build brings one.',
+      '  service shop_web: its image would be built; if that gives another one: rolls 2 of 2 tasks, one at a time, stop-first',
+      '',
+    ]);
+    expect(plan({ ...rolls, ifRebuilt: rolls }).at(-2)).toBe('  service shop_web: its image would be built');
+    expect(plan({ change: ChangeKind.CREATE }).at(-2)).toBe('  service shop_web: its image would be built');
   });
 
   it('shows digests where the names are the same, and only their beginning', () => {
@@ -99,6 +115,7 @@ describe('the text of a plan', () => {
           Consequence: 'in-place',
           Fields: [{ Field: 'deploy.replicas', Before: '1', After: '2' }],
           Tasks: { Present: 1, Replaced: 0, Started: 1, Stopped: 0, Update: null },
+          IfRebuilt: null,
         },
       ],
       LeftOverServices: [],

@@ -4,6 +4,7 @@ import {
   Consequence,
   type FieldChange,
   ObjectKind,
+  type ServiceEffect,
   type StackChange,
   type TaskEffect,
 } from '../../../proto/generated/gantry/v1/control.ts';
@@ -15,7 +16,7 @@ export interface Plan {
   readonly changes: readonly StackChange[];
   /** Names of services that the stack has and the file doesn't. */
   readonly leftOverServices: readonly string[];
-  /** Full names of services whose image the deploy builds first. */
+  /** Full names of services whose image the deploy would build first. */
   readonly builtServices: readonly string[];
 }
 
@@ -29,11 +30,24 @@ const SIGNS: ReadonlyMap<ChangeKind, string> = new Map([
 export function planText({ changes, leftOverServices, builtServices }: Plan): string {
   const changed = changes.filter(({ change }) => change !== ChangeKind.UNCHANGED);
   const notes = [
-    ...builtServices.map((name) => `  service ${name}: its image is built by the deploy, which may change it`),
+    ...builtServices.map((name) => `  service ${name}: ${buildText(changes.find((one) => isService(one, name)))}`),
     ...leftOverServices.map((name) => `  service ${name} is not in the file and stays; --prune removes it`),
   ];
-  const lines = [...changed.flatMap(changeText), changed.length === 0 ? 'No changes.' : tally(changes), ...notes];
+  const none = builtServices.length === 0 ? 'No changes.' : 'No changes, unless a build brings one.';
+  const lines = [...changed.flatMap(changeText), changed.length === 0 ? none : tally(changes), ...notes];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+function isService({ kind, name: own }: StackChange, name: string): boolean {
+  return kind === ObjectKind.SERVICE && own === name;
+}
+
+/** What a build brings, as far as that can be told before. */
+function buildText(change: StackChange | undefined): string {
+  const text = 'its image would be built';
+  if (change?.ifRebuilt === undefined) return text;
+  const effect = consequenceText({ ...change, ...change.ifRebuilt });
+  return effect === consequenceText(change) ? text : `${text}; if that gives another one: ${effect}`;
 }
 
 export function hasChanges({ changes }: Pick<Plan, 'changes'>): boolean {
@@ -77,7 +91,11 @@ function oneLine(text: string): string {
 }
 
 /** "rolls 3 of 3 tasks, one at a time, stop-first" */
-export function consequenceText({ consequence, kind, tasks }: StackChange): string {
+export function consequenceText({
+  consequence,
+  kind,
+  tasks,
+}: Pick<StackChange, 'consequence' | 'kind' | 'tasks'>): string {
   const scaled = tasks === undefined ? [] : scaledText(tasks);
   switch (consequence) {
     case Consequence.IN_PLACE: {
@@ -144,7 +162,7 @@ export function planJson({ changes, leftOverServices, builtServices }: Plan): st
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function changeJson({ kind, name, id, change, consequence, fields, tasks }: StackChange) {
+function changeJson({ kind, name, id, change, consequence, fields, tasks, ifRebuilt }: StackChange) {
   return {
     Kind: kindWord(kind),
     Name: name,
@@ -153,7 +171,12 @@ function changeJson({ kind, name, id, change, consequence, fields, tasks }: Stac
     Consequence: wordOf(Consequence, consequence),
     Fields: fields.map(({ field, before = null, after = null }) => ({ Field: field, Before: before, After: after })),
     Tasks: tasks === undefined ? null : tasksJson(tasks),
+    IfRebuilt: ifRebuilt === undefined ? null : effectJson(ifRebuilt),
   };
+}
+
+function effectJson({ consequence, tasks }: ServiceEffect) {
+  return { Consequence: wordOf(Consequence, consequence), Tasks: tasks === undefined ? null : tasksJson(tasks) };
 }
 
 function tasksJson({ present, replaced, started, stopped, update }: TaskEffect) {

@@ -18,7 +18,12 @@ export async function showPlan(cli: Cli, plan: Plan, format: PlanFormat = 'text'
   await print(cli, format === 'json' ? planJson(plan) : planText(plan));
 }
 
-export function planOf({ changes, leftOverServices }: StackDeployResponse, { services }: LoadedStack): Plan {
-  const builtServices = services.flatMap(({ fullName, build }) => (build === undefined ? [] : [fullName]));
+/** `toBuild`: images that would be built. */
+export function planOf(
+  { changes, leftOverServices }: StackDeployResponse,
+  { services }: LoadedStack,
+  toBuild: readonly string[],
+): Plan {
+  const builtServices = services.flatMap(({ fullName, image }) => (toBuild.includes(image) ? [fullName] : []));
   return { changes, leftOverServices, builtServices };
 }
