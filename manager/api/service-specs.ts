@@ -101,9 +101,10 @@ export async function serviceUpdate(
     checkStateFormat(tx, { services: [spec], secrets: [], configs: [] });
     checkKnowsCredentials(tx, request);
     const before = needsOfNetworks(tx);
-    const { service } = plan(tx);
+    const { service, before: own } = plan(tx);
     const pullCredentials = keptCredentials(service, request.registry);
-    tx.update('service', asFarAsKnown(tx, { ...service, pullCredentials, sources: sourcesOf(spec, found) }));
+    const sources = sourcesOf(spec, found, own.sources);
+    tx.update('service', asFarAsKnown(tx, { ...service, pullCredentials, sources }));
     refuseExhausted(tx, before);
     return { unrecordedImages: unrecordedImages(tx, [service.spec], request) };
   });

@@ -9,7 +9,7 @@ import { type AskedSources, type FoundSources, NOTHING_FOUND, sourcesToAsk } fro
 import type { ApiContext } from './context.ts';
 import { only } from './port-probe.ts';
 
-/** A node that doesn't answer by then may have them. */
+/** Of a node that doesn't answer by then it isn't known. */
 const TIMEOUT_MS = 3000;
 
 export async function findSources(
@@ -29,7 +29,8 @@ export async function findSources(
   nodes.forEach(({ id }, at) => {
     for (const source of answers[at] ?? []) nodesOf.set(source, [...(nodesOf.get(source) ?? []), id]);
   });
-  return { nodesOf, isComplete: answers.every((answer) => answer !== undefined) };
+  const silent = nodes.filter((_, at) => answers[at] === undefined).map(({ id }) => id);
+  return { nodesOf, silent, isComplete: silent.length === 0 };
 }
 
 /** Undefined: it doesn't say. */

@@ -37,6 +37,7 @@ import { findSources } from './source-probe.ts';
 import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 import { checkIsNewest, forgetVersions, recordVersion, shortName, versionsOf } from './stack-versions.ts';
+import { unknownSources } from './unknown-sources.ts';
 
 export function stackDeploy(
   context: ApiContext,
@@ -69,9 +70,9 @@ export async function deployStack(
   await checkOnNodes(context, newNetworks(draft.steps), signal);
   await checkHostPorts(context, newlyPublished(context, deployment.stack, draft.steps), signal);
   if (request.dryRun) return draft.response;
-  const { unrecordedImages: unrecorded } = draft.response;
+  const { unrecordedImages: unrecorded, unknownSources: unknown } = draft.response;
   return context.store.update((tx) => {
-    return { ...deployment.run(tx), unrecordedImages: unrecorded };
+    return { ...deployment.run(tx), unrecordedImages: unrecorded, unknownSources: unknown };
   });
 }
 
@@ -109,8 +110,9 @@ class Deployment {
     const version = versionsOf(read, stack.name)[0]?.version ?? 0;
     const { changes, leftOverServices } = this.#describe(read, steps);
     const told = { changes: this.#withBuilds(read, changes), leftOverServices, version, previousVersion: version };
+    const unknown = unknownSources(read, stack.services, this.#found);
     const unrecorded = unrecordedImages(read, stack.services, this.#request);
-    return { steps, response: { ...told, unrecordedImages: unrecorded } };
+    return { steps, response: { ...told, unrecordedImages: unrecorded, unknownSources: unknown } };
   }
 
   run(tx: WriteTransaction): StackDeployResponse {
@@ -127,7 +129,7 @@ class Deployment {
     for (const step of steps) runStep(tx, step, how);
     refuseExhausted(tx, needed);
     const recorded = recordVersion(tx, { stack, rollbackTo: this.#wayBack?.to ?? 0, nowMs: clock.now(), random });
-    return { ...told, ...recorded, unrecordedImages: [] };
+    return { ...told, ...recorded, unrecordedImages: [], unknownSources: [] };
   }
 
   #plan(read: ReadTransaction, stack: StackSpec): PlanStep[] {

@@ -310,7 +310,7 @@ function planExistingService(
   const spec = { ...wanted, task: { ...wanted.task, forceUpdate } };
   const changed = withSpec(own, spec, ports, nowMs);
   const pullCredentials = keptCredentials(changed, registry);
-  const sources = sourcesOf(spec, found);
+  const sources = sourcesOf(spec, found, own.sources);
   const same =
     sameSources(own.sources, sources) &&
     samePorts(own.ports, ports) &&

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Mount, MountType, ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { completeServiceSpec } from '../store/service.ts';
-import { sameSources, sourcesOf, sourcesToAsk } from './mount-sources.ts';
+import { sameSources, sourcesOf, sourcesToAsk, unknownPlaces } from './mount-sources.ts';
 
 const BIND = MountType.BIND;
 const VOLUME = MountType.VOLUME;
@@ -11,9 +11,10 @@ function spec(...mounts: Partial<Mount>[]) {
   return completeServiceSpec(ServiceSpec.fromPartial(service));
 }
 
-const found = (nodes: Record<string, string[]>, isComplete = true) => ({
+const found = (nodes: Record<string, string[]>, ...silent: string[]) => ({
   nodesOf: new Map(Object.entries(nodes)),
-  isComplete,
+  silent,
+  isComplete: silent.length === 0,
 });
 
 describe('what nodes are asked for', () => {
@@ -53,7 +54,27 @@ describe('where they are', () => {
     expect(() => sourcesOf(of, found({ '/srv/shop': ['n1'] }))).toThrow(
       'service web: external volume "other" is on no node',
     );
-    expect(sourcesOf(of, found({}, false))).toBeUndefined();
+    expect(sourcesOf(of, found({}, 'n3'))).toBeUndefined();
+  });
+
+  it('stays what it was of a node that does not answer, and only of that', () => {
+    const before = sourcesOf(of, found({ '/srv/shop': ['n1', 'n2'], other: ['n2'] }));
+    expect(sourcesOf(of, found({ '/srv/shop': ['n3'] }, 'n2'), before)).toEqual({
+      sources: [
+        { source: '/srv/shop', nodeIds: ['n2', 'n3'] },
+        { source: 'other', nodeIds: ['n2'] },
+      ],
+    });
+  });
+
+  it('is unknown of a node that does not answer, unless it was known', () => {
+    const before = sourcesOf(of, found({ '/srv/shop': ['n2'], other: ['n1'] }));
+    const now = found({ other: ['n1'] }, 'n2', 'n3');
+    expect(unknownPlaces(of, now, before)).toEqual([
+      { service: 'web', source: '/srv/shop', foundOn: ['n2'], silent: ['n3'] },
+      { service: 'web', source: 'other', foundOn: ['n1'], silent: ['n2', 'n3'] },
+    ]);
+    expect(unknownPlaces(of, found({ other: ['n1'] }), undefined)).toEqual([]);
   });
 
   it('is compared', () => {

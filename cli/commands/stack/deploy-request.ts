@@ -10,6 +10,7 @@ import { forecastBuilds } from '../../project/known-builds.ts';
 import { withPlaceOfPort } from '../../project/port-conflict.ts';
 import { refuseMissingImages } from '../../project/prepare-images.ts';
 import { readStackFile } from '../../project/read-stack-file.ts';
+import { warnUnknownSources } from '../../project/unknown-sources.ts';
 import { askRegistries, type ImageAnswers, warnUnrecorded } from '../../registry/service-images.ts';
 import type { Plan } from './plan-text.ts';
 import { declareProject, type ProjectOptions } from './project-options.ts';
@@ -93,6 +94,7 @@ export async function requestDeploy(
   try {
     const response = await ask(control, control.stackDeploy, request);
     await warnUnrecorded(cli, response.unrecordedImages, answers.failures);
+    await warnUnknownSources(cli, response.unknownSources);
     return response;
   } catch (error) {
     throw withPlaceOfPort(loaded, error);
