@@ -14,6 +14,8 @@ export interface WatchOptions {
   /** The watch is broken off and will be tried again. */
   readonly onLost?: (error: unknown) => void;
   readonly signal?: AbortSignal;
+  /** Milliseconds in which there must be a first answer; 0, the default: at once. */
+  readonly patienceMs?: number;
 }
 
 const RETRY_MS = 200;
@@ -23,14 +25,14 @@ const PATIENCE_MS = 30_000;
 /**
  * Goes on where it was when another manager takes over. `reset` tells that it couldn't: what came before doesn't count,
  * and the present state follows. Ends when the signal aborts. Throws when no manager can be reached, at the beginning
- * at once, later after half a minute.
+ * when it can't within `patienceMs`, later after half a minute.
  */
 export async function* watchCluster(
   control: ControlClient,
   subject: Subject,
-  { onLost, signal = new AbortController().signal }: WatchOptions = {},
+  { onLost, signal = new AbortController().signal, patienceMs = 0 }: WatchOptions = {},
 ): AsyncGenerator<WatchEvent, void, undefined> {
-  const progress: Progress = { revision: 0, patientUntilMs: 0 };
+  const progress: Progress = { revision: 0, patientUntilMs: performance.now() + patienceMs };
   while (!signal.aborted) {
     try {
       yield* watchOnce(control, subject, progress, signal);

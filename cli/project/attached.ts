@@ -32,8 +32,16 @@ export interface AttachOptions extends WatchedProject {
 /** As docker compose ends when it was interrupted. */
 const INTERRUPTED = 130;
 
-/** The exit code to end with. */
+/** The exit code to end with. Who wants to go away so much that it is said three times isn't held by what nobody answers. */
 export async function followProject(cli: Cli, control: ControlClient, options: AttachOptions): Promise<number> {
+  const { forced } = options.signals;
+  const left = new Promise<number>((resolve) => {
+    forced.addEventListener('abort', () => resolve(INTERRUPTED), { once: true });
+  });
+  return await Promise.race([untilAllEnded(cli, control, options), left]);
+}
+
+async function untilAllEnded(cli: Cli, control: ControlClient, options: AttachOptions): Promise<number> {
   const { rule, signals, logs } = options;
   let exitCode = 0;
   let isStopping = false;

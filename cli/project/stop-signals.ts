@@ -20,6 +20,11 @@ export class StopSignals {
     return this.#came(this.#stages[0].signal);
   }
 
+  /** Aborts with the first. */
+  get interrupted(): AbortSignal {
+    return this.#stages[0].signal;
+  }
+
   get second(): Promise<boolean> {
     return this.#came(this.#stages[1].signal);
   }

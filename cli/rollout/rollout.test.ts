@@ -163,7 +163,7 @@ describe('stack deploy', () => {
     expect(stdout).toContain('shop_web: 1/1 running\n');
   });
 
-  it('does not wait for a manager when there is none at the beginning', async () => {
+  it('waits but a little for a manager when there is none at the beginning', async () => {
     const watch = serverStreamMethod<unknown, WatchEvent>(() => {
       throw new GantryError('UNAVAILABLE', 'nobody leads');
     });

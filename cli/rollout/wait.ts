@@ -3,13 +3,14 @@ import { type ControlClient, ObjectKind, type WatchEvent } from '../../proto/gen
 import type { Node, Service } from '../../proto/generated/gantry/v1/types.ts';
 import { takesTasks } from '../../proto/node-match.ts';
 import { isJob } from '../../proto/service-mode.ts';
-import type { Cli } from '../cli.ts';
+import { type Cli, complain } from '../cli.ts';
 import { watchCluster } from '../cluster-watch.ts';
 import { ask } from '../connection.ts';
 import { failureText } from '../failure.ts';
 import { goDuration } from '../format/duration.ts';
 import { serviceName } from '../format/rows/service-row.ts';
 import { createProgress, type Progress } from '../terminal/progress.ts';
+import { askPatiently } from './ask-patiently.ts';
 import { ClusterView } from './cluster-view.ts';
 import { latestFailure, type ServiceProgress, serviceProgress } from './convergence.ts';
 import { haltedUpdate, taskFailure, timeoutFailure } from './failure-report.ts';
@@ -22,17 +23,25 @@ export interface RolloutOptions {
   readonly changedServices?: ReadonlySet<string>;
   readonly timeoutMs?: number;
   readonly quiet?: boolean;
+  /** Aborts when nobody waits any more. */
+  readonly signal?: AbortSignal;
 }
+
+/** Nobody waits any more; what was asked for goes on. */
+export class WaitInterrupted extends Error {}
 
 export const DEFAULT_TIMEOUT_MS = 5 * 60_000;
 /** A process that dies at once has been running for a moment too. */
 const STABLE_MS = 1000;
+/** It has answered a moment ago, and waits itself while there is no leader. */
+const PATIENCE_MS = 5_000;
 
 /** Rejects when a task fails for good or the time is over, with the task's own error after its last log lines. */
 export async function waitForRollout(cli: Cli, control: ControlClient, options: RolloutOptions): Promise<void> {
-  const only = await serviceIds(control, options.references);
+  const warn = ({ message }: Error) => complain(cli, `gantry: warning: ${message}; asking again`);
+  const only = await askPatiently(() => serviceIds(control, options.references), warn);
   const rollout = new Rollout(cli, control, options, only);
-  await rollout.run(new ClusterView(await usableNodes(control)));
+  await rollout.run(new ClusterView(await askPatiently(() => usableNodes(control), warn)));
 }
 
 /** Undefined: all that the watch shows. */
@@ -50,7 +59,7 @@ async function usableNodes(control: ControlClient): Promise<readonly Node[]> {
   return nodes.filter(takesTasks);
 }
 
-type Outcome = 'stable' | 'timeout';
+type Outcome = 'stable' | 'timeout' | 'interrupted';
 
 class Rollout {
   readonly #cli: Cli;
@@ -69,21 +78,26 @@ class Rollout {
   }
 
   async run(view: ClusterView): Promise<void> {
-    const { stack = '', timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const { stack = '', timeoutMs = DEFAULT_TIMEOUT_MS, signal } = this.#options;
     const over = new AbortController();
     const ending = Promise.withResolvers<Outcome>();
     const timeout = setTimeout(() => ending.resolve('timeout'), timeoutMs);
+    const interrupt = () => ending.resolve('interrupted');
+    signal?.addEventListener('abort', interrupt, { once: true });
+    if (signal?.aborted) interrupt();
     const events = watchCluster(
       this.#control,
       { kinds: [ObjectKind.SERVICE, ObjectKind.TASK], stack },
-      { signal: over.signal, onLost: (error) => this.#lost(error) },
+      { signal: over.signal, onLost: (error) => this.#lost(error), patienceMs: PATIENCE_MS },
     );
     const watching = this.#follow(view, events, () => ending.resolve('stable'));
     try {
       const outcome = await Promise.race([watching, ending.promise]);
+      if (outcome === 'interrupted') throw new WaitInterrupted('interrupted');
       if (outcome === 'timeout') throw await this.#timeoutFailure(view, timeoutMs);
     } finally {
       clearTimeout(timeout);
+      signal?.removeEventListener('abort', interrupt);
       clearTimeout(this.#stable);
       this.#progress.end();
       // Nobody waits for the watch any more; its end is an error.

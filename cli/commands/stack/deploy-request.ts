@@ -12,6 +12,7 @@ import { refuseMissingImages } from '../../project/prepare-images.ts';
 import { readStackFile } from '../../project/read-stack-file.ts';
 import { warnUnknownSources } from '../../project/unknown-sources.ts';
 import { askRegistries, type ImageAnswers, warnUnrecorded } from '../../registry/service-images.ts';
+import { askPatiently } from '../../rollout/ask-patiently.ts';
 import type { Plan } from './plan-text.ts';
 import { declareProject, type ProjectOptions } from './project-options.ts';
 import { planOf } from './show-plan.ts';
@@ -92,7 +93,11 @@ export async function requestDeploy(
 ): Promise<StackDeployResponse> {
   const request = { stack: loaded.spec, prune, dryRun, resolveImage, registry: answers.registry };
   try {
-    const response = await ask(control, control.stackDeploy, request);
+    // What is deployed twice is deployed.
+    const response = await askPatiently(
+      () => ask(control, control.stackDeploy, request),
+      ({ message }) => complain(cli, `gantry: warning: ${message}; asking again`),
+    );
     await warnUnrecorded(cli, response.unrecordedImages, answers.failures);
     await warnUnknownSources(cli, response.unknownSources);
     return response;

@@ -6,8 +6,9 @@ import { CliError, EXIT } from '../../failure.ts';
 import { duration } from '../../options/limits.ts';
 import { changedServices, changeLines } from '../../project/changes.ts';
 import { prepareImages } from '../../project/prepare-images.ts';
+import { StopSignals } from '../../project/stop-signals.ts';
 import { RolloutFailure } from '../../rollout/failure-report.ts';
-import { DEFAULT_TIMEOUT_MS, waitForRollout } from '../../rollout/wait.ts';
+import { DEFAULT_TIMEOUT_MS, WaitInterrupted, waitForRollout } from '../../rollout/wait.ts';
 import { declareSource, readPlan, readSource, requestDeploy, type SourceOptions } from './deploy-request.ts';
 import { declarePlanFormat, type PlanFormat, showPlan } from './show-plan.ts';
 import { takeBack } from './take-back.ts';
@@ -64,11 +65,28 @@ async function follow(
   { changes, version, previousVersion }: StackDeployResponse,
   { timeout: timeoutMs, quiet = false, rollback = false }: DeployOptions,
 ): Promise<void> {
-  const wait = { stack, changedServices: changedServices(changes), timeoutMs, quiet };
+  const signals = new StopSignals();
+  const { interrupted: signal } = signals;
+  const wait = { stack, changedServices: changedServices(changes), timeoutMs, quiet, signal };
   try {
     await waitForRollout(cli, control, wait);
   } catch (error) {
+    if (error instanceof WaitInterrupted) throw interruption(stack, rollback);
     if (!rollback || !(error instanceof RolloutFailure)) throw error;
+    signals.close();
     throw await takeBack(cli, control, { stack, version, previousVersion, failure: error }, { timeoutMs, quiet });
+  } finally {
+    signals.close();
   }
+}
+
+/** As a shell tells of a command that was interrupted. */
+const INTERRUPTED = 130;
+
+function interruption(stack: string, rollback: boolean): CliError {
+  const goesOn = `interrupted: the deploy of stack ${stack} goes on${rollback ? ', and is not taken back if it fails' : ''}`;
+  return new CliError(goesOn, {
+    hint: `'gantry stack ps ${stack}' shows how far it is, 'gantry stack rollback ${stack}' goes back`,
+    exitCode: INTERRUPTED,
+  });
 }
