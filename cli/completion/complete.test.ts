@@ -63,7 +63,7 @@ const NO_DAEMON = 'unix:///nonexistent/gantry.sock';
 
 describe('commands', () => {
   it.each<[string[], string[]]>([
-    [['sta'], ['stack', 'start']],
+    [['sta'], ['stack', 'start', 'stats']],
     [['comple'], ['completion']],
     [
       ['stack', 'r'],

@@ -38,7 +38,7 @@ function run(shell: string, args: readonly string[], input = ''): string {
 
 /** Typed line → what is offered for its last word, as all three shells must have it. */
 const OFFERED: readonly (readonly [string, readonly string[]])[] = [
-  ['gantry sta', ['stack', 'start']],
+  ['gantry sta', ['stack', 'start', 'stats']],
   ['gantry stack hi', ['history']],
   ['gantry completion ', ['bash', 'fish', 'zsh']],
   ['gantry node update --role ', ['manager', 'worker']],
