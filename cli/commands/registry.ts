@@ -493,7 +493,7 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['secret inspect', "'gantry secret ls' lists what there is"],
   ['config inspect', "'gantry config ls' lists what there is"],
   ['system prune', "remove containers with 'gantry rm'; then 'gantry image prune' and 'gantry builder prune'"],
-  ['compose cp', "stream the file through 'gantry compose exec -T SERVICE tee PATH' or mount a volume"],
+  ['compose cp', "use 'gantry cp' on the node of the container: 'gantry compose ps' names both"],
   ['compose watch', "run 'gantry compose up -d --build' after each change"],
   ['compose bridge', "deploy the compose file as it is: 'gantry stack deploy -c FILE NAME'"],
   ['compose alpha', "'gantry compose --help' lists the verbs there are"],
