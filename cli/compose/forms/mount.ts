@@ -1,4 +1,5 @@
 /** The short form of a volume: [SOURCE:]TARGET[:OPTIONS] (Compose specification, "volumes", as Compose's own parser reads it). */
+import { normalize } from 'node:path';
 
 export interface MountForm {
   readonly type: 'bind' | 'volume';
@@ -44,6 +45,8 @@ export function parseMount(text: string): (MountForm & { readonly unknown: reado
 const DRIVE = /^:(\\|\/[^:]*:\/)/;
 
 function splitSections(text: string): string[] {
+  // Most have neither: no drive, no variable.
+  if (!text.includes('${') && !/(?:^|:)[A-Za-z]:/.test(text)) return text.split(':');
   const sections: string[] = [];
   let section = '';
   let depth = 0;
@@ -63,4 +66,12 @@ function splitSections(text: string): string[] {
 
 export function isHostPath(source: string): boolean {
   return /^([./~]|\\\\|[A-Za-z]:)/.test(source);
+}
+
+/** Without what leads nowhere: "/a/../b/" is "/b". */
+export function cleanTarget(target: string): string {
+  // As most are.
+  if (/^(?:\/[\w-][\w.-]*)+$/.test(target)) return target;
+  const clean = normalize(target);
+  return clean.length > 1 ? clean.replace(/\/$/, '') : clean;
 }

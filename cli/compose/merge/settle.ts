@@ -1,5 +1,5 @@
 /** After the last merge: what was reset is gone, and nothing is marked any more. */
-import type { Entry, Mapping, Tree } from '../syntax/tree.ts';
+import type { Entry, Mapping, Sequence, Tree } from '../syntax/tree.ts';
 
 export function settle(tree: Mapping): Mapping {
   return settleTree(tree) as Mapping;
@@ -10,23 +10,28 @@ export function settleTree(tree: Tree): Tree {
   switch (tree.kind) {
     case 'scalar':
       return tree.tag === undefined ? tree : withoutTag(tree);
-    case 'sequence': {
-      const items = tree.items.filter(isKept).map(settleTree);
-      const isSame = items.length === tree.items.length && items.every((item, index) => item === tree.items[index]);
-      return isSame && tree.tag === undefined ? tree : { ...withoutTag(tree), items };
-    }
-    case 'mapping': {
-      const kept = [...tree.entries.values()].filter(({ value }) => isKept(value));
-      const entries = kept.map((entry): Entry => {
-        const value = settleTree(entry.value);
-        return value === entry.value ? entry : { ...entry, value };
-      });
-      const isSame =
-        entries.length === tree.entries.size && entries.every((entry) => tree.entries.get(entry.key) === entry);
-      if (isSame && tree.tag === undefined) return tree;
-      return { ...withoutTag(tree), entries: new Map(entries.map((entry) => [entry.key, entry])) };
-    }
+    case 'sequence':
+      return settleSequence(tree);
+    case 'mapping':
+      return settleMapping(tree);
   }
+}
+
+function settleSequence(tree: Sequence): Sequence {
+  const isSettled = tree.tag === undefined && tree.items.every((item) => isKept(item) && settleTree(item) === item);
+  return isSettled ? tree : { ...withoutTag(tree), items: tree.items.filter(isKept).map(settleTree) };
+}
+
+function settleMapping(tree: Mapping): Mapping {
+  let changed: Map<string, Entry> | undefined = tree.tag === undefined ? undefined : new Map(tree.entries);
+  for (const [key, entry] of tree.entries) {
+    const value = isKept(entry.value) ? settleTree(entry.value) : undefined;
+    if (value === entry.value) continue;
+    changed ??= new Map(tree.entries);
+    if (value === undefined) changed.delete(key);
+    else changed.set(key, { ...entry, value });
+  }
+  return changed === undefined ? tree : { ...withoutTag(tree), entries: changed };
 }
 
 function isKept({ tag }: Tree): boolean {

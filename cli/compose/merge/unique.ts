@@ -1,6 +1,5 @@
 /** Lists in which a later item takes the place of an earlier one that means the same thing. */
-import { normalize } from 'node:path';
-import { parseMount } from '../forms/mount.ts';
+import { cleanTarget, parseMount } from '../forms/mount.ts';
 import { longPorts } from '../forms/port.ts';
 import { contentOf, type Tree, textIn } from '../syntax/tree.ts';
 import { patternOf } from './rules.ts';
@@ -79,18 +78,15 @@ function portKey(item: Tree): string | undefined {
   return `${host}:${textIn(item, 'published') ?? ''}:${target}/${textIn(item, 'protocol') ?? 'tcp'}`;
 }
 
+/** "/data/" and "/data" are one place. */
 function mountKey(item: Tree): string | undefined {
   const text = textOf(item);
-  if (text === undefined) return cleanPath(textIn(item, 'target'));
+  if (text === undefined) {
+    const target = textIn(item, 'target');
+    return target === undefined ? undefined : cleanTarget(target);
+  }
   const mount = parseMount(text);
-  return typeof mount === 'string' ? undefined : cleanPath(mount.target);
-}
-
-/** "/data/" and "/data" are one place. */
-function cleanPath(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined;
-  const clean = normalize(path);
-  return clean.length > 1 ? clean.replace(/\/$/, '') : clean;
+  return typeof mount === 'string' ? undefined : cleanTarget(mount.target);
 }
 
 function deviceKey(item: Tree): string | undefined {

@@ -1,6 +1,5 @@
 /** `volumes`, `devices`, `secrets` and `configs` of a service in long form. */
-import { normalize } from 'node:path';
-import { parseMount } from '../forms/mount.ts';
+import { cleanTarget, parseMount } from '../forms/mount.ts';
 import type { Cursor } from '../syntax/cursor.ts';
 import { isEmptyObject, isObject, type Json, type JsonObject, objectOf } from './json.ts';
 import {
@@ -76,12 +75,6 @@ function shortMount(cursor: Cursor, mode: Mode): Json {
 
 function unlessNone(key: string, value: JsonObject): JsonObject {
   return isEmptyObject(value) ? {} : { [key]: value };
-}
-
-/** Without what leads nowhere: "/a/../b/" is "/b". */
-function cleanTarget(target: string): string {
-  const clean = normalize(target);
-  return clean.length > 1 ? clean.replace(/\/$/, '') : clean;
 }
 
 const DEVICE = object({ source: text, target: text, permissions: text }, ['source']);

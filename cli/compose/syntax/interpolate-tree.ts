@@ -37,8 +37,14 @@ class Interpolation {
       case 'scalar':
         return typeof value.value === 'string' && value.text.includes('$') ? this.#scalar(value) : value;
       case 'sequence': {
-        const items = value.items.map((item, index) => this.#at(index, item));
-        return items.every((item, index) => item === value.items[index]) ? value : { ...value, items };
+        let changed: Tree[] | undefined;
+        for (const [index, item] of value.items.entries()) {
+          const inner = this.#at(index, item);
+          if (inner === item) continue;
+          changed ??= [...value.items];
+          changed[index] = inner;
+        }
+        return changed === undefined ? value : { ...value, items: changed };
       }
       case 'mapping': {
         let changed: Map<string, Entry> | undefined;
