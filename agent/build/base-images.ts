@@ -39,13 +39,14 @@ export class BaseImages {
   async #bring(reference: string, tell: (line: string) => void): Promise<void> {
     const { options, source, signal } = this.#parts;
     // An id is no name that a registry could have anything under.
-    if ((!options.pull || isDigest(reference)) && this.#isHere(reference)) return;
+    if ((!options.pull || isDigest(reference)) && this.isHere(reference)) return;
     const { domain } = parseReference(reference);
     const order = options.pull ? 'registry first' : 'cluster first';
     await source.bring(reference, options.credentials[domain], tell, signal, order);
   }
 
-  #isHere(reference: string): boolean {
+  /** Under that name, or with that id. */
+  isHere(reference: string): boolean {
     try {
       this.#parts.images.find(reference);
       return true;

@@ -131,6 +131,13 @@ describe.runIf(isRoot && hasBusybox)('a build', () => {
         Array.from({ length: 4 }, () => true),
       );
       await other.withRootfs(id, (root) => expect(readdirSync(root)).toEqual(expect.arrayContaining(['a', 'c'])));
+      await other.stores.images.remove(cache, { force: false, isUsed: () => undefined });
+      await other.builder.pruneCache({ all: true, filters: [], keepBytes: 0 });
+      other.archives.set('far/cache:1', first.archive);
+      const before = [...other.stores.images.names().keys()];
+      const again = await other.build(dockerfile, [], { cacheImages: ['far/cache:1'] });
+      expect(again.steps.filter(({ cached }) => cached)).toHaveLength(4);
+      expect([...other.stores.images.names().keys()]).toEqual(before);
     } finally {
       await other.dispose();
     }

@@ -32,6 +32,11 @@ export async function makeCacheImage(
   return { id: config.digest, manifestDigest: digest, manifest, document, chainIds: [] };
 }
 
+/** Whether it is for caches alone: what can be run has a history. */
+export function isCacheImage({ buildCache, history, diffIds }: ImageDocument): boolean {
+  return buildCache !== undefined && history.length === 0 && diffIds.length > 0;
+}
+
 interface Layer {
   readonly blob: Descriptor;
   readonly diffId: ImageDocument['diffIds'][number];

@@ -9,7 +9,7 @@ import type { Lease } from '../image/lease.ts';
 import type { ImageTarget } from '../registry/image-source.ts';
 import type { BaseImages } from './base-images.ts';
 import type { BuildCache } from './build-cache.ts';
-import { makeCacheImage } from './cache-image.ts';
+import { isCacheImage, makeCacheImage } from './cache-image.ts';
 import { cacheEntries, inlineCaches } from './inline-cache.ts';
 import { LAYOUT_SCHEME, type LayoutImages } from './layout-images.ts';
 import type { StageState } from './stage-state.ts';
@@ -32,8 +32,10 @@ export async function takeCaches(parts: CacheTransferParts, bases: BaseImages, l
     const layout = name.startsWith(LAYOUT_SCHEME) ? name.slice(LAYOUT_SCHEME.length) : undefined;
     const reference = layout === undefined ? name : (layouts.references.get(layout) ?? name);
     try {
+      const wasHere = bases.isHere(reference);
       await bases.ensure(reference, tell);
       if (!(await takeCache(parts, reference))) tell(`warning: ${reference} has no build cache`);
+      if (!wasHere) await forgetCacheImage(parts, reference);
     } catch (error) {
       if (signal.aborted) throw error;
       tell(`warning: no build cache from ${reference}: ${toGantryError(error).message}`);
@@ -55,6 +57,12 @@ async function takeCache({ images, cache, lease }: CacheTransferParts, reference
     await cache.add(cacheEntries(stage, sizeOf));
   }
   return stages.some(({ steps }) => steps.length > 0);
+}
+
+/** The cache has its layers now, and nobody wants it among the images. One that can also be run is left. */
+async function forgetCacheImage({ images }: CacheTransferParts, reference: string): Promise<void> {
+  if (!isCacheImage(images.find(reference).document)) return;
+  await images.remove(reference, { force: false, isUsed: () => undefined });
 }
 
 /**

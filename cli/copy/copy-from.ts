@@ -27,8 +27,8 @@ export async function copyFromContainer(
     const named = await stat(path);
     const real = followLink && isLink(named.mode) ? named.linkTarget : path;
     const { mode } = real === path ? named : await stat(real);
-    // A link that is followed is called as it was asked for.
-    const source = { path, isDirectory: isDirectory(mode) };
+    // A link that is followed is called as it was asked for; in a tar, as Docker has it, what it leads to.
+    const source = { path: to.kind === 'stream' ? real : path, isDirectory: isDirectory(mode) };
     const { directory, name } = planCopy(source, destination(cli, to));
     const archive = counted(dataOf(() => responses(engine.containerCopyFrom({ reference, path: real, name }))));
     if (to.kind === 'stream') {

@@ -78,7 +78,7 @@ describe.each(['running', 'created', 'ended'])('of a container (%s)', (name) => 
   it('what is not there is said', async () => {
     expect(await cp(`${name}:/gone`, here('work'))).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('Could not find the file /gone'),
+      stderr: expect.stringContaining(`Could not find the file /gone in container ${name}`),
     });
     expect(await cp(here('work/one'), `${name}:/gone/one`)).toMatchObject({
       code: 1,

@@ -45,6 +45,8 @@ export class BuilderFixture {
   /** What registries have, and what was asked of them. */
   readonly registry = new Map<string, Buffer>();
   readonly brought: string[] = [];
+  /** Images of registries, as archives. */
+  readonly archives = new Map<string, Buffer>();
   /** Caches that were pushed. */
   readonly caches = new Map<string, ImageRecord>();
   /** Of the last build that failed. */
@@ -151,6 +153,11 @@ export class BuilderFixture {
       bases: {
         bring: async (reference, _credentials, tell) => {
           this.brought.push(reference);
+          const archive = this.archives.get(reference);
+          if (archive !== undefined) {
+            const [id = ''] = await this.stores.images.load(inPieces(archive));
+            return await this.stores.images.tag(id, reference);
+          }
           const known = this.registry.get(reference);
           if (known === undefined) throw new GantryError('IMAGE_NOT_FOUND', `manifest for ${reference} not found`);
           await this.#import(reference, known, ['ENV PATH=/bin']);

@@ -10,7 +10,7 @@ import type { ContainerEntry } from '../container-entry.ts';
 import { containerPaths } from '../container-paths.ts';
 import type { ContainerContext } from '../context.ts';
 import { openContainerRoot } from './container-root.ts';
-import { linkTarget, openPath } from './path-in-root.ts';
+import { type FoundPath, linkTarget, openPath } from './path-in-root.ts';
 
 export interface PathStat {
   readonly name: string;
@@ -30,7 +30,7 @@ export interface CopyTarget {
 /** Throws NOT_FOUND. */
 export async function statPath(context: ContainerContext, entry: ContainerEntry, path: string): Promise<PathStat> {
   return await withRoot(context, entry, async (root) => {
-    const found = openPath(root, path);
+    const found = find(entry, root, path);
     try {
       const target = found.stats.isSymbolicLink() ? linkTarget(root, path) : '';
       return { name: basename(found.path), stats: found.stats, linkTarget: target };
@@ -49,7 +49,7 @@ export async function* copyFrom(
 ): AsyncGenerator<Buffer, void, undefined> {
   const root = await openContainerRoot(context, entry);
   try {
-    const found = openPath(root.directory.fd, path);
+    const found = find(entry, root.directory.fd, path);
     try {
       yield* archivePath(found.at, name, context.native);
     } finally {
@@ -79,6 +79,16 @@ export async function copyTo(
       throw inContainer(entry.record.name, directory, error);
     }
   });
+}
+
+/** See openPath. */
+function find({ record }: ContainerEntry, root: number, path: string): FoundPath {
+  try {
+    return openPath(root, path);
+  } catch (error) {
+    if (!(error instanceof GantryError)) throw error;
+    throw new GantryError(error.code, `${error.message} in container ${record.name}`, { cause: error });
+  }
 }
 
 async function withRoot<T>(
