@@ -469,7 +469,7 @@ describe('stack deploy --detach', () => {
     imageInspect: unaryMethod(async () => ImageInspectResponse.fromPartial({ image: { id: 'sha256:1' } })),
     stackDeploy: unaryMethod(async () => StackDeployResponse.fromPartial({})),
     nodeList: unaryMethod(async () => {
-      throw new GantryError('UNAVAILABLE', 'it waits');
+      throw new GantryError('WRONG_STATE', 'it waits');
     }),
   };
 
