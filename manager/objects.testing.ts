@@ -13,6 +13,7 @@ import {
   ServiceSpec,
   TaskState,
 } from '../proto/generated/gantry/v1/types.ts';
+import { TASK_FORMAT } from '../proto/task-format.ts';
 import { type NodeObject, nodeType } from './store/node.ts';
 import { type ServiceObject, serviceType } from './store/service.ts';
 import { NO_TASK_STATUS, type TaskObject, taskType } from './store/task.ts';
@@ -26,6 +27,7 @@ export interface ServiceOptions {
   readonly secrets?: readonly string[];
   readonly configs?: readonly string[];
   readonly global?: boolean;
+  readonly networkOf?: string;
   readonly volumes?: readonly string[];
   readonly placement?: Placement | undefined;
 }
@@ -37,6 +39,7 @@ export function serviceSpec(name: string, options: ServiceOptions = {}): Service
     task: {
       container: {
         image: options.image ?? 'hello:latest',
+        networkOf: options.networkOf ?? '',
         secrets: (options.secrets ?? []).map(file),
         configs: (options.configs ?? []).map(file),
         mounts: (options.volumes ?? []).map((source) => ({ type: MountType.VOLUME, source, target: `/${source}` })),
@@ -121,6 +124,7 @@ export interface NodeOptions {
   readonly links?: readonly string[];
   readonly networkConfigs?: readonly NetworkConfig[];
   readonly address?: string;
+  readonly taskFormat?: number;
 }
 
 export function node(id: string, options: NodeOptions = {}): NodeObject {
@@ -143,6 +147,7 @@ export function node(id: string, options: NodeOptions = {}): NodeObject {
       ipv6Addresses: [],
       links: [...(options.links ?? [])],
       networkConfigs: [...(options.networkConfigs ?? [])],
+      taskFormat: options.taskFormat ?? TASK_FORMAT,
       wireguard:
         options.encrypts === true ? { publicKey: Buffer.alloc(32, 1).toString('base64'), missing: '' } : undefined,
     },

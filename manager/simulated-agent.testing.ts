@@ -27,6 +27,7 @@ import {
   TaskStatus,
 } from '../proto/generated/gantry/v1/types.ts';
 import { INGRESS_NETWORK } from '../proto/ingress-network.ts';
+import { TASK_FORMAT } from '../proto/task-format.ts';
 
 export class SimulatedAgent {
   readonly nodeId: string;
@@ -78,6 +79,7 @@ export class SimulatedAgent {
             ipv6Addresses: [],
             links: ['eth0'],
             networkConfigs: [],
+            taskFormat: TASK_FORMAT,
           },
         },
       },

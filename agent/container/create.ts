@@ -53,6 +53,11 @@ export async function createContainer(context: ContainerContext, request: Create
 /** Secrets and configs are the cluster's, which sends their content with the task; and a container has one name of its own. */
 function refuseOfServices(spec: ContainerSpec): void {
   if (spec.containerName !== '') throw new GantryError('UNSUPPORTED', 'a further name is only for services');
+  if (spec.networkOf !== '') {
+    throw new GantryError('UNSUPPORTED', `the network of service ${spec.networkOf} is only for tasks of services`, {
+      hint: 'join that of one of its containers: --network container:NAME',
+    });
+  }
   if (spec.secrets.length + spec.configs.length === 0) return;
   throw new GantryError('UNSUPPORTED', 'secrets and configs are only for services', {
     hint: 'bind-mount a file instead, or run it as a service',

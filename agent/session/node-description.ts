@@ -7,6 +7,7 @@ import {
   type NodeTls,
   type NodeWireguard,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { TASK_FORMAT } from '../../proto/task-format.ts';
 
 /** Architectures whose name in Go, and so in images and placement constraints, isn't Node's. */
 const GO_ARCHITECTURES: Readonly<Record<string, string>> = {
@@ -55,5 +56,6 @@ export function describeNode({
     ipv6Addresses: [...ipv6Addresses],
     links: [...links],
     networkConfigs: [...networkConfigs],
+    taskFormat: TASK_FORMAT,
   });
 }

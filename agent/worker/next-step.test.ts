@@ -26,6 +26,7 @@ function observed(container: ContainerIs, state: Partial<NonNullable<Container['
       container === 'none'
         ? undefined
         : Container.fromPartial({ id: 'c1', taskId: 't1', state: { status: STATUS[container], ...state } }),
+    networkPeer: undefined,
     missing: [],
     pull: undefined,
     hook: undefined,
@@ -124,6 +125,58 @@ describe('a task that shall run', () => {
       state: TaskState.FAILED,
       error: 'out of memory (exit code 137)',
     });
+  });
+});
+
+describe('a task on the network of another one', () => {
+  const sharing = (state: TaskState, desiredState: TaskState = TaskState.RUNNING): TaskRecord => ({
+    ...newRecord(
+      Task.fromPartial({
+        ...{ id: 't1', desiredState, status: { state }, networkTaskId: 't2' },
+        spec: { container: { networkOf: 'db' } },
+      }),
+    ),
+  });
+  /** `started`: the container's own, and the other one's. */
+  const beside = (own: ContainerIs, other: ContainerIs, started: readonly [number, number] = [2, 1]) => {
+    const networkPeer = observed(other, { startedAtMs: started[1] }).container;
+    return { ...observed(own, { startedAtMs: started[0] }), networkPeer };
+  };
+  const { PREPARING, STARTING, RUNNING, SHUTDOWN } = TaskState;
+
+  // Columns: the other one's container, as in CONTAINERS.
+  it.each<[string, TaskState, ContainerIs, ...string[]]>([
+    ['is made', PREPARING, 'none', 'wait', 'wait', 'create', 'create', 'wait', 'wait'],
+    ['is started', STARTING, 'created', 'wait', 'wait', 'start', 'start', 'wait', 'wait'],
+    ['has started', STARTING, 'running', 'RUNNING', 'RUNNING', 'RUNNING', 'RUNNING', 'RUNNING', 'RUNNING'],
+    ['goes on', RUNNING, 'running', 'wait', 'wait', 'wait', 'wait', 'wait', 'wait'],
+  ])('%s while that is none, created, running, paused, exited, dead', (_what, state, own, ...steps) => {
+    expect(CONTAINERS.map((other) => word(nextStep(sharing(state), beside(own, other))))).toEqual(steps);
+  });
+
+  it('says what it waits for', () => {
+    const step = nextStep(sharing(PREPARING), beside('none', 'none'));
+    expect(step).toEqual({
+      ...{ kind: 'wait', untilMs: undefined },
+      message: 'waiting for the task of db whose network it shares',
+    });
+  });
+
+  it.each([STARTING, RUNNING])('is ended in state %s when that one’s container was started after it', (state) => {
+    const left = nextStep(sharing(state), beside('running', 'running', [1, 2]));
+    expect(left).toMatchObject({ kind: 'condemn', failure: expect.stringContaining('was started again') });
+    expect(nextStep(sharing(state), beside('running', 'exited', [1, 2])).kind).not.toBe('condemn');
+    expect(nextStep(sharing(state), beside('running', 'running', [2, 2])).kind).not.toBe('condemn');
+  });
+
+  it('is started again on the spot only beside that one', () => {
+    const alone = { aloneSinceMs: 1 };
+    expect(nextStep(sharing(RUNNING), { ...beside('exited', 'running'), ...alone }).kind).toBe('restart');
+    expect(nextStep(sharing(RUNNING), { ...beside('exited', 'exited'), ...alone }).kind).toBe('wait');
+  });
+
+  it('stops without it', () => {
+    expect(nextStep(sharing(RUNNING, SHUTDOWN), beside('running', 'none')).kind).toBe('retire');
   });
 });
 

@@ -11,6 +11,8 @@ import { isFinal, type TaskRecord } from './task-record.ts';
 
 export interface Observed {
   readonly container: Container | undefined;
+  /** Of the task whose network it is on; undefined, too, where there is none such. */
+  readonly networkPeer: Container | undefined;
   /** What the container is made of that isn't on this node (yet), in words: "network x1". */
   readonly missing: readonly string[];
   /** How far its image is; undefined when it has asked for none. */
@@ -78,8 +80,9 @@ export function nextStep(record: TaskRecord, observed: Observed): Step {
   return TOWARDS_RUNNING[record.status.state](record, observed);
 }
 
-function prepare(_record: TaskRecord, { container, missing, pull }: Observed): Step {
+function prepare({ task }: TaskRecord, { container, missing, pull, networkPeer }: Observed): Step {
   if (container !== undefined) return advance(TaskState.READY, 'prepared');
+  if (lacksNetwork(task, networkPeer)) return waitForNetwork(task);
   if (missing.length > 0) return wait(`waiting for ${missing.join(', ')}`);
   if (pull?.kind === 'pulling') return wait(pull.doing);
   if (pull?.kind === 'failed') return advance(TaskState.REJECTED, 'rejected', pull.error);
@@ -100,9 +103,12 @@ function awaitGo({ task }: TaskRecord, { nowMs }: Observed): Step {
 function awaitRunning(record: TaskRecord, observed: Observed): Step {
   const { container } = observed;
   if (container === undefined) return gone();
-  if (container.state?.status === ContainerStatus.CREATED) return { kind: 'start' };
+  if (container.state?.status === ContainerStatus.CREATED) {
+    return lacksNetwork(record.task, observed.networkPeer) ? waitForNetwork(record.task) : { kind: 'start' };
+  }
   if (!isAlive(container)) return finish(record, container, observed);
   if (isCondemned(record, container)) return endCondemned(record, container);
+  if (isLeftBehind(container, observed.networkPeer)) return { kind: 'condemn', failure: LEFT_BEHIND };
   const hookStep = nextHook(record, observed);
   if (hookStep !== undefined) return hookStep;
   if (container.state?.health === HealthStatus.STARTING) return wait('waiting until it is healthy');
@@ -114,6 +120,7 @@ function supervise(record: TaskRecord, observed: Observed): Step {
   if (container === undefined) return gone();
   if (!isAlive(container)) return finish(record, container, observed);
   if (isCondemned(record, container)) return endCondemned(record, container);
+  if (isLeftBehind(container, observed.networkPeer)) return { kind: 'condemn', failure: LEFT_BEHIND };
   return nextHook(record, observed) ?? wait('started');
 }
 
@@ -162,6 +169,23 @@ function clearAway(record: TaskRecord, observed: Observed): Step {
   return record.assigned ? wait(record.status.message) : { kind: 'forget' };
 }
 
+const LEFT_BEHIND = 'the container whose network it shared was started again, with another one';
+
+/** Its container can't be on a network of one that doesn't run. */
+function lacksNetwork({ networkTaskId }: TaskRecord['task'], networkPeer: Container | undefined): boolean {
+  return networkTaskId !== undefined && (networkPeer === undefined || !isAlive(networkPeer));
+}
+
+function waitForNetwork({ spec }: TaskRecord['task']): Step {
+  return wait(`waiting for the task of ${spec?.container?.networkOf ?? 'another service'} whose network it shares`);
+}
+
+/** While nobody replaces tasks, this node starts them again on the spot, and what is on the old network is cut off. */
+function isLeftBehind({ state }: Container, networkPeer: Container | undefined): boolean {
+  if (networkPeer === undefined || !isAlive(networkPeer)) return false;
+  return (networkPeer.state?.startedAtMs ?? 0) > (state?.startedAtMs ?? 0);
+}
+
 function isCondemned(record: TaskRecord, container: Container): boolean {
   return record.failure !== '' || container.state?.health === HealthStatus.UNHEALTHY;
 }
@@ -172,10 +196,11 @@ function endCondemned(record: TaskRecord, container: Container): Step {
   return { kind: 'condemn', failure: output === '' ? 'unhealthy' : `unhealthy: ${output}` };
 }
 
-function finish(record: TaskRecord, container: Container, { aloneSinceMs, nowMs }: Observed): Step {
+function finish(record: TaskRecord, container: Container, { aloneSinceMs, nowMs, networkPeer }: Observed): Step {
   const error = record.failure || exitError(container);
   const restartAtMs = aloneSinceMs === undefined ? undefined : restartAt(record, container, error, aloneSinceMs);
   if (restartAtMs !== undefined) {
+    if (lacksNetwork(record.task, networkPeer)) return waitForNetwork(record.task);
     return nowMs < restartAtMs ? wait(record.status.message, restartAtMs) : { kind: 'restart' };
   }
   return error === '' ? advance(TaskState.COMPLETE, 'finished') : advance(TaskState.FAILED, 'failed', error);

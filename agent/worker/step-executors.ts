@@ -153,7 +153,8 @@ async function create(record: TaskRecord, context: ExecutorContext): Promise<voi
   if (!(await isHere(reference, context))) throw noSuchImage(reference);
   const spec = expandContainer(task, node);
   const files = taskFiles(task, material, node, spec);
-  await containers.create(containerConfig(task, spec), { taskId: task.id, files });
+  const peer = task.networkTaskId === undefined ? undefined : containers.findByTask(task.networkTaskId);
+  await containers.create(containerConfig(task, spec, peer?.id), { taskId: task.id, files });
 }
 
 async function mustPull({ task }: TaskRecord, context: ExecutorContext): Promise<boolean> {

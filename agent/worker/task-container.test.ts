@@ -8,8 +8,15 @@ it('a task sees which generic resources it was given, by Docker’s names', () =
     { kind: 'ssd', count: 2 },
   ];
   const task = Task.fromPartial({ spec: { container: { env: ['A=1'] } }, genericResources });
-  const { spec } = containerConfig(task, ContainerSpec.fromPartial({ env: ['A=1'] }));
+  const { spec } = containerConfig(task, ContainerSpec.fromPartial({ env: ['A=1'] }), undefined);
   expect(spec?.env).toEqual(['A=1', 'DOCKER_RESOURCE_NVIDIA-GPU=UUID1,UUID2', 'DOCKER_RESOURCE_SSD=2']);
+});
+
+it('a task is on the network of another one’s container', () => {
+  const task = Task.fromPartial({ spec: { container: { networkOf: 'db' } } });
+  const spec = ContainerSpec.fromPartial({ networkOf: 'db' });
+  expect(containerConfig(task, spec, 'c1').networks).toEqual([{ target: 'container:c1', aliases: [] }]);
+  expect(containerConfig(task, spec, undefined).networks).toEqual([]);
 });
 
 describe('what a task waits for', () => {

@@ -31,9 +31,13 @@ const STACK_LABEL = 'com.docker.stack.namespace';
 
 /**
  * Never restarted on the spot: replacing a task is the manager's. Ports in ingress mode are the node's, not the container's.
- * `spec`: with its templates expanded.
+ * `spec`: with its templates expanded. `networkContainer`: the id of the one whose network it shares; undefined: it has its own.
  */
-export function containerConfig(task: Task, spec: ContainerSpec): ContainerConfig {
+export function containerConfig(
+  task: Task,
+  spec: ContainerSpec,
+  networkContainer: string | undefined,
+): ContainerConfig {
   return ContainerConfig.fromPartial({
     name: containerName(task),
     spec: {
@@ -43,7 +47,10 @@ export function containerConfig(task: Task, spec: ContainerSpec): ContainerConfi
     },
     limits: task.spec?.resources?.limits,
     log: spec.log,
-    networks: task.spec?.networks ?? [],
+    networks:
+      networkContainer === undefined
+        ? (task.spec?.networks ?? [])
+        : [{ target: `container:${networkContainer}`, aliases: [] }],
     ports: task.ports.filter((port) => port.mode === PublishMode.HOST),
     restart: LocalRestart.NO,
   });

@@ -118,6 +118,7 @@ export class TaskRunner {
     const [pull, hook] = [pulls.stateOf(task.id), hooks.stateOf(task.id)];
     return {
       container: containers.findByTask(task.id),
+      networkPeer: task.networkTaskId === undefined ? undefined : containers.findByTask(task.networkTaskId),
       missing,
       pull,
       hook,

@@ -61,6 +61,7 @@ export class Worker {
     for (const record of this.#store.load()) this.#adopt(record);
     this.#unsubscribe = this.#options.containers.subscribe(({ container }) => {
       this.#runners.get(container.taskId)?.poke();
+      if (container.taskId !== '') this.#pokeSharers(container.taskId);
     });
     this.#pokeAll();
   }
@@ -148,6 +149,11 @@ export class Worker {
       now,
       material: this.#material,
     };
+  }
+
+  /** Those that are on the task's network. */
+  #pokeSharers(taskId: string): void {
+    for (const runner of this.#runners.values()) if (runner.record.task.networkTaskId === taskId) runner.poke();
   }
 
   #pokeAll(): void {

@@ -3,11 +3,8 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import {
-  type ContainerSpec,
   EndpointMode,
   IngressScope,
-  type Mount,
-  type NetworkAttachmentConfig,
   type NetworkSpec,
   PullPolicy,
   type ServiceSpec,
@@ -19,7 +16,6 @@ import type { ClusterObject } from '../store/cluster.ts';
 import { NEVER_UPDATED, type ServiceObject } from '../store/service.ts';
 import {
   FORMAT_OF_CA_ROTATION,
-  FORMAT_OF_CGROUP_SETTINGS,
   FORMAT_OF_CONTAINER_NAMES,
   FORMAT_OF_GENERIC_RESOURCES,
   FORMAT_OF_IPV6,
@@ -33,6 +29,7 @@ import {
   FORMAT_OF_VIRTUAL_IPS,
 } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
+import { newestPart } from '../store/task-format.ts';
 import { theCluster } from '../store/the-cluster.ts';
 
 /** WRONG_STATE: a manager that doesn't know of them would lose them. */
@@ -81,18 +78,17 @@ export function notKnownToAll(what: string): GantryError {
 }
 
 function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined {
-  const { placement, update, rollback, task } = spec;
+  const { placement, update, rollback, task, dependencies } = spec;
   const generic = task?.resources?.genericReservations ?? [];
   if (generic.length > 0 && stateFormat < FORMAT_OF_GENERIC_RESOURCES) return 'generic resources';
   if (spec.endpointMode !== EndpointMode.VIP && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an endpoint mode';
   if (spec.ingressScope !== IngressScope.CLUSTER && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an ingress scope';
   const policy = task?.container?.pullPolicy ?? PullPolicy.MISSING;
   if (policy !== PullPolicy.MISSING && stateFormat < FORMAT_OF_PULL_CREDENTIALS) return 'a pull policy';
-  const isolation = task?.container === undefined ? undefined : unusualIsolation(task.container);
-  if (isolation !== undefined && stateFormat < FORMAT_OF_CGROUP_SETTINGS) return isolation;
-  if (stateFormat < FORMAT_OF_CONTAINER_NAMES) {
-    const part = partOfComposeFile(spec);
-    if (part !== undefined) return part;
+  const part = task === undefined ? undefined : newestPart(task);
+  if (part !== undefined && stateFormat < part.format) return part.what;
+  if (stateFormat < FORMAT_OF_CONTAINER_NAMES && dependencies.some(({ restart, optional }) => restart || optional)) {
+    return 'a dependency that says more than its condition';
   }
   if (isJob(spec) && stateFormat < FORMAT_OF_UPDATE_STATUS) return "a job's mode";
   if (placement !== undefined && stateFormat < FORMAT_OF_PLACEMENTS) return 'a placement';
@@ -104,35 +100,6 @@ function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined
     return 'an update config with an order, failure action, monitor or failure ratio';
   }
   return undefined;
-}
-
-function unusualIsolation(container: ContainerSpec): string | undefined {
-  const { cgroup, cgroupnsMode, cgroupParent, ociAnnotations: annotations, unconfinedSystemPaths } = container;
-  if (cgroup !== undefined) return 'cgroup settings';
-  if (cgroupnsMode !== '' || cgroupParent !== '') return 'a cgroup namespace or parent';
-  if (Object.keys(annotations).length > 0) return 'annotations of its containers';
-  return unconfinedSystemPaths ? 'unconfined system paths' : undefined;
-}
-
-/** What services couldn't say at first of what a Compose file can. */
-function partOfComposeFile({ task, dependencies }: ServiceSpec): string | undefined {
-  const { containerName = '', mounts = [], log, postStart = [], preStop = [] } = task?.container ?? {};
-  if (containerName !== '') return 'a container name';
-  if ((task?.networks ?? []).some(isFixed)) return 'an address or a link of its task';
-  if (mounts.some(saysMoreThanBefore)) return "a part of a volume, or a mount's own options";
-  if (dependencies.some(({ restart, optional }) => restart || optional))
-    return 'a dependency that says more than its condition';
-  if (log !== undefined) return 'a log driver or its options';
-  if (postStart.length + preStop.length > 0) return 'hooks';
-  return undefined;
-}
-
-function isFixed({ ip, ipv6, mac, interfaceName }: NetworkAttachmentConfig): boolean {
-  return [ip, ipv6, mac, interfaceName].some((one) => one !== undefined);
-}
-
-function saysMoreThanBefore({ subpath, bindRecursive, tmpfsOptions, volumeExternal }: Mount): boolean {
-  return subpath !== '' || bindRecursive !== '' || tmpfsOptions.length > 0 || volumeExternal;
 }
 
 /** Than update configs could say at first. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { UpdateConfig, UpdateOrder } from '../../proto/generated/gantry/v1/types.ts';
-import { serviceSpec } from '../objects.testing.ts';
+import { type ServiceOptions, serviceSpec } from '../objects.testing.ts';
 import { completeServiceSpec } from '../store/service.ts';
-import { checkServiceNetworks } from './service-networks.ts';
+import { checkServiceNetworks, checkSharedNetworks } from './service-networks.ts';
 
 const check = (networks: readonly string[], ports: readonly { targetPort: number }[] = []) =>
   checkServiceNetworks(completeServiceSpec(serviceSpec('web', { networks, ports })));
@@ -32,6 +32,31 @@ describe('a service', () => {
     expect(() => checkServiceNetworks({ ...spec, task, update })).toThrow(message);
     const one = { ...spec, mode: { $case: 'replicated', value: { replicas: 1 } } as const, task };
     expect(() => checkServiceNetworks(one)).not.toThrow();
+  });
+
+  it.each([
+    [{ networks: ['front'] }, 'service web has networks, but is on the network of service db'],
+    [{ ports: [{ targetPort: 80 }] }, 'service web has ports, but is on the network of service db'],
+  ])('on the network of another has none of what belongs to a network: %j', (options, message) => {
+    const spec = completeServiceSpec(serviceSpec('web', { ...options, networkOf: 'db' }));
+    expect(() => checkServiceNetworks(spec)).toThrow(message);
+    expect(() => checkServiceNetworks(completeServiceSpec(serviceSpec('web', { networkOf: 'db' })))).not.toThrow();
+  });
+
+  it.each<[ServiceOptions, ServiceOptions, string | undefined]>([
+    [{}, {}, undefined],
+    [{ replicas: 2 }, { replicas: 3 }, undefined],
+    [{ global: true }, { global: true }, undefined],
+    [{ global: true }, {}, 'of which only one is global'],
+    [{}, { global: true }, 'of which only one is global'],
+    [{ replicas: 3 }, { replicas: 2 }, 'service web has 3 tasks, and service db, whose network they share, 2'],
+  ])('%j shares the network of one that is %j', (own, other, message) => {
+    const services = [serviceSpec('web', { ...own, networkOf: 'db' }), serviceSpec('db', other)].map(
+      completeServiceSpec,
+    );
+    const checking = expect(() => checkSharedNetworks(services));
+    if (message === undefined) checking.not.toThrow();
+    else checking.toThrow(message);
   });
 
   it('publishes ports where it has a network of each host', () => {

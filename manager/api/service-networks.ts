@@ -12,6 +12,7 @@ export function checkServiceNetworks(spec: CompleteServiceSpec): void {
   const { annotations, task, ports } = spec;
   const { name } = annotations;
   checkOwn(spec);
+  if (task.container.networkOf !== '') return checkShared(spec);
   const word = task.networks.map(({ target }) => target).find((target) => target === HOST || target === NONE);
   if (word === undefined) return;
   if (task.networks.length > 1) {
@@ -28,6 +29,50 @@ export function checkServiceNetworks(spec: CompleteServiceSpec): void {
         'drop the ports: what its tasks listen on is open there already',
       )
     : invalid(`service ${name} publishes ports, but has no network`, 'drop the ports, or put it on a network');
+}
+
+/** What belongs to a network is said of the service whose network it is. */
+function checkShared({ annotations, task, ports }: CompleteServiceSpec): void {
+  const { networkOf, hostname, dns, extraHosts } = task.container;
+  const parts: [what: string, isThere: boolean][] = [
+    ['networks', task.networks.length > 0],
+    ['ports', ports.length > 0],
+    ['a hostname', hostname !== ''],
+    ['DNS servers', dns.length > 0],
+    ['hosts', extraHosts.length > 0],
+  ];
+  const [part] = parts.find(([, isThere]) => isThere) ?? [];
+  if (part === undefined) return;
+  throw invalid(
+    `service ${annotations.name} has ${part}, but is on the network of service ${networkOf}`,
+    'leave them out, or say them of that service',
+  );
+}
+
+/** Tasks that share networks are of the same slots, or nodes. Throws INVALID_ARGUMENT. */
+export function checkSharedNetworks(services: readonly CompleteServiceSpec[]): void {
+  const byName = new Map(services.map((spec) => [spec.annotations.name, spec]));
+  for (const { annotations, task, mode } of services) {
+    const { networkOf } = task.container;
+    const host = byName.get(networkOf);
+    if (host === undefined) continue;
+    if (isPerNode(mode) !== isPerNode(host.mode)) {
+      throw invalid(
+        `service ${annotations.name} is on the network of service ${networkOf}, of which only one is global`,
+        'give both the same mode: tasks of the same slot, or on the same node, share a network',
+      );
+    }
+    const [own, most] = [tasksAtATime(mode), tasksAtATime(host.mode)];
+    if (own <= most) continue;
+    throw invalid(
+      `service ${annotations.name} has ${own} tasks, and service ${networkOf}, whose network they share, ${most}`,
+      'each shares that of one: give that service as many replicas',
+    );
+  }
+}
+
+function isPerNode(mode: ServiceSpec['mode']): boolean {
+  return mode?.$case === 'global' || mode?.$case === 'globalJob';
 }
 
 /** One task at a time can have what is one task's. Where it can be had, `checkFixedAddresses` looks. */

@@ -18,6 +18,8 @@ export function bindReferences(spec: CompleteServiceSpec, names: Names): Complet
     if (!dependency.optional && !names.services.has(dependency.service))
       throw undefinedReference(name, 'service', dependency.service);
   }
+  const { networkOf } = spec.task.container;
+  if (networkOf !== '' && !names.services.has(networkOf)) throw undefinedReference(name, 'service', networkOf);
   const file = (kind: string, ids: ReadonlyMap<string, string>) => (reference: FileReference) => ({
     ...reference,
     id: idOf(name, kind, ids, reference.id || reference.name),

@@ -22,7 +22,7 @@ import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
 import { type CompleteServiceSpec, completeServiceSpec } from '../store/service.ts';
 import { checkContainerName } from './container-names.ts';
 import { checkMacvlanSpec } from './macvlan-networks.ts';
-import { checkServiceNetworks } from './service-networks.ts';
+import { checkServiceNetworks, checkSharedNetworks } from './service-networks.ts';
 import { checkTemplates } from './stack-templates.ts';
 
 /** As Docker's; also what a DNS label and a container name can hold. */
@@ -41,6 +41,7 @@ export function validateStack(stack: StackSpec): StackSpec {
   for (const network of stack.networks) checkMacvlanSpec(network);
   checkPorts(services);
   checkCycles(services);
+  checkSharedNetworks(services.map(completeServiceSpec));
   checkTemplates(stack);
   return {
     name: stack.name,
@@ -181,11 +182,17 @@ function checkHostIp(service: string, hostIp: string): void {
   throw new GantryError('INVALID_ARGUMENT', `service ${service}: "${hostIp}" is no address to publish a port on`);
 }
 
+/** Whose tasks it waits for, too. */
+function networkServices({ task }: ServiceSpec): string[] {
+  const { networkOf = '' } = task?.container ?? {};
+  return networkOf === '' ? [] : [networkOf];
+}
+
 function checkCycles(services: readonly ServiceSpec[]): void {
   const edges = new Map(
     services.map((service) => [
       completeAnnotations(service.annotations).name,
-      service.dependencies.map((dependency) => dependency.service),
+      [...service.dependencies.map((dependency) => dependency.service), ...networkServices(service)],
     ]),
   );
   const done = new Set<string>();

@@ -9,6 +9,7 @@ import {
   FORMAT_OF_IPV6,
   FORMAT_OF_MACVLAN,
   FORMAT_OF_STANDINGS_BY_ROTATION,
+  FORMAT_OF_TASK_FORMATS,
   FORMAT_OF_WIREGUARD,
 } from '../store/state-format.ts';
 import type { Store } from '../store/store.ts';
@@ -58,6 +59,7 @@ function known(read: ReadTransaction, description: NodeDescription | undefined):
     ipv6Addresses: format >= FORMAT_OF_IPV6 ? description.ipv6Addresses : [],
     links: format >= FORMAT_OF_MACVLAN ? description.links : [],
     networkConfigs: format >= FORMAT_OF_MACVLAN ? description.networkConfigs : [],
+    taskFormat: format >= FORMAT_OF_TASK_FORMATS ? description.taskFormat : undefined,
   };
 }
 

@@ -236,6 +236,7 @@ export class Scenario {
         image: named.get('image') ?? 'v1',
         configs: (named.get('configs') ?? '').split(',').filter((config) => config !== ''),
         placement: placementOf(named),
+        networkOf: named.get('network-of') ?? '',
         volumes: (named.get('volumes') ?? '').split(',').filter((volume) => volume !== ''),
       }),
     );

@@ -4,6 +4,7 @@ import type { Holders } from '../images/node-images.ts';
 import { type PlacementRules, unmetRule } from '../placement/rules.ts';
 import { type NeedyNetwork, whatIsMissing } from '../store/network-needs.ts';
 import type { TaskObject } from '../store/task.ts';
+import { newestPart, OLDEST_TASK_FORMAT } from '../store/task-format.ts';
 import type { Homes } from '../volumes/homes.ts';
 import { genericReservationsOf } from './generic-units.ts';
 import { hostPortsOf, type NodeInfo, reservationsOf } from './node-info.ts';
@@ -30,6 +31,7 @@ export function filtersOf(wanted: Wanted): readonly Filter[] {
   return [
     isReady,
     isAvailable,
+    ...byAgent(wanted),
     ...byRules(wanted),
     ...byNetworks(wanted),
     ...byResources(wanted),
@@ -51,6 +53,14 @@ const isAvailable: Filter = ({ node }) => {
       return undefined;
   }
 };
+
+/** An older agent would run the task without what it doesn't know of. */
+function byAgent({ task }: Wanted): Filter[] {
+  const part = newestPart(task.spec);
+  if (part === undefined) return [];
+  const reason = `its gantryd is too old for ${part.what}`;
+  return [({ node }) => ((node.description.taskFormat ?? OLDEST_TASK_FORMAT) < part.format ? reason : undefined)];
+}
 
 function byRules({ rules }: Wanted): Filter[] {
   const { constraints, platforms, imagePlatforms } = rules;

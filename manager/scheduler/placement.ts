@@ -1,7 +1,9 @@
 /** What happens to pending tasks. Pure. */
 import { type GenericResource, type PlacementStrategy, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { slotName } from '../../proto/task-name.ts';
 import type { ImageHolders } from '../images/node-images.ts';
 import { rulesOf } from '../placement/rules.ts';
+import type { NetworkPeer } from '../placement/shared-network.ts';
 import type { NeedyNetwork } from '../store/network-needs.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { isWanted, type TaskObject } from '../store/task.ts';
@@ -13,7 +15,13 @@ export type Placement =
   /** Not to be placed: somebody else decides when. */
   | { readonly outcome: 'held' }
   | { readonly outcome: 'not-before'; readonly timeMs: number }
-  | { readonly outcome: 'assigned'; readonly nodeId: string; readonly genericResources: readonly GenericResource[] }
+  | {
+      readonly outcome: 'assigned';
+      readonly nodeId: string;
+      readonly genericResources: readonly GenericResource[];
+      /** Whose network it is on; undefined: its own. */
+      readonly networkTaskId: string | undefined;
+    }
   | { readonly outcome: 'unplaceable'; readonly reason: string };
 
 /** What of the world counts, beside the nodes. */
@@ -23,6 +31,7 @@ export interface Circumstances {
   readonly defaultStrategy: PlacementStrategy;
   /** Where the volumes are that a task mounts. */
   readonly homesOf: (task: TaskObject) => Homes | undefined;
+  readonly networkPeerOf: (task: TaskObject) => NetworkPeer;
   /** Those networks of a task that not every node may be able to have. */
   readonly needyNetworksOf: (task: TaskObject) => readonly NeedyNetwork[];
   readonly nowMs: number;
@@ -45,15 +54,19 @@ export class PlacementRound {
     if (task.status.state >= TaskState.ASSIGNED || !isWanted(task)) return { outcome: 'held' };
     if (service === undefined || service.pendingDelete || !service.dependenciesMet) return { outcome: 'held' };
     if (this.#circumstances.nowMs < task.startAfterMs) return { outcome: 'not-before', timeMs: task.startAfterMs };
-    const choice = this.#chooserFor(task, service).next();
+    const peer = this.#circumstances.networkPeerOf(task);
+    if (peer.kind === 'awaited') return { outcome: 'unplaceable', reason: peer.reason };
+    const networkTask = peer.kind === 'task' ? peer.task : undefined;
+    const choice = this.#chooserFor(task, service, networkTask).next();
     if ('reason' in choice) return { outcome: 'unplaceable', reason: choice.reason };
     const { info } = choice;
-    return { outcome: 'assigned', nodeId: info.node.id, genericResources: info.chooseGenericResources(task) };
+    const genericResources = info.chooseGenericResources(task);
+    return { outcome: 'assigned', nodeId: info.node.id, genericResources, networkTaskId: networkTask?.id };
   }
 
-  #chooserFor(task: TaskObject, service: ServiceObject): NodeChooser {
+  #chooserFor(task: TaskObject, service: ServiceObject, networkTask: TaskObject | undefined): NodeChooser {
     const { images, defaultStrategy, homesOf, needyNetworksOf, nowMs } = this.#circumstances;
-    const homes = homesOf(task);
+    const homes = withNode(homesOf(task), networkTask);
     const of = `${service.id} ${task.specVersion} ${task.nodeId}${homes === undefined ? '' : ` ${task.id}`}`;
     if (this.#latest?.of === of) return this.#latest.chooser;
     const rules = rulesOf(service.spec.placement);
@@ -64,6 +77,15 @@ export class PlacementRound {
     this.#latest = { of, chooser };
     return chooser;
   }
+}
+
+/** Who shares a task's network is where that is. */
+function withNode(homes: Homes | undefined, networkTask: TaskObject | undefined): Homes | undefined {
+  if (networkTask === undefined) return homes;
+  const { nodeId, serviceName } = networkTask;
+  const reason = `task ${serviceName}.${slotName(networkTask)}, whose network it shares, is on another one`;
+  if (homes === undefined) return { nodeIds: [nodeId], reason };
+  return { nodeIds: homes.nodeIds.filter((id) => id === nodeId), reason: `${homes.reason}, ${reason}` };
 }
 
 /** A task of a global service has its node from the start, and one whose volumes are somewhere few to choose from. */

@@ -23,7 +23,7 @@ import { filtersOf, type Wanted } from './filters.ts';
 import { Heap } from './heap.ts';
 import { NodeChooser } from './node-chooser.ts';
 import { NodeInfo } from './node-info.ts';
-import { PlacementRound } from './placement.ts';
+import { type Circumstances, PlacementRound } from './placement.ts';
 
 const NOBODY: Holders = new Map();
 
@@ -360,12 +360,13 @@ describe('Heap', () => {
   });
 });
 
-const CIRCUMSTANCES = {
+const CIRCUMSTANCES: Circumstances = {
   images: new NodeImages(),
   defaultStrategy: PlacementStrategy.UNSPECIFIED,
   nowMs: 0,
   homesOf: () => undefined,
   needyNetworksOf: () => [],
+  networkPeerOf: () => ({ kind: 'own' }),
 };
 
 describe('PlacementRound', () => {
@@ -416,5 +417,48 @@ describe('PlacementRound', () => {
       genericResources: [],
     });
     expect(place(pending({ slot: 0, nodeId: 'gone' }), service('web'), nodes, 0).outcome).toBe('unplaceable');
+  });
+
+  it('puts a task beside the one whose network it shares, as far as it may be there', () => {
+    const db = task('d', { serviceName: 'db', nodeId: 'b' });
+    const beside = (homes: Homes | undefined, fleet = nodes) => {
+      const networkPeerOf = () => ({ kind: 'task', task: db }) as const;
+      const round = new PlacementRound(fleet, { ...CIRCUMSTANCES, homesOf: () => homes, networkPeerOf });
+      return round.place(pending(), service('web'));
+    };
+    expect(beside(undefined)).toMatchObject({ outcome: 'assigned', nodeId: 'b', networkTaskId: 'd' });
+    expect(beside({ nodeIds: ['a', 'b'], reason: 'volume v is on nodes a, b' })).toMatchObject({ nodeId: 'b' });
+    expect(beside({ nodeIds: ['a'], reason: 'volume v is on node a' })).toEqual({
+      outcome: 'unplaceable',
+      reason:
+        'no suitable node (2 nodes: volume v is on node a, task db.1, whose network it shares, is on another one)',
+    });
+    const drained = new Map([...nodes, ['b', info('b', { availability: NodeAvailability.DRAIN })]]);
+    expect(beside(undefined, drained)).toEqual({
+      outcome: 'unplaceable',
+      reason: 'no suitable node (1 node: task db.1, whose network it shares, is on another one; 1 node: drained)',
+    });
+  });
+
+  it('says what a task waits for whose network, or hooks, are another one’s', () => {
+    const networkPeerOf = () => ({ kind: 'awaited', reason: 'waiting for task db.1' }) as const;
+    const round = new PlacementRound(nodes, { ...CIRCUMSTANCES, networkPeerOf });
+    expect(round.place(pending(), service('web'))).toEqual({ outcome: 'unplaceable', reason: 'waiting for task db.1' });
+  });
+
+  it('gives no task to an agent that would leave out a part of it', () => {
+    const wanted = pending();
+    const container = { ...wanted.spec.container, containerName: 'front' };
+    const named = { ...wanted, spec: { ...wanted.spec, container } };
+    const mixed = new Map([
+      ['a', info('a', { taskFormat: 5 })],
+      ['b', info('b')],
+    ]);
+    expect(place(named, service('web'), mixed, 0)).toMatchObject({ outcome: 'assigned', nodeId: 'b' });
+    expect(place(wanted, service('web'), mixed, 0)).toMatchObject({ outcome: 'assigned', nodeId: 'a' });
+    expect(place(named, service('web'), new Map([['a', info('a', { taskFormat: 5 })]]), 0)).toEqual({
+      outcome: 'unplaceable',
+      reason: 'no suitable node (1 node: its gantryd is too old for a container name)',
+    });
   });
 });

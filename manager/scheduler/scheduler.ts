@@ -3,6 +3,7 @@ import { PlacementStrategy, TaskState } from '../../proto/generated/gantry/v1/ty
 import type { ControlLoop } from '../control-loop.ts';
 import type { ImageHolders } from '../images/node-images.ts';
 import type { ManagerMetrics } from '../metrics/manager-metrics.ts';
+import { chooseNetworkPeer, type NetworkPeer } from '../placement/shared-network.ts';
 import { needyNetworksOf } from '../store/network-needs.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
@@ -35,8 +36,9 @@ export function schedulerLoop(
       const waitedMs = waitOfPlaced(event);
       if (waitedMs !== undefined) metrics.placed(waitedMs);
       view?.apply(event, read);
-      if (givesRoom(event)) view?.queue.lookAgain();
-      return givesRoom(event) || isPending(event) ? ALL : [];
+      const isAwaited = givesRoom(event) || givesNetwork(event, read);
+      if (isAwaited) view?.queue.lookAgain();
+      return isAwaited || isPending(event) ? ALL : [];
     },
     reconcile: (tx, _key, nowMs) => (view === undefined ? undefined : placeSome(tx, view, images, nowMs)),
   };
@@ -65,6 +67,19 @@ function givesRoom(event: StoreEvent): boolean {
   return event.kind === 'task' && (event.object.status.state > TaskState.RUNNING || event.change === 'remove');
 }
 
+/** A task has a node now, where others can share its network. */
+function givesNetwork(event: StoreEvent, read: ReadTransaction): boolean {
+  if (event.kind !== 'task' || event.object.status.state !== TaskState.ASSIGNED) return false;
+  return read.count('service', 'sharesNetwork', event.object.serviceName) > 0;
+}
+
+function networkPeerOf(read: ReadTransaction, task: TaskObject): NetworkPeer {
+  const { networkOf } = task.spec.container;
+  const [host] = networkOf === '' ? [] : read.find('service', { by: 'name', value: networkOf });
+  const tasks = host === undefined ? [] : read.find('task', { by: 'service', value: host.id });
+  return chooseNetworkPeer(task, host, tasks);
+}
+
 /** When to go on. */
 function placeSome(
   tx: WriteTransaction,
@@ -80,6 +95,7 @@ function placeSome(
     images,
     defaultStrategy: defaultStrategy(tx),
     homesOf: (task: TaskObject) => homesOf(tx, task),
+    networkPeerOf: (task: TaskObject) => networkPeerOf(tx, task),
     needyNetworksOf: (task: TaskObject) => needyNetworksOf(tx, task),
     nowMs,
   };
@@ -108,11 +124,12 @@ function assign(
   tx: WriteTransaction,
   view: ClusterView,
   task: TaskObject,
-  { nodeId, genericResources }: Assignment,
+  { nodeId, genericResources, networkTaskId }: Assignment,
   nowMs: number,
 ): void {
   const status = { ...task.status, state: TaskState.ASSIGNED, timestampMs: nowMs, message: '' };
-  const assigned = tx.update('task', { ...task, nodeId, status, genericResources: [...genericResources] });
+  const given = { nodeId, genericResources: [...genericResources], networkTaskId };
+  const assigned = tx.update('task', { ...task, ...given, status });
   // The next task of this turn must see what this one takes.
   view.place(assigned);
 }

@@ -37,7 +37,7 @@ export const NOT_STOPPED = { stopped: false, startsAgain: false, stopTimeoutMs: 
 export const serviceType: ObjectType<
   Service,
   ServiceObject,
-  'stack' | 'uses' | 'awaits' | 'dependsOn' | 'restartsWith' | 'volume'
+  'stack' | 'uses' | 'awaits' | 'dependsOn' | 'restartsWith' | 'sharesNetwork' | 'volume'
 > = {
   complete: (raw) => ({
     ...raw,
@@ -56,6 +56,7 @@ export const serviceType: ObjectType<
     awaits: awaitedServices,
     dependsOn: ({ spec }) => spec.dependencies.map(({ service }) => service),
     restartsWith: ({ spec }) => spec.dependencies.flatMap(({ service, restart }) => (restart ? [service] : [])),
+    sharesNetwork: ({ spec }) => (spec.task.container.networkOf === '' ? [] : [spec.task.container.networkOf]),
     volume: mountedVolumes,
   },
 };

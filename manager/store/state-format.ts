@@ -16,7 +16,8 @@
  *    services have a pull policy, and know who pulls their images.
  * 6: tasks have a container name, hooks, addresses of their own and more kinds of mounts, and say how their log is kept; services
  *    roll with what they depend on, know where is what they mount, and may be stopped; containers have cgroup settings, cgroup
- *    parents, and annotations; nodes say for which rotation of the authority they stand as they say.
+ *    parents, and annotations; nodes say for which rotation of the authority they stand as they say, and which tasks they
+ *    can honour; tasks may be on the network of another one.
  */
 import { GantryError } from '../../proto/errors.ts';
 
@@ -46,9 +47,11 @@ export const FORMAT_OF_PULL_CREDENTIALS = 5;
 export const FORMAT_OF_STOPPED_SERVICES = 6;
 /** And of cgroup parents and namespaces, annotations, and unconfined system paths. */
 export const FORMAT_OF_CGROUP_SETTINGS = 6;
-/** And of what else of a Compose file's service stands in a task's spec; see manager/api/known-format.ts. */
+/** And of what else of a Compose file's service stands in a task's spec; see task-format.ts. */
 export const FORMAT_OF_CONTAINER_NAMES = 6;
 export const FORMAT_OF_STANDINGS_BY_ROTATION = 6;
+/** Which nodes say of their agents. */
+export const FORMAT_OF_TASK_FORMATS = 6;
 
 /** Throws UNSUPPORTED: a manager that went on would have another state than the others. `what` has this format. */
 export function checkStateFormat(what: string, format: number): void {

@@ -44,6 +44,7 @@ export function fromStoredTask(stored: StoredTask, shared: SharedParts): TaskObj
     serviceLabels: shared.labels(stored.serviceLabels),
     startAfterMs: stored.startAfterMs,
     genericResources: stored.genericResources.length === 0 ? NO_RESOURCES : canonical(stored.genericResources),
+    networkTaskId: stored.networkTaskId,
   };
 }
 

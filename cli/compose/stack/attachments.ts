@@ -2,11 +2,12 @@
 import type { NetworkAttachmentConfig } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ServiceContext } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
+import { readNetworkMode } from './network-mode.ts';
 import { ATTACHMENT_REFUSALS } from './refusals.ts';
 
 /** `networks`, `network_mode` and `mac_address` of a service. The service's name is an alias on each network. */
 export function convertAttachments(fields: Fields, context: ServiceContext): NetworkAttachmentConfig[] {
-  const mode = fields.get('network_mode', readMode);
+  const mode = fields.get('network_mode', readNetworkMode);
   const mac = fields.get('mac_address', (cursor) => cursor.text());
   const ranked = fields.get('networks', (cursor) => readNetworks(cursor, context)) ?? [];
   // The first one that isn't internal leads outside, and the first one is eth0; toSorted() keeps the order of equals.
@@ -14,16 +15,6 @@ export function convertAttachments(fields: Fields, context: ServiceContext): Net
   const all = mode === undefined ? attachments : [{ target: mode, aliases: [] }];
   const [first, ...others] = all;
   return mac === undefined || first === undefined ? all : [{ ...first, mac: first.mac ?? mac }, ...others];
-}
-
-function readMode(cursor: ModelCursor): string | undefined {
-  const mode = cursor.text();
-  if (mode === 'host' || mode === 'none' || mode === 'bridge') return mode;
-  const shared = /^(service|container):/.test(mode);
-  throw cursor.problem(
-    shared ? `"${mode}" is not supported: tasks of two services may be on different hosts` : `"${mode}" is not a mode`,
-    shared ? 'put both services on one network, and let them call each other by name' : 'write host, none or bridge',
-  );
 }
 
 interface Ranked {

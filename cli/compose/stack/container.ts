@@ -12,6 +12,7 @@ import { ISOLATION } from './isolation.ts';
 import { convertLogging } from './logging.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { convertMount, convertTmpfs } from './mounts.ts';
+import { readNetworkService } from './network-mode.ts';
 import { checkExposed } from './ports.ts';
 import { readTemplate } from './templates.ts';
 import { convertVolumesFrom, withoutHidden } from './volumes-from.ts';
@@ -39,6 +40,7 @@ const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
   init: (cursor) => ({ init: cursor.boolean() }),
   labels: (cursor) => ({ labels: cursor.textByKey() }),
   logging: (cursor) => ({ log: convertLogging(cursor) }),
+  network_mode: (cursor, context) => ({ networkOf: readNetworkService(cursor, context) }),
   post_start: (cursor) => ({ postStart: convertHooks(cursor) }),
   pre_stop: (cursor) => ({ preStop: convertHooks(cursor) }),
   pull_policy: (cursor, context) => ({ pullPolicy: readPullPolicy(cursor, context) }),

@@ -32,6 +32,12 @@ function problems(lines: string, rest = ''): string {
   throw new Error('was accepted');
 }
 
+it('is on the network of another service’s tasks, which it waits for', () => {
+  const { networks, container, dependencies } = task('network_mode: service:db');
+  expect({ networks, networkOf: container.networkOf }).toEqual({ networks: [], networkOf: 's_db' });
+  expect(dependencies).toMatchObject([{ service: 's_db', condition: DependencyCondition.STARTED, restart: false }]);
+});
+
 describe('a container', () => {
   it.each<[lines: string, expected: object]>([
     ['container_name: front', { containerName: 'front' }],
@@ -56,7 +62,16 @@ describe('a container', () => {
     ['logging: {options: {max-size: x}}', 'services.web.logging.options.max-size: "x" is not a size'],
     ['logging: {driver: none, options: {max-file: "1"}}', 'services.web.logging.options: does not go with the driver'],
     ['post_start: [{command: a, environment: [SHELL_VAR]}]', 'post_start[0].environment[0]: has no value'],
-    ['network_mode: service:db', '"service:db" is not supported'],
+    ['network_mode: container:db', '"container:db" is not supported: nobody knows which host'],
+    ['network_mode: service:none', 'services.web.network_mode: service "none" is not defined'],
+    ['network_mode: service:web', 'services.web'],
+    ['network_mode: service:db\nhostname: x', 'services.web.hostname: does not go with "network_mode: service:db"'],
+    ['network_mode: service:db\nports: ["80"]', 'services.web.ports: does not go with "network_mode: service:db"'],
+    ['network_mode: service:db\nexpose: ["80"]', 'services.web.expose: does not go with "network_mode: service:db"'],
+    ['network_mode: service:db\ndns: 1.1.1.1', 'services.web.dns: does not go with "network_mode: service:db"'],
+    ['network_mode: service:db\nextra_hosts: {a: 1.1.1.1}', 'services.web.extra_hosts: does not go with'],
+    ['network_mode: service:db\nmac_address: 02:00:00:00:00:01', 'services.web.mac_address: does not go with'],
+    ['network_mode: service:db\nnetworks: [default]', 'services.web.network_mode: does not go with networks'],
     ['network_mode: other', '"other" is not a mode'],
   ])('%s is refused', (lines, expected) => {
     expect(problems(lines)).toContain(expected);

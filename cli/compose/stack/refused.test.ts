@@ -15,7 +15,7 @@ describe('what is wrong is named with its place and remedy', () => {
     [webText('comand: x'), 'stack.yml:4:5: services.web.comand: unknown key; did you mean "command"?'],
     [webText('qqqqq: x'), 'unknown key; remove it, or name it x-… to have it ignored'],
     [webText('storage_opt: {size: 1g}'), 'stack.yml:4:5: services.web.storage_opt: not supported yet; remove it'],
-    [webText('network_mode: service:db'), '"service:db" is not supported'],
+    [webText('network_mode: container:db'), '"container:db" is not supported'],
     [
       webText('networks: [back]'),
       'stack.yml:4:16: services.web.networks[0]: network "back" is not defined; add "back:"',

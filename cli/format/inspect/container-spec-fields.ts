@@ -19,6 +19,7 @@ export function containerSpecFields(container: ContainerSpec): Fields {
     Hostname: container.hostname,
     // Of ours, and so only where it says something.
     ...(container.containerName === '' ? {} : { ContainerName: container.containerName }),
+    ...(container.networkOf === '' ? {} : { NetworkMode: `service:${container.networkOf}` }),
     Env: container.env,
     Dir: container.dir,
     User: container.user,

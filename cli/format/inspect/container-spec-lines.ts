@@ -28,6 +28,7 @@ function processLines(container: ContainerSpec): string[] {
     ...line('Labels', pairs(container.labels)),
     ...line('Hostname', container.hostname),
     ...line('ContainerName', container.containerName),
+    ...line('NetworkMode', container.networkOf === '' ? '' : `service:${container.networkOf}`),
     ...line('Hosts', container.extraHosts.map(hostText).join(', ')),
     ...line('DNS', container.dns.join(' ')),
     ...line('DNS Search', container.dnsSearch.join(' ')),

@@ -28,15 +28,21 @@ const RAN_WELL_MS = 10_000;
 
 const DEFAULT_POLICY: RestartPolicy = { condition: RestartCondition.ANY, maxAttempts: 0, windowMs: 0 };
 
-/** `node`: the one the slot's task is on; `downGraceMs`: how long a node may be down before its tasks move. */
-export function decideRestart(
-  slot: Slot,
-  node: NodeObject | undefined,
-  downGraceMs: number,
-  nowMs: number,
-): RestartDecision {
+export interface Surroundings {
+  /** That the slot's task is on. */
+  readonly node: NodeObject | undefined;
+  /** It is on the network of another one, which is gone. */
+  readonly lostNetwork: boolean;
+  /** How long a node may be down before its tasks move. */
+  readonly downGraceMs: number;
+  readonly nowMs: number;
+}
+
+export function decideRestart(slot: Slot, { node, lostNetwork, downGraceMs, nowMs }: Surroundings): RestartDecision {
   const task = slot.current;
   if (!isWanted(task)) return { action: 'keep' };
+  // Whatever its policy: it is what became of the other one that ends it.
+  if (lostNetwork) return { action: 'replace', startAfterMs: 0 };
   // Whatever its policy: it hasn't ended, its node has.
   if (task.status.state === TaskState.ORPHANED && task.slot > 0) return { action: 'replace', startAfterMs: 0 };
   if (task.status.state === TaskState.ORPHANED) return { action: 'keep' };

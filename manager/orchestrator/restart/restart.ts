@@ -3,7 +3,9 @@
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { newObjectId, type RandomBytes } from '../../../proto/ids.ts';
 import type { ControlLoop } from '../../control-loop.ts';
+import { hasLostNetwork } from '../../placement/shared-network.ts';
 import type { ServiceObject } from '../../store/service.ts';
+import type { ReadTransaction } from '../../store/tables.ts';
 import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import type { StoreEvent } from '../../store/watch.ts';
@@ -22,7 +24,7 @@ export function restartLoop(random: RandomBytes, downGraceMs: number): ControlLo
     kinds: ['task', 'node'],
     allKeys: (read) => read.find('service', { by: 'all' }).map((service) => service.id),
     keysOf: (event, read) => {
-      if (event.kind === 'task') return concerns(event) ? [event.object.serviceId] : [];
+      if (event.kind === 'task') return concerns(event) ? concerned(event.object, read) : [];
       if (event.kind !== 'node') return [];
       return read.find('task', { by: 'node', value: event.object.id }).map((task) => task.serviceId);
     },
@@ -53,6 +55,11 @@ function concerns({ change, object, previous }: StoreEvent & { readonly kind: 't
   return hasEnded(object) || object.nodeId !== previous?.nodeId || object.desiredState !== previous.desiredState;
 }
 
+/** Its own service, and those whose tasks are on its network. */
+function concerned({ serviceId, serviceName }: TaskObject, read: ReadTransaction): string[] {
+  return [serviceId, ...read.find('service', { by: 'sharesNetwork', value: serviceName }).map(({ id }) => id)];
+}
+
 /**
  * While an update that starts tasks first is paused, a slot's old task must do the work, too; else what it has beside its
  * newest is about to go.
@@ -75,7 +82,10 @@ function reconcileSlot(
   slot: Slot,
   { nowMs, downGraceMs, random }: Circumstances,
 ): number {
-  const decision = decideRestart(slot, tx.get('node', slot.current.nodeId), downGraceMs, nowMs);
+  const { nodeId, networkTaskId } = slot.current;
+  const peer = networkTaskId === undefined ? undefined : tx.get('task', networkTaskId);
+  const lostNetwork = hasLostNetwork(slot.current, peer);
+  const decision = decideRestart(slot, { node: tx.get('node', nodeId), lostNetwork, downGraceMs, nowMs });
   if (decision.action === 'wait') return decision.untilMs;
   if (decision.action === 'keep') return Number.POSITIVE_INFINITY;
   if (decision.action !== 'move' || !staysUntilReplaced(service, slot.current)) {
