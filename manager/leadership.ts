@@ -18,6 +18,7 @@ import type { ManagerMetrics } from './metrics/manager-metrics.ts';
 import { dependenciesLoop } from './orchestrator/dependencies/dependencies.ts';
 import { globalLoop } from './orchestrator/global/global.ts';
 import { jobLoop } from './orchestrator/job/job.ts';
+import { preStartLoop } from './orchestrator/pre-start/pre-start.ts';
 import { reaperLoop } from './orchestrator/reaper/reaper.ts';
 import { replicatedLoop } from './orchestrator/replicated/replicated.ts';
 import { restartLoop } from './orchestrator/restart/restart.ts';
@@ -174,6 +175,7 @@ export class LeadershipRunner {
       restartLoop(random, nodeDownGraceMs),
       updateLoop(random),
       dependenciesLoop(),
+      preStartLoop(),
       stopLoop(),
       reaperLoop(),
       allocatorLoop(logger),

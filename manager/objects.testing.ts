@@ -28,6 +28,8 @@ export interface ServiceOptions {
   readonly configs?: readonly string[];
   readonly global?: boolean;
   readonly networkOf?: string;
+  /** Commands: "each:COMMAND" runs for each task. */
+  readonly preStart?: readonly string[];
   readonly volumes?: readonly string[];
   readonly placement?: Placement | undefined;
 }
@@ -40,6 +42,10 @@ export function serviceSpec(name: string, options: ServiceOptions = {}): Service
       container: {
         image: options.image ?? 'hello:latest',
         networkOf: options.networkOf ?? '',
+        preStart: (options.preStart ?? []).map((text) => ({
+          hook: { argv: [text.replace('each:', '')] },
+          perReplica: text.startsWith('each:'),
+        })),
         secrets: (options.secrets ?? []).map(file),
         configs: (options.configs ?? []).map(file),
         mounts: (options.volumes ?? []).map((source) => ({ type: MountType.VOLUME, source, target: `/${source}` })),

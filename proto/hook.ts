@@ -1,7 +1,16 @@
 /** Whether a hook can be run at all. */
 import { posix } from 'node:path';
 import { GantryError } from './errors.ts';
-import type { Hook } from './generated/gantry/v1/types.ts';
+import { type ContainerSpec, Hook } from './generated/gantry/v1/types.ts';
+
+/** All that there are, whenever they run. */
+export function hooksOf({
+  preStart,
+  postStart,
+  preStop,
+}: Pick<ContainerSpec, 'preStart' | 'postStart' | 'preStop'>): Hook[] {
+  return [...preStart.map(({ hook }) => hook ?? Hook.create()), ...postStart, ...preStop];
+}
 
 /** Throws INVALID_ARGUMENT. `owner`: "service web". */
 export function checkHook(owner: string, { argv, dir, env }: Hook): void {

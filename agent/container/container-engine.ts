@@ -192,8 +192,15 @@ export class ContainerEngine implements Containers {
   findByTask(taskId: string): Container | undefined {
     return this.#context.index
       .entries()
-      .find(({ record }) => record.taskId === taskId)
+      .find(({ record }) => record.taskId === taskId && record.preStart === undefined)
       ?.toContainer();
+  }
+
+  findPreStarts(taskId: string): Container[] {
+    const entries = [...this.#context.index.entries()];
+    return entries
+      .filter(({ record }) => record.taskId === taskId && record.preStart !== undefined)
+      .map((entry) => entry.toContainer());
   }
 
   subscribe(listener: (event: ContainerEvent) => void): () => void {

@@ -17,6 +17,8 @@ import type { ProcessTable } from './top.ts';
 export interface TaskContainer {
   /** Empty: of no task. */
   readonly taskId: string;
+  /** The number of its pre_start hook, from 1; left out: it is the task's own container. */
+  readonly preStart?: number;
   /** Files to be put on a tmpfs in the container: secrets and configs, by target path. */
   readonly files: readonly TaskFile[];
 }
@@ -100,6 +102,8 @@ export interface Containers {
   volumesOf(reference: string): string[];
   /** Containers by the task they belong to. */
   findByTask(taskId: string): Container | undefined;
+  /** Of its pre_start hooks: those that there are. */
+  findPreStarts(taskId: string): Container[];
   /** Returns the unsubscribe function. Listeners must not throw. */
   subscribe(listener: (event: ContainerEvent) => void): () => void;
   /** Finds running containers again after a start of the agent, and cleans up what a crash left. */

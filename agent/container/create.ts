@@ -53,6 +53,7 @@ export async function createContainer(context: ContainerContext, request: Create
 /** Secrets and configs are the cluster's, which sends their content with the task; and a container has one name of its own. */
 function refuseOfServices(spec: ContainerSpec): void {
   if (spec.containerName !== '') throw new GantryError('UNSUPPORTED', 'a further name is only for services');
+  if (spec.preStart.length > 0) throw new GantryError('UNSUPPORTED', 'pre_start hooks are only for services');
   if (spec.networkOf !== '') {
     throw new GantryError('UNSUPPORTED', `the network of service ${spec.networkOf} is only for tasks of services`, {
       hint: 'join that of one of its containers: --network container:NAME',
@@ -95,6 +96,7 @@ function newRecord(
     image: image.config,
     createdAtMs: context.now(),
     taskId: task?.taskId ?? '',
+    ...(task?.preStart === undefined ? {} : { preStart: task.preStart }),
     argv,
     volumes: [],
     files: recordFiles(task?.files ?? []),

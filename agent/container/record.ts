@@ -50,6 +50,8 @@ export interface ContainerRecord {
   readonly createdAtMs: number;
   /** Empty for a container of no task. */
   readonly taskId: string;
+  /** The number of the task's pre_start hook that it is for; undefined: it is the task's own. */
+  readonly preStart?: number;
   readonly argv: readonly string[];
   /** What it was connected to and disconnected from since it was made; undefined: what its config says. */
   readonly networks?: readonly NetworkAttachmentConfig[];
@@ -145,6 +147,7 @@ export function toContainer(record: ContainerRecord, logPath: string): Container
     networks: [...(record.sandbox?.networks ?? [])],
     ports: [...(record.sandbox?.ports ?? [])],
     taskId: record.taskId,
+    preStart: record.preStart,
     argv: [...record.argv],
     logPath: keepsLog(record.config.log) ? logPath : '',
   };

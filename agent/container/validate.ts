@@ -11,7 +11,7 @@ import {
   type Healthcheck,
   ResourceAmounts,
 } from '../../proto/generated/gantry/v1/types.ts';
-import { checkHook } from '../../proto/hook.ts';
+import { checkHook, hooksOf } from '../../proto/hook.ts';
 import { checkLogConfig } from '../../proto/log-driver.ts';
 import { type NetworkMode, parseNetworkMode } from './network-mode.ts';
 import { parseSignal } from './signals.ts';
@@ -106,7 +106,7 @@ function validateProcess(spec: ContainerSpec): void {
   for (const ulimit of spec.ulimits) validateUlimit(ulimit);
   if (spec.oomScoreAdj < -1000 || spec.oomScoreAdj > 1000) throw invalid('oom_score_adj goes from -1000 to 1000');
   if (spec.healthcheck !== undefined) validateHealthcheck(spec.healthcheck);
-  for (const hook of [...spec.postStart, ...spec.preStop]) checkHook('the container', hook);
+  for (const hook of hooksOf(spec)) checkHook('the container', hook);
 }
 
 const HEALTH_KINDS = new Set(['NONE', 'CMD', 'CMD-SHELL']);

@@ -43,7 +43,7 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
     return found;
   };
   const byTask = (taskId: string): Container | undefined =>
-    [...containers.values()].find((container) => container.taskId === taskId);
+    [...containers.values()].find((container) => container.taskId === taskId && container.preStart === undefined);
   const emit = (kind: ContainerEvent['kind'], container: Container) => {
     for (const listener of [...listeners]) listener({ id: container.id as ContainerId, kind, container });
   };
@@ -59,7 +59,10 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
     action();
     await options.after?.(name);
   };
-  const taskOf = (reference: string): string => containers.get(reference)?.taskId ?? reference;
+  const taskOf = (reference: string): string => {
+    const { taskId = reference, preStart } = containers.get(reference) ?? {};
+    return preStart === undefined ? taskId : `${taskId} hook ${preStart}`;
+  };
   const unsupported = async (): Promise<never> => {
     throw new GantryError('UNSUPPORTED', 'not in memory');
   };
@@ -76,9 +79,10 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
     },
     create: async (config: ContainerConfig, task?: TaskContainer) => {
       const taskId = task?.taskId ?? '';
-      const id = `container-of-${taskId}` as ContainerId;
-      await call(`create ${taskId}`, () => {
-        files.set(taskId, task?.files ?? []);
+      const hook = task?.preStart === undefined ? '' : ` hook ${task.preStart}`;
+      const id = `container-of-${taskId}${hook.replaceAll(' ', '-')}` as ContainerId;
+      await call(`create ${taskId}${hook}`, () => {
+        if (hook === '') files.set(taskId, task?.files ?? []);
         const networks = config.networks.map(({ target }) => ({ networkId: target, address: '10.0.0.2' }));
         containers.set(
           id,
@@ -87,6 +91,7 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
             name: config.name,
             config,
             taskId,
+            ...(task?.preStart === undefined ? {} : { preStart: task.preStart }),
             networks,
             state: { status: ContainerStatus.CREATED },
           }),
@@ -113,6 +118,8 @@ export function memoryContainers(options: MemoryContainersOptions = {}): MemoryC
     list: async () => [...containers.values()],
     inspect: byReference,
     findByTask: byTask,
+    findPreStarts: (taskId) =>
+      [...containers.values()].filter((one) => one.taskId === taskId && one.preStart !== undefined),
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

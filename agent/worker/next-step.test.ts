@@ -27,6 +27,7 @@ function observed(container: ContainerIs, state: Partial<NonNullable<Container['
         ? undefined
         : Container.fromPartial({ id: 'c1', taskId: 't1', state: { status: STATUS[container], ...state } }),
     networkPeer: undefined,
+    preStarts: [],
     missing: [],
     pull: undefined,
     hook: undefined,

@@ -5,12 +5,15 @@
 import { type Container, ContainerStatus, HealthStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { localRestartAt } from './local-restart.ts';
+import { clearPreStarts, nextPreStart, type PreStartStep, presentPreStart, runsPreStarts } from './pre-start.ts';
 import type { HookState } from './task-hooks.ts';
 import type { PullState } from './task-pulls.ts';
 import { isFinal, type TaskRecord } from './task-record.ts';
 
 export interface Observed {
   readonly container: Container | undefined;
+  /** Those of its pre_start hooks. */
+  readonly preStarts: readonly Container[];
   /** Of the task whose network it is on; undefined, too, where there is none such. */
   readonly networkPeer: Container | undefined;
   /** What the container is made of that isn't on this node (yet), in words: "network x1". */
@@ -29,6 +32,7 @@ export type Step =
   | { readonly kind: 'advance'; readonly state: TaskState; readonly message: string; readonly error: string }
   | { readonly kind: 'create' }
   | { readonly kind: 'start' }
+  | PreStartStep
   /** Starts it again, because nobody else would. */
   | { readonly kind: 'restart' }
   /** Runs the next of its post_start hooks in the container. */
@@ -73,9 +77,12 @@ const TOWARDS_RUNNING: Record<TaskState, Decision> = {
 };
 
 export function nextStep(record: TaskRecord, observed: Observed): Step {
-  if (observed.pull !== undefined && !isPreparing(record)) return { kind: 'leavePull' };
+  if (observed.pull !== undefined && !wantsImage(record)) return { kind: 'leavePull' };
   if (observed.hook !== undefined && !runsHooks(record)) return { kind: 'leaveHook' };
-  if (!record.assigned || record.task.desiredState >= TaskState.REMOVE) return clearAway(record, observed);
+  const isCleared = !record.assigned || record.task.desiredState >= TaskState.REMOVE;
+  const leftOver = clearPreStarts(record, observed.preStarts, isCleared);
+  if (leftOver !== undefined) return leftOver;
+  if (isCleared) return clearAway(record, observed);
   if (record.task.desiredState >= TaskState.SHUTDOWN) return shutDown(record, observed);
   return TOWARDS_RUNNING[record.status.state](record, observed);
 }
@@ -89,8 +96,10 @@ function prepare({ task }: TaskRecord, { container, missing, pull, networkPeer }
   return { kind: 'create' };
 }
 
-/** And is to go on with it. */
-function isPreparing({ assigned, task, status }: TaskRecord): boolean {
+/** Its own, or that of its present pre_start hook. */
+function wantsImage(record: TaskRecord): boolean {
+  const { assigned, task, status } = record;
+  if (runsPreStarts(record)) return presentPreStart(record) !== undefined;
   return assigned && task.desiredState < TaskState.SHUTDOWN && status.state === TaskState.PREPARING;
 }
 
@@ -104,7 +113,8 @@ function awaitRunning(record: TaskRecord, observed: Observed): Step {
   const { container } = observed;
   if (container === undefined) return gone();
   if (container.state?.status === ContainerStatus.CREATED) {
-    return lacksNetwork(record.task, observed.networkPeer) ? waitForNetwork(record.task) : { kind: 'start' };
+    if (lacksNetwork(record.task, observed.networkPeer)) return waitForNetwork(record.task);
+    return nextPreStart(record, observed) ?? { kind: 'start' };
   }
   if (!isAlive(container)) return finish(record, container, observed);
   if (isCondemned(record, container)) return endCondemned(record, container);

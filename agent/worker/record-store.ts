@@ -65,7 +65,7 @@ export class RecordStore {
 }
 
 function decodeRecord(value: unknown): TaskRecord {
-  const { task, status, failure, restartsMs, hooksDone, assigned } = value as Partial<TaskRecord>;
+  const { task, status, failure, restartsMs, hooksDone, preStartsDone, assigned } = value as Partial<TaskRecord>;
   if (task?.id === undefined || status === undefined) throw new Error('not a record of a task');
   // fromPartial: fields that an older agent didn't know get their defaults.
   return {
@@ -74,6 +74,7 @@ function decodeRecord(value: unknown): TaskRecord {
     failure: failure ?? '',
     restartsMs: restartsMs ?? [],
     hooksDone: hooksDone ?? 0,
+    preStartsDone: preStartsDone ?? 0,
     assigned: assigned ?? true,
   };
 }

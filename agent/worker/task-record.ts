@@ -12,16 +12,20 @@ export interface TaskRecord {
   readonly restartsMs: readonly number[];
   /** How many of its post_start hooks have succeeded since its container was started. */
   readonly hooksDone: number;
+  /** The number of the last of its pre_start hooks that has succeeded; 0: none has. */
+  readonly preStartsDone: number;
   /** False once the manager no longer names the task: all that is left is to clear it away. */
   readonly assigned: boolean;
 }
 
 /** What a step has changed. */
-export type RecordChange = Partial<Pick<TaskRecord, 'status' | 'failure' | 'restartsMs' | 'hooksDone'>>;
+export type RecordChange = Partial<
+  Pick<TaskRecord, 'status' | 'failure' | 'restartsMs' | 'hooksDone' | 'preStartsDone'>
+>;
 
 export function newRecord(task: Task): TaskRecord {
   const status = TaskStatus.fromPartial(task.status ?? {});
-  return { task, status, failure: '', restartsMs: [], hooksDone: 0, assigned: true };
+  return { task, status, failure: '', restartsMs: [], hooksDone: 0, preStartsDone: 0, assigned: true };
 }
 
 /** The record of a container that says it belongs to a task which nobody assigned. */

@@ -5,9 +5,10 @@
 import { errorLine, toGantryError } from '../../proto/errors.ts';
 import type { Task } from '../../proto/generated/gantry/v1/types.ts';
 import { furtherState } from '../../proto/task-lifecycle.ts';
+import type { ExecutorContext } from './executor-context.ts';
 import { nextStep, type Observed, type Step } from './next-step.ts';
 import type { RecordStore } from './record-store.ts';
-import { type ExecutorContext, executeStep } from './step-executors.ts';
+import { executeStep } from './step-executors.ts';
 import { missingMaterial } from './task-container.ts';
 import type { RecordChange, TaskRecord } from './task-record.ts';
 
@@ -118,6 +119,7 @@ export class TaskRunner {
     const [pull, hook] = [pulls.stateOf(task.id), hooks.stateOf(task.id)];
     return {
       container: containers.findByTask(task.id),
+      preStarts: hasPreStarts(this.#record) ? containers.findPreStarts(task.id) : [],
       networkPeer: task.networkTaskId === undefined ? undefined : containers.findByTask(task.networkTaskId),
       missing,
       pull,
@@ -186,6 +188,11 @@ export class TaskRunner {
     if (this.#closed) return;
     this.#timer = setTimeout(() => this.poke(), Math.max(delayMs, 0));
   }
+}
+
+/** Of what is to go it isn't known what it had. */
+function hasPreStarts({ task, assigned }: TaskRecord): boolean {
+  return !assigned || (task.spec?.container?.preStart.length ?? 0) > 0;
 }
 
 /**

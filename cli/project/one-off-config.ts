@@ -54,6 +54,7 @@ export function oneOffConfig(
       ...commandOf(container, argv, options.entrypoint),
       // These are of the service's own containers; their content is sent beside this.
       containerName: '',
+      preStart: [],
       secrets: [],
       configs: [],
       env: withEnvironment(container.env, readEnvironment(options.envFromFile, options.env, env)),

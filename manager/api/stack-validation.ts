@@ -14,7 +14,7 @@ import {
   type UpdateConfig,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { isGenericReservation } from '../../proto/generic-resource.ts';
-import { checkHook } from '../../proto/hook.ts';
+import { checkHook, hooksOf } from '../../proto/hook.ts';
 import { checkLogConfig } from '../../proto/log-driver.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import { describePort } from '../allocator/ports.ts';
@@ -82,8 +82,7 @@ export function validateService(raw: ServiceSpec): ServiceSpec {
   checkGenericReservations(name, spec.task.resources?.genericReservations ?? []);
   checkServiceNetworks(spec);
   checkContainerName(spec);
-  for (const hook of [...spec.task.container.postStart, ...spec.task.container.preStop])
-    checkHook(`service ${name}`, hook);
+  for (const hook of hooksOf(spec.task.container)) checkHook(`service ${name}`, hook);
   checkLogConfig(`service ${name}`, spec.task.container.log);
   checkPlacement(name, spec.placement);
   checkUpdateConfig(name, 'update', spec.update);

@@ -53,6 +53,7 @@ import { pinVolumes, unpinVolumes } from '../volumes/pins.ts';
 import { dependenciesLoop } from './dependencies/dependencies.ts';
 import { globalLoop } from './global/global.ts';
 import { jobLoop } from './job/job.ts';
+import { preStartLoop } from './pre-start/pre-start.ts';
 import { reaperLoop } from './reaper/reaper.ts';
 import { replicatedLoop } from './replicated/replicated.ts';
 import { restartLoop } from './restart/restart.ts';
@@ -113,6 +114,7 @@ export class Scenario {
       restartLoop(random, DOWN_GRACE_MS),
       updateLoop(random),
       dependenciesLoop(),
+      preStartLoop(),
       stopLoop(),
       reaperLoop(),
       schedulerLoop(NO_METRICS, new NodeImages()),
@@ -237,6 +239,7 @@ export class Scenario {
         configs: (named.get('configs') ?? '').split(',').filter((config) => config !== ''),
         placement: placementOf(named),
         networkOf: named.get('network-of') ?? '',
+        preStart: (named.get('pre-start') ?? '').split(',').filter((one) => one !== ''),
         volumes: (named.get('volumes') ?? '').split(',').filter((volume) => volume !== ''),
       }),
     );
@@ -293,7 +296,18 @@ export class Scenario {
       const startedAtMs = state === TaskState.RUNNING ? timestampMs : task.status.startedAtMs;
       const endedAtMs = state > TaskState.RUNNING ? timestampMs : 0;
       const containerId = state >= TaskState.STARTING && state !== TaskState.REJECTED ? taskId : '';
-      const status = { ...task.status, state, pid, timestampMs, startedAtMs, endedAtMs, containerId, message: '' };
+      const preStartDone = task.runsPreStart && state === TaskState.RUNNING ? true : task.status.preStartDone;
+      const status = {
+        ...task.status,
+        preStartDone,
+        state,
+        pid,
+        timestampMs,
+        startedAtMs,
+        endedAtMs,
+        containerId,
+        message: '',
+      };
       pinVolumes(tx, tx.update('task', { ...task, status }), new Set());
     });
   }

@@ -50,6 +50,7 @@ export function replacement(old: TaskObject, id: string, nowMs: number, startAft
     startAfterMs,
     genericResources: [],
     networkTaskId: undefined,
+    runsPreStart: undefined,
   };
 }
 

@@ -2,6 +2,7 @@
 import { type GenericResource, type PlacementStrategy, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { slotName } from '../../proto/task-name.ts';
 import type { ImageHolders } from '../images/node-images.ts';
+import { preStartOf } from '../placement/pre-start.ts';
 import { rulesOf } from '../placement/rules.ts';
 import type { NetworkPeer } from '../placement/shared-network.ts';
 import type { NeedyNetwork } from '../store/network-needs.ts';
@@ -21,6 +22,8 @@ export type Placement =
       readonly genericResources: readonly GenericResource[];
       /** Whose network it is on; undefined: its own. */
       readonly networkTaskId: string | undefined;
+      /** For all of its service. */
+      readonly runsPreStart: true | undefined;
     }
   | { readonly outcome: 'unplaceable'; readonly reason: string };
 
@@ -32,6 +35,7 @@ export interface Circumstances {
   /** Where the volumes are that a task mounts. */
   readonly homesOf: (task: TaskObject) => Homes | undefined;
   readonly networkPeerOf: (task: TaskObject) => NetworkPeer;
+  readonly tasksOf: (service: ServiceObject) => readonly TaskObject[];
   /** Those networks of a task that not every node may be able to have. */
   readonly needyNetworksOf: (task: TaskObject) => readonly NeedyNetwork[];
   readonly nowMs: number;
@@ -54,6 +58,8 @@ export class PlacementRound {
     if (task.status.state >= TaskState.ASSIGNED || !isWanted(task)) return { outcome: 'held' };
     if (service === undefined || service.pendingDelete || !service.dependenciesMet) return { outcome: 'held' };
     if (this.#circumstances.nowMs < task.startAfterMs) return { outcome: 'not-before', timeMs: task.startAfterMs };
+    const preStart = preStartOf(task, service, this.#circumstances.tasksOf);
+    if (preStart.kind === 'awaited') return { outcome: 'unplaceable', reason: preStart.reason };
     const peer = this.#circumstances.networkPeerOf(task);
     if (peer.kind === 'awaited') return { outcome: 'unplaceable', reason: peer.reason };
     const networkTask = peer.kind === 'task' ? peer.task : undefined;
@@ -61,7 +67,14 @@ export class PlacementRound {
     if ('reason' in choice) return { outcome: 'unplaceable', reason: choice.reason };
     const { info } = choice;
     const genericResources = info.chooseGenericResources(task);
-    return { outcome: 'assigned', nodeId: info.node.id, genericResources, networkTaskId: networkTask?.id };
+    const runsPreStart = preStart.kind === 'runs' ? true : undefined;
+    return {
+      outcome: 'assigned',
+      nodeId: info.node.id,
+      genericResources,
+      networkTaskId: networkTask?.id,
+      runsPreStart,
+    };
   }
 
   #chooserFor(task: TaskObject, service: ServiceObject, networkTask: TaskObject | undefined): NodeChooser {

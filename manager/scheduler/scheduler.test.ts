@@ -367,6 +367,7 @@ const CIRCUMSTANCES: Circumstances = {
   homesOf: () => undefined,
   needyNetworksOf: () => [],
   networkPeerOf: () => ({ kind: 'own' }),
+  tasksOf: () => [],
 };
 
 describe('PlacementRound', () => {

@@ -5,6 +5,7 @@ import type { ImageHolders } from '../images/node-images.ts';
 import type { ManagerMetrics } from '../metrics/manager-metrics.ts';
 import { chooseNetworkPeer, type NetworkPeer } from '../placement/shared-network.ts';
 import { needyNetworksOf } from '../store/network-needs.ts';
+import type { ServiceObject } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { TaskObject } from '../store/task.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
@@ -62,7 +63,8 @@ function givesRoom(event: StoreEvent): boolean {
   if (event.kind === 'volumePin') return event.change === 'remove';
   if (event.kind === 'service') {
     const { object, previous } = event;
-    return object.dependenciesMet !== previous?.dependenciesMet || object.spec.placement !== previous.spec.placement;
+    if (object.dependenciesMet !== previous?.dependenciesMet) return true;
+    return object.spec.placement !== previous.spec.placement || object.preStartVersion !== previous.preStartVersion;
   }
   return event.kind === 'task' && (event.object.status.state > TaskState.RUNNING || event.change === 'remove');
 }
@@ -96,6 +98,7 @@ function placeSome(
     defaultStrategy: defaultStrategy(tx),
     homesOf: (task: TaskObject) => homesOf(tx, task),
     networkPeerOf: (task: TaskObject) => networkPeerOf(tx, task),
+    tasksOf: (service: ServiceObject) => tx.find('task', { by: 'service', value: service.id }),
     needyNetworksOf: (task: TaskObject) => needyNetworksOf(tx, task),
     nowMs,
   };
@@ -124,11 +127,16 @@ function assign(
   tx: WriteTransaction,
   view: ClusterView,
   task: TaskObject,
-  { nodeId, genericResources, networkTaskId }: Assignment,
+  { nodeId, genericResources, networkTaskId, runsPreStart }: Assignment,
   nowMs: number,
 ): void {
   const status = { ...task.status, state: TaskState.ASSIGNED, timestampMs: nowMs, message: '' };
-  const given = { nodeId, genericResources: [...genericResources], networkTaskId };
+  const given = {
+    nodeId,
+    genericResources: [...genericResources],
+    networkTaskId,
+    runsPreStart,
+  };
   const assigned = tx.update('task', { ...task, ...given, status });
   // The next task of this turn must see what this one takes.
   view.place(assigned);

@@ -45,6 +45,7 @@ export function fromStoredTask(stored: StoredTask, shared: SharedParts): TaskObj
     startAfterMs: stored.startAfterMs,
     genericResources: stored.genericResources.length === 0 ? NO_RESOURCES : canonical(stored.genericResources),
     networkTaskId: stored.networkTaskId,
+    runsPreStart: stored.runsPreStart,
   };
 }
 

@@ -16,6 +16,7 @@ describe('what older agents would ignore', () => {
 
   it.each<[string, object]>([
     ['hooks', { postStart: [{ argv: ['a'] }] }],
+    ['hooks', { preStart: [{ hook: { argv: ['a'] } }] }],
     ['hooks', { preStop: [{ argv: ['a'] }] }],
     ['cgroup settings', { cgroup: { cpuShares: 2 } }],
     ['a cgroup namespace or parent', { cgroupParent: 'a' }],

@@ -30,12 +30,13 @@ function unusualIsolation(container: ContainerSpec): string | undefined {
 
 /** What services couldn't say at first of what a Compose file can. */
 function partOfComposeFile({ container, networks }: Pick<TaskSpec, 'container' | 'networks'>): string | undefined {
-  const { containerName = '', mounts = [], log, postStart = [], preStop = [], networkOf = '' } = container ?? {};
+  const { containerName = '', mounts = [], log, networkOf = '' } = container ?? {};
+  const { preStart = [], postStart = [], preStop = [] } = container ?? {};
   if (containerName !== '') return 'a container name';
   if (networks.some(isFixed)) return 'an address or a link of its task';
   if (mounts.some(saysMoreThanBefore)) return "a part of a volume, or a mount's own options";
   if (log !== undefined) return 'a log driver or its options';
-  if (postStart.length + preStop.length > 0) return 'hooks';
+  if (preStart.length + postStart.length + preStop.length > 0) return 'hooks';
   if (networkOf !== '') return "another service's network";
   return undefined;
 }

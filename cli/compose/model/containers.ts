@@ -75,18 +75,17 @@ export const envFiles: Read = oneOrMore((cursor, mode) =>
     : { required: true, ...(envFile(cursor, mode) as JsonObject) },
 );
 
-export const hooks: Read = list(
-  object(
-    {
-      command: commandLine,
-      user: text,
-      privileged: boolean,
-      working_dir: text,
-      environment: keyValues(null),
-    },
-    ['command'],
-  ),
-);
+const hook = {
+  command: commandLine,
+  user: text,
+  privileged: boolean,
+  working_dir: text,
+  environment: keyValues(null),
+};
+
+export const hooks: Read = list(object(hook, ['command']));
+
+export const preStart: Read = list(object({ ...hook, image: text, per_replica: boolean }, ['command']));
 
 const attachment = object({
   aliases: strings,

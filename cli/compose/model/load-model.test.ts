@@ -331,6 +331,15 @@ describe('keys of a service in canonical form', () => {
       },
     ],
     [
+      'pre_start: [{command: a b}, {command: [c], image: other, per_replica: true}]',
+      {
+        pre_start: [
+          { command: ['a', 'b'], image: 'x' },
+          { command: ['c'], image: 'other', per_replica: true },
+        ],
+      },
+    ],
+    [
       'post_start: [{command: a b, user: root, environment: [X]}]',
       {
         post_start: [{ command: ['a', 'b'], user: 'root', environment: { X: null } }],

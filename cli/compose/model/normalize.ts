@@ -1,7 +1,7 @@
 /** What a model means without saying it: default networks, names, dependencies (as docker compose's "normalization"). */
 import type { Source } from '../source/load-source.ts';
 import type { Lookup } from '../syntax/interpolation.ts';
-import { isEmptyObject, type Json, type JsonObject, mapValues, objectOf, textsOf } from './json.ts';
+import { isEmptyObject, type Json, type JsonObject, mapValues, objectOf, objectsOf, textsOf } from './json.ts';
 
 export interface Model {
   readonly name: string;
@@ -37,7 +37,7 @@ export function normalize(model: Model, { lookup, lookupFor }: Pick<Source, 'loo
 }
 
 function normalizeService(service: JsonObject, lookup: Lookup): JsonObject {
-  const { build, deploy, environment, scale } = service;
+  const { build, deploy, environment, scale, pre_start } = service;
   const dependencies = { ...impliedDependencies(service), ...objectOf(service.depends_on) };
   const needsNetwork =
     service.network_mode === undefined && service.provider === undefined && isEmptyObject(objectOf(service.networks));
@@ -46,9 +46,17 @@ function normalizeService(service: JsonObject, lookup: Lookup): JsonObject {
     ...(build === undefined ? {} : { build: normalizeBuild(objectOf(build), lookup) }),
     ...(deploy === undefined || scale === undefined ? {} : { deploy: { replicas: scale, ...objectOf(deploy) } }),
     ...(environment === undefined ? {} : { environment: resolved(objectOf(environment), lookup) }),
+    ...(pre_start === undefined
+      ? {}
+      : { pre_start: objectsOf(pre_start).map((hook) => withImage(hook, service.image)) }),
     ...(isEmptyObject(dependencies) ? {} : { depends_on: dependencies }),
     ...(needsNetwork ? { networks: { default: null } } : {}),
   };
+}
+
+/** A hook that says none is of its service's. */
+function withImage(hook: JsonObject, image: Json | undefined): JsonObject {
+  return hook.image !== undefined || image === undefined ? hook : { ...hook, image };
 }
 
 function normalizeBuild(build: JsonObject, lookup: Lookup): JsonObject {

@@ -10,6 +10,7 @@ import {
   logging,
   models,
   networks,
+  preStart,
   provider,
   ulimits,
 } from './containers.ts';
@@ -153,6 +154,7 @@ const PROCESS: Fields = {
   models,
   platform: text,
   post_start: hooks,
+  pre_start: preStart,
   pre_stop: hooks,
   profiles: strings,
   provider,

@@ -1,5 +1,6 @@
 /** The keys of a service that say what its containers are. */
 import { ContainerSpec, type Mount, PullPolicy, type StringList } from '../../../proto/generated/gantry/v1/types.ts';
+import { serviceOf } from '../model/normalize.ts';
 import { CGROUP, convertCgroupSettings } from './cgroup.ts';
 import { type ServiceContext, STACK_LABEL } from './context.ts';
 import { type Converters, convertFields } from './converters.ts';
@@ -7,7 +8,7 @@ import { convertEnvironment } from './environment.ts';
 import { convertExtraHosts } from './extra-hosts.ts';
 import { convertFileReferences } from './file-references.ts';
 import { convertHealthcheck } from './healthcheck.ts';
-import { convertHooks } from './hooks.ts';
+import { convertHooks, convertPreStart } from './hooks.ts';
 import { ISOLATION } from './isolation.ts';
 import { convertLogging } from './logging.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
@@ -42,6 +43,9 @@ const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
   logging: (cursor) => ({ log: convertLogging(cursor) }),
   network_mode: (cursor, context) => ({ networkOf: readNetworkService(cursor, context) }),
   post_start: (cursor) => ({ postStart: convertHooks(cursor) }),
+  pre_start: (cursor, { model, service }) => ({
+    preStart: convertPreStart(cursor, String(serviceOf(model, service)?.image ?? '')),
+  }),
   pre_stop: (cursor) => ({ preStop: convertHooks(cursor) }),
   pull_policy: (cursor, context) => ({ pullPolicy: readPullPolicy(cursor, context) }),
   secrets: (cursor, { secrets }) => ({ secrets: convertFileReferences(cursor, secrets, '/run/secrets') }),

@@ -51,6 +51,16 @@ describe('a container', () => {
       'post_start: [{command: [a, "b c"], user: root, privileged: true, working_dir: /w, environment: {A: "1", B: b}}]',
       { postStart: [{ argv: ['a', 'b c'], user: 'root', privileged: true, dir: '/w', env: ['A=1', 'B=b'] }] },
     ],
+    [
+      'pre_start: [{command: a b, per_replica: true}, {command: [c], image: other, user: root, environment: {A: "1"}}]',
+      {
+        preStart: [
+          { hook: { argv: ['a', 'b'] }, image: '', perReplica: true },
+          { hook: { argv: ['c'], user: 'root', env: ['A=1'] }, image: 'other', perReplica: false },
+        ],
+      },
+    ],
+    ['pre_start: [{command: a, image: app}]', { preStart: [{ hook: { argv: ['a'] }, image: '', perReplica: false }] }],
     ['pre_stop: [{command: a b}, {command: c}]', { preStop: [{ argv: ['a', 'b'] }, { argv: ['c'] }] }],
   ])('%s', (lines, expected) => {
     expect(task(lines).container).toMatchObject(expected);
@@ -61,6 +71,7 @@ describe('a container', () => {
     ['logging: {options: {tag: x}}', 'services.web.logging.options.tag: the option "tag" is not supported'],
     ['logging: {options: {max-size: x}}', 'services.web.logging.options.max-size: "x" is not a size'],
     ['logging: {driver: none, options: {max-file: "1"}}', 'services.web.logging.options: does not go with the driver'],
+    ['pre_start: [{image: a}]', 'services.web.pre_start[0]'],
     ['post_start: [{command: a, environment: [SHELL_VAR]}]', 'post_start[0].environment[0]: has no value'],
     ['network_mode: container:db', '"container:db" is not supported: nobody knows which host'],
     ['network_mode: service:none', 'services.web.network_mode: service "none" is not defined'],

@@ -2,9 +2,10 @@
 import {
   type ContainerSpec,
   type FileReference,
-  type Hook,
+  Hook,
   type Mount,
   MountType,
+  type PreStart,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields, Value } from '../../../proto/template/values.ts';
 import { givenCgroupFields } from './cgroup-fields.ts';
@@ -30,6 +31,7 @@ export function containerSpecFields(container: ContainerSpec): Fields {
     Init: container.init,
     Mounts: container.mounts.map(mountFields),
     ...(container.stopSignal === '' ? {} : { StopSignal: container.stopSignal }),
+    ...preStartFields(container.preStart),
     ...hookFields('PostStart', container.postStart),
     ...hookFields('PreStop', container.preStop),
     StopGracePeriod: nanoseconds(container.stopGracePeriodMs ?? 10_000),
@@ -61,16 +63,22 @@ function givenIsolationFields(container: ContainerSpec): Fields {
 
 /** Of ours, and so only where there are any. */
 function hookFields(name: string, hooks: readonly Hook[]): Fields {
+  return hooks.length === 0 ? {} : { [name]: hooks.map(oneHook) };
+}
+
+function preStartFields(hooks: readonly PreStart[]): Fields {
   if (hooks.length === 0) return {};
   return {
-    [name]: hooks.map(({ argv, user, dir, env, privileged }) => ({
-      Command: argv,
-      User: user,
-      Dir: dir,
-      Env: env,
-      Privileged: privileged,
+    PreStart: hooks.map(({ hook, image, perReplica }) => ({
+      ...oneHook(hook ?? Hook.create()),
+      Image: image,
+      PerReplica: perReplica,
     })),
   };
+}
+
+function oneHook({ argv, user, dir, env, privileged }: Hook): Fields {
+  return { Command: argv, User: user, Dir: dir, Env: env, Privileged: privileged };
 }
 
 /** "HOST:IP" as a line of /etc/hosts. */

@@ -33,6 +33,7 @@ function processLines(container: ContainerSpec): string[] {
     ...line('DNS', container.dns.join(' ')),
     ...line('DNS Search', container.dnsSearch.join(' ')),
     ...line('DNS Options', container.dnsOptions.join(' ')),
+    ...container.preStart.flatMap(({ hook }) => line('PreStart', hook?.argv.join(' ') ?? '')),
     ...container.postStart.flatMap(({ argv }) => line('PostStart', argv.join(' '))),
     ...container.preStop.flatMap(({ argv }) => line('PreStop', argv.join(' '))),
     ...line('StopSignal', container.stopSignal),

@@ -1,0 +1,45 @@
+/** The images that a task's containers are made of. */
+import { toGantryError } from '../../proto/errors.ts';
+import { PullPolicy } from '../../proto/generated/gantry/v1/types.ts';
+import type { ExecutorContext } from './executor-context.ts';
+import { noSuchImage } from './task-pulls.ts';
+import type { TaskRecord } from './task-record.ts';
+
+/** Whether it is here, as new as it is to be; if not, its pull has begun. Throws IMAGE_NOT_FOUND when it mustn't be pulled. */
+export async function hasImage(record: TaskRecord, reference: string, context: ExecutorContext): Promise<boolean> {
+  const { task } = record;
+  if (await mustPull(record, reference, context)) {
+    const { credentials } = context.material;
+    const own = credentials === 'unknown' ? credentials : credentials.get(task.id);
+    const isAlways = task.spec?.container?.pullPolicy === PullPolicy.ALWAYS;
+    const order = isAlways ? 'registry first' : 'cluster first';
+    context.pulls.begin(task.id, { reference, order, credentials: own });
+    return false;
+  }
+  if (await isHere(reference, context)) return true;
+  throw noSuchImage(reference);
+}
+
+async function mustPull({ task }: TaskRecord, image: string, context: ExecutorContext): Promise<boolean> {
+  if (context.pulls.stateOf(task.id)?.kind === 'done') return false;
+  const { pullPolicy = PullPolicy.MISSING } = task.spec?.container ?? {};
+  if (pullPolicy === PullPolicy.NEVER || isImageId(image)) return false;
+  // What has this digest once has it for ever.
+  if (pullPolicy === PullPolicy.ALWAYS && !image.includes('@')) return true;
+  return !(await isHere(image, context));
+}
+
+/** In full: no registry knows images by it. */
+function isImageId(reference: string): boolean {
+  return /^sha256:[0-9a-f]+$/.test(reference);
+}
+
+async function isHere(reference: string, { images }: ExecutorContext): Promise<boolean> {
+  try {
+    await images.resolve(reference);
+    return true;
+  } catch (error) {
+    if (toGantryError(error).code !== 'IMAGE_NOT_FOUND') throw error;
+    return false;
+  }
+}
