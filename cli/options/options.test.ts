@@ -87,8 +87,8 @@ describe('--tmpfs', () => {
 describe('-p', () => {
   const shown = (text: string) =>
     parsePublish(text).map(
-      ({ hostIp, publishedPort, targetPort, protocol }) =>
-        `${hostIp}|${publishedPort}|${targetPort}|${protocol === PortProtocol.UDP ? 'udp' : 'tcp'}`,
+      ({ hostIp, publishedPort, publishedLast, targetPort, protocol }) =>
+        `${hostIp}|${publishedPort}${publishedLast === undefined ? '' : `-${publishedLast}`}|${targetPort}|${protocol === PortProtocol.UDP ? 'udp' : 'tcp'}`,
     );
 
   it.each([
@@ -99,12 +99,13 @@ describe('-p', () => {
     ['0.0.0.0:8080:80', ['|8080|80|tcp']],
     ['[::1]:53:53/udp', ['::1|53|53|udp']],
     ['8000-8001:80-81', ['|8000|80|tcp', '|8001|81|tcp']],
+    ['8000-8010:80', ['|8000-8010|80|tcp']],
     ['7000-7001/udp', ['|0|7000|udp', '|0|7001|udp']],
   ])('%s', (text, expected) => {
     expect(shown(text)).toEqual(expected);
   });
 
-  it.each(['', 'x', '80:', '127.0.0.1:80', '80:x', '70000:80', '8000-8001:80', '0', '81-80', '80/icmp', '1:2:3:4'])(
+  it.each(['', 'x', '80:', '127.0.0.1:80', '80:x', '70000:80', '8000-8001:80-82', '0', '81-80', '80/icmp', '1:2:3:4'])(
     'refuses "%s"',
     (text) => {
       expect(() => parsePublish(text)).toThrow('for -p');

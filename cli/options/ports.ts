@@ -20,8 +20,8 @@ export function parsePublish(text: string, flag = '-p'): PortConfig[] {
   const host = groups.host ?? groups.ipHost;
   const target = span(container, fail);
   const published = host === undefined ? undefined : span(host, fail);
-  if (published !== undefined && published.count !== target.count) {
-    // One container port may take any free one of several host ports; that needs the daemon to choose.
+  // One container port takes any free one of several host ports.
+  if (published !== undefined && published.count !== target.count && target.count > 1) {
     throw fail('both ranges must be of the same length');
   }
   return Array.from({ length: target.count }, (_, index) =>
@@ -29,6 +29,9 @@ export function parsePublish(text: string, flag = '-p'): PortConfig[] {
       protocol: protocolOf(protocol, fail),
       targetPort: target.first + index,
       publishedPort: published === undefined ? 0 : published.first + index,
+      ...(published === undefined || published.count === target.count
+        ? {}
+        : { publishedLast: published.first + published.count - 1 }),
       hostIp: hostIp(ip6 ?? ip ?? ''),
       mode: PublishMode.HOST,
     }),

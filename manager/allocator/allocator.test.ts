@@ -3,7 +3,7 @@ import { type PortConfig, PortProtocol, PublishMode } from '../../proto/generate
 import { service } from '../objects.testing.ts';
 import { type NetworkObject, networkType } from '../store/network.ts';
 import { planBlocks } from './blocks.ts';
-import { allocatePorts } from './ports.ts';
+import { allocatePorts, keptPorts } from './ports.ts';
 import { allocateSubnet } from './subnets.ts';
 
 function network(name: string, subnet: string, gateway = '', blocks: NetworkObject['blocks'] = []): NetworkObject {
@@ -196,6 +196,41 @@ describe('allocatePorts', () => {
     expect(chosen.map((p) => p.publishedPort)).toEqual([30001]);
     expect(allocatePorts('web', [port(0)], chosen, [])).toEqual(chosen);
     expect(allocatePorts('web', [port(0)], chosen, [{ ...service('x'), ports: chosen }])[0]?.publishedPort).toBe(30000);
+  });
+
+  it('chooses a free port of a range, and keeps it as long as it is one of them', () => {
+    const range = port(8000, { publishedLast: 8002 });
+    const others = [{ ...service('other'), ports: [port(8000)] }];
+    const chosen = allocatePorts('web', [range], [], others);
+    expect(chosen).toEqual([port(8001)]);
+    expect(allocatePorts('web', [range], chosen, [])).toEqual(chosen);
+    expect(allocatePorts('web', [{ ...range, publishedPort: 8002, publishedLast: 8004 }], chosen, [])).toEqual([
+      port(8002),
+    ]);
+    expect(allocatePorts('web', [range, { ...range, targetPort: 81 }], chosen, others)).toEqual([
+      port(8001),
+      port(8002, { targetPort: 81 }),
+    ]);
+    expect(allocatePorts('web', [port(8000), range], [], [])).toEqual([port(8000), port(8001)]);
+    const full = [8000, 8001, 8002].map((one) => port(one));
+    expect(() => allocatePorts('web', [range], [], [{ ...service('other'), ports: full }])).toThrow(
+      'no port between 8000 and 8002 is left for service web',
+    );
+    expect(() => allocatePorts('web', [port(8000, { publishedLast: 70000 })], [], [])).toThrow(
+      'invalid port 8000-70000:80',
+    );
+    expect(allocatePorts('web', [{ ...range, mode: PublishMode.HOST }], [], [])).toEqual([
+      { ...range, mode: PublishMode.HOST },
+    ]);
+  });
+
+  it('knows which a service goes on having', () => {
+    const range = port(8000, { publishedLast: 8002 });
+    const ports = [port(80), range, port(0, { targetPort: 81 })];
+    expect(keptPorts(ports, [])).toEqual([port(80)]);
+    expect(keptPorts(ports, [port(8001), port(30005, { targetPort: 81 }), port(9000, { targetPort: 82 })])).toEqual([
+      ...[port(80), port(8001), port(30005, { targetPort: 81 })],
+    ]);
   });
 
   it('refuses what another service publishes, unless that goes or the protocol differs', () => {

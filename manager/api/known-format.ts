@@ -29,7 +29,7 @@ import {
   FORMAT_OF_VIRTUAL_IPS,
 } from '../store/state-format.ts';
 import type { ReadTransaction } from '../store/tables.ts';
-import { newestPart } from '../store/task-format.ts';
+import { newestPart, newestPort } from '../store/task-format.ts';
 import { theCluster } from '../store/the-cluster.ts';
 
 /** WRONG_STATE: a manager that doesn't know of them would lose them. */
@@ -78,14 +78,14 @@ export function notKnownToAll(what: string): GantryError {
 }
 
 function unknownPart(spec: ServiceSpec, stateFormat: number): string | undefined {
-  const { placement, update, rollback, task, dependencies } = spec;
+  const { placement, update, rollback, task, dependencies, ports } = spec;
   const generic = task?.resources?.genericReservations ?? [];
   if (generic.length > 0 && stateFormat < FORMAT_OF_GENERIC_RESOURCES) return 'generic resources';
   if (spec.endpointMode !== EndpointMode.VIP && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an endpoint mode';
   if (spec.ingressScope !== IngressScope.CLUSTER && stateFormat < FORMAT_OF_VIRTUAL_IPS) return 'an ingress scope';
   const policy = task?.container?.pullPolicy ?? PullPolicy.MISSING;
   if (policy !== PullPolicy.MISSING && stateFormat < FORMAT_OF_PULL_CREDENTIALS) return 'a pull policy';
-  const part = task === undefined ? undefined : newestPart(task);
+  const part = (task && newestPart(task)) ?? newestPort(ports);
   if (part !== undefined && stateFormat < part.format) return part.what;
   if (stateFormat < FORMAT_OF_CONTAINER_NAMES && dependencies.some(({ restart, optional }) => restart || optional)) {
     return 'a dependency that says more than its condition';

@@ -12,7 +12,7 @@ export function checkServiceNetworks(spec: CompleteServiceSpec): void {
   const { annotations, task, ports } = spec;
   const { name } = annotations;
   checkOwn(spec);
-  if (task.container.networkOf !== '') return checkShared(spec);
+  if (task.container.networkOf !== '') checkShared(spec);
   const word = task.networks.map(({ target }) => target).find((target) => target === HOST || target === NONE);
   if (word === undefined) return;
   if (task.networks.length > 1) {

@@ -15,7 +15,7 @@ import {
   ServiceSpec as ServiceSpecMessage,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { subnetOf } from '../allocator/lan-addresses.ts';
-import { allocatePorts } from '../allocator/ports.ts';
+import { allocatePorts, keptPorts } from '../allocator/ports.ts';
 import { allocateSubnet6 } from '../allocator/subnets6.ts';
 import { type PlatformsOf, withImagePlatforms } from '../images/image-platforms.ts';
 import { keptCredentials, sameCredentials } from '../images/pull-credentials.ts';
@@ -248,13 +248,11 @@ function planServices(
   refuseSharedNames([...settled, ...specs.map((spec) => ({ spec }))]);
   const holders = [...settled];
   const steps: PlanStep[] = [];
-  // Ports that were asked for by number first, so that none of them is chosen for another service.
-  const reserved = specs.map((spec) =>
-    asHolder(
-      spec,
-      spec.ports.filter((port) => port.publishedPort !== 0),
-    ),
-  );
+  // Ports that were asked for by number first, or chosen before, so that none of them is chosen for another service.
+  const reserved = specs.map((spec) => {
+    const own = ownNamed('service', existing, stack, spec.annotations.name);
+    return asHolder(spec, keptPorts(spec.ports, own?.ports ?? []));
+  });
   specs.forEach((spec, position) => {
     const own = ownNamed('service', existing, stack, spec.annotations.name);
     const others = [...holders, ...reserved.slice(position + 1)];

@@ -16,6 +16,7 @@ import {
 import { isGenericReservation } from '../../proto/generic-resource.ts';
 import { checkHook, hooksOf } from '../../proto/hook.ts';
 import { checkLogConfig } from '../../proto/log-driver.ts';
+import { isChoice } from '../../proto/published-port.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
@@ -162,7 +163,8 @@ function checkPorts(services: readonly ServiceSpec[]): void {
   for (const service of services) {
     const { name } = completeAnnotations(service.annotations);
     for (const port of service.ports) {
-      if (port.publishedPort === 0) continue;
+      if (port.mode === PublishMode.INGRESS && port.hostIp !== '') checkHostIp(name, port.hostIp);
+      if (isChoice(port)) continue;
       const key = describePort(port);
       const holder = holders.get(key);
       if (holder !== undefined) {
@@ -170,7 +172,6 @@ function checkPorts(services: readonly ServiceSpec[]): void {
           hint: 'give one of them another port',
         });
       }
-      if (port.mode === PublishMode.INGRESS && port.hostIp !== '') checkHostIp(name, port.hostIp);
       holders.set(key, name);
     }
   }

@@ -4,7 +4,7 @@ import type { Holders } from '../images/node-images.ts';
 import { type PlacementRules, unmetRule } from '../placement/rules.ts';
 import { type NeedyNetwork, whatIsMissing } from '../store/network-needs.ts';
 import type { TaskObject } from '../store/task.ts';
-import { newestPart, OLDEST_TASK_FORMAT } from '../store/task-format.ts';
+import { newestPart, newestPort, OLDEST_TASK_FORMAT } from '../store/task-format.ts';
 import type { Homes } from '../volumes/homes.ts';
 import { genericReservationsOf } from './generic-units.ts';
 import { hostPortsOf, type NodeInfo, reservationsOf } from './node-info.ts';
@@ -56,7 +56,7 @@ const isAvailable: Filter = ({ node }) => {
 
 /** An older agent would run the task without what it doesn't know of. */
 function byAgent({ task }: Wanted): Filter[] {
-  const part = newestPart(task.spec);
+  const part = newestPart(task.spec) ?? newestPort(task.ports);
   if (part === undefined) return [];
   const reason = `its gantryd is too old for ${part.what}`;
   return [({ node }) => ((node.description.taskFormat ?? OLDEST_TASK_FORMAT) < part.format ? reason : undefined)];

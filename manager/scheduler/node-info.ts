@@ -1,6 +1,7 @@
 /** What the scheduler knows of a node: what it has, and what is promised to tasks on it. */
 import { type GenericResource, PublishMode, type ResourceAmounts } from '../../proto/generated/gantry/v1/types.ts';
 import { genericResourceCount } from '../../proto/generic-resource.ts';
+import { isChoice } from '../../proto/published-port.ts';
 import { describePort } from '../allocator/ports.ts';
 import type { NodeObject } from '../store/node.ts';
 import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
@@ -15,7 +16,7 @@ export function reservationsOf(task: TaskObject): ResourceAmounts {
 
 /** Ports that the task takes on the node itself. */
 export function hostPortsOf(task: TaskObject): string[] {
-  return task.ports.filter((port) => port.mode === PublishMode.HOST && port.publishedPort !== 0).map(describePort);
+  return task.ports.filter((port) => port.mode === PublishMode.HOST && !isChoice(port)).map(describePort);
 }
 
 export class NodeInfo {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type NetworkAttachmentConfig, TaskSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { type NetworkAttachmentConfig, PortConfig, TaskSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { TASK_FORMAT } from '../../proto/task-format.ts';
 import { STATE_FORMAT } from './state-format.ts';
-import { newestPart, OLDEST_TASK_FORMAT } from './task-format.ts';
+import { newestPart, newestPort, OLDEST_TASK_FORMAT } from './task-format.ts';
 
 const partOf = (container: object, networks: Partial<NetworkAttachmentConfig>[] = []) =>
   newestPart(TaskSpec.fromPartial({ container, networks }));
@@ -28,6 +28,12 @@ describe('what older agents would ignore', () => {
     ["another service's network", { networkOf: 'db' }],
   ])('is %s: %j', (what, container) => {
     expect(partOf(container)).toEqual({ format: 6, what });
+  });
+
+  it('is a range of ports of which one is published', () => {
+    const port = PortConfig.fromPartial({ targetPort: 80, publishedPort: 8000 });
+    expect(newestPort([port])).toBeUndefined();
+    expect(newestPort([{ ...port, publishedLast: 8001 }])?.format).toBe(6);
   });
 
   it('is never newer than this version', () => {

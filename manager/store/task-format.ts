@@ -1,5 +1,11 @@
 /** What in a task's spec older managers would lose, and older agents ignore. Pure. */
-import type { ContainerSpec, Mount, NetworkAttachmentConfig, TaskSpec } from '../../proto/generated/gantry/v1/types.ts';
+import type {
+  ContainerSpec,
+  Mount,
+  NetworkAttachmentConfig,
+  PortConfig,
+  TaskSpec,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { FORMAT_OF_CGROUP_SETTINGS, FORMAT_OF_CONTAINER_NAMES } from './state-format.ts';
 
 export interface TaskPart {
@@ -18,6 +24,14 @@ export function newestPart(spec: Pick<TaskSpec, 'container' | 'networks'>): Task
   if (isolation !== undefined) return { format: FORMAT_OF_CGROUP_SETTINGS, what: isolation };
   const part = partOfComposeFile(spec);
   return part === undefined ? undefined : { format: FORMAT_OF_CONTAINER_NAMES, what: part };
+}
+
+/** The same of published ports. */
+export function newestPort(ports: readonly PortConfig[]): TaskPart | undefined {
+  const isRange = ports.some(({ publishedLast }) => publishedLast !== undefined);
+  return isRange
+    ? { format: FORMAT_OF_CONTAINER_NAMES, what: 'a range of ports of which one is published' }
+    : undefined;
 }
 
 function unusualIsolation(container: ContainerSpec): string | undefined {

@@ -134,6 +134,11 @@ describe('a service', () => {
     );
   });
 
+  it('publishes whichever is free of a range', () => {
+    const [port] = loadWeb('ports: ["127.0.0.1:8000-8010:80", "90:90"]').spec.ports;
+    expect(port).toMatchObject({ publishedPort: 8000, publishedLast: 8010, targetPort: 80, hostIp: '127.0.0.1' });
+  });
+
   it.each<[mount: string, expected: object]>([
     ['./a:/a', { type: MountType.BIND, source: '/project/a', target: '/a', bindCreateHostPath: true }],
     ['./a:/a:ro,z', { source: '/project/a', readOnly: true }],
@@ -276,10 +281,6 @@ describe('what is refused', () => {
     ],
     [webText('gpus: all'), 'gantryd --node-generic-resource gpu=UUID'],
     [webText('deploy: {resources: {reservations: {pids: 5}}}'), 'pids are limited, not reserved'],
-    [
-      webText('ports: ["1-2:80"]'),
-      'stack.yml:4:13: services.web.ports[0]: the port ranges 1-2 and 80 differ in length',
-    ],
     [
       webText('ports: [x, "80:80/sctp"]'),
       'stack.yml:4:16: services.web.ports[1].protocol: protocol "sctp" is not supported',

@@ -1,5 +1,6 @@
 /** `ports` of a service. */
 import { type PortConfig, PortProtocol, PublishMode } from '../../../proto/generated/gantry/v1/types.ts';
+import { isChoice } from '../../../proto/published-port.ts';
 import { parseRange } from '../forms/port.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 
@@ -9,7 +10,8 @@ export function convertPorts(cursor: ModelCursor): PortConfig[] {
   return cursor.items((item) => {
     const port = item.object({}, (fields) => readPort(item, fields));
     const key = `${port.hostIp}:${port.publishedPort}/${port.protocol}`;
-    if (port.publishedPort !== 0 && published.has(key)) {
+    if (isChoice(port)) return port;
+    if (published.has(key)) {
       throw item.problem(`port ${port.publishedPort} is published twice`, 'remove one');
     }
     published.add(key);
@@ -26,23 +28,21 @@ function readPort(item: ModelCursor, fields: Fields): PortConfig {
   const mode = fields.get('mode', (cursor) => cursor.oneOf(['ingress', 'host']));
   return {
     targetPort,
-    publishedPort: fields.get('published', (cursor) => readPublished(cursor, targetPort)) ?? 0,
+    ...(fields.get('published', readPublished) ?? { publishedPort: 0 }),
     hostIp: fields.text('host_ip'),
     protocol: fields.get('protocol', readProtocol) ?? PortProtocol.TCP,
     mode: mode === 'host' ? PublishMode.HOST : PublishMode.INGRESS,
   };
 }
 
-/** 0: whichever is free. */
-function readPublished(cursor: ModelCursor, target: number): number {
+/** 0: whichever is free; a range: whichever is free of it. */
+function readPublished(cursor: ModelCursor): Pick<PortConfig, 'publishedPort' | 'publishedLast'> {
   const text = cursor.text();
   const range = parseRange(text);
   if (range === undefined) throw cursor.problem(`invalid published port "${text}"`, 'write a port');
-  if (range.from === range.to) return range.from;
-  throw cursor.problem(
-    `the port ranges ${text} and ${target} differ in length`,
-    'publish one port: a service has the same one on all nodes',
-  );
+  if (range.from === range.to) return { publishedPort: range.from };
+  if (range.from > 0) return { publishedPort: range.from, publishedLast: range.to };
+  throw cursor.problem(`the range of ports ${text} begins with 0`, 'begin it with 1, or leave it out for any port');
 }
 
 function readProtocol(cursor: ModelCursor): PortProtocol {

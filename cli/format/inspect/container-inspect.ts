@@ -13,6 +13,7 @@ import {
   MountType,
   type PortConfig,
 } from '../../../proto/generated/gantry/v1/types.ts';
+import { publishedText } from '../../../proto/published-port.ts';
 import type { Fields, Value } from '../../../proto/template/values.ts';
 import { RUNTIME_NAME } from '../../options/runtime.ts';
 import { rfc3339 } from '../duration.ts';
@@ -211,7 +212,7 @@ function portBindings(ports: readonly PortConfig[]): Value {
     const key = `${port.targetPort}/${protocolName(port.protocol)}`;
     const before = bindings.get(key);
     const known = Array.isArray(before) ? before : [];
-    const binding = { HostIp: port.hostIp === '' ? '0.0.0.0' : port.hostIp, HostPort: String(port.publishedPort) };
+    const binding = { HostIp: port.hostIp === '' ? '0.0.0.0' : port.hostIp, HostPort: publishedText(port) };
     bindings.set(key, [...known, binding]);
   }
   return bindings;

@@ -19,6 +19,7 @@ import {
   type TaskSpec,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { platformText } from '../../../proto/platform.ts';
+import { publishedText } from '../../../proto/published-port.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { clusterStrategyName } from '../../options/strategies.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
@@ -191,6 +192,8 @@ function portFields(port: PortConfig): Fields {
     Protocol: protocolName(port.protocol),
     TargetPort: port.targetPort,
     PublishedPort: port.publishedPort,
+    // Of ours, and so only where it says something.
+    ...(port.publishedLast === undefined ? {} : { PublishedLast: port.publishedLast }),
     PublishMode: port.mode === PublishMode.HOST ? 'host' : 'ingress',
   };
 }
@@ -268,5 +271,5 @@ function amountLines(amounts: Amounts | undefined): string[] {
 
 function portLine(port: PortConfig): string {
   const mode = port.mode === PublishMode.HOST ? 'host' : 'ingress';
-  return ` PublishedPort = ${port.publishedPort}\n  Protocol = ${protocolName(port.protocol)}\n  TargetPort = ${port.targetPort}\n  PublishMode = ${mode}`;
+  return ` PublishedPort = ${publishedText(port)}\n  Protocol = ${protocolName(port.protocol)}\n  TargetPort = ${port.targetPort}\n  PublishMode = ${mode}`;
 }

@@ -23,6 +23,7 @@ import {
   UpdateOrder,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { platformText } from '../../../proto/platform.ts';
+import { publishedText } from '../../../proto/published-port.ts';
 import { compactText, durationText, type FieldNames, type Keyed } from './field-changes.ts';
 
 const RENAMED = {
@@ -91,8 +92,9 @@ const MOUNT = list<Mount>(
 
 const PORT = list<PortConfig>(
   ({ targetPort, protocol }) => `${targetPort}/${protocol === PortProtocol.UDP ? 'udp' : 'tcp'}`,
-  ({ hostIp, publishedPort, mode }) => {
-    const port = publishedPort === 0 ? '(any)' : String(publishedPort);
+  (config) => {
+    const { hostIp, publishedPort, mode } = config;
+    const port = publishedPort === 0 ? '(any)' : publishedText(config);
     return `${hostIp === '' ? '' : `${hostIp}:`}${port}${mode === PublishMode.HOST ? ' mode=host' : ''}`;
   },
 );
