@@ -34,7 +34,7 @@ export async function assemble(context: ContainerContext, entry: ContainerEntry)
   try {
     const [networking, mounts] = await allSettledOrThrow([
       setUpNetworking(context, entry, spec),
-      resolveMounts(entry.record, context.volumes, parts),
+      resolveMounts(entry.record, context, parts),
       context.snapshots.mount(entry.id, paths.rootfs, durabilityOf(entry)),
     ]);
     writeBundle(paths, ociSpec(context, entry, spec, paths, networking, mounts));

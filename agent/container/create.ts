@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { GantryError } from '../../proto/errors.ts';
 import type { ContainerConfig } from '../../proto/generated/gantry/v1/engine.ts';
-import type { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
+import { type ContainerSpec, MountType } from '../../proto/generated/gantry/v1/types.ts';
 import { type ContainerId, newContainerId } from '../../proto/ids.ts';
 import { generateName } from '../../proto/made-up-name.ts';
 import type { RunnableImage } from '../image/images.ts';
@@ -14,7 +14,7 @@ import { hostBlockDevices, hostDevices } from './host-devices.ts';
 import { checkBindSources, type WantedVolume, wantedVolumes } from './mount-sources.ts';
 import { parseNetworkMode } from './network-mode.ts';
 import { refuseUnpublishable } from './publishable.ts';
-import { type ContainerRecord, NEW_STATE, type RecordedVolume } from './record.ts';
+import { type ContainerRecord, NEW_STATE, type RecordedImage, type RecordedVolume } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { directoryInRoot } from './root-files.ts';
 import { resolveArgv } from './spec/argv.ts';
@@ -123,6 +123,7 @@ async function make(
     await context.store.save(record);
     await context.snapshots.prepare(record.id, image.id);
     await makeVolumes(context, entry, wantedVolumes(spec, image.config.volumes));
+    await prepareImages(context, entry, spec);
     mkdirSync(paths.bundle, { recursive: true, mode: 0o711 });
     await writeTaskFiles(context.native, context.host, paths.files, task?.files ?? []);
     if (!(startsNext && config.autoRemove)) {
@@ -159,6 +160,22 @@ async function makeVolumes(
     ({ subpath }, index) => subpath === undefined && wanted[index]?.mount.volumeNoCopy !== true,
   );
   if (filled.length > 0) await fillVolumes(context, entry, filled);
+}
+
+/** Each is in the record before its snapshot is made, so that a crash leaves none that nobody knows. IMAGE_NOT_FOUND. */
+async function prepareImages(context: ContainerContext, entry: ContainerEntry, spec: ContainerSpec): Promise<void> {
+  const mounts = spec.mounts.filter(({ type }) => type === MountType.IMAGE);
+  if (mounts.length === 0) return;
+  const found = await Promise.all(mounts.map(({ source }) => context.images.resolve(source)));
+  const images = mounts.map(({ source, target, subpath }, index): RecordedImage => {
+    return { key: `${entry.id}-image-${index + 1}`, name: source, target, subpath };
+  });
+  entry.record = { ...entry.record, images };
+  await context.store.save(entry.record);
+  for (const [index, { key }] of images.entries()) {
+    const image = found[index];
+    if (image !== undefined) await context.snapshots.prepare(key, image.id);
+  }
 }
 
 /** One that was made elsewhere must not be taken for an empty one. */

@@ -3,7 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { GantryError } from '../../proto/errors.ts';
 import { type ContainerSpec, type Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
 import type { Volumes } from '../volume/volumes.ts';
-import type { ContainerRecord, RecordedVolume } from './record.ts';
+import type { ContainerContext } from './context.ts';
+import type { ContainerRecord, RecordedImage, RecordedVolume } from './record.ts';
 import { allSettledOrThrow } from './settled.ts';
 import type { ResolvedMount } from './spec/mounts.ts';
 import { statIfThere } from './stat-if-there.ts';
@@ -12,14 +13,15 @@ import type { VolumeParts } from './volume-parts.ts';
 /** INVALID_ARGUMENT for a source that isn't there. `parts` are held until the caller closes them. */
 export async function resolveMounts(
   record: ContainerRecord,
-  volumes: Volumes,
+  { volumes, snapshots }: Pick<ContainerContext, 'volumes' | 'snapshots'>,
   parts: VolumeParts,
 ): Promise<ResolvedMount[]> {
   const mounts = record.config.spec?.mounts ?? [];
   const binds = mounts.filter(({ type }) => type === MountType.BIND).map(bindMount);
   const tmpfs = mounts.filter(({ type }) => type === MountType.TMPFS).map(tmpfsMount);
   const acquired = record.volumes.map((volume) => volumeMount(record.id, volume, volumes, parts));
-  return [...binds, ...tmpfs, ...(await allSettledOrThrow(acquired))];
+  const images = (record.images ?? []).map((image) => imageMount(image, snapshots, parts));
+  return [...binds, ...tmpfs, ...(await allSettledOrThrow([...acquired, ...images]))];
 }
 
 function bindMount(mount: Mount): ResolvedMount {
@@ -50,8 +52,18 @@ async function volumeMount(
   parts: VolumeParts,
 ): Promise<ResolvedMount> {
   const { mountpoint } = await volumes.acquire(name, user);
-  const source = subpath === '' ? mountpoint : await parts.open(name, mountpoint, subpath);
+  const source = subpath === '' ? mountpoint : await parts.open(`volume ${name}`, mountpoint, subpath);
   return { kind: 'bind', source, target, readOnly, propagation: '' };
+}
+
+async function imageMount(
+  { key, name, target, subpath }: RecordedImage,
+  snapshots: ContainerContext['snapshots'],
+  parts: VolumeParts,
+): Promise<ResolvedMount> {
+  const whole = await parts.openImage(snapshots, key);
+  const source = subpath === '' ? whole : await parts.open(`image ${name}`, whole, subpath);
+  return { kind: 'bind', source, target, readOnly: true, propagation: '' };
 }
 
 /** A volume that a container is to have, before it is made. */

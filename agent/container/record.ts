@@ -32,6 +32,16 @@ export interface RecordedVolume {
   readonly subpath?: string;
 }
 
+/** An image that is mounted: the snapshot that stands for it, over the image as it was when the container was made. */
+export interface RecordedImage {
+  readonly key: string;
+  /** As the user names it. */
+  readonly name: string;
+  readonly target: string;
+  /** What of it is mounted; empty: all. */
+  readonly subpath: string;
+}
+
 /** A secret or config: which file of the container's tmpfs appears where. */
 export interface RecordedFile {
   readonly file: string;
@@ -56,6 +66,8 @@ export interface ContainerRecord {
   /** What it was connected to and disconnected from since it was made; undefined: what its config says. */
   readonly networks?: readonly NetworkAttachmentConfig[];
   readonly volumes: readonly RecordedVolume[];
+  /** Undefined: none. */
+  readonly images?: readonly RecordedImage[];
   readonly files: readonly RecordedFile[];
   /** Standard input ends with the first client that has sent some. */
   readonly stdinOnce: boolean;

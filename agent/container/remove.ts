@@ -5,6 +5,7 @@ import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
+import type { ContainerRecord } from './record.ts';
 import { allSettledOrThrow } from './settled.ts';
 import { removeTaskFiles } from './task-files.ts';
 
@@ -22,7 +23,7 @@ export async function removeContainer(
   };
   await context.store.save(entry.record);
   await allSettledOrThrow([
-    removeFileSystem(context, entry.id),
+    removeFileSystem(context, entry.record),
     context.networks.teardown(entry.id),
     releaseVolumes(context, entry, volumes),
   ]);
@@ -35,9 +36,10 @@ export async function removeContainer(
   entry.removed.resolve();
 }
 
-async function removeFileSystem(context: ContainerContext, id: string): Promise<void> {
+async function removeFileSystem(context: ContainerContext, { id, images = [] }: ContainerRecord): Promise<void> {
   await context.snapshots.unmount(containerPaths(context.roots, id).rootfs);
-  await Promise.all([context.snapshots.remove(id), removeBundle(context, id)]);
+  const keys = [id, ...images.map(({ key }) => key)];
+  await Promise.all([...keys.map((key) => context.snapshots.remove(key)), removeBundle(context, id)]);
 }
 
 /** What is left under EXEC_ROOT, once the root file system is unmounted. */

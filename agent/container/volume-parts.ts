@@ -1,5 +1,5 @@
 /**
- * Parts of volumes, while containers that mount them are made: each is mounted at EXEC_ROOT/parts/ID-N by its descriptor, so
+ * Parts of volumes, and images, while containers that mount them are made: each is mounted at EXEC_ROOT/parts/ID-N by its descriptor, so
  * that who writes to the volume can't put a link to somewhere else in its place, and from there into the container. Nothing
  * is ever removed there but empty directories and files that nothing is mounted on: what is mounted is a user's data.
  */
@@ -7,6 +7,7 @@ import { closeSync, fstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync, wr
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { GantryError } from '../../proto/errors.ts';
+import type { Snapshots } from '../image/images.ts';
 import { holdInRoot } from './root-files.ts';
 
 const MS_BIND = 0x1000;
@@ -31,16 +32,14 @@ export class VolumeParts {
     this.#containerId = containerId;
   }
 
-  /** Where the part of the volume is mounted, until `close`. INVALID_ARGUMENT when there is no such part. */
-  async open(volume: string, mountpoint: string, subpath: string): Promise<string> {
+  /** Where the part is mounted, until `close`. `what` it is a part of: "volume data". INVALID_ARGUMENT when there is no such part. */
+  async open(what: string, mountpoint: string, subpath: string): Promise<string> {
     const fd = holdInRoot(mountpoint, subpath);
     if (fd === undefined) {
-      throw new GantryError('INVALID_ARGUMENT', `volume ${volume} has no ${subpath}`, { hint: 'make it there first' });
+      throw new GantryError('INVALID_ARGUMENT', `${what} has no ${subpath}`, { hint: 'mount what there is' });
     }
     try {
-      const place = join(this.#dir, `${this.#containerId}-${this.#places.length}`);
-      this.#places.push(place);
-      mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+      const place = this.#place();
       if (fstatSync(fd).isDirectory()) mkdirSync(place, { recursive: true });
       else writeFileSync(place, '');
       await this.#native.mount(`/proc/self/fd/${fd}`, place, '', MS_BIND | MS_REC, '');
@@ -50,9 +49,23 @@ export class VolumeParts {
     }
   }
 
-  /** Once they are mounted in the container, or won't be. */
+  /** Where the snapshot of an image is mounted, until `close`. */
+  async openImage(snapshots: Pick<Snapshots, 'mount'>, key: string): Promise<string> {
+    const place = this.#place();
+    await snapshots.mount(key, place, 'volatile');
+    return place;
+  }
+
+  #place(): string {
+    const place = join(this.#dir, `${this.#containerId}-${this.#places.length}`);
+    this.#places.push(place);
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    return place;
+  }
+
+  /** Once they are mounted in the container, or won't be. Backwards: a part of an image is on its mount. */
   async close(): Promise<void> {
-    for (const place of this.#places.splice(0)) await clear(this.#native, place);
+    for (const place of this.#places.splice(0).reverse()) await clear(this.#native, place);
   }
 }
 

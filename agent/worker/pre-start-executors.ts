@@ -85,9 +85,9 @@ async function create(number: number, record: TaskRecord, context: ExecutorConte
   pulls.leave(task.id);
 }
 
-/** Its mounts are those of the task's container, which has filled its volumes; memory is each one's own. */
+/** Its mounts are those of the task's container, which has filled its volumes; images and memory it has for itself. */
 function besideTask(config: ContainerConfig, number: number, { id }: Container): ContainerConfig {
-  const mounts = config.spec?.mounts.filter(({ type }) => type === MountType.TMPFS) ?? [];
+  const mounts = config.spec?.mounts.filter(({ type }) => type === MountType.TMPFS || type === MountType.IMAGE) ?? [];
   return ContainerConfig.fromPartial({
     ...config,
     name: `${config.name}.pre_start-${number}`,

@@ -6,7 +6,7 @@ import { withRestart } from './local-restart.ts';
 import type { Step } from './next-step.ts';
 import { PRE_START_EXECUTORS } from './pre-start-executors.ts';
 import { containerConfig, taskFiles } from './task-container.ts';
-import { hasImage } from './task-image.ts';
+import { hasImage, imagesOf } from './task-image.ts';
 import type { RecordChange, TaskRecord } from './task-record.ts';
 import { advanced, containerOf, failedStep, networkContainer } from './task-status.ts';
 import { expandContainer } from './task-templates.ts';
@@ -112,7 +112,7 @@ export function executeStep(step: Step, record: TaskRecord, context: ExecutorCon
 async function create(record: TaskRecord, context: ExecutorContext): Promise<void> {
   const { task } = record;
   const { containers, material, node } = context;
-  if (!(await hasImage(record, task.spec?.container?.image ?? '', context))) return;
+  for (const image of imagesOf(task)) if (!(await hasImage(record, image, context))) return;
   const spec = expandContainer(task, node);
   const files = taskFiles(task, material, node, spec);
   await containers.create(containerConfig(task, spec, networkContainer(record, context)), { taskId: task.id, files });

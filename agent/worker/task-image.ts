@@ -1,16 +1,26 @@
 /** The images that a task's containers are made of. */
 import { toGantryError } from '../../proto/errors.ts';
-import { PullPolicy } from '../../proto/generated/gantry/v1/types.ts';
+import { MountType, PullPolicy, type Task } from '../../proto/generated/gantry/v1/types.ts';
+import { parseReference } from '../../proto/image-reference.ts';
 import type { ExecutorContext } from './executor-context.ts';
-import { noSuchImage } from './task-pulls.ts';
+import type { TaskMaterial } from './task-container.ts';
+import { noSuchImage, type WantedImage } from './task-pulls.ts';
 import type { TaskRecord } from './task-record.ts';
+
+/** That its container is made of, and those that it mounts. */
+export function imagesOf({ spec }: Task): string[] {
+  const { image = '', mounts = [] } = spec?.container ?? {};
+  return [image, ...mounts.filter(({ type }) => type === MountType.IMAGE).map(({ source }) => source)];
+}
 
 /** Whether it is here, as new as it is to be; if not, its pull has begun. Throws IMAGE_NOT_FOUND when it mustn't be pulled. */
 export async function hasImage(record: TaskRecord, reference: string, context: ExecutorContext): Promise<boolean> {
   const { task } = record;
   if (await mustPull(record, reference, context)) {
     const { credentials } = context.material;
-    const own = credentials === 'unknown' ? credentials : credentials.get(task.id);
+    const own = isOfSameRegistry(reference, task.spec?.container?.image ?? '')
+      ? ofTask(credentials, task.id)
+      : undefined;
     const isAlways = task.spec?.container?.pullPolicy === PullPolicy.ALWAYS;
     const order = isAlways ? 'registry first' : 'cluster first';
     context.pulls.begin(task.id, { reference, order, credentials: own });
@@ -20,8 +30,17 @@ export async function hasImage(record: TaskRecord, reference: string, context: E
   throw noSuchImage(reference);
 }
 
+function ofTask(credentials: TaskMaterial['credentials'], taskId: string): WantedImage['credentials'] {
+  return credentials === 'unknown' ? credentials : credentials.get(taskId);
+}
+
+/** The task's credentials are for the registry of its image, and nobody else's to see. */
+function isOfSameRegistry(reference: string, image: string): boolean {
+  return reference === image || parseReference(reference).domain === parseReference(image).domain;
+}
+
 async function mustPull({ task }: TaskRecord, image: string, context: ExecutorContext): Promise<boolean> {
-  if (context.pulls.stateOf(task.id)?.kind === 'done') return false;
+  if (context.pulls.hasPulled(task.id, image)) return false;
   const { pullPolicy = PullPolicy.MISSING } = task.spec?.container ?? {};
   if (pullPolicy === PullPolicy.NEVER || isImageId(image)) return false;
   // What has this digest once has it for ever.

@@ -30,6 +30,7 @@ export interface TaskPullsOptions {
 }
 
 interface Entry {
+  readonly reference: string;
   readonly state: PullState;
   readonly controller: AbortController;
   readonly isHeld: boolean;
@@ -39,6 +40,8 @@ export class TaskPulls {
   readonly #options: TaskPullsOptions;
   readonly #shared = new SharedWork<string>();
   readonly #entries = new Map<string, Entry>();
+  /** References that have come, by task. */
+  readonly #pulled = new Map<string, ReadonlySet<string>>();
   /** Those that end, too. */
   readonly #running = new Set<Promise<void>>();
 
@@ -50,17 +53,24 @@ export class TaskPulls {
     return this.#entries.get(taskId)?.state;
   }
 
-  /** `onChange` tells of its end. Nothing for a task that has asked already. */
+  /** It has asked for this one, which has come since. */
+  hasPulled(taskId: string, reference: string): boolean {
+    return this.#pulled.get(taskId)?.has(reference) === true;
+  }
+
+  /** `onChange` tells of its end. Nothing for a task that has asked for it already; another one takes the place of that. */
   begin(taskId: string, { reference, order, credentials }: WantedImage): void {
-    if (this.#entries.has(taskId)) return;
+    const known = this.#entries.get(taskId);
+    if (known?.reference === reference) return;
+    known?.controller.abort();
     const controller = new AbortController();
     if (credentials === 'unknown') {
       const doing = `waiting for a manager before pulling ${reference}`;
-      this.#entries.set(taskId, { state: { kind: 'pulling', doing }, controller, isHeld: true });
+      this.#entries.set(taskId, { reference, state: { kind: 'pulling', doing }, controller, isHeld: true });
       return;
     }
     const state = { kind: 'pulling', doing: `pulling ${reference}` } as const;
-    const entry: Entry = { state, controller, isHeld: false };
+    const entry: Entry = { reference, state, controller, isHeld: false };
     this.#entries.set(taskId, entry);
     const running = this.#pull({ reference, order, credentials }, controller.signal)
       .then((end) => this.#settle(taskId, entry, end))
@@ -72,6 +82,7 @@ export class TaskPulls {
   leave(taskId: string): void {
     this.#entries.get(taskId)?.controller.abort();
     this.#entries.delete(taskId);
+    this.#pulled.delete(taskId);
   }
 
   /** A manager has said what there is to know: those that waited for that ask again. */
@@ -109,6 +120,8 @@ export class TaskPulls {
   #settle(taskId: string, entry: Entry, state: PullState): void {
     if (this.#entries.get(taskId) !== entry) return;
     this.#entries.set(taskId, { ...entry, state });
+    if (state.kind === 'done')
+      this.#pulled.set(taskId, new Set([...(this.#pulled.get(taskId) ?? []), entry.reference]));
     this.#options.onChange(taskId);
   }
 }

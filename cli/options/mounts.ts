@@ -46,7 +46,7 @@ function absolute(text: string, target: string): string {
   return target;
 }
 
-const MOUNT_HINT = 'write type=bind|volume|tmpfs,source=...,target=/...[,readonly]';
+const MOUNT_HINT = 'write type=bind|volume|tmpfs|image,source=...,target=/...[,readonly]';
 
 /** `type=volume,source=data,target=/data,readonly`. */
 export function parseMount(text: string, cwd: string, flag = '--mount'): Mount {
@@ -60,6 +60,10 @@ export function parseMount(text: string, cwd: string, flag = '--mount'): Mount {
     mount.volume = undefined;
   } else if (mount.type === MountType.TMPFS && mount.source !== '') {
     throw invalidFlag(flag, text, 'a tmpfs has no source');
+  } else if (mount.type === MountType.IMAGE) {
+    if (mount.source === '') throw invalidFlag(flag, text, `source is missing; ${MOUNT_HINT}`);
+    mount.readOnly = true;
+    mount.volume = undefined;
   }
   return mount;
 }
@@ -75,6 +79,7 @@ const MOUNT_TYPES: Readonly<Record<string, Mount['type']>> = {
   bind: MountType.BIND,
   volume: MountType.VOLUME,
   tmpfs: MountType.TMPFS,
+  image: MountType.IMAGE,
 };
 
 function applyMountField(mount: Mount, key: string, value: string, fail: (reason: string) => Error): void {
@@ -108,6 +113,7 @@ function applyMountField(mount: Mount, key: string, value: string, fail: (reason
       mount.bindRecursive = value;
       return;
     case 'volume-subpath':
+    case 'image-subpath':
       mount.subpath = value;
       return;
     case 'volume-nocopy':

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type NetworkAttachmentConfig, PortConfig, TaskSpec } from '../../proto/generated/gantry/v1/types.ts';
+import {
+  MountType,
+  type NetworkAttachmentConfig,
+  PortConfig,
+  TaskSpec,
+} from '../../proto/generated/gantry/v1/types.ts';
 import { TASK_FORMAT } from '../../proto/task-format.ts';
 import { STATE_FORMAT } from './state-format.ts';
 import { newestPart, newestPort, OLDEST_TASK_FORMAT } from './task-format.ts';
@@ -25,6 +30,7 @@ describe('what older agents would ignore', () => {
     ['a container name', { containerName: 'a' }],
     ["a part of a volume, or a mount's own options", { mounts: [{ subpath: 'a' }] }],
     ['a log driver or its options', { log: { driver: 'none' } }],
+    ['a mount of an image', { mounts: [{ type: MountType.IMAGE, source: 'app', target: '/app' }] }],
     ["another service's network", { networkOf: 'db' }],
   ])('is %s: %j', (what, container) => {
     expect(partOf(container)).toEqual({ format: 6, what });

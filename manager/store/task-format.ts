@@ -1,10 +1,11 @@
 /** What in a task's spec older managers would lose, and older agents ignore. Pure. */
-import type {
-  ContainerSpec,
-  Mount,
-  NetworkAttachmentConfig,
-  PortConfig,
-  TaskSpec,
+import {
+  type ContainerSpec,
+  type Mount,
+  MountType,
+  type NetworkAttachmentConfig,
+  type PortConfig,
+  type TaskSpec,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { FORMAT_OF_CGROUP_SETTINGS, FORMAT_OF_CONTAINER_NAMES } from './state-format.ts';
 
@@ -48,6 +49,7 @@ function partOfComposeFile({ container, networks }: Pick<TaskSpec, 'container' |
   const { preStart = [], postStart = [], preStop = [] } = container ?? {};
   if (containerName !== '') return 'a container name';
   if (networks.some(isFixed)) return 'an address or a link of its task';
+  if (mounts.some(({ type }) => type === MountType.IMAGE)) return 'a mount of an image';
   if (mounts.some(saysMoreThanBefore)) return "a part of a volume, or a mount's own options";
   if (log !== undefined) return 'a log driver or its options';
   if (preStart.length + postStart.length + preStop.length > 0) return 'hooks';

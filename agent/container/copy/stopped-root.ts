@@ -33,7 +33,7 @@ export async function whileMounted(
   const parts = new VolumeParts(context.native, context.roots.execRoot, entry.id);
   mkdirSync(bundle, { recursive: true, mode: 0o711 });
   try {
-    const mounts = await resolveMounts(entry.record, context.volumes, parts);
+    const mounts = await resolveMounts(entry.record, context, parts);
     await context.snapshots.mount(entry.id, rootfs, 'durable');
     for (const mount of parentsFirst(mounts)) await bindInto(context, rootfs, mount);
     if (specOf(entry).readOnly) await context.native.mount('', rootfs, '', MS_REMOUNT | MS_BIND | MS_RDONLY, '');

@@ -139,6 +139,7 @@ export function validateMounts(mounts: readonly Mount[]): void {
   }
 }
 
+const TYPES: ReadonlySet<MountType> = new Set([MountType.BIND, MountType.VOLUME, MountType.TMPFS, MountType.IMAGE]);
 const RECURSION = new Set(['', 'enabled', 'disabled', 'writable', 'readonly']);
 
 function validateOptions({
@@ -153,9 +154,11 @@ function validateOptions({
   const refused = (what: string, hint: string) => {
     throw new GantryError('INVALID_ARGUMENT', `the mount at ${target} ${what}`, { hint });
   };
-  if (subpath !== '' && type !== MountType.VOLUME) refused(`has the subpath "${subpath}"`, 'only volumes have one');
+  if (subpath !== '' && type !== MountType.VOLUME && type !== MountType.IMAGE) {
+    refused(`has the subpath "${subpath}"`, 'only volumes and images have one');
+  }
   if (posix.isAbsolute(subpath) || posix.normalize(subpath).split('/')[0] === '..') {
-    refused(`has the subpath "${subpath}"`, 'it is a relative path within the volume');
+    refused(`has the subpath "${subpath}"`, 'it is a relative path within what is mounted');
   }
   if (!RECURSION.has(bindRecursive)) {
     refused(`is "${bindRecursive}" recursively`, 'one of enabled, disabled, writable, readonly');
@@ -174,8 +177,13 @@ function validateSource({ type, source, target }: Mount): void {
   if (type === MountType.BIND && !posix.isAbsolute(source)) {
     throw new GantryError('INVALID_ARGUMENT', `the source "${source}" of the bind mount at ${target} is not absolute`);
   }
-  if (type !== MountType.BIND && type !== MountType.VOLUME && type !== MountType.TMPFS) {
-    throw new GantryError('INVALID_ARGUMENT', `the mount at ${target} has no type`, { hint: 'bind, volume or tmpfs' });
+  if (type === MountType.IMAGE && source === '') {
+    throw new GantryError('INVALID_ARGUMENT', `the mount at ${target} names no image`, { hint: 'give it a source' });
+  }
+  if (!TYPES.has(type)) {
+    throw new GantryError('INVALID_ARGUMENT', `the mount at ${target} has no type`, {
+      hint: 'bind, volume, tmpfs or image',
+    });
   }
 }
 

@@ -147,6 +147,11 @@ describe('a service', () => {
     ['~/a:/a', { source: '/home/me/a' }],
     ['v:/a:nocopy', { type: MountType.VOLUME, source: 'demo_v', volumeNoCopy: true }],
     ['/a', { type: MountType.VOLUME, source: '', target: '/a' }],
+    ['{type: image, source: app, target: /a}', { type: MountType.IMAGE, source: 'app', target: '/a', readOnly: true }],
+    [
+      '{type: image, source: app, target: /a, image: {subpath: etc/x}}',
+      { type: MountType.IMAGE, source: 'app', subpath: 'etc/x', readOnly: true },
+    ],
     ['{type: bind, source: ./a, target: /a/}', { source: '/project/a', target: '/a', bindCreateHostPath: true }],
     ['{type: bind, source: ./a, target: /a, bind: {create_host_path: false}}', { bindCreateHostPath: false }],
     ['{type: bind, source: ./a, target: /a, bind: {propagation: rslave, selinux: Z}}', { bindPropagation: 'rslave' }],
@@ -289,11 +294,8 @@ describe('what is refused', () => {
       webText('volumes: [{type: volume, target: /a, bind: {propagation: rslave}}]'),
       'volumes[0].bind: does not go with "type: volume"',
     ],
-    [
-      webText('volumes: [{type: image, source: x, target: /a}]'),
-      '"image" is not allowed here; write one of volume, bind, tmpfs',
-    ],
-    [webText('volumes: [{type: image, source: x, target: /a}]'), 'volumes[0].type: "image" is not allowed here'],
+    [webText('volumes: [{type: image, target: /a}]'), 'services.web.volumes[0]: names no image'],
+    [webText('volumes: [{type: npipe, source: x, target: /a}]'), 'volumes[0].type: "npipe" is not allowed here'],
     [
       webText('networks: {default: {link_local_ips: [169.254.0.9]}}'),
       'stack.yml:4:26: services.web.networks.default.link_local_ips: not supported yet',

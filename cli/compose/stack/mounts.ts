@@ -6,17 +6,16 @@ import { parseMount } from '../forms/mount.ts';
 import { parseBytes } from '../syntax/quantities.ts';
 import type { ServiceContext } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
-import { MOUNT_REFUSALS } from './refusals.ts';
 import { checkTemplate, readLabelTemplates } from './templates.ts';
 
 const SHORT_HINT = 'write VOLUME:PATH or HOSTPATH:PATH, with :ro at the end for read-only';
 const PROPAGATIONS = ['rprivate', 'private', 'rshared', 'shared', 'rslave', 'slave'] as const;
-const TYPES = ['volume', 'bind', 'tmpfs'] as const;
+const TYPES = ['volume', 'bind', 'tmpfs', 'image'] as const;
 
 /** Throws for one that can't be honoured. */
 export function convertMount(item: ModelCursor, context: ServiceContext): Mount {
   checkShortOptions(item);
-  const mount = item.object(MOUNT_REFUSALS, (fields) => readMount(item, fields, context));
+  const mount = item.object({}, (fields) => readMount(item, fields, context));
   if (!isAbsolute(mount.target)) {
     throw item.problem(`the container path "${mount.target}" is not absolute`, 'start it with "/"');
   }
@@ -62,6 +61,8 @@ function readMount(item: ModelCursor, fields: Fields, context: ServiceContext): 
     case 'tmpfs':
       if (source !== undefined) throw item.problem('a tmpfs has no source', 'remove it');
       return readTmpfsOptions(fields, basics);
+    case 'image':
+      return readImage(item, fields, basics, source ?? '');
   }
 }
 
@@ -112,6 +113,13 @@ function readBind(item: ModelCursor, fields: Fields, basics: Basics, source: str
     // Compose makes it unless that is forbidden.
     bindCreateHostPath: options?.createHostPath ?? true,
   });
+}
+
+/** Read-only, whether that is said or not: nobody changes an image. */
+function readImage(item: ModelCursor, fields: Fields, basics: Basics, source: string): Mount {
+  if (source === '') throw item.problem('names no image', 'write it as source');
+  const subpath = fields.get('image', (cursor) => cursor.object({}, (inner) => inner.text('subpath')));
+  return Mount.fromPartial({ type: MountType.IMAGE, ...basics, source, readOnly: true, subpath: subpath ?? '' });
 }
 
 function readTmpfsOptions(fields: Fields, basics: Basics): Mount {

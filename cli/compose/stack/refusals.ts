@@ -42,8 +42,6 @@ export const RESERVATIONS_REFUSALS: Refusals = {
   pids: 'write it under limits: pids are limited, not reserved',
 };
 
-export const MOUNT_REFUSALS: Refusals = { image: 'copy what is needed from the image into a volume' };
-
 export const ATTACHMENT_REFUSALS: Refusals = {
   driver_opts: 'remove it; the name of the interface is interface_name',
   link_local_ips: REMOVE,

@@ -20,6 +20,7 @@ import { rfc3339 } from '../duration.ts';
 import { protocolName } from '../ports.ts';
 import { healthName, shownName, stateName } from '../rows/container-row.ts';
 import { cgroupFields } from './cgroup-fields.ts';
+import { mountTypeName } from './container-spec-fields.ts';
 import { healthcheckFields, stringMap } from './inspect-values.ts';
 import { logFields } from './log-fields.ts';
 
@@ -78,7 +79,7 @@ function hostConfigFields(config: ContainerConfig | undefined, spec: ContainerSp
   const limits = config?.limits;
   const log = logFields(config?.log);
   return {
-    Binds: (spec?.mounts ?? []).filter((mount) => mount.type !== MountType.TMPFS).map(bindText),
+    Binds: (spec?.mounts ?? []).filter(isBind).map(bindText),
     LogConfig: { Type: log.driver, Config: log.options },
     NetworkMode: config?.networks[0]?.target ?? 'bridge',
     PortBindings: portBindings(config?.ports ?? []),
@@ -137,6 +138,10 @@ function openPathFields(spec: ContainerSpec | undefined): Fields {
   return spec?.unconfinedSystemPaths || spec?.privileged ? { MaskedPaths: [], ReadonlyPaths: [] } : {};
 }
 
+function isBind({ type }: Mount): boolean {
+  return type !== MountType.TMPFS && type !== MountType.IMAGE;
+}
+
 function bindText(mount: Mount): string {
   return `${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`;
 }
@@ -153,7 +158,7 @@ function mountFields(mount: Mount): Fields {
     const driver = mount.volume?.driver ?? '';
     return { Type: 'volume', Name: mount.source, ...common, Driver: driver === '' ? 'local' : driver };
   }
-  return { Type: mount.type === MountType.TMPFS ? 'tmpfs' : 'bind', ...common };
+  return { Type: mountTypeName(mount), ...common };
 }
 
 function configFields(container: Container, spec: ContainerSpec | undefined): Fields {

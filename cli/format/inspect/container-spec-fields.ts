@@ -106,9 +106,8 @@ function mountOptions(mount: Mount): Record<string, Value> {
     const options = tmpfsOptions.length === 0 ? {} : { Options: tmpfsOptions.map((option) => option.split('=')) };
     return { TmpfsOptions: { SizeBytes: tmpfsSizeBytes, Mode: tmpfsMode, ...options } };
   }
-  if (mount.type === MountType.BIND) {
-    return bindOptions(mount);
-  }
+  if (mount.type === MountType.BIND) return bindOptions(mount);
+  if (mount.type === MountType.IMAGE) return mount.subpath === '' ? {} : { ImageOptions: { Subpath: mount.subpath } };
   const { volume, volumeNoCopy, subpath, volumeExternal } = mount;
   if (volume === undefined && !volumeNoCopy && subpath === '' && !volumeExternal) return {};
   return {
@@ -134,7 +133,12 @@ function bindOptions({ bindPropagation, bindRecursive }: Mount): Record<string, 
   return Object.keys(options).length === 0 ? {} : { BindOptions: options };
 }
 
+const TYPE_NAMES: ReadonlyMap<MountType, string> = new Map([
+  [MountType.VOLUME, 'volume'],
+  [MountType.TMPFS, 'tmpfs'],
+  [MountType.IMAGE, 'image'],
+]);
+
 export function mountTypeName(mount: Mount): string {
-  if (mount.type === MountType.VOLUME) return 'volume';
-  return mount.type === MountType.TMPFS ? 'tmpfs' : 'bind';
+  return TYPE_NAMES.get(mount.type) ?? 'bind';
 }
