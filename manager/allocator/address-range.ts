@@ -8,7 +8,7 @@ const LONGEST_PREFIX = 29;
 export interface Ranged {
   readonly subnet: string;
   readonly gateway: string;
-  readonly spec: { readonly ipRange: string };
+  readonly spec: { readonly ipRange: string; readonly auxAddresses: Readonly<Record<string, string>> };
 }
 
 /** The range that its user has chosen, or all of the subnet; undefined when it has none. */
@@ -20,8 +20,39 @@ export function rangeOf({ subnet, spec }: Ranged): Cidr | undefined {
 export function usableAddresses(network: Ranged): number {
   const [subnet, range] = [parseCidr(network.subnet), rangeOf(network)];
   if (subnet === undefined || range === undefined) return 0;
-  const reserved = [subnet.base, subnet.base + size(subnet) - 1, parseAddress(network.gateway)];
-  return size(range) - reserved.filter((address) => address !== undefined && contains(range, address)).length;
+  const aux = Object.values(network.spec.auxAddresses).map(parseAddress);
+  const reserved = new Set([subnet.base, subnet.base + size(subnet) - 1, parseAddress(network.gateway), ...aux]);
+  return size(range) - [...reserved].filter((address) => address !== undefined && contains(range, address)).length;
+}
+
+/** Throws INVALID_ARGUMENT for addresses that are kept free, but are none of the subnet. */
+export function checkAuxAddresses(
+  name: string,
+  wanted: { readonly subnet: string; readonly auxAddresses: Readonly<Record<string, string>> },
+): void {
+  const [first] = Object.entries(wanted.auxAddresses);
+  if (first === undefined) return;
+  const subnet = parseCidr(wanted.subnet);
+  if (subnet === undefined) {
+    throw new GantryError(
+      'INVALID_ARGUMENT',
+      `network "${name}" keeps ${first[1]} free, but has no subnet that it is in`,
+      {
+        hint: 'give its subnet too: --subnet, or ipam.config.subnet in a stack',
+      },
+    );
+  }
+  for (const [what, text] of Object.entries(wanted.auxAddresses)) {
+    const address = parseAddress(text);
+    if (address !== undefined && contains(subnet, address)) continue;
+    throw new GantryError(
+      'INVALID_ARGUMENT',
+      `network "${name}": address "${text}" of ${what} is none of ${wanted.subnet}`,
+      {
+        hint: 'name one of the subnet, of IPv4: addresses of IPv6 go with those',
+      },
+    );
+  }
 }
 
 /** `wanted`: as the user wrote it; `subnet`: the network's. Throws INVALID_ARGUMENT for a range that is none, not in it, or too small. */

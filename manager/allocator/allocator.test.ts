@@ -21,6 +21,7 @@ function network(name: string, subnet: string, gateway = '', blocks: NetworkObje
     ipv6Subnet: '',
     ipv6Gateway: '',
     configFrom: '',
+    auxAddresses: {},
   };
   return networkType.complete({
     id: name,
@@ -36,7 +37,7 @@ function network(name: string, subnet: string, gateway = '', blocks: NetworkObje
   });
 }
 
-const ANY = { subnet: '', gateway: '', ipRange: '' };
+const ANY = { subnet: '', gateway: '', ipRange: '', auxAddresses: {} };
 
 describe('allocateSubnet', () => {
   it('gives each network a /20 of the pool, with the first address as gateway', () => {
@@ -54,7 +55,7 @@ describe('allocateSubnet', () => {
 
   it('takes the subnet and gateway that are asked for', () => {
     const wanted = { subnet: '172.30.0.0/16', gateway: '172.30.5.1' };
-    expect(allocateSubnet('a', { ...wanted, ipRange: '172.30.8.0/24' }, [], [])).toEqual(wanted);
+    expect(allocateSubnet('a', { ...ANY, ...wanted, ipRange: '172.30.8.0/24' }, [], [])).toEqual(wanted);
   });
 
   it.each([
@@ -86,6 +87,16 @@ describe('allocateSubnet', () => {
       'network "a" has an IP range, but no subnet that it is in',
     ],
     [
+      { ...ANY, auxAddresses: { nas: '10.0.0.9' } },
+      'INVALID_ARGUMENT',
+      'network "a" keeps 10.0.0.9 free, but has no subnet that it is in',
+    ],
+    [
+      { ...ANY, subnet: '10.0.0.0/24', auxAddresses: { nas: '10.0.1.9' } },
+      'INVALID_ARGUMENT',
+      'network "a": address "10.0.1.9" of nas is none of 10.0.0.0/24',
+    ],
+    [
       { ...ANY, subnet: '10.0.0.0/24', ipRange: '10.0.1.0/26' },
       'INVALID_ARGUMENT',
       'network "a": IP range "10.0.1.0/26" is no part of 10.0.0.0/24',
@@ -97,7 +108,7 @@ describe('allocateSubnet', () => {
     ],
   ])('refuses %o', (wanted, code, message) => {
     const others = [network('b', '10.9.0.0/16')];
-    expect(() => allocateSubnet('a', { ipRange: '', ...wanted }, others, ['10.8.0.1'])).toThrow(
+    expect(() => allocateSubnet('a', { ipRange: '', auxAddresses: {}, ...wanted }, others, ['10.8.0.1'])).toThrow(
       expect.objectContaining({ code, message }),
     );
   });

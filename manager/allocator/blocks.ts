@@ -39,12 +39,13 @@ export function planBlocks(
   const exhausted: string[] = [];
   const [subnet, range] = [parseCidr(network.subnet), rangeOf(network)];
   if (subnet === undefined || range === undefined) return { blocks, exhausted };
+  const nobodys = [...taken, ...Object.values(network.spec.auxAddresses)];
   const room = roomOfNodes({ ...network, blocks });
   const add = ({ nodeId, cidr }: AddressBlock) => room.set(nodeId, (room.get(nodeId) ?? 0) + available(network, cidr));
   for (const [nodeId, tasks] of demand) {
     if (!present.has(nodeId)) continue;
     while ((room.get(nodeId) ?? 0) < tasks + spareAddresses(network)) {
-      const block = nextBlock(network, ranges.get(nodeId) ?? range, blocks, taken);
+      const block = nextBlock(network, ranges.get(nodeId) ?? range, blocks, nobodys);
       if (block === undefined) break;
       const given = { nodeId, cidr: formatCidr(block) };
       blocks.push(given);

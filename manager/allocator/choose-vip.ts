@@ -16,11 +16,15 @@ export function chooseVip(network: NetworkObject, serviceId: string, taken: Read
   const [subnet, range] = [parseCidr(network.subnet), rangeOf(network)];
   if (subnet === undefined || range === undefined) return undefined;
   const gateway = parseAddress(network.gateway);
+  const nobodys = new Set(Object.values(network.spec.auxAddresses).map(parseAddress));
   const blocks = network.blocks.flatMap(({ cidr }) => parseCidr(cidr) ?? []);
   const first = Math.max(subnet.base + 1, range.base);
   const last = Math.min(subnet.base + size(subnet) - 2, range.base + size(range) - 1);
   const isFree = (address: number) =>
-    address !== gateway && !blocks.some((block) => contains(block, address)) && !taken.has(formatAddress(address));
+    address !== gateway &&
+    !nobodys.has(address) &&
+    !blocks.some((block) => contains(block, address)) &&
+    !taken.has(formatAddress(address));
   for (const address of candidates(first, last, seedOf(serviceId, network.id))) {
     if (isFree(address)) return formatAddress(address);
   }

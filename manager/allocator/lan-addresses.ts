@@ -49,9 +49,9 @@ function ownRanges(network: NetworkObject, nodes: readonly NodeObject[]): Map<st
 
 /** It is one LAN: throws NOT_FOUND when no node says what it is, CONFLICT when two don't say the same. */
 function configured(
-  { annotations: { name }, configFrom }: NetworkObject['spec'],
+  { annotations: { name }, configFrom, auxAddresses }: NetworkObject['spec'],
   nodes: readonly NodeObject[],
-): Subnet & { readonly ipRange: string } {
+): Subnet & Pick<NetworkObject['spec'], 'ipRange' | 'auxAddresses'> {
   const found = nodes.flatMap((node) => {
     const config = configOf(node, configFrom);
     return config === undefined ? [] : [{ node, config }];
@@ -64,7 +64,7 @@ function configured(
   }
   const { subnet, gateway } = first.config;
   const other = found.find(({ config }) => config.subnet !== subnet || config.gateway !== gateway);
-  if (other === undefined) return { subnet, gateway, ipRange: '' };
+  if (other === undefined) return { subnet, gateway, ipRange: '', auxAddresses };
   const says = ({ node, config }: typeof first) => `${nodeName(node)}: ${config.subnet}, gateway ${config.gateway}`;
   throw new GantryError(
     'CONFLICT',

@@ -1,7 +1,7 @@
 /** Subnets and gateways for networks. Pure. */
 import { GantryError } from '../../proto/errors.ts';
 import type { NetworkObject } from '../store/network.ts';
-import { checkRange } from './address-range.ts';
+import { checkAuxAddresses, checkRange } from './address-range.ts';
 import {
   type Cidr,
   contains,
@@ -34,11 +34,12 @@ export interface Subnet {
  */
 export function allocateSubnet(
   name: string,
-  wanted: Subnet & { readonly ipRange: string },
+  wanted: Subnet & Pick<NetworkObject['spec'], 'ipRange' | 'auxAddresses'>,
   networks: readonly NetworkObject[],
   hostAddresses: readonly string[],
 ): Subnet {
   checkRange(name, wanted);
+  checkAuxAddresses(name, wanted);
   const hosts = hostAddresses.flatMap((address) => parseAddress(address) ?? []);
   const cidr = wanted.subnet === '' ? fromPool(name, networks, hosts) : explicit(name, wanted.subnet, networks, hosts);
   return { subnet: formatCidr(cidr), gateway: gatewayIn(name, cidr, wanted.gateway) };

@@ -89,6 +89,12 @@ function checkFree(
   plan: AddressPlan,
 ): void {
   const { name } = spec.annotations;
+  const aux = Object.entries(spec.auxAddresses).find(([, kept]) => kept === ip);
+  if (aux !== undefined) {
+    throw new GantryError('IN_USE', `service ${service}: address ${ip} of network ${name} is kept free for ${aux[0]}`, {
+      hint: 'choose another one',
+    });
+  }
   const hint = 'choose another one, or create the network anew together with the service';
   const address = parseAddress(ip) ?? 0;
   const block = blocks.find(

@@ -51,13 +51,16 @@ export function checkStateFormat(
 /** WRONG_STATE: as above. */
 export function checkKnowsNetworks(
   tx: ReadTransaction,
-  networks: readonly Pick<NetworkSpec, 'annotations' | 'enableIpv6' | 'driver'>[],
+  networks: readonly Pick<NetworkSpec, 'annotations' | 'enableIpv6' | 'driver' | 'auxAddresses'>[],
 ): void {
   const { stateFormat } = theCluster(tx);
   for (const network of networks) {
     const name = network.annotations?.name;
     if (network.enableIpv6 && stateFormat < FORMAT_OF_IPV6) throw notKnownToAll(`network ${name} has IPv6`);
     if (isMacvlan(network) && stateFormat < FORMAT_OF_MACVLAN) throw notKnownToAll(`network ${name} is macvlan`);
+    if (Object.keys(network.auxAddresses).length > 0 && stateFormat < FORMAT_OF_CONTAINER_NAMES) {
+      throw notKnownToAll(`network ${name} keeps addresses free`);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 /** The names of all fields that are maps. A map comes in the order of whoever made it. */
 export const MAP_FIELDS: ReadonlySet<string> = new Set([
+  'auxAddresses',
   'byDomain',
   'driverOpts',
   'engineLabels',

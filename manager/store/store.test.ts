@@ -33,6 +33,7 @@ function network(id: string, name: string, labels: Record<string, string> = {}):
       ipv6Subnet: '',
       ipv6Gateway: '',
       configFrom: '',
+      auxAddresses: {},
     },
     subnet: '',
     gateway: '',

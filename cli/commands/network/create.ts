@@ -84,14 +84,8 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<s
       exitCode: EXIT.refused,
     });
   }
-  if (options.auxAddress.length > 0) {
-    throw new CliError('--aux-address is not supported for networks of the cluster', {
-      hint: 'keep addresses free with an --ip-range that they are not in',
-      exitCode: EXIT.refused,
-    });
-  }
   const attachable = options.attachable ?? false;
-  const spec = { ...given, ipRange, ...ipv6, annotations: { name, labels }, attachable };
+  const spec = { ...given, ipRange, auxAddresses, ...ipv6, annotations: { name, labels }, attachable };
   const { id } = await withClient(ControlClient, cli, (control) => ask(control, control.networkCreate, { spec }));
   return id;
 }

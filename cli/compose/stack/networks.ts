@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import type { NetworkSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import { type ProjectContext, type Resource, STACK_LABEL } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
-import { IPAM_REFUSALS, POOL_REFUSALS } from './refusals.ts';
+import { IPAM_REFUSALS } from './refusals.ts';
 
 export function convertNetwork(cursor: ModelCursor, context: ProjectContext): Resource<NetworkSpec> {
   return cursor.object({}, (fields) => {
@@ -23,6 +23,7 @@ function readNetwork(fields: Fields, name: string, context: ProjectContext): Net
     annotations: { name, labels: { ...fields.textByKey('labels'), [STACK_LABEL]: context.model.name } },
     driver: fields.get('driver', readDriver) ?? 'overlay',
     configFrom: '',
+    auxAddresses: ipam?.auxAddresses ?? {},
     driverOpts: fields.textByKey('driver_opts'),
     internal: fields.flag('internal'),
     attachable: fields.flag('attachable'),
@@ -43,7 +44,7 @@ function readDriver(cursor: ModelCursor): 'bridge' | 'overlay' | 'macvlan' {
   );
 }
 
-type Ipam = Pick<NetworkSpec, 'subnet' | 'gateway' | 'ipRange' | 'ipv6Subnet' | 'ipv6Gateway'>;
+type Ipam = Pick<NetworkSpec, 'subnet' | 'gateway' | 'ipRange' | 'ipv6Subnet' | 'ipv6Gateway' | 'auxAddresses'>;
 
 /** One pool of IPv4 and one of IPv6 at most, in either order. */
 function readIpam(ipam: ModelCursor): Ipam {
@@ -59,6 +60,7 @@ function readIpam(ipam: ModelCursor): Ipam {
     subnet: ipv4?.[0]?.subnet ?? '',
     gateway: ipv4?.[0]?.gateway ?? '',
     ipRange: ipv4?.[0]?.ipRange ?? '',
+    auxAddresses: ipv4?.[0]?.auxAddresses ?? {},
     ipv6Subnet: ipv6?.[0]?.subnet ?? '',
     ipv6Gateway: ipv6?.[0]?.gateway ?? '',
   };
@@ -69,10 +71,11 @@ interface Pool {
   readonly subnet: string;
   readonly gateway: string;
   readonly ipRange: string;
+  readonly auxAddresses: Record<string, string>;
 }
 
 function readPool(item: ModelCursor): Pool {
-  return item.object(POOL_REFUSALS, (fields) => {
+  return item.object({}, (fields) => {
     const subnet = fields.get('subnet', readSubnet) ?? '';
     const gateway = fields.text('gateway');
     const isIpv6 = (subnet || gateway).includes(':');
@@ -83,7 +86,15 @@ function readPool(item: ModelCursor): Pool {
         'remove it: they go with those of IPv4, which can have one',
       );
     };
-    return { isIpv6, subnet, gateway, ipRange: fields.get('ip_range', readRange) ?? '' };
+    const readAux = (cursor: ModelCursor) => {
+      if (!isIpv6) return cursor.textByKey();
+      throw cursor.problem(
+        'addresses of IPv6 are not kept free by themselves',
+        'keep those of IPv4 free that are as far from the beginning of their subnet',
+      );
+    };
+    const auxAddresses = fields.get('aux_addresses', readAux) ?? {};
+    return { isIpv6, subnet, gateway, ipRange: fields.get('ip_range', readRange) ?? '', auxAddresses };
   });
 }
 

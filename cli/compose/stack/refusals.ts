@@ -48,7 +48,4 @@ export const ATTACHMENT_REFUSALS: Refusals = {
 };
 
 export const IPAM_REFUSALS: Refusals = { options: REMOVE };
-export const POOL_REFUSALS: Refusals = {
-  aux_addresses: 'keep addresses free with an ip_range that they are not in',
-};
 export const SECRET_REFUSALS: Refusals = { driver: REMOVE, driver_opts: REMOVE };

@@ -98,6 +98,7 @@ function networkObject(number: number, nodeIds: ReadonlySet<string>): AnyObject 
       ipv6Subnet: '',
       ipv6Gateway: '',
       configFrom: '',
+      auxAddresses: {},
     },
     subnet,
     gateway: '',
