@@ -3,6 +3,7 @@
  * (`gpu=2`). Source: dockerd's `--node-generic-resource`, `docker service create --generic-resource`, swarmkit's
  * api/genericresource.
  */
+import { parseCdiName } from './cdi-device.ts';
 import type { GenericReservation, GenericResource } from './generated/gantry/v1/types.ts';
 
 /** Why a text isn't one, and what to write instead. */
@@ -22,7 +23,7 @@ export function parseGenericResources(texts: readonly string[]): GenericResource
   const resources = new Map<string, GenericResource>();
   for (const text of texts) {
     const [kind, value] = split(text);
-    if (!WORD.test(kind) || !WORD.test(value) || /^-\d+$/.test(value)) return { text, hint: HOST_HINT };
+    if (!WORD.test(kind) || !isUnit(value) || /^-\d+$/.test(value)) return { text, hint: HOST_HINT };
     const known = resources.get(kind);
     const isCount = COUNT.test(value);
     if (known?.names.includes(value)) return { text, hint: 'it is there already: each unit has a name of its own' };
@@ -33,6 +34,11 @@ export function parseGenericResources(texts: readonly string[]): GenericResource
     else resources.set(kind, { kind, names: isCount ? [] : [value], count: isCount ? Number(value) : 0 });
   }
   return [...resources.values()];
+}
+
+/** That of a CDI device has a "=" in it. */
+function isUnit(name: string): boolean {
+  return WORD.test(name) || parseCdiName(name) !== undefined;
 }
 
 /** What a service reserves. */

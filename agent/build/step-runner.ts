@@ -199,6 +199,7 @@ export class ContainerStepRunner implements StepRunner {
       host: this.#parts.host,
       rootPath: step.rootfs,
       initPath: undefined,
+      hooks: {},
     });
   }
 

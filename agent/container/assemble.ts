@@ -5,14 +5,16 @@ import type { ContainerSpec } from '../../proto/generated/gantry/v1/types.ts';
 import type { Sandbox } from '../network/networks.ts';
 import type { Shim } from '../shim/shims.ts';
 import { writeBundle } from './bundle.ts';
+import { cdiEdits } from './cdi/cdi-devices.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { type ContainerPaths, containerPaths, shimOptions } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
-import { hostBlockDevices, hostDevices } from './host-devices.ts';
-import { resolveMounts } from './mount-sources.ts';
+import { cdiNode, hostBlockDevices, hostDevices } from './host-devices.ts';
+import { cdiMount, resolveMounts } from './mount-sources.ts';
 import { type Networking, runningPid, setUpNetworking } from './networking.ts';
 import { makeDirectoryInRoot, readInRoot } from './root-files.ts';
 import { allSettledOrThrow } from './settled.ts';
+import { overlayEnvironment } from './spec/env.ts';
 import type { ResolvedMount, SharedMemory } from './spec/mounts.ts';
 import { type NamespaceSource, parseNamespaceMode } from './spec/namespaces.ts';
 import { buildSpec, workingDirectory } from './spec/spec.ts';
@@ -64,15 +66,16 @@ function ociSpec(
   mounts: readonly ResolvedMount[],
 ): ReturnType<typeof buildSpec> {
   const image = record.image;
+  const cdi = cdiEdits(spec.cdiDevices);
   makeDirectoryInRoot(paths.rootfs, workingDirectory(spec, image));
   const ipc = ipcOf(context, spec);
   return buildSpec({
     containerId: record.id,
-    spec,
+    spec: { ...spec, env: overlayEnvironment(spec.env, cdi.env) },
     limits: record.config.limits,
     image,
     argv: record.argv,
-    user: userOf(paths.rootfs, spec.user || image.user, spec.groups),
+    user: userOf(paths.rootfs, spec.user || image.user, [...spec.groups, ...cdi.groups.map(String)]),
     hostname: networking.hostname,
     namespaces: {
       network: networking.namespace,
@@ -82,14 +85,15 @@ function ociSpec(
       cgroup: spec.cgroupnsMode === 'host' ? 'host' : 'new',
     },
     network: networking.sandbox === undefined ? 'shared' : 'own',
-    mounts,
+    mounts: [...mounts, ...cdi.mounts.map(cdiMount)],
     binds: [...networking.binds, ...taskFileBinds(paths.files, record.files)],
     sharedMemory: ipc.sharedMemory,
-    devices: hostDevices(spec),
+    devices: [...hostDevices(spec), ...cdi.nodes.map(cdiNode)],
     blockDevices: hostBlockDevices(spec.cgroup),
     host: context.host,
     rootPath: 'rootfs',
     initPath: spec.init ? context.initPath : undefined,
+    hooks: cdi.hooks,
   });
 }
 

@@ -6,11 +6,12 @@ import { type ContainerSpec, MountType } from '../../proto/generated/gantry/v1/t
 import { type ContainerId, newContainerId } from '../../proto/ids.ts';
 import { generateName } from '../../proto/made-up-name.ts';
 import type { RunnableImage } from '../image/images.ts';
+import { cdiEdits } from './cdi/cdi-devices.ts';
 import { ContainerEntry } from './container-entry.ts';
 import { containerPaths } from './container-paths.ts';
 import type { TaskContainer } from './containers.ts';
 import type { ContainerContext } from './context.ts';
-import { hostBlockDevices, hostDevices } from './host-devices.ts';
+import { cdiNode, hostBlockDevices, hostDevices } from './host-devices.ts';
 import { checkBindSources, type WantedVolume, wantedVolumes } from './mount-sources.ts';
 import { parseNetworkMode } from './network-mode.ts';
 import { refuseUnpublishable } from './publishable.ts';
@@ -69,6 +70,7 @@ function refuseOfServices(spec: ContainerSpec): void {
 function validateHost(context: ContainerContext, spec: ContainerSpec, config: ContainerConfig): void {
   checkBindSources(spec.mounts);
   hostDevices(spec);
+  cdiEdits(spec.cdiDevices).nodes.map(cdiNode);
   hostBlockDevices(spec.cgroup);
   const network = parseNetworkMode(config.networks);
   if (config.ports.length > 0) refuseUnpublishable(context, network);

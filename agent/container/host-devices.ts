@@ -3,6 +3,7 @@ import { readdirSync, type Stats } from 'node:fs';
 import { join, posix } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
 import type { CgroupSettings, ContainerSpec, Device } from '../../proto/generated/gantry/v1/types.ts';
+import type { CdiNode } from './cdi/cdi-spec.ts';
 import { type BlockDevices, blockDevicePaths } from './spec/block-io.ts';
 import type { HostDevice } from './spec/devices.ts';
 import { lstatIfThere, statIfThere } from './stat-if-there.ts';
@@ -40,6 +41,14 @@ function readDevice({ hostPath, containerPath, permissions }: Device): HostDevic
   const device = stat === undefined ? undefined : toDevice(target, stat, access);
   if (device !== undefined) return [device];
   throw new GantryError('INVALID_ARGUMENT', `${hostPath} is not a device of this host`);
+}
+
+/** INVALID_ARGUMENT for one that isn't there. */
+export function cdiNode({ path, hostPath, permissions, mode, uid, gid }: CdiNode): HostDevice {
+  const stat = statIfThere(hostPath);
+  const device = stat === undefined ? undefined : toDevice(path, stat, permissions);
+  if (device === undefined) throw new GantryError('INVALID_ARGUMENT', `${hostPath} is not a device of this host`);
+  return { ...device, mode: mode ?? device.mode, uid: uid ?? device.uid, gid: gid ?? device.gid };
 }
 
 function devicesBelow(directory: string, target: string, access: string): HostDevice[] {

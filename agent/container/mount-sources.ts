@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { GantryError } from '../../proto/errors.ts';
 import { type ContainerSpec, type Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
 import type { Volumes } from '../volume/volumes.ts';
+import type { CdiMount } from './cdi/cdi-spec.ts';
 import type { ContainerContext } from './context.ts';
 import type { ContainerRecord, RecordedImage, RecordedVolume } from './record.ts';
 import { allSettledOrThrow } from './settled.ts';
@@ -39,6 +40,15 @@ export function checkBindSources(mounts: readonly Mount[]): void {
       hint: `create it, or mount something else at ${target}`,
     });
   }
+}
+
+/** What a device of the host's brings along. */
+export function cdiMount({ hostPath, containerPath, options }: CdiMount): ResolvedMount {
+  const own = new Set(['ro', 'rw', 'bind', 'rbind']);
+  const propagation = options.find((option) => /^r?(private|slave|shared)$/.test(option)) ?? '';
+  const flags = options.filter((option) => !own.has(option) && option !== propagation);
+  const readOnly = options.includes('ro');
+  return { kind: 'bind', source: hostPath, target: containerPath, readOnly, propagation, flags };
 }
 
 function tmpfsMount({ target, readOnly, tmpfsSizeBytes, tmpfsMode, tmpfsOptions }: Mount): ResolvedMount {

@@ -1,6 +1,7 @@
 /** Whether a container can be made at all, before anything is: what is wrong with its configuration by itself. */
 import { isIP } from 'node:net';
 import { posix } from 'node:path';
+import { parseCdiName } from '../../proto/cdi-device.ts';
 import { validateCgroupParent } from '../../proto/cgroup-parent.ts';
 import { validateContainerName } from '../../proto/container-name.ts';
 import { GantryError } from '../../proto/errors.ts';
@@ -43,6 +44,7 @@ export function validateConfig(config: ContainerConfig, host: HostFacts): Contai
   validateIsolation(spec, network, host);
   validateMounts(spec.mounts);
   for (const device of spec.devices) validateDevice(device);
+  for (const name of spec.cdiDevices) validateCdiName(name);
   return spec;
 }
 
@@ -162,6 +164,11 @@ function validateDevice({ hostPath, containerPath, permissions }: Device): void 
   if (!/^[rwm]{0,3}$/.test(permissions)) {
     throw invalid(`invalid permissions "${permissions}" of device ${hostPath}`, 'some of r, w and m');
   }
+}
+
+function validateCdiName(name: string): void {
+  if (parseCdiName(name) !== undefined) return;
+  throw invalid(`"${name}" is not the name of a CDI device`, 'write VENDOR/CLASS=NAME, such as nvidia.com/gpu=0');
 }
 
 function invalid(message: string, hint?: string): GantryError {

@@ -1,5 +1,6 @@
 /** A task as a container: its configuration, and its secrets and configs as files. Pure. */
 
+import { parseCdiName } from '../../proto/cdi-device.ts';
 import { ContainerConfig, LocalRestart, type RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
 import {
   type Config,
@@ -42,6 +43,7 @@ export function containerConfig(
     name: containerName(task),
     spec: {
       ...spec,
+      ...withUnits(spec, task.genericResources),
       env: [...spec.env, ...task.genericResources.map(resourceVariable)],
       labels: { ...spec.labels, ...taskLabels(task) },
     },
@@ -54,6 +56,16 @@ export function containerConfig(
     ports: task.ports.filter((port) => port.mode === PublishMode.HOST),
     restart: LocalRestart.NO,
   });
+}
+
+/** Units that are named by a device of the host are in the container: by its path below /dev, or as a CDI file names it. */
+function withUnits({ devices, cdiDevices }: ContainerSpec, given: readonly GenericResource[]) {
+  const names = given.flatMap((resource) => resource.names);
+  const paths = names.filter((name) => name.startsWith('/dev/'));
+  return {
+    devices: [...devices, ...paths.map((hostPath) => ({ hostPath, containerPath: hostPath, permissions: 'rwm' }))],
+    cdiDevices: [...cdiDevices, ...names.filter((name) => parseCdiName(name) !== undefined)],
+  };
 }
 
 /** By Docker's name, since what hands out devices goes by it: the NVIDIA runtime's swarm-resource, for one. */

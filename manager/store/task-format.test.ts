@@ -30,6 +30,7 @@ describe('what older agents would ignore', () => {
     ['a container name', { containerName: 'a' }],
     ["a part of a volume, or a mount's own options", { mounts: [{ subpath: 'a' }] }],
     ['a log driver or its options', { log: { driver: 'none' } }],
+    ['a CDI device', { cdiDevices: ['nvidia.com/gpu=0'] }],
     ['a mount of an image', { mounts: [{ type: MountType.IMAGE, source: 'app', target: '/app' }] }],
     ["another service's network", { networkOf: 'db' }],
   ])('is %s: %j', (what, container) => {

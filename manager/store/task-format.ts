@@ -46,13 +46,14 @@ function unusualIsolation(container: ContainerSpec): string | undefined {
 /** What services couldn't say at first of what a Compose file can. */
 function partOfComposeFile({ container, networks }: Pick<TaskSpec, 'container' | 'networks'>): string | undefined {
   const { containerName = '', mounts = [], log, networkOf = '' } = container ?? {};
-  const { preStart = [], postStart = [], preStop = [] } = container ?? {};
+  const { preStart = [], postStart = [], preStop = [], cdiDevices = [] } = container ?? {};
   if (containerName !== '') return 'a container name';
   if (networks.some(isFixed)) return 'an address or a link of its task';
   if (mounts.some(({ type }) => type === MountType.IMAGE)) return 'a mount of an image';
   if (mounts.some(saysMoreThanBefore)) return "a part of a volume, or a mount's own options";
   if (log !== undefined) return 'a log driver or its options';
   if (preStart.length + postStart.length + preStop.length > 0) return 'hooks';
+  if (cdiDevices.length > 0) return 'a CDI device';
   if (networkOf !== '') return "another service's network";
   return undefined;
 }

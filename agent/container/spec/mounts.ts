@@ -19,6 +19,8 @@ export type ResolvedMount =
       readonly propagation: string;
       /** As `Mount.bindRecursive`; left out: as that is by default. */
       readonly recursive?: string;
+      /** Flags beside those: "nosuid" */
+      readonly flags?: readonly string[];
     }
   | {
       readonly kind: 'tmpfs';
@@ -87,7 +89,8 @@ function userMount(wanted: ResolvedMount): OciMount {
   if (wanted.kind === 'bind') {
     const bind = wanted.recursive === 'disabled' ? 'bind' : 'rbind';
     const below = wanted.readOnly && wanted.recursive === 'readonly' ? ['rro'] : [];
-    return mount(target, 'bind', wanted.source, [bind, wanted.propagation || 'rprivate', access, ...below]);
+    const options = [bind, wanted.propagation || 'rprivate', access, ...below, ...(wanted.flags ?? [])];
+    return mount(target, 'bind', wanted.source, options);
   }
   const mode = `mode=${(wanted.mode || DEFAULT_TMPFS_MODE).toString(8)}`;
   const defaults = [...(wanted.executable ? [] : ['noexec']), 'nosuid', 'nodev'];

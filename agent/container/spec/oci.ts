@@ -12,6 +12,25 @@ export interface OciSpec {
   readonly mounts: readonly OciMount[];
   readonly linux: OciLinux;
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly hooks?: OciHooks;
+}
+
+/** Programs of the host that are run at moments of the container's life. */
+export interface OciHooks {
+  readonly prestart?: readonly OciHook[];
+  readonly createRuntime?: readonly OciHook[];
+  readonly createContainer?: readonly OciHook[];
+  readonly startContainer?: readonly OciHook[];
+  readonly poststart?: readonly OciHook[];
+  readonly poststop?: readonly OciHook[];
+}
+
+export interface OciHook {
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  /** Seconds */
+  readonly timeout?: number;
 }
 
 export interface OciProcess {

@@ -36,6 +36,7 @@ function build(spec: Partial<ContainerSpec> = {}, change: Partial<SpecRequest> =
     host: HOST,
     rootPath: 'rootfs',
     initPath: undefined,
+    hooks: {},
     ...change,
   });
 }

@@ -13,7 +13,7 @@ import { buildEnvironment } from './env.ts';
 import type { HostFacts } from './host-facts.ts';
 import { buildMounts, type OwnBind, type ResolvedMount, rootPropagation, type SharedMemory } from './mounts.ts';
 import { buildNamespaces, type NamespaceSources } from './namespaces.ts';
-import type { OciLinux, OciProcess, OciSeccomp, OciSpec } from './oci.ts';
+import type { OciHooks, OciLinux, OciProcess, OciSeccomp, OciSpec } from './oci.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './paths.ts';
 import { buildResources } from './resources.ts';
 import { buildRlimits } from './rlimits.ts';
@@ -49,6 +49,7 @@ export interface SpecRequest {
   readonly rootPath: string;
   /** Program of the init on the host, when the container wants one. */
   readonly initPath: string | undefined;
+  readonly hooks: OciHooks;
 }
 
 export function buildSpec(request: SpecRequest): OciSpec {
@@ -68,6 +69,7 @@ export function buildSpec(request: SpecRequest): OciSpec {
     }),
     linux: buildLinux(request),
     ...(Object.keys(spec.ociAnnotations).length > 0 && { annotations: spec.ociAnnotations }),
+    ...(Object.keys(request.hooks).length > 0 && { hooks: request.hooks }),
   };
 }
 

@@ -20,6 +20,10 @@ describe('a key of a service becomes', () => {
         ],
       },
     ],
+    [
+      'devices: ["/dev/fuse", "vendor.com/gpu=0"]\ngpus: [{device_ids: ["vendor.com/gpu=1"]}]',
+      { devices: [{ hostPath: '/dev/fuse' }], cdiDevices: ['vendor.com/gpu=0', 'vendor.com/gpu=1'] },
+    ],
     ['ipc: host', { ipcMode: 'host' }],
     ['ipc: shareable', { ipcMode: '' }],
     ['pid: host', { pidMode: 'host' }],
@@ -132,6 +136,16 @@ describe('a service', () => {
     expect(found.map(({ publishedPort, targetPort, protocol }) => [publishedPort, targetPort, protocol])).toEqual(
       published,
     );
+  });
+
+  it('reserves units of what it asks for as devices', () => {
+    const { resources } = loadWeb(
+      'gpus: [{count: 2}]\ndeploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: 1}, {capabilities: [tpu], count: 1}]}}}',
+    ).task;
+    expect(resources?.genericReservations).toEqual([
+      { kind: 'gpu', count: 3 },
+      { kind: 'tpu', count: 1 },
+    ]);
   });
 
   it('publishes whichever is free of a range', () => {
@@ -256,10 +270,7 @@ describe('what is refused', () => {
       webText('scale: 1\ndeploy: {mode: global}'),
       'stack.yml:4:12: services.web.scale: does not go with "mode: global"',
     ],
-    [
-      webText('devices: ["vendor.com/gpu=all"]'),
-      'stack.yml:4:15: services.web.devices[0]: the device "vendor.com/gpu=all" is not a path',
-    ],
+    [webText('devices: ["gpu=all"]'), 'stack.yml:4:15: services.web.devices[0]: the device "gpu=all" is not a path'],
     [webText('devices: ["/dev/a:/dev/b:rx"]'), 'invalid permissions "rx"'],
     [
       webText('pid: "service:db"', '  db: {image: x}'),
@@ -284,7 +295,14 @@ describe('what is refused', () => {
       webText('tmpfs: "/a:huge=always"'),
       'stack.yml:4:12: services.web.tmpfs: tmpfs option "huge=always" is not supported',
     ],
-    [webText('gpus: all'), 'gantryd --node-generic-resource gpu=UUID'],
+    [webText('gpus: all'), 'services.web.gpus: all devices of a host, however many there are'],
+    [webText('gpus: [{device_ids: ["0"]}]'), '"0" is not the name of a CDI device'],
+    [webText('gpus: [{count: 1, driver: tpu}]'), 'the driver "tpu" has no units to count here'],
+    [webText('gpus: [{count: 1, options: {a: b}}]'), 'options of a driver are not supported'],
+    [
+      webText('deploy: {resources: {reservations: {devices: [{count: 1, capabilities: []}]}}}'),
+      'reservations.devices[0]: says not of what',
+    ],
     [webText('deploy: {resources: {reservations: {pids: 5}}}'), 'pids are limited, not reserved'],
     [
       webText('ports: [x, "80:80/sctp"]'),

@@ -18,6 +18,8 @@ export interface Deploy {
   readonly mode: Mode;
   readonly endpointMode: EndpointMode;
   readonly resources: Resources | undefined;
+  /** For `convertDeviceRequests`. */
+  readonly devices: ModelCursor | undefined;
   /** For `convertRestart`. */
   readonly restartPolicy: ModelCursor | undefined;
   readonly labels: Readonly<Record<string, string>>;
@@ -32,7 +34,7 @@ export function convertDeploy(cursor: ModelCursor | undefined, scale: ModelCurso
   return (
     deploy ?? {
       ...{ mode: replicated(scale?.attempt(readReplicas) ?? 1), endpointMode: EndpointMode.VIP, labels: {} },
-      ...{ resources: undefined, restartPolicy: undefined, placement: undefined },
+      ...{ resources: undefined, devices: undefined, restartPolicy: undefined, placement: undefined },
       ...{ update: undefined, rollback: undefined },
     }
   );
@@ -41,10 +43,12 @@ export function convertDeploy(cursor: ModelCursor | undefined, scale: ModelCurso
 function readDeploy(deploy: ModelCursor, fields: Fields, scale: ModelCursor | undefined): Deploy {
   // The model has the one in the other: what is wrong with it is where it was written.
   const replicas = fields.cursor('replicas');
+  const { resources, devices } = fields.get('resources', convertResources) ?? {};
   return {
     mode: readMode(deploy, fields.cursor('mode'), scale ?? replicas),
     endpointMode: fields.get('endpoint_mode', readEndpointMode) ?? EndpointMode.VIP,
-    resources: fields.get('resources', convertResources),
+    resources,
+    devices,
     restartPolicy: fields.cursor('restart_policy'),
     labels: fields.textByKey('labels'),
     placement: fields.get('placement', convertPlacement),

@@ -1,4 +1,5 @@
 /** The keys of a service that say how far its containers are from each other and from the host. */
+import { parseCdiName } from '../../../proto/cdi-device.ts';
 import type { ContainerSpec, Device, Ulimit } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ServiceContext } from './context.ts';
 import type { Converters } from './converters.ts';
@@ -8,7 +9,7 @@ import { convertSecurityOptions } from './security.ts';
 export const ISOLATION: Converters<ContainerSpec, ServiceContext> = {
   cap_add: (cursor) => ({ capAdd: cursor.texts() }),
   cap_drop: (cursor) => ({ capDrop: cursor.texts() }),
-  devices: (cursor) => ({ devices: cursor.items(readDevice) }),
+  devices: (cursor) => splitDevices(cursor.items(readDevice)),
   ipc: (cursor) => ({ ipcMode: readNamespace(cursor, ['private', 'shareable']) }),
   oom_score_adj: (cursor) => ({ oomScoreAdj: cursor.integer(-1000, 1000) }),
   pid: (cursor) => ({ pidMode: readNamespace(cursor, ['private']) }),
@@ -21,15 +22,28 @@ export const ISOLATION: Converters<ContainerSpec, ServiceContext> = {
   uts: (cursor, context) => ({ utsMode: readUts(cursor, context) }),
 };
 
+/** Those with a name of CDI are no paths. */
+function splitDevices(all: readonly Device[]): Pick<ContainerSpec, 'devices' | 'cdiDevices'> {
+  const isNamed = ({ hostPath }: Device) => parseCdiName(hostPath) !== undefined;
+  return {
+    devices: all.filter((device) => !isNamed(device)),
+    cdiDevices: all.filter(isNamed).map(({ hostPath }) => hostPath),
+  };
+}
+
 function readDevice(item: ModelCursor): Device {
   return item.object({}, (fields) => {
     const hostPath = fields.text('source');
+    if (parseCdiName(hostPath) !== undefined && fields.text('target') === hostPath) {
+      fields.text('permissions');
+      return { hostPath, containerPath: '', permissions: '' };
+    }
     const containerPath = fields.text('target') || hostPath;
     const permissions = fields.text('permissions') || 'rwm';
     if (!hostPath.startsWith('/')) {
       throw item.problem(
         `the device "${hostPath}" is not a path`,
-        'write it as /dev/NAME; drivers that hand out devices by name are not supported',
+        'write it as /dev/NAME, or, of a device that a CDI file describes, as VENDOR/CLASS=NAME',
       );
     }
     if (!/^[rwm]{1,3}$/.test(permissions)) {

@@ -3,9 +3,6 @@ import type { Refusals } from './model-cursor.ts';
 
 const REMOVE = 'remove it';
 const REAL_TIME = 'allow a real-time policy instead: "cap_add: [SYS_NICE]" and "ulimits: { rtprio: 50 }"';
-const UNITS =
-  'name the units on their hosts, as in "gantryd --node-generic-resource gpu=UUID", and write "generic_resources: ' +
-  '[{ discrete_resource_spec: { kind: gpu, value: 1 } }]" under deploy.resources.reservations';
 
 export const TOP_REFUSALS: Refusals = {
   models: 'run the model as a service of its own',
@@ -19,7 +16,6 @@ export const SERVICE_REFUSALS: Refusals = {
   credential_spec: 'it is for Windows containers; remove it',
   develop: 'it is for development on one machine; remove it',
   external_links: 'put both services on one network',
-  gpus: UNITS,
   isolation: 'it is for Windows containers; remove it',
   models: REMOVE,
   provider: REMOVE,
@@ -38,7 +34,6 @@ const IN_DOCKERFILE = 'say it in the Dockerfile: RUN --mount=type=secret,id=NAME
 export const BUILD_SECRET_REFUSALS: Refusals = { uid: IN_DOCKERFILE, gid: IN_DOCKERFILE, mode: IN_DOCKERFILE };
 
 export const RESERVATIONS_REFUSALS: Refusals = {
-  devices: UNITS,
   pids: 'write it under limits: pids are limited, not reserved',
 };
 

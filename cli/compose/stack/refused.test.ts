@@ -67,8 +67,8 @@ describe('what is wrong is named with its place and remedy', () => {
       'services.web.deploy.resources.reservations.generic_resources[0].discrete_resource_spec: needs a kind and a value',
     ],
     [
-      webText('deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: 1}]}}}'),
-      'gantryd --node-generic-resource gpu=UUID',
+      webText('deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: all}]}}}'),
+      'gantryd --node-generic-resource gpu=/dev/dri/renderD128',
     ],
     [webText('x-gantry: {strategy: random}'), 'x-gantry.strategy'],
     [webText('x-gantry: {ingress: none}'), 'x-gantry.ingress'],

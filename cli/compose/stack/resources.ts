@@ -4,8 +4,14 @@ import { isGenericReservation } from '../../../proto/generic-resource.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { RESERVATIONS_REFUSALS } from './refusals.ts';
 
-/** Undefined when it says nothing, so that it is the same as one that isn't there. */
-export function convertResources(cursor: ModelCursor): Resources | undefined {
+export interface ConvertedResources {
+  /** Undefined when it says nothing, so that it is the same as one that isn't there. */
+  readonly resources: Resources | undefined;
+  /** For `convertDeviceRequests`. */
+  readonly devices: ModelCursor | undefined;
+}
+
+export function convertResources(cursor: ModelCursor): ConvertedResources {
   return cursor.object({}, (fields) => {
     const limits = fields.get('limits', (one) =>
       one.object({}, (inner) => ({ ...readAmounts(inner), pids: inner.get('pids', (pids) => pids.integer(0)) ?? 0 })),
@@ -14,10 +20,13 @@ export function convertResources(cursor: ModelCursor): Resources | undefined {
       one.object(RESERVATIONS_REFUSALS, (inner) => ({
         amounts: { ...readAmounts(inner), pids: 0 },
         generic: inner.get('generic_resources', readGeneric) ?? [],
+        devices: inner.cursor('devices'),
       })),
     );
-    if (limits === undefined && reservations === undefined) return undefined;
-    return { limits, reservations: reservations?.amounts, genericReservations: reservations?.generic ?? [] };
+    const devices = reservations?.devices;
+    if (limits === undefined && reservations === undefined) return { resources: undefined, devices };
+    const amounts = { limits, reservations: reservations?.amounts };
+    return { resources: { ...amounts, genericReservations: reservations?.generic ?? [] }, devices };
   });
 }
 
@@ -41,6 +50,18 @@ export function withServiceLimits(resources: Resources | undefined, service: Fie
   });
   if (limits === undefined && reservations === undefined) return resources;
   return { limits, reservations, genericReservations: resources?.genericReservations ?? [] };
+}
+
+/** With units that are asked for as devices; of a kind that is reserved otherwise, too, as many as the larger number. */
+export function withDevices(
+  resources: Resources | undefined,
+  generic: readonly GenericReservation[],
+): Resources | undefined {
+  if (generic.length === 0) return resources;
+  const counts = new Map((resources?.genericReservations ?? []).map(({ kind, count }) => [kind, count]));
+  for (const { kind, count } of generic) counts.set(kind, Math.max(count, counts.get(kind) ?? 0));
+  const genericReservations = [...counts].map(([kind, count]) => ({ kind, count }));
+  return { limits: resources?.limits, reservations: resources?.reservations, genericReservations };
 }
 
 type Given = { readonly [Key in keyof ResourceAmounts]?: number | undefined };

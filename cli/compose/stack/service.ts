@@ -15,12 +15,13 @@ import { convertContainer } from './container.ts';
 import { type ServiceContext, STACK_LABEL } from './context.ts';
 import { convertDependencies } from './dependencies.ts';
 import { convertDeploy } from './deploy.ts';
+import { convertDeviceRequests } from './device-requests.ts';
 import { checkLinks } from './links.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { convertPlatform, placementOf } from './placement.ts';
 import { convertPorts } from './ports.ts';
 import { SERVICE_REFUSALS } from './refusals.ts';
-import { withServiceLimits } from './resources.ts';
+import { withDevices, withServiceLimits } from './resources.ts';
 import { convertRestart } from './restart.ts';
 
 export interface ConvertedService {
@@ -44,13 +45,15 @@ function readSpec(fields: Fields, context: ServiceContext): ServiceSpec {
   const stack = context.model.name;
   const image = fields.text('image') || `${stack}-${context.service}:latest`;
   const deploy = convertDeploy(fields.cursor('deploy'), fields.cursor('scale'));
-  const resources = withServiceLimits(deploy.resources, fields);
+  const devices = convertDeviceRequests(fields.cursor('gpus'), deploy.devices);
+  const resources = withDevices(withServiceLimits(deploy.resources, fields), devices.generic);
+  const container = convertContainer(fields, image, context);
   fields.get('links', (cursor) => checkLinks(cursor, context.service, context.model, context.names));
   const own = fields.get('x-gantry', readOwn);
   const spec = ServiceSpec.fromPartial({
     annotations: { name: `${stack}_${context.service}`, labels: { ...deploy.labels, [STACK_LABEL]: stack } },
     task: {
-      container: convertContainer(fields, image, context),
+      container: { ...container, cdiDevices: [...container.cdiDevices, ...devices.cdiDevices] },
       ...(resources === undefined ? {} : { resources }),
       restart: convertRestart(fields.cursor('restart'), deploy.restartPolicy, isJob(deploy)),
       networks: convertAttachments(fields, context),
