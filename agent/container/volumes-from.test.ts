@@ -42,6 +42,12 @@ describe('--volumes-from', () => {
     expect(mountsOf(DB, false).at(-1)).toMatchObject({ type: MountType.VOLUME, volumeNoCopy: true });
   });
 
+  it('takes of a volume what the other one has of it', () => {
+    const volumes = [{ name: 'abc', target: '/data', readOnly: false, anonymous: false, subpath: 'sub/dir' }];
+    expect(mountsOf({ ...DB, volumes }, false).at(-1)).toMatchObject({ source: 'abc', subpath: 'sub/dir' });
+    expect(mountsOf(DB, false).at(-1)).toMatchObject({ subpath: '' });
+  });
+
   it('takes them read-only when told so', () => {
     expect(taken(['db:ro'])).toEqual(['/etc/db:/etc/db:ro', 'abc:/data:ro']);
   });

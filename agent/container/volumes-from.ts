@@ -40,6 +40,7 @@ export function mountsOf(
       source: volume.name,
       target: volume.target,
       readOnly: volume.readOnly,
+      subpath: volume.subpath ?? '',
       // It has been filled by the container that it was made for.
       volumeNoCopy: true,
     }),

@@ -1,5 +1,5 @@
 /** Which services run an image that has lost its name to another one, by a build or a pull: `up` makes them anew. */
-import { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
+import { type Container, EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Cli } from '../cli.ts';
 import { ask, withClient } from '../connection.ts';
 import { isGantryError } from '../failure.ts';
@@ -21,17 +21,25 @@ export async function servicesOfStaleImages(
   if (loose.length === 0) return new Set();
   return await withClient(EngineClient, cli, async (engine) => {
     const { containers } = await ask(engine, engine.containerList, { all: false, filters: [] });
-    const imageIds = new Map(containers.map(({ taskId, imageId }) => [taskId, imageId]));
+    const imageIds = imageIdsByTask(containers);
     const stale = new Set<string>();
     for (const { name, image } of loose) {
-      const own = before.tasks.filter((task) => task.serviceId === known.get(name)?.id && isRunning(task));
-      const running = own.flatMap(({ id }) => imageIds.get(id) ?? []);
+      const tasks = before.tasks.filter((task) => task.serviceId === known.get(name)?.id && isRunning(task));
+      const running = tasks.flatMap(({ id }) => imageIds.get(id) ?? []);
       if (running.length === 0) continue;
       const present = await imageId(engine, image);
       if (present !== undefined && running.some((id) => id !== present)) stale.add(name);
     }
     return stale;
   });
+}
+
+/** A task's container has its service's image; those of its pre_start hooks may have others. */
+export function imageIdsByTask(
+  containers: readonly Pick<Container, 'taskId' | 'imageId' | 'preStart'>[],
+): ReadonlyMap<string, string> {
+  const own = containers.filter(({ preStart }) => preStart === undefined);
+  return new Map(own.map(({ taskId, imageId }) => [taskId, imageId]));
 }
 
 async function imageId(engine: EngineClient, reference: string): Promise<string | undefined> {
