@@ -19,6 +19,7 @@ import { removeCgroupParents } from '../daemon/host-cleanup.ts';
 import { ImageStore } from '../image/image-store.ts';
 import { parseMountPoints } from '../image/mounts.ts';
 import { SnapshotStore } from '../image/snapshot-store.ts';
+import { LogForwarders } from '../log/log-forwarders.ts';
 import { readLogs } from '../log/log-reader.ts';
 import { NO_METRICS } from '../metrics/agent-metrics.ts';
 import { ShimLauncher } from '../shim/launcher.ts';
@@ -94,6 +95,12 @@ beforeAll(async () => {
       shims: new ShimLauncher({ ...shared, runtimeBinary: runtime }),
       native,
       readLog: readLogs,
+      logForwarding: new LogForwarders({
+        native,
+        random: randomBytes,
+        hostname: 'h1',
+        logger: pino({ level: 'silent' }),
+      }),
       cgroupLock: new CgroupLock(findOwnProcs(), shared.logger),
       host: readHostFacts(),
       bootId: 'this',

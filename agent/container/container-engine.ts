@@ -10,7 +10,7 @@ import type {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Hook, NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
-import { keepsLog } from '../../proto/log-driver.ts';
+import { keepsLog } from '../../proto/log/log-driver.ts';
 import type { Change } from '../image/layer/changes.ts';
 import { type CommandResult, runCommand } from './bounded-exec.ts';
 import { commitContainer } from './commit.ts';
@@ -26,6 +26,7 @@ import { execProbe } from './exec-probe.ts';
 import { exportContainer } from './export.ts';
 import { ancestorsOf, isListed, matchesFilters, parseFilters } from './filters.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { followLog } from './log-forwarding.ts';
 import { RecordStore } from './record-store.ts';
 import { recoverContainers } from './recover.ts';
 import { ContainerStreams } from './streams.ts';
@@ -209,12 +210,16 @@ export class ContainerEngine implements Containers {
   }
 
   #emit(kind: ContainerEvent['kind'], entry: ContainerEntry): void {
+    if (kind === 'start') followLog(this.#context, entry);
+    if (kind === 'exit') this.#context.logForwarding.end(entry.id);
     const event: ContainerEvent = { id: entry.id, kind, container: entry.toContainer() };
     for (const listener of this.#listeners) listener(event);
   }
 
-  recover(): Promise<void> {
-    return recoverContainers(this.#context, this.#lifecycle);
+  async recover(): Promise<void> {
+    await recoverContainers(this.#context, this.#lifecycle);
+    // What has ended may have written more than could be sent.
+    for (const entry of this.#context.index.entries()) followLog(this.#context, entry);
   }
 
   /** All of them, whatever goes wrong with one. Their policies start them again with the next gantryd. */

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { ContainerSpec, LogConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId } from '../../proto/ids.ts';
-import { keepsLog } from '../../proto/log-driver.ts';
+import { keepsLog, sentLogConfig } from '../../proto/log/log-driver.ts';
 import type { ShimOptions } from '../shim/shims.ts';
 
 const DEFAULT_LOG_BYTES = 10 * 1024 * 1024;
@@ -23,6 +23,8 @@ export interface ContainerPaths {
   readonly files: string;
   readonly shimState: string;
   readonly log: string;
+  /** How far the log has been sent. */
+  readonly sentPlace: string;
 }
 
 export function bundlesRoot(execRoot: string): string {
@@ -46,6 +48,7 @@ export function containerPaths(roots: Roots, id: string): ContainerPaths {
     files: join(bundle, 'files'),
     shimState: join(bundle, 'shim'),
     log: join(recordsRoot(roots.dataRoot), id, 'container.log'),
+    sentPlace: join(recordsRoot(roots.dataRoot), id, 'sent.json'),
   };
 }
 
@@ -56,14 +59,16 @@ export function shimOptions(
   { tty, openStdin }: Pick<ContainerSpec, 'tty' | 'openStdin'>,
 ): ShimOptions {
   const paths = containerPaths(roots, id);
+  const sent = sentLogConfig(log);
   return {
     containerId: id,
     bundle: paths.bundle,
     terminal: tty,
     stateDir: paths.shimState,
     logPath: paths.log,
-    logMaxSizeBytes: log?.maxSizeBytes || DEFAULT_LOG_BYTES,
+    logMaxSizeBytes: Math.max(log?.maxSizeBytes || DEFAULT_LOG_BYTES, sent?.bufferBytes ?? 0),
     logMaxFiles: keepsLog(log) ? log?.maxFiles || DEFAULT_LOG_FILES : 0,
+    logWaits: sent?.isBlocking ?? false,
     openStdin,
     runtime: roots.runtime,
     runtimeRoot: runtimeRoot(roots.execRoot),

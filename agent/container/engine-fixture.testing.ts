@@ -285,6 +285,7 @@ export class EngineFixture {
         listXattr: () => [],
       },
       readLog: async function* () {},
+      logForwarding: { follow: () => undefined, end: () => undefined, release: async () => {} },
       cgroupLock: { takeEarly: () => undefined },
       host: {
         architecture: 'amd64',

@@ -10,7 +10,7 @@ import {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
-import { keepsLog } from '../../proto/log-driver.ts';
+import { keepsLog } from '../../proto/log/log-driver.ts';
 import type { Sandbox } from '../network/networks.ts';
 import type { StoppedBy } from './restart-policy.ts';
 

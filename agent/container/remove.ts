@@ -27,6 +27,7 @@ export async function removeContainer(
     context.networks.teardown(entry.id),
     releaseVolumes(context, entry, volumes),
   ]);
+  await context.logForwarding.release(entry.id);
   await context.store.remove(entry.id);
   if (context.index.has(entry.id)) {
     context.index.delete(entry);

@@ -13,7 +13,7 @@ import {
   ResourceAmounts,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { checkHook, hooksOf } from '../../proto/hook.ts';
-import { checkLogConfig } from '../../proto/log-driver.ts';
+import { checkLogConfig } from '../../proto/log/log-driver.ts';
 import { type NetworkMode, parseNetworkMode } from './network-mode.ts';
 import { parseSignal } from './signals.ts';
 import { boundingSet } from './spec/capabilities.ts';
@@ -37,7 +37,6 @@ export function validateConfig(config: ContainerConfig, host: HostFacts): Contai
   validateLimits(limits, host.cpus);
   if (spec.cgroup !== undefined) validateCgroupSettings(spec.cgroup, limits, host);
   validateRestart(config);
-  validateLog(config.log?.driver ?? '');
   const network = parseNetworkMode(config.networks);
   validateNetworking(config, spec, network);
   validateProcess(spec);
@@ -55,16 +54,6 @@ function validateRestart({ autoRemove, restart, restartMaxAttempts }: ContainerC
   if (restartMaxAttempts !== 0 && restart !== LocalRestart.ON_FAILURE) {
     throw invalid('a number of restarts can only be given with the policy on-failure');
   }
-}
-
-/** Docker's names of what a host keeps by itself; here that is one format. */
-const LOG_DRIVERS = new Set(['', 'json-file', 'local', 'none']);
-
-function validateLog(driver: string): void {
-  if (LOG_DRIVERS.has(driver)) return;
-  throw new GantryError('UNSUPPORTED', `the log driver "${driver}" is not supported`, {
-    hint: "leave it out: logs are kept on the container's host, in the format that log shippers read from there",
-  });
 }
 
 function validateNetworking(config: ContainerConfig, spec: ContainerSpec, network: NetworkMode): void {

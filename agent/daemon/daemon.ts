@@ -98,7 +98,7 @@ export class Daemon {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const { cluster, containers, networks, images, registryServer } = this.#parts;
+    const { cluster, containers, logForwarding, networks, images, registryServer } = this.#parts;
     images.keepUnfinished();
     await this.#server.close(graceMs);
     await registryServer.close();
@@ -107,6 +107,7 @@ export class Daemon {
     await this.#makingRoom;
     await cluster.close();
     await containers.close();
+    await logForwarding.close();
     await networks.close();
     await images.close();
     for (const path of this.#sockets()) rmSync(path, { force: true });

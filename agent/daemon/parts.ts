@@ -1,6 +1,7 @@
 /** The parts of one gantryd, made and put together. Nothing is started here but what reads its own files. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { initBinaryPath, native, runtimeBinaryPath } from '../../native/addon/native.ts';
@@ -22,6 +23,7 @@ import { HighWaterMark } from '../image/high-water.ts';
 import { ImageStore } from '../image/image-store.ts';
 import { ImageUses } from '../image/image-uses.ts';
 import { SnapshotStore } from '../image/snapshot-store.ts';
+import { LogForwarders } from '../log/log-forwarders.ts';
 import { readLogs } from '../log/log-reader.ts';
 import type { AgentMetrics } from '../metrics/agent-metrics.ts';
 import { NetworkEngine } from '../network/engine.ts';
@@ -39,6 +41,7 @@ export interface DaemonParts {
   readonly snapshots: SnapshotStore;
   readonly networks: NetworkEngine;
   readonly containers: ContainerEngine;
+  readonly logForwarding: LogForwarders;
   readonly builder: ImageBuilder;
   readonly handlers: EngineHandlers;
   readonly cluster: ClusterService;
@@ -67,10 +70,16 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
   const networks = makeNetworks(shared, options, facts);
   const volumes = new VolumeStore({ ...shared, dir: join(dataRoot, 'volumes') });
   const shims = new ShimLauncher({ runtimeBinary: roots.runtime, native, logger });
+  const logForwarding = new LogForwarders({
+    hostname: hostname(),
+    ...{ native, random: randomBytes },
+    logger: logger.child({ component: 'logs' }),
+  });
   const containers = new ContainerEngine({
     ...{ roots, images, snapshots, volumes, networks, shims, native, host },
     initPath: initBinaryPath(),
     readLog: readLogs,
+    logForwarding,
     cgroupLock: new CgroupLock(findOwnProcs(), logger),
     bootId,
     random: randomBytes,
@@ -117,7 +126,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
     names: [name],
   });
   const parts = { images, snapshots, networks, containers, builder, handlers, cluster, volumes, uses, highWater };
-  return { ...parts, registryServer };
+  return { ...parts, logForwarding, registryServer };
 }
 
 interface Shared {

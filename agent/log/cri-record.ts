@@ -62,6 +62,11 @@ export function endsLine(bytes: Buffer, start: number, end: number): boolean {
 export class RecordSplitter {
   #rest: Buffer = Buffer.alloc(0);
 
+  /** Of a record that hasn't ended yet. */
+  get openBytes(): number {
+    return this.#rest.length;
+  }
+
   *push(chunk: Buffer): Generator<Buffer> {
     const buffer = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let start = 0;

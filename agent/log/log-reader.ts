@@ -3,11 +3,9 @@ import { dirname } from 'node:path';
 import type { LogLine } from '../../proto/generated/gantry/v1/engine.ts';
 import type { LogQuery } from '../container/containers.ts';
 import { ChangeWatch } from './change-watch.ts';
-import { LineAssembler, parseRecord, RecordSplitter, recordMs } from './cri-record.ts';
-import { closeLogFiles, type LogFile, openLogFiles } from './log-files.ts';
+import { LineAssembler, parseRecord, recordMs } from './cri-record.ts';
+import { LogWalk } from './log-walk.ts';
 import { findTail } from './tail.ts';
-
-const CHUNK = 64 * 1024;
 
 /**
  * Lines in the order they were written. `sinceMs` and `untilMs` are inclusive, 0 stands for no bound; `tail` is
@@ -65,65 +63,44 @@ function endOf(ended: Promise<void>, signal: AbortSignal): End {
   };
 }
 
-/** A place in the log, which moves on through its files. */
+/** The lines that a query wants, of a log that is walked through. */
 class LogCursor {
-  readonly #path: string;
+  readonly #walk: LogWalk;
   readonly #query: LogQuery;
   readonly #assembler = new LineAssembler();
-  #splitter = new RecordSplitter();
-  /** Still to be read, oldest first; the first one is being read. */
-  #files: LogFile[] = [];
-  #offset = 0;
   /** `untilMs` has been passed. */
   finished: boolean = false;
 
   constructor(path: string, query: LogQuery) {
-    this.#path = path;
+    this.#walk = new LogWalk(path);
     this.#query = query;
   }
 
   async open(): Promise<void> {
-    this.#files = await openLogFiles(this.#path, undefined);
-    if (this.#query.tail === undefined) return;
-    const { file, offset } = await findTail(this.#files, this.#query.tail);
-    await closeLogFiles(this.#files.splice(0, file));
-    this.#offset = offset;
+    const { tail } = this.#query;
+    await this.#walk.open(tail === undefined ? undefined : (files) => findTail(files, tail));
   }
 
   async close(): Promise<void> {
-    await closeLogFiles(this.#files.splice(0));
+    await this.#walk.close();
   }
 
   /** All there is for now. */
   async *read(signal: AbortSignal): AsyncGenerator<LogLine> {
-    if (this.#files.length === 0) this.#files = await openLogFiles(this.#path, undefined);
-    for (;;) {
-      yield* this.#readFile(signal);
-      if (signal.aborted || this.finished) return;
-      if (!(await this.#nextFile())) return;
+    while (!signal.aborted) {
+      const chunk = await this.#walk.next();
+      if (chunk === undefined) return;
+      for (const bytes of chunk.records) {
+        const line = this.#take(bytes);
+        if (this.finished) return;
+        if (line !== undefined) yield line;
+      }
     }
   }
 
   /** Lines that were never ended. */
   *finish(): Generator<LogLine> {
     yield* this.#assembler.finish();
-  }
-
-  /** The first file to its present end. */
-  async *#readFile(signal: AbortSignal): AsyncGenerator<LogLine> {
-    const file = this.#files[0];
-    if (file === undefined) return;
-    while (!signal.aborted) {
-      // A fresh buffer each time, as lines point into it.
-      const { bytesRead, buffer } = await file.handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, this.#offset);
-      if (bytesRead === 0) return;
-      this.#offset += bytesRead;
-      for (const bytes of this.#splitter.push(buffer.subarray(0, bytesRead))) {
-        const line = this.#take(bytes);
-        if (this.finished) return;
-        if (line !== undefined) yield line;
-      }
-    }
   }
 
   #take(bytes: Buffer): LogLine | undefined {
@@ -136,23 +113,5 @@ class LogCursor {
       return undefined;
     }
     return ms < sinceMs ? undefined : this.#assembler.push(record);
-  }
-
-  /** Goes on to the next file, if the present one has been turned over and is read to its end. */
-  async #nextFile(): Promise<boolean> {
-    const [current, next] = this.#files;
-    if (current === undefined) return false;
-    if (next === undefined) {
-      const younger = await openLogFiles(this.#path, current);
-      if (younger.length === 0) return false;
-      this.#files.push(...younger);
-      // The last records may have come between our last read and the turn-over.
-      return true;
-    }
-    await current.handle.close();
-    this.#files.shift();
-    this.#offset = 0;
-    this.#splitter = new RecordSplitter();
-    return true;
   }
 }

@@ -231,6 +231,35 @@ describe.skipIf(!isRoot).each(runtimes)('shim with %s', { timeout: 20_000 }, (ru
     expect(numbers).toEqual(Array.from(numbers, (_, i) => 3000 - numbers.length + i));
   });
 
+  it('keeps the process waiting for room in the log where it is told to', async () => {
+    // More than the pipe holds.
+    const script = `i=0; while [ $i -lt 3000 ]; do echo line $i ${'x'.repeat(200)}; i=$((i+1)); done`;
+    const changes = { logMaxSizeBytes: 20_000, logMaxFiles: 2, logWaits: true };
+    const { options, shim } = await run({ args: ['sh', '-c', script] }, changes);
+    let isDone = false;
+    void shim.exited.then(() => {
+      isDone = true;
+    });
+    const numbers: number[] = [];
+    const take = (path: string) => {
+      const lines = readFileSync(path, 'utf8').matchAll(/stdout F line (\d+) x+\n/g);
+      numbers.push(...[...lines].map(([, number]) => Number(number)));
+    };
+    const oldest = `${options.logPath}.1`;
+    await eventually(() => existsSync(oldest));
+    expect(isDone).toBe(false);
+    await eventually(() => {
+      if (!isDone && existsSync(oldest)) {
+        take(oldest);
+        rmSync(oldest);
+      }
+      return isDone;
+    });
+    if (existsSync(oldest)) take(oldest);
+    take(options.logPath);
+    expect(numbers).toEqual(Array.from({ length: 3000 }, (_, at) => at));
+  });
+
   it('passes standard input on, at the pace of the process', async () => {
     const { shim, output } = await run({ args: ['cat'] }, { openStdin: true });
     const block = Buffer.alloc(300_000, 'abcdefghij');

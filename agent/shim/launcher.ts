@@ -175,6 +175,7 @@ export class ShimLauncher implements Shims {
 function shimArguments(options: ShimOptions): string[] {
   const flags = [];
   if (options.openStdin) flags.push('--open-stdin');
+  if (options.logWaits) flags.push('--log-wait');
   if (options.terminal) flags.push('--terminal');
   return [
     ...['shim', '--id', options.containerId, '--bundle', options.bundle, '--state-dir', options.stateDir],

@@ -14,6 +14,8 @@ export interface ShimOptions {
   readonly logMaxSizeBytes: number;
   /** 0: no log is kept. */
   readonly logMaxFiles: number;
+  /** The container waits where its log is full until somebody removes the oldest file, `logPath`.(logMaxFiles - 1). */
+  readonly logWaits?: boolean;
   /** Without it the process reads end-of-file at once. */
   readonly openStdin: boolean;
   /** An OCI runtime's program (ours, runc or crun) and its --root. */

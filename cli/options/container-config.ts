@@ -11,7 +11,7 @@ import { CliError, EXIT } from '../failure.ts';
 import { cgroupSettingsOf } from './cgroup-options.ts';
 import type { ContainerOptions } from './container-options.ts';
 import { parseDevice, parseExtraHost, parseUlimit } from './limits.ts';
-import { parseLogConfig } from './log-config.ts';
+import { readLogConfig } from './log-config.ts';
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts';
 import { parseNetwork } from './networks.ts';
 import { type Environment, parsePairs, readEnvironment, readLabels } from './pairs.ts';
@@ -40,7 +40,7 @@ export function containerConfig(
     publishAll: options.publishAll ?? false,
     ...options.restart,
     autoRemove: options.rm ?? false,
-    log: parseLogConfig(options.logDriver ?? '', options.logOpt),
+    log: readLogConfig(options.logDriver ?? '', options.logOpt),
     volumesFrom: [...options.volumesFrom],
     expose: options.expose.map(checkExposed),
   });

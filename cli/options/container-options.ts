@@ -110,14 +110,14 @@ function declareIdentity(command: Command, list: DeclareList): void {
     .option('--stop-timeout <seconds>', 'seconds from the stop signal to SIGKILL', wholeNumber('--stop-timeout'))
     .option('--restart <policy>', 'no, always, unless-stopped or on-failure[:N]', parseRestart)
     .option('--cidfile <file>', 'write the container id to this file')
-    .option('--log-driver <driver>', 'json-file or local: the log that there is; none: no log', logDriver);
+    .option('--log-driver <driver>', 'json-file, local, none, syslog, journald, gelf or fluentd', logDriver);
   list('-e, --env <name=value>', 'environment variable');
   list('--env-file <file>', 'file of environment variables');
   list('-l, --label <name=value>', 'label');
   list('--label-file <file>', 'file of labels');
   list('--annotation <name=value>', 'annotation of the OCI bundle');
   list('--group-add <group>', 'further group of the user');
-  list('--log-opt <name=value>', 'max-size=SIZE or max-file=N');
+  list('--log-opt <name=value>', 'option of the log driver: max-size=10m, syslog-address=udp://HOST:PORT');
 }
 
 function declareNetwork(command: Command, list: DeclareList): void {

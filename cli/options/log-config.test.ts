@@ -1,32 +1,49 @@
 import { describe, expect, it } from 'vitest';
-import { logDriver, parseLogConfig } from './log-config.ts';
+import { logDriver, readLogConfig } from './log-config.ts';
 
 describe('--log-driver', () => {
-  it.each(['', 'json-file', 'local', 'none'])('may be "%s"', (name) => {
+  it.each(['', 'json-file', 'local', 'none', 'syslog', 'journald', 'gelf', 'fluentd'])('may be "%s"', (name) => {
     expect(logDriver(name)).toBe(name);
   });
 
-  it('is refused when it sends logs elsewhere', () => {
-    expect(() => logDriver('syslog')).toThrow('invalid argument "syslog" for --log-driver');
+  it('is refused when there is none of the name', () => {
+    expect(() => logDriver('splunk')).toThrow('invalid argument "splunk" for --log-driver');
   });
 });
 
 describe('--log-opt', () => {
   it('is nothing when nothing is said', () => {
-    expect(parseLogConfig('', [])).toBeUndefined();
+    expect(readLogConfig('', [])).toBeUndefined();
   });
 
   it('bounds the log', () => {
-    expect(parseLogConfig('', ['max-size=1m', 'max-file=5'])).toEqual({
+    expect(readLogConfig('', ['max-size=1m', 'max-file=5'])).toEqual({
       driver: '',
       maxSizeBytes: 1 << 20,
       maxFiles: 5,
+      driverOpts: {},
     });
-    expect(parseLogConfig('none', [])).toEqual({ driver: 'none', maxSizeBytes: 0, maxFiles: 0 });
+    expect(readLogConfig('none', [])).toEqual({
+      driver: 'none',
+      maxSizeBytes: 0,
+      maxFiles: 0,
+      driverOpts: {},
+    });
+  });
+
+  it('says where a log is sent', () => {
+    const options = ['syslog-address=udp://logs:514', 'tag={{.Name}}=x', 'cache-max-file=2'];
+    expect(readLogConfig('syslog', options)).toEqual({
+      driver: 'syslog',
+      maxSizeBytes: 0,
+      maxFiles: 2,
+      driverOpts: { 'syslog-address': 'udp://logs:514', tag: '{{.Name}}=x', 'cache-max-file': '2' },
+    });
+    expect(() => readLogConfig('syslog', ['syslog-facility=x'])).toThrow('invalid argument "syslog-facility=x"');
   });
 
   it('is refused when it is unknown, or for no log', () => {
-    expect(() => parseLogConfig('', ['tag=x'])).toThrow('invalid argument "tag=x" for --log-opt');
-    expect(() => parseLogConfig('none', ['max-size=1m'])).toThrow('invalid logging opts for driver none');
+    expect(() => readLogConfig('', ['tag=x'])).toThrow('invalid argument "tag=x" for --log-opt');
+    expect(() => readLogConfig('none', ['max-size=1m'])).toThrow('invalid logging opts for driver none');
   });
 });

@@ -1,30 +1,30 @@
-/** --log-driver and --log-opt: how a container's output is kept. */
-import { LogConfig } from '../../proto/generated/gantry/v1/types.ts';
-import { invalidFlag, wholeNumber } from '../command-line.ts';
+/** --log-driver and --log-opt: how a container's output is kept, and where it is sent. */
+import type { LogConfig } from '../../proto/generated/gantry/v1/types.ts';
+import { isLogDriver, LOG_DRIVERS_HINT, parseLogConfig } from '../../proto/log/log-driver.ts';
+import { LogOptionError } from '../../proto/log/log-options.ts';
+import { invalidFlag } from '../command-line.ts';
 import { CliError, EXIT } from '../failure.ts';
-import { byteSize } from './limits.ts';
-
-/** Docker's of what a host keeps by itself, which is one thing here, and of nothing at all. */
-const DRIVERS = new Set(['', 'json-file', 'local', 'none']);
 
 export function logDriver(name: string): string {
-  if (DRIVERS.has(name)) return name;
-  const hint = "leave it out: logs are on the container's host, where log shippers read them; 'gantry logs' does, too";
-  throw invalidFlag('--log-driver', name, hint);
+  if (name === '' || isLogDriver(name)) return name;
+  throw invalidFlag('--log-driver', name, LOG_DRIVERS_HINT);
 }
 
-/** max-size and max-file; undefined when nothing is said. Throws CliError. */
-export function parseLogConfig(driver: string, options: readonly string[]): LogConfig | undefined {
+/** Undefined when nothing is said. `options`: NAME=VALUE. Throws CliError. */
+export function readLogConfig(driver: string, options: readonly string[]): LogConfig | undefined {
   if (driver === '' && options.length === 0) return undefined;
-  const log = LogConfig.create({ driver });
   if (driver === 'none' && options.length > 0) {
     throw new CliError('invalid logging opts for driver none', { exitCode: EXIT.refused });
   }
-  for (const option of options) {
-    const [key = '', value = ''] = option.split('=');
-    if (key === 'max-size') log.maxSizeBytes = byteSize('--log-opt max-size')(value);
-    else if (key === 'max-file') log.maxFiles = wholeNumber('--log-opt max-file')(value);
-    else throw invalidFlag('--log-opt', option, 'only max-size and max-file are supported');
+  const pairs = options.map((option): [string, string] => {
+    const equals = option.indexOf('=');
+    return equals === -1 ? [option, ''] : [option.slice(0, equals), option.slice(equals + 1)];
+  });
+  try {
+    return parseLogConfig(driver, Object.fromEntries(pairs));
+  } catch (error) {
+    if (!(error instanceof LogOptionError)) throw error;
+    const given = options.find((option) => option.split('=', 1)[0] === error.option);
+    throw invalidFlag('--log-opt', given ?? error.option, `${error.message}: ${error.hint}`);
   }
-  return log;
 }

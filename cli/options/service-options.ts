@@ -94,8 +94,13 @@ function declareProcess(command: Command): void {
     .option('-w, --workdir <directory>', 'working directory in the containers')
     .option('--stop-signal <signal>', 'signal that stops a container')
     .option('--stop-grace-period <duration>', 'time from that signal to SIGKILL', duration('--stop-grace-period'))
-    .option('--log-driver <driver>', 'json-file, local or none', logDriver)
-    .option('--log-opt <name=value>', 'max-size=SIZE or max-file=N', collect, [])
+    .option('--log-driver <driver>', 'json-file, local, none, syslog, journald, gelf or fluentd', logDriver)
+    .option(
+      '--log-opt <name=value>',
+      'option of the log driver: max-size=10m, syslog-address=udp://HOST:PORT',
+      collect,
+      [],
+    )
     .option('--cap-add <capability>', 'add a capability', collect, [])
     .option('--cap-drop <capability>', 'drop a capability', collect, []);
   declareSwitch(command, '--init', 'run a small init that reaps processes and forwards signals');

@@ -3,7 +3,7 @@ import { GantryError } from '../../proto/errors.ts';
 import type { ServiceLogLine, ServiceLogsRequest } from '../../proto/generated/gantry/v1/control.ts';
 import { ContainerLogsRequest, LogLine } from '../../proto/generated/gantry/v1/engine.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
-import { keepsLog } from '../../proto/log-driver.ts';
+import { keepsLog } from '../../proto/log/log-driver.ts';
 import { nodeName } from '../store/node.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { TaskObject } from '../store/task.ts';

@@ -15,7 +15,7 @@ import {
 } from '../../proto/generated/gantry/v1/types.ts';
 import { isGenericReservation } from '../../proto/generic-resource.ts';
 import { checkHook, hooksOf } from '../../proto/hook.ts';
-import { checkLogConfig } from '../../proto/log-driver.ts';
+import { checkLogConfig } from '../../proto/log/log-driver.ts';
 import { isChoice } from '../../proto/published-port.ts';
 import { isJob } from '../../proto/service-mode.ts';
 import { describePort } from '../allocator/ports.ts';

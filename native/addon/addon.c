@@ -16,6 +16,7 @@ NAPI_MODULE_INIT() {
       METHOD("openReadOnlyMount", open_read_only_mount),
       METHOD("netlinkSubscribe", netlink_subscribe), METHOD("writeSysctl", write_sysctl),
       METHOD("spreadSubdirectories", spread_subdirectories), METHOD("enterRoot", enter_root),
+      METHOD("connectDatagram", connect_datagram), METHOD("sendDatagram", send_datagram),
   };
   if (napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods) != napi_ok) return NULL;
   return exports;

@@ -98,6 +98,10 @@ export interface Native {
    * pool. For worker threads that end afterwards; links can't lead out of it, whoever changes them meanwhile.
    */
   enterRoot(directory: number): void;
+  /** A datagram socket that is connected to the Unix socket at the path, of at most 107 bytes. The caller closes it with closeFd. */
+  connectDatagram(path: string): number;
+  /** Never waits; false when the receiver has no room for now. */
+  sendDatagram(fd: number, data: Uint8Array): boolean;
   /** Exclusive, non-blocking flock(2) on an open fd; false when another process has it. */
   tryLock(fd: number): boolean;
 }

@@ -20,10 +20,10 @@ int events_want(struct event_source *source, uint32_t wanted) {
   return 0;
 }
 
-int events_turn(void) {
+int events_turn(int timeout_ms) {
   /* One at a time: a handler may free any source, and none of a larger batch could be trusted afterwards. */
   struct epoll_event event;
-  int count = epoll_wait(epoll_fd, &event, 1, -1);
+  int count = epoll_wait(epoll_fd, &event, 1, timeout_ms);
   if (count < 0) return errno == EINTR ? 0 : -1;
   struct event_source *source = event.data.ptr;
   if (count == 1) source->ready(source, event.events);

@@ -20,7 +20,7 @@ int events_open(void);
  * hang-up otherwise. -1 with errno.
  */
 int events_want(struct event_source *source, uint32_t wanted);
-/* Waits for one event and calls its source. -1 with errno. */
-int events_turn(void);
+/* Waits for one event, or so many milliseconds (-1: for ever), and calls its source. -1 with errno. */
+int events_turn(int timeout_ms);
 
 #endif

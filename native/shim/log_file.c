@@ -20,12 +20,23 @@ static int open_file(struct log_file *log) {
   return 0;
 }
 
-int log_file_open(struct log_file *log, const char *path, int64_t max_size, int max_files) {
+int log_file_open(struct log_file *log, const char *path, int64_t max_size, int max_files, bool waits) {
   log->path = path;
   log->max_size = max_size;
   log->max_files = max_files;
+  log->waits = waits;
   log->fd = -1;
   return max_files == 0 ? 0 : open_file(log);
+}
+
+static bool has_oldest(const struct log_file *log) {
+  char path[PATH_MAX + 16];
+  snprintf(path, sizeof path, "%s.%d", log->path, log->max_files - 1);
+  return access(path, F_OK) == 0;
+}
+
+bool log_file_is_full(const struct log_file *log) {
+  return log->waits && log->size > log->max_size && has_oldest(log);
 }
 
 /* FILE becomes FILE.1, FILE.1 becomes FILE.2, and the oldest goes. */
@@ -88,7 +99,7 @@ static void make_room(struct log_file *log, size_t record) {
   if (log->pending_length + record > LOG_PENDING_MAX) log_file_flush(log);
   if (log->size + (int64_t)(log->pending_length + record) <= log->max_size) return;
   log_file_flush(log);
-  if (log->size > 0) turn_over(log);
+  if (log->size > 0 && !(log->waits && has_oldest(log))) turn_over(log);
 }
 
 /* One record: what was kept of the line, then `rest`. Together they are LOG_LINE_MAX at most. */

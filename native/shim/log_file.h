@@ -7,6 +7,7 @@
 #ifndef GANTRY_SHIM_LOG_FILE_H
 #define GANTRY_SHIM_LOG_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ struct log_file {
   int64_t size;
   int64_t max_size;
   int max_files;
+  /* No file is lost by a turn-over: while the oldest is there, which somebody removes once it is sent, there is none. */
+  bool waits;
   /* What could not be written, in bytes of records: the container goes on without its log. */
   int64_t lost;
   struct log_line lines[STREAM_COUNT];
@@ -35,10 +38,12 @@ struct log_file {
 };
 
 /* Opens for appending; -1 with errno. With `max_files` 0 nothing is opened, and what is written goes nowhere. */
-int log_file_open(struct log_file *log, const char *path, int64_t max_size, int max_files);
+int log_file_open(struct log_file *log, const char *path, int64_t max_size, int max_files, bool waits);
 /* Takes output; whole lines are in the file when log_file_flush returns. */
 void log_file_write(struct log_file *log, enum stream stream, const char *data, size_t length);
 void log_file_flush(struct log_file *log);
+/* It is full and waits: nothing more should be written to it for now. What is written all the same makes it larger. */
+bool log_file_is_full(const struct log_file *log);
 /* Writes the lines that never ended and closes. */
 void log_file_close(struct log_file *log);
 

@@ -27,6 +27,7 @@ static bool take(struct options *options, int option, const char *value) {
       if (!parse_number(value, 0, 1000, &files)) return false;
       options->log_max_files = (int)files;
       return true;
+    case 'w': options->log_waits = true; return true;
     case 'o': options->open_stdin = true; return true;
     case 't': options->terminal = true; return true;
     case 'r': options->runtime = value; return true;
@@ -40,7 +41,7 @@ bool options_parse(int argc, char **argv, struct options *options, char *message
       {"id", required_argument, NULL, 'i'},           {"bundle", required_argument, NULL, 'b'},
       {"state-dir", required_argument, NULL, 'd'},    {"log", required_argument, NULL, 'l'},
       {"log-max-size", required_argument, NULL, 's'}, {"log-max-files", required_argument, NULL, 'f'},
-      {"open-stdin", no_argument, NULL, 'o'},         {"terminal", no_argument, NULL, 't'},
+      {"log-wait", no_argument, NULL, 'w'},           {"open-stdin", no_argument, NULL, 'o'},         {"terminal", no_argument, NULL, 't'},
       {"runtime", required_argument, NULL, 'r'},      {"runtime-root", required_argument, NULL, 'R'},
       {NULL, 0, NULL, 0},
   };
@@ -62,6 +63,6 @@ bool options_parse(int argc, char **argv, struct options *options, char *message
       options->runtime_root && options->log_max_size > 0 && options->log_max_files >= 0)
     return true;
   snprintf(message, size, "shim: --id, --bundle, --state-dir, --log, --log-max-size, --log-max-files, --runtime and "
-                          "--runtime-root are needed, and nothing else but --open-stdin and --terminal");
+                          "--runtime-root are needed, and nothing else but --log-wait, --open-stdin and --terminal");
   return false;
 }

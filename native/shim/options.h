@@ -13,6 +13,7 @@ struct options {
   const char *log;
   int64_t log_max_size;
   int log_max_files; /* 0: no log is kept */
+  bool log_waits;    /* for its oldest file to be removed, rather than remove it */
   bool open_stdin;
   /* The process gets a terminal: process.terminal in the bundle's config.json. */
   bool terminal;

@@ -12,6 +12,9 @@
 /* More than the largest pipe an unprivileged process can make: whoever still writes isn't the container any more. */
 #define FINISH_MAX (2 * 1024 * 1024)
 
+/* How soon a full log is looked at again. */
+#define FULL_LOG_MS 50
+
 static struct event_source outputs[STREAM_COUNT] = {{.fd = -1}, {.fd = -1}};
 static struct log_file *container_log;
 
@@ -50,10 +53,11 @@ void output_open(const int fds[STREAM_COUNT], struct log_file *log) {
     outputs[stream] = (struct event_source){.fd = fds[stream], .ready = output_ready};
 }
 
-void output_update(void) {
-  bool held_up = connections_hold_up();
+int output_update(void) {
+  bool full = log_file_is_full(container_log), held_up = full || connections_hold_up();
   for (int stream = 0; stream < STREAM_COUNT; stream++)
     if (outputs[stream].fd >= 0) events_want(&outputs[stream], held_up ? 0 : EPOLLIN);
+  return full ? FULL_LOG_MS : -1;
 }
 
 void output_finish(void) {

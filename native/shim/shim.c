@@ -291,7 +291,8 @@ static int open_loop(struct command_failure *failure) {
 
 static int begin(struct command_failure *failure) {
   if (take_directory(failure) < 0) return -1;
-  if (log_file_open(&shim.log, shim.options.log, shim.options.log_max_size, shim.options.log_max_files) < 0)
+  if (log_file_open(&shim.log, shim.options.log, shim.options.log_max_size, shim.options.log_max_files,
+                    shim.options.log_waits) < 0)
     return host_failure(failure, "cannot open the log %s: %s", shim.options.log, strerror(errno));
   if (streams_open(&shim.streams, shim.directory_fd, shim.options.terminal, shim.options.open_stdin) < 0)
     return host_failure(failure, "cannot make the container's streams: %s", strerror(errno));
@@ -323,8 +324,7 @@ static void report_failure(const struct command_failure *failure) {
 static int run(void) {
   reap_children(); /* the init may have ended before the loop was there */
   do {
-    output_update();
-    if (events_turn() < 0) return 1;
+    if (events_turn(output_update()) < 0) return 1;
   } while (connections_sweep() > 0 || shim.phase < PHASE_DELETED);
   return 0;
 }

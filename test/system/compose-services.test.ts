@@ -177,8 +177,8 @@ describe('logging', () => {
     await host.ok(['service', 'update', '--log-driver', 'local', '--log-opt', 'max-file=2', '-q', 'silent']);
     await until('its log', async () => (await host.ok(['service', 'logs', '--raw', 'silent'])).includes('hello'));
     await host.ok(['service', 'rm', 'silent']);
-    const { code, stderr } = await host.gantry(['service', 'create', '--log-driver', 'syslog', 'busybox']);
-    expect([code, stderr]).toEqual([125, expect.stringContaining('invalid argument "syslog" for --log-driver')]);
+    const { code, stderr } = await host.gantry(['service', 'create', '--log-driver', 'splunk', 'busybox']);
+    expect([code, stderr]).toEqual([125, expect.stringContaining('invalid argument "splunk" for --log-driver')]);
   });
 });
 

@@ -134,7 +134,7 @@ describe('service create', () => {
     [['--mode', 'many', 'api:1'], 125, /"many" for --mode; write replicated, global, replicated-job or global-job\n$/],
     [['--max-concurrent', '2', 'api:1'], 125, /--max-concurrent can only be used with a replicated job/],
     [['--endpoint-mode', 'dns', 'api:1'], 125, /"dns" for --endpoint-mode; /],
-    [['--log-driver', 'syslog', 'api:1'], 125, /^gantry: invalid argument "syslog" for --log-driver; /],
+    [['--log-driver', 'splunk', 'api:1'], 125, /^gantry: invalid argument "splunk" for --log-driver; /],
     [['--env-add', 'A=1', 'api:1'], 125, /^gantry: unknown flag: --env-add/],
     [[], 1, /missing required argument 'image'/],
   ])('%j is refused', async (argv, exitCode, message) => {

@@ -43,6 +43,10 @@ describe('a container', () => {
     ['container_name: front', { containerName: 'front' }],
     ['logging: {driver: none}', { log: { driver: 'none', maxSizeBytes: 0, maxFiles: 0 } }],
     [
+      'logging: {driver: gelf, options: {gelf-address: "udp://logs:12201", env: A}}',
+      { log: { driver: 'gelf', driverOpts: { 'gelf-address': 'udp://logs:12201', env: 'A' } } },
+    ],
+    [
       'logging: {driver: json-file, options: {max-size: 10m, max-file: "3"}}',
       { log: { driver: 'json-file', maxSizeBytes: 10_485_760, maxFiles: 3 } },
     ],
@@ -67,10 +71,18 @@ describe('a container', () => {
   });
 
   it.each([
-    ['logging: {driver: syslog}', 'services.web.logging.driver: there is no log driver "syslog"'],
+    ['logging: {driver: splunk}', 'services.web.logging.driver: there is no log driver "splunk"'],
+    ['logging: {driver: gelf}', 'services.web.logging: the log driver "gelf" needs a gelf-address'],
+    [
+      'logging: {driver: syslog, options: {syslog-facility: x}}',
+      'services.web.logging.options.syslog-facility: "x" is not a',
+    ],
     ['logging: {options: {tag: x}}', 'services.web.logging.options.tag: the option "tag" is not supported'],
-    ['logging: {options: {max-size: x}}', 'services.web.logging.options.max-size: "x" is not a size'],
-    ['logging: {driver: none, options: {max-file: "1"}}', 'services.web.logging.options: does not go with the driver'],
+    ['logging: {options: {max-size: x}}', 'services.web.logging.options.max-size: "x" is not allowed here'],
+    [
+      'logging: {driver: none, options: {max-file: "1"}}',
+      'services.web.logging.options: the log driver "none" keeps nothing',
+    ],
     ['pre_start: [{image: a}]', 'services.web.pre_start[0]'],
     ['post_start: [{command: a, environment: [SHELL_VAR]}]', 'post_start[0].environment[0]: has no value'],
     ['network_mode: container:db', '"container:db" is not supported: nobody knows which host'],

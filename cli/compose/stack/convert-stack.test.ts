@@ -322,7 +322,7 @@ describe('what is refused', () => {
       webText('', 'networks: {default: {enable_ipv4: false}}'),
       'networks.default.enable_ipv4: a network without IPv4 is not supported',
     ],
-    [webText('logging: {driver: syslog}'), 'services.web.logging.driver: there is no log driver "syslog"'],
+    [webText('logging: {driver: splunk}'), 'services.web.logging.driver: there is no log driver "splunk"'],
     ['services:\n  -web: {image: x}\n', 'invalid service name "-web"'],
     [
       'services: {web: {image: x}}\nmodels: {m: {model: x}}\n',

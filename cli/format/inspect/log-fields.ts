@@ -1,6 +1,6 @@
 /** How a log is kept, in the form of Docker's inspection. */
 import type { LogConfig } from '../../../proto/generated/gantry/v1/types.ts';
-import { logDriverName } from '../../../proto/log-driver.ts';
+import { isSentLog, logDriverName } from '../../../proto/log/log-driver.ts';
 import type { Value } from '../../../proto/template/values.ts';
 
 export interface LogFields {
@@ -10,8 +10,11 @@ export interface LogFields {
 
 export function logFields(log: LogConfig | undefined): LogFields {
   const options = new Map<string, Value>();
-  if (log !== undefined && log.maxSizeBytes > 0) options.set('max-size', String(log.maxSizeBytes));
-  if (log !== undefined && log.maxFiles > 0) options.set('max-file', String(log.maxFiles));
+  if (log === undefined) return { driver: logDriverName(log), options };
+  // Where it is sent, sizes are among its options.
+  if (isSentLog(log)) return { driver: log.driver, options: new Map(Object.entries(log.driverOpts)) };
+  if (log.maxSizeBytes > 0) options.set('max-size', String(log.maxSizeBytes));
+  if (log.maxFiles > 0) options.set('max-file', String(log.maxFiles));
   return { driver: logDriverName(log), options };
 }
 

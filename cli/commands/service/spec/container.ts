@@ -1,6 +1,6 @@
 /** What a command line makes of a container's spec. Pure. */
 import type { ContainerSpec, FileReference, StringList } from '../../../../proto/generated/gantry/v1/types.ts';
-import { parseLogConfig } from '../../../options/log-config.ts';
+import { readLogConfig } from '../../../options/log-config.ts';
 import type { Edit } from '../../../options/service-edits.ts';
 import { changedCapabilities } from './capabilities.ts';
 import { editList, editRecord, editTexts } from './edit-list.ts';
@@ -24,7 +24,7 @@ export function changedContainer(before: ContainerSpec, flags: ServiceFlags, nam
     readOnly: options.readOnly ?? before.readOnly,
     init: options.init ?? before.init,
     oomScoreAdj: options.oomScoreAdj ?? before.oomScoreAdj,
-    log: parseLogConfig(options.logDriver ?? '', options.logOpt) ?? before.log,
+    log: readLogConfig(options.logDriver ?? '', options.logOpt) ?? before.log,
     ...changedCapabilities(before, options),
     ...changedLists(before, flags, names),
   };
