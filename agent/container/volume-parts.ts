@@ -12,6 +12,7 @@ import { holdInRoot } from './root-files.ts';
 
 const MS_BIND = 0x1000;
 const MS_REC = 0x4000;
+const MS_PRIVATE = 0x40000;
 const MNT_DETACH = 2;
 
 type Mounting = Pick<Native, 'mount' | 'unmount'>;
@@ -83,8 +84,13 @@ function namesIn(dir: string): string[] {
   }
 }
 
+/**
+ * Below a shared mount, what is mounted is of one peer group with its copies (mount_namespaces(7)): detached here while it is,
+ * what the user has mounted below the part of the volume would be gone there, too.
+ */
 async function clear(native: Mounting, place: string): Promise<void> {
   try {
+    await native.mount('', place, '', MS_REC | MS_PRIVATE, '');
     await native.unmount(place, MNT_DETACH);
   } catch (error) {
     // Not mounted, or not there.
