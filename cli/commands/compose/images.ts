@@ -8,8 +8,8 @@ import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, print } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { isGantryError } from '../../failure.ts';
-import { ago } from '../../format/duration.ts';
 import { type Listing, renderListing } from '../../format/listing.ts';
+import { createdSince } from '../../format/rows/image-row.ts';
 import { taskName } from '../../format/rows/task-row.ts';
 import { humanSize } from '../../format/size.ts';
 import { shortId } from '../../format/table.ts';
@@ -81,7 +81,7 @@ function imageRow(task: Task, image: Image | undefined, nowMs: number): Fields {
   const colon = name.lastIndexOf(':');
   return {
     Container: taskName(task),
-    Created: image === undefined ? '' : ago(image.createdAtMs, nowMs),
+    Created: image === undefined ? '' : createdSince(image, nowMs),
     ID: image === undefined ? '' : shortId(image.id),
     Platform: image === undefined ? '' : `${image.os}/${image.architecture}`,
     Repository: colon === -1 ? name : name.slice(0, colon),

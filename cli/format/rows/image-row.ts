@@ -31,6 +31,12 @@ export function imageListing(digests: boolean): Listing {
 }
 
 const NONE = '<none>';
+const UNKNOWN = 'N/A';
+
+/** An image needn't say when it was made, and one that is a cache doesn't: that isn't 1970. */
+export function createdSince({ createdAtMs }: Pick<Image, 'createdAtMs'>, nowMs: number): string {
+  return createdAtMs === 0 ? UNKNOWN : ago(createdAtMs, nowMs);
+}
 
 /** A row for each name; for an image without any, one row of `<none>`, or for each repository that it is from. */
 export function imageRows(image: Image, options: RowOptions): Fields[] {
@@ -49,9 +55,9 @@ function imageRow(image: Image, repository: string, tag: string, { truncate, now
   return {
     Containers: 'N/A',
     get CreatedAt() {
-      return goTime(image.createdAtMs);
+      return image.createdAtMs === 0 ? UNKNOWN : goTime(image.createdAtMs);
     },
-    CreatedSince: ago(image.createdAtMs, nowMs),
+    CreatedSince: createdSince(image, nowMs),
     Digest: digest?.slice(digest.indexOf('@') + 1) ?? NONE,
     ID: truncate ? shortId(image.id) : image.id,
     Repository: repository,
