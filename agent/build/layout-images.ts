@@ -35,8 +35,11 @@ export class LayoutImages {
 
   async remove(): Promise<void> {
     for (const id of this.#brought) {
-      const isWanted = isDigest(id) && namesOf(this.#images.state, id).length > 0;
-      if (!isWanted) await this.#images.remove(id, { force: false, isUsed: () => undefined });
+      const { state } = this.#images;
+      const isWanted = isDigest(id) && namesOf(state, id).length > 0;
+      // The same image from a registry may have gone with its name there.
+      const isHere = [...state.images.values()].some((record) => record.id === id);
+      if (isHere && !isWanted) await this.#images.remove(id, { force: false, isUsed: () => undefined });
     }
     this.#brought.clear();
   }

@@ -47,13 +47,13 @@ export interface KeptCaches {
 
 /** `tags`: names of the image itself. Throws CliErrors. */
 export function readCacheTargets(texts: readonly string[], tags: readonly string[]): KeptCaches {
-  const targets = texts.map(readCacheTarget);
+  const targets = texts.map((text) => readCacheTarget(text));
   const local = targets.filter((target) => target.kind === 'local');
   const references = targets.flatMap((target) => (target.kind === 'registry' ? [target.reference] : []));
   if (local.length > 1) throw refused('several caches of type local', 'write one, and copy it');
   const taken = references.find((reference) => tags.includes(reference));
   if (taken !== undefined) {
-    throw refused(`--cache-to ${taken} is the image's own name`, 'write type=inline, or another ref');
+    throw refused(`the cache ${taken} is the image's own name`, 'write type=inline, or another ref');
   }
   return {
     isInline: targets.some(({ kind }) => kind === 'inline'),

@@ -1,4 +1,4 @@
-/** --cache-from and --cache-to of `build`: caches that travel within images. Pure. */
+/** --cache-from and --cache-to of `build`, cache_from and cache_to of compose files: caches that travel within images. Pure. */
 import { suggest } from '../../proto/suggestion.ts';
 import { CliError, EXIT } from '../failure.ts';
 
@@ -27,45 +27,35 @@ const SOURCE_FIELDS: Readonly<Record<string, readonly string[]>> = {
 /** Fields that say what is so anyway, with the value that says it. */
 const GIVEN: Readonly<Record<string, string>> = { 'image-manifest': 'true', 'oci-mediatypes': 'true', tag: 'latest' };
 
-/** IMAGE, type=registry,ref=IMAGE or type=local,src=DIRECTORY. Throws CliErrors. */
-export function readCacheSource(text: string): CacheSource {
+/** IMAGE, type=registry,ref=IMAGE or type=local,src=DIRECTORY. `flag` is what it is called where it stands. Throws CliErrors. */
+export function readCacheSource(text: string, flag = '--cache-from'): CacheSource {
   if (text !== '' && !text.includes('=')) return { kind: 'image', reference: text };
-  const { type, fields } = readFields('--cache-from', text, SOURCE_FIELDS, 'write type=registry,ref=IMAGE');
-  if (type === 'registry') return { kind: 'image', reference: needed('--cache-from', text, fields, 'ref', 'IMAGE') };
+  const { type, fields } = readFields(flag, text, SOURCE_FIELDS, 'write type=registry,ref=IMAGE');
+  if (type === 'registry') return { kind: 'image', reference: needed(flag, text, fields, 'ref', 'IMAGE') };
   const [tag, digest] = [fields.get('tag'), fields.get('digest')];
   const version = digest === undefined ? (tag === undefined ? '' : `:${tag}`) : `@${digest}`;
-  return { kind: 'layout', place: needed('--cache-from', text, fields, 'src', 'DIRECTORY') + version };
+  return { kind: 'layout', place: needed(flag, text, fields, 'src', 'DIRECTORY') + version };
 }
 
-/** type=inline, type=registry,ref=IMAGE or type=local,dest=DIRECTORY; mode=max for the steps of all stages. Throws CliErrors. */
-export function readCacheTarget(text: string): CacheTarget {
+/**
+ * type=inline, type=registry,ref=IMAGE or type=local,dest=DIRECTORY; mode=max for the steps of all stages. `flag` as above.
+ * Throws CliErrors.
+ */
+export function readCacheTarget(text: string, flag = '--cache-to'): CacheTarget {
   if (text === 'inline') return { kind: 'inline' };
   const hint = 'write type=inline, type=registry,ref=IMAGE or type=local,dest=DIRECTORY';
-  const { type, fields } = readFields('--cache-to', text, TARGET_FIELDS, hint);
+  const { type, fields } = readFields(flag, text, TARGET_FIELDS, hint);
   const mode = fields.get('mode') ?? 'min';
-  if (mode !== 'min' && mode !== 'max') throw invalid('--cache-to', text, 'write mode=min or mode=max');
+  if (mode !== 'min' && mode !== 'max') throw invalid(flag, text, 'write mode=min or mode=max');
   if (type === 'inline') {
     if (mode === 'min') return { kind: 'inline' };
-    throw invalid('--cache-to', text, 'an image has the layers of its own stage alone: write type=registry for all');
+    throw invalid(flag, text, 'an image has the layers of its own stage alone: write type=registry for all');
   }
   const steps = mode === 'max' ? 'all' : 'target';
   if (type === 'registry') {
-    return { kind: 'registry', reference: needed('--cache-to', text, fields, 'ref', 'IMAGE'), steps };
+    return { kind: 'registry', reference: needed(flag, text, fields, 'ref', 'IMAGE'), steps };
   }
-  return { kind: 'local', directory: needed('--cache-to', text, fields, 'dest', 'DIRECTORY'), steps };
-}
-
-/** The image that `cache_from` of a compose file names: IMAGE, or type=registry,ref=IMAGE. Throws CliErrors. */
-export function cacheImage(text: string, flag: string): string {
-  if (text !== '' && !text.includes('=')) return text;
-  const { fields } = readFields(flag, text, { registry: ['ref'] }, 'write type=registry,ref=IMAGE');
-  return needed(flag, text, fields, 'ref', 'IMAGE');
-}
-
-/** Of `cache_to` of a compose file. Throws CliErrors unless it is type=inline. */
-export function checkCacheTarget(text: string, flag: string): void {
-  if (text === 'inline') return;
-  readFields(flag, text, { inline: ['mode'] }, 'write type=inline, and push the image');
+  return { kind: 'local', directory: needed(flag, text, fields, 'dest', 'DIRECTORY'), steps };
 }
 
 /** With a type that is known, and no field that isn't. */

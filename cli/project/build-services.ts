@@ -51,8 +51,9 @@ export async function atPlace<T>(loaded: LoadedStack, name: string, work: () => 
 }
 
 async function runBuild(engine: EngineClient, cli: Cli, opened: OpenBuild, quiet: boolean): Promise<void> {
-  const { options, context, named, agents } = opened;
+  const { options, context, named, agents, results } = opened;
   await withAgentSockets(agents, async (sockets) => {
-    await buildImage(engine, options, { context, named, sockets }, createBuildDisplay(cli, quiet ? 'quiet' : 'auto'));
+    const display = createBuildDisplay(cli, quiet ? 'quiet' : 'auto');
+    await buildImage(engine, options, { context, named, sockets }, display, results);
   });
 }

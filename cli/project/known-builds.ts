@@ -40,11 +40,11 @@ async function knownImage(
   loaded: LoadedStack,
   job: ServiceBuild,
 ): Promise<PinnedImage | undefined> {
-  // What is sent besides the context isn't listed: nothing is known of it.
-  const isOfImages = Object.values(job.build.additionalContexts).every((place) =>
-    /^(service|docker-image):/.test(place),
-  );
-  if (!isOfImages) return undefined;
+  const { additionalContexts, cacheFrom, cacheTo } = job.build;
+  // What is sent besides the context isn't listed, and a cache that is to be written is written anyway: nothing is known of it.
+  const isOfImages = Object.values(additionalContexts).every((place) => /^(service|docker-image):/.test(place));
+  const isAlone = [...cacheFrom, ...cacheTo].every((cache) => !/(^|,)type=local(,|$)/.test(cache));
+  if (!isOfImages || !isAlone) return undefined;
   const { options, context } = await openServiceBuild(engine, cli, loaded, job, {});
   return context.kind === 'directory' ? await findKnownBuild(engine, options, context.directory) : undefined;
 }

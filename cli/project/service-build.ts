@@ -2,6 +2,8 @@
 import { resolve } from 'node:path';
 import { type EngineClient, ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
 import { fitsPlatform, parsePlatform } from '../../proto/platform.ts';
+import { readCacheSources, readCacheTargets, writeCache } from '../build/build-caches.ts';
+import type { BuildResults } from '../build/build-image.ts';
 import { type BuildSource, openBuildSource, openInlineSource, type SentContext } from '../build/build-source.ts';
 import { readNamedContexts } from '../build/named-contexts.ts';
 import { readSshSources } from '../build/ssh-agents.ts';
@@ -36,6 +38,8 @@ export interface OpenBuild {
   /** Of named contexts. */
   readonly named: ReadonlyMap<string, AsyncIterable<Buffer>>;
   readonly agents: ReturnType<typeof readSshSources>;
+  /** What becomes of what is asked for besides the image. */
+  readonly results: BuildResults;
 }
 
 /** Throws for what can't be read. */
@@ -48,15 +52,22 @@ export async function openServiceBuild(
 ): Promise<OpenBuild> {
   const { context, ...source } = await sourceOf(cli, build);
   const { sources, sent: named } = readNamedContexts(namedContexts(loaded, build), cli);
+  const taken = await readCacheSources(cli, build.cacheFrom);
+  const tags = [service.image, ...build.tags];
+  const kept = readCacheTargets(build.cacheTo, tags);
   const agents = readSshSources(build.ssh, cli);
   const options: ImageBuildOptions = {
-    ...buildOptions(service, build, wishes),
-    ...source,
-    ...{ namedContexts: { ...sources }, sshIds: [...agents.keys()] },
+    ...buildOptions(build, wishes),
+    ...{ ...source, tags },
+    ...{ namedContexts: { ...sources, ...taken.sources }, sshIds: [...agents.keys()] },
+    ...{ cacheImages: [...taken.images], inlineCache: kept.isInline, cacheExport: kept.export },
     platform: await platformOf(engine, build),
     credentials: await allCredentials(cli),
   };
-  return { options, context, named, agents };
+  const { directory } = kept;
+  const results: BuildResults =
+    directory === undefined ? {} : { takeCache: (archive) => writeCache(cli, directory, archive) };
+  return { options, context, named: new Map([...named, ...taken.sent]), agents, results };
 }
 
 async function sourceOf(cli: Cli, { context, dockerfile, dockerfileText }: Build): Promise<BuildSource> {
@@ -92,13 +103,8 @@ async function platformOf(engine: EngineClient, { platforms }: Build): Promise<s
   });
 }
 
-function buildOptions(
-  service: LoadedService,
-  build: Build,
-  { noCache = false, pull = false, args = {} }: BuildWishes,
-): ImageBuildOptions {
+function buildOptions(build: Build, { noCache = false, pull = false, args = {} }: BuildWishes): ImageBuildOptions {
   return ImageBuildOptions.create({
-    tags: [service.image, ...build.tags],
     args: { ...build.args, ...args },
     target: build.target,
     labels: { ...build.labels },
@@ -109,8 +115,6 @@ function buildOptions(
     extraHosts: [...build.extraHosts],
     shmSizeBytes: build.shmSizeBytes,
     ulimits: [...build.ulimits],
-    cacheImages: [...build.cacheImages],
-    inlineCache: build.inlineCache,
     secrets: { ...build.secrets },
     reuse: true,
   });

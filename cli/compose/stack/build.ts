@@ -1,6 +1,6 @@
 /** `build` of a service (Compose Build specification): what the engine's builder is asked for. */
 import type { Ulimit } from '../../../proto/generated/gantry/v1/types.ts';
-import { cacheImage, checkCacheTarget } from '../../build/cache-flags.ts';
+import { readCacheSource, readCacheTarget } from '../../build/cache-flags.ts';
 import { CliError } from '../../failure.ts';
 import { serviceOf } from '../model/normalize.ts';
 import { isRemoteContext } from '../source/paths.ts';
@@ -35,14 +35,14 @@ export interface Build {
   /** 0: the builder's default. */
   readonly shmSizeBytes: number;
   readonly ulimits: readonly Ulimit[];
-  /** Images that say which steps they are from. */
-  readonly cacheImages: readonly string[];
-  readonly inlineCache: boolean;
+  /** As of --cache-from and --cache-to of `build`, and as readable as they are; directories are absolute. */
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
   /** By id. */
   readonly secrets: Readonly<Record<string, Buffer>>;
   /** ID, or ID=PATH of a socket or a key. */
   readonly ssh: readonly string[];
-  /** By name: a directory, a URL, docker-image://IMAGE, or service:NAME for the image of another service. */
+  /** By name: a directory, a URL, docker-image://IMAGE, oci-layout://DIRECTORY, or service:NAME for the image of another service. */
   readonly additionalContexts: Readonly<Record<string, string>>;
 }
 
@@ -80,8 +80,9 @@ function readSteps(fields: Fields, context: ServiceContext) {
     extraHosts: fields.get('extra_hosts', convertExtraHosts) ?? [],
     shmSizeBytes: fields.get('shm_size', (one) => one.bytes()) ?? 0,
     ulimits: fields.get('ulimits', convertUlimits) ?? [],
-    cacheImages: fields.get('cache_from', (list) => list.items(readCacheImage)) ?? [],
-    inlineCache: (fields.get('cache_to', (list) => list.items(checkTarget)) ?? []).length > 0,
+    cacheFrom:
+      fields.get('cache_from', (list) => list.items((item) => checked(item, 'cache_from', readCacheSource))) ?? [],
+    cacheTo: fields.get('cache_to', (list) => list.items((item) => checked(item, 'cache_to', readCacheTarget))) ?? [],
     secrets: fields.get('secrets', (list) => readSecrets(list, context)) ?? {},
     ssh: fields.texts('ssh'),
   };
@@ -102,9 +103,6 @@ function gitUrl(text: string): string {
 function readContexts(cursor: ModelCursor, context: ServiceContext): Record<string, string> {
   const read = (place: ModelCursor): string => {
     const text = place.text();
-    if (text.startsWith('oci-layout:')) {
-      throw place.problem(`"${text}" is not supported`, "'gantry load' it, and write docker-image://NAME");
-    }
     const service = /^service:(.*)$/.exec(text)?.[1];
     if (service !== undefined && serviceOf(context.model, service) === undefined) {
       throw place.problem(`service "${service}" is not defined`, 'define it under services');
@@ -119,19 +117,12 @@ function readContexts(cursor: ModelCursor, context: ServiceContext): Record<stri
   );
 }
 
-function readCacheImage(item: ModelCursor): string {
-  return checked(item, (text) => cacheImage(text, 'cache_from'));
-}
-
-function checkTarget(item: ModelCursor): true {
-  checked(item, (text) => checkCacheTarget(text, 'cache_to'));
-  return true;
-}
-
-/** What the same flags of `build` are refused for. */
-function checked<T>(item: ModelCursor, read: (text: string) => T): T {
+/** Text that the same flags of `build` take; refused for what they are refused for. */
+function checked(item: ModelCursor, key: string, read: (text: string, flag: string) => unknown): string {
+  const text = item.text();
   try {
-    return read(item.text());
+    read(text, key);
+    return text;
   } catch (error) {
     if (error instanceof CliError) throw item.problem(error.message, error.hint);
     throw error;
