@@ -4,10 +4,10 @@ import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import type { Cli } from '../../cli.ts';
 import { refuse } from '../../command-line.ts';
 import { withClient } from '../../connection.ts';
+import { parseScale } from '../../options/scale.ts';
 import { type ApplyOptions, applyProject, declareApplyOptions, prepareImagesFor } from '../../project/apply-project.ts';
 import { declareProject, loadProject } from '../../project/project-options.ts';
 import { fileServices, select } from '../../project/selection.ts';
-import { parseScale } from '../service/scale.ts';
 
 export function define(command: Command, cli: Cli): void {
   declareApplyOptions(

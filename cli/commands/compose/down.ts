@@ -13,7 +13,7 @@ import { namesToRemove } from '../../project/images-to-remove.ts';
 import { isOneOff, oneOffFilters } from '../../project/one-off.ts';
 import { declareProject, loadProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
 import { type ProjectService, projectServices, selectServices } from '../../project/project-state.ts';
-import { waitUntilGone } from '../stack/rm.ts';
+import { waitUntilGone } from '../../rollout/wait-until-gone.ts';
 
 interface DownOptions extends ProjectOptions {
   readonly volumes?: boolean;

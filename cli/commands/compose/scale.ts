@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import type { Cli } from '../../cli.ts';
 import { withClient } from '../../connection.ts';
+import { parseScale } from '../../options/scale.ts';
 import { applyProject, prepareImagesFor } from '../../project/apply-project.ts';
 import { declareProject, loadProject, type ProjectOptions } from '../../project/project-options.ts';
 import { waitInBackground } from '../../project/run.ts';
 import { fileServices, select } from '../../project/selection.ts';
-import { parseScale } from '../service/scale.ts';
 
 interface ScaleOptions extends ProjectOptions {
   /** False for --no-deps. */

@@ -7,6 +7,7 @@ import type { LoadedStack } from '../../compose/load-stack.ts';
 import { serviceOf } from '../../compose/model/normalize.ts';
 import { withClient } from '../../connection.ts';
 import { CliError, EXIT } from '../../failure.ts';
+import { parseScale } from '../../options/scale.ts';
 import { stopTimeout } from '../../options/stop-timeout.ts';
 import { type ApplyOptions, applyProject, declareApplyOptions, prepareImagesFor } from '../../project/apply-project.ts';
 import type { AbortRule } from '../../project/attached.ts';
@@ -14,7 +15,6 @@ import { declareProject, loadProject } from '../../project/project-options.ts';
 import { followInForeground, waitInBackground } from '../../project/run.ts';
 import { fileServices, type SelectedService, select, serviceNamed } from '../../project/selection.ts';
 import { StopSignals } from '../../project/stop-signals.ts';
-import { parseScale } from '../service/scale.ts';
 
 interface UpOptions extends ApplyOptions {
   readonly detach?: boolean;

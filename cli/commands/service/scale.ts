@@ -3,7 +3,7 @@ import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Cli, printLine } from '../../cli.ts';
 import { refuse } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
-import { CliError } from '../../failure.ts';
+import { parseScale } from '../../options/scale.ts';
 import { waitForRollout } from '../../rollout/wait.ts';
 
 interface ScaleOptions {
@@ -24,18 +24,4 @@ export function define(command: Command, cli: Cli): void {
       });
     });
   refuse(command, '-q, --quiet', 'use --detach');
-}
-
-/** SERVICE=N pairs; all are read before anything is asked for. */
-export function parseScale(pairs: readonly string[]): Record<string, number> {
-  const replicas: Record<string, number> = {};
-  for (const pair of pairs) {
-    const match = /^([^=]+)=(\d+)$/.exec(pair);
-    const name = match?.[1];
-    if (match == null || name === undefined || !Number.isSafeInteger(Number(match[2]))) {
-      throw new CliError(`invalid scale "${pair}"`, { hint: 'write SERVICE=NUMBER, such as shop_web=3' });
-    }
-    replicas[name] = Number(match[2]);
-  }
-  return replicas;
 }
