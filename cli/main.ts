@@ -23,7 +23,7 @@ export async function main(argv: readonly string[], cli: Cli): Promise<number> {
 
 async function act(cli: Cli, { action, rest }: GlobalOptions): Promise<void> {
   if (action === 'version') {
-    const { clientVersionLine } = await import('./commands/system/client-version.ts');
+    const { clientVersionLine } = await import('./client-version.ts');
     return await print(cli, clientVersionLine());
   }
   if (action === 'help' || (rest[0] === 'help' && rest.length === 1)) {

@@ -1,8 +1,8 @@
 /** `compose version`: that of gantry, which has compose in it. */
 import type { Command } from 'commander';
 import { type Cli, print } from '../../cli.ts';
+import { clientVersion, clientVersionLine } from '../../client-version.ts';
 import { oneOf } from '../../options/words.ts';
-import { clientVersion, clientVersionLine } from '../system/client-version.ts';
 
 interface VersionOptions {
   readonly short?: boolean;

@@ -3,12 +3,12 @@ import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { Cli } from '../../cli.ts';
 import { refuse } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
+import { attachContainer } from '../../container/attach-container.ts';
+import { copyLogs } from '../../container/copy-logs.ts';
 import { forEach } from '../../each.ts';
 import { CliError, EXIT } from '../../failure.ts';
 import { type DetachOptions, declareDetachKeys } from '../../options/session-options.ts';
 import { forwardSignals } from '../../terminal/signals.ts';
-import { attach } from './attach.ts';
-import { copyLogs } from './logs.ts';
 
 interface StartOptions extends DetachOptions {
   readonly attach?: boolean;
@@ -49,7 +49,7 @@ async function startAttached(
     });
   }
   await ask(engine, engine.containerStart, { reference });
-  if (options.interactive) return await attach(engine, cli, reference, true, options);
+  if (options.interactive) return await attachContainer(engine, cli, reference, true, options);
   // What is in the log after the end of the run before is this run's.
   await followRun(engine, cli, reference, (before.container?.state?.finishedAtMs ?? 0) + 1);
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
-import { inspectObjects } from '../system/inspect.ts';
+import { inspectObjects } from '../../inspect/inspect-objects.ts';
 
 interface InspectOptions {
   readonly format?: string;

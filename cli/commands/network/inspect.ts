@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
 import { refuse } from '../../command-line.ts';
-import { inspectObjects } from '../system/inspect.ts';
+import { inspectObjects } from '../../inspect/inspect-objects.ts';
 
 interface InspectOptions {
   readonly format?: string;

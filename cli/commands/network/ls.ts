@@ -7,6 +7,7 @@ import {
   type NetworkSummary,
   networkRow,
 } from '../../format/rows/resource-rows.ts';
+import { knownNetworks } from '../../network/networks.ts';
 import {
   declareFilter,
   declareListOptions,
@@ -16,7 +17,6 @@ import {
   matchesLabel,
   parseFilters,
 } from '../../options/listing-options.ts';
-import { knownNetworks } from './networks.ts';
 
 export function define(command: Command, cli: Cli): void {
   declareListOptions(command, 'network ids')

@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { type Cli, print, printLine } from '../../cli.ts';
 import { collect } from '../../command-line.ts';
 import { isGantryError } from '../../failure.ts';
+import { type KnownNetwork, knownNetworks, removeNetwork } from '../../network/networks.ts';
 import { type Filter, matchesLabel, parseFilters } from '../../options/listing-options.ts';
 import { parseTime } from '../../options/log-options.ts';
 import { confirm } from '../../terminal/confirm.ts';
-import { type KnownNetwork, knownNetworks, removeNetwork } from './networks.ts';
 
 const QUESTION = 'WARNING! This will remove all custom networks not used by at least one container.';
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
 import { forEach } from '../../each.ts';
 import { isGantryError } from '../../failure.ts';
-import { removeNetwork } from './networks.ts';
+import { removeNetwork } from '../../network/networks.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

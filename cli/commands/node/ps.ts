@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
+import { listTasks, type TaskListOptions } from '../../listing/list-tasks.ts';
 import { declareTaskListOptions } from '../../options/task-list-options.ts';
-import { listTasks, type TaskListOptions } from '../service/list-tasks.ts';
 import { ownNodeId } from './own-node.ts';
 
 export function define(command: Command, cli: Cli): void {

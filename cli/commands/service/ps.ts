@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
+import { listTasks, type TaskListOptions } from '../../listing/list-tasks.ts';
 import { declareTaskListOptions } from '../../options/task-list-options.ts';
-import { listTasks, type TaskListOptions } from './list-tasks.ts';
 
 export function define(command: Command, cli: Cli): void {
   command.argument('<service...>', 'names or ids');

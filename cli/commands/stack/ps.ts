@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
+import { noSuchStack } from '../../listing/list-services.ts';
+import { listTasks, type TaskListOptions } from '../../listing/list-tasks.ts';
 import { declareTaskListOptions } from '../../options/task-list-options.ts';
-import { noSuchStack } from '../service/list-services.ts';
-import { listTasks, type TaskListOptions } from '../service/list-tasks.ts';
 
 export function define(command: Command, cli: Cli): void {
   command.argument('<stack>', 'name of the stack');

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
+import { listServices } from '../../listing/list-services.ts';
 import { declareFilter, declareListOptions, type ListOptions } from '../../options/listing-options.ts';
-import { listServices } from '../service/list-services.ts';
 
 export function define(command: Command, cli: Cli): void {
   declareListOptions(command.argument('<stack>', 'name of the stack'), 'service ids').action(

@@ -5,13 +5,13 @@ import { type ClusterStatusResponse, NodeAgentClient } from '../../../proto/gene
 import type { ClusterSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, print } from '../../cli.ts';
+import { clientVersion } from '../../client-version.ts';
 import { ask, withClient } from '../../connection.ts';
 import { contextName } from '../../context/daemon.ts';
 import { isGantryError } from '../../failure.ts';
 import { renderObject } from '../../format/listing.ts';
 import { binarySize } from '../../format/size.ts';
 import { clusterStrategyName } from '../../options/strategies.ts';
-import { clientVersion } from './client-version.ts';
 
 interface InfoOptions {
   readonly format?: string;

@@ -1,25 +1,12 @@
 import type { Command } from 'commander';
-import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
-import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
-import type { Fields } from '../../../proto/template/values.ts';
-import { type Cli, complain, print } from '../../cli.ts';
+import type { Cli } from '../../cli.ts';
 import { invalidFlag, refuse } from '../../command-line.ts';
-import { ask, withClient } from '../../connection.ts';
-import { EXIT, failureText, isGantryError } from '../../failure.ts';
-import { inspectContainer } from '../../format/inspect/container-inspect.ts';
-import { inspectImage } from '../../format/inspect/image-inspect.ts';
-import { inspectService } from '../../format/inspect/service-inspect.ts';
-import { renderInspect } from '../../format/listing.ts';
-import { inspectedNetwork } from '../network/inspected-network.ts';
+import { type InspectKind, inspectObjects, KINDS } from '../../inspect/inspect-objects.ts';
 
 interface InspectOptions {
   readonly format?: string;
   readonly type?: string;
 }
-
-/** In the order a reference is looked for. */
-const KINDS = ['container', 'image', 'network', 'service'] as const;
-export type InspectKind = (typeof KINDS)[number];
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -37,73 +24,3 @@ function kindOf(type: string): InspectKind {
   if (kind === undefined) throw invalidFlag('--type', type, `types are ${KINDS.join(', ')}`);
   return kind;
 }
-
-/** Prints what is found; what isn't is named on standard error, and the exit code is 1. */
-export async function inspectObjects(
-  cli: Cli,
-  references: readonly string[],
-  kinds: readonly InspectKind[],
-  format: string | undefined,
-): Promise<void> {
-  const found: Fields[] = [];
-  const missing: string[] = [];
-  for (const reference of references) {
-    const object = await findFirst(cli, reference, kinds);
-    if (object === undefined) missing.push(reference);
-    else found.push(object);
-  }
-  await print(cli, renderInspect(found, format));
-  for (const reference of missing) {
-    const what = kinds.length === 1 ? kinds[0] : 'object';
-    await complain(cli, `gantry: no such ${what}: ${reference}`);
-    cli.exitCode = EXIT.failed;
-  }
-}
-
-async function findFirst(cli: Cli, reference: string, kinds: readonly InspectKind[]): Promise<Fields | undefined> {
-  for (const kind of kinds) {
-    try {
-      const object = await FINDERS[kind](cli, reference);
-      if (object !== undefined) return object;
-    } catch (error) {
-      if (!isAbsence(error)) throw error;
-    }
-  }
-  return undefined;
-}
-
-/** Not there; for services also: there is no cluster to ask. */
-function isAbsence(error: unknown): boolean {
-  if (!isGantryError(error)) return false;
-  return (
-    ['NOT_FOUND', 'IMAGE_NOT_FOUND', 'NOT_IN_CLUSTER', 'NOT_A_MANAGER'].includes(error.code) || isNoReference(error)
-  );
-}
-
-/** A name that can't be an image's isn't an image. */
-function isNoReference(error: unknown): boolean {
-  return isGantryError(error) && error.code === 'INVALID_ARGUMENT' && /reference/.test(failureText(error));
-}
-
-type Finder = (cli: Cli, reference: string) => Promise<Fields | undefined>;
-
-const FINDERS: Readonly<Record<InspectKind, Finder>> = {
-  container: async (cli, reference) => {
-    const { container } = await withClient(EngineClient, cli, (engine) =>
-      ask(engine, engine.containerInspect, { reference }),
-    );
-    return container === undefined ? undefined : inspectContainer(container);
-  },
-  image: async (cli, reference) => {
-    const { image } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.imageInspect, { reference }));
-    return image === undefined ? undefined : inspectImage(image);
-  },
-  network: inspectedNetwork,
-  service: async (cli, reference) => {
-    const { services } = await withClient(ControlClient, cli, (control) =>
-      ask(control, control.serviceList, { stack: '', references: [reference] }),
-    );
-    const service = services[0]?.service;
-    return service === undefined ? undefined : inspectService(service);
-  },
-};

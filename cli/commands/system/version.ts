@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { EngineClient, type VersionResponse } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { type Cli, print } from '../../cli.ts';
+import { clientVersion } from '../../client-version.ts';
 import { ask, withClient } from '../../connection.ts';
 import { contextName } from '../../context/daemon.ts';
 import { renderObject } from '../../format/listing.ts';
-import { clientVersion } from './client-version.ts';
 
 interface VersionOptions {
   readonly format?: string;

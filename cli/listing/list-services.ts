@@ -1,17 +1,17 @@
 /** The list of services: of a stack, or of all. */
-import { ControlClient, type ServiceSummary } from '../../../proto/generated/gantry/v1/control.ts';
-import { type Cli, print } from '../../cli.ts';
-import { ask, withClient } from '../../connection.ts';
-import { CliError } from '../../failure.ts';
-import { renderListing } from '../../format/listing.ts';
-import { modeName, SERVICE_LISTING, serviceName, serviceRow } from '../../format/rows/service-row.ts';
+import { ControlClient, type ServiceSummary } from '../../proto/generated/gantry/v1/control.ts';
+import { type Cli, print } from '../cli.ts';
+import { ask, withClient } from '../connection.ts';
+import { CliError } from '../failure.ts';
+import { renderListing } from '../format/listing.ts';
+import { modeName, SERVICE_LISTING, serviceName, serviceRow } from '../format/rows/service-row.ts';
 import {
   type Filter,
   type ListOptions,
   matchesFilters,
   matchesLabel,
   parseFilters,
-} from '../../options/listing-options.ts';
+} from '../options/listing-options.ts';
 
 /** An empty stack is all services. A stack without services is an error: nothing else makes a stack. */
 export async function listServices(cli: Cli, stack: string, options: ListOptions): Promise<void> {

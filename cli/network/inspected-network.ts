@@ -1,10 +1,10 @@
 /** A network in detail: what its maker knows of it, and the containers of the daemon's own host that are on it. */
-import { EngineClient, type NetworkEndpoint } from '../../../proto/generated/gantry/v1/engine.ts';
-import type { Fields } from '../../../proto/template/values.ts';
-import type { Cli } from '../../cli.ts';
-import { ask, withClient } from '../../connection.ts';
-import { isGantryError } from '../../failure.ts';
-import { inspectNetwork } from '../../format/inspect/network-inspect.ts';
+import { EngineClient, type NetworkEndpoint } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Fields } from '../../proto/template/values.ts';
+import type { Cli } from '../cli.ts';
+import { ask, withClient } from '../connection.ts';
+import { isGantryError } from '../failure.ts';
+import { inspectNetwork } from '../format/inspect/network-inspect.ts';
 import { findNetwork, type KnownNetwork, knownNetworks } from './networks.ts';
 
 /** Undefined when there is none of that name or id. */

@@ -1,5 +1,5 @@
 /** The version of this program. */
-import packageJson from '../../../package.json' with { type: 'json' };
+import packageJson from '../package.json' with { type: 'json' };
 
 export function clientVersion(): string {
   return packageJson.version;

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { GantryError } from '../../../proto/errors.ts';
-import { LocalNetwork } from '../../../proto/generated/gantry/v1/engine.ts';
-import { Network } from '../../../proto/generated/gantry/v1/types.ts';
-import { unaryMethod } from '../../../proto/server.ts';
-import { FakeDaemon, runCli } from '../../fake-daemon.testing.ts';
+import { GantryError } from '../../proto/errors.ts';
+import { LocalNetwork } from '../../proto/generated/gantry/v1/engine.ts';
+import { Network } from '../../proto/generated/gantry/v1/types.ts';
+import { unaryMethod } from '../../proto/server.ts';
+import { FakeDaemon, runCli } from '../fake-daemon.testing.ts';
 
 let daemon: FakeDaemon;
 beforeEach(() => {

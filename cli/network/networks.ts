@@ -1,10 +1,10 @@
 /** The networks that a command can name: those of the daemon's host, and, on a manager, those of the cluster. */
-import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
-import { EngineClient, type LocalNetwork } from '../../../proto/generated/gantry/v1/engine.ts';
-import type { Network } from '../../../proto/generated/gantry/v1/types.ts';
-import { type Cli, complain } from '../../cli.ts';
-import { ask, withClient } from '../../connection.ts';
-import { CliError, failureText, isGantryError } from '../../failure.ts';
+import { ControlClient } from '../../proto/generated/gantry/v1/control.ts';
+import { EngineClient, type LocalNetwork } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Network } from '../../proto/generated/gantry/v1/types.ts';
+import { type Cli, complain } from '../cli.ts';
+import { ask, withClient } from '../connection.ts';
+import { CliError, failureText, isGantryError } from '../failure.ts';
 
 export interface KnownNetwork extends LocalNetwork {
   /** The nodes that have addresses of it; undefined where no manager was asked. */

@@ -1,11 +1,11 @@
 /** The list of tasks: of a stack, of services, or of nodes. */
-import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
-import { type Task, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
-import { type Cli, print } from '../../cli.ts';
-import { ask, withClient } from '../../connection.ts';
-import { renderListing } from '../../format/listing.ts';
-import { TASK_LISTING, taskName, taskRows, taskStateName } from '../../format/rows/task-row.ts';
-import { type Filter, type ListOptions, matchesFilters, parseFilters } from '../../options/listing-options.ts';
+import { ControlClient } from '../../proto/generated/gantry/v1/control.ts';
+import { type Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { type Cli, print } from '../cli.ts';
+import { ask, withClient } from '../connection.ts';
+import { renderListing } from '../format/listing.ts';
+import { TASK_LISTING, taskName, taskRows, taskStateName } from '../format/rows/task-row.ts';
+import { type Filter, type ListOptions, matchesFilters, parseFilters } from '../options/listing-options.ts';
 
 export interface TaskListOptions extends ListOptions {
   /** False for --no-resolve: ids instead of names. */
