@@ -3,6 +3,7 @@ import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { takeCensusOutside } from '../lab/census.ts';
 import type { Host } from '../lab/host.ts';
+import { joinHosts } from '../lab/join-hosts.ts';
 import { Lan } from '../lab/lan.ts';
 import { until } from '../lab/until.ts';
 import { ManagerClient } from './manager-client.ts';
@@ -36,12 +37,9 @@ export class ChaosCluster {
     const { hosts } = this.lan;
     await Promise.all(hosts.map((host) => host.limitDisk(DISK_MEGABYTES)));
     await Promise.all(hosts.map((host) => host.start()));
-    const [first, ...others] = hosts;
-    if (first === undefined) throw new Error('a cluster without hosts');
-    await first.ok(['swarm', 'init', '--advertise-addr', first.address]);
-    const token = await first.ok(['swarm', 'join-token', '-q', 'manager']);
-    for (const host of others) await host.ok(['swarm', 'join', '--token', token, `${first.address}:2377`]);
+    await joinHosts(hosts, hosts.length);
     await this.untilHealed();
+    const [first] = hosts as [Host];
     const { nodes } = await this.client(first).nodes();
     this.managers = hosts.map((host) => {
       const node = nodes.find(({ description }) => description?.hostname === host.name);

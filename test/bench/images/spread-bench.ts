@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { output } from '../../lab/command.ts';
 import { DockerRegistry, REGISTRY_LOGIN } from '../../lab/docker-registry.ts';
 import type { Host } from '../../lab/host.ts';
+import { joinHosts } from '../../lab/join-hosts.ts';
 import { Lan } from '../../lab/lan.ts';
 import { makeImage } from './bench-image.ts';
 import { removingAlways } from './interrupts.ts';
@@ -37,13 +38,9 @@ async function sentBytes(host: Host): Promise<number> {
   return link?.stats64.tx.bytes ?? Number.NaN;
 }
 
-async function startCluster(hosts: readonly Host[], first: Host, registry: DockerRegistry): Promise<void> {
+async function startCluster(hosts: readonly Host[], registry: DockerRegistry): Promise<void> {
   await Promise.all(hosts.map((host) => host.start(['--registry-certs', registry.certificates])));
-  await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
-  const token = await first.ok(['cluster', 'join-token', '-q', 'worker']);
-  for (const host of hosts.filter((one) => one !== first)) {
-    await host.ok(['cluster', 'join', '--token', token, `${first.address}:2377`]);
-  }
+  await joinHosts(hosts, 1);
 }
 
 async function measure(directory: string, lan: Lan, registry: DockerRegistry, origin: Host): Promise<void> {
@@ -56,7 +53,7 @@ async function measure(directory: string, lan: Lan, registry: DockerRegistry, or
   const image = `${registry.host}/bench:1`;
   await copyImage(registry, (argv) => origin.inside(argv), made, `docker://${image}`);
   await rm(layout, { recursive: true });
-  await startCluster(hosts, first, registry);
+  await startCluster(hosts, registry);
   const env = { HOME: join(directory, 'home') };
   await first.ok(['login', '-u', REGISTRY_LOGIN.username, '--password-stdin', registry.host], {
     env,

@@ -7,6 +7,7 @@
 import { output } from '../../lab/command.ts';
 import type { Host } from '../../lab/host.ts';
 import { importBusyboxInto } from '../../lab/image.ts';
+import { joinHosts } from '../../lab/join-hosts.ts';
 import { Lan } from '../../lab/lan.ts';
 import { until } from '../../lab/until.ts';
 
@@ -44,7 +45,9 @@ async function main(): Promise<void> {
   try {
     const nodes = lan.hosts;
     const [first] = nodes as [Host];
-    await makeCluster(nodes);
+    await Promise.all(nodes.map((host) => host.start()));
+    await importBusyboxInto(nodes);
+    await joinHosts(nodes, 1);
     await timed(`${services} services deployed`, () => deploy(first, 'many', manyServices()));
     for (const host of nodes.slice(0, 2)) await timed(`asked each from ${host.name}`, () => askEach(host));
     await first.ok(['stack', 'rm', 'many'], { timeoutMs: DEPLOY_MS });
@@ -58,15 +61,6 @@ async function main(): Promise<void> {
   } finally {
     await lan.destroy();
   }
-}
-
-async function makeCluster(nodes: readonly Host[]): Promise<void> {
-  const [first, ...others] = nodes as [Host, ...Host[]];
-  await Promise.all(nodes.map((host) => host.start()));
-  await importBusyboxInto(nodes);
-  await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
-  const token = await first.ok(['cluster', 'join-token', '-q', 'worker']);
-  for (const host of others) await host.ok(['cluster', 'join', '--token', token, `${first.address}:2377`]);
 }
 
 async function deploy(first: Host, name: string, stack: string): Promise<void> {

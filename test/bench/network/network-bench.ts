@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { output } from '../../lab/command.ts';
 import { HOST_ADDRESS, Host } from '../../lab/host.ts';
 import { exportBusybox, importBusybox, importBusyboxInto } from '../../lab/image.ts';
+import { joinHosts } from '../../lab/join-hosts.ts';
 import { Lan } from '../../lab/lan.ts';
 import { until } from '../../lab/until.ts';
 import { DockerPeer } from '../docker-peer.ts';
@@ -42,7 +43,7 @@ async function betweenHosts(): Promise<void> {
   const [client, server, outside] = lan.hosts as [Host, Host, Host];
   const handMade = await handMadeVxlan([client, server]);
   try {
-    await makeCluster(client, server);
+    await deployPeers(client, server);
     const [clientTask, serverTask] = [await task(client, 'client'), await task(server, 'server')];
     const address = (await client.ok(['exec', await container(client, 'client'), 'nslookup', 'tasks.server'])).match(
       /Address: (10\S+)/,
@@ -84,13 +85,11 @@ async function betweenHosts(): Promise<void> {
   }
 }
 
-async function makeCluster(client: Host, server: Host): Promise<void> {
+async function deployPeers(client: Host, server: Host): Promise<void> {
   const hosts = [client, server];
   await Promise.all(hosts.map((host) => host.start()));
   await importBusyboxInto(hosts);
-  await client.ok(['cluster', 'init', '--advertise-addr', client.address]);
-  const token = await client.ok(['cluster', 'join-token', '-q', 'worker']);
-  await server.ok(['cluster', 'join', '--token', token, `${client.address}:2377`]);
+  await joinHosts(hosts, 1);
   await client.ok(['node', 'update', '--label-add', 'role=client', client.name]);
   await client.ok(['node', 'update', '--label-add', 'role=server', server.name]);
   await client.ok(['stack', 'deploy', '-c', '-', 'bench'], { stdin: STACK });

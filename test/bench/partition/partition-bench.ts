@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { output } from '../../lab/command.ts';
 import type { Host } from '../../lab/host.ts';
 import { importBusyboxInto } from '../../lab/image.ts';
+import { joinHosts } from '../../lab/join-hosts.ts';
 import { Lan } from '../../lab/lan.ts';
 import { connection, serveEcho, type Talker } from '../../lab/talk.ts';
 import { until } from '../../lab/until.ts';
@@ -39,8 +40,12 @@ async function main(): Promise<void> {
   const lan = await Lan.create('partition', NODES);
   try {
     const nodes = lan.hosts;
-    await makeCluster(nodes);
     const [first] = nodes as [Host];
+    await Promise.all(nodes.map((host) => host.start()));
+    await importBusyboxInto(nodes);
+    // Three managers, all on the side that stays.
+    await joinHosts(nodes, NODES - AWAY);
+    await first.ok(['stack', 'deploy', '-c', '-', 'shop'], { stdin: STACK });
     const pairs = await talkWithin([nodes.slice(0, NODES - AWAY), nodes.slice(NODES - AWAY)]);
     const begun = Date.now();
     await change(first, changes / 2);
@@ -70,19 +75,6 @@ async function main(): Promise<void> {
     await Promise.all(talkers.map((talker) => talker.close()));
     await lan.destroy();
   }
-}
-
-async function makeCluster(nodes: readonly Host[]): Promise<void> {
-  const [first, ...others] = nodes as [Host, ...Host[]];
-  await Promise.all(nodes.map((host) => host.start()));
-  await importBusyboxInto(nodes);
-  await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
-  for (const [index, host] of others.entries()) {
-    // Three managers, all on the side that stays.
-    const token = await first.ok(['cluster', 'join-token', '-q', index < 2 ? 'manager' : 'worker']);
-    await host.ok(['cluster', 'join', '--token', token, `${first.address}:2377`]);
-  }
-  await first.ok(['stack', 'deploy', '-c', '-', 'shop'], { stdin: STACK });
 }
 
 async function eachPair(

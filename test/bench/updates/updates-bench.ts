@@ -6,6 +6,7 @@
  */
 
 import type { Host } from '../../lab/host.ts';
+import { joinHosts } from '../../lab/join-hosts.ts';
 import { Lan } from '../../lab/lan.ts';
 import { until } from '../../lab/until.ts';
 import { importWeb, WEB_IMAGE } from './web-image.ts';
@@ -39,7 +40,8 @@ async function main(): Promise<void> {
   try {
     const nodes = lan.hosts.slice(0, 3);
     const outside = lan.hosts[3] as Host;
-    await makeCluster(nodes);
+    await Promise.all(nodes.map((host) => host.start()));
+    await joinHosts(nodes, nodes.length);
     await importWeb(nodes);
     const [first] = nodes as [Host];
     let version = 0;
@@ -76,15 +78,6 @@ async function main(): Promise<void> {
     for (const load of loads) load.kill();
     await lan.destroy();
   }
-}
-
-async function makeCluster(nodes: readonly Host[]): Promise<void> {
-  const [first, ...others] = nodes as [Host, ...Host[]];
-  await Promise.all(nodes.map((host) => host.start()));
-  await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
-  const token = await first.ok(['cluster', 'join-token', '-q', 'manager']);
-  for (const host of others)
-    await host.ok(['cluster', 'join', '--token', token, `${first.address}:2377`], { timeoutMs: 120_000 });
 }
 
 async function repeat(times: number, action: () => Promise<void>): Promise<void> {

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { output, runCommand } from '../../lab/command.ts';
 import { ROOT } from '../../lab/engine-host.ts';
 import type { Host } from '../../lab/host.ts';
+import { joinHosts } from '../../lab/join-hosts.ts';
 import { Lan } from '../../lab/lan.ts';
 import { fetchOne } from '../../lab/requests.ts';
 import { until } from '../../lab/until.ts';
@@ -35,7 +36,8 @@ async function main(): Promise<void> {
     const nodes = lan.hosts.slice(0, 3);
     const outside = lan.hosts[3] as Host;
     const [first] = nodes as [Host];
-    await makeCluster(nodes);
+    await Promise.all(nodes.map((host) => host.start()));
+    await joinHosts(nodes, nodes.length);
     print(`base images: ${await seconds(() => takeImages(first))}`);
     const deploy = deployer(outside, await first.ok(['client', 'create', 'ci', '--role', 'admin', '-o', '-']));
     print(`first deploy, with its builds: ${await seconds(async () => printTimeline(await deploy('1')))}`);
@@ -54,16 +56,6 @@ async function main(): Promise<void> {
   } finally {
     for (const load of loads) load.kill();
     await lan.destroy();
-  }
-}
-
-async function makeCluster(nodes: readonly Host[]): Promise<void> {
-  const [first, ...others] = nodes as [Host, ...Host[]];
-  await Promise.all(nodes.map((host) => host.start()));
-  await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
-  const token = await first.ok(['cluster', 'join-token', '-q', 'manager']);
-  for (const host of others) {
-    await host.ok(['cluster', 'join', '--token', token, `${first.address}:2377`], { timeoutMs: 120_000 });
   }
 }
 
