@@ -3,6 +3,7 @@ import { EngineClient, type PinnedImage } from '../../proto/generated/gantry/v1/
 import { findKnownBuild } from '../build/known-build.ts';
 import type { Cli } from '../cli.ts';
 import type { LoadedStack } from '../compose/load-stack.ts';
+import { isLocalCache } from '../compose/stack/build.ts';
 import { servicesInBuild } from '../compose/stack/build-order.ts';
 import { withClient } from '../connection.ts';
 import { atPlace, distinctBuilds } from './build-services.ts';
@@ -43,7 +44,7 @@ async function knownImage(
   const { additionalContexts, cacheFrom, cacheTo } = job.build;
   // What is sent besides the context isn't listed, and a cache that is to be written is written anyway: nothing is known of it.
   const isOfImages = Object.values(additionalContexts).every((place) => /^(service|docker-image):/.test(place));
-  const isAlone = [...cacheFrom, ...cacheTo].every((cache) => !/(^|,)type=local(,|$)/.test(cache));
+  const isAlone = ![...cacheFrom, ...cacheTo].some(isLocalCache);
   if (!isOfImages || !isAlone) return undefined;
   const { options, context } = await openServiceBuild(engine, cli, loaded, job, {});
   return context.kind === 'directory' ? await findKnownBuild(engine, options, context.directory) : undefined;

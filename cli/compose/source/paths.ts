@@ -54,26 +54,11 @@ export function mapServicePaths(service: Tree, move: MovePath): Tree {
 }
 
 function buildPaths(build: Tree, move: MovePath): Tree {
-  const context = (tree: Tree) => words(tree, (path) => contextPath(path, move));
+  const context = (tree: Tree) => words(tree, (path) => (isRemoteContext(path) ? path : move(path)));
   if (build.kind === 'scalar') return context(build);
   let mapped = atKey(build, 'context', context);
   mapped = atKey(mapped, 'additional_contexts', (contexts) => values(contexts, context));
-  for (const key of ['cache_from', 'cache_to']) {
-    mapped = atKey(mapped, key, (caches) => each(caches, (cache) => words(cache, (text) => cachePath(text, move))));
-  }
   return atKey(mapped, 'ssh', (keys) => values(keys, (key) => words(key, move)));
-}
-
-function contextPath(path: string, move: MovePath): string {
-  const layout = /^oci-layout:(?:\/\/)?(.+)$/.exec(path)?.[1];
-  if (layout !== undefined) return `oci-layout://${move(layout)}`;
-  return isRemoteContext(path) ? path : move(path);
-}
-
-/** type=local,src=DIRECTORY and type=local,dest=DIRECTORY. */
-function cachePath(text: string, move: MovePath): string {
-  if (!text.split(',').includes('type=local')) return text;
-  return text.replaceAll(/(?<=^|,)(src|dest)=([^,]+)/g, (_, key: string, path: string) => `${key}=${move(path)}`);
 }
 
 /** What a builder fetches itself, and what other services build. */

@@ -1,4 +1,5 @@
 /** `build` of a service (Compose Build specification): what the engine's builder is asked for. */
+import { resolve } from 'node:path';
 import type { Ulimit } from '../../../proto/generated/gantry/v1/types.ts';
 import { readCacheSource, readCacheTarget } from '../../build/cache-flags.ts';
 import { CliError } from '../../failure.ts';
@@ -9,6 +10,8 @@ import { convertExtraHosts } from './extra-hosts.ts';
 import { convertUlimits } from './isolation.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { BUILD_REFUSALS, BUILD_SECRET_REFUSALS } from './refusals.ts';
+
+const LAYOUT = 'oci-layout://';
 
 export interface Build {
   /** Absolute path of a directory, or a URL. */
@@ -80,9 +83,8 @@ function readSteps(fields: Fields, context: ServiceContext) {
     extraHosts: fields.get('extra_hosts', convertExtraHosts) ?? [],
     shmSizeBytes: fields.get('shm_size', (one) => one.bytes()) ?? 0,
     ulimits: fields.get('ulimits', convertUlimits) ?? [],
-    cacheFrom:
-      fields.get('cache_from', (list) => list.items((item) => checked(item, 'cache_from', readCacheSource))) ?? [],
-    cacheTo: fields.get('cache_to', (list) => list.items((item) => checked(item, 'cache_to', readCacheTarget))) ?? [],
+    cacheFrom: fields.get('cache_from', (list) => readCaches(list, 'cache_from', readCacheSource, context)) ?? [],
+    cacheTo: fields.get('cache_to', (list) => readCaches(list, 'cache_to', readCacheTarget, context)) ?? [],
     secrets: fields.get('secrets', (list) => readSecrets(list, context)) ?? {},
     ssh: fields.texts('ssh'),
   };
@@ -107,6 +109,7 @@ function readContexts(cursor: ModelCursor, context: ServiceContext): Record<stri
     if (service !== undefined && serviceOf(context.model, service) === undefined) {
       throw place.problem(`service "${service}" is not defined`, 'define it under services');
     }
+    if (text.startsWith(LAYOUT)) return LAYOUT + resolve(context.directory, text.slice(LAYOUT.length));
     return isRemoteContext(text) ? gitUrl(text) : text;
   };
   return Object.fromEntries(
@@ -117,16 +120,34 @@ function readContexts(cursor: ModelCursor, context: ServiceContext): Record<stri
   );
 }
 
-/** Text that the same flags of `build` take; refused for what they are refused for. */
-function checked(item: ModelCursor, key: string, read: (text: string, flag: string) => unknown): string {
-  const text = item.text();
-  try {
-    read(text, key);
-    return text;
-  } catch (error) {
-    if (error instanceof CliError) throw item.problem(error.message, error.hint);
-    throw error;
-  }
+/** Refused for what the same flags of `build` are refused for. As with Compose, the model has directories as they are written. */
+function readCaches(
+  list: ModelCursor,
+  key: string,
+  read: (text: string, flag: string) => unknown,
+  { directory }: ServiceContext,
+): string[] {
+  return list.items((item) => {
+    const text = item.text();
+    try {
+      read(text, key);
+    } catch (error) {
+      if (error instanceof CliError) throw item.problem(error.message, error.hint);
+      throw error;
+    }
+    return isLocalCache(text) ? inDirectory(text, directory) : text;
+  });
+}
+
+/** type=local,src=DIRECTORY or type=local,dest=DIRECTORY */
+export function isLocalCache(text: string): boolean {
+  return text.split(',').includes('type=local');
+}
+
+function inDirectory(cache: string, directory: string): string {
+  return cache.replaceAll(/(?<=^|,)(src|dest)=([^,]+)/g, (_, key: string, path: string) => {
+    return `${key}=${resolve(directory, path)}`;
+  });
 }
 
 /** Nothing is attested: that none is wanted is so anyway. */
