@@ -1,7 +1,7 @@
 /** The config of an image that is made of a container: what the container was told to be, over what its image says. Pure. */
 import { ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import { ContainerSpec, type Healthcheck } from '../../proto/generated/gantry/v1/types.ts';
-import { protocolName } from '../network/port-protocol.ts';
+import { protocolName } from '../../proto/port-protocol.ts';
 import type { ContainerRecord } from './record.ts';
 import { overlayEnvironment } from './spec/env.ts';
 
@@ -11,7 +11,7 @@ export function committedConfig({
   volumes,
 }: Pick<ContainerRecord, 'config' | 'image' | 'volumes'>): ImageConfig {
   const spec = config.spec ?? ContainerSpec.create();
-  const ports = config.ports.map((port) => `${port.targetPort}/${protocolName(port)}`);
+  const ports = config.ports.map((port) => `${port.targetPort}/${protocolName(port.protocol)}`);
   const anonymous = volumes.filter((volume) => volume.anonymous).map(({ target }) => target);
   return ImageConfig.fromPartial({
     ...image,

@@ -7,6 +7,7 @@ import {
   PortProtocol,
   PublishMode,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { parseProtocol } from '../../proto/port-protocol.ts';
 import type { ContainerRecord } from './record.ts';
 
 export type NetworkMode =
@@ -62,12 +63,12 @@ function portKey({ targetPort, protocol }: PortConfig): string {
 
 /** "80", "53/udp" or "8000-8010/tcp" */
 function exposedPort(text: string): PortConfig[] {
-  const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp))?$/.exec(text);
+  const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/.exec(text);
   if (match === null) return [];
-  const [, first, last = first, protocol] = match;
+  const [, first, last = first, protocol = ''] = match;
   const ports = Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => Number(first) + index);
   return ports.map((targetPort) => ({
-    protocol: protocol === 'udp' ? PortProtocol.UDP : PortProtocol.TCP,
+    protocol: parseProtocol(protocol) ?? PortProtocol.TCP,
     targetPort,
     publishedPort: 0,
     hostIp: '',

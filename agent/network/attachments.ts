@@ -2,6 +2,7 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { isSameIpv6 } from '../../proto/ipv6/subnet6.ts';
+import { checkLinkLocal } from '../../proto/link-local.ts';
 import type { Addresses } from './addresses.ts';
 import { checkInterfaceNames } from './interface-names.ts';
 import { chosenAddresses } from './ipv6/chosen-address6.ts';
@@ -71,11 +72,12 @@ export class Attachments {
 
   #attach(
     network: NetworkRecord,
-    { aliases, mac, interfaceName, ...said }: NetworkAttachmentConfig,
+    { aliases, mac, interfaceName, linkLocalIps, ...said }: NetworkAttachmentConfig,
     number: number,
     preferred: string | undefined,
   ): Attachment {
     this.#checkLink(network, mac);
+    checkLinkLocal(linkLocalIps?.items ?? []);
     const { ip, ipv6 } = chosenAddresses(network, said);
     const { id: networkId, name: networkName, macvlan } = network;
     const address =
@@ -84,6 +86,7 @@ export class Attachments {
       ...{ networkId, networkName, address, aliases, interface: number },
       ...(mac === undefined ? {} : { mac: mac.toLowerCase() }),
       ...(interfaceName === undefined ? {} : { interfaceName }),
+      ...(linkLocalIps === undefined ? {} : { linkLocalIps: linkLocalIps.items }),
       ...(macvlan === undefined ? {} : { macvlan }),
     };
     try {
@@ -99,7 +102,8 @@ export class Attachments {
   }
 
   /** Whether a container could be given what is asked for. Throws as `assign` does, but for EXHAUSTED. */
-  check({ target, mac, ...said }: NetworkAttachmentConfig): void {
+  check({ target, mac, linkLocalIps, ...said }: NetworkAttachmentConfig): void {
+    checkLinkLocal(linkLocalIps?.items ?? []);
     const network = this.#parts.resolveNetwork(target);
     const { ip, ipv6 } = chosenAddresses(network, said);
     if (ip !== undefined) this.#parts.addresses.checkChosen(network, ip);
@@ -145,11 +149,15 @@ export class Attachments {
 }
 
 /** Whatever is wanted of the attachment, it has. */
-function hasAll(attachment: Attachment, { ip, ipv6, mac, interfaceName }: NetworkAttachmentConfig): boolean {
+function hasAll(
+  attachment: Attachment,
+  { ip, ipv6, mac, interfaceName, linkLocalIps }: NetworkAttachmentConfig,
+): boolean {
   const hasIpv6 = ipv6 === undefined || (attachment.ipv6 !== undefined && isSameIpv6(ipv6, attachment.ipv6));
   return (
     hasIpv6 &&
     interfaceName === attachment.interfaceName &&
+    (linkLocalIps?.items ?? []).join() === (attachment.linkLocalIps ?? []).join() &&
     (mac === undefined || mac.toLowerCase() === attachment.mac) &&
     (ip ?? attachment.address) === attachment.address
   );

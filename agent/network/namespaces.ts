@@ -4,6 +4,7 @@ import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { linkLocalOf, requireIpv6, type Subnet6, subnet6Of } from '../../proto/ipv6/subnet6.ts';
+import { LINK_LOCAL_PREFIX, LINK_LOCAL_PREFIX6 } from '../../proto/link-local.ts';
 import type { KnownNeighbour } from './neighbours.ts';
 import { addAddress, addAddress6 } from './netlink/address.ts';
 import {
@@ -43,6 +44,8 @@ export interface InterfaceSpec {
   readonly ipv6: Ipv6Spec | undefined;
   /** Whose MAC addresses on its link needn't be asked for. */
   readonly neighbours: readonly KnownNeighbour[];
+  /** Beside the others, of IPv4 and IPv6. */
+  readonly linkLocalIps: readonly string[];
 }
 
 interface Ipv6Spec {
@@ -122,7 +125,7 @@ export class Namespaces {
   async configure(containerId: string, spec: NamespaceSpec): Promise<void> {
     const { interfaces, defaultRoute, defaultRoute6, answers } = spec;
     if (interfaces.length === 0) return;
-    for (const { name, ipv6 } of interfaces) if (ipv6 !== undefined) await this.#allowIpv6(containerId, name);
+    for (const one of interfaces) if (hasIpv6(one)) await this.#allowIpv6(containerId, one.name);
     await this.#withSocket(containerId, async (socket) => {
       const links = (await socket.query(dumpLinks())).map(parseLink);
       const indexOf = (name: string): number => links.find((link) => link.name === name)?.index ?? 0;
@@ -132,6 +135,7 @@ export class Namespaces {
         return [
           ...interfaceRequests(one, linkIndex),
           ...(link === undefined ? [] : ipv6Requests(one, link)),
+          ...linkLocalRequests(one, linkIndex),
           ...one.neighbours.map((neighbour) => setNeighbour({ ...neighbour, linkIndex })),
         ];
       });
@@ -243,6 +247,19 @@ function ipv6Requests({ name, ipv6 }: InterfaceSpec, { index, mac }: Link): Requ
     setRoute6({ ...VIA_NEIGHBOUR, destination: toRouter, gateway: undefined, linkIndex: index }),
     setRoute6({ ...VIA_NEIGHBOUR, destination: subnet, gateway: router, linkIndex: index }),
   ];
+}
+
+function hasIpv6({ ipv6, linkLocalIps }: InterfaceSpec): boolean {
+  return ipv6 !== undefined || linkLocalIps.some((address) => address.includes(':'));
+}
+
+function linkLocalRequests({ name, linkLocalIps }: InterfaceSpec, linkIndex: number): Request[] {
+  return linkLocalIps.map((address) => {
+    const link = { linkIndex, linkName: name, address };
+    return address.includes(':')
+      ? addAddress6({ ...link, prefixLength: LINK_LOCAL_PREFIX6 })
+      : addAddress({ ...link, prefixLength: LINK_LOCAL_PREFIX, broadcast: undefined });
+  });
 }
 
 function emptyIfMissing(error: unknown): string[] {

@@ -1,13 +1,14 @@
 /** Which process listens on a port of this host: /proc/net/{tcp,udp}, then /proc/PID/fd (proc(5)). */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { ProtocolName } from '../../proto/port-protocol.ts';
 
 const TCP_LISTEN = '0A';
 /** A UDP socket is in no state that TCP's table has a name for but "closed". */
 const UDP_UNCONNECTED = '07';
 
 /** "process nginx (pid 612)", or "another process" when it can't be told which. */
-export async function describeHolder(protocol: 'tcp' | 'udp', port: number): Promise<string> {
+export async function describeHolder(protocol: ProtocolName, port: number): Promise<string> {
   const tables = await Promise.all(
     [protocol, `${protocol}6`].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')),
   );
@@ -16,7 +17,7 @@ export async function describeHolder(protocol: 'tcp' | 'udp', port: number): Pro
 }
 
 /** Inodes of the sockets in a /proc/net table that are bound to the port and wait for anybody. */
-export function listeningInodes(table: string, protocol: 'tcp' | 'udp', port: number): string[] {
+export function listeningInodes(table: string, protocol: ProtocolName, port: number): string[] {
   const state = protocol === 'tcp' ? TCP_LISTEN : UDP_UNCONNECTED;
   return table.split('\n').flatMap((line) => {
     const fields = line.trim().split(/\s+/);

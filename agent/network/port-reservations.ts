@@ -9,14 +9,18 @@ import { createServer, type Socket } from 'node:net';
 import { GantryError } from '../../proto/errors.ts';
 import { type PortConfig, PortProtocol } from '../../proto/generated/gantry/v1/types.ts';
 import { parseIpv6 } from '../../proto/ipv6/subnet6.ts';
+import { protocolName } from '../../proto/port-protocol.ts';
 import { isOnIpv6 } from './ipv6/ports6.ts';
 import { type RelayTarget, relay } from './ipv6/relay6.ts';
 import { describeHolder } from './port-holder.ts';
-import { protocolName } from './port-protocol.ts';
 import { ALL_ADDRESSES6, LOOPBACK6 } from './rules/rule-family.ts';
 import { parseIpv4 } from './subnet.ts';
 
 const ALL_ADDRESSES = '0.0.0.0';
+const PROTOCOLS: ReadonlySet<PortProtocol> = new Set([PortProtocol.TCP, PortProtocol.UDP, PortProtocol.SCTP]);
+/** As Linux chooses ports by default (ip_local_port_range). */
+const FIRST_CHOSEN = 32_768;
+const LAST_CHOSEN = 60_999;
 
 export interface PortOwner {
   readonly kind: 'container' | 'service';
@@ -44,10 +48,28 @@ export class PortReservations {
   /** The port with publishedPort set; 0 asks the kernel for a free one. Throws PORT_IN_USE, INVALID_ARGUMENT. */
   async reserve(port: PortConfig, owner: PortOwner): Promise<PortConfig> {
     checkPort(port);
+    if (port.protocol === PortProtocol.SCTP) return this.#reserveSctp(port, owner);
     const { publishedPort, release } = await this.#bind(port);
     const reserved = { ...port, publishedPort };
     this.#held.push({ owner, port: reserved, release });
     return reserved;
+  }
+
+  /** Node has no such sockets: ours alone are held, so that no two of them meet. */
+  #reserveSctp(port: PortConfig, owner: PortOwner): PortConfig {
+    const reserved = port.publishedPort === 0 ? this.#freeSctp(port) : port;
+    const held = reserved === undefined ? undefined : this.#overlapping(reserved);
+    if (reserved === undefined || held !== undefined) throw inUse(port, held ? describeOwner(held.owner) : 'others');
+    this.#held.push({ owner, port: reserved, release: async () => undefined });
+    return reserved;
+  }
+
+  #freeSctp(port: PortConfig): PortConfig | undefined {
+    for (let publishedPort = FIRST_CHOSEN; publishedPort <= LAST_CHOSEN; publishedPort++) {
+      const chosen = { ...port, publishedPort };
+      if (this.#overlapping(chosen) === undefined) return chosen;
+    }
+    return undefined;
   }
 
   /** All of the owner's, or the one. */
@@ -68,7 +90,8 @@ export class PortReservations {
     checkPort(port);
     if (port.publishedPort === 0) return undefined;
     const held = this.#overlapping(port);
-    if (held !== undefined) return `${held.owner.kind} ${held.owner.name}`;
+    if (held !== undefined) return describeOwner(held.owner);
+    if (port.protocol === PortProtocol.SCTP) return undefined;
     try {
       const { release } = await bind(port, this.#relayTargets);
       await release();
@@ -77,7 +100,7 @@ export class PortReservations {
       // On a host without IPv6 nobody has it.
       if (isOnIpv6(port) && hasCode(error, 'EAFNOSUPPORT')) return undefined;
       if (!isAddressInUse(error)) throw bindFailure(port, error);
-      return describeHolder(protocolName(port), port.publishedPort);
+      return describeHolder(protocolName(port.protocol), port.publishedPort);
     }
   }
 
@@ -95,12 +118,9 @@ export class PortReservations {
       const held = this.#overlapping(port);
       const holder =
         held === undefined
-          ? await describeHolder(protocolName(port), port.publishedPort)
-          : `${held.owner.kind} ${held.owner.name}`;
-      throw new GantryError('PORT_IN_USE', `port ${describePort(port)} is in use by ${holder}`, {
-        hint: 'publish another port, or stop what has it',
-        cause: error,
-      });
+          ? await describeHolder(protocolName(port.protocol), port.publishedPort)
+          : describeOwner(held.owner);
+      throw inUse(port, holder, error);
     }
   }
 
@@ -113,6 +133,17 @@ export class PortReservations {
         (isOnAll(held.port) || isOnAll(port) || held.port.hostIp === port.hostIp),
     );
   }
+}
+
+function describeOwner({ kind, name }: PortOwner): string {
+  return `${kind} ${name}`;
+}
+
+function inUse(port: PortConfig, holder: string, cause?: unknown): GantryError {
+  return new GantryError('PORT_IN_USE', `port ${describePort(port)} is in use by ${holder}`, {
+    hint: 'publish another port, or stop what has it',
+    cause,
+  });
 }
 
 interface BoundPort {
@@ -167,8 +198,8 @@ async function bindUdp({ hostIp, publishedPort }: PortConfig): Promise<BoundPort
 
 /** Throws INVALID_ARGUMENT, UNSUPPORTED. */
 export function checkPort(port: PortConfig): void {
-  if (port.protocol !== PortProtocol.TCP && port.protocol !== PortProtocol.UDP) {
-    throw new GantryError('UNSUPPORTED', `port ${port.publishedPort}: only tcp and udp can be published`);
+  if (!PROTOCOLS.has(port.protocol)) {
+    throw new GantryError('UNSUPPORTED', `port ${port.publishedPort}: only tcp, udp and sctp can be published`);
   }
   if (!isPortNumber(port.targetPort) || (port.publishedPort !== 0 && !isPortNumber(port.publishedPort))) {
     throw new GantryError('INVALID_ARGUMENT', `port ${port.publishedPort}:${port.targetPort} is out of range`, {
@@ -181,7 +212,7 @@ export function checkPort(port: PortConfig): void {
       hint: 'publish on an address of this host, or on none to publish on all',
     });
   }
-  if (port.protocol === PortProtocol.UDP && parseIpv6(port.hostIp) === parseIpv6(LOOPBACK6)) {
+  if (port.protocol !== PortProtocol.TCP && parseIpv6(port.hostIp) === parseIpv6(LOOPBACK6)) {
     throw new GantryError('UNSUPPORTED', `port ${describePort(port)}: only tcp can be published on ::1`, {
       hint: 'publish it on 127.0.0.1',
     });
@@ -200,7 +231,7 @@ export function isSamePort(a: PortConfig, b: PortConfig): boolean {
 function describePort(port: PortConfig): string {
   const host = isOnIpv6(port) ? `[${port.hostIp}]` : port.hostIp;
   const address = host === '' ? '' : `${host}:`;
-  return `${address}${port.publishedPort}/${protocolName(port)}`;
+  return `${address}${port.publishedPort}/${protocolName(port.protocol)}`;
 }
 
 function isAddressInUse(error: unknown): boolean {

@@ -14,7 +14,7 @@ import { listeningInodes } from './port-holder.ts';
 import { containerPorts, indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
 import type { PublishedPort } from './rules/port-rules.ts';
 import type { SandboxRecord } from './sandbox-record.ts';
-import { staleUdpFlows } from './stale-flows.ts';
+import { staleFlows } from './stale-flows.ts';
 import { parseSubnet } from './subnet.ts';
 import { sandboxRequest } from './testing/lab.ts';
 
@@ -126,7 +126,7 @@ describe('ingress ports', () => {
   });
 });
 
-describe('staleUdpFlows', () => {
+describe('staleFlows', () => {
   const published = {
     ports: [
       {
@@ -141,6 +141,7 @@ describe('staleUdpFlows', () => {
       } as PublishedPort,
     ],
     isOurs: (address: string) => address.startsWith('10.2.0.') || ['192.0.2.3', '192.0.2.4'].includes(address),
+    isPresent: (address: string) => ['10.2.0.2', '10.2.0.3', '192.0.2.3', '192.0.2.4'].includes(address),
     hostAddresses: new Set(['192.0.2.1', '2001:db8::1']),
   };
 
@@ -166,21 +167,32 @@ describe('staleUdpFlows', () => {
     ['passes through the host', flow('203.0.113.53', 53, '203.0.113.53', 53), false],
     ['is TCP', flow('192.0.2.1', 53, '10.2.0.9', 5353, 6), false],
   ])('a flow that %s', (_, candidate, isStale) => {
-    expect(staleUdpFlows([candidate], published)).toEqual(isStale ? [candidate] : []);
+    expect(staleFlows([candidate], published)).toEqual(isStale ? [candidate] : []);
+  });
+
+  it.each([
+    ['goes where the port leads', flow('192.0.2.1', 53, '10.2.0.2', 5353, 132), false],
+    ['goes to a task that is ending', flow('192.0.2.1', 53, '10.2.0.3', 5353, 132), false],
+    ['goes to a node without a task', flow('192.0.2.1', 53, '192.0.2.4', 53, 132), false],
+    ['goes to a container that is gone', flow('192.0.2.1', 53, '10.2.0.9', 5353, 132), true],
+    ['was taken for the host before the port was published', flow('192.0.2.1', 53, '192.0.2.1', 53, 132), true],
+  ])('an association that %s', (_, candidate, isStale) => {
+    const ports = published.ports.map((port) => ({ ...port, protocol: 'sctp' as const }));
+    expect(staleFlows([candidate], { ...published, ports })).toEqual(isStale ? [candidate] : []);
   });
 
   it('keeps the families apart', () => {
     const stray = flow('2001:db8::1', 53, '2001:db8::1', 53);
-    expect(staleUdpFlows([stray], published)).toEqual([]);
+    expect(staleFlows([stray], published)).toEqual([]);
     const ports = published.ports.map((port) => ({ ...port, hostIp: '::' }));
-    expect(staleUdpFlows([stray], { ...published, ports })).toEqual([stray]);
-    expect(staleUdpFlows([flow('192.0.2.1', 53, '192.0.2.1', 53)], { ...published, ports })).toEqual([]);
+    expect(staleFlows([stray], { ...published, ports })).toEqual([stray]);
+    expect(staleFlows([flow('192.0.2.1', 53, '192.0.2.1', 53)], { ...published, ports })).toEqual([]);
   });
 
   it('knows ports on one address', () => {
     const ports = published.ports.map((port) => ({ ...port, hostIp: '192.0.2.7' }));
     const toOther = flow('192.0.2.1', 53, '192.0.2.1', 53);
-    expect(staleUdpFlows([toOther], { ...published, ports })).toEqual([]);
+    expect(staleFlows([toOther], { ...published, ports })).toEqual([]);
   });
 });
 

@@ -2,10 +2,10 @@
 
 import type { Endpoint, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
 import { IngressScope, type PortConfig, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { protocolName } from '../../proto/port-protocol.ts';
 import { ingressAddress6 } from './ingress/ingress6.ts';
 import { defaultAttachment6, isOnIpv6 } from './ipv6/ports6.ts';
 import type { NetworkRecord } from './network-record.ts';
-import { protocolName } from './port-protocol.ts';
 import type { PortTarget, PublishedPort } from './rules/port-rules.ts';
 import { type Attachment, addressesOf, type SandboxRecord } from './sandbox-record.ts';
 
@@ -115,5 +115,5 @@ function endpointAddress(
 
 /** On this node alone. */
 function published(port: PortConfig, targets: readonly PortTarget[]): PublishedPort {
-  return { protocol: protocolName(port), hostIp: port.hostIp, port: port.publishedPort, targets, here: [] };
+  return { protocol: protocolName(port.protocol), hostIp: port.hostIp, port: port.publishedPort, targets, here: [] };
 }

@@ -1,4 +1,4 @@
-/** Keeps the host's ports, the ruleset and tracked UDP flows as the model says. */
+/** Keeps the host's ports, the ruleset and tracked flows as the model says. */
 import type { Logger } from 'pino';
 import { toGantryError } from '../../proto/errors.ts';
 import type { PortConfig, ServiceEndpoints } from '../../proto/generated/gantry/v1/types.ts';
@@ -16,9 +16,9 @@ import { isSamePort, type PortOwner, type PortReservations } from './port-reserv
 import { indexByAddress, ingressPort, ingressPorts, sentOn } from './published.ts';
 import type { PortTarget, PublishedPort } from './rules/port-rules.ts';
 import { itselfPairs, renderRemoval, renderRuleset, tableName } from './ruleset.ts';
-import { displayName } from './sandbox-record.ts';
+import { addressesOf, displayName } from './sandbox-record.ts';
 import { SharedRun } from './shared-run.ts';
-import { staleUdpFlows } from './stale-flows.ts';
+import { staleFlows } from './stale-flows.ts';
 import { contains, parseIpv4, parseSubnet } from './subnet.ts';
 
 interface Claim {
@@ -47,7 +47,7 @@ export class Publishing {
   #services = new Set<string>();
   /** Ports that somebody else had at the last attempt, so that each is reported once. */
   #refused = new Set<string>();
-  #udpPorts = '[]';
+  #flowPorts = '[[],[]]';
   /** Containers on this node that a port of a service led to, by both. */
   #lastHere = new Map<string, readonly PortTarget[]>();
 
@@ -185,9 +185,11 @@ export class Publishing {
 
   async #dropStaleFlows(): Promise<void> {
     const { model, links } = this.#parts;
-    const ports = this.#publishedPorts().filter(({ protocol }) => protocol === 'udp');
-    const key = JSON.stringify(ports);
-    if (key === this.#udpPorts) return;
+    const ports = this.#publishedPorts().filter(({ protocol }) => protocol !== 'tcp');
+    const present = this.#presentAddresses();
+    const hasSctp = ports.some(({ protocol }) => protocol === 'sctp');
+    const key = JSON.stringify([ports, hasSctp ? [...present].sort() : []]);
+    if (key === this.#flowPorts) return;
     const hostAddresses = new Set([...(await links.addresses()), ...(await links.addresses6())]);
     const subnets = [
       ...[...model.networks.values()].map(({ subnet }) => parseSubnet(subnet)),
@@ -200,8 +202,16 @@ export class Publishing {
         ? v6 !== undefined && subnets6.some((subnet) => contains6(subnet, v6))
         : subnets.some((subnet) => contains(subnet, v4));
     };
-    await links.deleteFlows((flows) => staleUdpFlows(flows, { ports, isOurs, hostAddresses }));
-    this.#udpPorts = key;
+    const isPresent = (address: string): boolean => present.has(address);
+    await links.deleteFlows((flows) => staleFlows(flows, { ports, isOurs, isPresent, hostAddresses }));
+    this.#flowPorts = key;
+  }
+
+  /** Of containers that there are, and of other nodes. */
+  #presentAddresses(): Set<string> {
+    const { sandboxes, nodes } = this.#parts.model;
+    const own = [...sandboxes.values()].flatMap(({ attachments }) => attachments.flatMap(addressesOf));
+    return new Set([...own, ...nodes.values()]);
   }
 }
 

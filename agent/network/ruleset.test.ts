@@ -67,6 +67,12 @@ describe('renderRuleset', () => {
     ]);
   });
 
+  it('sends SCTP as it sends the others', () => {
+    expect(chain(renderRuleset('i', [outer], [port({ protocol: 'sctp' })]), 'publish')).toEqual([
+      'sctp dport 8080 dnat to 10.0.1.2:80',
+    ]);
+  });
+
   it('leaves out a port without a target', () => {
     expect(chain(renderRuleset('i', [outer], [port({ targets: [] })]), 'publish')).toEqual([]);
   });

@@ -261,6 +261,7 @@ export class SandboxBuilder {
         router: routerOf(this.#network(networkId)),
         ipv6: ipv6 === undefined ? undefined : ipv6Spec(ipv6, this.#network(networkId)),
         neighbours: gatewayNeighbours(this.#network(networkId), { ipv6 }),
+        linkLocalIps: attachment.linkLocalIps ?? [],
       })),
       defaultRoute: network && { gateway: network.gateway, interface: nameOf(network.id) },
       answers: this.#answers(record),

@@ -18,6 +18,8 @@ export interface Attachment {
   readonly mac?: string;
   /** Chosen by its user; undefined: ethN. */
   readonly interfaceName?: string;
+  /** Addresses that lead nowhere but to its neighbours on the link; undefined: none. */
+  readonly linkLocalIps?: readonly string[];
   /** Undefined on a network that has a bridge. */
   readonly macvlan?: MacvlanRecord;
 }

@@ -1,21 +1,30 @@
 /**
- * UDP flows that conntrack would keep sending the old way after the published ports have changed. A rule is looked
- * up only for the first packet of a flow, and a UDP flow lasts as long as its client keeps talking. Pure.
+ * Flows that conntrack would keep sending the old way after the published ports have changed. A rule is looked
+ * up only for the first packet of a flow, and a UDP flow lasts as long as its client keeps talking; one of SCTP, whose
+ * clients may have ports of their own for good, as long as it tries. Pure.
  */
-import { type Flow, IPPROTO_UDP } from './netlink/conntrack.ts';
+import { type Flow, IPPROTO_SCTP, IPPROTO_UDP } from './netlink/conntrack.ts';
 import type { PublishedPort } from './rules/port-rules.ts';
 
 export interface Published {
   readonly ports: readonly PublishedPort[];
   /** Whether an address is of the node's networks, or another node. */
   readonly isOurs: (address: string) => boolean;
+  /** Whether an address is that of a container that there is, or of another node. */
+  readonly isPresent: (address: string) => boolean;
   /** The host's own. */
   readonly hostAddresses: ReadonlySet<string>;
 }
 
-export function staleUdpFlows(flows: readonly Flow[], published: Published): Flow[] {
-  const ports = published.ports.filter((port) => port.protocol === 'udp');
-  return flows.filter((flow) => flow.original.protocol === IPPROTO_UDP && isStale(flow, ports, published));
+export function staleFlows(flows: readonly Flow[], published: Published): Flow[] {
+  const udp = published.ports.filter((port) => port.protocol === 'udp');
+  const sctp = published.ports.filter((port) => port.protocol === 'sctp');
+  return flows.filter((flow) => {
+    const { protocol } = flow.original;
+    if (protocol === IPPROTO_UDP) return isStale(flow, udp, published);
+    // An association goes on until its task ends, as a connection of TCP does.
+    return protocol === IPPROTO_SCTP && !published.isPresent(flow.reply.source) && isStale(flow, sctp, published);
+  });
 }
 
 function isStale(flow: Flow, ports: readonly PublishedPort[], published: Published): boolean {

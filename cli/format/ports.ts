@@ -1,9 +1,6 @@
 /** Published ports as `ps`, `service ls` and `port` print them. */
-import { type PortConfig, PortProtocol } from '../../proto/generated/gantry/v1/types.ts';
-
-export function protocolName(protocol: PortConfig['protocol']): 'tcp' | 'udp' {
-  return protocol === PortProtocol.UDP ? 'udp' : 'tcp';
-}
+import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
+import { type ProtocolName, protocolName } from '../../proto/port-protocol.ts';
 
 /** IP:PORT, with an IPv6 address in brackets. An address that isn't set is every address of the host. */
 export function hostAddress(port: PortConfig): string {
@@ -27,7 +24,7 @@ export function displayServicePorts(ports: readonly PortConfig[]): string {
 
 interface PortRange {
   readonly address: string;
-  readonly protocol: 'tcp' | 'udp';
+  readonly protocol: ProtocolName;
   readonly published: number;
   readonly target: number;
   count: number;

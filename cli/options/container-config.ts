@@ -119,9 +119,16 @@ function allMounts(options: ContainerOptions, cwd: string): Mount[] {
 }
 
 function networkAttachments(options: ContainerOptions): NetworkAttachmentConfig[] {
-  const { network, networkAlias, ip, ip6, macAddress } = options;
-  const fixed = { ip, ipv6: ip6, mac: macAddress };
-  const flags = { '--network-alias': networkAlias[0], '--ip': ip, '--ip6': ip6, '--mac-address': macAddress };
+  const { network, networkAlias, ip, ip6, macAddress, linkLocalIp } = options;
+  const linkLocalIps = linkLocalIp.length === 0 ? undefined : linkLocalIp;
+  const fixed = { ip, ipv6: ip6, mac: macAddress, linkLocalIps };
+  const flags = {
+    '--network-alias': networkAlias[0],
+    '--ip': ip,
+    '--ip6': ip6,
+    '--mac-address': macAddress,
+    '--link-local-ip': linkLocalIp[0],
+  };
   const [flag] = Object.entries(flags).find(([, value]) => value !== undefined) ?? [];
   if (flag !== undefined && network.length > 1) {
     throw new CliError(`${flag} is ambiguous with several networks`, {

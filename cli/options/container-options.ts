@@ -49,6 +49,7 @@ export interface ContainerOptions extends CgroupOptions {
   readonly macAddress: string | undefined;
   readonly ip?: string;
   readonly ip6?: string;
+  readonly linkLocalIp: readonly string[];
   readonly oomScoreAdj?: number;
   readonly pid?: string;
   readonly pidsLimit?: number;
@@ -131,6 +132,7 @@ function declareNetwork(command: Command, list: DeclareList): void {
   alias(command, '--net <network>', 'network');
   list('--network-alias <name>', 'further name on the network');
   command.option('--ip <address>', 'address on the network, which must have a subnet of its own');
+  list('--link-local-ip <address>', 'further address that its neighbours on the host reach');
   command.option('--ip6 <address>', 'the same of IPv6');
   command.option('--mac-address <address>', 'MAC address on the network');
   alias(command, '--net-alias <name>', 'network-alias');
@@ -227,7 +229,6 @@ function refuseUnsupported(command: Command): void {
     ['--gpus <gpus>', 'name the device files with --device'],
     ['--isolation <technology>', LATER],
     ['--link <container>', 'put both containers on one --network and use their names'],
-    ['--link-local-ip <address>', LATER],
     ['--platform <platform>', "images run on the host's platform"],
     ['--storage-opt <option>', LATER],
     ['--use-api-socket', LATER],

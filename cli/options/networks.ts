@@ -12,6 +12,7 @@ export interface FixedAddresses {
   readonly ip?: string | undefined;
   readonly ipv6?: string | undefined;
   readonly mac?: string | undefined;
+  readonly linkLocalIps?: readonly string[] | undefined;
 }
 
 /** NAME, or name=NAME,alias=ALIAS,ip=ADDRESS,ip6=ADDRESS,mac-address=ADDRESS. `aliases` and `fixed`: from other flags. */
@@ -45,7 +46,7 @@ export function parseNetwork(
 export function attachmentOf(
   target: string,
   aliases: readonly string[],
-  { ip, ipv6, mac }: FixedAddresses = {},
+  { ip, ipv6, mac, linkLocalIps = [] }: FixedAddresses = {},
 ): NetworkAttachmentConfig {
   return {
     target,
@@ -53,5 +54,6 @@ export function attachmentOf(
     ...(ip === undefined ? {} : { ip }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(mac === undefined ? {} : { mac }),
+    ...(linkLocalIps.length === 0 ? {} : { linkLocalIps: { items: [...linkLocalIps] } }),
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LocalRestart } from '../../proto/generated/gantry/v1/engine.ts';
-import { Mount, MountType, PortProtocol } from '../../proto/generated/gantry/v1/types.ts';
+import { Mount, MountType } from '../../proto/generated/gantry/v1/types.ts';
+import { protocolName } from '../../proto/port-protocol.ts';
 import { parseDevice, parseExtraHost, parseRestart, parseUlimit } from './limits.ts';
 import { logWindow, parseTime } from './log-options.ts';
 import { parseMount, parseTmpfs, parseVolume } from './mounts.ts';
@@ -88,7 +89,7 @@ describe('-p', () => {
   const shown = (text: string) =>
     parsePublish(text).map(
       ({ hostIp, publishedPort, publishedLast, targetPort, protocol }) =>
-        `${hostIp}|${publishedPort}${publishedLast === undefined ? '' : `-${publishedLast}`}|${targetPort}|${protocol === PortProtocol.UDP ? 'udp' : 'tcp'}`,
+        `${hostIp}|${publishedPort}${publishedLast === undefined ? '' : `-${publishedLast}`}|${targetPort}|${protocolName(protocol)}`,
     );
 
   it.each([
@@ -100,6 +101,7 @@ describe('-p', () => {
     ['[::1]:53:53/udp', ['::1|53|53|udp']],
     ['8000-8001:80-81', ['|8000|80|tcp', '|8001|81|tcp']],
     ['8000-8010:80', ['|8000-8010|80|tcp']],
+    ['3868:3868/sctp', ['|3868|3868|sctp']],
     ['7000-7001/udp', ['|0|7000|udp', '|0|7001|udp']],
   ])('%s', (text, expected) => {
     expect(shown(text)).toEqual(expected);

@@ -1,8 +1,9 @@
 /** -p: [IP:][HOST[-HOST]:]CONTAINER[-CONTAINER][/PROTOCOL]. */
-import { PortConfig, PortProtocol, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { PortConfig, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { parseProtocol } from '../../proto/port-protocol.ts';
 import { invalidFlag } from '../command-line.ts';
 
-const HINT = 'write [IP:][HOST:]CONTAINER[/tcp|/udp], such as 8080:80 or 127.0.0.1:5353:53/udp';
+const HINT = 'write [IP:][HOST:]CONTAINER[/tcp|/udp|/sctp], such as 8080:80 or 127.0.0.1:5353:53/udp';
 const PORT =
   /^(?:(?:\[(?<ip6>[0-9a-fA-F:.]+)\]|(?<ip>[0-9.]+)):(?<ipHost>\d+(?:-\d+)?)?:|(?<host>\d+(?:-\d+)?):)?(?<container>\d+(?:-\d+)?)(?:\/(?<protocol>\w+))?$/;
 
@@ -54,16 +55,16 @@ function span(text: string, fail: Fail): Span {
 }
 
 function protocolOf(name: string, fail: Fail): PortConfig['protocol'] {
-  if (name === 'tcp') return PortProtocol.TCP;
-  if (name === 'udp') return PortProtocol.UDP;
+  const protocol = parseProtocol(name);
+  if (protocol !== undefined) return protocol;
   throw fail(`the protocol "${name}" is not supported; ${HINT}`);
 }
 
-/** PORT[-LAST][/tcp|/udp] of --expose, as images have it. */
+/** PORT[-LAST][/tcp|/udp|/sctp] of --expose, as images have it. */
 export function checkExposed(text: string): string {
-  const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp))?$/.exec(text);
+  const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/.exec(text);
   const first = Number(match?.[1] ?? 0);
   const last = Number(match?.[2] ?? first);
   if (match !== null && first >= 1 && last >= first && last <= 65_535) return text;
-  throw invalidFlag('--expose', text, 'write PORT[-LAST][/tcp|/udp], such as 80 or 8000-8010/udp');
+  throw invalidFlag('--expose', text, 'write PORT[-LAST][/tcp|/udp|/sctp], such as 80 or 8000-8010/udp');
 }

@@ -10,8 +10,8 @@ import {
   type Ulimit,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { parseGenericReservation } from '../../proto/generic-resource.ts';
+import { protocolName } from '../../proto/port-protocol.ts';
 import { invalidFlag } from '../command-line.ts';
-import { protocolName } from '../format/ports.ts';
 import { FILE_DIRECTORIES, parseFileReference } from './file-references.ts';
 import { parseExtraHost, parseUlimit } from './limits.ts';
 import { parseMount } from './mounts.ts';

@@ -1,9 +1,10 @@
 /** --publish, --publish-add and --publish-rm of services: the short form of -p, and the long one. */
 import { PortConfig, PortProtocol, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { PROTOCOLS } from '../../proto/port-protocol.ts';
 import { invalidFlag } from '../command-line.ts';
 import { parsePublish } from './ports.ts';
 
-const HINT = 'write 8080:80[/udp] or published=8080,target=80[,protocol=tcp|udp][,mode=ingress|host]';
+const HINT = 'write 8080:80[/udp|/sctp] or published=8080,target=80[,protocol=tcp|udp|sctp][,mode=ingress|host]';
 
 /** Several for a range. Unlike those of a container, the ports of a service are published by all nodes. */
 export function parseServicePorts(flag: string, text: string): PortConfig[] {
@@ -41,7 +42,6 @@ export function matchesPort(port: PortConfig, wanted: PortMatch): boolean {
   );
 }
 
-const PROTOCOLS: Readonly<Record<string, PortProtocol>> = { tcp: PortProtocol.TCP, udp: PortProtocol.UDP };
 const MODES: Readonly<Record<string, PublishMode>> = { ingress: PublishMode.INGRESS, host: PublishMode.HOST };
 
 type LongForm = Pick<PortMatch, 'targetPort'> & Partial<PortMatch>;

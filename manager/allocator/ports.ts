@@ -1,6 +1,7 @@
 /** Published ports of services. Pure. */
 import { GantryError } from '../../proto/errors.ts';
-import { type PortConfig, PortProtocol, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { type PortConfig, PublishMode } from '../../proto/generated/gantry/v1/types.ts';
+import { protocolName } from '../../proto/port-protocol.ts';
 import { isChoice, publishedText } from '../../proto/published-port.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 
@@ -38,7 +39,7 @@ export function keptPorts(ports: readonly PortConfig[], previous: readonly PortC
 }
 
 export function describePort(port: PortConfig): string {
-  return `${port.publishedPort}/${port.protocol === PortProtocol.UDP ? 'udp' : 'tcp'}`;
+  return `${port.publishedPort}/${protocolName(port.protocol)}`;
 }
 
 /** Ports with equal keys can't be published together. The address is left out: an ingress port takes all. */

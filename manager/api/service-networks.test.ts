@@ -34,6 +34,18 @@ describe('a service', () => {
     expect(() => checkServiceNetworks(one)).not.toThrow();
   });
 
+  it('has an address on its link only with one task at a time, or one on each node', () => {
+    const onLink = (options: Partial<ServiceOptions>, address = '169.254.0.9') => {
+      const spec = completeServiceSpec(serviceSpec('web', options));
+      const networks = [{ target: 'front', aliases: [], linkLocalIps: { items: [address] } }];
+      return () => checkServiceNetworks({ ...spec, task: { ...spec.task, networks } });
+    };
+    expect(onLink({ replicas: 2 })).toThrow('service web has address 169.254.0.9, which one task can have');
+    expect(onLink({ replicas: 1 })).not.toThrow();
+    expect(onLink({ global: true })).not.toThrow();
+    expect(onLink({ replicas: 1 }, '10.0.0.9')).toThrow('"10.0.0.9" is not a link-local address');
+  });
+
   it.each([
     [{ networks: ['front'] }, 'service web has networks, but is on the network of service db'],
     [{ ports: [{ targetPort: 80 }] }, 'service web has ports, but is on the network of service db'],

@@ -1,6 +1,7 @@
 /** What a service may be on: networks, or its hosts' own instead of any. Pure. */
 import { GantryError } from '../../proto/errors.ts';
 import { type ServiceSpec, UpdateOrder } from '../../proto/generated/gantry/v1/types.ts';
+import { checkLinkLocal } from '../../proto/link-local.ts';
 import type { CompleteServiceSpec } from '../store/service.ts';
 
 /** Words for what isn't a network. */
@@ -11,6 +12,7 @@ const NONE = 'none';
 export function checkServiceNetworks(spec: CompleteServiceSpec): void {
   const { annotations, task, ports } = spec;
   const { name } = annotations;
+  checkLinkLocal(task.networks.flatMap(({ linkLocalIps }) => linkLocalIps?.items ?? []));
   checkOwn(spec);
   if (task.container.networkOf !== '') checkShared(spec);
   const word = task.networks.map(({ target }) => target).find((target) => target === HOST || target === NONE);
@@ -77,7 +79,11 @@ function isPerNode(mode: ServiceSpec['mode']): boolean {
 
 /** One task at a time can have what is one task's. Where it can be had, `checkFixedAddresses` looks. */
 function checkOwn({ annotations, task, mode, update, rollback }: CompleteServiceSpec): void {
-  const own = task.networks.flatMap(({ ip, ipv6, mac }) => [ip, ipv6, mac].filter((one) => one !== undefined));
+  const own = task.networks.flatMap(({ ip, ipv6, mac, linkLocalIps }) => {
+    // On each node's own link.
+    const onLink = isPerNode(mode) ? [] : (linkLocalIps?.items ?? []);
+    return [ip, ipv6, mac, ...onLink].filter((one) => one !== undefined);
+  });
   const [first] = own;
   if (first === undefined) return;
   const { name } = annotations;

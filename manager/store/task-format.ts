@@ -5,6 +5,7 @@ import {
   MountType,
   type NetworkAttachmentConfig,
   type PortConfig,
+  PortProtocol,
   type TaskSpec,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { FORMAT_OF_CGROUP_SETTINGS, FORMAT_OF_CONTAINER_NAMES } from './state-format.ts';
@@ -29,10 +30,14 @@ export function newestPart(spec: Pick<TaskSpec, 'container' | 'networks'>): Task
 
 /** The same of published ports. */
 export function newestPort(ports: readonly PortConfig[]): TaskPart | undefined {
-  const isRange = ports.some(({ publishedLast }) => publishedLast !== undefined);
-  return isRange
-    ? { format: FORMAT_OF_CONTAINER_NAMES, what: 'a range of ports of which one is published' }
-    : undefined;
+  const what = partOfPorts(ports);
+  return what === undefined ? undefined : { format: FORMAT_OF_CONTAINER_NAMES, what };
+}
+
+function partOfPorts(ports: readonly PortConfig[]): string | undefined {
+  if (ports.some(({ publishedLast }) => publishedLast !== undefined))
+    return 'a range of ports of which one is published';
+  return ports.some(({ protocol }) => protocol === PortProtocol.SCTP) ? 'a published port of SCTP' : undefined;
 }
 
 function unusualIsolation(container: ContainerSpec): string | undefined {
@@ -58,8 +63,8 @@ function partOfComposeFile({ container, networks }: Pick<TaskSpec, 'container' |
   return undefined;
 }
 
-function isFixed({ ip, ipv6, mac, interfaceName }: NetworkAttachmentConfig): boolean {
-  return [ip, ipv6, mac, interfaceName].some((one) => one !== undefined);
+function isFixed({ ip, ipv6, mac, interfaceName, linkLocalIps }: NetworkAttachmentConfig): boolean {
+  return [ip, ipv6, mac, interfaceName, linkLocalIps].some((one) => one !== undefined);
 }
 
 function saysMoreThanBefore({ subpath, bindRecursive, tmpfsOptions, volumeExternal }: Mount): boolean {

@@ -220,6 +220,22 @@ describe('what a service is given', () => {
     expect(await inside('web', 'echo $FROM_CDI; test -c /dev/one && echo there')).toBe('yes\nthere');
   });
 
+  it('are addresses of their link, by which their neighbours reach them', async () => {
+    const file = `services:
+  web:
+    ${SERVICE}
+    networks: {net: {link_local_ips: [169.254.7.8, 'fe80::7:8']}}
+networks:
+  net: {driver: overlay, attachable: true}
+`;
+    expect(await deploy(file)).toMatchObject({ code: 0 });
+    expect(await inside('web', 'ip addr show eth0')).toMatch(/inet 169\.254\.7\.8\/16[\s\S]*inet6 fe80::7:8\/64/);
+    const neighbour = ['run', '--rm', '--network', 's_net', '--link-local-ip', '169.254.7.9', 'busybox'];
+    expect(await host.ok([...neighbour, 'ping', '-c', '1', '-W', '5', '169.254.7.8'])).toContain('1 packets received');
+    const wrong = await host.gantry(['run', '--rm', '--link-local-ip', '10.0.0.1', 'busybox', 'true']);
+    expect(wrong.stderr).toContain('"10.0.0.1" is not a link-local address');
+  });
+
   it('are no addresses that are kept free', async () => {
     const file = `services:
   web:

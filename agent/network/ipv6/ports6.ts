@@ -2,8 +2,8 @@
 import { GantryError } from '../../../proto/errors.ts';
 import type { PortConfig } from '../../../proto/generated/gantry/v1/types.ts';
 import { formatIpv6, requireIpv6 } from '../../../proto/ipv6/subnet6.ts';
+import { protocolName } from '../../../proto/port-protocol.ts';
 import type { NetworkRecord } from '../network-record.ts';
-import { protocolName } from '../port-protocol.ts';
 import type { PublishedPort } from '../rules/port-rules.ts';
 import { ALL_ADDRESSES6 } from '../rules/rule-family.ts';
 import type { Attachment, SandboxRecord } from '../sandbox-record.ts';
@@ -57,7 +57,7 @@ export function containerPorts6(sandbox: SandboxRecord, networks: NetworksById):
   const attachment = defaultAttachment6(sandbox.attachments, networks);
   if (attachment === undefined) return [];
   return sandbox.ports.filter(isOnIpv6).map((port) => ({
-    protocol: protocolName(port),
+    protocol: protocolName(port.protocol),
     hostIp: port.hostIp,
     port: port.publishedPort,
     targets: [{ kind: 'container', address: attachment.ipv6, port: port.targetPort }],

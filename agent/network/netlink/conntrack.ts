@@ -24,6 +24,7 @@ const HEADER_BYTES = 4;
 
 export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
+export const IPPROTO_SCTP = 132;
 
 export interface Tuple {
   readonly protocol: number;

@@ -1,10 +1,11 @@
 /** nftables rules of published ports. Pure. */
+import type { ProtocolName } from '../../../proto/port-protocol.ts';
 import { OUTGOING, TOWARDS_NODES } from '../ingress/marks.ts';
 import type { RuleFamily } from './rule-family.ts';
 import { compare, hex } from './rule-text.ts';
 
 export interface PublishedPort {
-  readonly protocol: 'tcp' | 'udp';
+  readonly protocol: ProtocolName;
   /** Empty: all of the host's addresses; of IPv6 those are "::". */
   readonly hostIp: string;
   readonly port: number;

@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import type { PortConfig } from '../../../proto/generated/gantry/v1/types.ts';
+import { protocolName } from '../../../proto/port-protocol.ts';
 import { type Cli, printLine } from '../../cli.ts';
 import { wholeNumber } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError } from '../../failure.ts';
-import { hostAddress, protocolName } from '../../format/ports.ts';
+import { hostAddress } from '../../format/ports.ts';
 import { oneOf } from '../../options/words.ts';
 import { declareProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
 import { currentTasks, isRunning, projectServices, selectServices } from '../../project/project-state.ts';

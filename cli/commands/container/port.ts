@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import type { PortConfig } from '../../../proto/generated/gantry/v1/types.ts';
+import { protocolName } from '../../../proto/port-protocol.ts';
 import { type Cli, printLine } from '../../cli.ts';
 import { invalidFlag } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError } from '../../failure.ts';
-import { hostAddress, protocolName } from '../../format/ports.ts';
+import { hostAddress } from '../../format/ports.ts';
 
 export function define(command: Command, cli: Cli): void {
   command

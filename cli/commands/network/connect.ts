@@ -9,6 +9,7 @@ interface ConnectOptions {
   readonly alias: readonly string[];
   readonly ip?: string;
   readonly ip6?: string;
+  readonly linkLocalIp: readonly string[];
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -18,12 +19,12 @@ export function define(command: Command, cli: Cli): void {
     .option('--alias <name>', 'further name on the network', collect, [])
     .option('--ip <address>', 'address on the network, which must have a subnet of its own')
     .option('--ip6 <address>', 'the same of IPv6')
-    .action(async (target: string, container: string, { alias, ip, ip6 }: ConnectOptions) => {
-      const network = attachmentOf(target, alias, { ip, ipv6: ip6 });
+    .option('--link-local-ip <address>', 'further address that its neighbours on the host reach', collect, [])
+    .action(async (target: string, container: string, { alias, ip, ip6, linkLocalIp }: ConnectOptions) => {
+      const network = attachmentOf(target, alias, { ip, ipv6: ip6, linkLocalIps: linkLocalIp });
       await withClient(EngineClient, cli, (engine) => ask(engine, engine.networkConnect, { container, network }));
     });
   refuse(command, '--link <container>', 'containers of a network find each other by name; see --alias');
-  refuse(command, '--link-local-ip <address>', 'use an address of the network: --ip');
   refuse(command, '--driver-opt <key=value>', 'options are the network’s: gantry network create -o');
   refuse(command, '--gw-priority <number>', 'the first network that is not internal leads outside');
 }

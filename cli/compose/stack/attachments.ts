@@ -1,5 +1,6 @@
 /** Which networks a service is on, and how; or that of its hosts, or none. */
 import type { NetworkAttachmentConfig } from '../../../proto/generated/gantry/v1/types.ts';
+import { isLinkLocal } from '../../../proto/link-local.ts';
 import type { ServiceContext } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { readNetworkMode } from './network-mode.ts';
@@ -50,8 +51,18 @@ function readAttachment(attachment: ModelCursor) {
       ...named('ipv6', fields, 'ipv6_address'),
       ...named('mac', fields, 'mac_address'),
       ...named('interfaceName', fields, 'interface_name'),
+      ...fields.get('link_local_ips', readLinkLocal),
     },
   }));
+}
+
+function readLinkLocal(cursor: ModelCursor): Pick<NetworkAttachmentConfig, 'linkLocalIps'> {
+  const items = cursor.items((item) => {
+    const address = item.text();
+    if (isLinkLocal(address)) return address;
+    throw item.problem(`"${address}" is not a link-local address`, 'write one of 169.254.0.0/16 or fe80::/64');
+  });
+  return items.length === 0 ? {} : { linkLocalIps: { items } };
 }
 
 /** Unset fields are left out, as they are in messages. */

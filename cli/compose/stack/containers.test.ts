@@ -119,11 +119,11 @@ describe('networks', () => {
 
   it('have addresses of the one task', () => {
     const said =
-      'ipv4_address: 10.0.0.9, ipv6_address: "fd00::9", mac_address: "02:42:0a:00:00:09", interface_name: front';
+      'ipv4_address: 10.0.0.9, ipv6_address: "fd00::9", mac_address: "02:42:0a:00:00:09", interface_name: front, link_local_ips: [169.254.7.8]';
     expect(task(`networks: {a: {${said}}}`, networks).networks).toEqual([
       {
         ...{ target: 's_a', aliases: ['web'], ip: '10.0.0.9', ipv6: 'fd00::9' },
-        ...{ mac: '02:42:0a:00:00:09', interfaceName: 'front' },
+        ...{ mac: '02:42:0a:00:00:09', interfaceName: 'front', linkLocalIps: { items: ['169.254.7.8'] } },
       },
     ]);
     expect(task('mac_address: "02:42:0a:00:00:07"\nnetworks: [a, b]', networks).networks.map(({ mac }) => mac)).toEqual(

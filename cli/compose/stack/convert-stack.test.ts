@@ -123,6 +123,7 @@ describe('a service', () => {
         [9001, 91, PortProtocol.UDP],
       ],
     ],
+    ['"3868:3868/sctp"', [[3868, 3868, PortProtocol.SCTP]]],
     [
       '"90-91"',
       [
@@ -305,8 +306,8 @@ describe('what is refused', () => {
     ],
     [webText('deploy: {resources: {reservations: {pids: 5}}}'), 'pids are limited, not reserved'],
     [
-      webText('ports: [x, "80:80/sctp"]'),
-      'stack.yml:4:16: services.web.ports[1].protocol: protocol "sctp" is not supported',
+      webText('ports: [x, "80:80/dccp"]'),
+      'stack.yml:4:16: services.web.ports[1]: invalid port "80:80/dccp": protocol "dccp" is not tcp, udp or sctp',
     ],
     [
       webText('volumes: [{type: volume, target: /a, bind: {propagation: rslave}}]'),
@@ -315,8 +316,8 @@ describe('what is refused', () => {
     [webText('volumes: [{type: image, target: /a}]'), 'services.web.volumes[0]: names no image'],
     [webText('volumes: [{type: npipe, source: x, target: /a}]'), 'volumes[0].type: "npipe" is not allowed here'],
     [
-      webText('networks: {default: {link_local_ips: [169.254.0.9]}}'),
-      'stack.yml:4:26: services.web.networks.default.link_local_ips: not supported yet',
+      webText('networks: {default: {link_local_ips: [10.0.0.9]}}'),
+      'services.web.networks.default.link_local_ips[0]: "10.0.0.9" is not a link-local address',
     ],
     [
       webText('', 'networks: {default: {enable_ipv4: false}}'),
@@ -334,12 +335,12 @@ describe('what is refused', () => {
 
   it('is told together with what could not be read, and nothing that only follows from it', () => {
     expect(
-      refusals(webText('image2: 5\nstorage_opt: {size: 1g}\nports: [zz, "1:80/sctp"]\nnetworks: [n]', 'networks: 5\n')),
+      refusals(webText('image2: 5\nstorage_opt: {size: 1g}\nports: [zz, "1:80/dccp"]\nnetworks: [n]', 'networks: 5\n')),
     ).toEqual([
       expect.stringMatching(/^stack.yml:4:5: services.web.image2: unknown key/),
       expect.stringMatching(/^stack.yml:5:5: services.web.storage_opt: not supported yet/),
       expect.stringMatching(/^stack.yml:6:13: services.web.ports\[0\]: invalid port/),
-      expect.stringMatching(/^stack.yml:6:17: services.web.ports\[1\].protocol: protocol/),
+      expect.stringMatching(/^stack.yml:6:17: services.web.ports\[1\]: invalid port/),
       expect.stringMatching(/^stack.yml:8:11: networks: must be a mapping/),
     ]);
     expect(refusals('services:\n  web: {image: 5, build: [], pull_policy: build}\n')).toHaveLength(2);

@@ -1,5 +1,6 @@
 /** `ports` of a service. */
 import { type PortConfig, PortProtocol, PublishMode } from '../../../proto/generated/gantry/v1/types.ts';
+import { PROTOCOL_NAMES, parseProtocol } from '../../../proto/port-protocol.ts';
 import { isChoice } from '../../../proto/published-port.ts';
 import { parseRange } from '../forms/port.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
@@ -47,15 +48,17 @@ function readPublished(cursor: ModelCursor): Pick<PortConfig, 'publishedPort' | 
 
 function readProtocol(cursor: ModelCursor): PortProtocol {
   const text = cursor.text();
-  if (text === 'tcp') return PortProtocol.TCP;
-  if (text === 'udp') return PortProtocol.UDP;
-  throw cursor.problem(`protocol "${text}" is not supported`, 'write tcp or udp');
+  const protocol = parseProtocol(text);
+  if (protocol !== undefined) return protocol;
+  throw cursor.problem(`protocol "${text}" is not supported`, `write one of ${PROTOCOL_NAMES.join(', ')}`);
 }
 
 /** `expose` documents ports that are open between containers anyway: checked, then nothing to do. */
 export function checkExposed(cursor: ModelCursor): void {
   cursor.items((item) => {
     const text = item.text();
-    if (!/^\d{1,5}(-\d{1,5})?(\/(tcp|udp))?$/.test(text)) item.report(`invalid port "${text}"`, 'write PORT[/tcp|udp]');
+    if (!/^\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?$/.test(text)) {
+      item.report(`invalid port "${text}"`, 'write PORT[/tcp|udp|sctp]');
+    }
   });
 }

@@ -39,7 +39,6 @@ export const RESERVATIONS_REFUSALS: Refusals = {
 
 export const ATTACHMENT_REFUSALS: Refusals = {
   driver_opts: 'remove it; the name of the interface is interface_name',
-  link_local_ips: REMOVE,
 };
 
 export const IPAM_REFUSALS: Refusals = { options: REMOVE };

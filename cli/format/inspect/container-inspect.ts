@@ -13,11 +13,11 @@ import {
   MountType,
   type PortConfig,
 } from '../../../proto/generated/gantry/v1/types.ts';
+import { protocolName } from '../../../proto/port-protocol.ts';
 import { publishedText } from '../../../proto/published-port.ts';
 import type { Fields, Value } from '../../../proto/template/values.ts';
 import { RUNTIME_NAME } from '../../options/runtime.ts';
 import { rfc3339 } from '../duration.ts';
-import { protocolName } from '../ports.ts';
 import { healthName, shownName, stateName } from '../rows/container-row.ts';
 import { cgroupFields } from './cgroup-fields.ts';
 import { mountTypeName } from './container-spec-fields.ts';

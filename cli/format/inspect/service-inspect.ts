@@ -19,11 +19,11 @@ import {
   type TaskSpec,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { platformText } from '../../../proto/platform.ts';
+import { protocolName } from '../../../proto/port-protocol.ts';
 import { publishedText } from '../../../proto/published-port.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { clusterStrategyName } from '../../options/strategies.ts';
 import { goDuration, rfc3339 } from '../duration.ts';
-import { protocolName } from '../ports.ts';
 import { type ModeName, modeName, serviceName } from '../rows/service-row.ts';
 import { binarySize } from '../size.ts';
 import { containerSpecFields } from './container-spec-fields.ts';
@@ -122,7 +122,15 @@ function taskFields(task: TaskSpec | undefined): Fields {
 }
 
 /** What Docker has no word for only where it says something. */
-function attachmentFields({ target, aliases, ip, ipv6, mac, interfaceName }: NetworkAttachmentConfig): Fields {
+function attachmentFields({
+  target,
+  aliases,
+  ip,
+  ipv6,
+  mac,
+  interfaceName,
+  linkLocalIps,
+}: NetworkAttachmentConfig): Fields {
   return {
     Target: target,
     Aliases: aliases,
@@ -130,6 +138,7 @@ function attachmentFields({ target, aliases, ip, ipv6, mac, interfaceName }: Net
     ...(ipv6 === undefined ? {} : { IPv6Address: ipv6 }),
     ...(mac === undefined ? {} : { MacAddress: mac }),
     ...(interfaceName === undefined ? {} : { InterfaceName: interfaceName }),
+    ...(linkLocalIps === undefined ? {} : { LinkLocalIPs: linkLocalIps.items }),
   };
 }
 

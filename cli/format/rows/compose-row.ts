@@ -2,10 +2,11 @@
 import { type Container, HealthStatus } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Task, TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import { withoutLookedUpDigest } from '../../../proto/image-reference.ts';
+import { protocolName } from '../../../proto/port-protocol.ts';
 import type { Fields } from '../../../proto/template/values.ts';
 import { ago, goTime, humanDuration } from '../duration.ts';
 import type { Listing } from '../listing.ts';
-import { displayPorts, hostAddress, protocolName } from '../ports.ts';
+import { displayPorts, hostAddress } from '../ports.ts';
 import { ellipsis } from '../table.ts';
 import { healthName, labelText, stateName, statusText } from './container-row.ts';
 import { taskStateName } from './task-row.ts';

@@ -14,7 +14,6 @@ import {
   PlacementStrategy,
   type Platform,
   type PortConfig,
-  PortProtocol,
   PublishMode,
   PullPolicy,
   RestartCondition,
@@ -23,6 +22,7 @@ import {
   UpdateOrder,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { platformText } from '../../../proto/platform.ts';
+import { protocolName } from '../../../proto/port-protocol.ts';
 import { publishedText } from '../../../proto/published-port.ts';
 import { compactText, durationText, type FieldNames, type Keyed } from './field-changes.ts';
 
@@ -91,7 +91,7 @@ const MOUNT = list<Mount>(
 );
 
 const PORT = list<PortConfig>(
-  ({ targetPort, protocol }) => `${targetPort}/${protocol === PortProtocol.UDP ? 'udp' : 'tcp'}`,
+  ({ targetPort, protocol }) => `${targetPort}/${protocolName(protocol)}`,
   (config) => {
     const { hostIp, publishedPort, mode } = config;
     const port = publishedPort === 0 ? '(any)' : publishedText(config);

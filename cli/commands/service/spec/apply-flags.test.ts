@@ -337,7 +337,7 @@ describe('ports', () => {
     ['published=80', '--publish', 'target is missing'],
     ['target=0', '--publish', 'target is a port from 1 to 65535'],
     ['target=80,mode=vip', '--publish', 'mode is one of ingress, host'],
-    ['target=80,protocol=sctp', '--publish', 'protocol is one of tcp, udp'],
+    ['target=80,protocol=dccp', '--publish', 'protocol is one of tcp, udp, sctp'],
     ['target=80,what=1', '--publish', 'the key "what" is not known'],
   ])('-p refuses %s', (text, flag, hint) => {
     const failure = () => create('-p', text);
