@@ -15,3 +15,12 @@ export function parseCdiName(text: string): CdiName | undefined {
   const { kind, device } = NAME.exec(text)?.groups ?? {};
   return kind === undefined || device === undefined ? undefined : { kind, device };
 }
+
+/** As NVIDIA's tools write them, and Docker asks for them where no other vendor is named. */
+const DEFAULT_GPU = 'nvidia.com/gpu';
+export const ALL_GPUS = `${DEFAULT_GPU}=all`;
+
+/** The CDI name of a GPU by that name, or by its number or id; undefined: it can be none. */
+export function gpuName(id: string): string | undefined {
+  return [id, `${DEFAULT_GPU}=${id}`].find((name) => parseCdiName(name) !== undefined);
+}

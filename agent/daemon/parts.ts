@@ -5,10 +5,12 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { initBinaryPath, native, runtimeBinaryPath } from '../../native/addon/native.ts';
+import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
 import { ImageBuilder } from '../build/image-builder.ts';
 import { ContainerStepRunner } from '../build/step-runner.ts';
 import { ClusterNode } from '../cluster/cluster-node.ts';
 import type { DaemonOptions } from '../config/options.ts';
+import { withCdiGpus } from '../container/cdi/cdi-gpus.ts';
 import { CgroupLock, findOwnProcs } from '../container/cgroup-lock.ts';
 import { ContainerEngine } from '../container/container-engine.ts';
 import { type Roots, runtimeRoot } from '../container/container-paths.ts';
@@ -98,7 +100,7 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
       execRoot,
       nodeName: name,
       engineLabels: labels,
-      genericResources,
+      genericResources: announced(genericResources, logger),
       advertiseAddr,
       store,
       managerMetricsAddr,
@@ -127,6 +129,16 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
   });
   const parts = { images, snapshots, networks, containers, builder, handlers, cluster, volumes, uses, highWater };
   return { ...parts, logForwarding, registryServer };
+}
+
+/** A file of somebody else's keeps no host from starting. */
+function announced(given: readonly GenericResource[], logger: Logger): readonly GenericResource[] {
+  try {
+    return withCdiGpus(given);
+  } catch (error) {
+    logger.warn({ err: error }, 'GPUs that CDI files describe are not announced');
+    return given;
+  }
 }
 
 interface Shared {

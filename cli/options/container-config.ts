@@ -1,4 +1,5 @@
 /** Makes what the engine is asked for out of the options of `run` and `create`. */
+import { parseCdiName } from '../../proto/cdi-device.ts';
 import { ContainerConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import {
   ContainerSpec,
@@ -88,7 +89,8 @@ function containerSpec(
     privileged: options.privileged ?? false,
     ...securityOptions(options.securityOpt),
     shmSizeBytes: options.shmSize ?? 0,
-    devices: options.device.map(parseDevice),
+    devices: options.device.filter((text) => parseCdiName(text) === undefined).map(parseDevice),
+    cdiDevices: [...options.device.filter((text) => parseCdiName(text) !== undefined), ...(options.gpus ?? [])],
     pidMode: namespaceMode('--pid', options.pid, true),
     ipcMode: namespaceMode('--ipc', options.ipc, true),
     utsMode: namespaceMode('--uts', options.uts, false),

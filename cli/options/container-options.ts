@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { alias, collect, invalidFlag, refuse, wholeNumber } from '../command-line.ts';
 import { type PullPolicy, pullPolicy } from '../registry/pull-policy.ts';
 import { type CgroupOptions, declareCgroupOptions } from './cgroup-options.ts';
+import { parseGpus } from './gpus.ts';
 import { byteSize, duration, nanoCpus, oomScoreAdj, parseRestart, pidsLimit, type RestartChoice } from './limits.ts';
 import { logDriver } from './log-config.ts';
 import { checkRuntime } from './runtime.ts';
@@ -16,6 +17,7 @@ export interface ContainerOptions extends CgroupOptions {
   readonly cgroupParent?: string;
   readonly cidfile?: string;
   readonly cpus?: number;
+  readonly gpus?: readonly string[];
   readonly device: readonly string[];
   readonly dns: readonly string[];
   readonly dnsOption: readonly string[];
@@ -151,7 +153,8 @@ function declareStorage(command: Command, list: DeclareList): void {
   list('--volumes-from <container>', 'mount what another container has: NAME[:ro]');
   list('--mount <mount>', 'mount: type=bind|volume|tmpfs,source=...,target=...');
   list('--tmpfs <path>', 'mount a tmpfs: PATH[:size=...,mode=...]');
-  list('--device <device>', 'device of the host: HOST[:CONTAINER][:rwm]');
+  list('--device <device>', 'device of the host: HOST[:CONTAINER][:rwm], or VENDOR/CLASS=NAME of CDI');
+  command.option('--gpus <gpus>', 'GPUs of the host: all, how many, or "device=0,1"', parseGpus);
 }
 
 function declareLimits(command: Command, list: DeclareList): void {
@@ -226,7 +229,6 @@ const LATER = 'leave it out';
 function refuseUnsupported(command: Command): void {
   const unsupported: readonly (readonly [string, string])[] = [
     ['--disable-content-trust', LATER],
-    ['--gpus <gpus>', 'name the device files with --device'],
     ['--isolation <technology>', LATER],
     ['--link <container>', 'put both containers on one --network and use their names'],
     ['--platform <platform>', "images run on the host's platform"],

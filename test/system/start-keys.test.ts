@@ -9,6 +9,7 @@ import { until } from '../lab/until.ts';
 
 const PATIENCE_MS = 30_000;
 const CDI_FILE = `/var/run/cdi/gantry-test-${process.pid}.json`;
+const GPU_FILE = `/var/run/cdi/gantry-test-${process.pid}-gpus.json`;
 const KIND = `test${process.pid}.gantry/null`;
 
 let host: Host;
@@ -29,6 +30,7 @@ afterEach(async () => {
 afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
   rmSync(CDI_FILE, { force: true });
+  rmSync(GPU_FILE, { force: true });
   await host.destroy();
 });
 
@@ -218,6 +220,30 @@ describe('what a service is given', () => {
     expect(await inside('web', 'echo $FROM_CDI; test -c /dev/one && echo there')).toBe('yes\nthere');
     expect(await deploy(file(`devices: ['${KIND}=one']`))).toMatchObject({ code: 0 });
     expect(await inside('web', 'echo $FROM_CDI; test -c /dev/one && echo there')).toBe('yes\nthere');
+  });
+
+  it('are all GPUs of its host, or some by number, as its CDI files have them', async () => {
+    mkdirSync('/var/run/cdi', { recursive: true });
+    const device = (name: string) => ({
+      name,
+      containerEdits: {
+        env: [`GPU_${name.toUpperCase()}=yes`],
+        deviceNodes: [{ path: '/dev/gpu', hostPath: '/dev/null' }],
+      },
+    });
+    const devices = ['0', '1', 'all'].map(device);
+    writeFileSync(GPU_FILE, JSON.stringify({ cdiVersion: '0.6.0', kind: 'nvidia.com/gpu', devices }));
+    const reserved = '{driver: nvidia, count: all, capabilities: [gpu]}';
+    const keys = `deploy: {resources: {reservations: {devices: [${reserved}]}}}`;
+    expect(await deploy(`services:\n  web:\n    ${SERVICE}\n    ${keys}\n`)).toMatchObject({ code: 0 });
+    expect(await inside('web', 'echo $GPU_ALL; test -c /dev/gpu && echo there')).toBe('yes\nthere');
+    const run = (gpus: string) =>
+      host.ok(['run', '--rm', '--gpus', gpus, 'busybox', 'sh', '-c', 'echo a$GPU_ALL 0$GPU_0 1$GPU_1']);
+    expect(await run('all')).toBe('ayes 0 1');
+    expect(await run('2')).toBe('a 0yes 1yes');
+    expect(await run('"device=1"')).toBe('a 0 1yes');
+    const named = ['run', '--rm', '--device', 'nvidia.com/gpu=0', 'busybox', 'sh', '-c', 'echo $GPU_0'];
+    expect(await host.ok(named)).toBe('yes');
   });
 
   it('are addresses of their link, by which their neighbours reach them', async () => {

@@ -15,10 +15,15 @@ const LARGEST_BYTES = 4 * 1024 * 1024;
 /** What the named devices bring along. Throws INVALID_ARGUMENT for one that no file describes; CORRUPT, UNSUPPORTED. */
 export function cdiEdits(names: readonly string[], directories: readonly string[] = CDI_DIRECTORIES): CdiEdits {
   if (names.length === 0) return NO_EDITS;
-  const specs = directories.flatMap(readDirectory);
+  const specs = readCdiSpecs(directories);
   const chosen = names.map((name) => find(name, specs, directories));
   const general = [...new Set(chosen.map(({ spec }) => spec.edits))];
   return mergeEdits([...general, ...chosen.map(({ edits }) => edits)]);
+}
+
+/** Throws CORRUPT, UNSUPPORTED. */
+export function readCdiSpecs(directories: readonly string[]): CdiSpec[] {
+  return directories.flatMap(readDirectory);
 }
 
 interface Chosen {

@@ -4,7 +4,9 @@ import { isLinkLocal } from '../../../proto/link-local.ts';
 import type { ServiceContext } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { readNetworkMode } from './network-mode.ts';
-import { ATTACHMENT_REFUSALS } from './refusals.ts';
+
+/** The name of the interface in the container, which Compose also has a key for. */
+const IFNAME = 'com.docker.network.endpoint.ifname';
 
 /** `networks`, `network_mode` and `mac_address` of a service. The service's name is an alias on each network. */
 export function convertAttachments(fields: Fields, context: ServiceContext): NetworkAttachmentConfig[] {
@@ -42,7 +44,7 @@ function readNetworks(cursor: ModelCursor, context: ServiceContext): Ranked[] {
 }
 
 function readAttachment(attachment: ModelCursor) {
-  return attachment.object(ATTACHMENT_REFUSALS, (fields) => ({
+  return attachment.object({}, (fields) => ({
     aliases: fields.texts('aliases'),
     gatewayPriority: fields.get('gw_priority', (cursor) => cursor.number()) ?? 0,
     priority: fields.get('priority', (cursor) => cursor.number()) ?? 0,
@@ -50,10 +52,20 @@ function readAttachment(attachment: ModelCursor) {
       ...named('ip', fields, 'ipv4_address'),
       ...named('ipv6', fields, 'ipv6_address'),
       ...named('mac', fields, 'mac_address'),
+      ...fields.get('driver_opts', readEndpointOptions),
       ...named('interfaceName', fields, 'interface_name'),
       ...fields.get('link_local_ips', readLinkLocal),
     },
   }));
+}
+
+/** As Docker's drivers know them. */
+function readEndpointOptions(cursor: ModelCursor): Pick<NetworkAttachmentConfig, 'interfaceName'> {
+  const [name] = cursor.valuesByKey().flatMap(([key, value]) => {
+    if (key === IFNAME) return [value.text()];
+    throw value.problem(`the option "${key}" is not supported`, `remove it; there is ${IFNAME}`);
+  });
+  return name === undefined ? {} : { interfaceName: name };
 }
 
 function readLinkLocal(cursor: ModelCursor): Pick<NetworkAttachmentConfig, 'linkLocalIps'> {

@@ -126,6 +126,8 @@ describe('networks', () => {
         ...{ mac: '02:42:0a:00:00:09', interfaceName: 'front', linkLocalIps: { items: ['169.254.7.8'] } },
       },
     ]);
+    const options = 'driver_opts: {com.docker.network.endpoint.ifname: back}';
+    expect(task(`networks: {a: {${options}}}`, networks).networks).toMatchObject([{ interfaceName: 'back' }]);
     expect(task('mac_address: "02:42:0a:00:00:07"\nnetworks: [a, b]', networks).networks.map(({ mac }) => mac)).toEqual(
       ['02:42:0a:00:00:07', undefined],
     );

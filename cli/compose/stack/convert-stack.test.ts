@@ -24,6 +24,12 @@ describe('a key of a service becomes', () => {
       'devices: ["/dev/fuse", "vendor.com/gpu=0"]\ngpus: [{device_ids: ["vendor.com/gpu=1"]}]',
       { devices: [{ hostPath: '/dev/fuse' }], cdiDevices: ['vendor.com/gpu=0', 'vendor.com/gpu=1'] },
     ],
+    ['gpus: all', { cdiDevices: ['nvidia.com/gpu=all'] }],
+    ['gpus: [{device_ids: ["0", "GPU-5c1b"]}]', { cdiDevices: ['nvidia.com/gpu=0', 'nvidia.com/gpu=GPU-5c1b'] }],
+    [
+      'deploy: {resources: {reservations: {devices: [{driver: nvidia, count: all, capabilities: [gpu]}]}}}',
+      { cdiDevices: ['nvidia.com/gpu=all'] },
+    ],
     ['ipc: host', { ipcMode: 'host' }],
     ['ipc: shareable', { ipcMode: '' }],
     ['pid: host', { pidMode: 'host' }],
@@ -296,8 +302,11 @@ describe('what is refused', () => {
       webText('tmpfs: "/a:huge=always"'),
       'stack.yml:4:12: services.web.tmpfs: tmpfs option "huge=always" is not supported',
     ],
-    [webText('gpus: all'), 'services.web.gpus: all devices of a host, however many there are'],
-    [webText('gpus: [{device_ids: ["0"]}]'), '"0" is not the name of a CDI device'],
+    [webText('gpus: [{device_ids: ["/dev/dri"]}]'), '"/dev/dri" is not the name of a CDI device'],
+    [
+      webText('deploy: {resources: {reservations: {devices: [{capabilities: [tpu], device_ids: ["0"]}]}}}'),
+      '"0" is not the name of a CDI device',
+    ],
     [webText('gpus: [{count: 1, driver: tpu}]'), 'the driver "tpu" has no units to count here'],
     [webText('gpus: [{count: 1, options: {a: b}}]'), 'options of a driver are not supported'],
     [
@@ -315,6 +324,10 @@ describe('what is refused', () => {
     ],
     [webText('volumes: [{type: image, target: /a}]'), 'services.web.volumes[0]: names no image'],
     [webText('volumes: [{type: npipe, source: x, target: /a}]'), 'volumes[0].type: "npipe" is not allowed here'],
+    [
+      webText('networks: {default: {driver_opts: {com.docker.network.endpoint.sysctls: x}}}'),
+      'services.web.networks.default.driver_opts.com.docker.network.endpoint.sysctls: the option "com.docker',
+    ],
     [
       webText('networks: {default: {link_local_ips: [10.0.0.9]}}'),
       'services.web.networks.default.link_local_ips[0]: "10.0.0.9" is not a link-local address',

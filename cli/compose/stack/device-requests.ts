@@ -1,5 +1,5 @@
 /** `gpus`, and `deploy.resources.reservations.devices`: devices by name, or so many units of a kind. */
-import { parseCdiName } from '../../../proto/cdi-device.ts';
+import { ALL_GPUS, gpuName, parseCdiName } from '../../../proto/cdi-device.ts';
 import type { GenericReservation } from '../../../proto/generated/gantry/v1/types.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 
@@ -38,13 +38,16 @@ function readRequest(item: ModelCursor, kind: string | undefined): DeviceRequest
     const capabilities = fields.texts('capabilities');
     const count = fields.get('count', (cursor) => cursor.integer(-1));
     const driver = fields.text('driver');
-    if (ids.length > 0) return { generic: [], cdiDevices: ids.map((id) => cdiName(item, id)) };
+    const isGpu = kind === GPU || capabilities.includes(GPU);
+    if (ids.length > 0) return { generic: [], cdiDevices: ids.map((id) => cdiName(item, id, isGpu)) };
     if (driver !== '' && driver !== 'nvidia') {
       throw item.problem(`the driver "${driver}" has no units to count here`, NAMES_HINT);
     }
-    if (count === undefined || count < 1) {
+    if (count === undefined || count < 0) {
+      if (isGpu) return { generic: [], cdiDevices: [ALL_GPUS] };
       throw item.problem('all devices of a host, however many there are, can’t be reserved', NAMES_HINT);
     }
+    if (count === 0) return { generic: [], cdiDevices: [] };
     const wanted = kind ?? kindOf(item, capabilities);
     return { generic: [{ kind: wanted, count }], cdiDevices: [] };
   });
@@ -57,8 +60,10 @@ function refuseOptions(fields: Fields): void {
   }
 }
 
-function cdiName(item: ModelCursor, id: string): string {
-  if (parseCdiName(id) !== undefined) return id;
+/** That of a GPU may be its number, as NVIDIA's tools count them. */
+function cdiName(item: ModelCursor, id: string, isGpu: boolean): string {
+  const name = isGpu ? gpuName(id) : id;
+  if (name !== undefined && parseCdiName(name) !== undefined) return name;
   throw item.problem(`"${id}" is not the name of a CDI device`, NAMES_HINT);
 }
 

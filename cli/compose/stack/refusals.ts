@@ -37,9 +37,5 @@ export const RESERVATIONS_REFUSALS: Refusals = {
   pids: 'write it under limits: pids are limited, not reserved',
 };
 
-export const ATTACHMENT_REFUSALS: Refusals = {
-  driver_opts: 'remove it; the name of the interface is interface_name',
-};
-
 export const IPAM_REFUSALS: Refusals = { options: REMOVE };
 export const SECRET_REFUSALS: Refusals = { driver: REMOVE, driver_opts: REMOVE };

@@ -67,7 +67,7 @@ describe('what is wrong is named with its place and remedy', () => {
       'services.web.deploy.resources.reservations.generic_resources[0].discrete_resource_spec: needs a kind and a value',
     ],
     [
-      webText('deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: all}]}}}'),
+      webText('deploy: {resources: {reservations: {devices: [{capabilities: [tpu], count: all}]}}}'),
       'gantryd --node-generic-resource gpu=/dev/dri/renderD128',
     ],
     [webText('x-gantry: {strategy: random}'), 'x-gantry.strategy'],
