@@ -72,7 +72,7 @@ export interface Finished {
 }
 
 export interface Surroundings {
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly input?: Uint8Array;
   readonly cwd?: string;
   readonly nowMs?: number;

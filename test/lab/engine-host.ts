@@ -112,4 +112,17 @@ export abstract class EngineHost implements HostPlace {
     if (code !== 0) throw new Error(`gantry ${args.join(' ')} exited with ${code}\n${stdout}${stderr}\n${this.log()}`);
     return stdout.trimEnd();
   }
+
+  /**
+   * What a command prints that only looks, run in this process: one of its own takes 100 ms of a processor, and who waits for
+   * something looks often.
+   */
+  async look(args: readonly string[]): Promise<string> {
+    // Hosts are also made where nobody looks, as by the lab's own commands.
+    const { runCli } = await import('../../cli/fake-daemon.testing.ts');
+    const surroundings = { env: process.env, cwd: process.cwd(), nowMs: Date.now() };
+    const { exitCode, stdout, stderr } = await runCli(this.socket, args, surroundings);
+    if (exitCode !== 0) throw new Error(`gantry ${args.join(' ')} failed\n${stdout}${stderr}`);
+    return stdout.trimEnd();
+  }
 }

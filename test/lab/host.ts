@@ -35,6 +35,9 @@ export class Host extends EngineHost {
     await output([...outside, 'addr', 'add', `${NEIGHBOUR_ADDRESS}/24`, 'dev', 'eth0']);
     for (const link of ['lo', 'eth0']) await output([...outside, 'link', 'set', link, 'up']);
     await output(['ip', '-n', host.name, 'route', 'add', 'default', 'via', NEIGHBOUR_ADDRESS]);
+    // It says that there is no way further: what is only lost is waited for, by who asks for a name in the DNS 10 s.
+    await output(host.outside(['sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward']));
+    await output([...outside, 'route', 'add', 'unreachable', 'default']);
     return host;
   }
 

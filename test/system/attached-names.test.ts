@@ -30,7 +30,7 @@ beforeAll(async () => {
   await near.ok(['network', 'create', '-d', 'overlay', '--attachable', 'wide']);
   await near.ok(['network', 'create', '-d', 'overlay', '--attachable', 'other']);
   await until('the worker has both', async () => {
-    const networks = await far.ok(['network', 'ls', '--format', '{{.Name}}']);
+    const networks = await far.look(['network', 'ls', '--format', '{{.Name}}']);
     return networks.includes('wide') && networks.includes('other');
   });
   await idle(near, 'client', '--network', 'wide');
@@ -49,7 +49,7 @@ function idle(host: PoweredHost, name: string, ...flags: string[]): Promise<stri
 }
 
 function addressOf(host: PoweredHost, container: string, network = 'wide'): Promise<string> {
-  return host.ok(['inspect', '-f', `{{.NetworkSettings.Networks.${network}.IPAddress}}`, container]);
+  return host.look(['inspect', '-f', `{{.NetworkSettings.Networks.${network}.IPAddress}}`, container]);
 }
 
 /** What a container of the near host is told of a name. */
@@ -225,7 +225,7 @@ async function leader(): Promise<PoweredHost> {
   const names = await until(
     'another host to lead',
     async () => {
-      const lines = await near.ok(['node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}']);
+      const lines = await near.look(['node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}']);
       const led = lines
         .split('\n')
         .find((line) => line.endsWith(' Leader'))

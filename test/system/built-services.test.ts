@@ -55,13 +55,13 @@ class Sources {
 }
 
 const runningTasks = (host: Host) =>
-  host.ok(['service', 'ps', '-q', '--no-trunc', '--filter', 'desired-state=running', 'shop_web']);
+  host.look(['service', 'ps', '-q', '--no-trunc', '--filter', 'desired-state=running', 'shop_web']);
 const imageOf = (host: Host) =>
-  host.ok(['service', 'inspect', '--format', '{{.Spec.TaskTemplate.ContainerSpec.Image}}', 'shop_web']);
+  host.look(['service', 'inspect', '--format', '{{.Spec.TaskTemplate.ContainerSpec.Image}}', 'shop_web']);
 
 /** What the task on the host has seen when its image was built; undefined: there is none. */
 async function seen(host: Host): Promise<string | undefined> {
-  const [id = ''] = (await host.ok(['ps', '-q', '--filter', 'name=shop_web.'])).split('\n');
+  const [id = ''] = (await host.look(['ps', '-q', '--filter', 'name=shop_web.'])).split('\n');
   return id === '' ? undefined : await host.ok(['exec', id, 'cat', '/seen']);
 }
 

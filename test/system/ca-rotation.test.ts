@@ -46,7 +46,7 @@ function deploy(on: Host, version: number): Promise<string> {
 
 async function leader(on: Host): Promise<Host> {
   return until('a leader', async () => {
-    const lines = await on.ok(['node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}']);
+    const lines = await on.look(['node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}']);
     const name = /^(\S+) Leader$/m.exec(lines)?.[1];
     return hosts.find((host) => host.name === name);
   });
@@ -76,7 +76,7 @@ describe('a rotation of the authority', () => {
     await updating;
     expect(await alive.ok(['cluster', 'join-token', '-q', 'worker'])).not.toBe(token);
     await until('all to be ready', async () => {
-      const states = await alive.ok(['node', 'ls', '--format', '{{.Status}}/{{.TLSStatus}}']);
+      const states = await alive.look(['node', 'ls', '--format', '{{.Status}}/{{.TLSStatus}}']);
       return states === Array(4).fill('Ready/Ready').join('\n');
     });
     const tasks = await alive.ok([
@@ -102,7 +102,7 @@ describe('a rotation of the authority', () => {
     await join(worker, 'worker');
     await until(
       'it to be there',
-      async () => (await worker.ok(['info', '--format', '{{.Swarm.LocalNodeState}}'])) === 'active',
+      async () => (await worker.look(['info', '--format', '{{.Swarm.LocalNodeState}}'])) === 'active',
     );
   });
 });

@@ -41,7 +41,7 @@ function deploy(stack: string, ...flags: string[]) {
 
 /** In the container of the service's first task. */
 async function inside(service: string, script: string): Promise<string> {
-  const ids = await host.ok(['ps', '--no-trunc', '--filter', `name=${service}`, '--format', '{{.ID}}']);
+  const ids = await host.look(['ps', '--no-trunc', '--filter', `name=${service}`, '--format', '{{.ID}}']);
   return await host.ok(['exec', ids.split('\n')[0] ?? '', 'sh', '-c', script]);
 }
 

@@ -87,7 +87,7 @@ async function untilUpdated(name: string): Promise<void> {
 
 async function removeStack(): Promise<void> {
   await host.ok(['stack', 'rm', 's']);
-  await until('the containers to be gone', async () => (await host.ok(['ps', '-aq', '--filter', 'name=s_'])) === '');
+  await until('the containers to be gone', async () => (await host.look(['ps', '-aq', '--filter', 'name=s_'])) === '');
 }
 
 /** Also what a test that failed has left. */
@@ -95,7 +95,7 @@ async function clear(): Promise<void> {
   await host.gantry(['rm', '-f', 'taken']);
   await host.gantry(['service', 'rm', 'silent']);
   await host.gantry(['stack', 'rm', 's']);
-  await until('the containers to be gone', async () => (await host.ok(['ps', '-aq'])) === '');
+  await until('the containers to be gone', async () => (await host.look(['ps', '-aq'])) === '');
 }
 
 describe('container_name', () => {
@@ -168,7 +168,7 @@ describe('logging', () => {
   });
 
   it('can be none, which commands say', async () => {
-    const flags = ['--name', 'silent', '--log-driver', 'none', '--init', '-q', 'busybox'];
+    const flags = ['--name', 'silent', '--log-driver', 'none', '--init', '--update-monitor', '0s', '-q', 'busybox'];
     await host.ok(['service', 'create', ...flags, 'sh', '-c', 'echo hello; exec sleep 1000000']);
     const id = await host.ok(['ps', '-q', '--filter', 'name=silent']);
     expect((await host.gantry(['logs', id])).stderr).toMatch(/configured logging driver does not support reading/);

@@ -43,8 +43,8 @@ function begin(host: Host, ...argv: string[]) {
 
 /** The host whose manager leads, and another one. */
 async function leaderAndOther(): Promise<{ leader: Host; other: Host }> {
-  const names = (await Promise.all(hosts.map((host) => host.ok(['info', '--format', '{{.Name}}'])))) as string[];
-  const list = await (hosts[0] as Host).ok(['node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}']);
+  const names = (await Promise.all(hosts.map((host) => host.look(['info', '--format', '{{.Name}}'])))) as string[];
+  const list = await (hosts[0] as Host).look(['node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}']);
   const leading = list
     .split('\n')
     .find((line) => line.endsWith(' Leader'))
@@ -54,7 +54,7 @@ async function leaderAndOther(): Promise<{ leader: Host; other: Host }> {
 }
 
 const containers = async (service: string) =>
-  (await Promise.all(hosts.map((host) => host.ok(['ps', '-q', '--filter', `name=${service}.`]))))
+  (await Promise.all(hosts.map((host) => host.look(['ps', '-q', '--filter', `name=${service}.`]))))
     .flatMap((ids) => ids.split('\n'))
     .filter((id) => id !== '');
 

@@ -43,7 +43,7 @@ beforeAll(async () => {
   }
   await first.ok(['stack', 'deploy', '-c', '-', 'shop'], { stdin: STACK });
   containers = new Map();
-  for (const host of hosts) containers.set(host, await host.ok(['ps', '-q', '--no-trunc']));
+  for (const host of hosts) containers.set(host, await host.look(['ps', '-q', '--no-trunc']));
   backup = join(first.directory, 'cluster.backup');
 });
 
@@ -51,7 +51,7 @@ afterAll(() => lan.destroy());
 
 /** Host name → status and manager status. */
 async function nodes(on: Host): Promise<Record<string, string>> {
-  const lines = await on.ok(['node', 'ls', '--format', '{{.Hostname}} {{.Status}}/{{.ManagerStatus}}']);
+  const lines = await on.look(['node', 'ls', '--format', '{{.Hostname}} {{.Status}}/{{.ManagerStatus}}']);
   return Object.fromEntries(lines.split('\n').map((line) => line.split(' ') as [string, string]));
 }
 
@@ -66,13 +66,13 @@ async function untilNodes(on: Host, ...expected: string[]): Promise<void> {
 /** Later ones may have come to them. */
 async function expectSameContainers(...where: Host[]): Promise<void> {
   for (const host of where) {
-    const running = (await host.ok(['ps', '-q', '--no-trunc'])).split('\n');
+    const running = (await host.look(['ps', '-q', '--no-trunc'])).split('\n');
     const before = containers.get(host)?.split('\n') ?? [];
     expect(running, host.name).toEqual(expect.arrayContaining(before));
   }
 }
 
-const localState = (host: Host) => host.ok(['info', '--format', '{{.Swarm.LocalNodeState}}: {{.Swarm.Error}}']);
+const localState = (host: Host) => host.look(['info', '--format', '{{.Swarm.LocalNodeState}}: {{.Swarm.Error}}']);
 
 describe('a cluster', () => {
   it('is backed up while it runs, into a file of its own', async () => {
@@ -164,7 +164,7 @@ describe('a cluster', () => {
     await first.ok(['cluster', 'restore', '--force', backup]);
     await untilNodes(first, 'Ready/Leader', 'Ready/', 'Ready/', 'Ready/');
     expect(await first.ok(['service', 'ls', '--format', '{{.Replicas}}'])).toMatch(/\/4$/);
-    await until('four tasks', async () => (await first.ok(['service', 'ls', '--format', '{{.Replicas}}'])) === '4/4');
+    await until('four tasks', async () => (await first.look(['service', 'ls', '--format', '{{.Replicas}}'])) === '4/4');
     await expectSameContainers(worker);
   });
 });

@@ -87,14 +87,14 @@ async function ask(prefix: readonly string[], address: string, count: number): P
   return [...new Set(answers.map((answer) => answer.trim().replaceAll(/::ffff:|[[\]]/g, '')))].sort();
 }
 
-const containerOf = (host: Host, service: string) => host.ok(['ps', '-q', '--filter', `name=shop_${service}`]);
+const containerOf = (host: Host, service: string) => host.look(['ps', '-q', '--filter', `name=shop_${service}`]);
 
 async function inContainer(host: Host, service: string, script: string): Promise<string> {
   return (await host.ok(['exec', await containerOf(host, service), 'sh', '-c', script])).trim();
 }
 
 async function namespaceOf(host: Host, service: string): Promise<string[]> {
-  const pid = await host.ok(['inspect', '--format', '{{.State.Pid}}', await containerOf(host, service)]);
+  const pid = await host.look(['inspect', '--format', '{{.State.Pid}}', await containerOf(host, service)]);
   return ['nsenter', '-t', pid, '--net'];
 }
 
@@ -113,9 +113,9 @@ async function resolve(host: Host, name: string): Promise<string[]> {
 /** The service's container's own, of IPv4 and of IPv6. */
 async function addressesOf(host: Host, service: string): Promise<[string, string]> {
   const form = '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}';
-  const [ipv4 = '', ipv6 = ''] = (await host.ok(['inspect', '--format', form, await containerOf(host, service)])).split(
-    ' ',
-  );
+  const [ipv4 = '', ipv6 = ''] = (
+    await host.look(['inspect', '--format', form, await containerOf(host, service)])
+  ).split(' ');
   return [ipv4, ipv6];
 }
 
@@ -286,7 +286,7 @@ describe('a published port', () => {
     expect(await ask(outside.inside([]), `[${onLan(2)}]`, 4)).toHaveLength(2);
     for (const host of nodes) await host.start();
     for (const talk of talks) expect(await talk.ask('and after')).toBe('and after');
-    await until('the nodes to be back', async () => !(await first.ok(['node', 'ls'])).includes('Down'));
+    await until('the nodes to be back', async () => !(await first.look(['node', 'ls'])).includes('Down'));
     await output(first.inside(['ip', '-6', 'rule', 'flush', 'pref', '18176']));
     await output(first.inside(['ip', '-6', 'addr', 'flush', 'scope', 'global', 'to', 'fd47::/16']));
     await until('both tasks', async () => (await ask(outside.inside([]), `[${onLan(2)}]`, 4)).length === 2);

@@ -68,7 +68,7 @@ describe.skipIf(ETCD_PROGRAM === undefined)('a cluster with its log in etcd', ()
 
   /** Manager status of both, as `node ls` on a host shows them. */
   async function managers(on: Host): Promise<string[]> {
-    const lines = await on.ok(['node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}']);
+    const lines = await on.look(['node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}']);
     const found = Object.fromEntries(lines.split('\n').map((line) => line.split(' ')));
     return [first, second].map(({ name }) => found[name] ?? '');
   }
@@ -81,7 +81,7 @@ describe.skipIf(ETCD_PROGRAM === undefined)('a cluster with its log in etcd', ()
   }
 
   async function running(on: Host): Promise<number> {
-    const lines = await on.ok(['service', 'ps', 'shop_web', '--format', '{{.CurrentState}} {{.DesiredState}}']);
+    const lines = await on.look(['service', 'ps', 'shop_web', '--format', '{{.CurrentState}} {{.DesiredState}}']);
     return lines.split('\n').filter((line) => /^Running .* Running$/.test(line)).length;
   }
 
@@ -143,7 +143,7 @@ describe.skipIf(ETCD_PROGRAM === undefined)('a cluster with its log in etcd', ()
   });
 
   it('says what is missing while etcd is away, and goes on when it is back', async () => {
-    const containers = () => Promise.all([first, second].map((host) => host.ok(['ps', '-q'])));
+    const containers = () => Promise.all([first, second].map((host) => host.look(['ps', '-q'])));
     const scaleTo5 = () => first.gantry(['service', 'scale', '--detach', 'shop_web=5']);
     const before = await containers();
     await stopEtcd();

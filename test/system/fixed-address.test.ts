@@ -3,49 +3,37 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CommandResult, runCommand } from '../lab/command.ts';
-import { ROOT } from '../lab/engine-host.ts';
+import { Lab } from '../lab/lab.ts';
+import { formCluster } from '../lab/lab-cluster.ts';
 import { until } from '../lab/until.ts';
 
 const HOSTS = ['h1', 'h2', 'h3'];
 const ADDRESS = '10.77.0.99';
 const MOVED_MS = 30_000;
-/** Three hosts are made by one. */
-const COMMAND_MS = 180_000;
 
 let directory: string;
+let lab: Lab;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'gantry-fixed-test-'));
-  await ok('up', '3');
+  lab = await Lab.create(join(directory, 'lab'), HOSTS.length);
+  await formCluster(lab, () => undefined);
 });
 
 afterAll(async () => {
-  await lab('down');
+  await Lab.destroy(join(directory, 'lab'));
   await rm(directory, { recursive: true, force: true });
 });
 
-function lab(...words: string[]): Promise<CommandResult> {
-  return runCommand(['sh', join(ROOT, '.ci/lab'), ...words], {
-    env: { GANTRY_LAB: join(directory, 'lab') },
-    timeoutMs: COMMAND_MS,
-  });
-}
-
 /** What a command that must succeed printed. */
-async function ok(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await lab(...words);
-  expect({ words, code, stderr }).toMatchObject({ code: 0 });
-  return stdout.trimEnd();
-}
-
-const gantry = (host: string, ...words: string[]) => ok('exec', host, 'gantry', ...words);
-const refusal = async (...words: string[]) => (await lab('exec', 'h1', 'gantry', ...words)).stderr;
+const gantry = (host: string, ...words: string[]) => lab.host(host).ok(words);
+const refusal = async (...words: string[]) => (await lab.host('h1').gantry(words)).stderr;
 
 /** The task that is meant to run: where, and how it is with it. */
 function task(name: string): Promise<string> {
   const format = '{{.Node}} {{.CurrentState}} {{.Error}}';
-  return gantry('h1', 'service', 'ps', '--no-trunc', '--filter', 'desired-state=running', '--format', format, name);
+  const running = ['service', 'ps', '--no-trunc', '--filter', 'desired-state=running'];
+  return lab.host('h1').look([...running, '--format', format, name]);
 }
 
 const nodeOf = async (name: string) => (await task(name)).split(' ')[0] ?? '';
@@ -57,8 +45,8 @@ async function untilReached(): Promise<void> {
     await until(
       `the address to answer on ${host}`,
       async () => {
-        const { code } = await lab('exec', host, 'gantry', 'exec', client, 'ping', '-c', '1', '-w', '1', ADDRESS);
-        return code === 0;
+        const ping = ['exec', client, 'ping', '-c', '1', '-w', '1', ADDRESS];
+        return (await lab.host(host).gantry(ping)).code === 0;
       },
       MOVED_MS,
     );
@@ -72,8 +60,19 @@ describe('an address of its own', () => {
   it('is the task’s, and reached from all hosts', async () => {
     await gantry('h1', 'network', 'create', '-d', 'overlay', '--subnet', '10.77.0.0/24', 'net');
     const run = ['--init', '-q'];
+    const flags = [...run, '--update-monitor', '0s'];
     const sleep = ['busybox', 'sleep', '1000000'];
-    await gantry('h1', 'service', 'create', '--name', 'fixed', '--network', `name=net,ip=${ADDRESS}`, ...run, ...sleep);
+    await gantry(
+      'h1',
+      'service',
+      'create',
+      '--name',
+      'fixed',
+      '--network',
+      `name=net,ip=${ADDRESS}`,
+      ...flags,
+      ...sleep,
+    );
     await gantry(
       'h1',
       'service',

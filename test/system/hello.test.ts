@@ -35,13 +35,13 @@ async function visitsNow(): Promise<number> {
 
 /** container id → pid of all running containers */
 async function pids(): Promise<Record<string, number>> {
-  const ids = (await host.ok(['ps', '-q', '--no-trunc'])).split('\n').filter((id) => id !== '');
-  const lines = await host.ok(['inspect', '--format', '{{.Id}} {{.State.Pid}}', ...ids]);
+  const ids = (await host.look(['ps', '-q', '--no-trunc'])).split('\n').filter((id) => id !== '');
+  const lines = await host.look(['inspect', '--format', '{{.Id}} {{.State.Pid}}', ...ids]);
   return Object.fromEntries(lines.split('\n').map((line) => [line.split(' ')[0], Number(line.split(' ')[1])]));
 }
 
 async function replicas(service: string): Promise<string> {
-  return host.ok(['service', 'ls', '--filter', `name=${service}`, '--format', '{{.Replicas}}']);
+  return host.look(['service', 'ls', '--filter', `name=${service}`, '--format', '{{.Replicas}}']);
 }
 
 describe('the hello stack', () => {
@@ -93,9 +93,9 @@ describe('the hello stack', () => {
 
   it.each(['hello_web', 'hello_counter'])('replaces a task of %s whose process is killed', async (service) => {
     const before = await visitsNow();
-    const ids = await host.ok(['ps', '-q', '--no-trunc', '--filter', `name=${service}`]);
+    const ids = await host.look(['ps', '-q', '--no-trunc', '--filter', `name=${service}`]);
     const [victim = ''] = ids.split('\n');
-    const pid = Number(await host.ok(['inspect', '--format', '{{.State.Pid}}', victim]));
+    const pid = Number(await host.look(['inspect', '--format', '{{.State.Pid}}', victim]));
     process.kill(pid, 'SIGKILL');
     await until('the task to be gone', async () => !(victim in (await pids())));
     await until('a replacement', async () => Object.keys(await pids()).length === 5);
@@ -115,7 +115,7 @@ describe('the hello stack', () => {
       await host.start();
     }
     await until('the cluster to answer', async () => (await host.gantry(['node', 'ls'])).code === 0);
-    await until('the node to be ready', async () => (await host.ok(['node', 'ls'])).includes('Ready'));
+    await until('the node to be ready', async () => (await host.look(['node', 'ls'])).includes('Ready'));
     if (what === 'gantryd') expect(host.pid('manager')).toBe(manager);
     await until('three replicas', async () => (await replicas('hello_web')) === '3/3');
     expect(await pids()).toEqual(before);

@@ -138,7 +138,7 @@ describe('a container', () => {
     await host.ok(['run', '-d', '--name', 'again', '--restart', 'always', 'busybox', 'sh', '-c', 'exit 3']);
     await until(
       'two restarts',
-      async () => Number(await host.ok(['inspect', '--format', '{{.RestartCount}}', 'again'])) >= 2,
+      async () => Number(await host.look(['inspect', '--format', '{{.RestartCount}}', 'again'])) >= 2,
     );
     await host.ok(['rm', '-f', 'again']);
     expect(await host.ok(['ps', '-aq'])).toBe('');

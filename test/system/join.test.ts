@@ -44,7 +44,7 @@ async function join(host: Host, role: 'worker' | 'manager'): Promise<string> {
 
 /** Host name → manager status, as `node ls` on a host shows them. */
 async function nodes(on: Host, column = '{{.Status}}/{{.ManagerStatus}}'): Promise<Record<string, string>> {
-  const lines = await on.ok(['node', 'ls', '--format', `{{.Hostname}} ${column}`]);
+  const lines = await on.look(['node', 'ls', '--format', `{{.Hostname}} ${column}`]);
   return Object.fromEntries(lines.split('\n').map((line) => [line.split(' ')[0], line.split(' ')[1] ?? '']));
 }
 
@@ -68,7 +68,13 @@ async function deploy(on: Host, replicas: number): Promise<void> {
 
 /** Running tasks by host. */
 async function spread(on: Host): Promise<Record<string, number>> {
-  const lines = await on.ok(['service', 'ps', 'shop_web', '--format', '{{.Node}} {{.CurrentState}} {{.DesiredState}}']);
+  const lines = await on.look([
+    'service',
+    'ps',
+    'shop_web',
+    '--format',
+    '{{.Node}} {{.CurrentState}} {{.DesiredState}}',
+  ]);
   const running = lines.split('\n').filter((line) => / Running .* Running$/.test(line));
   return Object.fromEntries(
     hosts.map(({ name }) => [name, running.filter((line) => line.startsWith(`${name} `)).length]),
@@ -83,7 +89,7 @@ const sum = (tasks: Record<string, number>) => Object.values(tasks).reduce((tota
 /** Its containers, once those that it is to stop have gone. */
 async function tasksOnWorker(manager: Host): Promise<string[]> {
   return until('the worker to run its tasks and nothing else', async () => {
-    const ids = (await worker.ok(['ps', '-q'])).split('\n').filter((id) => id !== '');
+    const ids = (await worker.look(['ps', '-q'])).split('\n').filter((id) => id !== '');
     return ids.length === (await spread(manager))[worker.name] ? ids.toSorted() : undefined;
   });
 }
@@ -150,7 +156,7 @@ describe('a cluster of several hosts', () => {
     await placed('{constraints: [node.role==worker], max_replicas_per_node: 1}');
     await first.ok(['service', 'scale', '--detach', 'shop_web=3']);
     await until('the third to say why it waits', async () =>
-      (await first.ok(['service', 'ps', 'shop_web', '--no-trunc'])).includes(reason),
+      (await first.look(['service', 'ps', 'shop_web', '--no-trunc'])).includes(reason),
     );
     await first.ok(['stack', 'rm', 'shop']);
     await deploy(first, 12);
@@ -202,7 +208,7 @@ describe('a cluster of several hosts', () => {
     const [alive] = [first, second, third].filter((host) => host !== dead) as [Host];
     await until('another leader', async () => (await leader(alive)) !== dead);
     await until('the worker to be connected', async () => {
-      return (await worker.ok(['info', '--format', '{{.Swarm.LocalNodeState}}'])) === 'active';
+      return (await worker.look(['info', '--format', '{{.Swarm.LocalNodeState}}'])) === 'active';
     });
     expect(await tasksOnWorker(alive)).toEqual(tasks);
     await dead.start();

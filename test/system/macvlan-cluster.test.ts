@@ -72,7 +72,7 @@ afterAll(async () => {
 });
 
 async function containersOf(host: Host, service: string): Promise<string[]> {
-  const ids = await host.ok(['ps', '-q', '--filter', `name=shop_${service}`]);
+  const ids = await host.look(['ps', '-q', '--filter', `name=shop_${service}`]);
   return ids.split('\n').filter((id) => id !== '');
 }
 
@@ -84,7 +84,7 @@ async function inContainer(host: Host, service: string, script: string): Promise
 /** On the network, of the containers that are meant. */
 async function addressesOf(host: Host, containers: readonly string[], network = 'shop_lan'): Promise<string[]> {
   const form = `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`;
-  return Promise.all(containers.map((id) => host.ok(['inspect', '--format', form, id])));
+  return Promise.all(containers.map((id) => host.look(['inspect', '--format', form, id])));
 }
 
 async function addressOf(host: Host, service: string): Promise<string> {
@@ -94,7 +94,7 @@ async function addressOf(host: Host, service: string): Promise<string> {
 
 async function namespaceOf(host: Host, service: string): Promise<string[]> {
   const [container = ''] = await containersOf(host, service);
-  return ['nsenter', '-t', await host.ok(['inspect', '--format', '{{.State.Pid}}', container]), '--net'];
+  return ['nsenter', '-t', await host.look(['inspect', '--format', '{{.State.Pid}}', container]), '--net'];
 }
 
 async function resolve(host: Host, name: string): Promise<string[]> {
@@ -187,7 +187,7 @@ describe('a stack on the LAN', () => {
     for (const talk of talks) expect(await talk.ask('while they are down')).toBe('while they are down');
     for (const host of nodes) await host.start();
     for (const talk of talks) expect(await talk.ask('and after')).toBe('and after');
-    await until('the nodes to be back', async () => !(await first.ok(['node', 'ls'])).includes('Down'));
+    await until('the nodes to be back', async () => !(await first.look(['node', 'ls'])).includes('Down'));
     expect((await Promise.all(nodes.map((host) => addressOf(host, 'web')))).toSorted(byText)).toEqual(before);
     for (const host of nodes) {
       await until('the names', async () => (await resolve(host, 'web')).join() === before.join());
@@ -226,7 +226,7 @@ describe('a stack on the LAN', () => {
   it('leaves no link when it is removed', async () => {
     await first.ok(['stack', 'rm', 'shop']);
     await until('no network', async () => {
-      const left = await Promise.all(nodes.map((host) => host.ok(['network', 'ls', '-q', '--filter', 'name=shop'])));
+      const left = await Promise.all(nodes.map((host) => host.look(['network', 'ls', '-q', '--filter', 'name=shop'])));
       return left.join('') === '';
     });
     for (const host of nodes) expect(await output(host.inside(['ip', '-d', 'link']))).not.toContain('macvlan');
@@ -283,7 +283,7 @@ describe('a macvlan network of the cluster', () => {
     await output(second.inside(['ip', 'link', 'delete', 'dmz']));
     await until('the link to be missed', async () => {
       await first.ok(['service', 'update', '-d', '--force', 'there']);
-      return /no link dmz for macvlan network dmz/.test(await first.ok(['service', 'ps', '--no-trunc', 'there']));
+      return /no link dmz for macvlan network dmz/.test(await first.look(['service', 'ps', '--no-trunc', 'there']));
     });
     await first.ok(['service', 'rm', 'there']);
     await until('its end', async () => (await first.gantry(['network', 'rm', 'dmz'])).code === 0);

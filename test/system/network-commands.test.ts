@@ -203,7 +203,7 @@ describe('in a cluster', () => {
       await first.ok(['network', 'ls', '--filter', 'scope=swarm', '--format', '{{.Name}} {{.Driver}} {{.Labels}}']),
     ).toBe('wide overlay a=1');
     expect(await inspect(first, 'wide', '{{.Attachable}} {{.Scope}}')).toBe('true swarm');
-    await until('the worker has the network', async () => (await second.ok(['network', 'ls'])).includes('wide'));
+    await until('the worker has the network', async () => (await second.look(['network', 'ls'])).includes('wide'));
     await idle(first, 'one', '--network', 'wide');
     await idle(second, 'two');
     await second.ok(['network', 'connect', '--alias', 'beta', 'wide', 'two']);
@@ -213,7 +213,7 @@ describe('in a cluster', () => {
     await second.ok(['rm', '-f', 'two']);
     await first.ok(['rm', '-f', 'one']);
     await first.ok(['network', 'rm', 'wide']);
-    await until('it is gone', async () => !(await second.ok(['network', 'ls'])).includes('wide'));
+    await until('it is gone', async () => !(await second.look(['network', 'ls'])).includes('wide'));
   });
 
   it('lets services and stacks use them, and nobody else those that are not attachable', async () => {

@@ -148,7 +148,7 @@ describe('a cluster', () => {
 
   it('names a node that is off', async () => {
     await third.stop('SIGKILL');
-    await until('it counts as down', async () => (await first.ok(['node', 'ls'])).includes('Down'), 60_000);
+    await until('it counts as down', async () => (await first.look(['node', 'ls'])).includes('Down'), 60_000);
     expect(ways((await diagnose(first)).findings)).toEqual(['h3 node']);
     await third.start();
   });

@@ -22,12 +22,12 @@ afterAll(() => host.destroy());
 
 /** Full ids of the running containers of web. */
 async function containers(): Promise<string[]> {
-  const ids = await host.ok(['ps', '-q', '--no-trunc', '--filter', 'name=web.']);
+  const ids = await host.look(['ps', '-q', '--no-trunc', '--filter', 'name=web.']);
   return ids.split('\n').filter((id) => id !== '');
 }
 
 async function inspect(template: string): Promise<string> {
-  return host.ok(['service', 'inspect', '--format', template, 'web']);
+  return host.look(['service', 'inspect', '--format', template, 'web']);
 }
 
 /** The page of the service, once it is this. */
@@ -41,6 +41,7 @@ describe('service', () => {
   it('create waits until all runs, and prints the id', async () => {
     const flags = ['--name', 'web', '--replicas', '2', '-e', 'GREETING=hello', '-p', `${PORT}:80`, '--init'];
     flags.push('--constraint', 'node.role==manager', '--label', 'tier=front', '--restart-delay', '1s', '-q');
+    flags.push('--update-monitor', '0s', '--rollback-monitor', '0s');
     const id = await host.ok(['service', 'create', ...flags, 'busybox', 'sh', '-c', SERVE]);
     expect(id).toBe(await inspect('{{.ID}}'));
     expect(await containers()).toHaveLength(2);
@@ -137,7 +138,19 @@ describe('service', () => {
       env: { KEY: 'hunter2' },
     });
     const named = ['--network', 'name=shop_default,alias=other', '--secret', 'shop_key', '--config', 'shop_conf'];
-    await host.ok(['service', 'create', '--name', 'user', '--init', ...named, 'busybox', 'sleep', '1000']);
+    await host.ok([
+      'service',
+      'create',
+      '--name',
+      'user',
+      '--init',
+      '--update-monitor',
+      '0s',
+      ...named,
+      'busybox',
+      'sleep',
+      '1000',
+    ]);
     const inside = async (...command: string[]) => {
       const [id = ''] = (await host.ok(['ps', '-q', '--filter', 'name=user.'])).split('\n');
       return host.ok(['exec', id, ...command]);
@@ -168,7 +181,7 @@ describe('service', () => {
       '3/3 *:8082->80/tcp',
     );
     await host.ok(['service', 'rm', 'web']);
-    await until('its containers to go', async () => (await host.ok(['ps', '-aq'])) === '');
+    await until('its containers to go', async () => (await host.look(['ps', '-aq'])) === '');
     const { code, stderr } = await host.gantry(['service', 'update', '--force', 'web']);
     expect([code, stderr]).toEqual([1, 'gantry: no such service: web\n']);
   });

@@ -80,7 +80,7 @@ async function pushed(tag: string): Promise<string> {
 async function versions(service: string): Promise<(string | undefined)[]> {
   return await Promise.all(
     hosts.map(async (host) => {
-      const [id] = (await host.ok(['ps', '-q', '--filter', `name=${service}.`])).split('\n');
+      const [id] = (await host.look(['ps', '-q', '--filter', `name=${service}.`])).split('\n');
       return id === undefined || id === ''
         ? undefined
         : (await host.ok(['exec', id, 'sh', '-c', 'echo $VERSION'])).trim();
@@ -91,11 +91,21 @@ async function versions(service: string): Promise<(string | undefined)[]> {
 const imageOf = (service: string) =>
   ok('service', 'inspect', '--format', '{{.Spec.TaskTemplate.ContainerSpec.Image}}', service);
 const runningTasks = (service: string) =>
-  ok('service', 'ps', '-q', '--no-trunc', '--filter', 'desired-state=running', service);
+  first.look(['service', 'ps', '-q', '--no-trunc', '--filter', 'desired-state=running', service]);
 
 describe('a service from a registry with a login', () => {
   it('runs on hosts that never had its image, all of the same digest', async () => {
-    const flags = ['--name', 'front', '--mode', 'global', '--init', '--with-registry-auth', '-q'];
+    const flags = [
+      '--name',
+      'front',
+      '--mode',
+      'global',
+      '--init',
+      '--update-monitor',
+      '0s',
+      '--with-registry-auth',
+      '-q',
+    ];
     await ok('service', 'create', ...flags, image('web:1'), 'sleep', '1000');
     expect(await versions('front')).toEqual(['1', '1', '1']);
     expect(await imageOf('front')).toBe(`${image('web:1')}@${digests.get('1')}`);
@@ -188,7 +198,7 @@ describe('a stack', () => {
   const write = (tag: string) =>
     writeFile(
       file(),
-      `services: {web: {image: "${image(`web:${tag}`)}", command: sleep 1000, init: true, deploy: {mode: global, restart_policy: {condition: none}}}}\n`,
+      `services: {web: {image: "${image(`web:${tag}`)}", command: sleep 1000, init: true, deploy: {mode: global, restart_policy: {condition: none}, update_config: {monitor: 0s}}}}\n`,
     );
 
   it('stays as it is when it is deployed again, whether or not the registry answers', async () => {

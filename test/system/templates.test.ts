@@ -33,7 +33,7 @@ function deploy(stack: string) {
 
 /** Ids of a service's containers, by slot. */
 async function containers(service: string): Promise<string[]> {
-  const lines = await host.ok(['ps', '--no-trunc', '--filter', `name=${service}`, '--format', '{{.Names}} {{.ID}}']);
+  const lines = await host.look(['ps', '--no-trunc', '--filter', `name=${service}`, '--format', '{{.Names}} {{.ID}}']);
   const bySlot = lines.split('\n').filter((line) => line !== '');
   return bySlot.sort().map((line) => line.split(' ')[1] ?? '');
 }
@@ -105,7 +105,7 @@ secrets:
     expect(refused.code).toBe(1);
     await host.ok(['stack', 'rm', 'ext']);
     await host.ok(['config', 'rm', 'greeting']);
-    await until('no config', async () => (await host.ok(['config', 'ls', '-q'])) === '');
+    await until('no config', async () => (await host.look(['config', 'ls', '-q'])) === '');
   });
 
   it('that nothing can come of are refused with file, line and key, and nothing is made', async () => {
@@ -130,7 +130,8 @@ secrets:
 });
 
 describe('a config and a secret from files', () => {
-  const reads = `    image: busybox\n    command: sleep 1000\n    init: true\n`;
+  const reads =
+    '    image: busybox\n    command: sleep 1000\n    init: true\n    deploy: {update_config: {monitor: 0s}}\n';
 
   async function version(kind: 'config' | 'secret', name: string): Promise<string> {
     return host.ok([kind, 'ls', '--filter', `name=${name}`, '--format', '{{.ID}}']);
@@ -173,7 +174,7 @@ describe('a config and a secret from files', () => {
     expect(await deploy('ver')).toMatchObject({ code: 0 });
     expect(await inEach('ver_app', ['cat', '/app'])).toEqual(['one']);
     await host.ok(['stack', 'rm', 'ver']);
-    await until('no config', async () => (await host.ok(['config', 'ls', '-q'])) === '');
+    await until('no config', async () => (await host.look(['config', 'ls', '-q'])) === '');
     expect(await host.ok(['secret', 'ls', '-q'])).toBe('');
   });
 });

@@ -45,7 +45,7 @@ const page = () => fetchOne(host.inside([]), `http://127.0.0.1:${PORT}/index.htm
 
 async function runningTasks(): Promise<string[]> {
   const format = ['--format', '{{.ID}}'];
-  const ids = await host.ok(['service', 'ps', '--filter', 'desired-state=running', ...format, 'site_web']);
+  const ids = await host.look(['service', 'ps', '--filter', 'desired-state=running', ...format, 'site_web']);
   return ids.split('\n').sort();
 }
 

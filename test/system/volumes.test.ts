@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CommandResult, runCommand } from '../lab/command.ts';
-import { ROOT } from '../lab/engine-host.ts';
+import { Lab } from '../lab/lab.ts';
+import { formCluster } from '../lab/lab-cluster.ts';
 import { until } from '../lab/until.ts';
 
 /** A host that is off counts as down after 3 s, and its tasks as lost 5 s later; the rest is for a busy machine. */
@@ -18,11 +18,13 @@ services:
     command: [sh, -c, 'hostname >>/data/log && exec sleep 1000000']
     init: true
     volumes: ['data:/data']
+    deploy: {update_config: {monitor: 0s}}
 volumes:
   data:
 `;
 
 let directory: string;
+let lab: Lab;
 let stack: string;
 /** The host that has the data, and one that hasn't. */
 let home: string;
@@ -31,42 +33,24 @@ let other: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'gantry-volumes-test-'));
   stack = join(directory, 'stack.yml');
-  await ok('up', '3');
   await writeFile(stack, STACK);
+  lab = await Lab.create(join(directory, 'lab'), 3);
+  await formCluster(lab, () => undefined);
 });
 
 afterAll(async () => {
-  await lab('down');
+  await Lab.destroy(join(directory, 'lab'));
   await rm(directory, { recursive: true, force: true });
 });
 
-function lab(...words: string[]): Promise<CommandResult> {
-  return runCommand(['sh', join(ROOT, '.ci/lab'), ...words], { env: { GANTRY_LAB: join(directory, 'lab') } });
-}
-
 /** What a command that must succeed printed. */
-async function ok(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await lab(...words);
-  expect({ words, code, stderr }).toMatchObject({ code: 0 });
-  return stdout.trimEnd();
-}
-
-const gantry = (host: string, ...words: string[]) => ok('exec', host, 'gantry', ...words);
+const gantry = (host: string, ...words: string[]) => lab.host(host).ok(words);
 
 /** The task that is meant to run: where, and how it is with it. */
 async function task(on: string): Promise<string> {
   const format = '{{.Node}} {{.CurrentState}} {{.Error}}';
-  return await gantry(
-    on,
-    'service',
-    'ps',
-    '--no-trunc',
-    '--filter',
-    'desired-state=running',
-    '--format',
-    format,
-    'shop_db',
-  );
+  const running = ['service', 'ps', '--no-trunc', '--filter', 'desired-state=running'];
+  return await lab.host(on).look([...running, '--format', format, 'shop_db']);
 }
 
 const untilTask = (on: string, is: RegExp, withinMs: number) =>
@@ -94,18 +78,8 @@ describe('a service with a local volume', () => {
     await untilTask(other, /^ *Pending/, BACK_MS);
     const reason = `no suitable node (2 nodes: volume shop_data is on node ${home}; 1 node: drained)`;
     expect(await task(other)).toContain(reason);
-    const { code, stderr } = await lab(
-      'exec',
-      other,
-      'gantry',
-      'stack',
-      'deploy',
-      '--timeout',
-      '3s',
-      '-c',
-      stack,
-      'shop',
-    );
+    const deploy = ['stack', 'deploy', '--timeout', '3s', '-c', stack, 'shop'];
+    const { code, stderr } = await lab.host(other).gantry(deploy);
     expect(code).toBe(1);
     expect(stderr).toContain(reason);
     await gantry(other, 'node', 'update', '--availability', 'active', home);
@@ -114,10 +88,10 @@ describe('a service with a local volume', () => {
   });
 
   it('waits when that host has lost its power, and is back with its data when that is back', async () => {
-    await ok('power-off', home);
+    await lab.host(home).powerOff();
     await untilTask(other, /^ *Pending/, LOST_MS);
     expect(await task(other)).toContain(`(2 nodes: volume shop_data is on node ${home}; 1 node: not ready)`);
-    await ok('start', home);
+    await lab.host(home).start();
     await untilTask(other, new RegExp(`^${home} Running`), BACK_MS);
     expect(await starts()).toBe(4);
   });
@@ -133,7 +107,7 @@ describe('a service with a local volume', () => {
     await gantry(other, 'node', 'update', '--availability', 'drain', home);
     await untilTask(other, /^ *Pending/, BACK_MS);
     // The container of the task that was drained is still there to be looked at, with its volume.
-    expect((await lab('exec', home, 'gantry', 'volume', 'rm', 'shop_data')).stderr).toContain('it is in use by');
+    expect((await lab.host(home).gantry(['volume', 'rm', 'shop_data'])).stderr).toContain('it is in use by');
     await gantry(home, 'rm', ...(await gantry(home, 'ps', '-aq')).split('\n'));
     expect(await gantry(home, 'volume', 'rm', 'shop_data')).toBe('shop_data');
     const elsewhere = /^h[123] Running/;

@@ -60,7 +60,7 @@ export class TestCluster {
 
   /** One line of `node ls` for each host, by its name. */
   async nodes(template: string): Promise<Record<string, string>> {
-    const lines = await this.ok('node', 'ls', '--format', `{{.Hostname}} ${template}`);
+    const lines = await this.asked.look(['node', 'ls', '--format', `{{.Hostname}} ${template}`]);
     return Object.fromEntries(lines.split('\n').map((line) => [line.split(' ')[0], line.replace(/^\S+ /, '')]));
   }
 
@@ -76,7 +76,7 @@ export class TestCluster {
   /** All that there are, earlier ones too. */
   async tasks(...services: string[]): Promise<ListedTask[]> {
     const format = '{{.ID}}|{{.Name}}|{{.Node}}|{{.DesiredState}}|{{.CurrentState}}|{{.Error}}';
-    const lines = (await this.ok('service', 'ps', '--no-trunc', '--format', format, ...services)).split('\n');
+    const lines = (await this.asked.look(['service', 'ps', '--no-trunc', '--format', format, ...services])).split('\n');
     return lines
       .filter((line) => line !== '')
       .map((line) => {
