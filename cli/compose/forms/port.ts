@@ -61,7 +61,7 @@ export function parseRange(text: string): Range | undefined {
 /** A port in long form, as one that was written so; what can't be read stays as it is, for its reader to complain about. */
 export function longPorts(tree: Tree): Tree[] {
   if (tree.kind !== 'scalar' || tree.value === null) return [tree];
-  const forms = parsePort(tree.text);
+  const forms = parsePort(typeof tree.value === 'number' ? String(tree.value) : tree.text);
   return typeof forms === 'string' ? [tree] : forms.map((form) => portTree(tree, form));
 }
 

@@ -6,7 +6,7 @@ export function goText(scalar: Scalar): string {
   const { value } = scalar;
   if (value === null) return '';
   if (typeof value !== 'number') return String(value);
-  return wholeText(scalar.text) ?? goFloat(numberOf(scalar));
+  return wholeText(scalar.text) ?? goFloat(value);
 }
 
 const MAX_UINT64 = 2n ** 64n - 1n;
@@ -14,20 +14,12 @@ const MIN_INT64 = -(2n ** 63n);
 
 /** Every digit of it, also of an id that has more than a JavaScript number holds. Undefined: a fraction, or read as one. */
 function wholeText(text: string): string | undefined {
-  const match = /^([-+]?)(?:0o?([0-7]+)|(0x[0-9a-f]+|[0-9]+))$/i.exec(text.replaceAll('_', ''));
+  const match = /^([-+]?)(?:0o?([0-7]+)|(0x[0-9a-f]+|0b[01]+|[0-9]+))$/i.exec(text.replaceAll('_', ''));
   if (match === null) return undefined;
   const [, sign, octal, digits = ''] = match;
   const size = BigInt(octal === undefined ? digits : `0o${octal}`);
   const value = sign === '-' ? -size : size;
   return value > MAX_UINT64 || value < MIN_INT64 ? undefined : value.toString();
-}
-
-/** What the YAML reader of Compose takes a number for: one that starts with 0 is octal, "_" may be in it. */
-export function numberOf({ text, value }: Scalar): number {
-  const digits = text.replaceAll('_', '');
-  const octal = /^([-+]?)0o?([0-7]+)$/.exec(digits);
-  if (octal !== null) return Number.parseInt(`${octal[1]}${octal[2]}`, 8);
-  return Number(value);
 }
 
 /** As %v prints it: with the fewest digits, and an exponent below 1e-4 and from 1e6. */

@@ -4,7 +4,7 @@ import { splitWords } from '../syntax/command-line.ts';
 import type { Cursor } from '../syntax/cursor.ts';
 import { parseBytes } from '../syntax/quantities.ts';
 import { describe, type Scalar, type Tree } from '../syntax/tree.ts';
-import { goDuration, goText, numberOf, parseGoDuration, singlePrecision } from './go-text.ts';
+import { goDuration, goText, parseGoDuration, singlePrecision } from './go-text.ts';
 import { type Json, unlessEmpty } from './json.ts';
 import { withOrigins } from './origins.ts';
 
@@ -111,7 +111,7 @@ export const options: Read = (cursor) => {
 export function toJson(tree: Tree): Json {
   switch (tree.kind) {
     case 'scalar':
-      return typeof tree.value === 'number' ? numberOf(tree) : tree.value;
+      return tree.value;
     case 'sequence':
       return tree.items.map(toJson);
     case 'mapping':
@@ -227,13 +227,13 @@ export const number: Read = typed('a number', 'write it as 0.5', (value) => {
 });
 
 function toNumber(value: Scalar): number {
-  if (typeof value.value === 'number') return numberOf(value);
+  if (typeof value.value === 'number') return value.value;
   return typeof value.value === 'string' && value.text.trim() !== '' ? Number(value.text) : Number.NaN;
 }
 
 /** Bytes, as a string of digits. */
 export const bytes: Read = typed('a size', 'write it as 512m, 1g or a number of bytes', (value) => {
-  const number = typeof value.value === 'number' ? numberOf(value) : parseBytes(value.text);
+  const number = typeof value.value === 'number' ? value.value : parseBytes(value.text);
   // No bound, of memory with swap.
   if (value.text === '-1') return '-1';
   if (number === undefined || number < 0) return undefined;

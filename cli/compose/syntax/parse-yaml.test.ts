@@ -29,7 +29,7 @@ const COMMON: readonly string[] = [
   'a:\n- 1\n- b\n-\nb:\n  - x: 1\n    y: 2\n  -\n    z: 3\n  - - 1\n    - 2\n',
   'a: [1, "x y", \'it\'\'s\', [b, {c: d}], {}]\nb: { c: d, "e":f, g: h i , }\nc: [a,b , c]\n',
   'a: "x\\ny\\t\\"z\\\\"\nb: \'# no note\'\nc: x#y\nd: x:y\ne: http://a:80/b?c\n',
-  'a: null\nb: ~\nc:\nd: true\ne: False\nf: yes\ng: 0o17\nh: 0x1F\ni: 017\nj: 1.50\nk: 1e3\nl: .5\nm: -3\nn: .inf\no: .nan\np: 56:12\nq: 1_000\nr: +1\ns: 1.\n',
+  'a: null\nb: ~\nc:\nd: true\ne: False\nf: yes\ng: 0o17\nh: 0x1F\ni: 017\nj: 1.50\nk: 1e3\nl: .5\nm: -3\nn: .inf\no: .nan\np: 56:12\nq: 1_000\nr: +1\ns: 1.\nt: 0b11\nu: -0x1f\nv: 0b2\nw: _1\n',
   'x: &a\n  b: 1\n  c: [1]\ny: *a\nz:\n  <<: *a\n  b: 2\nw: {k: v}\nv: &s text\nu: *s # note\n',
   'x: &a {a: 1}\ny: &b {a: 2, b: 3}\nz:\n  c: 4\n  <<: [*a, *b]\n'.replace('[*a, *b]', '*b'),
   'a: |\n  one\n   two\n\n  three # no note\nb: |-\n  x\n\nc: |+\n  y\n\nd: z\n',

@@ -211,10 +211,11 @@ class Converter {
   }
 }
 
-/** The parser takes the value behind a tag that it doesn't know for a string. */
+/** What has a tag of YAML's is what the parser says; of other tags it takes the value for a string. */
 function scalar(node: YamlScalar, position: Position, isTagged: boolean): Scalar {
   const quoted = node.type !== 'PLAIN';
   const text = quoted ? String(node.value) : (node.source ?? '');
-  const value = isTagged && !quoted ? plainValue(text) : (node.value as Scalar['value']);
+  const isOurs = !quoted && (isTagged || node.tag === undefined);
+  const value = isOurs ? plainValue(text) : (node.value as Scalar['value']);
   return { kind: 'scalar', position, text, value, quoted };
 }

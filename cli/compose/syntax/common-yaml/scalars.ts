@@ -10,7 +10,7 @@ export function notCommon(): never {
   throw NOT_COMMON;
 }
 
-/** Of the core schema (YAML 1.2, 10.3.2). */
+/** As go-yaml v3 has it, with which Compose reads: the core schema (YAML 1.2, 10.3.2), and numbers of YAML 1.1. */
 export function plainValue(text: string): string | number | boolean | null {
   const first = text.charCodeAt(0);
   // A digit, a sign or a dot; anything else is a word.
@@ -36,13 +36,23 @@ export function plainValue(text: string): string | number | boolean | null {
 }
 
 const NUMBER = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/;
+/** 0x1f, 0b11, 0o17; and 017, which is octal, too. */
+const OF_OTHER_BASE = /^([-+]?)0(?:[xX]([\da-fA-F]+)|[bB]([01]+)|[oO]?([0-7]+))$/;
 
 function numberOrText(text: string): string | number {
-  if (NUMBER.test(text)) return Number(text);
-  if (/^0o[0-7]+$/.test(text)) return Number.parseInt(text.slice(2), 8);
-  if (/^0x[\da-fA-F]+$/.test(text)) return Number.parseInt(text.slice(2), 16);
+  // 1_000 is a number; a fraction without anything before its dot has none of these.
+  const digits = text.startsWith('.') ? text : text.replaceAll('_', '');
+  const other = OF_OTHER_BASE.exec(digits);
+  if (other !== null) return numberOfBase(other);
+  if (NUMBER.test(digits)) return Number(digits);
   if (/^[-+]?\.(?:inf|Inf|INF)$/.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
   return /^\.(?:nan|NaN|NAN)$/.test(text) ? Number.NaN : text;
+}
+
+function numberOfBase([, sign, hex, binary, octal = '']: RegExpExecArray): number {
+  const [digits, base] = hex !== undefined ? [hex, 16] : binary !== undefined ? [binary, 2] : [octal, 8];
+  const size = Number.parseInt(digits, base);
+  return sign === '-' ? -size : size;
 }
 
 const SIMPLE_ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', '"': '"', '\\': '\\', '/': '/' };
