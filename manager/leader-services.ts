@@ -5,6 +5,7 @@ import {
   DispatcherService,
   type ImageHoldersRequest,
   type IsMemberRequest,
+  type KnownBuildsRequest,
   type NeededImagesRequest,
   type SessionRequest,
   type TunnelFrame,
@@ -50,6 +51,9 @@ function dispatcher(terms: Terms): LocalHandlers {
     }),
     imageHolders: async (request: ImageHoldersRequest, signal: AbortSignal, caller: Caller) => ({
       holders: (await terms.term(signal)).dispatcher.imageHolders(request, caller),
+    }),
+    knownBuilds: async (request: KnownBuildsRequest, signal: AbortSignal, caller: Caller) => ({
+      builds: await (await terms.term(signal)).dispatcher.knownBuilds(request, signal, caller),
     }),
     isMember: async ({ nodeId }: IsMemberRequest, signal: AbortSignal) => ({
       member: (await terms.term(signal)).dispatcher.isMember(nodeId),

@@ -12,7 +12,7 @@ import { resolveInRoot } from '../container/root-files.ts';
 import type { ApplyOptions } from '../image/layer/applier.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
 import { findTarArchive } from './added-archive.ts';
-import type { KeptContexts, OpenContext } from './kept-contexts.ts';
+import type { KeptContexts, OpenContext, TakeOptions } from './kept-contexts.ts';
 import { checkOut, downloadFile } from './remote-files.ts';
 import { parseRemoteSource } from './remote-source.ts';
 
@@ -136,9 +136,10 @@ export class BuildContexts {
     id: string,
     files: readonly ContextFile[],
     ask: (wanted: readonly number[]) => AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
+    options: TakeOptions,
   ): Promise<BuildContext> {
-    const kept = await this.#kept.take(id, files);
+    const { signal } = options;
+    const kept = await this.#kept.take(id, files, options);
     return await this.#make(
       'reading the build context',
       async (context) => {

@@ -1,4 +1,5 @@
 /** One build: from the options and what the client sends to the last stage's state, and the image that is made of it. */
+import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import {
   BuildResult,
@@ -24,6 +25,7 @@ import { type BuildSources, openSources } from './build-sources.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import { type CacheTransferParts, exportCache, takeCaches } from './cache-transfer.ts';
 import { checkDockerfile, parseCheckSettings, violationError } from './checks.ts';
+import { type ClusterBuilds, takeFromCluster } from './cluster-builds.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
 import type { Downloads } from './downloads.ts';
 import { encodeInlineCache } from './inline-cache.ts';
@@ -53,6 +55,8 @@ export interface BuildRunParts {
   readonly downloads: Downloads;
   readonly steps: LayerSteps;
   readonly known: KnownBuilds;
+  readonly cluster: () => ClusterBuilds | undefined;
+  readonly logger: Logger;
   /** Waits for its turn among all builds' steps. */
   readonly inTurn: <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 }
@@ -139,7 +143,10 @@ class BuildRun {
     if (results.includes(BuildResult.CHECK)) return undefined;
     if (settings.areErrors && warnings.length > 0) throw violationError(warnings);
     const key = await keyOfSources(this.#parts.images, options, source, sources.context);
-    const known = key === undefined ? undefined : this.#parts.known.find(key);
+    const known =
+      key === undefined
+        ? undefined
+        : (this.#parts.known.find(key) ?? (await takeFromCluster(this.#parts, this.#call, key)));
     if (known !== undefined) {
       await nameAgain(this.#parts.images, known, options.tags);
       this.#warnOfUnusedArguments(plan);

@@ -52,7 +52,7 @@ export async function openSources(options: ImageBuildOptions, parts: SourceParts
 }
 
 async function openContext(
-  { contextUrl, contextId }: ImageBuildOptions,
+  { contextUrl, contextId, reuse }: ImageBuildOptions,
   input: BuildInput,
   { contexts, sendWanted, signal }: SourceParts,
 ): Promise<BuildContext> {
@@ -61,7 +61,9 @@ async function openContext(
       sendWanted(wanted);
       return input.context();
     };
-    return await contexts.update(contextId, await input.listing(), ask, signal);
+    // One that is to be known again needs the files to be kept.
+    const whenOther = reuse ? 'wait' : 'without';
+    return await contexts.update(contextId, await input.listing(), ask, { whenOther, signal });
   }
   if (contextUrl === '') return await contexts.receive(input.context(), signal);
   // Nothing is sent then, but an archive of nothing may be.

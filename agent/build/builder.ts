@@ -1,4 +1,5 @@
 /** What the engine's API asks of the image builder. */
+import type { BuildKnownRequest, BuildKnownResponse } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type {
   BuildCachePruneResponse,
   BuildCacheUsage,
@@ -21,6 +22,8 @@ export interface Builder {
     messages: AsyncIterable<BuildMessage>,
     signal: AbortSignal,
   ): AsyncIterable<ImageBuildResponse>;
+  /** What was built here from the same before, for other hosts of the cluster. */
+  known(request: BuildKnownRequest): BuildKnownResponse;
   /** What is kept of earlier builds. */
   cacheUsage(): BuildCacheUsage[];
   pruneCache(options: CachePruneOptions): Promise<BuildCachePruneResponse>;

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
+import type { BuildKnownRequest, BuildKnownResponse } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import {
   type BuildCachePruneResponse,
   type BuildCacheUsage,
@@ -26,6 +27,7 @@ import { type BuildOutcome, type BuildRunParts, runBuild } from './build-run.ts'
 import type { Builder } from './builder.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import { type CachePruneOptions, cacheUsage, planCachePrune } from './cache-prune.ts';
+import type { ClusterBuilds } from './cluster-builds.ts';
 import { Downloads } from './downloads.ts';
 import { KeptContexts } from './kept-contexts.ts';
 import { KnownBuilds } from './known-builds.ts';
@@ -46,6 +48,8 @@ export interface ImageBuilderParts {
   readonly random: RandomBytes;
   /** /proc/sys/kernel/random/boot_id */
   readonly bootId: string;
+  /** What other hosts of the cluster have built; undefined while this one is in none. */
+  readonly cluster: () => ClusterBuilds | undefined;
   readonly logger: Logger;
 }
 
@@ -78,6 +82,8 @@ export class ImageBuilder implements Builder {
     this.#run = {
       ...{ images, clock, runner: parts.runner, bases: parts.bases, cache: this.#cache, contexts: this.#contexts },
       cacheTarget: parts.cacheTarget,
+      cluster: parts.cluster,
+      logger,
       ...{ caches: this.#caches, downloads: this.#downloads, steps: this.#steps, known: this.#known },
       inTurn: (work, signal) => slots.use(work, signal),
     };
@@ -125,6 +131,12 @@ export class ImageBuilder implements Builder {
   /** Sent as fast as they are taken. */
   async *#files({ chain }: StageState): AsyncGenerator<ImageBuildResponse, void, undefined> {
     for await (const value of this.#steps.archiveRootfs(chain)) yield { message: { $case: 'files', value } };
+  }
+
+  known({ key, repository }: BuildKnownRequest): BuildKnownResponse {
+    const build = this.#known.findWithBases(key);
+    const isNamed = build !== undefined && this.#parts.images.named(`${repository}@${build.image}`) !== undefined;
+    return isNamed ? { digest: build.image, bases: Object.fromEntries(build.bases) } : { digest: '', bases: {} };
   }
 
   cacheUsage(): BuildCacheUsage[] {

@@ -15,6 +15,7 @@ const file = (name: string, changedAtMs = 1) => ({
   stamp: '',
   unsettled: false,
 });
+const ALONE = { whenOther: 'without', signal: new AbortController().signal } as const;
 const directory = (name: string) => ({ ...file(name), mode: 0o040_755, size: 0 });
 
 describe('kept contexts', () => {
@@ -36,7 +37,7 @@ describe('kept contexts', () => {
     files: readonly ReturnType<typeof file>[],
     removed: ReadonlySet<string> = new Set(),
   ): Promise<string[]> {
-    const context = await contexts.take('id', files);
+    const context = await contexts.take('id', files, ALONE);
     if (context === undefined) throw new Error('another build has it');
     const sent = context.wanted.map((index) => files[index]?.name ?? '');
     for (const name of sent) {
@@ -54,10 +55,10 @@ describe('kept contexts', () => {
     await reopen();
     expect(await build([directory('d'), file('d/a', 2), file('b')])).toEqual(['d', 'd/a']);
     expect(await build([file('b')])).toEqual([]);
-    const context = await contexts.take('id', [file('b')]);
+    const context = await contexts.take('id', [file('b')], ALONE);
     expect(readdirSync(context?.root ?? '')).toEqual(['b']);
-    expect(await contexts.take('id', [])).toBeUndefined();
     await context?.keep(new Set());
+    expect(await contexts.take('id', [], ALONE)).toBeUndefined();
     await context?.close();
     expect(contexts.usage()).toMatchObject([{ sizeBytes: 4, uses: 3 }]);
     await contexts.drop(contexts.usage().map(({ id }) => id));
@@ -73,13 +74,13 @@ describe('kept contexts', () => {
 
   it('are dropped when a build, or the agent, breaks off', async () => {
     await build([file('a')]);
-    await (await contexts.take('id', [file('a', 2)]))?.close();
+    await (await contexts.take('id', [file('a', 2)], ALONE))?.close();
     expect(contexts.usage()).toEqual([]);
     await build([file('a')]);
     const [name = ''] = readdirSync(join(dir, 'build/kept'));
     writeFileSync(join(dir, 'build/kept', name, 'listing.json'), '[{');
     expect(await build([file('a')])).toEqual(['a']);
-    await contexts.take('id', [file('a', 2)]);
+    await contexts.take('id', [file('a', 2)], ALONE);
     await reopen();
     expect(readdirSync(join(dir, 'build/kept'))).toEqual([]);
     expect(await build([file('a')])).toEqual(['a']);
@@ -95,7 +96,7 @@ describe('kept contexts', () => {
     const content = digestOf(Buffer.from('x'));
     await build([file('a')]);
     expect(await contexts.peek('id', [file('a')])).toBeUndefined();
-    const context = await contexts.take('id', [file('a')]);
+    const context = await contexts.take('id', [file('a')], ALONE);
     expect(context).toMatchObject({ isUnchanged: true, wanted: [], content: undefined });
     await context?.keep(new Set());
     await context?.noteContent(content);
@@ -106,7 +107,33 @@ describe('kept contexts', () => {
     expect(await contexts.peek('id', [file('a', 2)])).toBeUndefined();
     expect(await contexts.peek('id', [file('a'), file('b')])).toBeUndefined();
     expect(await contexts.peek('another', [])).toBeUndefined();
-    expect(await contexts.take('id', [file('a', 2)])).toMatchObject({ isUnchanged: false, content: undefined });
+    expect(await contexts.take('id', [file('a', 2)], ALONE)).toMatchObject({ isUnchanged: false, content: undefined });
+  });
+
+  it('are filled once for builds at once', async () => {
+    const first = await contexts.take('id', [file('a')], ALONE);
+    const second = contexts.take('id', [file('a')], ALONE);
+    const other = contexts.take('id', [file('a', 2)], { ...ALONE, whenOther: 'wait' });
+    const gone = new AbortController();
+    const cancelled = contexts.take('id', [file('a')], { ...ALONE, signal: gone.signal });
+    gone.abort(new Error('the caller has gone'));
+    await expect(cancelled).rejects.toThrow('the caller has gone');
+    writeFileSync(join(first?.root ?? '', 'a'), 'a');
+    await first?.keep(new Set());
+    const shared = await second;
+    expect(shared).toMatchObject({ root: first?.root, isUnchanged: true, wanted: [] });
+    await first?.close();
+    expect(readdirSync(shared?.root ?? '')).toEqual(['a']);
+    await shared?.keep(new Set());
+    await shared?.close();
+    expect(await other).toMatchObject({ isUnchanged: false, wanted: [0] });
+  });
+
+  it('go to the next build when the one that fills them fails', async () => {
+    const first = await contexts.take('id', [file('a')], ALONE);
+    const second = contexts.take('id', [file('a')], ALONE);
+    await first?.close();
+    expect(await second).toMatchObject({ isUnchanged: false, wanted: [0] });
   });
 
   it('lose no file outside of them through a link', async () => {
@@ -118,7 +145,7 @@ describe('kept contexts', () => {
     const [name = ''] = readdirSync(join(dir, 'build/kept'));
     rmSync(join(dir, 'build/kept', name, 'files/d'), { recursive: true });
     symlinkSync(outside, join(dir, 'build/kept', name, 'files/d'));
-    await (await contexts.take('id', []))?.close();
+    await (await contexts.take('id', [], ALONE))?.close();
     expect(readFileSync(join(outside, 'file'), 'utf8')).toBe('stays');
   });
 });

@@ -5,6 +5,7 @@
  * be less in them than was sent.
  */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Logger } from 'pino';
@@ -35,6 +36,12 @@ export interface OpenContext {
   close(): Promise<void>;
 }
 
+/** What becomes of a build whose files are others than those of the build that has the context: it waits for that one, or does without. */
+export interface TakeOptions {
+  readonly whenOther: 'wait' | 'without';
+  readonly signal: AbortSignal;
+}
+
 export interface KeptContextsParts {
   /** DATA_ROOT */
   readonly dir: string;
@@ -49,6 +56,16 @@ interface Known extends KeptUse {
   readonly content: Digest | undefined;
 }
 
+/** By builds that go on at once. */
+interface ContextUse {
+  builds: number;
+  /** Its files are there, and stay as they are as long as a build has them. */
+  isSettled: boolean;
+  /** Resolves when that is so, or nobody has them any more. */
+  readonly settled: PromiseWithResolvers<void>;
+  readonly closed: PromiseWithResolvers<void>;
+}
+
 const LIMITS: KeptLimits = { maxBytes: 8 * 2 ** 30, maxCount: 200 };
 
 export class KeptContexts {
@@ -56,7 +73,7 @@ export class KeptContexts {
   readonly #dir: string;
   /** Listings may be long, and stay on disk. */
   readonly #known = new Map<string, Known>();
-  readonly #open = new Set<string>();
+  readonly #open = new Map<string, ContextUse>();
 
   constructor(parts: KeptContextsParts) {
     this.#parts = parts;
@@ -68,16 +85,28 @@ export class KeptContexts {
     for (const [name, known] of await openKept(this.#dir, (one) => this.#read(one))) this.#known.set(name, known);
   }
 
-  /** `id` is the client's for its directory, which has these files now. Undefined while another build has it. */
-  async take(id: string, files: readonly ContextFile[]): Promise<OpenContext | undefined> {
+  /**
+   * `id` is the client's for its directory, which has these files now. Builds of the same files have it together: all but the first
+   * wait until that one's files are there. Undefined while another build has other ones, if that is not to be waited for.
+   */
+  async take(id: string, files: readonly ContextFile[], options: TakeOptions): Promise<OpenContext | undefined> {
     const name = nameOf(id);
-    if (this.#open.has(name)) return undefined;
-    this.#open.add(name);
-    let isKept = false;
+    for (let use = this.#open.get(name); use !== undefined; use = this.#open.get(name)) {
+      await orAborted(use.settled.promise, options.signal);
+      const shared = use.isSettled ? await this.#share(name, files, use) : undefined;
+      if (shared !== undefined) return shared;
+      if (use.isSettled && options.whenOther === 'without') return undefined;
+      await orAborted(use.closed.promise, options.signal);
+    }
+    return await this.#takeAlone(name, files);
+  }
+
+  async #takeAlone(name: string, files: readonly ContextFile[]): Promise<OpenContext> {
+    const use: ContextUse = { builds: 1, isSettled: false, settled: resolvable(), closed: resolvable() };
+    this.#open.set(name, use);
     const close = async (): Promise<void> => {
-      if (!isKept) await this.#remove(name);
-      this.#open.delete(name);
-      await this.#shrink();
+      if (!use.isSettled) await this.#remove(name);
+      await this.#release(name, use);
     };
     try {
       const before = this.#known.get(name);
@@ -94,7 +123,7 @@ export class KeptContexts {
         const left = files.filter((file) => !removed.has(file.name));
         if (isUnchanged && removed.size === 0) this.#known.set(name, this.#usedNow(before));
         else await this.#note(name, left, before);
-        isKept = true;
+        settle(use);
       };
       const noteContent = (content: Digest) => this.#noteContent(name, content);
       return { root, wanted, isUnchanged, content: isUnchanged ? before.content : undefined, keep, noteContent, close };
@@ -102,6 +131,31 @@ export class KeptContexts {
       await close();
       throw error;
     }
+  }
+
+  /** With the builds that have it; undefined when these files are others. */
+  async #share(name: string, files: readonly ContextFile[], use: ContextUse): Promise<OpenContext | undefined> {
+    use.builds += 1;
+    const close = () => this.#release(name, use);
+    const { wanted, gone } = planContextUpdate(await this.#listingOf(name), files);
+    const known = this.#known.get(name);
+    if (known === undefined || wanted.length + gone.length > 0) {
+      await close();
+      return undefined;
+    }
+    const keep = async (): Promise<void> => void this.#known.set(name, this.#usedNow(this.#known.get(name) ?? known));
+    const noteContent = (content: Digest) => this.#noteContent(name, content);
+    const root = join(this.#dir, name, 'files');
+    return { root, wanted, isUnchanged: true, content: known.content, keep, noteContent, close };
+  }
+
+  async #release(name: string, use: ContextUse): Promise<void> {
+    use.builds -= 1;
+    if (use.builds > 0) return;
+    this.#open.delete(name);
+    use.settled.resolve();
+    use.closed.resolve();
+    await this.#shrink();
   }
 
   /** One whose files are these, and nothing is known to be changing, to look at. */
@@ -187,6 +241,27 @@ export class KeptContexts {
       return undefined;
     }
   }
+}
+
+function resolvable(): PromiseWithResolvers<void> {
+  return Promise.withResolvers<void>();
+}
+
+function settle(use: ContextUse): void {
+  use.isSettled = true;
+  use.settled.resolve();
+}
+
+/** Rejects when the signal aborts. */
+async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const aborted = once(signal, 'abort', { signal: over.signal }).catch(() => undefined);
+  try {
+    await Promise.race([promise, ...(signal.aborted ? [] : [aborted])]);
+  } finally {
+    over.abort();
+  }
+  signal.throwIfAborted();
 }
 
 function nameOf(id: string): string {

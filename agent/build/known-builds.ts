@@ -61,12 +61,20 @@ export class KnownBuilds {
   /** The image, if it is still there, and all that it is made from is what it was. */
   find(key: string): ImageRecord | undefined {
     const known = this.#builds.get(key);
-    if (known === undefined) return undefined;
-    const isStale = [...known.bases].some(([reference, manifest]) => this.#manifestOf(reference) !== manifest);
-    if (isStale) return undefined;
+    if (known === undefined || this.#isStale(known)) return undefined;
     this.#builds.delete(key);
     this.#builds.set(key, known);
     return this.#images.byManifest(known.image);
+  }
+
+  /** The same, with what it is made from. */
+  findWithBases(key: string): KnownBuild | undefined {
+    const image = this.find(key);
+    return image === undefined ? undefined : this.#builds.get(key);
+  }
+
+  #isStale({ bases }: KnownBuild): boolean {
+    return [...bases].some(([reference, manifest]) => this.manifestOf(reference) !== manifest);
   }
 
   /** When this resolves, it is on disk. */
@@ -87,7 +95,8 @@ export class KnownBuilds {
     await this.#save();
   }
 
-  #manifestOf(reference: string): Digest | undefined {
+  /** Of an image of this host; undefined: there is none. */
+  manifestOf(reference: string): Digest | undefined {
     try {
       return this.#images.find(reference).manifestDigest;
     } catch (error) {

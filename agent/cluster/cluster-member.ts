@@ -5,7 +5,13 @@ import { grpcTarget, parseNodeAddress } from '../../proto/address.ts';
 import { connectClient, unary } from '../../proto/client.ts';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
 import { type ClusterInspectResponse, ControlClient } from '../../proto/generated/gantry/v1/control.ts';
-import type { ImageHolder, NodeImage, TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type {
+  BuildKnownRequest,
+  BuildKnownResponse,
+  ImageHolder,
+  NodeImage,
+  TaskStatusUpdate,
+} from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { NodeDescription, NodeTls } from '../../proto/generated/gantry/v1/types.ts';
 import { identityDir, loadIdentity, saveIdentity, saveTrust } from '../../proto/identity-files.ts';
 import { tlsOf } from '../../proto/root-certificates.ts';
@@ -84,6 +90,10 @@ export class ClusterMember implements MemberView {
 
   async imageHolders(image: string): Promise<readonly ImageHolder[]> {
     return await this.#session.imageHolders(image);
+  }
+
+  async knownBuilds(build: BuildKnownRequest): Promise<readonly BuildKnownResponse[]> {
+    return await this.#session.knownBuilds(build);
   }
 
   get identity(): NodeIdentity | undefined {

@@ -91,7 +91,19 @@ export function makeParts({ options, logger, metrics, onSystemStop }: PartsOptio
   });
   const peers = new PeerImages({ cluster: () => cluster.member, clock: REAL_CLOCK, chance: Math.random, logger });
   const registries = makeRegistries(options, images, peers, logger);
-  const builder = makeBuilder({ ...shared, bootId, roots, images, snapshots, networks, shims, host, registries });
+  const member = () => cluster.member;
+  const builder = makeBuilder({
+    ...shared,
+    bootId,
+    roots,
+    images,
+    snapshots,
+    networks,
+    shims,
+    host,
+    registries,
+    member,
+  });
   const usage = new DiskUsage(images, snapshots);
   const handlers = createEngineHandlers({ containers, images, usage, networks, volumes, builder, registries, facts });
   const cluster: ClusterService = new ClusterNode({
@@ -172,6 +184,7 @@ interface BuilderParts extends Shared {
   readonly shims: ShimLauncher;
   readonly host: HostFacts;
   readonly registries: Registries;
+  readonly member: () => ClusterService['member'];
 }
 
 function makeBuilder({
@@ -182,6 +195,7 @@ function makeBuilder({
   shims,
   host,
   registries,
+  member,
   ...shared
 }: BuilderParts): ImageBuilder {
   const { execRoot, dataRoot, runtime } = roots;
@@ -197,6 +211,7 @@ function makeBuilder({
     runner,
     bases: registries,
     cacheTarget: registries,
+    cluster: member,
   });
 }
 

@@ -2,6 +2,7 @@
  * The Engine API as plain functions, one per method, by the method's lower-camel name. They know nothing of gRPC:
  * the local socket calls them, and so does a manager's tunnel.
  */
+import type { BuildKnownRequest, BuildKnownResponse } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type {
   ArchiveChunk,
   BuildCachePruneResponse,
@@ -150,6 +151,7 @@ export interface ImageHandlers {
   readonly imagePrune: UnaryHandler<PruneRequest, ImagePruneResponse>;
   readonly buildCachePrune: UnaryHandler<PruneRequest, BuildCachePruneResponse>;
   readonly imageBuild: BidiHandler<ImageBuildRequest, ImageBuildResponse>;
+  readonly buildKnown: UnaryHandler<BuildKnownRequest, BuildKnownResponse>;
   readonly imagePull: ServerStreamHandler<ImagePullRequest, ImagePullResponse>;
   readonly imagePush: ServerStreamHandler<ImagePushRequest, ImagePushResponse>;
   readonly distributionInspect: UnaryHandler<DistributionInspectRequest, DistributionInspectResponse>;

@@ -1,7 +1,13 @@
 /** What gantryd and the node's part in a cluster ask of each other. */
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import type { ImageHolder, NodeImage, TaskStatusUpdate } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type {
+  BuildKnownRequest,
+  BuildKnownResponse,
+  ImageHolder,
+  NodeImage,
+  TaskStatusUpdate,
+} from '../../proto/generated/gantry/v1/dispatcher.ts';
 import type { GenericResource } from '../../proto/generated/gantry/v1/types.ts';
 import type { NodeIdentity } from '../../proto/tls.ts';
 import type { StoreOptions } from '../config/options.ts';
@@ -62,6 +68,8 @@ export interface MemberView {
   neededImages(images: readonly NodeImage[]): Promise<ReadonlySet<string>>;
   /** Nodes that have an image, or bring it. UNAVAILABLE while no manager can be asked. */
   imageHolders(image: string): Promise<readonly ImageHolder[]>;
+  /** What managers' hosts have built from the same. UNAVAILABLE while no manager can be asked. */
+  knownBuilds(build: BuildKnownRequest): Promise<readonly BuildKnownResponse[]>;
   /** What it shows other nodes; undefined while it has no certificate yet. */
   readonly identity: NodeIdentity | undefined;
 }

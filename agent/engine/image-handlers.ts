@@ -57,6 +57,9 @@ export function imageHandlers({
     async buildCachePrune({ all, filters, keepBytes }) {
       return await builder.pruneCache({ all, filters, keepBytes });
     },
+    async buildKnown(request) {
+      return builder.known(request);
+    },
     async *imageBuild(requests, signal) {
       const { options, messages } = await openBuild(requests);
       yield* builder.build(options, messages, signal);

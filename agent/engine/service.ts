@@ -45,6 +45,7 @@ export function engineService(handlers: EngineHandlers): MountedService {
       buildCachePrune: unaryMethod(handlers.buildCachePrune),
       diskUsage: unaryMethod(handlers.diskUsage),
       imageBuild: bidiMethod(handlers.imageBuild),
+      buildKnown: unaryMethod(handlers.buildKnown),
       imagePull: serverStreamMethod(handlers.imagePull),
       imagePush: serverStreamMethod(handlers.imagePush),
       distributionInspect: unaryMethod(handlers.distributionInspect),

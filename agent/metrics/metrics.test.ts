@@ -48,6 +48,7 @@ function member(sessionState: MemberView['sessionState']): MemberView {
     sessionState,
     neededImages: async () => new Set(),
     imageHolders: async () => [],
+    knownBuilds: async () => [],
     identity: undefined,
     taskStatuses: () => statuses.map((state) => TaskStatusUpdate.fromPartial({ status: { state } })),
   };

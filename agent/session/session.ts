@@ -9,10 +9,13 @@ import type { Address } from '../../proto/address.ts';
 import { connectClient, send, unary } from '../../proto/client.ts';
 import { errorLine, fromServiceError, GantryError, toGantryError } from '../../proto/errors.ts';
 import {
+  type BuildKnownRequest,
+  type BuildKnownResponse,
   DispatcherClient,
   type ImageHolder,
   type ImageHoldersResponse,
   type IsMemberResponse,
+  type KnownBuildsResponse,
   type Membership,
   type NeededImagesResponse,
   type NodeImage,
@@ -155,6 +158,14 @@ export class Session {
     if (client === undefined) throw new GantryError('UNAVAILABLE', 'there is no session with a manager');
     const request = { nodeId: this.#options.nodeId, image };
     return (await unary<ImageHoldersResponse>((done) => client.imageHolders(request, done))).holders;
+  }
+
+  /** What managers' hosts have built from the same. UNAVAILABLE without a session, UNSUPPORTED by an older manager. */
+  async knownBuilds(build: BuildKnownRequest): Promise<readonly BuildKnownResponse[]> {
+    const client = this.#current?.client;
+    if (client === undefined) throw new GantryError('UNAVAILABLE', 'there is no session with a manager');
+    const request = { nodeId: this.#options.nodeId, build };
+    return (await unary<KnownBuildsResponse>((done) => client.knownBuilds(request, done))).builds;
   }
 
   /** Whether a node is in the cluster. UNAVAILABLE without a session, UNSUPPORTED by an older manager. */

@@ -34,6 +34,7 @@ export function tunnelMethods(handlers: EngineHandlers): TunnelMethods {
     ['ContainerKill', unary(EngineService.containerKill, handlers.containerKill)],
     ['ContainerExport', serverStream(EngineService.containerExport, handlers.containerExport)],
     ['ContainerCommit', unary(EngineService.containerCommit, handlers.containerCommit)],
+    ['BuildKnown', unary(EngineService.buildKnown, handlers.buildKnown)],
     ['ImageInspect', unary(EngineService.imageInspect, handlers.imageInspect)],
     ['LocalNetworkInspect', unary(EngineService.localNetworkInspect, handlers.localNetworkInspect)],
     ['NetworkCheck', bidi(EngineService.networkCheck, handlers.networkCheck)],

@@ -18,6 +18,8 @@ export interface BuildUpload {
   readonly named: ReadonlyMap<string, AsyncIterable<Buffer>>;
   /** Of SSH agents, by id. */
   readonly sockets: ReadonlyMap<string, string>;
+  /** Breaks the build off when it aborts. */
+  readonly signal?: AbortSignal;
 }
 
 type Call = ReturnType<EngineClient['imageBuild']>;
@@ -41,6 +43,8 @@ export async function buildImage(
 ): Promise<string> {
   const call = engine.imageBuild();
   const agents = new SshAgents(upload.sockets, (value) => void write(call, { message: { $case: 'ssh', value } }));
+  const cancel = () => call.cancel();
+  upload.signal?.addEventListener('abort', cancel, { once: true });
   let failure: unknown;
   const wanted = Promise.withResolvers<readonly number[]>();
   const contextId = upload.context.kind === 'directory' ? upload.context.directory.id : '';
@@ -66,6 +70,7 @@ export async function buildImage(
     // Cancelled by ourselves: the reason is what went wrong with the context.
     throw failure ?? error;
   } finally {
+    upload.signal?.removeEventListener('abort', cancel);
     agents.close();
     display.end();
   }

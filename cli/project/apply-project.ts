@@ -79,7 +79,7 @@ export async function applyProject(
     ? new Set(services.map(({ name }) => name))
     : await servicesOfStaleImages(cli, services, before);
   const wishes = { pull: policyOf(options), scale, recreate, registry, idle };
-  const changes = await deployProject(control, loaded, services, before.services, wishes);
+  const changes = await deployProject(cli, control, loaded, services, before.services, wishes);
   for (const line of changeLines(changes)) await complain(cli, line);
   await tellOrphans(cli, control, before.services, all, options);
   return { project: loaded.spec.name, services, changes, before };

@@ -9,18 +9,20 @@ import {
 } from '../../proto/generated/gantry/v1/control.ts';
 import { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
 import { PullPolicy, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
-import type { Cli } from '../cli.ts';
+import { type Cli, complain } from '../cli.ts';
 import type { LoadedStack } from '../compose/load-stack.ts';
 import { ask, withClient } from '../connection.ts';
 import { CliError } from '../failure.ts';
 import { imageExists } from '../registry/image-exists.ts';
 import { askRegistries } from '../registry/service-images.ts';
+import { askPatiently } from '../rollout/ask-patiently.ts';
 import { buildServices } from './build-services.ts';
 import { pinBuiltImages } from './pin-built-images.ts';
 import { withPlaceOfPort } from './port-conflict.ts';
 import { refuseMissingImages } from './prepare-images.ts';
 import type { ProjectService } from './project-state.ts';
 import { type SelectedService, withScale } from './selection.ts';
+import { warnUnknownSources } from './unknown-sources.ts';
 
 /** Of images that have a `build`: always, when they aren't there, or never. */
 export type BuildWhen = 'always' | 'missing' | 'never';
@@ -40,17 +42,18 @@ export async function prepareProjectImages(
   { build, pull, quiet }: ImageWishes,
 ): Promise<RegistryFacts> {
   const asked: string[] = [];
+  const toBuild: SelectedService[] = [];
   await withClient(EngineClient, cli, async (engine) => {
     for (const service of services) {
       const policy = pull ?? service.spec.task?.container?.pullPolicy ?? PullPolicy.MISSING;
       const isHere = await imageExists(engine, service.image);
       if (service.build !== undefined) {
-        if (build === 'always' || (build === 'missing' && !isHere)) {
-          await buildServices(cli, loaded, quiet, { services: [service] });
-        } else if (!isHere) throw notBuilt(service);
+        if (build === 'always' || (build === 'missing' && !isHere)) toBuild.push(service);
+        else if (!isHere) throw notBuilt(service);
       } else if (policy === PullPolicy.ALWAYS || (policy === PullPolicy.MISSING && !isHere)) asked.push(service.image);
     }
   });
+  await buildServices(cli, loaded, quiet, { services: toBuild });
   const answers = await askRegistries(cli, {
     images: asked,
     resolveImage: ResolveImage.ALWAYS,
@@ -79,6 +82,7 @@ export interface DeployWishes {
 
 /** `existing`: what the cluster has of the project. Services that aren't selected stay as they are. */
 export async function deployProject(
+  cli: Cli,
   control: ControlClient,
   loaded: LoadedStack,
   services: readonly SelectedService[],
@@ -98,7 +102,12 @@ export async function deployProject(
     leaveStopped: wishes.idle === 'leave',
   };
   try {
-    const { changes } = await ask(control, control.stackDeploy, request);
+    // What is deployed twice is deployed.
+    const { changes, unknownSources } = await askPatiently(
+      () => ask(control, control.stackDeploy, request),
+      ({ message }) => complain(cli, `gantry: warning: ${message}; asking again`),
+    );
+    await warnUnknownSources(cli, unknownSources);
     if (wishes.idle === 'start') await startIdle(control, changes);
     return changes;
   } catch (error) {

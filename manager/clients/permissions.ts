@@ -109,6 +109,7 @@ export const ENGINE_PERMISSIONS: Permissions<typeof EngineService> = {
   buildCachePrune: 'admin',
   diskUsage: 'viewer',
   imageBuild: 'admin',
+  buildKnown: 'viewer',
   imagePull: 'admin',
   imagePush: 'admin',
   distributionInspect: 'admin',

@@ -2,8 +2,10 @@
 import type { Logger } from 'pino';
 import { GantryError } from '../../proto/errors.ts';
 import type {
+  BuildKnownResponse,
   ImageHolder,
   ImageHoldersRequest,
+  KnownBuildsRequest,
   ManagerAddress,
   Membership,
   NodeImage,
@@ -19,6 +21,7 @@ import { authorityNotice } from '../ca/notice.ts';
 import type { Clock } from '../clock.ts';
 import type { Caller } from '../forwarding/caller.ts';
 import { ImagePulls } from '../images/image-pulls.ts';
+import { askKnownBuilds } from '../images/known-builds.ts';
 import { neededImages } from '../images/needed-images.ts';
 import { fullImageName, type NodeImages } from '../images/node-images.ts';
 import type { Store } from '../store/store.ts';
@@ -195,6 +198,25 @@ export class Dispatcher implements EngineCalls {
         const address = read.get('node', id)?.status.address ?? '';
         return address === '' ? [] : [{ nodeId: id, address, complete: complete.has(id) }];
       }),
+    );
+  }
+
+  /** What managers' hosts have built from the same. PERMISSION_DENIED when it isn't that node that asks. */
+  async knownBuilds(
+    { nodeId, build }: KnownBuildsRequest,
+    signal: AbortSignal,
+    caller: Caller,
+  ): Promise<BuildKnownResponse[]> {
+    if (!speaksFor(caller, nodeId)) {
+      throw new GantryError('PERMISSION_DENIED', `builds: the caller is not node ${nodeId}`);
+    }
+    const others = this.#options.managers().filter((manager) => manager.nodeId !== nodeId);
+    if (build === undefined) return [];
+    return await askKnownBuilds(
+      this,
+      others.map((manager) => manager.nodeId),
+      build,
+      signal,
     );
   }
 

@@ -9,6 +9,7 @@ import { familiarName } from '../../../proto/image-reference.ts';
 import type { ImageRecord } from '../../image/image-index.ts';
 import { inPieces, makeTar, type TestEntry, TestStores } from '../../image/testing/fixtures.ts';
 import type { BuildMessage } from '../build-input.ts';
+import type { ClusterBuilds } from '../cluster-builds.ts';
 import { ImageBuilder } from '../image-builder.ts';
 import { makeBusyboxRoot } from './busybox-root.ts';
 import { ChrootRunner } from './chroot-runner.ts';
@@ -45,6 +46,8 @@ export class BuilderFixture {
   /** What registries have, and what was asked of them. */
   readonly registry = new Map<string, Buffer>();
   readonly brought: string[] = [];
+  /** What other hosts have built; none: this one is in no cluster. */
+  cluster: ClusterBuilds | undefined;
   /** Images of registries, as archives. */
   readonly archives = new Map<string, Buffer>();
   /** Caches that were pushed. */
@@ -149,6 +152,7 @@ export class BuilderFixture {
   #makeBuilder(): ImageBuilder {
     const { dir, images, snapshots } = this.stores;
     return new ImageBuilder({
+      cluster: () => this.cluster,
       ...{ dir, images, snapshots, runner: this.runner },
       bases: {
         bring: async (reference, _credentials, tell) => {
