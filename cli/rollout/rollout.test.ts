@@ -244,6 +244,6 @@ describe('stack rm', () => {
       'shop',
     ]);
     expect(exitCode).toBe(0);
-    expect(stdout).toBe('Removing service shop_web\nshop: waiting for 1 service\nshop: removed\n');
+    expect(stdout).toBe('Removing service shop_web\nservice shop_web: removing\nservice shop_web: removed\n');
   });
 });

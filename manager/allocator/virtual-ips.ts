@@ -55,10 +55,11 @@ interface VirtualIpPlan {
   readonly exhausted: readonly string[];
 }
 
-/** What it has on networks that it is on, it keeps. */
+/** What it has on networks that it is on, it keeps; one that is being removed until its tasks are to end, see the reaper. */
 function planVirtualIps(read: ReadTransaction, service: ServiceObject): VirtualIpPlan {
   const exhausted: string[] = [];
-  if (service.spec.endpointMode !== EndpointMode.VIP || service.pendingDelete) return { virtualIps: [], exhausted };
+  if (service.pendingDelete) return { virtualIps: service.virtualIps, exhausted };
+  if (service.spec.endpointMode !== EndpointMode.VIP) return { virtualIps: [], exhausted };
   const virtualIps = service.spec.task.networks.flatMap(({ target }): TaskAddress[] => {
     const known = service.virtualIps.find(({ networkId }) => networkId === target);
     const network = read.get('network', target);

@@ -69,6 +69,17 @@ export function checkKnowsStopped(read: ReadTransaction, what: string): void {
   if (theCluster(read).stateFormat < FORMAT_OF_STOPPED_SERVICES) throw notKnownToAll(what);
 }
 
+/** With so long for its processes to stop; undefined: as was said before. WRONG_STATE: as above. */
+export function withStopTimeout(
+  read: ReadTransaction,
+  service: ServiceObject,
+  stopTimeoutMs: number | undefined,
+): ServiceObject {
+  if (stopTimeoutMs === undefined) return service;
+  checkKnowsStopped(read, 'services can be removed with another time to stop than their own');
+  return { ...service, stopTimeoutMs };
+}
+
 /** WRONG_STATE: as above. */
 export function checkKnowsRotation({ stateFormat }: ClusterObject, what: string): void {
   if (stateFormat < FORMAT_OF_CA_ROTATION) throw notKnownToAll(what);

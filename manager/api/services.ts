@@ -26,7 +26,7 @@ import { stackOf, type TaskObject } from '../store/task.ts';
 import { needsOfNetworks, refuseExhausted } from './address-room.ts';
 import { checkContainerName } from './container-names.ts';
 import type { ApiContext } from './context.ts';
-import { asFarAsKnown } from './known-format.ts';
+import { asFarAsKnown, withStopTimeout } from './known-format.ts';
 import { resolve, resolveNode } from './references.ts';
 import { checkServiceNetworks } from './service-networks.ts';
 import { checkReplicas } from './stack-validation.ts';
@@ -112,10 +112,11 @@ function sameMode(a: ServiceSpec['mode'], b: ServiceSpec['mode']): boolean {
   return sameMessage(ServiceSpec, ServiceSpec.create({ mode: a }), ServiceSpec.create({ mode: b }));
 }
 
+/** What depends on others of them ends before them: see the reaper. */
 export function serviceRemove({ store }: ApiContext, request: ServiceRemoveRequest): Promise<ServiceRemoveResponse> {
   return store.update((tx) => {
     for (const reference of request.references) {
-      const service = resolve(tx, 'service', reference);
+      const service = withStopTimeout(tx, resolve(tx, 'service', reference), request.timeoutMs);
       if (!service.pendingDelete) tx.update('service', { ...service, pendingDelete: true });
     }
     return {};

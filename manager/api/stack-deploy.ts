@@ -28,7 +28,13 @@ import type { ApiContext } from './context.ts';
 import { checkKnowsCredentials, unrecordedImages, withPinnedImages } from './deployed-images.ts';
 import { describePlan } from './diff/describe-plan.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
-import { asFarAsKnown, checkKnowsNetworks, checkKnowsStopped, checkStateFormat } from './known-format.ts';
+import {
+  asFarAsKnown,
+  checkKnowsNetworks,
+  checkKnowsStopped,
+  checkStateFormat,
+  withStopTimeout,
+} from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
 import { checkHasPlace } from './macvlan-networks.ts';
 import { checkOnNodes } from './network-probe.ts';
@@ -193,12 +199,13 @@ class Deployment {
   }
 }
 
+/** Tells of what is on its way out already, too: whoever asks again may wait for it. */
 export function stackRemove(context: ApiContext, request: StackRemoveRequest): Promise<StackRemoveResponse> {
   return context.store.update((tx) => {
     const query = { by: 'stack', value: request.name } as const;
     const steps = removals({
-      services: tx.find('service', query).filter(isLive),
-      networks: tx.find('network', query).filter(isLive),
+      services: tx.find('service', query).map((service) => withStopTimeout(tx, service, request.timeoutMs)),
+      networks: tx.find('network', query),
       secrets: tx.find('secret', query).filter(isLive),
       configs: tx.find('config', query).filter(isLive),
     });

@@ -7,7 +7,7 @@ import type {
   ServiceStopRequest,
   ServiceStopResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
-import { startService, stopService } from '../orchestrator/stop/stopping.ts';
+import { restartServices, startService, stopService } from '../orchestrator/stop/stopping.ts';
 import { type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { ApiContext } from './context.ts';
@@ -22,7 +22,7 @@ export function serviceStop(
 ): Promise<ServiceStopResponse> {
   return store.update((tx) => {
     checkKnowsStopped(tx, 'services can be stopped');
-    for (const service of servicesOf(tx, references)) stopService(tx, service, { timeoutMs, after: 'stay' });
+    for (const service of servicesOf(tx, references)) stopService(tx, service, { timeoutMs });
     return {};
   });
 }
@@ -36,7 +36,7 @@ export function serviceRestart(
     checkKnowsStopped(tx, 'services can be restarted');
     const named = servicesOf(tx, references);
     const services = withDependents ? withRestarting(tx, named) : named;
-    for (const service of services) stopService(tx, service, { timeoutMs, after: 'start' });
+    restartServices(tx, services, { timeoutMs });
     return { restarted: services.map(({ id }) => id) };
   });
 }

@@ -17,8 +17,9 @@ import type { TaskObject } from '../store/task.ts';
 import type { StoreEvent } from '../store/watch.ts';
 
 /**
- * Undefined for a service that nobody can reach, or that is being removed. `networkOf`: what there is of a network, by id; nodes
- * are told of no port that leads to nobody, and which they would send on to each other. Pure.
+ * Undefined for a service that nobody can reach, or that is being removed, once its tasks are to end: until then it keeps its
+ * name for those that end before it, but no ports, which others may take. `networkOf`: what there is of a network, by id; nodes are
+ * told of no port that leads to nobody, and which they would send on to each other. Pure.
  */
 export function endpointsOf(
   service: ServiceObject,
@@ -26,12 +27,13 @@ export function endpointsOf(
   networkOf: NetworkOf = () => undefined,
 ): ServiceEndpoints | undefined {
   const { networks } = service.spec.task;
-  if (service.pendingDelete || (networks.length === 0 && service.ports.length === 0)) return undefined;
+  if (service.pendingDelete && !tasks.some(takesTraffic)) return undefined;
+  if (networks.length === 0 && service.ports.length === 0) return undefined;
   return {
     serviceId: service.id,
     serviceName: serviceName(service),
     networks: withContainerName(networks, service.spec.task.container),
-    ports: publishedPorts(service, networkOf),
+    ports: service.pendingDelete ? [] : publishedPorts(service, networkOf),
     virtualIps: service.virtualIps,
     ingressScope: service.spec.ingressScope,
     endpoints: tasks

@@ -58,7 +58,7 @@ import { reaperLoop } from './reaper/reaper.ts';
 import { replicatedLoop } from './replicated/replicated.ts';
 import { restartLoop } from './restart/restart.ts';
 import { stopLoop } from './stop/stop.ts';
-import { startService, stopService } from './stop/stopping.ts';
+import { restartServices, startService, stopService } from './stop/stopping.ts';
 import { rolledBack, withSpec } from './update/spec-change.ts';
 import { updateLoop } from './update/update.ts';
 
@@ -143,9 +143,14 @@ export class Scenario {
       case 'rollback':
         return this.#rollback(first);
       case 'stop':
-        return this.#stop(plain, 'stay');
+        return this.#store.update((tx) => {
+          for (const name of plain) stopService(tx, serviceOf(tx, name), { timeoutMs: undefined });
+        });
       case 'restart':
-        return this.#stop(plain, 'start');
+        return this.#store.update((tx) => {
+          const services = plain.map((name) => serviceOf(tx, name));
+          restartServices(tx, services, { timeoutMs: undefined });
+        });
       case 'start':
         return this.#store.update((tx) => {
           for (const name of plain) startService(tx, serviceOf(tx, name), this.#nowMs);
@@ -153,7 +158,7 @@ export class Scenario {
       case 'config':
         return this.#putConfig(first);
       case 'remove-service':
-        return this.#removeService(first);
+        return this.#removeServices(plain);
       case 'report':
         return this.#report(this.#taskId(first), second, named);
       case 'agents':
@@ -206,12 +211,6 @@ export class Scenario {
         const changed = tx.update('service', withSpec(known, spec, [], this.#nowMs));
         if (known.stopped) startService(tx, changed, this.#nowMs);
       }
-    });
-  }
-
-  #stop(names: readonly string[], after: 'stay' | 'start'): Promise<void> {
-    return this.#store.update((tx) => {
-      for (const name of names) stopService(tx, serviceOf(tx, name), { timeoutMs: undefined, after });
     });
   }
 
@@ -278,10 +277,11 @@ export class Scenario {
     });
   }
 
-  #removeService(name: string): Promise<void> {
+  #removeServices(names: readonly string[]): Promise<void> {
     return this.#store.update((tx) => {
-      const service = tx.get('service', name);
-      if (service !== undefined) tx.update('service', { ...service, pendingDelete: true });
+      for (const service of names.flatMap((name) => tx.get('service', name) ?? [])) {
+        tx.update('service', { ...service, pendingDelete: true });
+      }
     });
   }
 

@@ -37,7 +37,7 @@ export const NOT_STOPPED = { stopped: false, startsAgain: false, stopTimeoutMs: 
 export const serviceType: ObjectType<
   Service,
   ServiceObject,
-  'stack' | 'uses' | 'awaits' | 'dependsOn' | 'restartsWith' | 'sharesNetwork' | 'volume'
+  'stack' | 'uses' | 'awaits' | 'dependsOn' | 'restartsWith' | 'sharesNetwork' | 'leaving' | 'volume'
 > = {
   complete: (raw) => ({
     ...raw,
@@ -57,6 +57,8 @@ export const serviceType: ObjectType<
     dependsOn: ({ spec }) => spec.dependencies.map(({ service }) => service),
     restartsWith: ({ spec }) => spec.dependencies.flatMap(({ service, restart }) => (restart ? [service] : [])),
     sharesNetwork: ({ spec }) => (spec.task.container.networkOf === '' ? [] : [spec.task.container.networkOf]),
+    // By the names that those had which are being removed.
+    leaving: (service) => (service.pendingDelete ? [service.spec.annotations.name] : []),
     volume: mountedVolumes,
   },
 };

@@ -1,19 +1,20 @@
 /** `compose down`: takes a project away; volumes only when that is wanted. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
+import { ControlClient, ObjectKind } from '../../../proto/generated/gantry/v1/control.ts';
 import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Cli, complain } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { isGantryError } from '../../failure.ts';
+import { serviceName } from '../../format/rows/service-row.ts';
 import { stopTimeout } from '../../options/stop-timeout.ts';
 import { oneOf } from '../../options/words.ts';
-import { changeLines } from '../../project/changes.ts';
 import { namesToRemove } from '../../project/images-to-remove.ts';
 import { isOneOff, oneOffFilters } from '../../project/one-off.ts';
 import { declareProject, loadProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
 import { type ProjectService, projectServices, selectServices } from '../../project/project-state.ts';
-import { waitUntilGone } from '../../rollout/wait-until-gone.ts';
+import { waitUntilGone } from '../../rollout/wait-gone.ts';
+import { createProgress } from '../../terminal/progress.ts';
 
 interface DownOptions extends ProjectOptions {
   readonly volumes?: boolean;
@@ -38,23 +39,33 @@ export function define(command: Command, cli: Cli): void {
 async function down(cli: Cli, names: readonly string[], options: DownOptions): Promise<void> {
   const project = projectName(cli, options);
   await withClient(ControlClient, cli, async (control) => {
-    const all = await projectServices(control, project);
-    const services = selectServices(all, names);
-    if (options.timeout !== undefined && services.length > 0) {
-      const references = services.map(({ service }) => service.id);
-      await ask(control, control.serviceStop, { references, timeoutMs: options.timeout });
-    }
-    if (names.length > 0) return await removeServices(cli, control, services);
+    const services = selectServices(await projectServices(control, project), names);
+    if (names.length > 0) return await removeServices(cli, control, project, services, options);
+    const { tasks } = await ask(control, control.taskList, { stack: project, services: [], nodes: [] });
     await removeOneOffs(cli, project);
-    await removeProject(cli, control, project);
+    await removeProject(cli, control, project, options);
     if (options.volumes) await removeVolumes(cli, control, project);
-    if (options.rmi !== undefined) await removeImages(cli, await imagesToRemove(cli, services, options));
+    if (options.rmi === undefined) return;
+    const images = await imagesToRemove(cli, services, options);
+    await removeImages(cli, images, new Set(tasks.map(({ id }) => id)));
   });
 }
 
-async function removeServices(cli: Cli, control: ControlClient, services: readonly ProjectService[]): Promise<void> {
-  await ask(control, control.serviceRemove, { references: services.map(({ service }) => service.id) });
-  for (const { name } of services) await complain(cli, `Removing service ${name}`);
+/** Those that depend on others of them end before them, whatever becomes of this command. */
+async function removeServices(
+  cli: Cli,
+  control: ControlClient,
+  project: string,
+  services: readonly ProjectService[],
+  { timeout: timeoutMs }: DownOptions,
+): Promise<void> {
+  await ask(control, control.serviceRemove, { references: services.map(({ service }) => service.id), timeoutMs });
+  const removed = services.map(({ service }) => ({
+    kind: ObjectKind.SERVICE,
+    id: service.id,
+    name: serviceName(service),
+  }));
+  await waitUntilGone(control, project, removed, createProgress(cli.stderr, false));
 }
 
 /** What `compose run` has made on this host: it would keep the networks. */
@@ -69,15 +80,19 @@ async function removeOneOffs(cli: Cli, project: string): Promise<void> {
 }
 
 /** One that isn't there is no failure, as with docker compose. */
-async function removeProject(cli: Cli, control: ControlClient, project: string): Promise<void> {
+async function removeProject(
+  cli: Cli,
+  control: ControlClient,
+  name: string,
+  { timeout: timeoutMs }: DownOptions,
+): Promise<void> {
   try {
-    const { changes } = await ask(control, control.stackRemove, { name: project });
-    for (const line of changeLines(changes)) await complain(cli, line);
+    const { changes } = await ask(control, control.stackRemove, { name, timeoutMs });
+    await waitUntilGone(control, name, changes, createProgress(cli.stderr, false));
   } catch (error) {
     if (!isGantryError(error) || error.code !== 'NOT_FOUND') throw error;
-    return await complain(cli, `gantry: warning: no resource found to remove for project "${project}"`);
+    await complain(cli, `gantry: warning: no resource found to remove for project "${name}"`);
   }
-  await waitUntilGone(cli, control, project, true);
 }
 
 async function removeVolumes(cli: Cli, control: ControlClient, stack: string): Promise<void> {
@@ -103,11 +118,12 @@ async function imagesToRemove(
 }
 
 /** Those that are on the host that is asked; other nodes make room by themselves. */
-async function removeImages(cli: Cli, images: readonly string[]): Promise<void> {
+async function removeImages(cli: Cli, images: readonly string[], tasks: ReadonlySet<string>): Promise<void> {
   await withClient(EngineClient, cli, async (engine) => {
+    await untilContainersGone(engine, tasks);
     for (const reference of await namesToRemove(engine, images)) {
       try {
-        await removeUnused(engine, reference);
+        await ask(engine, engine.imageRemove, { reference, force: false });
         await complain(cli, `Removing image ${reference}`);
       } catch (error) {
         if (!isGantryError(error)) throw error;
@@ -117,19 +133,13 @@ async function removeImages(cli: Cli, images: readonly string[]): Promise<void> 
   });
 }
 
-/** Containers go a moment after their tasks have. */
-const IN_USE_PATIENCE_MS = 5000;
-const RETRY_MS = 100;
+const LOOK_MS = 50;
 
-async function removeUnused(engine: EngineClient, reference: string): Promise<void> {
-  const patientUntilMs = performance.now() + IN_USE_PATIENCE_MS;
+/** Containers go a moment after their tasks have. */
+async function untilContainersGone(engine: EngineClient, tasks: ReadonlySet<string>): Promise<void> {
   for (;;) {
-    try {
-      await ask(engine, engine.imageRemove, { reference, force: false });
-      return;
-    } catch (error) {
-      if (!isGantryError(error) || error.code !== 'IN_USE' || performance.now() > patientUntilMs) throw error;
-    }
-    await delay(RETRY_MS);
+    const { containers } = await ask(engine, engine.containerList, { all: true, filters: [] });
+    if (!containers.some(({ taskId }) => tasks.has(taskId))) return;
+    await delay(LOOK_MS);
   }
 }

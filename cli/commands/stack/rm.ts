@@ -4,7 +4,8 @@ import { type Cli, printLine } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { forEach } from '../../each.ts';
 import { changeLines } from '../../project/changes.ts';
-import { waitUntilGone } from '../../rollout/wait-until-gone.ts';
+import { waitUntilGone } from '../../rollout/wait-gone.ts';
+import { createProgress } from '../../terminal/progress.ts';
 
 interface RemoveOptions {
   readonly detach?: boolean;
@@ -31,6 +32,6 @@ async function removeStack(
 ): Promise<string> {
   const { changes } = await ask(control, control.stackRemove, { name: stack });
   if (!quiet) for (const line of changeLines(changes)) await printLine(cli, line);
-  if (!detach) await waitUntilGone(cli, control, stack, quiet);
+  if (!detach) await waitUntilGone(control, stack, changes, createProgress(cli.stdout, quiet));
   return '';
 }

@@ -20,12 +20,15 @@ export function dependenciesLoop(): ControlLoop {
     },
     reconcile: (tx, serviceId, nowMs) => {
       const service = tx.get('service', serviceId);
-      if (service !== undefined && !service.dependenciesMet && !service.pendingDelete) {
-        reconcileService(tx, service, nowMs);
-      }
+      if (service !== undefined && waits(service)) reconcileService(tx, service, nowMs);
       return undefined;
     },
   };
+}
+
+/** What is stopped waits for whatever it is once it is started. */
+function waits({ dependenciesMet, pendingDelete, stopped }: ServiceObject): boolean {
+  return !dependenciesMet && !pendingDelete && !stopped;
 }
 
 function dependents(read: ReadTransaction, name: string): string[] {

@@ -9,6 +9,7 @@ import { hasEnded, isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import type { StoreEvent } from '../../store/watch.ts';
 import { forgetPathPins } from '../../volumes/pins.ts';
+import { isHeld, removedDependencies, tasksOf } from '../stop/order.ts';
 import { withStopTimeout } from '../stop/stopping.ts';
 import { order } from '../tasks.ts';
 import { isUpdating } from '../update/update-config.ts';
@@ -29,12 +30,11 @@ export function reaperLoop(): ControlLoop {
     keysOf: (event, read) => {
       switch (event.kind) {
         case 'service':
-          return [event.object.id, RESOURCES];
+          return [event.object.id, ...heldFor(read, event.object), RESOURCES];
         case 'task':
-          return concerns(event) ? [event.object.serviceId, RESOURCES] : [];
+          return concerns(event) ? [...withHeld(read, event.object.serviceId), RESOURCES] : [];
         case 'node':
-          // Whether its tasks have stopped may depend on it.
-          return read.find('task', { by: 'node', value: event.object.id }).map((task) => task.serviceId);
+          return servicesOn(read, event.object.id).flatMap((id) => withHeld(read, id));
         case 'cluster':
           return isNewLimit(event) ? servicesAndResources(read) : [];
         default:
@@ -54,6 +54,25 @@ function concerns({ change, object, previous }: StoreEvent & { readonly kind: 't
   return change !== 'update' || hasEnded(object) || object.desiredState !== previous?.desiredState;
 }
 
+/** Whether its tasks have stopped may depend on it. */
+function servicesOn(read: ReadTransaction, nodeId: string): string[] {
+  const tasks = read.find('task', { by: 'node', value: nodeId });
+  return [...new Set(tasks.map(({ serviceId }) => serviceId))];
+}
+
+/** And what waits for it to end. */
+function withHeld(read: ReadTransaction, serviceId: string): string[] {
+  const service = read.get('service', serviceId);
+  const ends = service?.pendingDelete === true || service?.stopped === true;
+  return ends ? [serviceId, ...heldFor(read, service)] : [serviceId];
+}
+
+/** Services that are being removed, and may have waited for this one: to end, or to take their name. */
+function heldFor(read: ReadTransaction, service: ServiceObject): string[] {
+  const earlier = read.find('service', { by: 'leaving', value: serviceName(service) });
+  return [...removedDependencies(read, service), ...earlier].map(({ id }) => id);
+}
+
 function isNewLimit({ object, previous }: StoreEvent & { readonly kind: 'cluster' }): boolean {
   return object.spec.taskHistoryLimit !== previous?.spec.taskHistoryLimit;
 }
@@ -66,12 +85,8 @@ function servicesAndResources(read: ReadTransaction): Set<string> {
 
 function reapService(tx: WriteTransaction, serviceId: string, nowMs: number): void {
   const service = tx.get('service', serviceId);
-  const removing = service === undefined || service.pendingDelete;
-  const unordered = removing ? tasksOf(tx, serviceId).filter((task) => task.desiredState < TaskState.REMOVE) : [];
-  for (const task of unordered.slice(0, TASKS_AT_ONCE)) {
-    tx.update('task', order(withStopTimeout(task, service?.stopTimeoutMs), TaskState.REMOVE, nowMs));
-  }
-  const tasks = tasksOf(tx, serviceId);
+  if (service === undefined || service.pendingDelete) endTasks(tx, serviceId, nowMs);
+  const tasks = tasksOf(tx, { id: serviceId });
   const gone = forgettable(tasks, historyLimit(tx, service), (task) => tx.get('node', task.nodeId)).slice(
     0,
     TASKS_AT_ONCE,
@@ -82,8 +97,20 @@ function reapService(tx: WriteTransaction, serviceId: string, nowMs: number): vo
   tx.remove('service', serviceId);
 }
 
-function tasksOf(read: ReadTransaction, serviceId: string): TaskObject[] {
-  return read.find('task', { by: 'service', value: serviceId });
+/** Of a service that others still need, only those that don't run yet. */
+function endTasks(tx: WriteTransaction, serviceId: string, nowMs: number): void {
+  const service = tx.get('service', serviceId);
+  const isNeeded = service !== undefined && isHeld(tx, service);
+  const ending = tasksOf(tx, { id: serviceId }).filter(
+    (task) => task.desiredState < TaskState.REMOVE && !(isNeeded && task.status.state >= TaskState.ASSIGNED),
+  );
+  for (const task of ending.slice(0, TASKS_AT_ONCE)) {
+    tx.update('task', order(withStopTimeout(task, service?.stopTimeoutMs), TaskState.REMOVE, nowMs));
+  }
+  // Others may have its addresses from now on.
+  if (!isNeeded && service !== undefined && service.virtualIps.length > 0) {
+    tx.update('service', { ...service, virtualIps: [] });
+  }
 }
 
 /** An update in progress looks for its failures in the history. */

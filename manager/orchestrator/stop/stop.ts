@@ -1,11 +1,12 @@
 /** Shuts down the tasks of stopped services, keeps them without any, and starts those again that are only restarted. */
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../../control-loop.ts';
-import { type ServiceObject, serviceName } from '../../store/service.ts';
+import type { ServiceObject } from '../../store/service.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import { isWanted } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
-import { hasStopped, order } from '../tasks.ts';
+import { order } from '../tasks.ts';
+import { dependencies, dependents, hasNoTasks, isEnding, tasksOf } from './order.ts';
 import { startService, withStopTimeout } from './stopping.ts';
 
 /** Keys are ids of services. */
@@ -33,7 +34,8 @@ export function stopLoop(): ControlLoop {
 /** Most tasks are of services that run: of those there is nothing to do. */
 function concerned(read: ReadTransaction, serviceId: string): string[] {
   const service = read.get('service', serviceId);
-  return service?.stopped === true ? [serviceId, ...waitingFor(read, service)] : [];
+  const ends = service?.stopped === true || service?.pendingDelete === true;
+  return ends ? [serviceId, ...waitingFor(read, service)] : [];
 }
 
 /** What it depends on waits for it to stop, and what depends on it for it to start again. */
@@ -43,33 +45,12 @@ function waitingFor(read: ReadTransaction, service: ServiceObject): string[] {
 }
 
 function reconcile(tx: WriteTransaction, service: ServiceObject, nowMs: number): void {
-  if (dependents(tx, service).some((dependent) => isStopping(tx, dependent))) return;
+  if (dependents(tx, service).some((dependent) => isEnding(tx, dependent))) return;
   // Whatever made a task of it meanwhile: it is not to run.
   for (const task of tasksOf(tx, service).filter(isWanted)) {
     tx.update('task', order(withStopTimeout(task, service.stopTimeoutMs), TaskState.SHUTDOWN, nowMs));
   }
   if (!service.startsAgain || !hasNoTasks(tx, service)) return;
   if (dependencies(tx, service).some(({ stopped, startsAgain }) => stopped && startsAgain)) return;
-  startService(tx, service, nowMs);
-}
-
-function isStopping(read: ReadTransaction, service: ServiceObject): boolean {
-  return service.stopped && !service.pendingDelete && !hasNoTasks(read, service);
-}
-
-/** None runs any more. */
-function hasNoTasks(read: ReadTransaction, service: ServiceObject): boolean {
-  return tasksOf(read, service).every((task) => hasStopped(task, read.get('node', task.nodeId)));
-}
-
-function tasksOf(read: ReadTransaction, { id }: ServiceObject) {
-  return read.find('task', { by: 'service', value: id });
-}
-
-function dependencies(read: ReadTransaction, { spec }: ServiceObject): ServiceObject[] {
-  return spec.dependencies.flatMap(({ service }) => read.find('service', { by: 'name', value: service }));
-}
-
-function dependents(read: ReadTransaction, service: ServiceObject): ServiceObject[] {
-  return read.find('service', { by: 'dependsOn', value: serviceName(service) });
+  startService(tx, service, nowMs, service.dependenciesMet);
 }
