@@ -33,6 +33,9 @@ export function tunnelMethods(handlers: EngineHandlers): TunnelMethods {
     ['ContainerStats', unary(EngineService.containerStats, handlers.containerStats)],
     ['ContainerKill', unary(EngineService.containerKill, handlers.containerKill)],
     ['ContainerExport', serverStream(EngineService.containerExport, handlers.containerExport)],
+    ['ContainerPathStat', unary(EngineService.containerPathStat, handlers.containerPathStat)],
+    ['ContainerCopyFrom', serverStream(EngineService.containerCopyFrom, handlers.containerCopyFrom)],
+    ['ContainerCopyTo', clientStream(EngineService.containerCopyTo, handlers.containerCopyTo)],
     ['ContainerCommit', unary(EngineService.containerCommit, handlers.containerCommit)],
     ['BuildKnown', unary(EngineService.buildKnown, handlers.buildKnown)],
     ['ImageInspect', unary(EngineService.imageInspect, handlers.imageInspect)],
@@ -130,6 +133,15 @@ function serverStream<Request, Response>(
   return async function* (requests, signal) {
     const request = codec.requestDeserialize(await first(requests));
     for await (const response of handler(request, signal)) yield codec.responseSerialize(response);
+  };
+}
+
+function clientStream<Request, Response>(
+  codec: Codec<Request, Response>,
+  handler: (requests: AsyncIterable<Request>, signal: AbortSignal) => Promise<Response>,
+): TunnelMethod {
+  return async function* (requests, signal) {
+    yield codec.responseSerialize(await handler(decoded(requests, codec), signal));
   };
 }
 

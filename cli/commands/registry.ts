@@ -149,6 +149,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./compose/stats.ts'),
   },
   {
+    names: ['compose cp'],
+    summary: 'Copy files between the host and containers of a service',
+    load: () => import('./compose/cp.ts'),
+  },
+  {
     names: ['compose export'],
     summary: 'Write the file system of a container of a service to an archive',
     load: () => import('./compose/export.ts'),
@@ -493,7 +498,6 @@ export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
   ['secret inspect', "'gantry secret ls' lists what there is"],
   ['config inspect', "'gantry config ls' lists what there is"],
   ['system prune', "remove containers with 'gantry rm'; then 'gantry image prune' and 'gantry builder prune'"],
-  ['compose cp', "use 'gantry cp' on the node of the container: 'gantry compose ps' names both"],
   ['compose watch', "run 'gantry compose up -d --build' after each change"],
   ['compose bridge', "deploy the compose file as it is: 'gantry stack deploy -c FILE NAME'"],
   ['compose alpha', "'gantry compose --help' lists the verbs there are"],

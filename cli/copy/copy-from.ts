@@ -1,46 +1,42 @@
 /** `cp` out of a container. */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { responses } from '../../proto/client.ts';
-import { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
 import { extractFiles } from '../archive/extract-files.ts';
 import { type Cli, complain, write } from '../cli.ts';
-import { ask, withClient } from '../connection.ts';
 import { CliError } from '../failure.ts';
 import { counted } from './byte-count.ts';
-import { type CopyRules, type Inside, type Outside, planCopy } from './copy-paths.ts';
+import { type CopyRules, type Outside, planCopy } from './copy-paths.ts';
+import type { CopyPeer } from './copy-peer.ts';
 import { isDirectory, isLink } from './file-mode.ts';
 import { localDestination } from './local-files.ts';
 
 /** Resolves with the bytes of the tar that has come. */
 export async function copyFromContainer(
   cli: Cli,
-  { reference, path }: Inside,
+  from: CopyPeer,
+  path: string,
   to: Outside,
   { keepOwners, followLink }: CopyRules,
 ): Promise<number> {
   if (to.kind === 'stream' && cli.stdout.isTTY) {
     throw new CliError('refusing to write an archive to a terminal', { hint: 'redirect it, or name a directory' });
   }
-  return await withClient(EngineClient, cli, async (engine) => {
-    const stat = (at: string) => ask(engine, engine.containerPathStat, { reference, path: at });
-    const named = await stat(path);
-    const real = followLink && isLink(named.mode) ? named.linkTarget : path;
-    const { mode } = real === path ? named : await stat(real);
-    // A link that is followed is called as it was asked for; in a tar, as Docker has it, what it leads to.
-    const source = { path: to.kind === 'stream' ? real : path, isDirectory: isDirectory(mode) };
-    const { directory, name } = planCopy(source, destination(cli, to));
-    const archive = counted(dataOf(() => responses(engine.containerCopyFrom({ reference, path: real, name }))));
-    if (to.kind === 'stream') {
-      for await (const data of archive) await write(cli.stdout, data);
-    } else {
-      checkDirectory(directory);
-      const owner = keepOwners ? 'archive' : 'user';
-      const { leftOut } = await extractFiles(archive, directory, { replaces: 'same-kind', owner });
-      for (const name of leftOut) await complain(cli, `warning: ${name} is a device or a pipe, and is left out`);
-    }
-    return archive.bytes;
-  });
+  const named = await from.stat(path);
+  const real = followLink && isLink(named.mode) ? named.linkTarget : path;
+  const { mode } = real === path ? named : await from.stat(real);
+  // A link that is followed is called as it was asked for; in a tar, as Docker has it, what it leads to.
+  const source = { path: to.kind === 'stream' ? real : path, isDirectory: isDirectory(mode) };
+  const { directory, name } = planCopy(source, destination(cli, to));
+  const archive = counted(dataOf(() => from.read({ path: real, name })));
+  if (to.kind === 'stream') {
+    for await (const data of archive) await write(cli.stdout, data);
+  } else {
+    checkDirectory(directory);
+    const owner = keepOwners ? 'archive' : 'user';
+    const { leftOut } = await extractFiles(archive, directory, { replaces: 'same-kind', owner });
+    for (const name of leftOut) await complain(cli, `warning: ${name} is a device or a pipe, and is left out`);
+  }
+  return archive.bytes;
 }
 
 /** A tar has names as a directory would. */

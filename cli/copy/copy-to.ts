@@ -1,17 +1,12 @@
 /** `cp` into a container. */
 import { resolve } from 'node:path';
-import {
-  type ContainerCopyToRequest,
-  type ContainerCopyToResponse,
-  EngineClient,
-} from '../../proto/generated/gantry/v1/engine.ts';
 import { packFiles } from '../archive/pack-files.ts';
 import type { Cli } from '../cli.ts';
-import { ask, upload, withClient } from '../connection.ts';
 import { CliError, isGantryError } from '../failure.ts';
 import { openInput } from '../input.ts';
 import { counted } from './byte-count.ts';
-import { type CopyDestination, type CopyRules, type Inside, type Outside, planCopy } from './copy-paths.ts';
+import { type CopyDestination, type CopyRules, type Outside, planCopy } from './copy-paths.ts';
+import type { CopyPeer } from './copy-peer.ts';
 import { isDirectory, isFile, isLink } from './file-mode.ts';
 import { localFiles, localStats } from './local-files.ts';
 
@@ -24,49 +19,42 @@ interface Sent {
 export async function copyToContainer(
   cli: Cli,
   from: Outside,
-  to: Inside,
+  to: CopyPeer,
+  path: string,
   { keepOwners, followLink }: CopyRules,
 ): Promise<number> {
-  return await withClient(EngineClient, cli, async (engine) => {
-    const destination = await findDestination(engine, to);
-    const { directory, archive } =
-      from.kind === 'stream'
-        ? fromInput(cli, to, destination)
-        : fromFiles(resolve(cli.cwd, from.path), from.path, destination, followLink);
-    const data = counted(archive);
-    const target = { reference: to.reference, path: directory, ownedByUser: keepOwners };
-    await upload<ContainerCopyToRequest, ContainerCopyToResponse>(
-      (done) => engine.containerCopyTo(done),
-      toMessages(target, data),
-    );
-    return data.bytes;
-  });
+  const destination = await findDestination(to, path);
+  const { directory, archive } =
+    from.kind === 'stream'
+      ? fromInput(cli, `${to.name}:${path}`, destination)
+      : fromFiles(resolve(cli.cwd, from.path), from.path, destination, followLink);
+  const data = counted(archive);
+  await to.write({ path: directory, ownedByUser: keepOwners }, data);
+  return data.bytes;
 }
 
 /** With a link followed. That the container isn't there, the copy itself tells. */
-async function findDestination(engine: EngineClient, { reference, path }: Inside): Promise<CopyDestination> {
-  const named = await statIfThere(engine, reference, path);
+async function findDestination(to: CopyPeer, path: string): Promise<CopyDestination> {
+  const named = await statIfThere(to, path);
   const real = named !== undefined && isLink(named.mode) ? named.linkTarget : path;
-  const found = real === path ? named : await statIfThere(engine, reference, real);
+  const found = real === path ? named : await statIfThere(to, real);
   if (found === undefined) return { path: real, kind: 'missing' };
   if (isDirectory(found.mode)) return { path: real, kind: 'directory' };
   if (isFile(found.mode)) return { path: real, kind: 'file' };
-  throw new CliError(`destination "${reference}:${path}" must be a directory or a regular file`);
+  throw new CliError(`destination "${to.name}:${path}" must be a directory or a regular file`);
 }
 
-async function statIfThere(engine: EngineClient, reference: string, path: string) {
+async function statIfThere(to: CopyPeer, path: string) {
   try {
-    return await ask(engine, engine.containerPathStat, { reference, path });
+    return await to.stat(path);
   } catch (error) {
     if (isGantryError(error) && error.code === 'NOT_FOUND') return undefined;
     throw error;
   }
 }
 
-function fromInput(cli: Cli, to: Inside, destination: CopyDestination): Sent {
-  if (destination.kind !== 'directory') {
-    throw new CliError(`destination "${to.reference}:${to.path}" must be a directory`);
-  }
+function fromInput(cli: Cli, to: string, destination: CopyDestination): Sent {
+  if (destination.kind !== 'directory') throw new CliError(`destination "${to}" must be a directory`);
   return { directory: destination.path, archive: openInput(cli, '-', 'pipe a tar in, or name a file') };
 }
 
@@ -77,12 +65,4 @@ function fromFiles(path: string, text: string, destination: CopyDestination, fol
   const source = { path: text, isDirectory: stats.isDirectory() };
   const { directory, name } = planCopy(source, destination);
   return { directory, archive: packFiles(localFiles(path, name, stats)) };
-}
-
-async function* toMessages(
-  value: { readonly reference: string; readonly path: string; readonly ownedByUser: boolean },
-  archive: AsyncIterable<Buffer>,
-): AsyncGenerator<ContainerCopyToRequest> {
-  yield { message: { $case: 'options', value } };
-  for await (const data of archive) yield { message: { $case: 'data', value: data } };
 }

@@ -4,7 +4,7 @@ import { STACK_LABEL } from '../format/rows/service-row.ts';
 
 /** As docker compose labels them. */
 const ONE_OFF_LABEL = 'com.docker.compose.oneoff';
-const SERVICE_LABEL = 'com.docker.compose.service';
+export const SERVICE_LABEL = 'com.docker.compose.service';
 
 export function oneOffLabels(project: string, service: string): Record<string, string> {
   return { [STACK_LABEL]: project, [SERVICE_LABEL]: service, [ONE_OFF_LABEL]: 'True' };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
-import { taskEvents } from './task-events.ts';
+import { Meta, Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { pastEvents, taskEvents } from './task-events.ts';
 
 function task(state: TaskState, status: Partial<Task['status']> = {}, healthcheck?: readonly string[]): Task {
   return Task.fromPartial({
@@ -47,5 +47,17 @@ describe('events of a container', () => {
         attributes: { a: 'b', exitCode: '3', image: 'web:1', name: 'shop_web.2' },
       },
     ]);
+  });
+
+  it('can be told from what a task is', () => {
+    const ended = task(TaskState.SHUTDOWN, { startedAtMs: 3, endedAtMs: 5 });
+    const told = pastEvents({ ...ended, meta: Meta.fromPartial({ createdAtMs: 2 }) });
+    expect(told.map(({ action, timeMs }) => [action, timeMs])).toEqual([
+      ['create', 2],
+      ['start', 3],
+      ['die', 5],
+      ['stop', 5],
+    ]);
+    expect(pastEvents(task(TaskState.PENDING, { containerId: '' }))).toEqual([]);
   });
 });

@@ -16,13 +16,7 @@ export interface ContainerEvent {
 export function taskEvents(before: Task | undefined, after: Task | undefined, nowMs: number): ContainerEvent[] {
   const task = after ?? before;
   if (task === undefined || containerOf(task) === '') return [];
-  const timeMs = after?.status?.timestampMs || nowMs;
-  const event = (action: string, more: Readonly<Record<string, string>> = {}): ContainerEvent => ({
-    action,
-    id: containerOf(task),
-    timeMs,
-    attributes: { ...attributesOf(task), ...more },
-  });
+  const event = eventsAt(task, after?.status?.timestampMs || nowMs);
   if (after === undefined) return [event('destroy')];
   return [
     ...(before === undefined || containerOf(before) === '' ? [event('create')] : []),
@@ -32,11 +26,35 @@ export function taskEvents(before: Task | undefined, after: Task | undefined, no
   ];
 }
 
+/**
+ * Those that have led to a task's being as it is, as far as it says when they were: when it was made, which is before its container
+ * was, and when its process started and ended.
+ */
+export function pastEvents(task: Task): ContainerEvent[] {
+  const { meta, status } = task;
+  if (status === undefined || containerOf(task) === '') return [];
+  const { startedAtMs, endedAtMs, timestampMs } = status;
+  return [
+    eventsAt(task, meta?.createdAtMs ?? timestampMs)('create'),
+    ...(wasStarted(task) ? [eventsAt(task, startedAtMs || timestampMs)('start')] : []),
+    ...(isHealthy(task) ? [eventsAt(task, timestampMs)('health_status: healthy')] : []),
+    ...(isOver(task) ? endOf(task, eventsAt(task, endedAtMs || timestampMs)) : []),
+  ];
+}
+
+type MakeEvent = (action: string, more?: Readonly<Record<string, string>>) => ContainerEvent;
+
+function eventsAt(task: Task, timeMs: number): MakeEvent {
+  return (action, more = {}) => ({
+    action,
+    id: containerOf(task),
+    timeMs,
+    attributes: { ...attributesOf(task), ...more },
+  });
+}
+
 /** What was told to stop has been stopped, too. */
-function endOf(
-  task: Task,
-  event: (action: string, more?: Readonly<Record<string, string>>) => ContainerEvent,
-): ContainerEvent[] {
+function endOf(task: Task, event: MakeEvent): ContainerEvent[] {
   if (!wasStarted(task)) return [];
   const died = event('die', { exitCode: String(task.status?.exitCode ?? 0) });
   const isStopped = task.status?.state === TaskState.SHUTDOWN;

@@ -17,11 +17,31 @@ export async function runningTaskOf(
   if (running.length === 0) {
     throw new CliError(`service "${name}" is not running`, { hint: `start it with 'gantry compose up -d ${name}'` });
   }
-  const task =
-    index === undefined ? running[0] : (running.find(({ slot }) => slot === index) ?? globalTask(running, index));
+  const task = index === undefined ? running[0] : taskAt(running, index);
   if (task !== undefined) return task;
   throw new CliError(`service "${name}" has no running container ${index}`, {
     hint: `it has ${running.map(({ slot }, position) => slot || position + 1).join(', ')}`,
+  });
+}
+
+/**
+ * Those of a service that have a container, which may have ended, in their order; with an index as above that one alone. At
+ * least one.
+ */
+export async function tasksWithContainers(
+  control: ControlClient,
+  project: string,
+  name: string,
+  index: number | undefined,
+): Promise<Task[]> {
+  const [service] = selectServices(await projectServices(control, project), [name]);
+  const references = service === undefined ? [] : [service.service.id];
+  const { tasks } = await ask(control, control.taskList, { stack: '', services: references, nodes: [] });
+  const made = currentTasks(tasks).filter(({ status }) => (status?.containerId ?? '') !== '');
+  const chosen = index === undefined ? made : [taskAt(made, index) ?? []].flat();
+  if (chosen.length > 0) return chosen;
+  throw new CliError(`no container found for service "${name}"${index === undefined ? '' : ` with index ${index}`}`, {
+    hint: "'gantry compose ps -a' lists those that there are",
   });
 }
 
@@ -33,6 +53,7 @@ export async function runningTasks(control: ControlClient, services: readonly Pr
   return currentTasks(tasks).filter(isRunning);
 }
 
-function globalTask(running: readonly Task[], index: number): Task | undefined {
-  return running[0]?.slot === 0 ? running[index - 1] : undefined;
+function taskAt(tasks: readonly Task[], index: number): Task | undefined {
+  const [first] = tasks;
+  return first?.slot === 0 ? tasks[index - 1] : tasks.find(({ slot }) => slot === index);
 }

@@ -29,6 +29,7 @@ import {
   taskUnpause,
 } from './task-containers.ts';
 import { taskCommit, taskExport } from './task-content.ts';
+import { taskCopyFrom, taskCopyTo, taskPathStat } from './task-files.ts';
 import { watch } from './watch.ts';
 
 /** Resolves with the context of the present leadership, or throws UNAVAILABLE when there is none in time. */
@@ -86,6 +87,9 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     taskTop: unary(taskTop),
     taskStats: unary(taskStats),
     taskExport: stream(taskExport),
+    taskPathStat: unary(taskPathStat),
+    taskCopyFrom: stream(taskCopyFrom),
+    taskCopyTo: stream(taskCopyTo),
     taskCommit: unary(taskCommit),
     taskInspect: unary(taskInspect),
     stackVolumeList: unary(stackVolumeList),

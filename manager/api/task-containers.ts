@@ -97,11 +97,23 @@ async function* encodedRequests(
 }
 
 /** Throws NOT_FOUND, or WRONG_STATE for one without a container that runs. */
-export function runningTask({ store }: ApiContext, id: string): TaskObject {
-  const task = store.view((read) => read.get('task', id));
-  if (task === undefined) throw new GantryError('NOT_FOUND', `no such task: ${id}`);
+export function runningTask(context: ApiContext, id: string): TaskObject {
+  const task = taskOf(context, id);
   if (task.status.containerId !== '' && !hasEnded(task)) return task;
   throw new GantryError('WRONG_STATE', `container ${containerName(task)} is not running`);
+}
+
+/** Throws NOT_FOUND, or WRONG_STATE for one without a container. */
+export function taskWithContainer(context: ApiContext, id: string): TaskObject {
+  const task = taskOf(context, id);
+  if (task.status.containerId !== '') return task;
+  throw new GantryError('WRONG_STATE', `container ${containerName(task)} is not made yet`);
+}
+
+function taskOf({ store }: ApiContext, id: string): TaskObject {
+  const task = store.view((read) => read.get('task', id));
+  if (task === undefined) throw new GantryError('NOT_FOUND', `no such task: ${id}`);
+  return task;
 }
 
 export async function taskKill(

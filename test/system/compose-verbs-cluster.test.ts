@@ -1,5 +1,5 @@
 /** The verbs of `gantry compose` on a cluster: containers on other nodes are as near as those of the own host. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -73,6 +73,29 @@ describe('compose on three hosts', () => {
       ['1', '2', '3'].map((index) => compose('exec', '--index', index, 'each', 'hostname')),
     );
     expect(new Set(each).size).toBe(3);
+  });
+
+  it('cp reaches containers on other nodes: one of them as it is asked for, or all', async () => {
+    const { directory } = lab;
+    await writeFile(join(directory, 'note'), 'a note\n');
+    const cp = (...args: string[]) => lab.host('h2').gantry(['compose', '-f', file, 'cp', ...args]);
+    expect((await cp(join(directory, 'note'), 'far:/tmp')).stderr).toMatch(/^Copied .*note to far\.1:\/tmp \(\d.*B\)\n$/);
+    expect(await compose('exec', '-T', 'far', 'cat', '/tmp/note')).toBe('a note');
+    await compose('cp', join(directory, 'note'), 'each:/tmp/named');
+    await compose('cp', '--index', '3', join(directory, 'note'), 'each:/tmp/third');
+    const seen = await Promise.all(
+      ['1', '2', '3'].map((index) => compose('exec', '-T', '--index', index, 'each', 'ls', '/tmp')),
+    );
+    expect(seen).toEqual(['named', 'named', 'named\nthird']);
+    await compose('cp', 'far:/tmp/note', join(directory, 'back'));
+    expect(await readFile(join(directory, 'back'), 'utf8')).toBe('a note\n');
+    const tar = first.command(['compose', '-f', file, 'cp', 'far:/tmp', '-']).join(' ');
+    expect(await output(['sh', '-c', `${tar} | tar -t`])).toBe('tmp/\ntmp/note');
+    expect((await cp('far:/nowhere', directory)).stderr).toContain('/nowhere');
+    expect((await cp('far:/tmp', 'each:/tmp')).stderr).toContain('copying between services is not supported');
+    await compose('stop', 'far');
+    await compose('cp', 'far:/tmp/note', join(directory, 'of-stopped'));
+    await compose('start', 'far');
   });
 
   it('pause, top, stats, volumes, export and commit reach other nodes', async () => {

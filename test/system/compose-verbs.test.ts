@@ -1,6 +1,6 @@
 /** The verbs of `gantry compose`, as a directory with a compose file has them, on one host. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -225,6 +225,16 @@ configs: { page: { content: hello } }`,
     }
   });
 
+  it('events since a time tell of what there is, and end at another', async () => {
+    const until = String(Date.now() / 1000);
+    const lines = (await composeOk('shop', 'events', '--since', '1h', '--until', until, '--json', 'web')).split('\n');
+    const told = lines.map((line) => JSON.parse(line) as { action: string; service: string; time: string });
+    expect(new Set(told.map(({ service }) => service))).toEqual(new Set(['web']));
+    expect(told.map(({ action }) => action)).toEqual(expect.arrayContaining(['create', 'start', 'die', 'stop']));
+    expect(told.map(({ time }) => time)).toEqual(told.map(({ time }) => time).sort());
+    expect(await composeOk('shop', 'events', '--since', until, '--until', until)).toBe('');
+  });
+
   it('attach has the input and output of a container', async () => {
     const file = project(
       'talk',
@@ -287,6 +297,81 @@ configs: { page: { content: hello } }`,
     const again = await compose('shop', 'down');
     expect(again.code).toBe(0);
     expect(again.stderr).toContain('no resource found to remove for project "shop"');
+  });
+
+  it('down ends what depends on others before them, which can be reached until then, whatever becomes of who asked', async () => {
+    const onTerm = (work: string) => `sh -c 'trap "${work}; exit 0" TERM; while :; do sleep 0.1; done'`;
+    const service = (work: string, more: string) =>
+      `{ image: busybox, volumes: ["./log:/log"], command: ${JSON.stringify(onTerm(work))}${more} }`;
+    const serves = `sh -c 'mkdir /www; echo page of db >/www/index.html; httpd -p 80 -h /www; ${onTerm('echo db ends >>/log/ends').slice(7)}`;
+    project(
+      'order',
+      `services:
+  db: ${JSON.stringify({ image: 'busybox', volumes: ['./log:/log'], command: serves })}
+  api: ${service('echo api ends >>/log/ends; sleep 1; wget -q -O - http://db/ >>/log/ends', ', depends_on: [db]')}
+  web: ${service('echo web ends >>/log/ends; sleep 1', ', depends_on: [api]')}
+`,
+    );
+    mkdirSync(join(directory, 'order/log'));
+    const ends = join(directory, 'order/log/ends');
+    const lines = 'web ends\napi ends\npage of db\ndb ends\n';
+    await composeOk('order', 'up', '-d');
+    const { stderr } = await compose('order', 'down');
+    expect(readFileSync(ends, 'utf8')).toBe(lines);
+    expect(stderr).toContain('service order_db: waiting for order_api\n');
+    expect(stderr.trim().split('\n').at(-1)).toBe('network order_default: removed');
+    rmSync(ends);
+    await composeOk('order', 'up', '-d');
+    const { child, ended, said } = spawned('order', 'down');
+    await until('the first to end', async () => said().includes('stopping'));
+    child.kill('SIGKILL');
+    await ended;
+    // Who asks again waits for what was begun.
+    await composeOk('order', 'down');
+    expect(readFileSync(ends, 'utf8')).toBe(lines);
+    expect(await host.ok(['network', 'ls', '-q', '--filter', 'name=order'])).toBe('');
+  });
+
+  it('restart of one does not wait for what it depends on', async () => {
+    const sleeps = 'image: busybox, init: true, command: sleep 1000';
+    project('alone', `services: { db: { ${sleeps} }, web: { ${sleeps}, depends_on: [db] } }`);
+    await composeOk('alone', 'up', '-d');
+    await composeOk('alone', 'stop', 'db');
+    const before = await composeOk('alone', 'ps', '-q', 'web');
+    await composeOk('alone', 'restart', 'web');
+    expect(await composeOk('alone', 'ps', '-q', 'web')).not.toBe(before);
+    expect(await composeOk('alone', 'ps', '-q', 'db')).toBe('');
+    await composeOk('alone', 'down');
+  });
+
+  it('builds images side by side, each after those that it is built from, and shared steps once', async () => {
+    project(
+      'side',
+      `services:
+  a: { build: { context: ., target: a }, image: "side:a" }
+  b: { build: { context: ., target: b }, image: "side:b" }
+  c: { build: { context: ., dockerfile_inline: "FROM base\\nRUN cat /shared >/copy\\n", additional_contexts: { base: "service:a" } }, image: "side:c" }
+`,
+    );
+    // Each of the two waits for the other: one after the other they would never end.
+    const meets = (own: string, other: string) =>
+      `RUN --mount=type=cache,target=/meet : >/meet/${own}; while [ ! -e /meet/${other} ]; do sleep 0.1; done`;
+    writeFileSync(
+      join(directory, 'side/Dockerfile'),
+      `FROM busybox AS shared\nRUN echo shared; date +%s%N >/shared\nFROM shared AS a\n${meets('a', 'b')}\nFROM shared AS b\n${meets('b', 'a')}\n`,
+    );
+    // One that has just changed may change again unseen: builds don't share a context with such.
+    const { ctimeMs } = statSync(join(directory, 'side/Dockerfile'));
+    await until('the files to be settled', () => Date.now() > ctimeMs + 2500);
+    const { code, stderr } = await compose('side', 'build');
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/#\d+ \[a a \d\/\d\] RUN/)]);
+    expect(stderr).toMatch(/#\d+ \[b b \d\/\d\] RUN/);
+    const shared = await Promise.all(
+      ['side:a', 'side:b', 'side:c'].map((image) => host.ok(['run', '--rm', image, 'cat', '/shared'])),
+    );
+    expect(new Set(shared).size).toBe(1);
+    // Nothing has changed: nothing is gone through.
+    expect((await compose('side', 'build')).stderr).not.toContain('RUN');
   });
 
   it('up --build makes containers anew when their image is another one', async () => {

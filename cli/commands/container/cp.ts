@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
+import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Cli, complain } from '../../cli.ts';
+import { withClient } from '../../connection.ts';
 import { copyFromContainer } from '../../copy/copy-from.ts';
 import { type CopyPath, parseCopyPath } from '../../copy/copy-paths.ts';
+import { containerPeer } from '../../copy/copy-peer.ts';
 import { copyToContainer } from '../../copy/copy-to.ts';
 import { CliError, EXIT } from '../../failure.ts';
 import { humanSize } from '../../format/size.ts';
@@ -32,13 +35,17 @@ async function copy(cli: Cli, source: CopyPath, destination: CopyPath, options: 
   if (source.kind === 'container' && destination.kind === 'container') {
     throw refused('copying between containers is not supported', "'gantry cp A:PATH - | gantry cp - B:DIR' does it");
   }
-  if (source.kind === 'container' && destination.kind !== 'container') {
-    return await copyFromContainer(cli, source, destination, { keepOwners, followLink });
-  }
-  if (source.kind !== 'container' && destination.kind === 'container') {
-    return await copyToContainer(cli, source, destination, { keepOwners, followLink });
-  }
-  throw refused('neither path is in a container', 'write one as CONTAINER:PATH');
+  const rules = { keepOwners, followLink };
+  return await withClient(EngineClient, cli, async (engine) => {
+    if (source.kind === 'container' && destination.kind !== 'container') {
+      return await copyFromContainer(cli, containerPeer(engine, source.reference), source.path, destination, rules);
+    }
+    if (source.kind !== 'container' && destination.kind === 'container') {
+      const peer = containerPeer(engine, destination.reference);
+      return await copyToContainer(cli, source, peer, destination.path, rules);
+    }
+    throw refused('neither path is in a container', 'write one as CONTAINER:PATH');
+  });
 }
 
 function refused(message: string, hint: string): CliError {
