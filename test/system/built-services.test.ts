@@ -175,6 +175,20 @@ describe('a service that is built, on three hosts', () => {
     expect(await runningTasks(first)).toBe(tasks);
   });
 
+  it('is the same image when it is deployed through another manager, which has built nothing', async () => {
+    const [, second] = hosts as [Host, Host];
+    const tasks = await runningTasks(first);
+    const image = await imageOf(first);
+    const name = await second.ok(['info', '--format', '{{.Name}}']);
+    await first.ok(['node', 'promote', name]);
+    await until('another manager', async () => (await second.gantry(['node', 'ls'])).code === 0, 60_000);
+    const { code, stderr } = await second.gantry(['stack', 'deploy', '-c', sources.file, 'shop']);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('RUN cp')]);
+    expect(await imageOf(second)).toBe(image);
+    expect(await runningTasks(second)).toBe(tasks);
+    await first.ok(['node', 'demote', name]);
+  });
+
   it('rolls on all of them when a file has changed, and goes back on all of them', async () => {
     sources.write('howdy');
     await deploy();

@@ -79,7 +79,9 @@ describe('compose on three hosts', () => {
     const { directory } = lab;
     await writeFile(join(directory, 'note'), 'a note\n');
     const cp = (...args: string[]) => lab.host('h2').gantry(['compose', '-f', file, 'cp', ...args]);
-    expect((await cp(join(directory, 'note'), 'far:/tmp')).stderr).toMatch(/^Copied .*note to far\.1:\/tmp \(\d.*B\)\n$/);
+    expect((await cp(join(directory, 'note'), 'far:/tmp')).stderr).toMatch(
+      /^Copied .*note to far\.1:\/tmp \(\d.*B\)\n$/,
+    );
     expect(await compose('exec', '-T', 'far', 'cat', '/tmp/note')).toBe('a note');
     await compose('cp', join(directory, 'note'), 'each:/tmp/named');
     await compose('cp', '--index', '3', join(directory, 'note'), 'each:/tmp/third');
@@ -90,7 +92,7 @@ describe('compose on three hosts', () => {
     await compose('cp', 'far:/tmp/note', join(directory, 'back'));
     expect(await readFile(join(directory, 'back'), 'utf8')).toBe('a note\n');
     const tar = first.command(['compose', '-f', file, 'cp', 'far:/tmp', '-']).join(' ');
-    expect(await output(['sh', '-c', `${tar} | tar -t`])).toBe('tmp/\ntmp/note');
+    expect(await output(['sh', '-c', `${tar} | tar -t`])).toBe('tmp/\ntmp/note\n');
     expect((await cp('far:/nowhere', directory)).stderr).toContain('/nowhere');
     expect((await cp('far:/tmp', 'each:/tmp')).stderr).toContain('copying between services is not supported');
     await compose('stop', 'far');

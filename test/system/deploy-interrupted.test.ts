@@ -1,11 +1,16 @@
-/** Deploys that something comes between: the leader that ends, and the user who presses Ctrl-C. */
+/** Deploys that something comes between: the leader that ends or loses its power, and the user who presses Ctrl-C. */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Host } from '../lab/host.ts';
 import { importBusyboxInto } from '../lab/image.ts';
+import { Lab } from '../lab/lab.ts';
+import { formCluster } from '../lab/lab-cluster.ts';
 import { Lan } from '../lab/lan.ts';
+import type { PoweredHost } from '../lab/powered-host.ts';
 import { until } from '../lab/until.ts';
 
 const REPLICAS = 6;
@@ -33,7 +38,7 @@ function stackFile(name: string, text: string): string {
 }
 
 /** A command that runs, with what it has written so far. */
-function begin(host: Host, ...argv: string[]) {
+function begin(host: Pick<Host, 'command'>, ...argv: string[]) {
   const [program = '', ...args] = host.command(argv);
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const running = { child, output: '', ended: new Promise<number | null>((resolve) => child.once('exit', resolve)) };
@@ -89,6 +94,50 @@ describe('a deploy whose leader is killed', () => {
     const versions = ['stack', 'history', '--format', '{{.Version}}', when];
     expect(await other.ok(versions)).toBe('1');
     await other.ok(['stack', 'rm', when]);
+  });
+});
+
+describe('a deploy whose leader loses its power', () => {
+  it('ends when all runs on the others, each once, as one version', async () => {
+    const lab = await Lab.create(await mkdtemp(join(tmpdir(), 'gantry-power-')), 3);
+    try {
+      await formCluster(lab, () => undefined);
+      const file = join(lab.directory, 'stack.yml');
+      writeFileSync(
+        file,
+        `services:
+  web:
+    image: busybox
+    init: true
+    command: sleep 1000
+    healthcheck: { test: "true", interval: 300ms, start_period: 30s }
+    deploy: { replicas: ${REPLICAS}, update_config: { monitor: 500ms } }
+`,
+      );
+      const list = await lab.host('h1').ok(['node', 'ls', '--format', '{{.Hostname}} {{.ManagerStatus}}']);
+      const leader = lab.host(/^(\S+) Leader$/m.exec(list)?.[1] ?? '');
+      const others = lab.hosts.filter((host) => host !== leader);
+      const [asked] = others as [PoweredHost];
+      const deploy = begin(asked, 'stack', 'deploy', '-c', file, 'dark');
+      await until('its first lines', async () => deploy.output.includes('dark_web: '));
+      await leader.powerOff();
+      expect([await deploy.ended, deploy.output]).toEqual([0, expect.stringContaining('dark_web: 6/6 running\n')]);
+      const running = ['ps', '-q', '--filter', 'name=dark_web.'];
+      const ids = async (some: readonly PoweredHost[]) =>
+        (await Promise.all(some.map((host) => host.ok(running)))).flatMap((text) => text.split('\n').filter(Boolean));
+      expect(await ids(others)).toHaveLength(REPLICAS);
+      expect(await asked.ok(['stack', 'history', '--format', '{{.Version}}', 'dark'])).toBe('1');
+      await leader.start();
+      // What it ran before has been replaced.
+      await until('the node to be back', async () => {
+        const nodes = await asked.ok(['node', 'ls', '--format', '{{.Hostname}} {{.Status}}']);
+        return nodes.split('\n').every((line) => line.endsWith(' Ready'));
+      });
+      await until('each task once', async () => (await ids(lab.hosts)).length === REPLICAS, 60_000);
+    } finally {
+      await Lab.destroy(lab.directory);
+      await rm(lab.directory, { recursive: true, force: true });
+    }
   });
 });
 
