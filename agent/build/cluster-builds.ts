@@ -24,7 +24,9 @@ export async function takeFromCluster(
   try {
     for (const { digest, bases } of await cluster.knownBuilds({ key, repository })) {
       if (!isDigest(digest) || !areBasesTheSame(parts, bases)) continue;
-      await parts.bases.bring(`${repository}@${digest}`, undefined, () => undefined, call.signal, 'cluster first');
+      if (parts.images.byManifest(digest) === undefined) {
+        await parts.bases.bring(`${repository}@${digest}`, undefined, () => undefined, call.signal, 'cluster first');
+      }
       await parts.known.note(key, { image: digest, bases: ownBases(parts, bases) });
       return parts.images.byManifest(digest);
     }

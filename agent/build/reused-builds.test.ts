@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BuildKnownRequest, type BuildKnownResponse } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { BuildResult, ImageBuildOptions, type PinnedImage } from '../../proto/generated/gantry/v1/engine.ts';
 import { hasBusybox, isRoot, makeTar } from '../image/testing/fixtures.ts';
 import type { BuildMessage } from './build-input.ts';
@@ -77,6 +78,35 @@ describe.runIf(isRoot && hasBusybox)('a directory that is built again', () => {
       sent: [],
     });
     expect((await fixture.stores.images.inspect('app:2')).id).toBe(first.id);
+  });
+
+  it('is what another host of the cluster has built from the same sources and base images', async () => {
+    const asked: BuildKnownRequest[] = [];
+    const tells = (...builds: readonly BuildKnownResponse[]) => {
+      fixture.cluster = {
+        knownBuilds: async (request) => {
+          asked.push(request);
+          return builds;
+        },
+      };
+    };
+    tells();
+    const first = await build(files({ data: 'one' }));
+    const [request = BuildKnownRequest.create()] = asked;
+    expect(request.repository).toBe('docker.io/library/app');
+    // Others could not take it by its digest yet.
+    expect(fixture.builder.known(request).digest).toBe('');
+    await fixture.stores.images.pin('app:1');
+    const answer = fixture.builder.known(request);
+    expect(Object.keys(answer.bases)).toEqual(['busybox']);
+    const forget = () => fixture.builder.pruneCache({ all: true, filters: [], keepBytes: 0 });
+    await forget();
+    tells({ ...answer, bases: { busybox: `sha256:${'1'.repeat(64)}` } });
+    expect((await build(files({ data: 'one' }))).steps).toBe(3);
+    await forget();
+    tells(answer);
+    expect(await build(files({ data: 'one' }))).toMatchObject({ id: first.id, steps: 0 });
+    expect((await build(files({ data: 'two', stamp: '2' }), { noCache: true })).steps).toBe(3);
   });
 
   it('is built anew when a file has changed, be it of the same size and time', async () => {

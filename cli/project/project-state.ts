@@ -2,6 +2,7 @@
 import type { ControlClient, ServiceSummary } from '../../proto/generated/gantry/v1/control.ts';
 import { type Service, type Task, TaskState } from '../../proto/generated/gantry/v1/types.ts';
 import { slotName } from '../../proto/task-name.ts';
+import { reachable } from '../compose/reachable.ts';
 import { ask } from '../connection.ts';
 import { CliError } from '../failure.ts';
 import { serviceName } from '../format/rows/service-row.ts';
@@ -39,6 +40,16 @@ export function selectServices<Item extends { readonly name: string }>(
     });
   }
   return names.length === 0 ? services : services.filter(({ name }) => names.includes(name));
+}
+
+/** And those that they depend on, as far as there are such. */
+export function withDependencies(
+  all: readonly ProjectService[],
+  services: readonly ProjectService[],
+): readonly ProjectService[] {
+  const byName = new Map(all.map((one) => [serviceName(one.service), one]));
+  const needs = ({ service }: ProjectService) => (service.spec?.dependencies ?? []).map(({ service: name }) => name);
+  return [...reachable(services, (one) => needs(one).flatMap((name) => byName.get(name) ?? []))];
 }
 
 function listed(services: readonly { readonly name: string }[]): string {

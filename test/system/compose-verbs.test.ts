@@ -341,6 +341,10 @@ configs: { page: { content: hello } }`,
     await composeOk('alone', 'restart', 'web');
     expect(await composeOk('alone', 'ps', '-q', 'web')).not.toBe(before);
     expect(await composeOk('alone', 'ps', '-q', 'db')).toBe('');
+    await composeOk('alone', 'stop', 'web');
+    // That is another matter.
+    await composeOk('alone', 'start', 'web');
+    expect(await composeOk('alone', 'ps', '-q', 'db')).not.toBe('');
     await composeOk('alone', 'down');
   });
 
