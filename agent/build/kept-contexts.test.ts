@@ -125,6 +125,8 @@ describe('kept contexts', () => {
     await first?.close();
     expect(readdirSync(shared?.root ?? '')).toEqual(['a']);
     await shared?.keep(new Set());
+    const content = digestOf(Buffer.from('x'));
+    await Promise.all(Array.from({ length: 20 }, () => shared?.noteContent(content)));
     await shared?.close();
     expect(await other).toMatchObject({ isUnchanged: false, wanted: [0] });
   });

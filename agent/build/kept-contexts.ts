@@ -74,6 +74,7 @@ export class KeptContexts {
   /** Listings may be long, and stay on disk. */
   readonly #known = new Map<string, Known>();
   readonly #open = new Map<string, ContextUse>();
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(parts: KeptContextsParts) {
     this.#parts = parts;
@@ -199,7 +200,10 @@ export class KeptContexts {
 
   async #write(name: string, known: Known): Promise<void> {
     const text = JSON.stringify({ ...known, bootId: this.#parts.bootId });
-    await writeFileAtomically(join(this.#dir, name, 'kept.json'), text);
+    // Builds that share it may find out at once what is in it.
+    const work = this.#writing.then(() => writeFileAtomically(join(this.#dir, name, 'kept.json'), text));
+    this.#writing = work.catch(() => undefined);
+    await work;
     this.#known.set(name, known);
   }
 
