@@ -122,7 +122,7 @@ describe('wrong command lines', () => {
     [['search', 'x'], 1, /^gantry: "gantry search" is not supported yet; look for it/],
     [['ps', '--fromat', 'x'], 125, 'gantry: unknown flag: --fromat; did you mean --format?\n'],
     [['run'], 1, "gantry: missing required argument 'image'; see 'gantry run --help'\n"],
-    [['run', '--gpus', 'all', 'x'], 125, 'gantry: --gpus is not supported yet; name the device files with --device\n'],
+    [['run', '--isolation', 'hyperv', 'x'], 125, 'gantry: --isolation is not supported yet; leave it out\n'],
     [
       ['run', '-d', '-a', 'stdout', 'x'],
       125,

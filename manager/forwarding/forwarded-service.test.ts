@@ -66,6 +66,7 @@ const dispatcher: LocalHandlers = {
   },
   neededImages: async () => ({ ids: [] }),
   imageHolders: async () => ({ holders: [] }),
+  knownBuilds: async () => ({ builds: [] }),
   isMember: async () => ({ member: true }),
 };
 
