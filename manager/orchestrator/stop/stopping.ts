@@ -56,9 +56,10 @@ export function startService(
     ({ current }) => !isWanted(current),
   );
   if (idle.length === 0 && !service.stopped) return false;
-  tx.update('service', { ...service, ...NOT_STOPPED, dependenciesMet });
+  // Before the service itself: who watches would take them for its tasks, which have run.
   for (const { current, history } of idle) {
     for (const task of [current, ...history]) tx.update('task', order(task, TaskState.REMOVE, nowMs));
   }
+  tx.update('service', { ...service, ...NOT_STOPPED, dependenciesMet });
   return true;
 }
