@@ -1,5 +1,6 @@
 /** A command in a running container whose output is kept, up to a bound, and which ends when nobody wants its result any more. */
 import type { ContainerEntry } from './container-entry.ts';
+import type { CommandResult } from './containers.ts';
 import type { ContainerContext } from './context.ts';
 import { type ExecProcess, startExec } from './exec.ts';
 import { SIGKILL } from './signals.ts';
@@ -15,12 +16,6 @@ export interface Command {
   readonly user: string;
   readonly dir: string;
   readonly privileged: boolean;
-}
-
-export interface CommandResult {
-  readonly code: number;
-  /** Both streams as they came. */
-  readonly output: string;
 }
 
 /** Throws what `startExec` throws. A process that is aborted is killed, and its code says so. */

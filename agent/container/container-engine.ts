@@ -12,15 +12,25 @@ import type { Hook, NetworkAttachmentConfig } from '../../proto/generated/gantry
 import type { ContainerId, Digest } from '../../proto/ids.ts';
 import { keepsLog } from '../../proto/log/log-driver.ts';
 import type { Change } from '../image/layer/changes.ts';
-import { type CommandResult, runCommand } from './bounded-exec.ts';
+import { runCommand } from './bounded-exec.ts';
 import { commitContainer } from './commit.ts';
 import { connect, disconnect } from './connections.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { ContainerIndex } from './container-index.ts';
 import { recordsRoot } from './container-paths.ts';
-import type { CommitOptions, ContainerEvent, Containers, LogQuery, TaskContainer } from './containers.ts';
+import type {
+  CommandResult,
+  CommitOptions,
+  ContainerEvent,
+  Containers,
+  CopyTarget,
+  LogQuery,
+  PathStat,
+  ProcessTable,
+  TaskContainer,
+} from './containers.ts';
 import type { ContainerContext, ContainerParts } from './context.ts';
-import { type CopyTarget, copyFrom, copyTo, type PathStat, statPath } from './copy/copy.ts';
+import { copyFrom, copyTo, statPath } from './copy/copy.ts';
 import { createContainer } from './create.ts';
 import { execProbe } from './exec-probe.ts';
 import { exportContainer } from './export.ts';
@@ -30,7 +40,7 @@ import { followLog } from './log-forwarding.ts';
 import { RecordStore } from './record-store.ts';
 import { recoverContainers } from './recover.ts';
 import { ContainerStreams } from './streams.ts';
-import { type ProcessTable, processesOf } from './top.ts';
+import { processesOf } from './top.ts';
 
 /** What every container has something mounted on, whether or not its image has the place. */
 const OWN_MOUNT_POINTS: readonly string[] = [

@@ -2,10 +2,15 @@
 import { type Container, ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerId } from '../../proto/ids.ts';
 import type { ExitRecord, Shim } from '../shim/shims.ts';
-import type { ContainerNames } from './container-index.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import { type ContainerRecord, toContainer } from './record.ts';
 import { SerialQueue } from './serial-queue.ts';
+
+export interface ContainerNames {
+  readonly own: string;
+  /** Empty: none. */
+  readonly shared: string;
+}
 
 /** One life of the container's process. */
 export interface Run {

@@ -5,13 +5,7 @@
 import { GantryError } from '../../proto/errors.ts';
 import { ContainerStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import type { ContainerId } from '../../proto/ids.ts';
-import type { ContainerEntry } from './container-entry.ts';
-
-export interface ContainerNames {
-  readonly own: string;
-  /** Empty: none. */
-  readonly shared: string;
-}
+import type { ContainerEntry, ContainerNames } from './container-entry.ts';
 
 export class ContainerIndex {
   readonly #byId = new Map<ContainerId, ContainerEntry>();

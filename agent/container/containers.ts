@@ -1,4 +1,5 @@
 /** What the engine's API, the worker and the builder ask of containers. */
+import type { Stats } from 'node:fs';
 import type {
   Container,
   ContainerConfig,
@@ -9,9 +10,6 @@ import type {
 import type { Hook, NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId, Digest } from '../../proto/ids.ts';
 import type { Change } from '../image/layer/changes.ts';
-import type { CommandResult } from './bounded-exec.ts';
-import type { CopyTarget, PathStat } from './copy/copy.ts';
-import type { ProcessTable } from './top.ts';
 
 /** What a task adds to a container of its own; one of no task may have files, too. */
 export interface TaskContainer {
@@ -29,6 +27,37 @@ export interface TaskFile {
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
+}
+
+/** Of a command in a container. */
+export interface CommandResult {
+  readonly code: number;
+  /** Both streams as they came. */
+  readonly output: string;
+}
+
+/** Of a path in a container. */
+export interface PathStat {
+  readonly name: string;
+  /** Of a link itself, unless the path ends with a slash. */
+  readonly stats: Stats;
+  /** Where a link leads in the end; otherwise empty. */
+  readonly linkTarget: string;
+}
+
+/** Where files are copied to. */
+export interface CopyTarget {
+  /** Path of a directory that is there. */
+  readonly directory: string;
+  /** `user`: all is the container's user's, where it has one. */
+  readonly owner: 'archive' | 'user';
+}
+
+/** As `ps` prints it. */
+export interface ProcessTable {
+  readonly titles: readonly string[];
+  /** Each with a value for each title. */
+  readonly processes: readonly (readonly string[])[];
 }
 
 export interface LogQuery {

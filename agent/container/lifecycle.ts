@@ -13,8 +13,8 @@ import {
 import type { Hook } from '../../proto/generated/gantry/v1/types.ts';
 import type { ExitRecord, Shim } from '../shim/shims.ts';
 import { assemble, specOf } from './assemble.ts';
-import type { CommandResult } from './bounded-exec.ts';
 import type { ContainerEntry, Run } from './container-entry.ts';
+import type { CommandResult } from './containers.ts';
 import type { ContainerContext } from './context.ts';
 import { setFrozen } from './frozen.ts';
 import { HealthMonitor, type Probe } from './health-monitor.ts';

@@ -4,8 +4,8 @@
  */
 import type { Logger } from 'pino';
 import type { Hook } from '../../proto/generated/gantry/v1/types.ts';
-import type { CommandResult } from './bounded-exec.ts';
 import type { Run } from './container-entry.ts';
+import type { CommandResult } from './containers.ts';
 
 export interface PreStop {
   readonly hooks: readonly Hook[];

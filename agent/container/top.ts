@@ -4,13 +4,8 @@ import { promisify } from 'node:util';
 import { GantryError } from '../../proto/errors.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import { runtimeRoot } from './container-paths.ts';
+import type { ProcessTable } from './containers.ts';
 import type { ContainerContext } from './context.ts';
-
-export interface ProcessTable {
-  readonly titles: readonly string[];
-  /** Each with a value for each title. */
-  readonly processes: readonly (readonly string[])[];
-}
 
 const DEFAULT_ARGUMENTS = ['-ef'];
 /** Of all processes of a large host. */

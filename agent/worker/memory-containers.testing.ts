@@ -8,8 +8,7 @@ import {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Hook } from '../../proto/generated/gantry/v1/types.ts';
 import type { ContainerId } from '../../proto/ids.ts';
-import type { CommandResult } from '../container/bounded-exec.ts';
-import type { ContainerEvent, Containers, TaskContainer } from '../container/containers.ts';
+import type { CommandResult, ContainerEvent, Containers, TaskContainer } from '../container/containers.ts';
 
 export interface MemoryContainers extends Containers {
   /** Every call that changes something, as "start t1". */

@@ -2,7 +2,7 @@
 import { ChangeKind } from '../../proto/generated/gantry/v1/control.ts';
 import { withSpec } from '../orchestrator/update/spec-change.ts';
 import type { ServiceObject } from '../store/service.ts';
-import type { PlanStep } from './stack-plan.ts';
+import type { PlanStep } from './plan-step.ts';
 
 type ServiceStep = Extract<PlanStep, { readonly kind: 'service' }>;
 /** One of a service that there is already. */

@@ -38,9 +38,10 @@ import {
 import { knownPlatforms } from './known-platforms.ts';
 import { checkHasPlace } from './macvlan-networks.ts';
 import { checkOnNodes } from './network-probe.ts';
+import type { NewVersion, PlanStep } from './plan-step.ts';
 import { checkHostPorts, newPorts } from './port-probe.ts';
 import { findSources } from './source-probe.ts';
-import { type Existing, isLive, type NewVersion, type PlanStep, planStack, removals } from './stack-plan.ts';
+import { type Existing, isLive, planStack, removals } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 import { checkIsNewest, forgetVersions, recordVersion, shortName, versionsOf } from './stack-versions.ts';
 import { unknownSources } from './unknown-sources.ts';

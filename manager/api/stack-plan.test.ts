@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ChangeKind, StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import { PortConfig, PublishMode, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { type ServiceOptions, serviceSpec } from '../objects.testing.ts';
+import type { PlanStep } from './plan-step.ts';
 import { existingAfter, NOTHING, plan, stack } from './stack-plan.testing.ts';
-import type { PlanStep } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 
 const NAMES = {

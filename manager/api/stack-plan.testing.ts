@@ -6,7 +6,8 @@ import { networkType } from '../store/network.ts';
 import { secretType } from '../store/secret.ts';
 import { serviceType } from '../store/service.ts';
 import { NOTHING_FOUND } from '../volumes/mount-sources.ts';
-import { type Existing, type PlanStep, planStack } from './stack-plan.ts';
+import type { PlanStep } from './plan-step.ts';
+import { type Existing, planStack } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
 
 export const NOTHING: Existing = { networks: [], secrets: [], configs: [], services: [], nodes: [] };

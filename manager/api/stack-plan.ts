@@ -38,33 +38,9 @@ import { type FoundSources, sameSources, sourcesOf } from '../volumes/mount-sour
 import { refuseSharedNames } from './container-names.ts';
 import { withDependentRestarts } from './dependent-restarts.ts';
 import { type AddressPlan, checkFixedAddresses } from './fixed-addresses.ts';
+import type { PlannedKind, PlanStep } from './plan-step.ts';
 import { bindReferences } from './stack-references.ts';
 import { checkWayOut } from './way-out.ts';
-
-type PlannedKind = 'network' | 'secret' | 'config' | 'service';
-
-/** One step; `object` is as it will be. A removal is marked on the object: it goes once nothing uses it. */
-export type PlanStep = ObjectStep | NewVersion;
-
-type ObjectStep = {
-  [K in PlannedKind]:
-    | { readonly change: typeof ChangeKind.CREATE; readonly kind: K; readonly object: NewObject<K> }
-    | {
-        readonly change: typeof ChangeKind.UPDATE | typeof ChangeKind.REMOVE | typeof ChangeKind.UNCHANGED;
-        readonly kind: K;
-        readonly object: ObjectTypes[K];
-      };
-}[PlannedKind];
-
-/** Other content under a name: `object` has it, made anew or from before, and the name; `replaces` goes with its last user. */
-export type NewVersion = {
-  [K in 'secret' | 'config']: {
-    readonly change: typeof ChangeKind.UPDATE;
-    readonly kind: K;
-    readonly object: NewObject<K> | ObjectTypes[K];
-    readonly replaces: ObjectTypes[K];
-  };
-}['secret' | 'config'];
 
 /**
  * What exists, of all stacks: names and ports are taken across them. Of services without those on their way out; networks

@@ -1,5 +1,4 @@
 /** `cp`: files of a container as a tar, and a tar's files in a container; running or not, with its volumes. */
-import type { Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { GantryError, toGantryError } from '../../../proto/errors.ts';
 import { decompress } from '../../image/compression.ts';
@@ -8,24 +7,10 @@ import { archivePath } from '../../image/layer/tree-archive.ts';
 import { specOf, userOf } from '../assemble.ts';
 import type { ContainerEntry } from '../container-entry.ts';
 import { containerPaths } from '../container-paths.ts';
+import type { CopyTarget, PathStat } from '../containers.ts';
 import type { ContainerContext } from '../context.ts';
 import { openContainerRoot } from './container-root.ts';
 import { type FoundPath, linkTarget, openPath } from './path-in-root.ts';
-
-export interface PathStat {
-  readonly name: string;
-  /** Of a link itself, unless the path ends with a slash. */
-  readonly stats: Stats;
-  /** Where a link leads in the end; otherwise empty. */
-  readonly linkTarget: string;
-}
-
-export interface CopyTarget {
-  /** Path of a directory that is there. */
-  readonly directory: string;
-  /** `user`: all is the container's user's, where it has one. */
-  readonly owner: 'archive' | 'user';
-}
 
 /** Throws NOT_FOUND. */
 export async function statPath(context: ContainerContext, entry: ContainerEntry, path: string): Promise<PathStat> {

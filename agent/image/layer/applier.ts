@@ -16,7 +16,6 @@ import {
   type Stats,
   symlinkSync,
 } from 'node:fs';
-import type { Native } from '../../../native/addon/native.ts';
 import { GantryError } from '../../../proto/errors.ts';
 import { filePath } from '../../files/file-names.ts';
 import { fileTime } from '../../files/file-time.ts';
@@ -27,6 +26,7 @@ import { entryError, hasCode } from './entry-error.ts';
 import { checkNumbers } from './entry-numbers.ts';
 import { baseOf, entryPath, joinPath, parentOf } from './entry-path.ts';
 import { FileData } from './file-data.ts';
+import type { LayerNative } from './layer-native.ts';
 import type { UnpackLimits } from './limits.ts';
 import { DirectoryTree, type MissingDirectory } from './tree.ts';
 import { isAufsBookkeeping, isOverlayWhiteout, OPAQUE_VALUE, OPAQUE_XATTR, parseWhiteout } from './whiteout.ts';
@@ -35,8 +35,6 @@ const S_IFCHR = 0o020000;
 
 /** Images have some hundred thousand directories at most. */
 const MAX_DIRECTORY_BYTES = 128 << 20;
-
-export type LayerNative = Pick<Native, 'mknod' | 'getXattr' | 'setXattr' | 'listXattr'>;
 
 export interface ApplyOptions extends UnpackLimits {
   /** `overlay`: the tar is a layer, its whiteouts become overlayfs'. `literal`: it is an ordinary archive. */

@@ -2,7 +2,7 @@
 import { lstatSync, type Stats } from 'node:fs';
 import { filePath, namesIn as namesOf } from '../../files/file-names.ts';
 import { compareText } from '../text-order.ts';
-import type { LayerNative } from './applier.ts';
+import type { LayerNative } from './layer-native.ts';
 import { isOverlayWhiteout, OPAQUE_XATTR } from './whiteout.ts';
 
 export interface ChangesJob {

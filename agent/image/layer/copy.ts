@@ -13,9 +13,9 @@ import {
 import { GantryError } from '../../../proto/errors.ts';
 import { filePath } from '../../files/file-names.ts';
 import { fileTime } from '../../files/file-time.ts';
-import type { LayerNative } from './applier.ts';
 import { baseOf, joinPath, parentOf } from './entry-path.ts';
 import { type Exclusion, exclusionOf } from './exclusion.ts';
+import type { LayerNative } from './layer-native.ts';
 import { changeMode, type ModeChange } from './mode-change.ts';
 import type { ScannedSource } from './scan.ts';
 import { DirectoryTree } from './tree.ts';

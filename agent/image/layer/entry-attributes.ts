@@ -2,8 +2,8 @@
 
 import { GantryError } from '../../../proto/errors.ts';
 import { shownName, type TarEntryType, type TarHeader } from '../tar/header.ts';
-import type { LayerNative } from './applier.ts';
 import { attributeError } from './entry-error.ts';
+import type { LayerNative } from './layer-native.ts';
 import { isOverlayXattr } from './whiteout.ts';
 
 const S_IFCHR = 0o020000;

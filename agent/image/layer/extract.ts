@@ -9,9 +9,10 @@ import type { Native } from '../../../native/addon/native.ts';
 import { GantryError } from '../../../proto/errors.ts';
 import { TarDecoder, type TarEvent } from '../tar/decoder.ts';
 import type { TarHeader } from '../tar/header.ts';
-import { type LayerNative, TarApplier } from './applier.ts';
+import { TarApplier } from './applier.ts';
 import { hasCode } from './entry-error.ts';
 import { entryPath, joinPath } from './entry-path.ts';
+import type { LayerNative } from './layer-native.ts';
 import { LAYER_LIMITS } from './limits.ts';
 
 export interface ExtractTarget {

@@ -8,8 +8,8 @@ import { finishDigest } from '../content-store.ts';
 import { END_OF_ARCHIVE, encodeHeader, padding } from '../tar/encoder.ts';
 import type { TarEntryType, TarHeader } from '../tar/header.ts';
 import { compareText } from '../text-order.ts';
-import type { LayerNative } from './applier.ts';
 import { joinPath } from './entry-path.ts';
+import type { LayerNative } from './layer-native.ts';
 import { DIRECTORY_FLAGS, deviceNumbers, FILE_FLAGS, headerOf, openedPath, readXattrs } from './tree-entry.ts';
 import { isOverlayWhiteout, OPAQUE_NAME, OPAQUE_XATTR, whiteoutName } from './whiteout.ts';
 

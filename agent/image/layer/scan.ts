@@ -6,9 +6,9 @@ import type { Digest } from '../../../proto/ids.ts';
 import { finishDigest } from '../content-store.ts';
 import { compilePattern, hasWildcard } from '../path-match.ts';
 import { compareText } from '../text-order.ts';
-import type { LayerNative } from './applier.ts';
 import { baseOf, entryPath, joinPath, parentOf } from './entry-path.ts';
 import { type Exclusion, exclusionOf } from './exclusion.ts';
+import type { LayerNative } from './layer-native.ts';
 import { DirectoryTree } from './tree.ts';
 import { isOverlayXattr } from './whiteout.ts';
 

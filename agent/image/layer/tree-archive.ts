@@ -9,8 +9,8 @@ import { filePath, nameOfBytes } from '../../files/file-names.ts';
 import { END_OF_ARCHIVE, encodeHeader, padding } from '../tar/encoder.ts';
 import type { TarEntryType, TarHeader } from '../tar/header.ts';
 import { compareText } from '../text-order.ts';
-import type { LayerNative } from './applier.ts';
 import { joinPath } from './entry-path.ts';
+import type { LayerNative } from './layer-native.ts';
 import { DIRECTORY_FLAGS, deviceNumbers, FILE_FLAGS, headerOf, openedPath, readXattrs } from './tree-entry.ts';
 
 type TreeNative = Pick<LayerNative, 'getXattr' | 'listXattr'>;

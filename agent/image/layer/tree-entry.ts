@@ -4,7 +4,7 @@
  */
 import { constants, type Stats } from 'node:fs';
 import type { TarEntryType, TarHeader } from '../tar/header.ts';
-import type { LayerNative } from './applier.ts';
+import type { LayerNative } from './layer-native.ts';
 import { isOverlayXattr } from './whiteout.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;

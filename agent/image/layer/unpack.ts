@@ -5,7 +5,8 @@ import type { Digest } from '../../../proto/ids.ts';
 import { bounded, decompress, detectCompression, isPlain } from '../compression.ts';
 import { finishDigest } from '../content-store.ts';
 import { TarDecoder } from '../tar/decoder.ts';
-import { type Applied, type ApplyOptions, type LayerNative, TarApplier } from './applier.ts';
+import { type Applied, type ApplyOptions, TarApplier } from './applier.ts';
+import type { LayerNative } from './layer-native.ts';
 import { mostTarBytes } from './limits.ts';
 
 const READ_BYTES = 1 << 20;
