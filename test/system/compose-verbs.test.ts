@@ -213,10 +213,10 @@ configs: { page: { content: hello } }`,
   it('events tell what becomes of containers', async () => {
     const { child, said } = spawned('shop', 'events', 'web');
     try {
-      // It says nothing when it begins to look.
-      await until('the start', async () => {
+      // It says nothing when it begins to look, which may be in the middle of a restart.
+      await until('a whole restart', async () => {
         await composeOk('shop', 'restart', '-t', '1', 'web');
-        return /container start \w+ \(.*name=shop_web\.1/.test(said());
+        return /container stop [\s\S]*container start \w+ \(.*name=shop_web\.1/.test(said());
       });
       expect(said()).toMatch(/container die \w+ \(.*exitCode=\d+.*\)\n.*container stop /);
       expect(said()).not.toContain('shop_db');
