@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -82,6 +91,24 @@ function turnOver(files = 3): void {
 }
 
 describe('LogForwarder', () => {
+  it('goes on while it can not keep how far it is, says so once, and keeps it when it can', async () => {
+    const place = join(directory, 'sent.json');
+    // Nothing can be written in its place, as on a full disk.
+    mkdirSync(`${place}.new`);
+    writeFileSync(path, record('a'));
+    const sink = new MemorySink();
+    const forwarder = start(sink);
+    await until('the first line', () => sink.lines.length === 1);
+    appendFileSync(path, record('b'));
+    await until('the second line', () => sink.lines.length === 2);
+    expect(warnings).toEqual(["how far a container's log was sent can't be kept"]);
+    rmSync(`${place}.new`, { recursive: true });
+    appendFileSync(path, record('c'));
+    await finish(forwarder);
+    expect(sink.lines).toEqual(['a', 'b', 'c']);
+    expect(existsSync(place)).toBe(true);
+  });
+
   it('sends what there is, and what comes, until the container has ended', async () => {
     writeFileSync(path, record('a'));
     const sink = new MemorySink();

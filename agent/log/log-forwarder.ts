@@ -37,6 +37,8 @@ export class LogForwarder {
   #woken = Promise.withResolvers<void>();
   #released: boolean = false;
   #isDone: boolean = false;
+  /** And that was said. */
+  #isUnsaved: boolean = false;
   #lastCall: NodeJS.Timeout | undefined;
 
   constructor(options: ForwarderOptions) {
@@ -123,8 +125,20 @@ export class LogForwarder {
     const last = parsed.at(-1);
     this.#place = { ...end, lastMs: last === undefined ? (this.#place?.lastMs ?? 0) : recordMs(last) };
     if (this.#released) return;
-    saveSentPlace(this.#options.placePath, this.#place);
+    this.#savePlace(this.#place);
     this.#makeRoom();
+  }
+
+  /** What a full disk doesn't take comes with the next chunk; until then a crash has more sent twice. */
+  #savePlace(place: SentPlace): void {
+    const { placePath, logger } = this.#options;
+    try {
+      saveSentPlace(placePath, place);
+      this.#isUnsaved = false;
+    } catch (error) {
+      if (!this.#isUnsaved) logger.warn({ err: error }, "how far a container's log was sent can't be kept");
+      this.#isUnsaved = true;
+    }
   }
 
   /** Again and again, until it is done, given up as the options say, or stopped. */
