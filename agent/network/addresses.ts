@@ -7,7 +7,7 @@ import { matchingAddress } from './ipv6/ipv6-record.ts';
 import { addressPool, type NetworkRecord } from './network-record.ts';
 import type { Attachment, SandboxRecord } from './sandbox-record.ts';
 import type { Cursors } from './store.ts';
-import { formatIpv4, requireIpv4 } from './subnet.ts';
+import { formatIpv4, parseIpv4, requireIpv4 } from './subnet.ts';
 
 export class Addresses {
   readonly #taken = new Map<string, Set<number>>();
@@ -104,6 +104,13 @@ export class Addresses {
 
   isUsed(networkId: string): boolean {
     return this.#taken.has(networkId);
+  }
+
+  /** Whether somebody has the address, of IPv4 or IPv6, or is about to. */
+  isTaken(networkId: string, address: string): boolean {
+    if (this.#taken6.has(key6(networkId, address))) return true;
+    const ipv4 = parseIpv4(address);
+    return ipv4 !== undefined && this.#taken.get(networkId)?.has(ipv4) === true;
   }
 
   /** Forgets a network that is no more. */

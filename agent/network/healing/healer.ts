@@ -203,7 +203,8 @@ export class Healer {
   /** Containers on their bridges. What a container knows of its gateway is its own affair. */
   async #healNeighbours(sandboxes: readonly SandboxRecord[], state: KernelState): Promise<string[]> {
     const { instance, links, model } = this.#parts;
-    const known = { before: sandboxes, now: model.sandboxes.values() };
+    const isTaken = (networkId: string, address: string) => model.addresses.isTaken(networkId, address);
+    const known = { before: sandboxes, now: model.sandboxes.values(), networkIds: model.networks.keys(), isTaken };
     const { missing, stale } = neighbourFaults(instance, known, state);
     // A bridge may be deleted at any time: it is made anew at the next look, and they with it.
     await links.run([...stale.map(deleteNeighbour), ...missing.map(setNeighbour)], ['ENODEV', 'ENOENT']);

@@ -27,12 +27,22 @@ function kernel(...neighbours: readonly Neighbour[]) {
   return { links: new Map([[NAME, { ...parseLink(message), index: BRIDGE }]]), neighbours };
 }
 
+/** Addresses are taken by those who are there now, unless it is said which are. */
+function known(before: readonly SandboxRecord[], now: readonly SandboxRecord[], taken = addressesIn(now)) {
+  const isTaken = (networkId: string, address: string) => networkId === 'front' && taken.includes(address);
+  return { before, now, networkIds: ['front'], isTaken };
+}
+
+function addressesIn(sandboxes: readonly SandboxRecord[]): string[] {
+  return sandboxes.flatMap(({ attachments }) => attachments.map(({ address }) => address));
+}
+
 function faults(
   before: readonly SandboxRecord[],
   now: readonly SandboxRecord[],
   ...neighbours: readonly Neighbour[]
 ): ReturnType<typeof neighbourFaults> {
-  return neighbourFaults('lab', { before, now }, kernel(...neighbours));
+  return neighbourFaults('lab', known(before, now), kernel(...neighbours));
 }
 
 describe('neighbours on a bridge', () => {
@@ -62,8 +72,19 @@ describe('neighbours on a bridge', () => {
     expect(faults([one], [sandbox(1, { attachments: [] })])).toEqual({ missing: [], stale: [] });
   });
 
+  it('of a container that is being put on the network are let be, though its record doesn’t say so yet', () => {
+    const elsewhere = sandbox(1, { attachments: [] });
+    const joining = known([elsewhere], [elsewhere], ['10.1.0.1']);
+    expect(neighbourFaults('lab', joining, kernel(at(1), at(2)))).toEqual({ missing: [], stale: [at(2)] });
+  });
+
+  it('of a network that is no more are stale', () => {
+    const gone = { ...known([], [], ['10.1.0.1']), networkIds: [] };
+    expect(neighbourFaults('lab', gone, kernel(at(1)))).toEqual({ missing: [], stale: [at(1)] });
+  });
+
   it('aren’t missing on a bridge that isn’t there', () => {
     const links = new Map();
-    expect(neighbourFaults('lab', { before: [one], now: [one] }, { links, neighbours: [] }).missing).toEqual([]);
+    expect(neighbourFaults('lab', known([one], [one]), { links, neighbours: [] }).missing).toEqual([]);
   });
 });

@@ -16,11 +16,14 @@ export interface KnownSandboxes {
   readonly before: readonly SandboxRecord[];
   /** All that there are now: also those that are being made or taken down, which nothing is missing of. */
   readonly now: Iterable<SandboxRecord>;
+  readonly networkIds: Iterable<string>;
+  /** Whether somebody has the address now: also one who is about to be put on the network, and no record says so yet. */
+  readonly isTaken: (networkId: string, address: string) => boolean;
 }
 
 export function neighbourFaults(
   instance: string,
-  { before, now }: KnownSandboxes,
+  { before, now, networkIds, isTaken }: KnownSandboxes,
   { links, neighbours }: Pick<KernelState, 'links' | 'neighbours'>,
 ): NeighbourFaults {
   const bridges = new Set([...links.values()].filter(({ kind }) => kind === 'bridge').map(({ index }) => index));
@@ -28,15 +31,18 @@ export function neighbourFaults(
     new Map(
       [...records].flatMap((record) => neighboursOf(instance, record, links)).map((one) => [keyOf(one), one] as const),
     );
-  const known = [...now];
+  const networkOf = new Map([...networkIds].map((id) => [links.get(bridgeName(instance, id))?.index, id]));
+  const isStale = ({ linkIndex, address }: Neighbour) => {
+    const networkId = networkOf.get(linkIndex);
+    return bridges.has(linkIndex) && (networkId === undefined || !isTaken(networkId, address));
+  };
   const present = new Map(neighbours.map((one) => [keyOf(one), one.mac]));
-  const ready = on(known.filter((record) => record.ready));
-  const kept = on(known);
+  const ready = on([...now].filter((record) => record.ready));
   return {
     missing: [...on(before)]
       .filter(([key, { mac }]) => ready.get(key)?.mac === mac && present.get(key) !== mac)
       .map(([, neighbour]) => neighbour),
-    stale: neighbours.filter((one) => bridges.has(one.linkIndex) && !kept.has(keyOf(one))),
+    stale: neighbours.filter(isStale),
   };
 }
 
