@@ -39,7 +39,8 @@ export async function assemble(context: ContainerContext, entry: ContainerEntry)
       resolveMounts(entry.record, context, parts),
       context.snapshots.mount(entry.id, paths.rootfs, durabilityOf(entry)),
     ]);
-    writeBundle(paths, ociSpec(context, entry, spec, paths, networking, mounts));
+    const ipc = await ipcOf(context, spec, parts);
+    writeBundle(paths, ociSpec(context, entry, spec, paths, networking, mounts, ipc));
     const shim = await context.shims.create(shimOptions(context.roots, entry.id, entry.record.config.log, spec));
     return { shim, sandbox: networking.sandbox };
   } finally {
@@ -64,11 +65,11 @@ function ociSpec(
   paths: ContainerPaths,
   networking: Networking,
   mounts: readonly ResolvedMount[],
+  ipc: Ipc,
 ): ReturnType<typeof buildSpec> {
   const image = record.image;
   const cdi = cdiEdits(spec.cdiDevices);
   makeDirectoryInRoot(paths.rootfs, workingDirectory(spec, image));
-  const ipc = ipcOf(context, spec);
   return buildSpec({
     containerId: record.id,
     spec: { ...spec, env: overlayEnvironment(spec.env, cdi.env) },
@@ -114,17 +115,21 @@ function namespaceOf(context: ContainerContext, kind: 'pid' | 'ipc', text: strin
   return { path: `/proc/${runningPid(context.index.get(mode.reference))}/ns/${kind}` };
 }
 
+const SHARED_MEMORY = '/dev/shm';
+
 interface Ipc {
   readonly namespace: NamespaceSource;
   readonly sharedMemory: SharedMemory;
 }
 
 /** /dev/shm goes with the IPC namespace: it is the other half of what POSIX calls IPC. */
-function ipcOf(context: ContainerContext, spec: ContainerSpec): Ipc {
+async function ipcOf(context: ContainerContext, spec: ContainerSpec, parts: VolumeParts): Promise<Ipc> {
   const namespace = namespaceOf(context, 'ipc', spec.ipcMode);
   if (namespace === 'new') return { namespace, sharedMemory: { kind: 'new', sizeBytes: spec.shmSizeBytes } };
   const mode = parseNamespaceMode('ipc', spec.ipcMode);
   const source =
-    mode.kind === 'container' ? `/proc/${runningPid(context.index.get(mode.reference))}/root/dev/shm` : '/dev/shm';
+    mode.kind === 'container'
+      ? await parts.openOther(runningPid(context.index.get(mode.reference)), SHARED_MEMORY)
+      : SHARED_MEMORY;
   return { namespace, sharedMemory: { kind: 'shared', source } };
 }

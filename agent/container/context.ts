@@ -60,7 +60,7 @@ export interface ContainerParts {
     'setup' | 'reattach' | 'teardown' | 'recover' | 'unanswered' | 'find' | 'checkAttachment'
   >;
   readonly shims: Shims;
-  readonly native: Pick<Native, 'mount' | 'unmount' | 'spreadSubdirectories' | 'getXattr' | 'listXattr'>;
+  readonly native: Pick<Native, 'mount' | 'unmount' | 'mountFrom' | 'spreadSubdirectories' | 'getXattr' | 'listXattr'>;
   readonly readLog: ReadLog;
   readonly logForwarding: LogForwarding;
   readonly cgroupLock: Pick<CgroupLock, 'takeEarly'>;

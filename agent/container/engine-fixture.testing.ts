@@ -280,6 +280,7 @@ export class EngineFixture {
       native: {
         mount: async () => {},
         unmount: async () => {},
+        mountFrom: async () => {},
         spreadSubdirectories: () => true,
         getXattr: () => null,
         listXattr: () => [],

@@ -15,7 +15,7 @@ const MS_REC = 0x4000;
 const MS_PRIVATE = 0x40000;
 const MNT_DETACH = 2;
 
-type Mounting = Pick<Native, 'mount' | 'unmount'>;
+type Mounting = Pick<Native, 'mount' | 'unmount' | 'mountFrom'>;
 
 export function partsRoot(execRoot: string): string {
   return join(execRoot, 'parts');
@@ -57,6 +57,14 @@ export class VolumeParts {
     return place;
   }
 
+  /** Where a directory of a container that runs, by its process, is mounted, until `close`. */
+  async openOther(pid: number, directory: string): Promise<string> {
+    const place = this.#place();
+    mkdirSync(place, { recursive: true });
+    await this.#native.mountFrom(`/proc/${pid}/ns/mnt`, directory, place);
+    return place;
+  }
+
   #place(): string {
     const place = join(this.#dir, `${this.#containerId}-${this.#places.length}`);
     this.#places.push(place);
@@ -71,7 +79,7 @@ export class VolumeParts {
 }
 
 /** What a gantryd that was killed has left. */
-export async function clearParts(native: Mounting, execRoot: string): Promise<void> {
+export async function clearParts(native: Pick<Native, 'mount' | 'unmount'>, execRoot: string): Promise<void> {
   for (const name of namesIn(partsRoot(execRoot))) await clear(native, join(partsRoot(execRoot), name));
 }
 
@@ -88,7 +96,7 @@ function namesIn(dir: string): string[] {
  * Below a shared mount, what is mounted is of one peer group with its copies (mount_namespaces(7)): detached here while it is,
  * what the user has mounted below the part of the volume would be gone there, too.
  */
-async function clear(native: Mounting, place: string): Promise<void> {
+async function clear(native: Pick<Native, 'mount' | 'unmount'>, place: string): Promise<void> {
   try {
     await native.mount('', place, '', MS_REC | MS_PRIVATE, '');
     await native.unmount(place, MNT_DETACH);

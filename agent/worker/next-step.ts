@@ -4,6 +4,7 @@
  */
 import { type Container, ContainerStatus, HealthStatus } from '../../proto/generated/gantry/v1/engine.ts';
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { sharedPart, sharedService } from '../../proto/shared-namespaces.ts';
 import { localRestartAt } from './local-restart.ts';
 import { clearPreStarts, nextPreStart, type PreStartStep, presentPreStart, runsPreStarts } from './pre-start.ts';
 import type { HookState } from './task-hooks.ts';
@@ -179,7 +180,7 @@ function clearAway(record: TaskRecord, observed: Observed): Step {
   return record.assigned ? wait(record.status.message) : { kind: 'forget' };
 }
 
-const LEFT_BEHIND = 'the container whose network it shared was started again, with another one';
+const LEFT_BEHIND = 'the container whose network or namespaces it shared was started again, with others';
 
 /** Its container can't be on a network of one that doesn't run. */
 function lacksNetwork({ networkTaskId }: TaskRecord['task'], networkPeer: Container | undefined): boolean {
@@ -187,7 +188,11 @@ function lacksNetwork({ networkTaskId }: TaskRecord['task'], networkPeer: Contai
 }
 
 function waitForNetwork({ spec }: TaskRecord['task']): Step {
-  return wait(`waiting for the task of ${spec?.container?.networkOf ?? 'another service'} whose network it shares`);
+  const container = spec?.container;
+  const service = container && sharedService(container);
+  return wait(
+    `waiting for the task of ${service ?? 'another service'} whose ${container ? sharedPart(container) : 'network'} it shares`,
+  );
 }
 
 /** While nobody replaces tasks, this node starts them again on the spot, and what is on the old network is cut off. */

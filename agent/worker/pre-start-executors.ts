@@ -7,7 +7,7 @@ import { type PreStartStep, preStartImage, preStartSpec, presentPreStart } from 
 import { containerConfig, taskFiles } from './task-container.ts';
 import { hasImage } from './task-image.ts';
 import type { TaskRecord } from './task-record.ts';
-import { advanced, containerOf, failedStep, networkContainer } from './task-status.ts';
+import { advanced, containerOf, failedStep, peerContainer } from './task-status.ts';
 import { expandContainer } from './task-templates.ts';
 
 type Executors = {
@@ -75,7 +75,7 @@ async function create(number: number, record: TaskRecord, context: ExecutorConte
   if (image !== task.spec?.container?.image && !(await hasImage(record, image, context))) return;
   const own = expandContainer(task, node);
   const files = taskFiles(task, material, node, own);
-  const base = containerConfig(task, preStartSpec(own, number), networkContainer(record, context));
+  const base = containerConfig(task, preStartSpec(own, number), peerContainer(record, context));
   await containers.create(besideTask(base, number, containerOf(record, context)), {
     taskId: task.id,
     preStart: number,

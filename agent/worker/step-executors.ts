@@ -8,7 +8,7 @@ import { PRE_START_EXECUTORS } from './pre-start-executors.ts';
 import { containerConfig, taskFiles } from './task-container.ts';
 import { hasImage, imagesOf } from './task-image.ts';
 import type { RecordChange, TaskRecord } from './task-record.ts';
-import { advanced, containerOf, failedStep, networkContainer } from './task-status.ts';
+import { advanced, containerOf, failedStep, peerContainer } from './task-status.ts';
 import { expandContainer } from './task-templates.ts';
 
 type Executors = {
@@ -115,7 +115,7 @@ async function create(record: TaskRecord, context: ExecutorContext): Promise<voi
   for (const image of imagesOf(task)) if (!(await hasImage(record, image, context))) return;
   const spec = expandContainer(task, node);
   const files = taskFiles(task, material, node, spec);
-  await containers.create(containerConfig(task, spec, networkContainer(record, context)), { taskId: task.id, files });
+  await containers.create(containerConfig(task, spec, peerContainer(record, context)), { taskId: task.id, files });
 }
 
 /** As the manager says by now: whoever stops a service may give it another time. Undefined: the container's own. */

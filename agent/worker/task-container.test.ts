@@ -19,6 +19,15 @@ it('a task is on the network of another one’s container', () => {
   expect(containerConfig(task, spec, undefined).networks).toEqual([]);
 });
 
+it('a task is in the namespaces of another one’s container, on networks of its own', () => {
+  const task = Task.fromPartial({ spec: { networks: [{ target: 'n' }] } });
+  const spec = ContainerSpec.fromPartial({ ipcMode: 'service:db', pidMode: 'host' });
+  expect(containerConfig(task, spec, 'c1')).toMatchObject({
+    networks: [{ target: 'n' }],
+    spec: { ipcMode: 'container:c1', pidMode: 'host' },
+  });
+});
+
 describe('what a task waits for', () => {
   const nothing = { secrets: new Map(), configs: new Map(), networks: new Set<string>(), credentials: new Map() };
 

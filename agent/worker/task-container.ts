@@ -14,6 +14,7 @@ import {
   type Task,
 } from '../../proto/generated/gantry/v1/types.ts';
 import { HOST_NETWORKS } from '../../proto/host-networks.ts';
+import { modeBeside } from '../../proto/shared-namespaces.ts';
 import { containerName } from '../../proto/task-name.ts';
 import type { TaskFile } from '../container/containers.ts';
 import { type ContentContext, expandContent, type NodeFacts } from './task-templates.ts';
@@ -32,27 +33,25 @@ const STACK_LABEL = 'com.docker.stack.namespace';
 
 /**
  * Never restarted on the spot: replacing a task is the manager's. Ports in ingress mode are the node's, not the container's.
- * `spec`: with its templates expanded. `networkContainer`: the id of the one whose network it shares; undefined: it has its own.
+ * `spec`: with its templates expanded. `peer`: the id of the one whose network or namespaces it shares; undefined: all are its own.
  */
-export function containerConfig(
-  task: Task,
-  spec: ContainerSpec,
-  networkContainer: string | undefined,
-): ContainerConfig {
+export function containerConfig(task: Task, spec: ContainerSpec, peer: string | undefined): ContainerConfig {
   return ContainerConfig.fromPartial({
     name: containerName(task),
     spec: {
       ...spec,
       ...withUnits(spec, task.genericResources),
+      ipcMode: modeBeside(spec.ipcMode, peer),
+      pidMode: modeBeside(spec.pidMode, peer),
       env: [...spec.env, ...task.genericResources.map(resourceVariable)],
       labels: { ...spec.labels, ...taskLabels(task) },
     },
     limits: task.spec?.resources?.limits,
     log: spec.log,
     networks:
-      networkContainer === undefined
+      peer === undefined || spec.networkOf === ''
         ? (task.spec?.networks ?? [])
-        : [{ target: `container:${networkContainer}`, aliases: [] }],
+        : [{ target: `container:${peer}`, aliases: [] }],
     ports: task.ports.filter((port) => port.mode === PublishMode.HOST),
     restart: LocalRestart.NO,
   });

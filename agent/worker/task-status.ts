@@ -57,7 +57,7 @@ export function containerOf({ task }: TaskRecord, { containers }: ExecutorContex
   return container;
 }
 
-/** The id of the container whose network it shares; undefined: it has its own. */
-export function networkContainer({ task }: TaskRecord, { containers }: ExecutorContext): string | undefined {
+/** The id of the container whose network or namespaces it shares; undefined: all are its own. */
+export function peerContainer({ task }: TaskRecord, { containers }: ExecutorContext): string | undefined {
   return task.networkTaskId === undefined ? undefined : containers.findByTask(task.networkTaskId)?.id;
 }

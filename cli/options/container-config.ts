@@ -92,7 +92,8 @@ function containerSpec(
     devices: options.device.filter((text) => parseCdiName(text) === undefined).map(parseDevice),
     cdiDevices: [...options.device.filter((text) => parseCdiName(text) !== undefined), ...(options.gpus ?? [])],
     pidMode: namespaceMode('--pid', options.pid, true),
-    ipcMode: namespaceMode('--ipc', options.ipc, true),
+    // One of its own can always be shared.
+    ipcMode: options.ipc === 'shareable' ? '' : namespaceMode('--ipc', options.ipc, true),
     utsMode: namespaceMode('--uts', options.uts, false),
     cgroupnsMode: namespaceMode('--cgroupns', options.cgroupns, false),
     cgroupParent: options.cgroupParent ?? '',

@@ -71,6 +71,18 @@ describe('a service', () => {
     else checking.toThrow(message);
   });
 
+  it('shares with one other alone', () => {
+    const spec = completeServiceSpec(serviceSpec('web', {}));
+    const sharing = (ipcMode: string, pidMode: string) => () =>
+      checkServiceNetworks({
+        ...spec,
+        task: { ...spec.task, container: { ...spec.task.container, ipcMode, pidMode } },
+      });
+    expect(sharing('service:db', 'service:db')).not.toThrow();
+    expect(sharing('service:db', 'host')).not.toThrow();
+    expect(sharing('service:db', 'service:app')).toThrow("service web can't share with both db and app");
+  });
+
   it('publishes ports where it has a network of each host', () => {
     expect(() => check(['bridge'], [{ targetPort: 80 }])).not.toThrow();
   });

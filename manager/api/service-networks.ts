@@ -2,6 +2,7 @@
 import { GantryError } from '../../proto/errors.ts';
 import { type ServiceSpec, UpdateOrder } from '../../proto/generated/gantry/v1/types.ts';
 import { checkLinkLocal } from '../../proto/link-local.ts';
+import { sharedPart, sharedServices } from '../../proto/shared-namespaces.ts';
 import type { CompleteServiceSpec } from '../store/service.ts';
 
 /** Words for what isn't a network. */
@@ -14,6 +15,10 @@ export function checkServiceNetworks(spec: CompleteServiceSpec): void {
   const { name } = annotations;
   checkLinkLocal(task.networks.flatMap(({ linkLocalIps }) => linkLocalIps?.items ?? []));
   checkOwn(spec);
+  const [first, second] = sharedServices(task.container);
+  if (second !== undefined) {
+    throw invalid(`service ${name} can't share with both ${first} and ${second}`, 'share all with one of them');
+  }
   if (task.container.networkOf !== '') checkShared(spec);
   const word = task.networks.map(({ target }) => target).find((target) => target === HOST || target === NONE);
   if (word === undefined) return;
@@ -55,19 +60,20 @@ function checkShared({ annotations, task, ports }: CompleteServiceSpec): void {
 export function checkSharedNetworks(services: readonly CompleteServiceSpec[]): void {
   const byName = new Map(services.map((spec) => [spec.annotations.name, spec]));
   for (const { annotations, task, mode } of services) {
-    const { networkOf } = task.container;
-    const host = byName.get(networkOf);
+    const [shared = ''] = sharedServices(task.container);
+    const part = sharedPart(task.container);
+    const host = byName.get(shared);
     if (host === undefined) continue;
     if (isPerNode(mode) !== isPerNode(host.mode)) {
       throw invalid(
-        `service ${annotations.name} is on the network of service ${networkOf}, of which only one is global`,
-        'give both the same mode: tasks of the same slot, or on the same node, share a network',
+        `service ${annotations.name} shares the ${part} of service ${shared}, of which only one is global`,
+        'give both the same mode: tasks of the same slot, or on the same node, share them',
       );
     }
     const [own, most] = [tasksAtATime(mode), tasksAtATime(host.mode)];
     if (own <= most) continue;
     throw invalid(
-      `service ${annotations.name} has ${own} tasks, and service ${networkOf}, whose network they share, ${most}`,
+      `service ${annotations.name} has ${own} tasks, and service ${shared}, whose ${part} they share, ${most}`,
       'each shares that of one: give that service as many replicas',
     );
   }

@@ -2,6 +2,7 @@
 import { GantryError } from '../../proto/errors.ts';
 import type { FileReference, NetworkAttachmentConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { HOST_NETWORKS } from '../../proto/host-networks.ts';
+import { sharedServices } from '../../proto/shared-namespaces.ts';
 import type { CompleteServiceSpec } from '../store/service.ts';
 
 export interface Names {
@@ -18,8 +19,8 @@ export function bindReferences(spec: CompleteServiceSpec, names: Names): Complet
     if (!dependency.optional && !names.services.has(dependency.service))
       throw undefinedReference(name, 'service', dependency.service);
   }
-  const { networkOf } = spec.task.container;
-  if (networkOf !== '' && !names.services.has(networkOf)) throw undefinedReference(name, 'service', networkOf);
+  const unknown = sharedServices(spec.task.container).find((shared) => !names.services.has(shared));
+  if (unknown !== undefined) throw undefinedReference(name, 'service', unknown);
   const file = (kind: string, ids: ReadonlyMap<string, string>) => (reference: FileReference) => ({
     ...reference,
     id: idOf(name, kind, ids, reference.id || reference.name),

@@ -18,6 +18,7 @@ import { checkHook, hooksOf } from '../../proto/hook.ts';
 import { checkLogConfig } from '../../proto/log/log-driver.ts';
 import { isChoice } from '../../proto/published-port.ts';
 import { isJob } from '../../proto/service-mode.ts';
+import { sharedServices } from '../../proto/shared-namespaces.ts';
 import { describePort } from '../allocator/ports.ts';
 import { completeAnnotations, STACK_LABEL } from '../store/object-type.ts';
 import { type CompleteServiceSpec, completeServiceSpec } from '../store/service.ts';
@@ -184,8 +185,7 @@ function checkHostIp(service: string, hostIp: string): void {
 
 /** Whose tasks it waits for, too. */
 function networkServices({ task }: ServiceSpec): string[] {
-  const { networkOf = '' } = task?.container ?? {};
-  return networkOf === '' ? [] : [networkOf];
+  return task?.container === undefined ? [] : sharedServices(task.container);
 }
 
 function checkCycles(services: readonly ServiceSpec[]): void {

@@ -47,6 +47,13 @@ describe('whose network a task shares', () => {
     },
   );
 
+  it('is waited for like it where it is the namespaces that are shared', () => {
+    const { spec, ...rest } = joining({}, '');
+    const beside = { ...rest, spec: { ...spec, container: { ...spec.container, pidMode: 'service:db' } } };
+    expect(choose([db('a')], beside)).toBe('a');
+    expect(choose([], beside)).toBe('waiting for task db.1, which there is not, for its namespaces');
+  });
+
   it('is that of the same slot', () => {
     const tasks = [db('a', { slot: 1 }), db('b', { slot: 2 })];
     expect(choose(tasks, joining({ slot: 2 }))).toBe('b');

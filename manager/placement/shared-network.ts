@@ -1,5 +1,6 @@
-/** Tasks that are on the network of another one: which, and for how long. Pure. */
+/** Tasks that are on the network of another one, or in its namespaces: which, and for how long. Pure. */
 import { TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { sharedPart, sharedService } from '../../proto/shared-namespaces.ts';
 import { slotName } from '../../proto/task-name.ts';
 import type { ServiceObject } from '../store/service.ts';
 import { hasEnded, isWanted, type TaskObject } from '../store/task.ts';
@@ -17,16 +18,17 @@ export function chooseNetworkPeer(
   host: ServiceObject | undefined,
   tasks: readonly TaskObject[],
 ): NetworkPeer {
-  const { networkOf } = joining.spec.container;
-  if (networkOf === '') return { kind: 'own' };
-  if (host === undefined) return awaited(`waiting for service ${networkOf}, which does not exist, for its network`);
-  if (host.stopped) return awaited(`waiting for service ${networkOf}, which is stopped, for its network`);
+  const service = sharedService(joining.spec.container);
+  const part = sharedPart(joining.spec.container);
+  if (service === undefined) return { kind: 'own' };
+  if (host === undefined) return awaited(`waiting for service ${service}, which does not exist, for its ${part}`);
+  if (host.stopped) return awaited(`waiting for service ${service}, which is stopped, for its ${part}`);
   const candidates = tasks.filter((task) => isWanted(task) && !hasEnded(task) && slotName(task) === slotName(joining));
   const [newest] = candidates.sort(newestFirst);
-  const name = `${networkOf}.${slotName(joining)}`;
-  if (newest === undefined) return awaited(`waiting for task ${name}, which there is not, for its network`);
+  const name = `${service}.${slotName(joining)}`;
+  if (newest === undefined) return awaited(`waiting for task ${name}, which there is not, for its ${part}`);
   if (newest.status.state < TaskState.ASSIGNED)
-    return awaited(`waiting for task ${name} to get a node, for its network`);
+    return awaited(`waiting for task ${name} to get a node, for its ${part}`);
   return { kind: 'task', task: newest };
 }
 

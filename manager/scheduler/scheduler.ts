@@ -1,5 +1,6 @@
 /** Gives pending tasks nodes. */
 import { PlacementStrategy, TaskState } from '../../proto/generated/gantry/v1/types.ts';
+import { sharedService } from '../../proto/shared-namespaces.ts';
 import type { ControlLoop } from '../control-loop.ts';
 import type { ImageHolders } from '../images/node-images.ts';
 import type { ManagerMetrics } from '../metrics/manager-metrics.ts';
@@ -76,8 +77,8 @@ function givesNetwork(event: StoreEvent, read: ReadTransaction): boolean {
 }
 
 function networkPeerOf(read: ReadTransaction, task: TaskObject): NetworkPeer {
-  const { networkOf } = task.spec.container;
-  const [host] = networkOf === '' ? [] : read.find('service', { by: 'name', value: networkOf });
+  const service = sharedService(task.spec.container);
+  const [host] = service === undefined ? [] : read.find('service', { by: 'name', value: service });
   const tasks = host === undefined ? [] : read.find('task', { by: 'service', value: host.id });
   return chooseNetworkPeer(task, host, tasks);
 }

@@ -10,6 +10,7 @@ import {
   type ServiceSpec,
   type TaskSpec,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { sharedServices } from '../../proto/shared-namespaces.ts';
 import { localVolumesOf } from './local-volumes.ts';
 import { completeAnnotations, completeMeta, type ObjectType, stackKeys } from './object-type.ts';
 
@@ -56,7 +57,7 @@ export const serviceType: ObjectType<
     awaits: awaitedServices,
     dependsOn: ({ spec }) => spec.dependencies.map(({ service }) => service),
     restartsWith: ({ spec }) => spec.dependencies.flatMap(({ service, restart }) => (restart ? [service] : [])),
-    sharesNetwork: ({ spec }) => (spec.task.container.networkOf === '' ? [] : [spec.task.container.networkOf]),
+    sharesNetwork: ({ spec }) => sharedServices(spec.task.container),
     // By the names that those had which are being removed.
     leaving: (service) => (service.pendingDelete ? [service.spec.annotations.name] : []),
     volume: mountedVolumes,

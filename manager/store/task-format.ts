@@ -8,6 +8,7 @@ import {
   PortProtocol,
   type TaskSpec,
 } from '../../proto/generated/gantry/v1/types.ts';
+import { sharedService } from '../../proto/shared-namespaces.ts';
 import { FORMAT_OF_CGROUP_SETTINGS, FORMAT_OF_CONTAINER_NAMES } from './state-format.ts';
 
 export interface TaskPart {
@@ -60,6 +61,7 @@ function partOfComposeFile({ container, networks }: Pick<TaskSpec, 'container' |
   if (preStart.length + postStart.length + preStop.length > 0) return 'hooks';
   if (cdiDevices.length > 0) return 'a CDI device';
   if (networkOf !== '') return "another service's network";
+  if (container !== undefined && sharedService(container) !== undefined) return "another service's namespaces";
   return undefined;
 }
 

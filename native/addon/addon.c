@@ -17,6 +17,7 @@ NAPI_MODULE_INIT() {
       METHOD("netlinkSubscribe", netlink_subscribe), METHOD("writeSysctl", write_sysctl),
       METHOD("spreadSubdirectories", spread_subdirectories), METHOD("enterRoot", enter_root),
       METHOD("connectDatagram", connect_datagram), METHOD("sendDatagram", send_datagram),
+      METHOD("mountFrom", mount_from),
   };
   if (napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods) != napi_ok) return NULL;
   return exports;

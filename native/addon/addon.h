@@ -104,6 +104,7 @@ napi_value enter_root(napi_env env, napi_callback_info info);
 napi_value spawn_daemon(napi_env env, napi_callback_info info);
 napi_value reap(napi_env env, napi_callback_info info);
 napi_value try_lock(napi_env env, napi_callback_info info);
+napi_value mount_from(napi_env env, napi_callback_info info);
 napi_value connect_datagram(napi_env env, napi_callback_info info);
 napi_value send_datagram(napi_env env, napi_callback_info info);
 

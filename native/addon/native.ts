@@ -71,6 +71,8 @@ export interface Native {
    * redirect_dir and metacopy. A single layer without upper becomes a read-only bind mount.
    */
   mountOverlay(overlay: OverlayMount): Promise<void>;
+  /** Mounts what is at `source` in another mount namespace at `target` in ours: the same file system. Both are directories, or both files. */
+  mountFrom(mntnsPath: string, source: string, target: string): Promise<void>;
   /** umount2(2) */
   unmount(target: string, flags: number): Promise<void>;
   /** Extended attributes; symbolic links aren't followed. Null when there is none, also where the file system has none at all. */

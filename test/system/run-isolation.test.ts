@@ -124,3 +124,12 @@ describe('what is there anyway', () => {
     expect(await refused('--security-opt', 'apparmor=mine')).toContain('invalid argument "apparmor=mine"');
   });
 });
+
+it('the namespaces of another container are shared with what is in its shared memory', async () => {
+  const one = await start('--ipc', 'shareable');
+  await host.ok(['exec', one, 'sh', '-c', 'echo hello >/dev/shm/file']);
+  const beside = ['--ipc', `container:${one}`, '--pid', `container:${one}`];
+  const seen = await run(...beside, 'busybox', 'sh', '-c', 'cat /dev/shm/file; ps | grep -c "[s]leep 1000"');
+  expect(seen).toMatch(/^hello\n[1-9]/);
+  await host.ok(['rm', '-f', one]);
+});

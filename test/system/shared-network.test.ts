@@ -1,4 +1,4 @@
-/** On a cluster of three: tasks that are on the network of another service's are beside those, and stay so whatever is killed. */
+/** On a cluster of three: tasks that share the network or namespaces of another service's are beside those, and stay so whatever is killed. */
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -171,5 +171,53 @@ describe('tasks on the network of another service’s', () => {
     const { code, stderr } = await lab.host('h1').gantry(['stack', 'deploy', '-c', file(REPLICAS - 1), 's']);
     expect(code).toBe(1);
     expect(stderr).toContain('service s_side has 3 tasks, and service s_web, whose network they share, 2');
+  });
+});
+
+describe('tasks in the namespaces of another service’s', () => {
+  const FILE = `services:
+  app:
+    image: busybox
+    command: ["sh", "-c", "hostname >/dev/shm/name; exec sleep 424242"]
+    hostname: '{{.Task.Name}}'
+    stop_grace_period: 1s
+    deploy: {replicas: 2, restart_policy: {delay: 0s}}
+  peek:
+    image: busybox
+    command: sleep 1000000
+    stop_grace_period: 1s
+    pid: service:app
+    ipc: service:app
+    deploy: {replicas: 2, restart_policy: {condition: none}}
+`;
+
+  /** What each peek task sees of the app task of its slot: its process, and what is in its shared memory. */
+  async function untilSeen(): Promise<void> {
+    const seen = async () => {
+      const [apps, peeks] = [await running('n_app'), await running('n_peek')];
+      const found = await Promise.all(
+        apps.map(async (app) => {
+          const peek = peeks.find(({ slot }) => slot === app.slot);
+          if (peek === undefined || peek.node !== app.node) return false;
+          const text = await inside(`n_peek.${peek.slot}`, peek, 'cat /dev/shm/name; ps | grep -c "[4]24242"');
+          return text === `n_app.${app.slot}.${app.id}\n1`;
+        }),
+      );
+      return found.length === 2 && found.every((one) => one);
+    };
+    await until('each to see the other of its slot', () => seen().catch(() => false), PATIENCE_MS);
+  }
+
+  it('see their processes and their shared memory, also once they are replaced', async () => {
+    const path = join(lab.directory, 'namespaces.yml');
+    writeFileSync(path, FILE);
+    await ok('stack', 'deploy', '-c', path, 'n');
+    await untilSeen();
+    const [app] = await running('n_app');
+    if (app === undefined) throw new Error('no task');
+    await lab.host(app.node).ok(['kill', `n_app.${app.slot}.${app.id}`]);
+    await otherThan('n_app', [app]);
+    await untilSeen();
+    await ok('stack', 'rm', 'n');
   });
 });

@@ -38,6 +38,12 @@ it('is on the network of another service’s tasks, which it waits for', () => {
   expect(dependencies).toMatchObject([{ service: 's_db', condition: DependencyCondition.STARTED, restart: false }]);
 });
 
+it('is in the namespaces of another service’s tasks, which it waits for', () => {
+  const { container, dependencies } = task('ipc: service:db\npid: service:db');
+  expect(container).toMatchObject({ networkOf: '', ipcMode: 'service:s_db', pidMode: 'service:s_db' });
+  expect(dependencies).toMatchObject([{ service: 's_db', condition: DependencyCondition.STARTED }]);
+});
+
 describe('a container', () => {
   it.each<[lines: string, expected: object]>([
     ['container_name: front', { containerName: 'front' }],

@@ -280,8 +280,8 @@ describe('what is refused', () => {
     [webText('devices: ["gpu=all"]'), 'stack.yml:4:15: services.web.devices[0]: the device "gpu=all" is not a path'],
     [webText('devices: ["/dev/a:/dev/b:rx"]'), 'invalid permissions "rx"'],
     [
-      webText('pid: "service:db"', '  db: {image: x}'),
-      'stack.yml:4:10: services.web.pid: "service:db" is not supported: the other container may be on another host',
+      webText('pid: "container:db"', '  db: {image: x}'),
+      'stack.yml:4:10: services.web.pid: "container:db" is not supported: nobody knows which host a container is on',
     ],
     [webText('ipc: "container:x"'), 'services.web.ipc: "container:x" is not supported'],
     [webText('ipc: none'), 'services.web.ipc: "none" is not allowed here; write host or private or shareable'],

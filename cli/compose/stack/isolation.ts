@@ -1,6 +1,7 @@
 /** The keys of a service that say how far its containers are from each other and from the host. */
 import { parseCdiName } from '../../../proto/cdi-device.ts';
 import type { ContainerSpec, Device, Ulimit } from '../../../proto/generated/gantry/v1/types.ts';
+import { modeOfService, serviceOfMode } from '../../../proto/shared-namespaces.ts';
 import type { ServiceContext } from './context.ts';
 import type { Converters } from './converters.ts';
 import type { ModelCursor } from './model-cursor.ts';
@@ -10,9 +11,9 @@ export const ISOLATION: Converters<ContainerSpec, ServiceContext> = {
   cap_add: (cursor) => ({ capAdd: cursor.texts() }),
   cap_drop: (cursor) => ({ capDrop: cursor.texts() }),
   devices: (cursor) => splitDevices(cursor.items(readDevice)),
-  ipc: (cursor) => ({ ipcMode: readNamespace(cursor, ['private', 'shareable']) }),
+  ipc: (cursor, context) => ({ ipcMode: readSharedNamespace(cursor, ['private', 'shareable'], context) }),
   oom_score_adj: (cursor) => ({ oomScoreAdj: cursor.integer(-1000, 1000) }),
-  pid: (cursor) => ({ pidMode: readNamespace(cursor, ['private']) }),
+  pid: (cursor, context) => ({ pidMode: readSharedNamespace(cursor, ['private'], context) }),
   privileged: (cursor) => ({ privileged: cursor.boolean() }),
   read_only: (cursor) => ({ readOnly: cursor.boolean() }),
   security_opt: (cursor, context) => convertSecurityOptions(cursor, context),
@@ -58,13 +59,19 @@ function readNamespace(cursor: ModelCursor, own: readonly string[]): string {
   const mode = cursor.text();
   if (own.includes(mode)) return '';
   if (mode === 'host') return mode;
-  if (/^(service|container):/.test(mode)) {
+  if (mode.startsWith('container:')) {
     throw cursor.problem(
-      `"${mode}" is not supported: the other container may be on another host`,
-      'run both programs in one container, or write "host"',
+      `"${mode}" is not supported: nobody knows which host a container is on that is of no service`,
+      'make it a service of this file, and write service:NAME',
     );
   }
   throw cursor.problem(`"${mode}" is not allowed here`, `write host${own.map((word) => ` or ${word}`).join('')}`);
+}
+
+/** Also that of another service's tasks, which are named in full. */
+function readSharedNamespace(cursor: ModelCursor, own: readonly string[], { model }: ServiceContext): string {
+  const other = serviceOfMode(cursor.text());
+  return other === undefined ? readNamespace(cursor, own) : modeOfService(`${model.name}_${other}`);
 }
 
 function readUts(cursor: ModelCursor, { service }: ServiceContext): string {
