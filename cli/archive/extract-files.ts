@@ -69,7 +69,11 @@ class Extractor {
 
   /** Last: a directory's mode may forbid to write in it, and what is written changes its time. */
   finish(): void {
-    for (const header of this.#directories.toReversed()) this.#applyHeader(this.#place(header.name), header);
+    for (const header of this.#directories.toReversed()) {
+      const path = this.#place(header.name);
+      // A later entry may have put a link in its place, which what is applied would go through.
+      if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) this.#applyHeader(path, header);
+    }
   }
 
   #addDirectory(header: Header): void {

@@ -52,7 +52,7 @@ export class UdpWay implements DatagramWay {
   /** Connected, so that the kernel says when nobody listens there. */
   async #connect(signal: AbortSignal): Promise<Socket> {
     const { host, port } = this.#address;
-    const { address, family } = await Promise.race([lookup(host), rejectionOf(signal)]);
+    const { address, family } = await unlessAborted(lookup(host), signal);
     const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
     // An answer that nobody listens, to what was sent before.
     socket.on('error', (error) => {
@@ -95,10 +95,16 @@ export class UnixDatagramWay implements DatagramWay {
 }
 
 /** Names are looked up for as long as it takes, but nobody may be left waiting. */
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('it was given up')), { once: true });
-  });
+async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(new Error('it was given up'));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([awaited, aborted.promise]);
+  } finally {
+    // The signal lives as long as the container: a receiver that is away for weeks must leave nothing with it.
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 function unavailable(what: string, cause: unknown): GantryError {
