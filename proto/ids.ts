@@ -28,6 +28,12 @@ export function newContainerId(random: RandomBytes): ContainerId {
   return random(32).toString('hex') as ContainerId;
 }
 
+const CONTAINER_ID = /^[0-9a-f]{64}$/;
+
+export function isContainerId(text: string): text is ContainerId {
+  return CONTAINER_ID.test(text);
+}
+
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 export function isDigest(text: string): text is Digest {

@@ -3,6 +3,7 @@ import { type Dirent, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:
 import { join } from 'node:path';
 import type { Native } from '../../native/addon/native.ts';
 import { CGROUP_PARENT } from '../../proto/cgroup-parent.ts';
+import { isContainerId } from '../../proto/ids.ts';
 import { parseMountPoints } from '../image/mounts.ts';
 import { LOCK_FILE } from './root-locks.ts';
 
@@ -19,7 +20,10 @@ export function mountsBelow(mountinfo: string, roots: readonly string[]): string
   return points.reverse();
 }
 
-/** Gantry's own directory in each hierarchy with what is empty in it, parents that containers asked for: another gantryd of this machine may still be in it. */
+/**
+ * Gantry's own directory in each hierarchy with what is empty in it, parents that containers asked for. Containers' own cgroups
+ * have gone with them: an empty one is that of a container which another gantryd of this machine is about to start.
+ */
 export function removeCgroupParents(): void {
   const hierarchies = readdirSync(CGROUP_ROOT, { withFileTypes: true }).filter((item) => item.isDirectory());
   for (const directory of [CGROUP_ROOT, ...hierarchies.map(({ name }) => join(CGROUP_ROOT, name))]) {
@@ -28,7 +32,8 @@ export function removeCgroupParents(): void {
 }
 
 function removeEmptyTree(directory: string): void {
-  for (const { name } of subdirectories(directory)) removeEmptyTree(join(directory, name));
+  const parents = subdirectories(directory).filter(({ name }) => !isContainerId(name));
+  for (const { name } of parents) removeEmptyTree(join(directory, name));
   removeIfEmpty(directory);
 }
 
