@@ -15,6 +15,8 @@ export async function writeOutput(cli: Cli, file: string, parts: AsyncIterable<U
   const path = resolve(cli.cwd, file);
   const kind = await kindOf(path);
   if (kind === 'directory') throw new CliError(`${file} is a directory`, { hint: 'name a file' });
+  if (kind === 'missing' && (await kindOf(dirname(path))) !== 'directory')
+    throw new CliError(`cannot write ${file}: there is no directory ${dirname(file)}`, { hint: 'make it first' });
   return await (kind === 'other' ? writeThrough(path, parts) : replaceFile(path, parts));
 }
 

@@ -109,6 +109,16 @@ describe('streams about images', () => {
       deleted: ['web'],
     });
   });
+
+  it('leave one that runs its image and the names of that, by whatever force', async () => {
+    const byId = { resolve: async () => ({ id: 'sha256:1', name: 'sha256:1' }), ...images };
+    const force = imageHandlers(imageParts({ images: byId, containers }));
+    const request = { reference: '1', force: true };
+    await expect(force.imageRemove(request, NOBODY)).rejects.toThrow('running container web is using it');
+    const byName = { resolve: async () => ({ id: 'sha256:1', name: 'a:latest' }), ...images };
+    const named = imageHandlers(imageParts({ images: byName, containers }));
+    expect(await named.imageRemove({ ...request, reference: 'a' }, NOBODY)).toMatchObject({ untagged: ['a'] });
+  });
 });
 
 describe('the host', () => {

@@ -9,6 +9,8 @@ import type {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { BuildMessage } from '../build/build-input.ts';
 import type { Containers } from '../container/containers.ts';
+import { shortId } from '../image/image-lookup.ts';
+import type { Images } from '../image/images.ts';
 import type { EngineParts, ImageHandlers } from './api.ts';
 import { type DataArm, messagesOf, type Opened, openMessages, valuesOf } from './opened-call.ts';
 
@@ -27,6 +29,7 @@ export function imageHandlers({
     },
     async imageRemove({ reference, force }) {
       const used = await containersByImage(containers);
+      if (force) await refuseRunning(images, containers, reference);
       return images.remove(reference, { force, isUsed: (id) => used.get(id) });
     },
     async imageTag({ source, target }) {
@@ -86,6 +89,26 @@ export function imageHandlers({
 async function containersByImage(containers: Containers): Promise<Map<string, string>> {
   const all = await containers.list({ all: true, filters: [] });
   return new Map(all.map(({ imageId, name }) => [imageId, name]));
+}
+
+/**
+ * By its id an image isn't removed from under a container that runs, not even with force: `rmi -f` of all images would take the
+ * names of those that are needed. Throws IN_USE; whether there is such an image is seen later.
+ */
+async function refuseRunning(images: Images, containers: Containers, reference: string): Promise<void> {
+  const found = await images.resolve(reference).catch(() => undefined);
+  if (found === undefined || found.name !== found.id) return;
+  const all = await containers.list({ all: false, filters: [] });
+  const user = all.find(({ imageId }) => imageId === found.id);
+  if (user === undefined) return;
+  const id = shortId(found.id);
+  throw new GantryError(
+    'IN_USE',
+    `unable to delete ${id} (cannot be forced): running container ${user.name} is using it`,
+    {
+      hint: `stop the container first, or remove a name of the image`,
+    },
+  );
 }
 
 async function* archiveOf(requests: AsyncIterable<ImageLoadRequest>): AsyncGenerator<Uint8Array, void, undefined> {

@@ -37,9 +37,10 @@ export function parseFilters(filters: readonly string[], known: readonly string[
   });
 }
 
-/** `until=10m` and the like as the second that it means: the daemon's clock may be another. */
+/** `until=10m` and the like as the second that it means: the daemon's clock may be another. Throws for what is no NAME=VALUE. */
 export function withPointOfTime(filters: readonly string[], nowMs: number): string[] {
   return filters.map((text) => {
+    if (!text.includes('=')) throw invalidFlag('--filter', text, 'write NAME=VALUE');
     const value = /^until=(.*)$/.exec(text)?.[1];
     return value === undefined ? text : `until=${parseTime('--filter', value, nowMs) / 1000}`;
   });

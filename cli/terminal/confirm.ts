@@ -1,18 +1,31 @@
 /** A question before something that can't be taken back. */
-import { createInterface } from 'node:readline/promises';
-import type { Cli } from '../cli.ts';
+import { createInterface, type Interface } from 'node:readline/promises';
+import { type Cli, write } from '../cli.ts';
 import { CliError } from '../failure.ts';
 
-/** True for yes. Without a terminal nobody can answer: an error that says how to go on. */
+/** True for yes, also of what is piped in: `yes | gantry image prune`. Where nothing is, an error that says how to go on. */
 export async function confirm(cli: Cli, question: string): Promise<boolean> {
-  if (!cli.stdin.isTTY)
-    throw new CliError(`${question}: nobody can answer`, { hint: 'use -f to go on without asking' });
-  const lines = createInterface({ input: cli.stdin, output: cli.stderr });
+  const { isTTY } = cli.stdin;
+  const lines = createInterface({ input: cli.stdin, output: cli.stderr, terminal: isTTY });
   try {
-    const answer = await lines.question(`${question}? [y/N] `);
-    return /^y(es)?$/i.test(answer.trim());
+    const answer = firstLine(lines);
+    const asked = question.endsWith('.') ? `${question}\nAre you sure you want to continue` : question;
+    if (isTTY) await write(cli.stderr, `${asked}? [y/N] `);
+    const line = await answer;
+    if (line === undefined && !isTTY)
+      throw new CliError(`${question}: nobody can answer`, { hint: 'use -f to go on without asking' });
+    return /^y(es)?$/i.test(line?.trim() ?? '');
   } finally {
     lines.close();
     cli.stdin.destroy();
   }
+}
+
+/** Undefined when there is none. */
+function firstLine(lines: Interface): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    lines.once('line', resolve);
+    // Also on Ctrl-D.
+    lines.once('close', () => resolve(undefined));
+  });
 }

@@ -33,8 +33,8 @@ const DOCKER_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   json: (value) => JSON.stringify(toJsonValue(value)),
   split: (value, separator) => text('split', value).split(text('split', separator)),
   join: (list, separator) => strings('join', list).join(text('join', separator)),
-  title: (value) =>
-    text('title', value).replace(/(^|\s)(\S)/g, (_, space: string, letter: string) => space + letter.toUpperCase()),
+  // Go's strings.Title: a word begins behind whatever is neither letter, digit nor underscore.
+  title: (value) => text('title', value).replace(/(?<![\w\u{80}-\u{10ffff}])\S/gu, (letter) => letter.toUpperCase()),
   lower: (value) => text('lower', value).toLowerCase(),
   upper: (value) => text('upper', value).toUpperCase(),
   pad: (value, before, after) => {

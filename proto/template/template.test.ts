@@ -53,6 +53,7 @@ describe('what a template prints', () => {
     ['{{upper .Names}}', 'WEB,FRONT'],
     ['{{lower "ABC"}}', 'abc'],
     ['{{title "hello big world"}}', 'Hello Big World'],
+    ['{{title "reg.example:5000/a_b/c"}}', 'Reg.Example:5000/A_b/C'],
     ['{{join .List "-"}}', 'x-y-z'],
     ['{{range split .Names ","}}<{{.}}>{{end}}', '<web><front>'],
     ['{{truncate .ID 4}}', '0123'],

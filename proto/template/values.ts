@@ -20,6 +20,10 @@ export type Value =
   | Fields
   | Method;
 
+/** Go's nil slice and nil map: as text they are empty, in JSON null. */
+export const NIL_LIST: readonly Value[] = Object.freeze([]);
+export const NIL_MAP: ReadonlyMap<string, Value> = new Map();
+
 export function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value);
 }
@@ -70,6 +74,7 @@ function fieldEntries(fields: Fields): [string, Value][] {
 
 /** As JSON.stringify takes it: maps become objects with sorted keys, as in Go; methods are left out. */
 export function toJsonValue(value: Value): unknown {
+  if (value === NIL_LIST || value === NIL_MAP) return null;
   if (isList(value)) return value.map(toJsonValue);
   if (isMap(value)) return Object.fromEntries(sortedEntries(value).map(([key, item]) => [key, toJsonValue(item)]));
   if (isFields(value)) return Object.fromEntries(fieldEntries(value).map(([key, item]) => [key, toJsonValue(item)]));

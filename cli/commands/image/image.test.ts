@@ -1,5 +1,6 @@
 /** What the commands about images and disk use print. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GantryError } from '../../../proto/errors.ts';
 import {
   ContainerStatus,
   DiskUsageResponse,
@@ -67,6 +68,21 @@ describe('a prune', () => {
     expect(asked).toEqual([{ all: true, filters: [`until=${(NOW_MS - HOUR_MS) / 1000}`], keepBytes: 0 }]);
   });
 
+  it('of images that needn’t dangle is one of all', async () => {
+    const asked: PruneRequest[] = [];
+    const imagePrune = unaryMethod(async (request: PruneRequest) => {
+      asked.push(request);
+      return { untagged: [], deleted: [], reclaimedBytes: 0 };
+    });
+    await daemon.start({ imagePrune });
+    for (const flags of [['dangling=false'], ['dangling=true', '--filter', 'label=a']])
+      expect((await run('image', 'prune', '-f', '--filter', ...flags)).exitCode).toBe(0);
+    expect(asked).toMatchObject([
+      { all: true, filters: [] },
+      { all: false, filters: ['label=a'] },
+    ]);
+  });
+
   it('asks first, and without anybody who could answer does nothing', async () => {
     await daemon.start({});
     expect(await run('image', 'prune')).toMatchObject({
@@ -74,6 +90,14 @@ describe('a prune', () => {
       stderr: expect.stringContaining('WARNING! This will remove all dangling images.'),
     });
     expect((await run('builder', 'prune', '-a')).stderr).toContain('This will remove all build cache');
+  });
+
+  it('takes its answer from a pipe', async () => {
+    const imagePrune = unaryMethod(async () => ({ untagged: [], deleted: [], reclaimedBytes: 0 }));
+    await daemon.start({ imagePrune });
+    const answer = (text: string) => runCli(daemon.host, ['image', 'prune'], { input: Buffer.from(text) });
+    expect(await answer('y\ny\n')).toMatchObject({ exitCode: 0, stdout: 'Total reclaimed space: 0B\n' });
+    expect(await answer('n\n')).toMatchObject({ exitCode: 0, stdout: '' });
   });
 });
 
@@ -136,6 +160,19 @@ describe('system df', () => {
   });
 });
 
+describe('rmi', () => {
+  it('tells of images that are missing, which with -f is no failure', async () => {
+    await daemon.start({
+      imageRemove: unaryMethod(async () => {
+        throw new GantryError('IMAGE_NOT_FOUND', 'No such image: a');
+      }),
+    });
+    const stderr = expect.stringContaining('No such image: a');
+    expect(await run('rmi', 'a')).toMatchObject({ exitCode: 1, stdout: '', stderr });
+    expect(await run('rmi', '-f', 'a')).toMatchObject({ exitCode: 0, stdout: '', stderr });
+  });
+});
+
 describe('images', () => {
   it('sends the second that a filter means, and shows digests and ids in full', async () => {
     const asked: string[][] = [];
@@ -156,5 +193,7 @@ describe('images', () => {
     expect((await run('images', '--digests', '--format', 'table {{.Tag}} {{.Digest}}', 'a')).stdout).toBe(
       `TAG DIGEST\n1 ${digest}\n2 ${digest}\n`,
     );
+    expect((await run('images', '-q', '--format', '{{.Tag}}')).stdout).toBe('1\n2\n');
+    expect(await run('images', '-f', 'dangling')).toMatchObject({ exitCode: 125, stdout: '' });
   });
 });

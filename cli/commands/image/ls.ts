@@ -28,7 +28,7 @@ export function define(command: Command, cli: Cli): void {
       const rows = images
         .sort((a, b) => b.createdAtMs - a.createdAtMs)
         .flatMap((image) => imageRows(image, rowOptions));
-      const shown = quiet ? uniqueIds(rows) : rows;
+      const shown = quiet && options.format === undefined ? uniqueIds(rows) : rows;
       await print(cli, renderListing(imageListing(options.digests ?? false), shown, { format: options.format, quiet }));
     });
   declareFilter(command);

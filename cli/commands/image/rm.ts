@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
-import type { Cli } from '../../cli.ts';
+import { type Cli, complain } from '../../cli.ts';
 import { refuse } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { forEach } from '../../each.ts';
-import { isGantryError } from '../../failure.ts';
+import { failureText, isGantryError } from '../../failure.ts';
 
 interface RemoveOptions {
   readonly force?: boolean;
@@ -16,19 +16,22 @@ export function define(command: Command, cli: Cli): void {
     .option('-f, --force', 'also with several names; missing ones are no error')
     .action(async (references: string[], options: RemoveOptions) => {
       await withClient(EngineClient, cli, (engine) =>
-        forEach(cli, references, (reference) => remove(engine, reference, options.force ?? false)),
+        forEach(cli, references, (reference) => remove(engine, cli, reference, options.force ?? false)),
       );
     });
   refuse(command, '--no-prune', 'an image is removed with its last name');
   refuse(command, '--platform <platform>', "images are for the host's platform");
 }
 
-async function remove(engine: EngineClient, reference: string, force: boolean): Promise<string> {
+async function remove(engine: EngineClient, cli: Cli, reference: string, force: boolean): Promise<string> {
   try {
     const { untagged, deleted } = await ask(engine, engine.imageRemove, { reference, force });
     return [...untagged.map((name) => `Untagged: ${name}`), ...deleted.map((id) => `Deleted: ${id}`)].join('\n');
   } catch (error) {
-    if (force && isGantryError(error) && (error.code === 'IMAGE_NOT_FOUND' || error.code === 'NOT_FOUND')) return '';
-    throw error;
+    if (!force || !isGantryError(error) || (error.code !== 'IMAGE_NOT_FOUND' && error.code !== 'NOT_FOUND'))
+      throw error;
+    // Said, but no failure.
+    await complain(cli, `gantry: ${failureText(error)}`);
+    return '';
   }
 }

@@ -13,13 +13,18 @@ export function nanoseconds(milliseconds: number): number {
   return milliseconds * NANOSECONDS_PER_MS;
 }
 
+/** What isn't said is no part of the JSON; templates can ask for it all the same. */
 export function healthcheckFields(health: Healthcheck): Fields {
   return {
     Test: health.test,
-    Interval: nanoseconds(health.intervalMs),
-    Timeout: nanoseconds(health.timeoutMs),
-    StartPeriod: nanoseconds(health.startPeriodMs),
-    StartInterval: nanoseconds(health.startIntervalMs),
-    Retries: health.retries,
+    Interval: unlessZero(nanoseconds(health.intervalMs)),
+    Timeout: unlessZero(nanoseconds(health.timeoutMs)),
+    StartPeriod: unlessZero(nanoseconds(health.startPeriodMs)),
+    StartInterval: unlessZero(nanoseconds(health.startIntervalMs)),
+    Retries: unlessZero(health.retries),
   };
+}
+
+function unlessZero(value: number): Value {
+  return value === 0 ? () => 0 : value;
 }
