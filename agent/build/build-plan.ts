@@ -140,9 +140,6 @@ function readStages(
     const own = instructions.slice(position + 1, next === -1 ? undefined : next);
     const { reference, name, platform } = parseFrom(from, escapeChar, globalArgs, options);
     const index = stages.length;
-    if (name !== undefined && stages.some((stage) => stage.name === name)) {
-      throw instructionError(from, `a stage is named ${name} already`);
-    }
     const sources = new Map<string, StageSource>();
     for (const instruction of own) {
       for (const source of sourceNames(instruction)) {
@@ -196,7 +193,8 @@ function findBase({ stages, contexts }: Places, reference: string): StageBase {
   const named = findNamedContext(contexts, reference);
   if (named !== undefined) return named;
   if (reference === 'scratch') return { kind: 'scratch' };
-  const stage = stages.find(({ name }) => name === reference.toLowerCase());
+  // Of several with one name the nearest counts.
+  const stage = stages.findLast(({ name }) => name === reference.toLowerCase());
   return stage === undefined ? { kind: 'image', reference } : { kind: 'stage', index: stage.index };
 }
 
@@ -227,7 +225,9 @@ export function findSource(places: Places, source: string, instruction: Instruct
 export function findTarget(stages: readonly Stage[], target: string): Stage {
   const last = stages.at(-1);
   const found =
-    target === '' ? last : stages.find(({ name, index }) => name === target.toLowerCase() || String(index) === target);
+    target === ''
+      ? last
+      : stages.findLast(({ name, index }) => name === target.toLowerCase() || String(index) === target);
   if (found !== undefined) return found;
   throw new GantryError('INVALID_ARGUMENT', `there is no stage ${JSON.stringify(target)}`, {
     hint: `stages are ${stages.map(({ name, index }) => name ?? index).join(', ')}`,

@@ -21,6 +21,7 @@ describe('checks', () => {
     ['FROM a as build', ['FromAsCasing:1']],
     ['from a as build\nrun x', []],
     ['FROM a AS scratch', ['ReservedStageName:1']],
+    ['FROM a AS x\nFROM b AS x\nFROM c', ['DuplicateStageName:2']],
     ['FROM a\nrun x\nRUN y', ['ConsistentInstructionCasing:2']],
     ['FROM a\nCMD x', ['JSONArgsRecommended:2']],
     ['FROM a\nSHELL ["/bin/bash", "-c"]\nENTRYPOINT x', []],

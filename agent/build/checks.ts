@@ -39,6 +39,10 @@ const RULES: Readonly<Record<string, Rule>> = {
       .map(({ from }) => ({ at: from, as: from.text.split(/\s+/)[1] ?? '', written: keywordOf(from) }))
       .filter(({ as, written }) => as !== '' && isUpper(as) !== isUpper(written))
       .map(({ at, as, written }) => ({ at, message: `'${as}' and '${written}' keywords' casing do not match` })),
+  DuplicateStageName: ({ stages }) =>
+    stages
+      .filter(({ name }, index) => name !== undefined && stages.slice(0, index).some((above) => above.name === name))
+      .map(({ from, name }) => ({ at: from, message: `Duplicate stage name "${name}", stage names should be unique` })),
   ReservedStageName: (plan) =>
     plan.stages
       .filter(({ name }) => name === 'scratch' || name === 'context')

@@ -44,10 +44,37 @@ describe('Dockerfiles', () => {
   });
 
   it.each([
+    ['arithmetic', 'RUN x=$((a<<b)) && y=$((1 << 2))'],
+    ['text in quotes', `RUN echo "<<EOF" 'a <<EOF b' "c <<'EOF'"`],
+    ['the exec form', 'RUN ["echo", "<<EOF"]'],
+    ['a here-string', 'RUN cat <<< EOF'],
+    ['another instruction', 'CMD cat <<EOF'],
+  ])('finds no here-documents in %s', (_, line) => {
+    const [instruction, next] = parse(`FROM scratch\n${line}\nENV EOF=\n`).slice(1);
+    expect(instruction?.heredocs).toEqual([]);
+    expect(next).toMatchObject({ keyword: 'ENV', line: 3 });
+  });
+
+  it('reads here-documents behind a line that is continued, and those of triggers', () => {
+    const [run, trigger, last] = parse(
+      'FROM scratch\nRUN cat <<A \\\n# comment\n  <<-"B C" >/x\n# 1\nA\n\tB \n\tB C\nONBUILD RUN <<EOF\nx\nEOF\nUSER y\n',
+    ).slice(1);
+    expect(run?.heredocs).toMatchObject([{ content: '# 1\n' }, { name: 'B C', content: 'B \n', expand: false }]);
+    expect(run).toMatchObject({ line: 2, lastLine: 8 });
+    expect(trigger).toMatchObject({ text: 'RUN <<EOF\nx\nEOF', line: 9 });
+    expect(last).toMatchObject({ keyword: 'USER', line: 12 });
+  });
+
+  it('takes a step to be isolated for what is so anyway', () => {
+    expect(parse('FROM scratch\nRUN --security=sandbox --network=none x').at(-1)?.text).toBe('x');
+  });
+
+  it.each([
+    ['# escape=x\nFROM scratch', "Dockerfile:1: the escape character can't be x"],
     ['FROM scratch\nFETCH x', 'Dockerfile:2: unknown instruction: FETCH'],
     ['FROM scratch\nONBUILD FROM x', "Dockerfile:2: FROM isn't allowed as an ONBUILD trigger"],
     ['FROM scratch\nONBUILD COPPY x y', 'Dockerfile:2: unknown instruction: COPPY'],
-    ['FROM scratch\nRUN --security=insecure y', 'Dockerfile:2: RUN --security is not supported'],
+    ['FROM scratch\nRUN --security=insecure y', 'Dockerfile:2: RUN --security=insecure is not supported'],
     ['FROM scratch\nCOPY --link=perhaps a b', 'Dockerfile:2: COPY --link=perhaps is neither true nor false'],
     ['# syntax=example.com/own:1\nFROM scratch', 'Dockerfile:1: the syntax example.com/own:1 is not supported'],
     ['FROM scratch\nCOPY --chwon=1 a b', 'Dockerfile:2: unknown flag: COPY --chwon'],
@@ -86,6 +113,18 @@ describe('plans', () => {
     expect(plan(text, '0').needed.map(({ index }) => index)).toEqual([0]);
   });
 
+  it('means the last stage above of several with one name', () => {
+    const { stages, target } = plan('FROM a AS x\nFROM x AS X\nFROM x\nCOPY --from=x /y /\nFROM d AS x\n', 'x');
+    expect(stages.map(({ base }) => base)).toEqual([
+      { kind: 'image', reference: 'a' },
+      { kind: 'stage', index: 0 },
+      { kind: 'stage', index: 1 },
+      { kind: 'image', reference: 'd' },
+    ]);
+    expect(stages[2]?.sources.get('x')?.base).toEqual({ kind: 'stage', index: 1 });
+    expect(target.index).toBe(3);
+  });
+
   it('puts build arguments into FROM', () => {
     const text = 'ARG TAG=1\nARG IMAGE=busybox:$TAG\nFROM ${IMAGE}\n';
     expect(plan(text).stages[0]?.base).toEqual({ kind: 'image', reference: 'busybox:1' });
@@ -98,7 +137,6 @@ describe('plans', () => {
     ['RUN x\nFROM a', '', 'Dockerfile:1: RUN before the first FROM'],
     ['FROM a b c', '', 'Dockerfile:1: FROM is written'],
     ['FROM $X', '', 'Dockerfile:1: the base image $X is empty'],
-    ['FROM a AS x\nFROM b AS X', '', 'Dockerfile:2: a stage is named x already'],
     ['FROM a\nCOPY --from=1 x y', '', 'Dockerfile:2: --from=1 is not a stage above'],
     ['FROM a\nRUN --mount=type=bind,from=1,target=/x y', '', 'Dockerfile:2: --from=1 is not a stage above'],
     ['FROM a\nRUN --mount=bind y', '', 'Dockerfile:2: --mount=bind: "bind" is not KEY=VALUE'],

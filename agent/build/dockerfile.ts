@@ -1,8 +1,8 @@
 /** A Dockerfile as a list of instructions, checked as far as that needs no context. Pure. */
-import { DockerfileParser } from 'dockerfile-ast';
 import { type Heredoc, takeHeredocs } from './heredoc.ts';
 import { type InstructionPlace, instructionError } from './instruction-error.ts';
 import { type Flags, type Keyword, takeFlags, toKeyword } from './instruction-flags.ts';
+import { joinContinuations, splitInstructions } from './instruction-lines.ts';
 
 export interface Instruction extends InstructionPlace, Omit<Flags, 'text'> {
   readonly keyword: Keyword;
@@ -31,15 +31,10 @@ export function parseDockerfile(content: string, file: string): Dockerfile {
   const text = content.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n');
   const directives = readDirectives(text);
   refuseForeignSyntax(directives.get('syntax'), file);
-  const document = DockerfileParser.parse(text);
-  const escapeChar = document.getEscapeCharacter();
-  const lines = text.split('\n');
-  const instructions = document.getInstructions().map((instruction) => {
-    const { start, end } = instruction.getRange();
-    const source = [...lines.slice(start.line, end.line), (lines[end.line] ?? '').slice(0, end.character)];
-    source[0] = (source[0] ?? '').slice(start.character);
-    return parseInstruction(source, { file, line: start.line + 1, lastLine: end.line + 1 }, escapeChar);
-  });
+  const escapeChar = readEscape(directives.get('escape'), file);
+  const instructions = splitInstructions(text.split('\n'), escapeChar).map(({ source, ...place }) =>
+    parseInstruction(source, { file, ...place }, escapeChar),
+  );
   return { file, escapeChar, instructions, check: directives.get('check')?.value };
 }
 
@@ -69,6 +64,12 @@ function readDirectives(text: string): ReadonlyMap<string, Directive> {
   return directives;
 }
 
+function readEscape(directive: Directive | undefined, file: string): string {
+  const { value = '\\', line = 0 } = directive ?? {};
+  if (value === '\\' || value === '`') return value;
+  throw instructionError({ file, line }, `the escape character can't be ${value}`, { hint: 'it is \\ or `' });
+}
+
 /** `# syntax=` names the program that understands the file: here it is always this one, which speaks Docker's. */
 function refuseForeignSyntax(syntax: Directive | undefined, file: string): void {
   if (syntax === undefined) return;
@@ -81,13 +82,15 @@ function refuseForeignSyntax(syntax: Directive | undefined, file: string): void 
 }
 
 function parseInstruction(source: readonly string[], at: Lines, escapeChar: string): Instruction {
-  const { text: logical, rest } = joinContinuations(source, escapeChar);
+  const { text: logical, next } = joinContinuations(source, 0, escapeChar);
+  // The content of here-documents.
+  const rest = source.slice(next);
   const [, word = '', args = ''] = /^\s*(\S+)\s*(.*)$/s.exec(logical) ?? [];
   const keyword = toKeyword(word, at);
   const { flags, lists, text: written } = takeFlags(keyword, args.trimEnd(), at);
   if (written === '') throw instructionError(at, `${keyword} requires an argument`);
   const text = keyword === 'ONBUILD' ? [written, ...rest].join('\n') : written;
-  const heredocs = ['RUN', 'COPY', 'ADD'].includes(keyword) ? takeHeredocs(text, rest, at) : [];
+  const heredocs = ['RUN', 'COPY', 'ADD'].includes(keyword) ? takeHeredocs({ text, escapeChar }, rest, at) : [];
   if (keyword === 'ONBUILD') parseTrigger(text, at);
   return {
     keyword,
@@ -98,21 +101,6 @@ function parseInstruction(source: readonly string[], at: Lines, escapeChar: stri
     heredocs,
     summary: logical.trim().replaceAll(/\s+/g, ' '),
   };
-}
-
-/**
- * Joins lines that end in the escape character; comments and empty lines among them are dropped. `rest` is what
- * follows the logical line: the content of here-documents.
- */
-function joinContinuations(source: readonly string[], escapeChar: string): { text: string; rest: readonly string[] } {
-  const continuation = new RegExp(`${escapeChar === '\\' ? '\\\\' : escapeChar}[ \\t]*$`);
-  let text = '';
-  for (const [index, line] of source.entries()) {
-    if (index > 0 && /^\s*(#.*)?$/.test(line)) continue;
-    if (!continuation.test(line)) return { text: text + line, rest: source.slice(index + 1) };
-    text += line.replace(continuation, '');
-  }
-  return { text, rest: [] };
 }
 
 /** The exec form, a JSON array of strings; undefined for anything else, which is then the shell form. */

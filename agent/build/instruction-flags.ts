@@ -1,5 +1,6 @@
 /** The flags of instructions: which each takes, and reading them. Pure. */
 
+import type { GantryError } from '../../proto/errors.ts';
 import { suggest } from '../../proto/suggestion.ts';
 import { type InstructionPlace, instructionError } from './instruction-error.ts';
 
@@ -35,7 +36,7 @@ const FLAGS = {
   LABEL: {},
   MAINTAINER: {},
   ONBUILD: {},
-  RUN: { mount: 'list', network: 'value' },
+  RUN: { mount: 'list', network: 'value', security: 'value' },
   SHELL: {},
   STOPSIGNAL: {},
   USER: {},
@@ -44,6 +45,9 @@ const FLAGS = {
 } as const satisfies Record<string, Readonly<Record<string, FlagKind>>>;
 
 export type Keyword = keyof typeof FLAGS;
+
+/** Values that say what is so anyway, of flags that have no other here. */
+const GIVEN: Readonly<Record<string, string>> = { 'RUN security': 'sandbox' };
 
 /** What Docker has and is refused here, with what to do instead. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -88,6 +92,8 @@ export function takeFlags(keyword: Keyword, args: string, at: InstructionPlace):
     const value = flagValue(kind, written?.replaceAll(/["']/g, ''));
     if (value === undefined) throw instructionError(at, `${keyword} --${name} requires a value`);
     if (flags.has(name)) throw instructionError(at, `${keyword} --${name} is given twice`);
+    const given = GIVEN[`${keyword} ${name}`];
+    if (given !== undefined && value !== given) throw notSupported(keyword, `${name}=${value}`, name, at);
     if (kind === 'list') lists.set(name, [...(lists.get(name) ?? []), value]);
     else flags.set(name, value);
     if (kind === 'switch' && value !== 'true' && value !== 'false') {
@@ -111,14 +117,16 @@ function kindOf(
 ): FlagKind {
   const kind = Object.hasOwn(known, name) ? known[name] : undefined;
   if (kind !== undefined) return kind;
-  const instead = REFUSED[`${keyword} ${name}`];
-  if (instead !== undefined) {
-    throw instructionError(at, `${keyword} --${name} is not supported`, { code: 'UNSUPPORTED', hint: instead });
-  }
+  if (REFUSED[`${keyword} ${name}`] !== undefined) throw notSupported(keyword, name, name, at);
   const nearest = suggest(name, Object.keys(known));
   throw instructionError(at, `unknown flag: ${keyword} --${name}`, {
     hint: nearest === undefined ? flagsHint(keyword, known) : `did you mean --${nearest}?`,
   });
+}
+
+function notSupported(keyword: Keyword, written: string, name: string, at: InstructionPlace): GantryError {
+  const hint = REFUSED[`${keyword} ${name}`] ?? '';
+  return instructionError(at, `${keyword} --${written} is not supported`, { code: 'UNSUPPORTED', hint });
 }
 
 function flagsHint(keyword: Keyword, known: Readonly<Record<string, FlagKind>>): string {

@@ -54,6 +54,7 @@ describe('expanding words', () => {
     ['$', '$'],
     ['100$', '100$'],
     ['$1$@', ''],
+    ['$12x$$y', 'xy'],
     ['été${A}', 'étéa'],
   ])('%s is %s', (text, expected) => {
     expect(expandWord(text, expander)).toBe(expected);

@@ -57,8 +57,8 @@ export function splitPair(word: string): { name: string; value: string } | undef
 }
 
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
-/** $1, $@ and the like: without meaning here, and empty. */
-const SPECIAL = /[0-9@*#?!-]/y;
+/** $1, $@, $$ and the like: without meaning here, and empty. */
+const SPECIAL = /\d+|[@*#?!$-]/y;
 
 class Scanner {
   readonly #source: string;
