@@ -4,10 +4,10 @@ import { lstat, mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/prom
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import dockerignore from '@balena/dockerignore';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
-import type { ContextFile } from '../../proto/generated/gantry/v1/engine.ts';
+import type { ContextFile, ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
+import { parseIgnorePatterns } from '../../proto/ignore-patterns.ts';
 import { resolveInRoot } from '../container/root-files.ts';
 import type { ApplyOptions } from '../image/layer/applier.ts';
 import type { LayerWorkers } from '../image/layer-workers.ts';
@@ -19,6 +19,7 @@ import { parseRemoteSource } from './remote-source.ts';
 const LIMITS: ApplyOptions = { whiteouts: 'literal', maxBytes: 64 * 2 ** 30, maxEntries: 2_000_000 };
 const MAX_DOCKERFILE_BYTES = 16 << 20;
 const DEFAULT_DOCKERFILE = 'Dockerfile';
+const IGNORE_FILE = '.dockerignore';
 
 export class BuildContext {
   /** Root of the unpacked files. */
@@ -36,23 +37,26 @@ export class BuildContext {
 
   /** The Dockerfile's text and its name for errors. Throws NOT_FOUND. */
   async readDockerfile(path: string, text: string): Promise<{ name: string; text: string }> {
-    const name = path === '' ? DEFAULT_DOCKERFILE : path;
-    if (text !== '') return { name, text };
-    const data = await this.#read(name);
-    if (data !== undefined) return { name, text: data };
-    throw new GantryError('NOT_FOUND', `there is no ${name} in the build context`, { hint: 'name it with --file' });
+    const wanted = path === '' ? DEFAULT_DOCKERFILE : path;
+    if (text !== '') return { name: wanted, text };
+    // Docker takes this one, too.
+    for (const name of path === '' ? [wanted, wanted.toLowerCase()] : [wanted]) {
+      const data = await this.#read(name);
+      if (data !== undefined) return { name, text: data };
+    }
+    throw new GantryError('NOT_FOUND', `there is no ${wanted} in the build context`, { hint: 'name it with --file' });
   }
 
-  /** Removes what .dockerignore, or the Dockerfile's own one, leaves out. The client may have done so already. */
-  async applyIgnoreFile(dockerfile: string): Promise<void> {
+  /**
+   * Removes what the first of these files that is there leaves out. The client may have done so already, except for what
+   * is read here.
+   */
+  async applyIgnoreFile(candidates: readonly string[]): Promise<void> {
     // What has been left out of it is, then.
     if (this.#kept?.isUnchanged) return await this.#kept.keep(new Set());
-    const patterns = (await this.#read(`${dockerfile}.dockerignore`)) ?? (await this.#read('.dockerignore'));
     const removed = new Set<string>();
-    if (patterns !== undefined) {
-      const ignore = dockerignore({ ignorecase: false }).add(patterns);
-      await prune(this.root, '', (path) => ignore.ignores(path), removed);
-    }
+    const ignores = await this.#readIgnoreFile(candidates);
+    if (ignores !== undefined) await prune(this.root, '', ignores, removed);
     // Of files that are kept, those are sent again: the Dockerfile may be among them.
     await this.#kept?.keep(removed);
   }
@@ -76,6 +80,14 @@ export class BuildContext {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
+  async #readIgnoreFile(candidates: readonly string[]): Promise<((path: string) => boolean) | undefined> {
+    for (const path of candidates) {
+      const text = await this.#read(path);
+      if (text !== undefined) return parseIgnorePatterns(text, path).ignores;
+    }
+    return undefined;
+  }
+
   async #read(path: string): Promise<string | undefined> {
     const absolute = resolveInRoot(this.root, path);
     try {
@@ -90,6 +102,18 @@ export class BuildContext {
       throw error;
     }
   }
+}
+
+/**
+ * Files that say what isn't part of the context: the Dockerfile's own, or else the common one. Of a directory whose Dockerfile
+ * lies elsewhere, the client has left out what isn't.
+ */
+export function ignoreFiles(
+  { dockerfileText, contextId }: Pick<ImageBuildOptions, 'dockerfileText' | 'contextId'>,
+  dockerfile: string,
+): string[] {
+  if (dockerfileText === '') return [`${dockerfile}.dockerignore`, IGNORE_FILE];
+  return contextId === '' ? [IGNORE_FILE] : [];
 }
 
 export class BuildContexts {

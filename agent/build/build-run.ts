@@ -17,7 +17,7 @@ import type { EventQueue } from '../stream/event-queue.ts';
 import { BaseImages } from './base-images.ts';
 import { sourceTime, unusedArguments } from './build-arguments.ts';
 import { type BuildCache, cacheKey } from './build-cache.ts';
-import type { BuildContexts } from './build-context.ts';
+import { type BuildContexts, ignoreFiles } from './build-context.ts';
 import type { BuildMessage, SshMessage } from './build-input.ts';
 import { type BuildPlan, findTarget, planBuild, type Stage } from './build-plan.ts';
 import { BuildProgress } from './build-progress.ts';
@@ -120,7 +120,7 @@ class BuildRun {
     const sources = await openSources(options, { contexts, images, messages, sendSsh, sendWanted, signal });
     try {
       const source = await sources.context.readDockerfile(options.dockerfile, options.dockerfileText);
-      await sources.context.applyIgnoreFile(source.name);
+      await sources.context.applyIgnoreFile(ignoreFiles(options, source.name));
       return await withExcerpt(source, events, (dockerfile) => this.#buildFile(source, dockerfile, sources));
     } finally {
       await sources.remove();

@@ -80,7 +80,7 @@ export class NamedFiles {
       }
       const context = await contexts.receive(archive, signal);
       this.#contexts.set(name, context);
-      await context.applyIgnoreFile('');
+      await context.applyIgnoreFile(['.dockerignore']);
     }
     for (const [name, source] of Object.entries(sources)) {
       if (sent.has(name) || source.startsWith(IMAGE_SCHEME)) continue;

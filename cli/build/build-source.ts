@@ -5,7 +5,7 @@ import type { Cli } from '../cli.ts';
 import { isUrl } from '../download.ts';
 import { CliError, EXIT, fileReason } from '../failure.ts';
 import { openInput } from '../input.ts';
-import { locateDockerfile } from './context.ts';
+import { type DockerfilePlace, locateDockerfile } from './context.ts';
 import { type DirectoryContext, directoryContext } from './context-changes.ts';
 
 export interface BuildSource {
@@ -30,27 +30,39 @@ const EMPTY_TAR = Buffer.alloc(1024);
 /** `file` is -f. Throws for what can't be read. */
 export async function openBuildSource(cli: Cli, place: string, file: string | undefined): Promise<BuildSource> {
   if (place === '-') return await fromInput(cli, file);
-  if (isUrl(place) || /^git@/.test(place)) {
-    return { dockerfile: file ?? '', dockerfileText: '', contextUrl: place, context: tar(noFiles()) };
+  if (isRemotePlace(place)) {
+    return { dockerfile: file ?? '', dockerfileText: '', contextUrl: remoteUrl(place), context: tar(noFiles()) };
   }
   const directory = resolve(cli.cwd, place);
   checkDirectory(directory, place);
   if (file === '-') {
     const dockerfileText = await readDockerfile(openInput(cli, '-', 'pipe the Dockerfile in'));
-    return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(cli, directory, '') };
+    return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(cli, directory, { kind: 'none' }) };
   }
   const located = await locateDockerfile(cli.cwd, directory, file);
   const dockerfile = located.kind === 'inside' ? located.path : '';
   const dockerfileText = located.kind === 'outside' ? located.text : '';
-  return { dockerfile, dockerfileText, contextUrl: '', context: inDirectory(cli, directory, dockerfile) };
+  return { dockerfile, dockerfileText, contextUrl: '', context: inDirectory(cli, directory, located) };
+}
+
+function isRemotePlace(place: string): boolean {
+  return isUrl(place) || /^git@/.test(place) || GITHUB.test(place);
+}
+
+/** A repository as Docker lets it be written: "github.com/owner/name#branch:directory". */
+const GITHUB = /^github\.com\/([^/#?]+\/[^/#?]+?)(?:\.git)?([#?].*)?$/;
+
+function remoteUrl(place: string): string {
+  const [, repository, fragment = ''] = GITHUB.exec(place) ?? [];
+  return repository === undefined ? place : `https://github.com/${repository}.git${fragment}`;
 }
 
 /** A directory or URL with a Dockerfile that isn't in it. Throws for what can't be read. */
 export async function openInlineSource(cli: Cli, place: string, dockerfileText: string): Promise<BuildSource> {
-  if (isUrl(place) || /^git@/.test(place)) return { ...(await openBuildSource(cli, place, undefined)), dockerfileText };
+  if (isRemotePlace(place)) return { ...(await openBuildSource(cli, place, undefined)), dockerfileText };
   const directory = resolve(cli.cwd, place);
   checkDirectory(directory, place);
-  return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(cli, directory, '') };
+  return { dockerfile: '', dockerfileText, contextUrl: '', context: inDirectory(cli, directory, { kind: 'none' }) };
 }
 
 function checkDirectory(directory: string, place: string): void {
@@ -83,7 +95,7 @@ function tar(data: AsyncIterable<Buffer>): SentContext {
   return { kind: 'tar', data };
 }
 
-function inDirectory({ nowMs }: Cli, directory: string, dockerfile: string): SentContext {
+function inDirectory({ nowMs }: Cli, directory: string, dockerfile: DockerfilePlace): SentContext {
   return { kind: 'directory', directory: directoryContext(directory, dockerfile, nowMs) };
 }
 

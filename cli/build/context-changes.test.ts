@@ -13,7 +13,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 async function list(nowMs: number): Promise<Map<string, ContextFile>> {
   const found = new Map<string, ContextFile>();
-  for await (const { files } of directoryContext(directory, 'Dockerfile', () => nowMs).listing()) {
+  for await (const { files } of directoryContext(directory, { kind: 'none' }, () => nowMs).listing()) {
     for (const file of files) found.set(file.name, file);
   }
   return found;

@@ -4,7 +4,7 @@ import { readlink } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ContextListing, ContextFile as ListedFile } from '../../proto/generated/gantry/v1/engine.ts';
-import { type ContextFile, contextFiles, packContextFiles } from './context.ts';
+import { type ContextFile, contextFiles, type DockerfilePlace, packContextFiles } from './context.ts';
 
 export interface DirectoryContext {
   /** The same for the same directory of the same user. */
@@ -23,8 +23,12 @@ const FILES_PER_MESSAGE = 1000;
  */
 const SETTLED_AFTER_MS = 2000;
 
-/** `dockerfile` is its path in the directory, empty if it isn't there; `nowMs` since the epoch. */
-export function directoryContext(directory: string, dockerfile: string, nowMs: () => number): DirectoryContext {
+/** `nowMs` since the epoch. */
+export function directoryContext(
+  directory: string,
+  dockerfile: DockerfilePlace,
+  nowMs: () => number,
+): DirectoryContext {
   const files: ContextFile[] = [];
   const who = [hostname(), userInfo().uid, resolve(directory)];
   return {

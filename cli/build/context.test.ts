@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { locateDockerfile, packContext } from './context.ts';
+import { contextFiles, type DockerfilePlace, locateDockerfile, packContext, packContextFiles } from './context.ts';
 
 let directory = '';
 
@@ -24,7 +24,10 @@ function put(files: Readonly<Record<string, string>>): void {
 }
 
 /** Name → content, of directories "/", of symbolic links "→ target". */
-async function unpack(dockerfile = 'Dockerfile'): Promise<Record<string, string>> {
+async function unpack(
+  dockerfile: DockerfilePlace = { kind: 'inside', path: 'Dockerfile' },
+  context = directory,
+): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   const tar = extract();
   const done = (async () => {
@@ -37,7 +40,7 @@ async function unpack(dockerfile = 'Dockerfile'): Promise<Record<string, string>
         type === 'directory' ? '/' : type === 'symlink' ? `→ ${linkname}` : Buffer.concat(chunks).toString();
     }
   })();
-  Readable.from(packContext(directory, dockerfile)).pipe(tar);
+  Readable.from(packContextFiles(context, contextFiles(context, dockerfile))).pipe(tar);
   await done;
   return found;
 }
@@ -76,7 +79,7 @@ describe('the build context', () => {
 
   it("prefers the Dockerfile's own ignore file", async () => {
     put({ 'web.Dockerfile': '', 'web.Dockerfile.dockerignore': 'a', '.dockerignore': 'b', a: '', b: '' });
-    expect(Object.keys(await unpack('web.Dockerfile'))).toEqual([
+    expect(Object.keys(await unpack({ kind: 'inside', path: 'web.Dockerfile' }))).toEqual([
       '.dockerignore',
       'b',
       'web.Dockerfile',
@@ -84,8 +87,22 @@ describe('the build context', () => {
     ]);
   });
 
+  it("sends the Dockerfile's own ignore file even if that leaves itself out: the builder would read the other one", async () => {
+    put({ 'web.Dockerfile': '', 'web.Dockerfile.dockerignore': '*\n!a', a: '', b: '' });
+    const names = Object.keys(await unpack({ kind: 'inside', path: 'web.Dockerfile' }));
+    expect(names).toEqual(['a', 'web.Dockerfile', 'web.Dockerfile.dockerignore']);
+  });
+
+  it('heeds the ignore file of a Dockerfile that lies elsewhere, and sends no files for the builder to read', async () => {
+    put({ 'ctx/.dockerignore': 'b', 'ctx/a': '', 'ctx/b': '', 'web.Dockerfile.dockerignore': 'a\n.dockerignore' });
+    const path = join(directory, 'web.Dockerfile');
+    const context = join(directory, 'ctx');
+    expect(Object.keys(await unpack({ kind: 'outside', path, text: '' }, context))).toEqual(['b']);
+    expect(Object.keys(await unpack({ kind: 'none' }, context))).toEqual(['.dockerignore', 'a']);
+  });
+
   it('fails where it is read when the directory is gone', async () => {
-    const context = packContext(join(directory, 'nope'), 'Dockerfile');
+    const context = packContext(join(directory, 'nope'));
     const read = async () => {
       for await (const chunk of context) expect(chunk).toBeDefined();
     };
@@ -99,7 +116,15 @@ describe('the Dockerfile', () => {
     const context = join(directory, 'ctx');
     expect(await locateDockerfile(directory, context, undefined)).toEqual({ kind: 'inside', path: 'Dockerfile' });
     expect(await locateDockerfile(directory, context, 'ctx/sub/File')).toEqual({ kind: 'inside', path: 'sub/File' });
-    expect(await locateDockerfile(directory, context, 'other')).toEqual({ kind: 'outside', text: 'FROM c' });
+    const outside = { kind: 'outside', path: join(directory, 'other'), text: 'FROM c' };
+    expect(await locateDockerfile(directory, context, 'other')).toEqual(outside);
     await expect(locateDockerfile(directory, context, 'nope')).rejects.toThrow('cannot read the Dockerfile');
+  });
+
+  it('may be written dockerfile, as long as there is no Dockerfile', async () => {
+    put({ dockerfile: 'FROM a' });
+    expect(await locateDockerfile('/', directory, undefined)).toEqual({ kind: 'inside', path: 'dockerfile' });
+    put({ Dockerfile: 'FROM b' });
+    expect(await locateDockerfile('/', directory, undefined)).toEqual({ kind: 'inside', path: 'Dockerfile' });
   });
 });

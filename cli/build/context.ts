@@ -3,9 +3,9 @@
  * and times; owners are root, as in Docker.
  */
 import { type Dirent, lstatSync, type Stats } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
-import dockerignore from '@balena/dockerignore';
+import { access, readdir, readFile } from 'node:fs/promises';
+import { basename, join, relative, resolve, sep } from 'node:path';
+import { type IgnorePatterns, parseIgnorePatterns } from '../../proto/ignore-patterns.ts';
 import { type PackedFile, packFiles } from '../archive/pack-files.ts';
 import { CliError, fileReason } from '../failure.ts';
 
@@ -15,15 +15,9 @@ export interface ContextFile {
   readonly stats: Stats;
 }
 
-interface Ignore {
-  readonly ignores: (name: string) => boolean;
-  /** There are lines such as !dir/keep: an ignored directory may hold files that aren't. */
-  readonly hasExceptions: boolean;
-}
-
 /** The tar of the directory. An error while reading it is thrown where the stream is read. */
-export function packContext(directory: string, dockerfile: string): AsyncIterable<Buffer> {
-  return packContextFiles(directory, contextFiles(directory, dockerfile));
+export function packContext(directory: string): AsyncIterable<Buffer> {
+  return packContextFiles(directory, contextFiles(directory, { kind: 'none' }));
 }
 
 /** The same of some of its files. */
@@ -42,23 +36,31 @@ async function* ownedByRoot(
 }
 
 /** All files of the context in a fixed order, directories before what they hold. */
-export async function* contextFiles(directory: string, dockerfile: string): AsyncGenerator<ContextFile> {
-  const ignore = await readIgnore(directory, dockerfile);
-  // The builder needs these whatever .dockerignore says.
-  const always = new Set([dockerfile, '.dockerignore']);
-  yield* walk(directory, '', {
-    ignores: (name) => !always.has(name) && ignore.ignores(name),
-    hasExceptions: ignore.hasExceptions,
-  });
+export async function* contextFiles(directory: string, dockerfile: DockerfilePlace): AsyncGenerator<ContextFile> {
+  const { ignores, hasExceptions } = await readIgnore(ignoreFiles(directory, dockerfile));
+  const always = new Set(neededByBuilder(dockerfile));
+  yield* walk(directory, '', { ignores: (name) => !always.has(name) && ignores(name), hasExceptions });
 }
 
 /** NAME.dockerignore beside the Dockerfile wins over the context's. */
-async function readIgnore(directory: string, dockerfile: string): Promise<Ignore> {
-  for (const name of [`${dockerfile}.dockerignore`, '.dockerignore']) {
+function ignoreFiles(directory: string, dockerfile: DockerfilePlace): string[] {
+  const common = join(directory, '.dockerignore');
+  if (dockerfile.kind === 'none') return [common];
+  const path = dockerfile.kind === 'inside' ? join(directory, dockerfile.path) : dockerfile.path;
+  return [`${path}.dockerignore`, common];
+}
+
+/** What the builder reads in the context itself: it is sent whatever they say, and the builder leaves it out of the image. */
+function neededByBuilder(dockerfile: DockerfilePlace): string[] {
+  if (dockerfile.kind !== 'inside') return [];
+  return [dockerfile.path, `${dockerfile.path}.dockerignore`, '.dockerignore'];
+}
+
+/** The first of the files that is there counts. */
+async function readIgnore(files: readonly string[]): Promise<IgnorePatterns> {
+  for (const file of files) {
     try {
-      const text = await readFile(join(directory, name), 'utf8');
-      const patterns = dockerignore({ ignorecase: false }).add(text);
-      return { ignores: (path) => patterns.ignores(path), hasExceptions: /^\s*!/m.test(text) };
+      return parseIgnorePatterns(await readFile(file, 'utf8'), basename(file));
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
@@ -66,7 +68,7 @@ async function readIgnore(directory: string, dockerfile: string): Promise<Ignore
   return { ignores: () => false, hasExceptions: false };
 }
 
-async function* walk(root: string, under: string, ignore: Ignore): AsyncGenerator<ContextFile> {
+async function* walk(root: string, under: string, ignore: IgnorePatterns): AsyncGenerator<ContextFile> {
   for (const entry of await sortedEntries(join(root, under))) {
     const name = under === '' ? entry.name : `${under}/${entry.name}`;
     const skip = ignore.ignores(name);
@@ -86,24 +88,42 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-/** Where the Dockerfile is: in the context by its path there, or outside of it by its text. */
+/** Where the Dockerfile of a directory is; `none`: it comes from elsewhere, or there is none. */
 export type DockerfilePlace =
+  /** Path in the context. */
   | { readonly kind: 'inside'; readonly path: string }
-  | { readonly kind: 'outside'; readonly text: string };
+  /** Absolute path. */
+  | { readonly kind: 'outside'; readonly path: string; readonly text: string }
+  | { readonly kind: 'none' };
 
 /** `file` is -f, relative to the working directory; without it the context's Dockerfile. */
 export async function locateDockerfile(
   cwd: string,
   directory: string,
   file: string | undefined,
-): Promise<DockerfilePlace> {
-  const path = file === undefined ? join(directory, 'Dockerfile') : resolve(cwd, file);
+): Promise<Exclude<DockerfilePlace, { kind: 'none' }>> {
+  const wanted = file === undefined ? join(directory, 'Dockerfile') : resolve(cwd, file);
+  const path = await withCase(wanted, directory);
   const inside = relative(directory, path);
   try {
     const text = await readFile(path, 'utf8');
     const isOutside = inside === '..' || inside.startsWith(`..${sep}`);
-    return isOutside ? { kind: 'outside', text } : { kind: 'inside', path: inside };
+    return isOutside ? { kind: 'outside', path, text } : { kind: 'inside', path: inside };
   } catch (error) {
-    throw new CliError(`cannot read the Dockerfile ${path}: ${fileReason(error)}`, { hint: 'name it with -f' });
+    throw new CliError(`cannot read the Dockerfile ${wanted}: ${fileReason(error)}`, { hint: 'name it with -f' });
   }
+}
+
+/** Without a Dockerfile, the directory's is its dockerfile: so Docker has it. */
+async function withCase(path: string, directory: string): Promise<string> {
+  const lower = join(directory, 'dockerfile');
+  if (path !== join(directory, 'Dockerfile') || (await isThere(path)) || !(await isThere(lower))) return path;
+  return lower;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -36,7 +36,7 @@ export function readNamedContexts(texts: readonly string[], { cwd }: Pick<Cli, '
       sources[name] = checkUrl(place);
     } else {
       sources[name] = '';
-      sent.set(name, packContext(checkDirectory(resolve(cwd, place), text), ''));
+      sent.set(name, packContext(checkDirectory(resolve(cwd, place), text)));
     }
   }
   return { sources, sent };
