@@ -91,13 +91,34 @@ describe('a build', () => {
     expect(await run('piped', 'cat /x')).toBe('of the context');
   });
 
+  it('heeds the ignore file beside the Dockerfile, wherever that lies, and the common one otherwise', async () => {
+    const dockerfile = 'FROM busybox\nCOPY . /o/\n';
+    const files = { a: '', b: '', '.dockerignore': 'a', 'own.df': dockerfile, 'own.df.dockerignore': '*\n!b\n!c++' };
+    await build('ignoring', dockerfile, { files: { ...files, 'c++': '', '../elsewhere.df': dockerfile } });
+    await writeFile(join(directory, 'elsewhere.df.dockerignore'), '*.df*\nb\nc++\nDockerfile\n');
+    const context = join(directory, 'ignoring');
+    const copied = async (file: string, stdin = '') => {
+      await host.ok(['build', '-q', '-t', 'ignoring:1', '-f', file, context], { stdin });
+      return (await run('ignoring', 'ls -A /o')).split('\n');
+    };
+    expect(await copied(join(context, 'own.df'))).toEqual(['b', 'c++']);
+    expect(await copied(join(directory, 'elsewhere.df'))).toEqual(['.dockerignore', 'a']);
+    const all = ['.dockerignore', 'Dockerfile', 'b', 'c++', 'own.df', 'own.df.dockerignore'];
+    expect(await copied('-', dockerfile)).toEqual(all);
+    await build('lower', dockerfile, { files: { dockerfile } });
+    await rm(join(directory, 'lower/Dockerfile'));
+    await host.ok(['build', '-q', join(directory, 'lower')]);
+  });
+
   it('writes what became of it to files', async () => {
     const [id, metadata] = [join(directory, 'id'), join(directory, 'metadata.json')];
     await build('recorded', 'FROM busybox\n', { flags: ['--iidfile', id, '--metadata-file', metadata] });
     const digest = readFileSync(id, 'utf8');
     expect(digest).toBe(await host.ok(['image', 'inspect', '--format', '{{.Id}}', 'recorded:1']));
+    const [named = ''] = JSON.parse(await host.ok(['image', 'inspect', '-f', '{{json .RepoDigests}}', 'recorded:1']));
     expect(JSON.parse(readFileSync(metadata, 'utf8'))).toEqual({
       'containerimage.config.digest': digest,
+      'containerimage.digest': named.replace(/^recorded@/, ''),
       'image.name': 'recorded:1',
     });
   });

@@ -9,6 +9,7 @@ import { type BuildFlags, buildRequest } from '../../build/build-request.ts';
 import { openBuildSource } from '../../build/build-source.ts';
 import { checkReport } from '../../build/build-warnings.ts';
 import { CheckDisplay } from '../../build/check-display.ts';
+import { buildMetadata } from '../../build/metadata.ts';
 import { readNamedContexts } from '../../build/named-contexts.ts';
 import { type BuildOutput, readOutputs } from '../../build/outputs.ts';
 import { readSshSources, withAgentSockets } from '../../build/ssh-agents.ts';
@@ -126,7 +127,7 @@ async function build(place: string, options: BuildOptions, cli: Cli): Promise<vo
       const upload = { context, named: new Map([...named, ...taken.sent]), sockets };
       const id = await buildImage(engine, request, upload, display, { takeFiles, takeCache });
       if (id === '') return;
-      await tellOfImage(cli, { id, names: imageNames(tags, outputs) }, options, kind);
+      await tellOfImage(engine, cli, { id, names: imageNames(tags, outputs) }, options, kind);
       await writeImage(engine, cli, outputs, { id, tags, quiet });
     });
   await withAgentSockets(agents, perform);
@@ -177,13 +178,14 @@ function checkImageFlags(outputs: readonly BuildOutput[], options: BuildOptions)
 }
 
 async function tellOfImage(
+  engine: EngineClient,
   cli: Cli,
   { id, names }: { readonly id: string; readonly names: readonly string[] },
   { quiet = false, iidfile, metadataFile }: BuildOptions,
   kind: ProgressKind,
 ): Promise<void> {
   if (iidfile !== undefined) writeResult(cli, iidfile, id);
-  if (metadataFile !== undefined) writeResult(cli, metadataFile, metadata(id, names));
+  if (metadataFile !== undefined) writeResult(cli, metadataFile, await buildMetadata(engine, id, names));
   if (quiet) return await printLine(cli, id);
   if (kind === 'quiet' || kind === 'rawjson') return;
   await complain(cli, `Successfully built ${id}`);
@@ -193,11 +195,6 @@ async function tellOfImage(
 function networkMode(text: string): string {
   if (['default', 'none', 'host'].includes(text)) return text;
   throw invalidFlag('--network', text, 'write default, none or host');
-}
-
-function metadata(id: string, names: readonly string[]): string {
-  const named = names.length === 0 ? {} : { 'image.name': names.join(',') };
-  return `${JSON.stringify({ 'containerimage.config.digest': id, ...named }, undefined, 2)}\n`;
 }
 
 function writeResult(cli: Cli, file: string, text: string): void {
