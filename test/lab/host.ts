@@ -36,7 +36,9 @@ export class Host extends EngineHost {
     for (const link of ['lo', 'eth0']) await output([...outside, 'link', 'set', link, 'up']);
     await output(['ip', '-n', host.name, 'route', 'add', 'default', 'via', NEIGHBOUR_ADDRESS]);
     // It says that there is no way further: what is only lost is waited for, by who asks for a name in the DNS 10 s.
-    await output(host.outside(['sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward']));
+    // To everybody who asks, not once a second: in the DNS 5 s are waited for each answer that doesn't come.
+    const settings = 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/icmp_ratelimit';
+    await output(host.outside(['sh', '-c', settings]));
     await output([...outside, 'route', 'add', 'unreachable', 'default']);
     return host;
   }

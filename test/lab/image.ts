@@ -1,5 +1,5 @@
 /** Images for tests, made from Debian's static busybox. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { output } from './command.ts';
@@ -11,11 +11,11 @@ export async function exportBusybox(archive: string): Promise<void> {
   try {
     for (const name of ['bin', 'etc', 'tmp', 'mnt', 'root']) await mkdir(join(directory, name));
     await output(['sh', '-c', `cp "$(command -v busybox)" ${directory}/bin/busybox`]);
-    const applets = (await output(['busybox', '--list']))
-      .split('\n')
-      .filter((name) => name !== '' && name !== 'busybox');
-    await output(['sh', '-c', `cd ${directory}/bin && for a in ${applets.join(' ')}; do ln -s busybox "$a"; done`]);
-    await output(['sh', '-c', `echo root:x:0:0:root:/root:/bin/sh >${directory}/etc/passwd`]);
+    const applets = (await output(['busybox', '--list'])).split('\n');
+    const names = applets.filter((name) => name !== '' && name !== 'busybox');
+    // By ourselves: a process for each of the 300 links took most of the time.
+    await Promise.all(names.map((name) => symlink('busybox', join(directory, 'bin', name))));
+    await writeFile(join(directory, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
     await output(['tar', '-C', directory, '-cf', archive, '.']);
   } finally {
     await rm(directory, { recursive: true, force: true });
