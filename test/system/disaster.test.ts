@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Host } from '../lab/host.ts';
-import { importBusybox } from '../lab/image.ts';
+import { importBusyboxInto } from '../lab/image.ts';
 import { Lan } from '../lab/lan.ts';
 import { until } from '../lab/until.ts';
 
@@ -12,6 +12,7 @@ services:
   web:
     image: busybox
     command: sh -c 'echo hello; exec sleep infinity'
+    init: true
     deploy:
       replicas: 4
 `;
@@ -31,7 +32,7 @@ beforeAll(async () => {
   hosts = lan.hosts;
   [first, second, third, worker] = hosts as [Host, Host, Host, Host];
   await Promise.all(hosts.map((host) => host.start()));
-  await Promise.all(hosts.map((host) => importBusybox(host)));
+  await importBusyboxInto(hosts);
   await first.ok(['swarm', 'init', '--advertise-addr', first.address]);
   for (const [host, role] of [
     [second, 'manager'],
@@ -84,12 +85,13 @@ describe('a cluster', () => {
   it('says what is lost with its quorum, and what runs goes on', async () => {
     await second.kill();
     await third.kill();
-    for (const command of [
+    const commands = [
       ['node', 'ls'],
       ['service', 'ls'],
       ['stack', 'ps', 'shop'],
-    ]) {
-      const { code, stderr } = await first.gantry(command);
+    ];
+    // Each waits a while for a leader.
+    for (const { code, stderr } of await Promise.all(commands.map((command) => first.gantry(command)))) {
       expect({ code, lines: stderr.trimEnd().split('\n').length }).toEqual({ code: 1, lines: 1 });
       expect(stderr).toContain('2 of its 3 managers are needed');
       for (const host of [second, third]) expect(stderr).toContain(host.address);
