@@ -47,6 +47,7 @@ function service(
 ): ServiceSpec {
   return ServiceSpec.fromPartial({
     mode: { $case: 'replicated', value: { replicas: 1 } },
+    update: { monitorMs: 0 },
     ...rest,
     annotations: { name: `s_${name}`, labels: {} },
     task: {

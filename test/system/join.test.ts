@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Census, takeCensus } from '../lab/census.ts';
 import type { Host } from '../lab/host.ts';
-import { importBusybox } from '../lab/image.ts';
+import { importBusyboxInto } from '../lab/image.ts';
 import { Lan } from '../lab/lan.ts';
 import { until } from '../lab/until.ts';
 
@@ -15,6 +15,7 @@ services:
     init: true
     deploy:
       replicas: REPLICAS
+      update_config: { monitor: 1ms }
 `;
 
 let lan: Lan;
@@ -32,7 +33,7 @@ beforeAll(async () => {
   [first, second, third, worker] = hosts as [Host, Host, Host, Host];
   empty = await Promise.all([third, worker].map(takeCensus));
   await Promise.all(hosts.map((host) => host.start()));
-  await Promise.all(hosts.map((host) => importBusybox(host)));
+  await importBusyboxInto(hosts);
 });
 
 afterAll(() => lan.destroy());

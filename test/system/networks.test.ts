@@ -30,7 +30,7 @@ services:
     deploy:
       replicas: 3
       placement: {max_replicas_per_node: 2, constraints: [node.labels.web == yes]}
-      update_config: {order: start-first, monitor: 0s}
+      update_config: {order: start-first, monitor: 1ms}
       restart_policy: {delay: 0s}
   client:
     image: busybox

@@ -40,6 +40,8 @@ function deploy(text: string) {
 }
 
 const SERVICE = 'image: busybox\n    command: sleep 1000000\n    init: true\n    stop_grace_period: 1s';
+/** Of `deploy`: an update is over once its tasks run. */
+const UNWATCHED = 'update_config: {parallelism: 0, monitor: 1ms}';
 
 /** Ids of the service's containers. */
 async function containers(service: string): Promise<string[]> {
@@ -58,7 +60,7 @@ describe('pre_start hooks', () => {
     ${SERVICE}
     environment: {WORD: ${word}, KEPT: service}
     volumes: ['data:/data']
-    deploy: {replicas: ${replicas}, restart_policy: {delay: 0s}, update_config: {parallelism: 0}}
+    deploy: {replicas: ${replicas}, restart_policy: {delay: 0s}, ${UNWATCHED}}
     pre_start:
       - command: [sh, -c, '${once}']
         environment: {KEPT: hook}
@@ -139,6 +141,7 @@ describe('a port of a range', () => {
     ${SERVICE}
     environment: {WORD: ${word}}
     ports: ['${range}:80']
+    deploy: {${UNWATCHED}}
   taken:
     ${SERVICE}
     ports: ['18000:80']
@@ -212,11 +215,12 @@ describe('what a service is given', () => {
       CDI_FILE,
       JSON.stringify({ cdiVersion: '0.6.0', kind: KIND, devices: [{ name: 'one', containerEdits }] }),
     );
-    const file = (keys: string) => `services:\n  web:\n    ${SERVICE}\n    ${keys}\n`;
+    const file = (key: string, resources = '{}') =>
+      `services:\n  web:\n    ${SERVICE}\n    ${key}\n    deploy: {${UNWATCHED}, resources: ${resources}}\n`;
     expect(await deploy(file('gpus: [{count: 1}]'))).toMatchObject({ code: 0 });
     expect(await inside('web', 'echo $DOCKER_RESOURCE_GPU; head -c 3 /dev/zero | wc -c')).toBe('/dev/zero\n3');
-    const reserved = 'deploy: {resources: {reservations: {devices: [{capabilities: [tpu], count: 1}]}}}';
-    expect(await deploy(file(reserved))).toMatchObject({ code: 0 });
+    const reserved = '{reservations: {devices: [{capabilities: [tpu], count: 1}]}}';
+    expect(await deploy(file('', reserved))).toMatchObject({ code: 0 });
     expect(await inside('web', 'echo $FROM_CDI; test -c /dev/one && echo there')).toBe('yes\nthere');
     expect(await deploy(file(`devices: ['${KIND}=one']`))).toMatchObject({ code: 0 });
     expect(await inside('web', 'echo $FROM_CDI; test -c /dev/one && echo there')).toBe('yes\nthere');

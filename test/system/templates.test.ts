@@ -131,7 +131,7 @@ secrets:
 
 describe('a config and a secret from files', () => {
   const reads =
-    '    image: busybox\n    command: sleep 1000\n    init: true\n    deploy: {update_config: {monitor: 0s}}\n';
+    '    image: busybox\n    command: sleep 1000\n    init: true\n    deploy: {update_config: {monitor: 1ms}}\n';
 
   async function version(kind: 'config' | 'secret', name: string): Promise<string> {
     return host.ok([kind, 'ls', '--filter', `name=${name}`, '--format', '{{.ID}}']);
