@@ -28,7 +28,8 @@ async function deploy(text: string, stack = 'bad') {
   return host.gantry(['stack', 'deploy', '-c', 'stack.yml', stack], { cwd: directory });
 }
 
-const service = (lines: string) => `services:\n  web:\n    image: busybox\n    command: sleep 1000\n    ${lines}\n`;
+const service = (lines: string) =>
+  `services:\n  web:\n    image: busybox\n    command: sleep 1000\n    ${lines}\n    init: true\n`;
 
 describe('a bad stack', () => {
   it.each([
@@ -95,7 +96,7 @@ describe('a bad stack', () => {
 
   it('whose tasks exceed their memory says so, after they have been restarted', async () => {
     const hog = 'sh -c "x=$$(yes | head -c 64000000); echo $$x | wc -c"';
-    const limit = 'deploy: {resources: {limits: {memory: 16M}}}';
+    const limit = 'deploy: {resources: {limits: {memory: 16M}}, restart_policy: {delay: 0s}}';
     // However slow the machine is: it isn't up before it has used too much.
     const health = 'healthcheck: {test: [CMD, "false"], start_period: 60s}';
     const { code, stderr } = await deploy(

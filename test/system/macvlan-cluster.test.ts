@@ -270,6 +270,7 @@ describe('a macvlan network of the cluster', () => {
       'create',
       '--name',
       'there',
+      '--init',
       '--replicas',
       '3',
       '--network',
