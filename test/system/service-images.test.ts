@@ -170,9 +170,9 @@ describe('a pull that a task waits for', () => {
     const [task] = (await ps('{{.ID}}')).split('\n');
     await second.stop('SIGKILL');
     await second.start(['--registry-certs', registry.certificates]);
+    for (const host of others) await output(host.inside(['tc', 'qdisc', 'del', 'dev', 'uplink', 'root']));
     await until('the task to run', async () => (await ps('{{.CurrentState}}')).startsWith('Running'));
     expect(await ps('{{.ID}}')).toBe(task);
-    for (const host of others) await output(host.inside(['tc', 'qdisc', 'del', 'dev', 'uplink', 'root']));
     await ok('service', 'rm', 'large');
   });
 
@@ -198,7 +198,7 @@ describe('a stack', () => {
   const write = (tag: string) =>
     writeFile(
       file(),
-      `services: {web: {image: "${image(`web:${tag}`)}", command: sleep 1000, init: true, deploy: {mode: global, restart_policy: {condition: none}, update_config: {monitor: 0s}}}}\n`,
+      `services: {web: {image: "${image(`web:${tag}`)}", command: sleep 1000, init: true, deploy: {mode: global, restart_policy: {condition: none}, update_config: {monitor: 1ms}}}}\n`,
     );
 
   it('stays as it is when it is deployed again, whether or not the registry answers', async () => {
