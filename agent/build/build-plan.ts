@@ -1,10 +1,9 @@
 /** Which stages of a Dockerfile have to be built, on what, and for which target. Pure. */
 import { GantryError } from '../../proto/errors.ts';
-import type { Platform } from '../image/manifest.ts';
+import { normalVariant, type Platform, parseTargetPlatforms, platformName } from '../platform/platform.ts';
 import type { Dockerfile, Instruction } from './dockerfile.ts';
 import { instructionError, withPlace } from './instruction-error.ts';
 import { findNamedContext, type NamedContext } from './named-contexts.ts';
-import { parseTargetPlatform } from './platform.ts';
 import { mountSource } from './run-mounts.ts';
 import { expandWord, splitPair, splitWords, type Variables } from './words.ts';
 
@@ -40,6 +39,8 @@ export interface BuildPlan {
   /** Those that the target is made from, and it. */
   readonly needed: readonly Stage[];
   readonly target: Stage;
+  /** What the image is for. */
+  readonly targetPlatform: Platform;
   readonly escapeChar: string;
   /** ARGs before the first FROM, with their values. */
   readonly globalArgs: ReadonlyMap<string, string>;
@@ -76,6 +77,7 @@ export function planBuild(dockerfile: Dockerfile, options: PlanOptions): BuildPl
     stages,
     needed: neededStages(stages, target),
     target,
+    targetPlatform: options.targetPlatform ?? options.platform,
     escapeChar,
     globalArgs,
     contexts: options.contexts,
@@ -87,11 +89,11 @@ export function planBuild(dockerfile: Dockerfile, options: PlanOptions): BuildPl
 
 /** What ARG means by platform names that Docker defines. */
 function platformArgs({ platform, targetPlatform = platform }: PlanOptions): ReadonlyMap<string, string> {
-  const of = (prefix: string, { os, architecture }: Platform): readonly (readonly [string, string])[] => [
-    [`${prefix}PLATFORM`, `${os}/${architecture}`],
-    [`${prefix}OS`, os],
-    [`${prefix}ARCH`, architecture],
-    [`${prefix}VARIANT`, ''],
+  const of = (prefix: string, which: Platform): readonly (readonly [string, string])[] => [
+    [`${prefix}PLATFORM`, platformName(which)],
+    [`${prefix}OS`, which.os],
+    [`${prefix}ARCH`, which.architecture],
+    [`${prefix}VARIANT`, normalVariant(which)],
   ];
   return new Map([...of('TARGET', targetPlatform), ...of('BUILD', platform)]);
 }
@@ -174,7 +176,10 @@ function parseFrom(
     throw instructionError(from, 'FROM is written FROM IMAGE [AS NAME]');
   }
   const written = expand(from, from.flags.get('platform') ?? '', escapeChar, globalArgs);
-  const platform = withPlace(from, () => parseTargetPlatform(written, options.platform)) ?? options.targetPlatform;
+  const [platform = options.targetPlatform, ...more] = withPlace(from, () =>
+    parseTargetPlatforms(written, options.platform),
+  );
+  if (more.length > 0) throw instructionError(from, `--platform=${written}: a stage is for one platform`);
   const reference = expand(from, image, escapeChar, globalArgs);
   if (reference === '') {
     throw instructionError(from, `the base image ${image} is empty`, {

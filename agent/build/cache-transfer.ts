@@ -6,6 +6,7 @@ import { parseReference, withDefaultTag } from '../../proto/image-reference.ts';
 import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { Lease } from '../image/lease.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { ImageTarget } from '../registry/image-source.ts';
 import type { BaseImages } from './base-images.ts';
 import type { BuildCache } from './build-cache.ts';
@@ -26,15 +27,22 @@ export interface CacheTransferParts {
 }
 
 /** Of images that have some; one that can't be had is no reason not to build. */
-export async function takeCaches(parts: CacheTransferParts, bases: BaseImages, layouts: LayoutImages): Promise<void> {
+export async function takeCaches(
+  parts: CacheTransferParts,
+  bases: BaseImages,
+  layouts: LayoutImages,
+  platforms: readonly Platform[],
+): Promise<void> {
   const { options, tell, signal } = parts;
   for (const name of options.cacheImages) {
     const layout = name.startsWith(LAYOUT_SCHEME) ? name.slice(LAYOUT_SCHEME.length) : undefined;
     const reference = layout === undefined ? name : (layouts.references.get(layout) ?? name);
     try {
       const wasHere = bases.isHere(reference);
-      await bases.ensure(reference, tell);
-      if (!(await takeCache(parts, reference))) tell(`warning: ${reference} has no build cache`);
+      const records = await cacheImages(bases, reference, platforms, tell);
+      let hasCache = false;
+      for (const record of records) hasCache = (await takeCache(parts, record, reference)) || hasCache;
+      if (!hasCache) tell(`warning: ${reference} has no build cache`);
       if (!wasHere) await forgetCacheImage(parts, reference);
     } catch (error) {
       if (signal.aborted) throw error;
@@ -43,9 +51,28 @@ export async function takeCaches(parts: CacheTransferParts, bases: BaseImages, l
   }
 }
 
+/** Of an index those for the platforms; what is for none of them may be for caches alone. */
+async function cacheImages(
+  bases: BaseImages,
+  reference: string,
+  platforms: readonly Platform[],
+  tell: CacheTransferParts['tell'],
+): Promise<ReadonlySet<ImageRecord>> {
+  const found = new Set<ImageRecord>();
+  for (const platform of platforms) {
+    const record = await bases.ensure(reference, platform, tell).catch(() => undefined);
+    if (record !== undefined) found.add(record);
+  }
+  return found.size > 0 ? found : new Set([await bases.ensure(reference, undefined, tell)]);
+}
+
 /** False when it has none. */
-async function takeCache({ images, cache, lease }: CacheTransferParts, reference: string): Promise<boolean> {
-  const stages = inlineCaches(images.find(reference));
+async function takeCache(
+  { images, cache, lease }: CacheTransferParts,
+  record: ImageRecord,
+  reference: string,
+): Promise<boolean> {
+  const stages = inlineCaches(record);
   const sizeOf = (chainId: Digest) => images.layers.get(chainId)?.sizeBytes ?? 0;
   for (const stage of stages) {
     // Those of an image that is for caches alone lie on others than in their stages.
@@ -66,16 +93,19 @@ async function forgetCacheImage({ images }: CacheTransferParts, reference: strin
 }
 
 /**
- * Of these stages, the target's first. Resolves with the image that has it, which the lease keeps. Throws what a push throws:
+ * Of the targets' stages, and with mode=max of the others. Resolves with the image that has it, which the lease keeps. Throws what a push throws:
  * who asks for a cache elsewhere relies on it.
  */
 export async function exportCache(
   parts: CacheTransferParts,
   wanted: CacheExport,
-  stages: readonly [StageState, ...StageState[]],
+  targets: readonly [StageState, ...StageState[]],
+  others: readonly StageState[],
 ): Promise<ImageRecord> {
   const { lease, options, target, tell, signal } = parts;
-  const record = await makeCacheImage(lease.content, wanted.steps === CacheSteps.ALL ? stages : [stages[0]]);
+  const [first, ...more] = targets;
+  const stages = wanted.steps === CacheSteps.ALL ? [...more, ...others] : more;
+  const record = await makeCacheImage(lease.content, [first, ...stages]);
   for (const text of wanted.references) {
     const reference = withDefaultTag(parseReference(text));
     await target.put(record, reference, options.credentials[reference.domain], signal);

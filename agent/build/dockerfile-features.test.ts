@@ -157,15 +157,12 @@ describe.runIf(isRoot && hasBusybox)('features of Dockerfiles', () => {
     expect(fixture.stores.images.find(id).document).toMatchObject({ os: 'linux', architecture: 's390x' });
     await fixture.withRootfs(id, (root) => expect(readFileSync(join(root, 'made'), 'utf8')).toBe(`s390x on ${own}\n`));
     await expect(fixture.build('FROM scratch\nRUN ["x"]\n', [], options)).rejects.toThrow(
-      'Dockerfile:2: RUN ["x"]: this host cannot run programs of linux/s390x',
+      `Dockerfile:2: RUN ["x"]: this host is ${own} and cannot run programs of linux/s390x`,
     );
     fixture.registry.set('far', fixture.busybox);
     await expect(fixture.build('FROM far\n', [], options)).rejects.toThrow(
       `Dockerfile:1: far is for ${own}, and the stage for linux/s390x`,
     );
-    await expect(fixture.build('FROM busybox\n', [], { platform: 'linux/s390x,linux/arm64' })).rejects.toMatchObject({
-      code: 'UNSUPPORTED',
-    });
   });
 
   it('knows the ARGs of the stage that a stage is built on', async () => {

@@ -17,13 +17,14 @@ import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { Lease } from '../image/lease.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
+import { platformName } from '../platform/platform.ts';
 import type { ImageSource, ImageTarget } from '../registry/image-source.ts';
 import { Slots } from '../registry/slots.ts';
 import { eventStream } from '../stream/event-stream.ts';
 import { BuildCache } from './build-cache.ts';
 import { BuildContexts } from './build-context.ts';
 import type { BuildMessage } from './build-input.ts';
-import { type BuildOutcome, type BuildRunParts, runBuild } from './build-run.ts';
+import { type BuildOutcome, type BuildRunParts, type BuiltTarget, runBuild } from './build-run.ts';
 import type { Builder } from './builder.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import { type CachePruneOptions, cacheUsage, planCachePrune } from './cache-prune.ts';
@@ -32,7 +33,6 @@ import { Downloads } from './downloads.ts';
 import { KeptContexts } from './kept-contexts.ts';
 import { KnownBuilds } from './known-builds.ts';
 import { LayerSteps } from './layer-steps.ts';
-import type { StageState } from './stage-state.ts';
 import type { StepRunner } from './step-runner.ts';
 
 export interface ImageBuilderParts {
@@ -117,9 +117,9 @@ export class ImageBuilder implements Builder {
       }
     });
     if (outcome === undefined) return;
-    const { target, cacheImage } = outcome;
+    const { targets, cacheImage } = outcome;
     if (cacheImage !== undefined && options.cacheExport?.files === true) yield* this.#cacheFiles(cacheImage, lease);
-    if (options.results.includes(BuildResult.FILES)) yield* this.#files(target);
+    if (options.results.includes(BuildResult.FILES)) yield* this.#files(targets);
   }
 
   /** As an OCI layout. */
@@ -128,9 +128,16 @@ export class ImageBuilder implements Builder {
     for await (const value of writeArchive(files, content)) yield { message: { $case: 'cacheFiles', value } };
   }
 
-  /** Sent as fast as they are taken. */
-  async *#files({ chain }: StageState): AsyncGenerator<ImageBuildResponse, void, undefined> {
-    for await (const value of this.#steps.archiveRootfs(chain)) yield { message: { $case: 'files', value } };
+  /** Sent as fast as they are taken; of several platforms each in a directory of its own, as buildx has them. */
+  async *#files(targets: readonly BuiltTarget[]): AsyncGenerator<ImageBuildResponse, void, undefined> {
+    const trees = targets.map(({ platform, state: { chain } }) => {
+      return { name: platformName(platform).replaceAll('/', '_'), chain };
+    });
+    const [first, ...others] = trees;
+    if (first === undefined) return;
+    const isOne = others.length === 0;
+    const archive = isOne ? this.#steps.archiveRootfs(first.chain) : this.#steps.archiveRootfses(trees);
+    for await (const value of archive) yield { message: { $case: 'files', value } };
   }
 
   known({ key, repository }: BuildKnownRequest): BuildKnownResponse {

@@ -14,12 +14,13 @@ import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { asArray, asObject, asString, parseJson } from '../image/json-fields.ts';
 import { compareText } from '../image/text-order.ts';
+import { type Platform, platformName, readPlatform } from '../platform/platform.ts';
 import { IMAGE_SCHEME } from './named-contexts.ts';
 
 export interface KnownBuild {
   /** Of its manifest. */
   readonly image: Digest;
-  /** By reference: the manifest of each image that it is made from. */
+  /** By {@link baseKey}: the manifest of each image that it is made from. */
   readonly bases: ReadonlyMap<string, Digest>;
 }
 
@@ -29,7 +30,7 @@ const MOST_BUILDS = 500;
 export class KnownBuilds {
   readonly #path: string;
   readonly #logger: Logger;
-  readonly #images: Pick<ImageStore, 'byManifest' | 'find'>;
+  readonly #images: Pick<ImageStore, 'byManifest' | 'find' | 'findFor'>;
   /** By key, what was used last at the end. */
   readonly #builds = new Map<string, KnownBuild>();
   #writing: Promise<void> = Promise.resolve();
@@ -37,7 +38,7 @@ export class KnownBuilds {
   constructor(options: {
     /** DATA_ROOT */
     readonly dir: string;
-    readonly images: Pick<ImageStore, 'byManifest' | 'find'>;
+    readonly images: Pick<ImageStore, 'byManifest' | 'find' | 'findFor'>;
     readonly logger: Logger;
   }) {
     this.#path = join(options.dir, 'build', 'known.json');
@@ -95,9 +96,12 @@ export class KnownBuilds {
     await this.#save();
   }
 
-  /** Of an image of this host; undefined: there is none. */
-  manifestOf(reference: string): Digest | undefined {
+  /** Of an image of this host, by {@link baseKey}; undefined: there is none. */
+  manifestOf(base: string): Digest | undefined {
     try {
+      const [reference = '', platform] = base.split(FOR);
+      const wanted = platform === undefined ? undefined : readPlatform(platform, NO_HOST);
+      if (wanted !== undefined) return this.#images.findFor(reference, wanted)?.manifestDigest;
       return this.#images.find(reference).manifestDigest;
     } catch (error) {
       if (toGantryError(error).code !== 'IMAGE_NOT_FOUND') throw error;
@@ -114,6 +118,14 @@ export class KnownBuilds {
   #encode(): unknown[] {
     return [...this.#builds].map(([key, { image, bases }]) => [key, { image, bases: Object.fromEntries(bases) }]);
   }
+}
+
+const FOR = ' for ';
+const NO_HOST = { os: '', architecture: '' };
+
+/** What a build names as what it is made from: an image, for a platform where that isn't what it stands for anyway. */
+export function baseKey(reference: string, platform: Platform | undefined): string {
+  return platform === undefined ? reference : reference + FOR + platformName(platform);
 }
 
 /** What a build is made from, besides the images that it names. */

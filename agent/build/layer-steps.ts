@@ -1,12 +1,13 @@
 /** Steps that make a layer: a change of a root file system, taken from the cache or made and packed. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { native } from '../../native/addon/native.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import { archiveTree } from '../image/layer/tree-archive.ts';
+import { archiveBelow, archiveTree } from '../image/layer/tree-archive.ts';
 import type { Lease } from '../image/lease.ts';
 import type { SnapshotStore } from '../image/snapshot-store.ts';
+import { END_OF_ARCHIVE } from '../image/tar/encoder.ts';
 import type { BuildCache, CachedLayer, CacheEntry } from './build-cache.ts';
 
 const KEY_PREFIX = 'build-';
@@ -40,6 +41,12 @@ export interface LayerStep {
   readonly cached: () => void;
   /** Called when it isn't, with what is to be done. */
   readonly perform: (work: (change: (rootfs: string) => Promise<void>) => Promise<CacheEntry>) => Promise<CacheEntry>;
+}
+
+export interface NamedTree {
+  readonly name: string;
+  /** Chain ids, lowest first. */
+  readonly chain: readonly Digest[];
 }
 
 export class LayerSteps {
@@ -115,13 +122,26 @@ export class LayerSteps {
   }
 
   /** The files of these layers as a tar. */
-  async *archiveRootfs(chain: readonly Digest[]): AsyncGenerator<Buffer, void, undefined> {
+  archiveRootfs(chain: readonly Digest[]): AsyncGenerator<Buffer, void, undefined> {
+    return this.#archive(chain, (root) => archiveTree(root, native));
+  }
+
+  /** One tar with directories that have the files of these layers. */
+  async *archiveRootfses(trees: readonly NamedTree[]): AsyncGenerator<Buffer, void, undefined> {
+    for (const { name, chain } of trees) yield* this.#archive(chain, (root) => archiveBelow(root, name, native));
+    yield END_OF_ARCHIVE;
+  }
+
+  async *#archive(
+    chain: readonly Digest[],
+    archive: (root: FileHandle) => AsyncGenerator<Buffer, void, undefined>,
+  ): AsyncGenerator<Buffer, void, undefined> {
     const key = KEY_PREFIX + this.#parts.random(8).toString('hex');
     try {
       await this.#parts.snapshots.prepareLayers(key, chain);
       const root = await this.#parts.snapshots.openMerged(key, join(this.#mounts, key));
       try {
-        yield* archiveTree(root, native);
+        yield* archive(root);
       } finally {
         await root.close();
       }

@@ -1,18 +1,16 @@
 /** Builds one stage: its instructions one after the other, each from the state that the one before has left. */
 import { GantryError } from '../../proto/errors.ts';
-import { fitsPlatform, platformText } from '../../proto/platform.ts';
 import { makeDirectoryInRoot } from '../container/root-files.ts';
 import { emptyImageDocument } from '../image/image-config.ts';
-import { rootsOf } from '../image/lease.ts';
-import type { Platform } from '../image/manifest.ts';
-import { cacheKey } from './build-cache.ts';
+import { refuseForeign } from '../platform/emulation.ts';
+import { fits, type Platform, platformName } from '../platform/platform.ts';
+import { type CacheEntry, cacheKey } from './build-cache.ts';
 import { argDeclarations, type Stage } from './build-plan.ts';
 import type { StepProgress, StepTitle } from './build-progress.ts';
 import { changeConfig, shellOf } from './config-changes.ts';
 import { type CopySource, copyIdentity, impliedDirectories, namesOwners, planCopy, runCopy } from './copy-step.ts';
 import { type Instruction, parseTrigger } from './dockerfile.ts';
 import { instructionError, withPlaceLater } from './instruction-error.ts';
-import { canExecute } from './platform.ts';
 import { proxyVariables, runCommand, stepEnvironment } from './run-command.ts';
 import { parseRunMount } from './run-mounts.ts';
 import { StageFiles, type StageFilesParts } from './stage-files.ts';
@@ -29,6 +27,10 @@ export interface StageBuilderParts extends StageFilesParts {
   readonly extraHosts: readonly string[];
   readonly limits: StepLimits;
   readonly usesCache: (stage: Stage) => boolean;
+  /** Of the whole build: layers that are made or being made, by what they are the same by. */
+  readonly made: Map<string, Promise<CacheEntry>>;
+  /** How many the build is for. */
+  readonly platforms: 'one' | 'several';
   /** Waits for its turn among all builds' steps. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -59,7 +61,7 @@ export class StageBuilder {
     const { from, sources, instructions } = this.#stage;
     const base = await withPlaceLater(from, () => this.#begin());
     for (const { base: source, instruction } of sources.values()) {
-      if (source.kind === 'image') await withPlaceLater(instruction, () => this.#ensure(source.reference));
+      if (source.kind === 'image') await withPlaceLater(instruction, () => this.#files.image(source.reference));
     }
     const triggers = base.document.onBuild.map((text) => parseTrigger(text, from));
     this.#total += triggers.filter(({ keyword }) => STEPS.has(keyword)).length;
@@ -91,19 +93,11 @@ export class StageBuilder {
       if (base.kind === 'scratch') return empty;
       if (base.kind === 'files')
         return withLayer(empty, await this.#files.namedLayer(base.name), `CONTEXT ${base.name}`);
-      await this.#parts.bases.ensure(base.reference, tell);
-      const record = this.#parts.images.find(base.reference);
-      this.#parts.lease.keep(rootsOf(record));
-      const { manifest, chainIds } = record;
-      const document = { ...record.document, buildCache: undefined };
-      if (platform !== undefined && !fitsPlatform(document, platform))
-        throw wrongPlatform(base.reference, document, platform);
+      const { manifest, chainIds, document: from } = await this.#files.image(base.reference, tell);
+      const document = { ...from, buildCache: undefined };
+      if (platform !== undefined && !fits(document, platform)) throw wrongPlatform(base.reference, document, platform);
       return { document, layers: manifest.layers, chain: chainIds, ...fresh };
     });
-  }
-
-  async #ensure(reference: string): Promise<void> {
-    await this.#parts.bases.ensure(reference, (line) => this.#parts.progress.tell(line));
   }
 
   async #apply(state: StageState, instruction: Instruction): Promise<StageState> {
@@ -159,7 +153,7 @@ export class StageBuilder {
   async #run(state: StageState, instruction: Instruction): Promise<StageState> {
     const { runner, args, extraHosts, limits, plan, signal } = this.#parts;
     const { config } = state.document;
-    if (!canExecute(state.document, this.#parts.images.platform)) throw cannotRun(state.document, instruction);
+    refuseForeign(instruction.summary, state.document, this.#parts.images.platform);
     const { argv, script } = runCommand(instruction, shellOf(config));
     const environment = stepEnvironment(state);
     const expander = expanderOf(state, plan.escapeChar);
@@ -229,13 +223,19 @@ export class StageBuilder {
     const { steps, progress, inTurn, usesCache, lease, sourceTimeMs } = this.#parts;
     const title = this.#title(instruction);
     const time = sourceTimeMs === undefined ? [] : [sourceTimeMs];
-    const key = cacheKey(keyword, implied === undefined ? (state.chain.at(-1) ?? null) : implied, identity, ...time);
-    const entry = await steps.run({
-      chain: state.chain,
-      implied,
-      key,
-      useCache: usesCache(this.#stage),
-      lease,
+    const below = state.chain.at(-1) ?? null;
+    const key = cacheKey(keyword, implied === undefined ? below : implied, identity, ...time);
+    const useCache = usesCache(this.#stage);
+    // Stages that are the same for several platforms are made once, also without the cache.
+    const same = cacheKey(key, below, useCache);
+    const known = this.#parts.made.get(same);
+    if (known !== undefined) {
+      const entry = await known;
+      progress.cached(title);
+      return { ...entry, key };
+    }
+    const making = steps.run({
+      ...{ chain: state.chain, implied, key, useCache, lease },
       sourceTimeMs,
       cached: () => progress.cached(title),
       perform: (work) =>
@@ -243,7 +243,8 @@ export class StageBuilder {
           inTurn(() => work((rootfs) => withPlaceLater(instruction, () => change(rootfs, step)))),
         ),
     });
-    return { ...entry, key };
+    this.#parts.made.set(same, making);
+    return { ...(await making), key };
   }
 
   /** As BuildKit names steps: the stage where there are several, and the step's place in it. */
@@ -251,20 +252,24 @@ export class StageBuilder {
     const { index, name } = this.#stage;
     const several = this.#parts.plan.stages.length > 1;
     const stage = several || name !== undefined ? `${name ?? `stage-${index}`} ` : '';
-    return { place: `${stage}${++this.#number}/${this.#total}`, text: summary };
+    return { place: `${this.#platformTitle()}${stage}${++this.#number}/${this.#total}`, text: summary };
+  }
+
+  /** What it is made on, and for, where the same is also made for others. */
+  #platformTitle(): string {
+    const { plan, images, platforms } = this.#parts;
+    if (platforms === 'one') return '';
+    const own = platformName(this.#stage.platform ?? images.platform);
+    const target = platformName(plan.targetPlatform);
+    const os = `${plan.targetPlatform.os}/`;
+    return own === target ? `${own} ` : `${own}->${own.startsWith(os) ? target.slice(os.length) : target} `;
   }
 }
 
 function wrongPlatform(reference: string, image: Platform, wanted: Platform): GantryError {
-  const message = `${reference} is for ${platformText(image)}, and the stage for ${platformText(wanted)}`;
+  const message = `${reference} is for ${platformName(image)}, and the stage for ${platformName(wanted)}`;
   return new GantryError('UNSUPPORTED', message, {
     hint: 'write FROM --platform=$BUILDPLATFORM for a stage that only builds, or build on a host of that platform',
-  });
-}
-
-function cannotRun(image: Platform, { summary }: Instruction): GantryError {
-  return new GantryError('UNSUPPORTED', `${summary}: this host cannot run programs of ${platformText(image)}`, {
-    hint: 'run it in a stage FROM --platform=$BUILDPLATFORM, or install qemu-user-static with binfmt-support',
   });
 }
 

@@ -3,8 +3,9 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Digest } from '../../proto/ids.ts';
+import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import { type Lease, rootsOf } from '../image/lease.ts';
+import type { Lease } from '../image/lease.ts';
 import type { BaseImages } from './base-images.ts';
 import type { BuildContext } from './build-context.ts';
 import { type BuildPlan, findSource, type Stage, type StageBase } from './build-plan.ts';
@@ -88,6 +89,14 @@ export class StageFiles {
     return { kind: 'remote', root, scanned, keepOwners: false };
   }
 
+  /** For the stage's platform. */
+  async image(reference: string, tell?: (line: string) => void): Promise<ImageRecord> {
+    const { bases, lease, progress } = this.#parts;
+    const record = await bases.ensure(reference, this.#stage.platform, tell ?? ((line) => progress.tell(line)));
+    lease.keepImage(record);
+    return record;
+  }
+
   /** Of a named context. */
   async namedLayer(name: string): Promise<StepResult> {
     const { namedFiles, steps, images, progress, lease, sourceTimeMs } = this.#parts;
@@ -95,17 +104,13 @@ export class StageFiles {
   }
 
   async #chainOf(base: StageBase): Promise<readonly Digest[]> {
-    const { stage, bases, images, lease, progress } = this.#parts;
-    if (base.kind === 'stage') return (await stage(base.index)).chain;
+    if (base.kind === 'stage') return (await this.#parts.stage(base.index)).chain;
     if (base.kind === 'scratch') return [];
     if (base.kind === 'files') {
       const { layer } = await this.namedLayer(base.name);
       return layer === undefined ? [] : [layer.chainId];
     }
-    await bases.ensure(base.reference, (line) => progress.tell(line));
-    const record = images.find(base.reference);
-    lease.keep(rootsOf(record));
-    return record.chainIds;
+    return (await this.image(base.reference)).chainIds;
   }
 }
 

@@ -25,18 +25,26 @@ export class StageGraph<State> {
     return state;
   }
 
+  /** Of those that the target needs, when they are built. */
+  async others(): Promise<State[]> {
+    const { needed, target } = this.#plan;
+    return await Promise.all(
+      needed.filter(({ index }) => index !== target.index).map(({ index }) => this.state(index)),
+    );
+  }
+
   /**
    * The target's state. The first failure is thrown when all stages have ended, for which `cancel` is called: what
    * they have mounted is gone then.
    */
-  async run(cancel: () => void): Promise<State> {
+  async run(cancel: (failure: unknown) => void): Promise<State> {
     let failure: { readonly error: unknown } | undefined;
     const watch = async (index: number): Promise<void> => {
       try {
         await this.state(index);
       } catch (error) {
         failure ??= { error };
-        cancel();
+        cancel(error);
       }
     };
     await Promise.all(this.#plan.needed.map(({ index }) => watch(index)));

@@ -97,7 +97,7 @@ export class TestHost {
         report: () => ({ images: [], partial: false }),
         onChange: () => () => undefined,
       },
-      imageSource: { bring: async () => undefined },
+      imageSource: { bring: async (): Promise<never> => Promise.reject(new Error('there is no registry')) },
       volumes: { report: async () => ({ names: [], mounted: [] }), onChange: () => () => undefined },
       networks: {
         applyNetworks: async () => undefined,

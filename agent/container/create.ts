@@ -6,6 +6,8 @@ import { type ContainerSpec, MountType } from '../../proto/generated/gantry/v1/t
 import { type ContainerId, newContainerId } from '../../proto/ids.ts';
 import { generateName } from '../../proto/made-up-name.ts';
 import type { RunnableImage } from '../image/images.ts';
+import { refuseForeign } from '../platform/emulation.ts';
+import { hostPlatform } from '../platform/host-platform.ts';
 import { cdiEdits } from './cdi/cdi-devices.ts';
 import { ContainerEntry } from './container-entry.ts';
 import { containerPaths } from './container-paths.ts';
@@ -37,7 +39,8 @@ export async function createContainer(context: ContainerContext, request: Create
   const spec = withVolumesFrom(context, validateConfig(request.config, context.host), request.config.volumesFrom);
   if (!request.task?.taskId) refuseOfServices(spec);
   validateHost(context, spec, request.config);
-  const image = await context.images.resolve(spec.image);
+  const image = await context.images.resolve(spec.image, request.config.platform);
+  refuseForeign(image.name, image, hostPlatform());
   const argv = resolveArgv(spec, image.config);
   const id = newContainerId(context.random);
   const name = request.config.name || generateName(context.random, (taken) => context.index.isNameTaken(taken));

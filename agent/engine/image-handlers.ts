@@ -24,8 +24,8 @@ export function imageHandlers({
     async imageList({ filters }) {
       return { images: await images.list({ filters }) };
     },
-    async imageInspect({ reference }) {
-      return { image: await images.inspect(reference) };
+    async imageInspect({ reference, platform }) {
+      return { image: await images.inspect(reference, platform) };
     },
     async imageRemove({ reference, force }) {
       const used = await containersByImage(containers);
@@ -46,9 +46,9 @@ export function imageHandlers({
       const { options, data } = await openImport(requests);
       return { id: await images.import(data, options, signal) };
     },
-    async *imageSave({ references }) {
+    async *imageSave({ references, platform }) {
       if (references.length === 0) throw new GantryError('INVALID_ARGUMENT', 'ImageSave must be sent references');
-      for await (const data of images.save(references)) yield { data };
+      for await (const data of images.save(references, platform)) yield { data };
     },
     async imageHistory({ reference }) {
       return { entries: await images.history(reference) };

@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
+import { chooseFor, type Platform, platformName } from '../platform/platform.ts';
 import type { SpooledArchive } from './archive.ts';
 import { checkCount } from './archive-limits.ts';
 import { detectCompression, MAGIC_BYTES } from './compression.ts';
@@ -21,7 +22,6 @@ import {
   type Manifest,
   OCI_CONFIG,
   OCI_LAYER,
-  type Platform,
   parseManifest,
   REF_NAME,
 } from './manifest.ts';
@@ -30,6 +30,8 @@ export interface ArchivedImage {
   readonly manifest: Digest;
   /** The manifest, or the index it was chosen from. */
   readonly target: Digest;
+  /** Manifests of the index for other platforms, those of which all is in the archive. */
+  readonly others: readonly Digest[];
   /** As in the archive, not yet parsed. */
   readonly names: readonly string[];
 }
@@ -117,7 +119,7 @@ async function makeManifest(
   const described: Descriptor[] = [];
   for (const layer of layers) described.push(await describeLayer(content, layer));
   const { digest } = await content.put(encodeManifest({ mediaType: OCI_CONFIG, ...config }, described));
-  return { manifest: digest, target: digest, names };
+  return { manifest: digest, target: digest, others: [], names };
 }
 
 async function describeLayer(content: LeasedContent, blob: Blob): Promise<Descriptor> {
@@ -155,7 +157,8 @@ class LayoutReader {
     for (const entry of checkCount(document.manifests.filter(isImage), 'index.json')) {
       const { digest, manifest } = await this.#choose(entry, 1);
       const names = [...(byManifest.get(digest)?.names ?? []), ...this.#names(entry, manifest)];
-      byManifest.set(digest, { manifest: digest, target: entry.digest, names: [...new Set(names)] });
+      const others = await this.#others(entry, digest);
+      byManifest.set(digest, { manifest: digest, target: entry.digest, others, names: [...new Set(names)] });
     }
     return [...byManifest.values()];
   }
@@ -165,10 +168,36 @@ class LayoutReader {
     if (document.kind === 'manifest') return { digest: entry.digest, manifest: document };
     if (depth > MAX_INDEX_DEPTH)
       throw new GantryError('INVALID_ARGUMENT', `index ${entry.digest} is nested too deeply`);
-    const candidate = chooseManifest(document, this.#platform);
+    const whole = await this.#wholeImages(document);
+    const best = chooseFor(whole, ({ platform }) => platform, this.#platform) ?? whole[0];
+    const candidate = best ?? chooseManifest(document, this.#platform);
     if (candidate !== undefined) return await this.#choose(candidate, depth + 1);
-    const { os, architecture } = this.#platform;
-    throw new GantryError('UNSUPPORTED', `index ${entry.digest} has no image for ${os}/${architecture}`);
+    const name = platformName(this.#platform);
+    throw new GantryError('UNSUPPORTED', `index ${entry.digest} has no image for ${name}`);
+  }
+
+  async #others(entry: Descriptor, chosen: Digest): Promise<Digest[]> {
+    if (entry.digest === chosen) return [];
+    const index = await this.#document(entry, `index ${entry.digest}`);
+    if (index.kind !== 'index') return [];
+    const others = (await this.#wholeImages(index)).filter(({ digest }) => digest !== chosen);
+    return others.map(({ digest }) => digest);
+  }
+
+  async #wholeImages({ manifests }: Index): Promise<Descriptor[]> {
+    const whole: Descriptor[] = [];
+    for (const one of checkCount(manifests.filter(isImage), 'an index')) {
+      if (await this.#isWhole(one)) whole.push(one);
+    }
+    return whole;
+  }
+
+  /** Tools save one platform of an index that lists several. */
+  async #isWhole(entry: Descriptor): Promise<boolean> {
+    if (!this.#content.has(entry.digest)) return false;
+    const manifest = await this.#document(entry, `manifest ${entry.digest}`);
+    if (manifest.kind !== 'manifest') return false;
+    return [manifest.config, ...manifest.layers].every(({ digest }) => this.#content.has(digest));
   }
 
   #names(entry: Descriptor, manifest: Manifest): readonly string[] {

@@ -5,6 +5,7 @@
 import type { Digest } from '../../proto/ids.ts';
 import { familiarName, familiarRepository, parseReference } from '../../proto/image-reference.ts';
 import { type Descriptor, IMAGE_NAME, OCI_INDEX, REF_NAME } from './manifest.ts';
+import type { PlatformIndex } from './platform-index.ts';
 import type { SavedImage } from './saved-images.ts';
 import { compareText } from './text-order.ts';
 
@@ -12,9 +13,15 @@ export type ArchiveFile =
   | { readonly kind: 'document'; readonly path: string; readonly data: Buffer }
   | { readonly kind: 'blob'; readonly path: string; readonly digest: Digest };
 
-/** In the archive's order. */
-export function archiveFiles(images: readonly SavedImage[], sizeOf: (digest: Digest) => number): ArchiveFile[] {
-  const digests = new Set(images.flatMap(({ record }) => blobsOf(record)));
+/** In the archive's order. `indexOf` is what a name stands for besides the image of this host's platform. */
+export function archiveFiles(
+  images: readonly SavedImage[],
+  sizeOf: (digest: Digest) => number,
+  indexOf: (name: string) => PlatformIndex | undefined = () => undefined,
+): ArchiveFile[] {
+  const indexes = images.flatMap(({ names }) => names.flatMap((name) => indexOf(name) ?? []));
+  const records = [...images.map(({ record }) => record), ...indexes.flatMap((index) => index.records)];
+  const digests = new Set([...records.flatMap(blobsOf), ...indexes.map(({ digest }) => digest)]);
   const blobs = [...digests].sort(compareText).map((digest) => ({
     kind: 'blob' as const,
     path: blobPath(digest),
@@ -25,7 +32,7 @@ export function archiveFiles(images: readonly SavedImage[], sizeOf: (digest: Dig
     document('index.json', {
       schemaVersion: 2,
       mediaType: OCI_INDEX,
-      manifests: images.flatMap((image) => descriptorsOf(image, sizeOf)),
+      manifests: images.flatMap((image) => descriptorsOf(image, sizeOf, indexOf)),
     }),
     document('manifest.json', images.map(dockerEntry)),
     document('oci-layout', { imageLayoutVersion: '1.0.0' }),
@@ -46,7 +53,11 @@ function blobPath(digest: Digest): string {
 }
 
 /** One for each name, since a descriptor holds one. */
-function descriptorsOf({ record, names }: SavedImage, sizeOf: (digest: Digest) => number): Descriptor[] {
+function descriptorsOf(
+  { record, names }: SavedImage,
+  sizeOf: (digest: Digest) => number,
+  indexOf: (name: string) => PlatformIndex | undefined,
+): Descriptor[] {
   const { os, architecture } = record.document;
   const descriptor: Descriptor = {
     mediaType: record.manifest.mediaType,
@@ -55,10 +66,11 @@ function descriptorsOf({ record, names }: SavedImage, sizeOf: (digest: Digest) =
     platform: { os, architecture },
   };
   if (names.length === 0) return [descriptor];
-  return names.map((name) => ({
-    ...descriptor,
-    annotations: { [IMAGE_NAME]: name, [REF_NAME]: tagOf(name) },
-  }));
+  return names.map((name) => {
+    const digest = indexOf(name)?.digest;
+    const own = digest === undefined ? descriptor : { mediaType: OCI_INDEX, digest, size: sizeOf(digest) };
+    return { ...own, annotations: { [IMAGE_NAME]: name, [REF_NAME]: tagOf(name) } };
+  });
 }
 
 function dockerEntry({ record, names }: SavedImage): Record<string, unknown> {

@@ -4,6 +4,7 @@ import { describeImage } from './image-lookup.ts';
 import { imagesSizes } from './image-sizes.ts';
 import type { ImageStore } from './image-store.ts';
 import type { ImageUsage } from './images.ts';
+import { visibleImages } from './index-images.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 
 export class DiskUsage implements ImageUsage {
@@ -18,7 +19,7 @@ export class DiskUsage implements ImageUsage {
   images(): { records: ImageDiskUsage[]; totalBytes: number } {
     const { state, layers } = this.#images;
     const { byId, totalBytes } = imagesSizes(state, (layer) => layers.get(layer)?.sizeBytes ?? 0);
-    const images = new Map([...state.images.values()].map((record) => [record.id, record]));
+    const images = new Map(visibleImages(state).map((record) => [record.id, record]));
     const records = [...images.values()].map((record) => {
       const { sharedBytes, uniqueBytes } = byId.get(record.id) ?? { sharedBytes: 0, uniqueBytes: 0 };
       const image = describeImage(state, record, sharedBytes + uniqueBytes);

@@ -3,6 +3,7 @@ import type { Digest } from '../../proto/ids.ts';
 import { canonicalName, parseReference } from '../../proto/image-reference.ts';
 import type { IndexState } from './image-index.ts';
 import { namesOf } from './image-lookup.ts';
+import { besides, visibleImages } from './index-images.ts';
 
 export interface EvictionCandidate {
   readonly id: Digest;
@@ -26,8 +27,8 @@ export function evictionCandidates(
   state: IndexState,
   { isUsed, usedAtMs, beforeMs }: EvictionRules,
 ): EvictionCandidate[] {
-  return [...new Set([...state.images.values()].map(({ id }) => id))]
-    .filter((id) => !isUsed(id))
+  return [...new Set(visibleImages(state).map(({ id }) => id))]
+    .filter((id) => ![id, ...besides(state, id).map((beside) => beside.id)].some(isUsed))
     .map((id) => {
       const names = namesOf(state, id);
       const taggedAtMs = names.map((name) => state.names.get(name)?.taggedAtMs ?? 0);

@@ -7,6 +7,7 @@ import { GantryError } from '../../proto/errors.ts';
 import { ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Healthcheck } from '../../proto/generated/gantry/v1/types.ts';
 import { type Digest, isDigest } from '../../proto/ids.ts';
+import { normalVariant, type Platform } from '../platform/platform.ts';
 import {
   asArray,
   asCount,
@@ -89,13 +90,13 @@ export function encodeImageDocument(document: ImageDocument): Buffer {
   );
 }
 
-export function emptyImageDocument(platform: { readonly os: string; readonly architecture: string }): ImageDocument {
+export function emptyImageDocument(platform: Platform): ImageDocument {
   return {
     created: undefined,
     author: undefined,
     architecture: platform.architecture,
     os: platform.os,
-    variant: undefined,
+    variant: normalVariant(platform) || undefined,
     config: ImageConfig.create(),
     onBuild: [],
     diffIds: [],

@@ -35,17 +35,28 @@ export interface IndexState {
   readonly images: ReadonlyMap<Digest, ImageRecord>;
   /** By canonical name with tag; and by NAME@DIGEST those that a registry has under it. */
   readonly names: ReadonlyMap<string, NameRecord>;
+  /** See {@link OtherPlatforms}. */
+  readonly others: OtherPlatforms;
 }
+
+/**
+ * By an index that names stand for: manifests of it that are here, too, for other platforms than what those names stand for.
+ * When the last of those names goes they are images like any other, without a name.
+ */
+export type OtherPlatforms = ReadonlyMap<Digest, readonly Digest[]>;
 
 /** What is on disk; the records are read from the content store. */
 export interface StoredIndex {
   readonly images: readonly Digest[];
   readonly names: ReadonlyMap<string, NameRecord>;
+  readonly others: OtherPlatforms;
 }
+
+const NOTHING: StoredIndex = { images: [], names: new Map(), others: new Map() };
 
 export class ImageIndex {
   readonly #path: string;
-  #state: IndexState = { images: new Map(), names: new Map() };
+  #state: IndexState = { images: new Map(), names: new Map(), others: new Map() };
   #writing: Promise<unknown> = Promise.resolve();
   readonly #listeners = new Set<() => void>();
 
@@ -64,7 +75,7 @@ export class ImageIndex {
     try {
       data = await readFile(this.#path);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { images: [], names: new Map() };
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return NOTHING;
       throw error;
     }
     return parseIndex(data, this.#path);
@@ -104,23 +115,42 @@ export function withImage(state: IndexState, record: ImageRecord): IndexState {
 
 /** The name now means this image; the one it meant before stays, dangling if it had no other. */
 export function withName(state: IndexState, name: string, record: NameRecord): IndexState {
-  return { ...state, names: new Map(state.names).set(name, record) };
+  return settleOthers({ ...state, names: new Map(state.names).set(name, record) });
 }
 
 export function withoutNames(state: IndexState, names: readonly string[]): IndexState {
   const rest = new Map(state.names);
   for (const name of names) rest.delete(name);
-  return { ...state, names: rest };
+  return settleOthers({ ...state, names: rest });
 }
 
 export function withoutImages(state: IndexState, manifests: readonly Digest[]): IndexState {
   const rest = new Map(state.images);
   for (const manifest of manifests) rest.delete(manifest);
-  return { ...state, images: rest };
+  return settleOthers({ ...state, images: rest });
 }
 
-function encodeIndex({ images, names }: IndexState): string {
-  return JSON.stringify({ version: 1, images: [...images.keys()], names: Object.fromEntries(names) }, null, 1);
+/** What is beside no name, or not here, is no other any more. */
+export function settleOthers(state: IndexState): IndexState {
+  if (state.others.size === 0) return state;
+  const named = new Map([...state.names.values()].map(({ target, manifest }) => [target, manifest]));
+  const settled = [...state.others]
+    .filter(([index]) => named.has(index))
+    .map(([index, manifests]): [Digest, Digest[]] => [
+      index,
+      manifests.filter((digest) => digest !== named.get(index) && state.images.has(digest)),
+    ]);
+  return { ...state, others: new Map(settled.filter(([, manifests]) => manifests.length > 0)) };
+}
+
+function encodeIndex({ images, names, others }: IndexState): string {
+  const document = {
+    version: 1,
+    images: [...images.keys()],
+    names: Object.fromEntries(names),
+    ...(others.size === 0 ? {} : { others: Object.fromEntries(others) }),
+  };
+  return JSON.stringify(document, null, 1);
 }
 
 function parseIndex(data: Buffer, path: string): StoredIndex {
@@ -137,10 +167,14 @@ function parseIndex(data: Buffer, path: string): StoredIndex {
     };
     return [name, record] as const;
   });
-  return {
-    images: asArray(document.images, `${path}: images`).map((value) => asDigest(value, path)),
-    names: new Map(names),
-  };
+  const others = Object.entries(optional(document.others, `${path}: others`, asObject) ?? {}).map(
+    ([index, manifests]) => [asDigest(index, path), asDigests(manifests, `${path}: others`)] as const,
+  );
+  return { images: asDigests(document.images, `${path}: images`), names: new Map(names), others: new Map(others) };
+}
+
+function asDigests(value: unknown, path: string): Digest[] {
+  return asArray(value, path).map((item) => asDigest(item, path));
 }
 
 function asDigest(value: unknown, path: string): Digest {

@@ -11,8 +11,10 @@ import {
   type Reference,
   withDefaultTag,
 } from '../../proto/image-reference.ts';
+import { chooseFor, type Platform, platformName } from '../platform/platform.ts';
 import { createdAtMs } from './image-config.ts';
 import type { ImageRecord, IndexState } from './image-index.ts';
+import { manifestsOf } from './index-images.ts';
 import { compareText } from './text-order.ts';
 
 export interface FoundImage {
@@ -29,6 +31,19 @@ export function findImage(state: IndexState, text: string): FoundImage {
   if (found !== undefined) return found;
   throw new GantryError('IMAGE_NOT_FOUND', `No such image: ${text}`, {
     hint: 'pull, load or build it first; "gantry images" lists what is here',
+  });
+}
+
+/** The same for a platform. Throws IMAGE_NOT_FOUND also for what is here for others alone. */
+export function findImageFor(state: IndexState, text: string, platform: Platform): FoundImage {
+  const found = findImage(state, text);
+  const record = findForPlatform(state, text, platform);
+  if (record !== undefined) return { ...found, record };
+  const wanted = platformName(platform);
+  const here = platformsHere(state, text).map(({ document }) => platformName(document));
+  const message = `image with reference ${text} was found but does not provide the specified platform (${wanted})`;
+  throw new GantryError('IMAGE_NOT_FOUND', message, {
+    hint: `it is here for ${here.join(', ')}; "gantry pull --platform ${wanted} ${text}" brings what a registry has`,
   });
 }
 
@@ -78,6 +93,22 @@ function isReference(text: string): boolean {
   }
 }
 
+/**
+ * The image of that name for a platform: what the name stands for, or what is here beside it. Undefined also for an image of
+ * another platform alone.
+ */
+export function findForPlatform(state: IndexState, text: string, platform: Platform): ImageRecord | undefined {
+  return chooseFor(platformsHere(state, text), ({ document }) => document, platform);
+}
+
+/** All images that a name stands for; by an id it is that one. None where nothing is found. */
+export function platformsHere(state: IndexState, text: string): ImageRecord[] {
+  const found = findByName(state, text) ?? findById(state, text);
+  const named = found?.name === undefined ? undefined : state.names.get(found.name);
+  if (named === undefined) return found === undefined ? [] : [found.record];
+  return manifestsOf(state, named.target).flatMap((digest) => state.images.get(digest) ?? []);
+}
+
 /** Canonical names of an image. Several manifests can have the same config, and so be the same image. */
 export function namesOf(state: IndexState, id: Digest): string[] {
   const names: string[] = [];
@@ -107,7 +138,7 @@ export function shortId(id: Digest): string {
 }
 
 export function describeImage(state: IndexState, record: ImageRecord, sizeBytes: number): Image {
-  const names = namesOf(state, record.id);
+  const names = shownNames(state, record);
   return {
     id: record.id,
     tags: names.filter((name) => !isDigestName(name)).map(shortName),
@@ -126,6 +157,14 @@ export function describeImage(state: IndexState, record: ImageRecord, sizeBytes:
     onBuild: [...record.document.onBuild],
     taggedAtMs: Math.max(0, ...names.map((name) => state.names.get(name)?.taggedAtMs ?? 0)),
   };
+}
+
+/** An image that is beside those that names stand for has these, too. */
+function shownNames(state: IndexState, { id, manifestDigest }: ImageRecord): string[] {
+  const own = namesOf(state, id);
+  if (own.length > 0 || state.others.size === 0) return own;
+  const beside = [...state.names].filter(([, { target }]) => state.others.get(target)?.includes(manifestDigest));
+  return beside.map(([name]) => name).sort(compareText);
 }
 
 function repositoryDigest(name: string, target: Digest | undefined): string {

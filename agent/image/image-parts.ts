@@ -1,4 +1,5 @@
 /** What images are made of and kept in, for those who make one. */
+import type { Platform } from '../platform/platform.ts';
 import type { ContentStore } from './content-store.ts';
 import type { GarbageCollector } from './garbage.ts';
 import type { ImageDocument } from './image-config.ts';
@@ -6,7 +7,7 @@ import type { ImageRecord } from './image-index.ts';
 import type { LayerStore } from './layer-store.ts';
 import type { LayerWorkers } from './layer-workers.ts';
 import type { Lease } from './lease.ts';
-import type { Descriptor, Platform } from './manifest.ts';
+import type { Descriptor } from './manifest.ts';
 
 export interface ImageParts {
   readonly content: ContentStore;

@@ -41,7 +41,11 @@ function stateOf(images: Readonly<Record<number, TestImage>>): IndexState {
       return [`docker.io/library/${name}`, { manifest, target: manifest }] as const;
     }),
   );
-  return { images: new Map(numbers.map((number) => [digest(100 + number), record(number)])), names: new Map(names) };
+  return {
+    images: new Map(numbers.map((number) => [digest(100 + number), record(number)])),
+    names: new Map(names),
+    others: new Map(),
+  };
 }
 
 const STATE = stateOf({

@@ -6,6 +6,7 @@ import { parseUntil } from './image-filter.ts';
 import { type ImageRecord, type IndexState, withoutImages, withoutNames } from './image-index.ts';
 import { isDigestName, namesOf } from './image-lookup.ts';
 import { planRemoval, type RemovalPlan } from './image-removal.ts';
+import { besides, visibleImages } from './index-images.ts';
 
 export interface PruneFilter {
   /** Also those with names. */
@@ -24,9 +25,10 @@ export interface Pruned {
 /** Images that no container was made from, as far as the filters leave them. */
 export function planPrune(state: IndexState, { all, filters }: PruneFilter, isUsed: (id: Digest) => boolean): Pruned {
   const tests = filters.map(parseFilter);
-  const byId = new Map([...state.images.values()].map((record) => [record.id, record]));
+  const byId = new Map(visibleImages(state).map((record) => [record.id, record]));
   const chosen = [...byId.values()]
-    .filter(({ id }) => !isUsed(id) && (all || namesOf(state, id).every(isDigestName)))
+    .filter(({ id }) => ![id, ...besides(state, id).map((beside) => beside.id)].some(isUsed))
+    .filter(({ id }) => all || namesOf(state, id).every(isDigestName))
     .filter((record) => tests.every((test) => test(record)));
   return planRemovals(
     state,

@@ -5,7 +5,7 @@ import type { Digest } from '../../proto/ids.ts';
 import { chainIds } from './chain-id.ts';
 import type { ContentStore } from './content-store.ts';
 import { parseImageDocument } from './image-config.ts';
-import type { ImageRecord, IndexState, StoredIndex } from './image-index.ts';
+import { type ImageRecord, type IndexState, type StoredIndex, withoutNames } from './image-index.ts';
 import { shortId } from './image-lookup.ts';
 import type { LayerSource, LayerStore } from './layer-store.ts';
 import type { Lease } from './lease.ts';
@@ -74,7 +74,8 @@ export class ImageRecords {
       }
     }
     const names = new Map([...stored.names].filter(([, { manifest }]) => images.has(manifest)));
-    return { images, names };
+    // Those that names are gone from, and images that can't be read, are no others any more.
+    return withoutNames({ images, names, others: stored.others }, []);
   }
 
   /** Unpacks again what is missing, from the blobs. */

@@ -4,6 +4,7 @@ import type { Digest } from '../../proto/ids.ts';
 import { parseReference } from '../../proto/image-reference.ts';
 import type { IndexState } from './image-index.ts';
 import { findImage, isDigestName, namesOf, shortId, shortName } from './image-lookup.ts';
+import { besides } from './index-images.ts';
 
 export interface RemovalPlan {
   /** Canonical names that go. */
@@ -40,7 +41,9 @@ export function planRemoval(state: IndexState, reference: string, options: Remov
       },
     );
   }
-  const user = options.isUsed(record.id);
+  // With the names go the images beside it, for other platforms.
+  const going = [record, ...besides(state, record.id)].map((image) => image.id);
+  const user = going.flatMap((one) => options.isUsed(one) ?? [])[0];
   if (user !== undefined && (!options.force || names.length === 0)) {
     const what = name === undefined ? `delete ${id}` : `remove ${shortName(name)}`;
     throw new GantryError('IN_USE', `unable to ${what}: container ${user} is using the image ${id}`, {
@@ -48,10 +51,10 @@ export function planRemoval(state: IndexState, reference: string, options: Remov
     });
   }
   if (user !== undefined) return { names, manifests: [], deleted: [] };
-  const manifests = [...state.images.values()]
-    .filter((image) => image.id === record.id)
-    .map((image) => image.manifestDigest);
-  return { names, manifests, deleted: [record.id, ...ownLayers(state, record.id)] };
+  const ids = new Set(going);
+  const gone = [...state.images.values()].filter((image) => ids.has(image.id));
+  const manifests = gone.map(({ manifestDigest }) => manifestDigest);
+  return { names, manifests, deleted: [...ids, ...ownLayers(state, ids)] };
 }
 
 /** A tag and the digests of its repository count as one. */
@@ -90,9 +93,9 @@ function namesMeant(state: IndexState, reference: string, found: string): readon
 }
 
 /** Topmost first. */
-function ownLayers(state: IndexState, id: Digest): readonly Digest[] {
+function ownLayers(state: IndexState, ids: ReadonlySet<Digest>): readonly Digest[] {
   const images = [...state.images.values()];
-  const others = new Set(images.filter((image) => image.id !== id).flatMap((image) => image.chainIds));
-  const own = new Set(images.filter((image) => image.id === id).flatMap((image) => image.chainIds));
+  const others = new Set(images.filter(({ id }) => !ids.has(id)).flatMap((image) => image.chainIds));
+  const own = new Set(images.filter(({ id }) => ids.has(id)).flatMap((image) => image.chainIds));
   return [...own].filter((layer) => !others.has(layer)).reverse();
 }

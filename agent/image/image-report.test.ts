@@ -23,6 +23,7 @@ function state(names: Readonly<Record<number, readonly string[]>>): IndexState {
         (names[number] ?? []).map((name) => [name, { manifest: digest(1000 + number), target }]),
       ),
     ),
+    others: new Map(),
   };
 }
 

@@ -10,14 +10,11 @@ import type {
 } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Digest, RandomBytes } from '../../proto/ids.ts';
 import { canonicalName, parseReference } from '../../proto/image-reference.ts';
-import { spoolArchive } from './archive.ts';
-import { findImages } from './archive-images.ts';
-import { archiveFiles } from './archive-layout.ts';
-import { writeArchive } from './archive-writer.ts';
+import { hostPlatform } from '../platform/host-platform.ts';
+import { type Platform, requirePlatformOn } from '../platform/platform.ts';
 import { type CommitRequest, commitImage } from './commit.ts';
-import { type Blob, ContentStore } from './content-store.ts';
+import { ContentStore } from './content-store.ts';
 import { GarbageCollector, imageRoots } from './garbage.ts';
-import { encodeImageDocument, type ImageDocument } from './image-config.ts';
 import { filterImages } from './image-filter.ts';
 import { imageHistory } from './image-history.ts';
 import {
@@ -25,24 +22,33 @@ import {
   type ImageRecord,
   type IndexState,
   type NameRecord,
-  withImage,
   withName,
   withoutImages,
   withoutNames,
 } from './image-index.ts';
-import { describeImage, findImage, namesOf, parseTag, shortName } from './image-lookup.ts';
+import {
+  describeImage,
+  type FoundImage,
+  findForPlatform,
+  findImage,
+  findImageFor,
+  namesOf,
+  parseTag,
+  platformsHere,
+  shortName,
+} from './image-lookup.ts';
 import { type PruneFilter, planPrune } from './image-prune.ts';
 import { ImageRecords } from './image-records.ts';
+import { ImageRegistrar } from './image-registrar.ts';
 import { planRemoval, type RemovalPlan } from './image-removal.ts';
 import { type ImageReport, reportImages } from './image-report.ts';
 import type { ImageFilter, Images, ImportOptions, RunnableImage } from './images.ts';
 import { importImage } from './import.ts';
+import { manifestsOf, visibleImages } from './index-images.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayerWorkers } from './layer-workers.ts';
-import { type Lease, rootsOf } from './lease.ts';
-import { type Annotations, type Descriptor, encodeManifest, OCI_CONFIG, type Platform } from './manifest.ts';
-import { NOTHING_ARRIVES, type Registration } from './registration.ts';
-import { chooseSavedImages } from './saved-images.ts';
+import { loadImages } from './load.ts';
+import { saveImages } from './save.ts';
 
 export interface ImageStoreOptions {
   /** DATA_ROOT */
@@ -59,6 +65,7 @@ export class ImageStore implements Images {
   readonly layers: LayerStore;
   readonly workers: LayerWorkers;
   readonly garbage: GarbageCollector;
+  readonly registrar: ImageRegistrar;
   readonly platform: Platform;
   readonly #clock: () => number;
   readonly #index: ImageIndex;
@@ -76,6 +83,8 @@ export class ImageStore implements Images {
     const stores = { content: this.content, layers: this.layers };
     this.garbage = new GarbageCollector({ ...stores, now: options.clock, logger });
     this.#records = new ImageRecords({ ...stores, lease: () => this.garbage.lease(), logger });
+    const index = { index: this.#index, records: this.#records };
+    this.registrar = new ImageRegistrar({ ...index, platform: this.platform, clock: options.clock });
     this.garbage.addSource(() => imageRoots(this.#index.state));
   }
 
@@ -99,7 +108,7 @@ export class ImageStore implements Images {
   }
 
   count(): number {
-    return new Set([...this.#index.state.images.values()].map(({ id }) => id)).size;
+    return new Set(visibleImages(this.#index.state).map(({ id }) => id)).size;
   }
 
   report(): ImageReport {
@@ -110,23 +119,22 @@ export class ImageStore implements Images {
     return this.#index.onChange(listener);
   }
 
-  async resolve(reference: string): Promise<RunnableImage> {
-    const { record, name } = findImage(this.#index.state, reference);
+  async resolve(reference: string, platform = ''): Promise<RunnableImage> {
+    const { record, name } = this.#findOn(reference, platform);
     const { config, os, architecture } = record.document;
     return { id: record.id, name: name === undefined ? record.id : shortName(name), config, os, architecture };
   }
 
   async list(filter: ImageFilter): Promise<Image[]> {
     const state = this.#index.state;
-    const byId = new Map([...state.images.values()].map((record) => [record.id, record]));
+    const byId = new Map(visibleImages(state).map((record) => [record.id, record]));
     const images = [...byId.values()].map((record) => this.#describe(state, record));
     const createdAt = (reference: string) => this.#describe(state, findImage(state, reference).record).createdAtMs;
     return filterImages(images, filter.filters, createdAt);
   }
 
-  async inspect(reference: string): Promise<Image> {
-    const state = this.#index.state;
-    return this.#describe(state, findImage(state, reference).record);
+  async inspect(reference: string, platform = ''): Promise<Image> {
+    return this.#describe(this.#index.state, this.#findOn(reference, platform).record);
   }
 
   async history(reference: string): Promise<ImageHistoryEntry[]> {
@@ -153,7 +161,8 @@ export class ImageStore implements Images {
     const { manifestDigest, document } = record;
     const digest = this.named(name)?.target ?? manifestDigest;
     const byDigest = canonicalName({ ...parseReference(name), tag: undefined, digest });
-    if (this.named(byDigest)?.manifest !== manifestDigest) await this.rename(manifestDigest, digest, [byDigest]);
+    if (this.named(byDigest)?.manifest !== manifestDigest)
+      await this.registrar.rename(manifestDigest, digest, [byDigest]);
     return { digest, platform: { os: document.os, architecture: document.architecture } };
   }
 
@@ -193,33 +202,11 @@ export class ImageStore implements Images {
   }
 
   async load(archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<string[]> {
-    using lease = this.garbage.lease();
-    const begun: Digest[] = [];
-    const arrived = (blob: Blob) => {
-      if (this.layers.early.begin(blob, this.content.path(blob.digest))) begun.push(blob.digest);
-    };
-    try {
-      const spooled = await spoolArchive(archive, lease.content, arrived);
-      const images = await findImages(spooled, lease.content, this.platform);
-      const loaded: string[] = [];
-      for (const { manifest, target, names } of images) {
-        const record = await this.#register(manifest, target, names, lease, signal);
-        loaded.push(...(names.length === 0 ? [record.id] : names.map((name) => shortName(parseTag(name)))));
-      }
-      return loaded;
-    } finally {
-      for (const digest of begun) await this.layers.early.drop(digest);
-    }
+    return await loadImages(this, archive, signal);
   }
 
-  async *save(references: readonly string[]): AsyncGenerator<Buffer, void, undefined> {
-    const images = chooseSavedImages(this.#index.state, references);
-    using lease = this.garbage.lease();
-    for (const { record } of images) lease.keep(rootsOf(record));
-    yield* writeArchive(
-      archiveFiles(images, (digest) => this.content.size(digest)),
-      lease.content,
-    );
+  save(references: readonly string[], platform = ''): AsyncGenerator<Buffer, void, undefined> {
+    return saveImages(this, references, platform === '' ? undefined : requirePlatformOn(platform, this.platform));
   }
 
   async commit(upper: string, request: CommitRequest): Promise<Digest> {
@@ -230,66 +217,12 @@ export class ImageStore implements Images {
     return await importImage(this, archive, options, this.#clock(), signal);
   }
 
-  /** Makes an image of a config and of layers that are blobs of the content store. Names as users write them, with or without tag. */
-  async create(
-    document: ImageDocument,
-    layers: readonly Descriptor[],
-    names: readonly string[],
-    lease: Lease,
-    annotations?: Annotations,
-  ): Promise<ImageRecord> {
-    const config = await lease.content.put(encodeImageDocument(document));
-    const manifest = await lease.content.put(encodeManifest({ mediaType: OCI_CONFIG, ...config }, layers, annotations));
-    return await this.#register(manifest.digest, manifest.digest, names, lease);
+  async create(...made: Parameters<ImageRegistrar['create']>): Promise<ImageRecord> {
+    return await this.registrar.create(...made);
   }
 
-  /**
-   * Makes an image of a manifest whose blobs are in the content store: checks them against each other, unpacks what
-   * isn't unpacked yet, and names it. `target` is the manifest, or the index that it was chosen from.
-   */
-  async #register(
-    manifest: Digest,
-    target: Digest,
-    names: readonly string[],
-    lease: Lease,
-    signal?: AbortSignal,
-  ): Promise<ImageRecord> {
-    const image = names[0] ?? `image ${manifest}`;
-    return await this.registerArriving({
-      manifest,
-      target,
-      names: names.map(parseTag),
-      image,
-      layers: signal === undefined ? NOTHING_ARRIVES : { ...NOTHING_ARRIVES, signal },
-      lease,
-    });
-  }
-
-  /** The same of an image whose layers are on their way. Its manifest and config are in the content store. */
-  async registerArriving(registration: Registration): Promise<ImageRecord> {
-    const { manifest, target, names, image, layers, lease } = registration;
-    lease.keep({ blobs: [manifest, target], layers: [] });
-    const record = await this.#records.read(manifest, image);
-    lease.keep(rootsOf(record));
-    await this.#records.unpack(record, image, layers, lease);
-    await this.#index.update((state) =>
-      names.reduce(
-        (next, name) => withName(next, name, { manifest, target, taggedAtMs: this.#clock() }),
-        withImage(state, record),
-      ),
-    );
-    return record;
-  }
-
-  /** Gives an image further names, in canonical form; `target` is what a registry has under them. CONFLICT when it is gone. */
   async rename(manifest: Digest, target: Digest, names: readonly string[]): Promise<void> {
-    await this.#index.update((state) => {
-      if (state.images.has(manifest)) {
-        const named = { manifest, target, taggedAtMs: this.#clock() };
-        return names.reduce((next, name) => withName(next, name, named), state);
-      }
-      throw new GantryError('CONFLICT', `image ${manifest} has been removed meanwhile`, { hint: 'try again' });
-    });
+    await this.registrar.rename(manifest, target, names);
   }
 
   /** What a canonical name stands for. */
@@ -302,9 +235,24 @@ export class ImageStore implements Images {
     return this.#index.state.names;
   }
 
+  /** Whether a manifest is here that is, or is in, what names stand for. */
+  isNamed(target: Digest, manifest: Digest): boolean {
+    return manifestsOf(this.#index.state, target).includes(manifest);
+  }
+
   /** By the digest of its manifest. */
   byManifest(manifest: Digest): ImageRecord | undefined {
     return this.#index.state.images.get(manifest);
+  }
+
+  /** What the reference stands for on a platform; undefined: nothing of it is here. */
+  findFor(reference: string, platform: Platform): ImageRecord | undefined {
+    return findForPlatform(this.#index.state, reference, platform);
+  }
+
+  /** Those that are here of what the reference stands for; none of what isn't here. */
+  platforms(reference: string): Platform[] {
+    return platformsHere(this.#index.state, reference).map(({ document }) => document);
   }
 
   /** The image as it was registered. Throws IMAGE_NOT_FOUND. */
@@ -316,6 +264,13 @@ export class ImageStore implements Images {
     return this.#index.state;
   }
 
+  /** Empty for no platform in particular. */
+  #findOn(reference: string, platform: string): FoundImage {
+    const state = this.#index.state;
+    if (platform === '') return findImage(state, reference);
+    return findImageFor(state, reference, requirePlatformOn(platform, this.platform));
+  }
+
   #describe(state: IndexState, record: ImageRecord): Image {
     return describeImage(state, record, this.#sizeOf(record));
   }
@@ -324,9 +279,4 @@ export class ImageStore implements Images {
   #sizeOf({ chainIds }: ImageRecord): number {
     return chainIds.reduce((sum, id) => sum + (this.layers.get(id)?.sizeBytes ?? 0), 0);
   }
-}
-
-function hostPlatform(): Platform {
-  const architectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
-  return { os: 'linux', architecture: architectures[process.arch] ?? process.arch };
 }

@@ -41,9 +41,9 @@ export interface ImportOptions {
 
 export interface Images {
   /** By name[:tag], name@digest, id or unambiguous id prefix. Throws IMAGE_NOT_FOUND, AMBIGUOUS, INVALID_ARGUMENT. */
-  resolve(reference: string): Promise<RunnableImage>;
+  resolve(reference: string, platform?: string): Promise<RunnableImage>;
   list(filter: ImageFilter): Promise<Image[]>;
-  inspect(reference: string): Promise<Image>;
+  inspect(reference: string, platform?: string): Promise<Image>;
   history(reference: string): Promise<ImageHistoryEntry[]>;
   tag(source: string, target: string): Promise<void>;
   /** By a name with a tag: from then on the image has a name by its digest, too, which stays when the tag goes to another one. */
@@ -62,9 +62,10 @@ export interface Images {
   load(archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<string[]>;
   /**
    * One archive of these images, a docker-archive and OCI layout both, in chunks. Throws as resolve() before the first. A name
-   * without a tag means all tags of its repository.
+   * without a tag means all tags of its repository. What a name stands for is saved for all platforms that it is here for, if it
+   * is here for all of its index, or for `platform`.
    */
-  save(references: readonly string[]): AsyncIterable<Buffer>;
+  save(references: readonly string[], platform?: string): AsyncIterable<Buffer>;
   /** A root file system's tar as an image of one layer; `changes` are Dockerfile instructions. */
   import(archive: AsyncIterable<Uint8Array>, options: ImportOptions, signal?: AbortSignal): Promise<Digest>;
   /** An image of another one and of `upper`, a directory with what was changed over it. Returns its id. */

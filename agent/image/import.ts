@@ -1,7 +1,7 @@
 /** An image of one layer, made of a root file system's tar. */
 import type { Digest } from '../../proto/ids.ts';
-import { requirePlatform } from '../../proto/platform.ts';
 import { applyChanges } from '../build/config-changes.ts';
+import { requirePlatformOn } from '../platform/platform.ts';
 import { emptyImageDocument, type ImageDocument } from './image-config.ts';
 import { parseTag } from './image-lookup.ts';
 import type { ImageParts } from './image-parts.ts';
@@ -20,7 +20,9 @@ export async function importImage(
 ): Promise<Digest> {
   const names = options.reference === '' ? [] : [options.reference];
   for (const name of names) parseTag(name);
-  const base = emptyImageDocument(options.platform === '' ? store.platform : requirePlatform(options.platform));
+  const base = emptyImageDocument(
+    options.platform === '' ? store.platform : requirePlatformOn(options.platform, store.platform),
+  );
   const config = applyChanges(base.config, options.changes);
   const created = new Date(nowMs).toISOString();
   using lease = store.garbage.lease();

@@ -47,6 +47,10 @@ export class Lease implements Disposable {
     for (const id of layers) this.layers.add(id);
   }
 
+  keepImage(record: ImageRecord): void {
+    this.keep(rootsOf(record));
+  }
+
   /** Ends it: what nobody else needs is collected. Idempotent. */
   [Symbol.dispose](): void {
     this.#onEnd(this);

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { GantryError } from '../../proto/errors.ts';
 import type { Digest } from '../../proto/ids.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { SpooledArchive } from './archive.ts';
 import { checkCount } from './archive-limits.ts';
 import { bounded, decompress } from './compression.ts';
@@ -13,7 +14,7 @@ import { readDocument } from './document.ts';
 import { asObject, asString, asStringMap, asStrings, type JsonObject, optional } from './json-fields.ts';
 import { LAYER_LIMITS, mostTarBytes } from './layer/limits.ts';
 import type { LeasedContent } from './leased-content.ts';
-import { MAX_LAYERS, type Platform } from './manifest.ts';
+import { MAX_LAYERS } from './manifest.ts';
 
 export interface LegacyImage {
   /** Blob of a config as images have it now. */

@@ -1,6 +1,7 @@
 /** Manifests and indexes: OCI image spec 1.1 and Docker's "schema 2", which differ in media types only. Pure. */
 import { GantryError } from '../../proto/errors.ts';
 import { type Digest, isDigest } from '../../proto/ids.ts';
+import { chooseFor, type Platform, platformName } from '../platform/platform.ts';
 import {
   asArray,
   asCount,
@@ -27,11 +28,6 @@ export const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v
 /** Annotations of an archive's descriptors: the image's whole name (containerd's), and its tag or, by some tools, its name. */
 export const IMAGE_NAME = 'io.containerd.image.name';
 export const REF_NAME = 'org.opencontainers.image.ref.name';
-
-export interface Platform {
-  readonly os: string;
-  readonly architecture: string;
-}
 
 export interface Descriptor {
   readonly mediaType: string;
@@ -78,10 +74,14 @@ export function parseManifest(bytes: Buffer, where: string): Manifest | Index {
 }
 
 /** What an index has for a platform. */
-export function chooseManifest({ manifests }: Index, { os, architecture }: Platform): Descriptor | undefined {
-  return manifests
-    .filter(isImage)
-    .find(({ platform: own }) => own === undefined || (own.os === os && own.architecture === architecture));
+export function chooseManifest({ manifests }: Index, wanted: Platform): Descriptor | undefined {
+  return chooseFor(manifests.filter(isImage), ({ platform: own }) => own, wanted);
+}
+
+/** That it has something for, as far as it says, for messages. */
+export function platformsIn({ manifests }: Index): string {
+  const platforms = manifests.filter(isImage).flatMap(({ platform: own }) => own ?? []);
+  return [...new Set(platforms.map(platformName))].join(', ');
 }
 
 /** Builders put attestations beside images, as manifests of an unknown platform. */
@@ -101,9 +101,19 @@ export function encodeManifest(
   layers: readonly Descriptor[],
   annotations: Annotations = {},
 ): Buffer {
+  const document = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers, ...annotated(annotations) };
+  return Buffer.from(JSON.stringify(document));
+}
+
+/** The OCI index's bytes; the same input gives the same bytes. */
+export function encodeIndex(manifests: readonly Descriptor[], annotations: Annotations = {}): Buffer {
+  const document = { schemaVersion: 2, mediaType: OCI_INDEX, manifests, ...annotated(annotations) };
+  return Buffer.from(JSON.stringify(document));
+}
+
+function annotated(annotations: Annotations): { readonly annotations?: Annotations } {
   const sorted = Object.entries(annotations).sort(([a], [b]) => compareText(a, b));
-  const more = sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) };
-  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers, ...more }));
+  return sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) };
 }
 
 /** As a registry is told it. */
@@ -159,5 +169,6 @@ function platform(value: unknown, where: string): Platform {
   return {
     os: asString(fields.os, `${where}.os`),
     architecture: asString(fields.architecture, `${where}.architecture`),
+    ...(fields.variant ? { variant: asString(fields.variant, `${where}.variant`) } : {}),
   };
 }

@@ -216,7 +216,7 @@ export class HostedRepositories {
     const image = `${host}/${repository}:${tag}`;
     const names = [image, `${host}/${repository}@${target}`];
     try {
-      await this.#images.registerArriving({ manifest, target, names, image, layers: NOTHING_ARRIVES, lease });
+      await this.#images.registrar.register({ manifest, target, names, image, layers: NOTHING_ARRIVES, lease });
     } catch (error) {
       throw toRegistryError(error, 'MANIFEST_INVALID');
     }

@@ -11,7 +11,8 @@ import { parseImageDocument } from '../image/image-config.ts';
 import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { Lease } from '../image/lease.ts';
-import { type Descriptor, MAX_DOCUMENT_BYTES, type Platform } from '../image/manifest.ts';
+import { type Descriptor, MAX_DOCUMENT_BYTES } from '../image/manifest.ts';
+import { fits, type Platform, platformName } from '../platform/platform.ts';
 import { type BlobDownload, BlobDownloads } from './blob-downloads.ts';
 import type { ImageOrder } from './image-source.ts';
 import { checkAgreement, type ImageSources, inTurn } from './image-sources.ts';
@@ -28,6 +29,8 @@ export interface PullOptions {
   /** Undefined for the host's own, or whatever an image without an index is for. */
   readonly platform: Platform | undefined;
   readonly credentials: RegistryCredentials | undefined;
+  /** `taken`: one that stands for something else here is left to it, and the image is named by its digest alone. */
+  readonly tags: 'given' | 'unless taken';
   /** Who is asked first what a tag stands for: the registry knows what is newest. A digest is the same everywhere. */
   readonly order: ImageOrder;
 }
@@ -39,6 +42,7 @@ interface Pull extends PullOptions {
 
 export interface PulledImage {
   readonly imageId: Digest;
+  readonly manifest: Digest;
   /** What the registry has under the name: a manifest, or an index. */
   readonly digest: Digest;
   /** The name stood for something else before, or for nothing. */
@@ -172,18 +176,19 @@ export class ImagePuller {
     const { reference, platform } = options;
     const wanted = platform ?? images.platform;
     const remote = await findRemoteImage(sources.manifests, reference, wanted, signal);
-    const names = namesOf(reference, remote.target.digest);
-    const [before] = names.map((known) => images.named(known));
-    const isNew = before?.target !== remote.target.digest || before.manifest !== remote.manifest.digest;
-    const known = images.byManifest(remote.manifest.digest);
+    const { digest } = remote.target;
+    const manifest = remote.manifest.digest;
+    const names = this.#namesOf(options, digest);
+    const isNew = images.named(names[0])?.target !== digest || !images.isNamed(digest, manifest);
+    const known = images.byManifest(manifest);
     await options.lease.content.put(remote.target.bytes);
     if (known === undefined) {
-      const record = await this.#bring(sources, remote, options, listener, signal);
-      return { imageId: record.id, digest: remote.target.digest, isNew };
+      const { id } = await this.#bring(sources, remote, options, listener, signal);
+      return { imageId: id, manifest, digest, isNew };
     }
     checkPlatform(known.document, options);
-    await images.rename(known.manifestDigest, remote.target.digest, names);
-    return { imageId: known.id, digest: remote.target.digest, isNew };
+    await images.rename(manifest, digest, names);
+    return { imageId: known.id, manifest, digest, isNew };
   }
 
   async #bring(
@@ -236,15 +241,24 @@ export class ImagePuller {
     };
     const { manifest, target } = remote;
     try {
-      return await images.registerArriving({
+      return await images.registrar.register({
         ...{ manifest: manifest.digest, target: target.digest, image },
-        names: namesOf(reference, target.digest),
+        names: this.#namesOf(options, target.digest),
         layers: { arrive, unpacked, failed: giveUp, signal: either },
         lease,
       });
     } catch (error) {
       throw failure ?? error;
     }
+  }
+
+  /** By its tag, and by its digest, which stays when the tag goes to another image. */
+  #namesOf({ reference, tags }: PullOptions, digest: Digest): readonly [string, ...string[]] {
+    const byDigest = canonicalName({ ...reference, tag: undefined, digest });
+    if (reference.tag === undefined || reference.digest !== undefined) return [byDigest];
+    const byTag = canonicalName(reference);
+    const target = this.#parts.images.named(byTag)?.target ?? digest;
+    return tags === 'unless taken' && target !== digest ? [byDigest] : [byTag, byDigest];
   }
 
   async #arrive(download: BlobDownload, progress: LayerProgress | undefined, signal: AbortSignal): Promise<void> {
@@ -265,21 +279,13 @@ export class ImagePuller {
   }
 }
 
-/** By its tag, and by its digest, which stays when the tag goes to another image. */
-function namesOf(reference: Reference, digest: Digest): readonly string[] {
-  const byDigest = canonicalName({ ...reference, tag: undefined, digest });
-  return reference.tag === undefined || reference.digest !== undefined
-    ? [byDigest]
-    : [canonicalName(reference), byDigest];
-}
-
 /** An image without an index may be for anything: that counts only when somebody has asked. */
-function checkPlatform({ os, architecture }: Platform, { platform, reference }: PullOptions): void {
-  if (platform === undefined || (platform.os === os && platform.architecture === architecture)) return;
-  const wanted = `${platform.os}/${platform.architecture}`;
+function checkPlatform(own: Platform, { platform, reference }: PullOptions): void {
+  if (platform === undefined || fits(own, platform)) return;
+  const [has, wanted] = [own, platform].map(platformName);
   throw new GantryError(
     'UNSUPPORTED',
-    `image ${familiarName(reference)} is for ${os}/${architecture}, not for ${wanted} as was asked`,
+    `image ${familiarName(reference)} is for ${has}, not for ${wanted} as was asked`,
   );
 }
 

@@ -10,9 +10,11 @@ import {
   type Reference,
 } from '../../proto/image-reference.ts';
 import type { ImageRecord } from '../image/image-index.ts';
+import { findImageFor } from '../image/image-lookup.ts';
 import type { ImageStore } from '../image/image-store.ts';
-import { rootsOf } from '../image/lease.ts';
 import { type Descriptor, MAX_DOCUMENT_BYTES, manifestMediaType } from '../image/manifest.ts';
+import { type PlatformIndex, wholeIndex } from '../image/platform-index.ts';
+import type { Platform } from '../platform/platform.ts';
 import type { BlobBytes } from './blob-upload.ts';
 import { pushFailure } from './pull-failure.ts';
 import type { RegistryConnector } from './registry-connector.ts';
@@ -24,11 +26,13 @@ import { LayerProgress, type TransferListener } from './transfer-progress.ts';
 export interface PushOptions {
   /** With a tag. */
   readonly reference: Reference;
+  /** Of an image for several only what is for this one; undefined: all of it, if all of it is here. */
+  readonly platform: Platform | undefined;
   readonly credentials: RegistryCredentials | undefined;
 }
 
 export interface PushedImage {
-  /** Of the manifest. */
+  /** Of the manifest, or of the index. */
   readonly digest: Digest;
   readonly sizeBytes: number;
 }
@@ -56,33 +60,45 @@ export class ImagePusher {
     const { reference } = options;
     // What is being read must not be collected when its name goes meanwhile.
     using lease = images.garbage.lease();
-    const record = this.#find(reference);
-    lease.keep(rootsOf(record));
-    const pushed = await this.pushRecord(record, options, listener, signal);
-    await this.#remember(record, reference);
+    const record = this.#find(options);
+    lease.keepImage(record);
+    const index =
+      options.platform === undefined
+        ? await wholeIndex(images.content, images.state, canonicalName(reference), lease)
+        : undefined;
+    const pushed = await this.pushImages(
+      index ?? { digest: record.manifestDigest, records: [record] },
+      options,
+      listener,
+      signal,
+    );
+    await this.#remember(record, pushed.digest, reference);
     return pushed;
   }
 
-  /** The same of one that needn't have that name here, nor any; the caller keeps its blobs. */
-  async pushRecord(
-    record: ImageRecord,
-    options: PushOptions,
+  /** The same of what needn't have that name here, nor any; the caller keeps its blobs. */
+  async pushImages(
+    images: PlatformIndex,
+    options: Omit<PushOptions, 'platform'>,
     listener: TransferListener,
     signal: AbortSignal,
   ): Promise<PushedImage> {
     const { reference } = options;
     try {
-      return await this.#push(record, options, listener, signal);
+      return await this.#push(images, options, listener, signal);
     } catch (error) {
       if (!signal.aborted) throw pushFailure(error, reference);
       throw new GantryError('CANCELLED', `pushing ${familiarName(reference)} was cancelled`, { cause: error });
     }
   }
 
-  #find(reference: Reference): ImageRecord {
+  #find({ reference, platform }: PushOptions): ImageRecord {
     const { images } = this.#parts;
     const named = images.named(canonicalName(reference));
     const record = named && images.byManifest(named.manifest);
+    if (record !== undefined && platform !== undefined) {
+      return findImageFor(images.state, familiarName(reference), platform).record;
+    }
     if (record !== undefined) return record;
     throw new GantryError(
       'IMAGE_NOT_FOUND',
@@ -94,8 +110,8 @@ export class ImagePusher {
   }
 
   async #push(
-    record: ImageRecord,
-    { reference, credentials }: PushOptions,
+    { digest: target, records }: PlatformIndex,
+    { reference, credentials }: Omit<PushOptions, 'platform'>,
     listener: TransferListener,
     signal: AbortSignal,
   ): Promise<PushedImage> {
@@ -104,7 +120,7 @@ export class ImagePusher {
     if (endpoint === undefined) throw new GantryError('INTERNAL', `${reference.domain} has no endpoint`);
     const name = familiarRepository(reference);
     using repository = await connector.connect(endpoint, { path: reference.path, name }, credentials, signal);
-    const { layers, config } = record.manifest;
+    const layers = records.flatMap(({ manifest }) => manifest.layers);
     const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
@@ -114,18 +130,26 @@ export class ImagePusher {
       await this.#slots.use(() => this.#pushLayer(repository, layer, reference, progress, either), either);
     });
     await allOrFirstFailure(pushes, () => failed.abort());
-    if (!(await repository.hasBlob(config.digest, signal))) {
-      await repository.uploadBlob(config.digest, this.#bytes(config), signal);
+    const put = async (digest: Digest, name: string): Promise<number> => {
+      const bytes = await images.content.read(digest, MAX_DOCUMENT_BYTES);
+      await repository.putManifest(name, manifestMediaType(bytes), bytes, signal);
+      return bytes.length;
+    };
+    for (const { manifest, manifestDigest } of records) {
+      const { config } = manifest;
+      if (!(await repository.hasBlob(config.digest, signal))) {
+        await repository.uploadBlob(config.digest, this.#bytes(config), signal);
+      }
+      // Before the index, which names it.
+      if (manifestDigest !== target) await put(manifestDigest, manifestDigest);
     }
-    const bytes = await images.content.read(record.manifestDigest, MAX_DOCUMENT_BYTES);
-    await repository.putManifest(reference.tag ?? 'latest', manifestMediaType(bytes), bytes, signal);
-    return { digest: record.manifestDigest, sizeBytes: bytes.length };
+    return { digest: target, sizeBytes: await put(target, reference.tag ?? 'latest') };
   }
 
   /** From now on the registry has it under this digest. */
-  async #remember({ manifestDigest }: ImageRecord, reference: Reference): Promise<void> {
-    const byDigest = canonicalName({ ...reference, tag: undefined, digest: manifestDigest });
-    await this.#parts.images.rename(manifestDigest, manifestDigest, [byDigest]);
+  async #remember({ manifestDigest }: ImageRecord, digest: Digest, reference: Reference): Promise<void> {
+    const byDigest = canonicalName({ ...reference, tag: undefined, digest });
+    await this.#parts.images.rename(manifestDigest, digest, [byDigest]);
   }
 
   async #pushLayer(

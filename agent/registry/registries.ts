@@ -11,6 +11,7 @@ import {
   PullOrder,
   type RegistryCredentials,
 } from '../../proto/generated/gantry/v1/engine.ts';
+import type { Digest } from '../../proto/ids.ts';
 import {
   canonicalName,
   familiarName,
@@ -19,10 +20,10 @@ import {
   type Reference,
   withDefaultTag,
 } from '../../proto/image-reference.ts';
-import { requirePlatform } from '../../proto/platform.ts';
 import type { ImageRecord } from '../image/image-index.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import { compareText } from '../image/text-order.ts';
+import { type Platform, requirePlatformOn } from '../platform/platform.ts';
 import { eventStream } from '../stream/event-stream.ts';
 import { inspectDistribution } from './distribution.ts';
 import { ImagePuller } from './image-puller.ts';
@@ -78,13 +79,16 @@ export class Registries implements ImageSource, ImageTarget {
     tell: (line: string) => void,
     signal: AbortSignal,
     order: ImageOrder,
-  ): Promise<void> {
+    platform?: Platform,
+  ): Promise<Digest> {
     const reference = withDefaultTag(parseReference(name));
     tell(`${reference.digest ?? reference.tag}: Pulling from ${reference.path}`);
-    const options = { reference, platform: undefined, credentials, order };
-    const { digest, isNew } = await this.#puller.pull(options, () => undefined, signal);
+    const tags = platform === undefined ? 'given' : 'unless taken';
+    const options = { reference, platform, credentials, order, tags } as const;
+    const { manifest, digest, isNew } = await this.#puller.pull(options, () => undefined, signal);
     tell(`Digest: ${digest}`);
     tell(`Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiarName(reference)}`);
+    return manifest;
   }
 
   /** For builds; see ImageTarget. */
@@ -94,7 +98,8 @@ export class Registries implements ImageSource, ImageTarget {
     credentials: RegistryCredentials | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#pusher.pushRecord(record, { reference, credentials }, () => undefined, signal);
+    const image = { digest: record.manifestDigest, records: [record] };
+    await this.#pusher.pushImages(image, { reference, credentials }, () => undefined, signal);
   }
 
   /** See inspectDistribution. */
@@ -112,20 +117,24 @@ export class Registries implements ImageSource, ImageTarget {
 
   async #pull(request: ImagePullRequest, emit: (event: ImagePullResponse) => void, signal: AbortSignal): Promise<void> {
     const { credentials } = request;
-    const platform = request.platform === '' ? undefined : requirePlatform(request.platform);
+    const platform = this.#platformOf(request);
     const order = request.order === PullOrder.CLUSTER_FIRST ? 'cluster first' : 'registry first';
     const repository = parseReference(request.reference).path;
     for (const reference of await this.#pulledReferences(request, signal)) {
       const version = reference.digest ?? reference.tag ?? '';
       emit({ message: { $case: 'pulling', value: { repository, version } } });
       const { imageId, digest, isNew } = await this.#puller.pull(
-        { reference, platform, credentials, order },
+        { reference, platform, credentials, order, tags: 'given' },
         (progress) => emit({ message: { $case: 'progress', value: progress } }),
         signal,
       );
       const name = familiarName(reference);
       emit({ message: { $case: 'pulled', value: { name, digest, isNew, imageId } } });
     }
+  }
+
+  #platformOf({ platform }: { readonly platform: string }): Platform | undefined {
+    return platform === '' ? undefined : requirePlatformOn(platform, this.#parts.images.platform);
   }
 
   async #pulledReferences(request: ImagePullRequest, signal: AbortSignal): Promise<readonly Reference[]> {
@@ -146,11 +155,12 @@ export class Registries implements ImageSource, ImageTarget {
 
   async #push(request: ImagePushRequest, emit: (event: ImagePushResponse) => void, signal: AbortSignal): Promise<void> {
     const references = this.#pushedReferences(request);
+    const platform = this.#platformOf(request);
     const { domain, path } = parseReference(request.reference);
     emit({ message: { $case: 'pushing', value: { repository: `${domain}/${path}` } } });
     for (const reference of references) {
       const { digest, sizeBytes } = await this.#pusher.push(
-        { reference, credentials: request.credentials },
+        { reference, platform, credentials: request.credentials },
         (progress) => emit({ message: { $case: 'progress', value: progress } }),
         signal,
       );

@@ -10,9 +10,10 @@ import {
   type Manifest,
   OCI_INDEX,
   OCI_MANIFEST,
-  type Platform,
   parseManifest,
+  platformsIn,
 } from '../image/manifest.ts';
+import { type Platform, platformName } from '../platform/platform.ts';
 import type { RemoteManifest, Repository } from './repository.ts';
 
 export interface RemoteImage {
@@ -37,14 +38,10 @@ export async function findRemoteImage(
     if (parsed.kind === 'manifest') return { target, manifest, parsed };
     const entry = chooseManifest(parsed, platform);
     if (entry === undefined) {
-      const wanted = `${platform.os}/${platform.architecture}`;
-      throw new GantryError(
-        'UNSUPPORTED',
-        `no matching manifest for ${wanted} in the manifest list entries of ${image}`,
-        {
-          hint: 'ask for another one with --platform',
-        },
-      );
+      const message = `no matching manifest for ${platformName(platform)} in the manifest list entries of ${image}`;
+      throw new GantryError('UNSUPPORTED', message, {
+        hint: `it is for ${platformsIn(parsed) || 'nothing'}: ask for another one with --platform`,
+      });
     }
     manifest = await repository.manifest(entry.digest, signal);
     if (manifest.bytes.length !== entry.size) {

@@ -122,7 +122,7 @@ async function startAgent(networks: ClusterNetworks = recordingNetworks().networ
   described = node;
   const worker = new Worker({
     ...{ dir, containers, images, node, logger },
-    imageSource: { bring: async () => undefined },
+    imageSource: { bring: async (): Promise<never> => Promise.reject(new Error('there is no registry')) },
     aloneSinceMs: () => undefined,
     now: () => 1000,
   });

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GantryError } from '../../proto/errors.ts';
 import { RegistryCredentials } from '../../proto/generated/gantry/v1/engine.ts';
 import { PullPolicy, Task, TaskState, type TaskStatus } from '../../proto/generated/gantry/v1/types.ts';
+import type { Digest } from '../../proto/ids.ts';
 import { runnableImage } from '../image/runnable-image.testing.ts';
 import { memoryContainers } from './memory-containers.testing.ts';
 import { withoutCredentials } from './pull-credentials.ts';
@@ -44,11 +45,11 @@ function bring(
   credentials: RegistryCredentials | undefined,
   _tell: unknown,
   signal: AbortSignal,
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+): Promise<Digest> {
+  const { promise, resolve, reject } = Promise.withResolvers<Digest>();
   const end = (failure?: GantryError) => {
     if (failure === undefined) here.add(reference);
-    if (failure === undefined) resolve();
+    if (failure === undefined) resolve(runnableImage().id);
     else reject(failure);
   };
   signal.addEventListener('abort', () => end(new GantryError('CANCELLED', 'cancelled')), { once: true });

@@ -106,7 +106,7 @@ export class TaskPulls {
     try {
       await this.#shared.join(
         key,
-        (tell, either) => source.bring(reference, credentials, tell, either, order),
+        async (tell, either) => void (await source.bring(reference, credentials, tell, either, order)),
         (line) => logger.debug({ image: reference }, line),
         signal,
       );

@@ -5,22 +5,35 @@ import { CliError, EXIT } from '../failure.ts';
 /** What it is an annotation of, as far as that is said: TYPE,TYPE:KEY=VALUE, where a type may have a [PLATFORM]. */
 const ANNOTATION = /^(?:([a-z-]+(?:\[[\w/-]+\])?(?:,[a-z-]+(?:\[[\w/-]+\])?)*):)?([^\s=]+)=(.*)$/s;
 
-/** Of the manifest, by name; the last of a name counts. Throws CliErrors. */
-export function readAnnotations(texts: readonly string[]): Record<string, string> {
-  const annotations: Record<string, string> = {};
+/** By name; the last of a name counts. */
+export interface ReadAnnotations {
+  /** Of each manifest. */
+  readonly annotations: Record<string, string>;
+  /** Of the index of those for several platforms. */
+  readonly indexAnnotations: Record<string, string>;
+}
+
+/** Throws CliErrors. */
+export function readAnnotations(texts: readonly string[], platforms: 'one' | 'several'): ReadAnnotations {
+  const read: ReadAnnotations = { annotations: {}, indexAnnotations: {} };
   for (const text of texts) {
     const [, types, name, value] = ANNOTATION.exec(text) ?? [];
     if (name === undefined || value === undefined) throw invalidFlag('--annotation', text, 'write NAME=VALUE');
-    for (const type of types?.split(',') ?? []) checkType(text, type);
-    annotations[name] = value;
+    for (const type of types?.split(',') ?? ['manifest']) {
+      checkType(text, type, platforms);
+      read[type === 'index' ? 'indexAnnotations' : 'annotations'][name] = value;
+    }
   }
-  return annotations;
+  return read;
 }
 
-function checkType(text: string, type: string): void {
-  if (type === 'manifest') return;
+function checkType(text: string, type: string, platforms: 'one' | 'several'): void {
+  if (type === 'manifest' || (type === 'index' && platforms === 'several')) return;
   throw new CliError(`--annotation ${text}: there is no ${type} that it could be of`, {
-    hint: 'an image for one platform has a manifest alone: write NAME=VALUE',
+    hint:
+      platforms === 'several'
+        ? 'write NAME=VALUE for the manifest of each platform, index:NAME=VALUE for the index of them'
+        : 'an image for one platform has a manifest alone: write NAME=VALUE',
     exitCode: EXIT.refused,
   });
 }

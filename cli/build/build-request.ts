@@ -19,7 +19,7 @@ export interface BuildFlags {
   readonly network: string;
   /** Of --no-cache-filter: for commander, what begins with "no" turns something off. */
   readonly cacheFilter: readonly string[];
-  readonly platform: string;
+  readonly platform: readonly string[];
   readonly pull?: boolean;
   readonly secret: readonly string[];
   readonly shmSize?: number;
@@ -43,17 +43,23 @@ export async function buildRequest(
     noCache: !flags.cache,
     noCacheStages: flags.cacheFilter.flatMap((text) => text.split(',')).filter((name) => name !== ''),
     labels: parsePairs('--label', flags.label, () => ''),
-    annotations: readAnnotations(flags.annotation),
+    ...readAnnotations(flags.annotation, platformsOf(flags)),
     pull: flags.pull ?? false,
     credentials: await allCredentials(cli),
     secrets: readSecrets(flags.secret, cli),
     network: flags.network,
     extraHosts: flags.addHost.map(hostEntry),
-    platform: flags.platform,
+    platform: flags.platform.join(','),
     shmSizeBytes: flags.shmSize ?? 0,
     ulimits: flags.ulimit.map((text) => parseUlimit(text)),
     results: resultsFor(outputs),
   });
+}
+
+/** As far as what is written says: the same platform twice is one. */
+export function platformsOf({ platform }: Pick<BuildFlags, 'platform'>): 'one' | 'several' {
+  const wanted = platform.flatMap((text) => text.split(',')).map((text) => text.trim());
+  return new Set(wanted.filter((text) => text !== '')).size > 1 ? 'several' : 'one';
 }
 
 /** HOST:IP, or as buildx also has it HOST=IP. */

@@ -33,7 +33,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   'compression-level': 'leave it out',
   'force-compression': 'leave it out',
   'name-canonical': 'leave it out',
-  'platform-split': 'leave it out: a build is for one platform',
+  'platform-split': 'leave it out: the files of each of several platforms get a directory of their own',
   'push-by-digest': 'push it under a name, and use the digest that is printed',
   'registry.insecure': "name the registry in the host's insecure-registries",
 };
@@ -42,6 +42,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 const GIVEN: Readonly<Record<string, string>> = {
   buildinfo: 'false',
   'oci-mediatypes': 'true',
+  'platform-split': 'true',
   'rewrite-timestamp': 'true',
   store: 'true',
   tar: 'true',

@@ -32,7 +32,12 @@ export function usesStandardOutput(outputs: readonly BuildOutput[]): boolean {
 }
 
 /** Before anything is built. Throws CliErrors. */
-export function checkOutputs(cli: Cli, tags: readonly string[], outputs: readonly BuildOutput[]): void {
+export function checkOutputs(
+  cli: Cli,
+  tags: readonly string[],
+  outputs: readonly BuildOutput[],
+  platforms: 'one' | 'several',
+): void {
   if (usesStandardOutput(outputs) && cli.stdout.isTTY) {
     throw new CliError('refusing to write an archive to a terminal', {
       hint: 'add dest=FILE, or redirect it',
@@ -42,6 +47,13 @@ export function checkOutputs(cli: Cli, tags: readonly string[], outputs: readonl
   if (outputs.some((output) => output.kind === 'image' && output.push && namesOf(output, tags).length === 0)) {
     throw new CliError('an image without a name cannot be pushed', {
       hint: 'name it with --tag REGISTRY/NAME',
+      exitCode: EXIT.refused,
+    });
+  }
+  const isArchived = outputs.some((output) => output.kind === 'archive' && namesOf(output, tags).length === 0);
+  if (isArchived && platforms === 'several') {
+    throw new CliError('images for several platforms are one by their name, and this has none', {
+      hint: 'name it with --tag NAME, or build for each platform by itself',
       exitCode: EXIT.refused,
     });
   }
@@ -83,7 +95,7 @@ export async function writeImage(
     if (output.kind === 'archive') {
       const names = namesOf(output, tags);
       const references = names.length === 0 ? [id] : names.map(withTag);
-      await writeArchive(cli, output.file, () => responses(engine.imageSave({ references })));
+      await writeArchive(cli, output.file, () => responses(engine.imageSave({ references, platform: '' })));
     } else if (output.kind === 'image' && output.push) {
       for (const reference of namesOf(output, tags)) {
         await pushImage(engine, cli, { reference, allTags: false, quiet, stream: cli.stderr });

@@ -15,17 +15,23 @@ import { inspectedNetwork } from '../network/inspected-network.ts';
 export const KINDS = ['container', 'image', 'network', 'service'] as const;
 export type InspectKind = (typeof KINDS)[number];
 
+export interface InspectView {
+  readonly format: string | undefined;
+  /** Of an image; empty: what its name stands for. */
+  readonly platform?: string;
+}
+
 /** Prints what is found; what isn't is named on standard error, and the exit code is 1. */
 export async function inspectObjects(
   cli: Cli,
   references: readonly string[],
   kinds: readonly InspectKind[],
-  format: string | undefined,
+  { format, platform = '' }: InspectView,
 ): Promise<void> {
   const found: Fields[] = [];
   const missing: string[] = [];
   for (const reference of references) {
-    const object = await findFirst(cli, reference, kinds);
+    const object = await findFirst(cli, { reference, platform }, kinds);
     if (object === undefined) missing.push(reference);
     else found.push(object);
   }
@@ -37,13 +43,14 @@ export async function inspectObjects(
   }
 }
 
-async function findFirst(cli: Cli, reference: string, kinds: readonly InspectKind[]): Promise<Fields | undefined> {
+async function findFirst(cli: Cli, wanted: Wanted, kinds: readonly InspectKind[]): Promise<Fields | undefined> {
   for (const kind of kinds) {
     try {
-      const object = await FINDERS[kind](cli, reference);
+      const object = await FINDERS[kind](cli, wanted);
       if (object !== undefined) return object;
     } catch (error) {
-      if (!isAbsence(error)) throw error;
+      // What is here for another platform isn't absent.
+      if (wanted.platform !== '' || !isAbsence(error)) throw error;
     }
   }
   return undefined;
@@ -62,21 +69,26 @@ function isNoReference(error: unknown): boolean {
   return isGantryError(error) && error.code === 'INVALID_ARGUMENT' && /reference/.test(failureText(error));
 }
 
-type Finder = (cli: Cli, reference: string) => Promise<Fields | undefined>;
+interface Wanted {
+  readonly reference: string;
+  readonly platform: string;
+}
+
+type Finder = (cli: Cli, wanted: Wanted) => Promise<Fields | undefined>;
 
 const FINDERS: Readonly<Record<InspectKind, Finder>> = {
-  container: async (cli, reference) => {
+  container: async (cli, { reference }) => {
     const { container } = await withClient(EngineClient, cli, (engine) =>
       ask(engine, engine.containerInspect, { reference }),
     );
     return container === undefined ? undefined : inspectContainer(container);
   },
-  image: async (cli, reference) => {
-    const { image } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.imageInspect, { reference }));
+  image: async (cli, wanted) => {
+    const { image } = await withClient(EngineClient, cli, (engine) => ask(engine, engine.imageInspect, wanted));
     return image === undefined ? undefined : inspectImage(image);
   },
-  network: inspectedNetwork,
-  service: async (cli, reference) => {
+  network: (cli, { reference }) => inspectedNetwork(cli, reference),
+  service: async (cli, { reference }) => {
     const { services } = await withClient(ControlClient, cli, (control) =>
       ask(control, control.serviceList, { stack: '', references: [reference] }),
     );

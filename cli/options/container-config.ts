@@ -34,6 +34,7 @@ export function containerConfig(
   refuseContradictions(options);
   return ContainerConfig.fromPartial({
     name: options.name ?? '',
+    platform: options.platform,
     spec: containerSpec(image, argv, options, context),
     limits: { memoryBytes: options.memory ?? 0, nanoCpus: options.cpus ?? 0, pids: options.pidsLimit ?? 0 },
     networks: networkAttachments(options),

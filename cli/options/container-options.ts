@@ -57,6 +57,7 @@ export interface ContainerOptions extends CgroupOptions {
   readonly pidsLimit?: number;
   readonly privileged?: boolean;
   readonly publish: readonly string[];
+  readonly platform: string;
   readonly pull: PullPolicy;
   readonly publishAll?: boolean;
   readonly quiet?: boolean;
@@ -194,6 +195,7 @@ function checkUserNamespace(mode: string): string {
 
 function declarePull(command: Command): void {
   command
+    .option('--platform <platform>', "OS/ARCH that its image is to be for (default: the host's)", '')
     .option(
       '--pull <policy>',
       'pull the image before: always, missing or never (default: missing)',
@@ -231,7 +233,6 @@ function refuseUnsupported(command: Command): void {
     ['--disable-content-trust', LATER],
     ['--isolation <technology>', LATER],
     ['--link <container>', 'put both containers on one --network and use their names'],
-    ['--platform <platform>', "images run on the host's platform"],
     ['--storage-opt <option>', LATER],
     ['--use-api-socket', LATER],
     ['--volume-driver <driver>', 'use --mount type=volume,volume-driver=...'],

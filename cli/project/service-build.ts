@@ -25,6 +25,8 @@ export interface BuildWishes {
   readonly pull?: boolean;
   /** In addition to those of the files. */
   readonly args?: Readonly<Record<string, string>>;
+  /** All that the files say, or the one that is run here, as Compose has it for `up`; undefined: that. */
+  readonly platforms?: 'all' | 'one';
 }
 
 export interface ServiceBuild {
@@ -61,7 +63,7 @@ export async function openServiceBuild(
     ...{ ...source, tags },
     ...{ namedContexts: { ...sources, ...taken.sources }, sshIds: [...agents.keys()] },
     ...{ cacheImages: [...taken.images], inlineCache: kept.isInline, cacheExport: kept.export },
-    platform: await platformOf(engine, build),
+    platform: wishes.platforms === 'all' ? build.platforms.join(',') : await platformOf(engine, build),
     credentials: await allCredentials(cli),
   };
   const { directory } = kept;
@@ -88,16 +90,16 @@ function namedContexts(loaded: LoadedStack, { additionalContexts }: Build): stri
   });
 }
 
-/** Of several, the host's own is built: the one that runs here. */
-async function platformOf(engine: EngineClient, { platforms }: Build): Promise<string> {
+/** Of several, the service's is built, or the host's own: the one that runs here. */
+async function platformOf(engine: EngineClient, { platform: own, platforms }: Build): Promise<string> {
   const [first = '', ...others] = platforms;
-  if (others.length === 0) return first;
+  if (own !== '' || others.length === 0) return first;
   const { architecture } = await ask(engine, engine.info, {});
-  const own = platforms.find((text) => {
+  const fitting = platforms.find((text) => {
     const platform = parsePlatform(text);
     return platform !== undefined && fitsPlatform(platform, { os: 'linux', architecture });
   });
-  if (own !== undefined) return own;
+  if (fitting !== undefined) return fitting;
   throw new CliError(`none of the platforms ${platforms.join(', ')} is this host's, linux/${architecture}`, {
     hint: 'say which one to build under platform',
   });

@@ -44,7 +44,7 @@ export function imageIdsByTask(
 
 async function imageId(engine: EngineClient, reference: string): Promise<string | undefined> {
   try {
-    return (await ask(engine, engine.imageInspect, { reference })).image?.id;
+    return (await ask(engine, engine.imageInspect, { reference, platform: '' })).image?.id;
   } catch (error) {
     if (isGantryError(error) && (error.code === 'IMAGE_NOT_FOUND' || error.code === 'NOT_FOUND')) return undefined;
     throw error;

@@ -3,9 +3,10 @@ import type { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
 import { ask } from '../connection.ts';
 import { isGantryError } from '../failure.ts';
 
-export async function imageExists(engine: EngineClient, reference: string): Promise<boolean> {
+/** `platform`: empty for whatever it stands for. */
+export async function imageExists(engine: EngineClient, reference: string, platform = ''): Promise<boolean> {
   try {
-    await ask(engine, engine.imageInspect, { reference });
+    await ask(engine, engine.imageInspect, { reference, platform });
     return true;
   } catch (error) {
     if (isGantryError(error) && (error.code === 'IMAGE_NOT_FOUND' || error.code === 'NOT_FOUND')) return false;

@@ -20,6 +20,8 @@ export interface WantedImage {
   readonly image: string;
   readonly policy: PullPolicy;
   readonly quiet: boolean;
+  /** Empty: the host's. */
+  readonly platform?: string;
 }
 
 /** `action`, with the image there as far as the policy allows. It is done again when it is refused for want of the image. */
@@ -42,7 +44,7 @@ export async function withPulledImage<T>(
 /** The same for what can't be done twice: asks first whether the image is there. */
 export async function ensureImage(engine: EngineClient, cli: Cli, wanted: WantedImage): Promise<void> {
   if (wanted.policy === 'always') await pull(engine, cli, wanted, PullOrder.REGISTRY_FIRST);
-  else if (wanted.policy === 'missing' && !(await imageExists(engine, wanted.image))) {
+  else if (wanted.policy === 'missing' && !(await imageExists(engine, wanted.image, wanted.platform))) {
     await pullMissing(engine, cli, wanted);
   }
 }
@@ -55,6 +57,7 @@ async function pullMissing(engine: EngineClient, cli: Cli, wanted: WantedImage):
 }
 
 /** Shown on standard error: the container's output is what standard output is for. */
-async function pull(engine: EngineClient, cli: Cli, { image, quiet }: WantedImage, order: PullOrder): Promise<void> {
-  await pullImage(engine, cli, { reference: image, platform: '', allTags: false, quiet, order, stream: cli.stderr });
+async function pull(engine: EngineClient, cli: Cli, wanted: WantedImage, order: PullOrder): Promise<void> {
+  const { image: reference, quiet, platform = '' } = wanted;
+  await pullImage(engine, cli, { reference, platform, allTags: false, quiet, order, stream: cli.stderr });
 }

@@ -9,6 +9,8 @@ import { TransferDisplay } from './transfer-display.ts';
 export interface PushRequest {
   readonly reference: string;
   readonly allTags: boolean;
+  /** Of several only this one; empty: all. */
+  readonly platform?: string;
   /** Only the names of what was pushed are shown. */
   readonly quiet: boolean;
   readonly stream: WriteStream;
@@ -16,12 +18,12 @@ export interface PushRequest {
 
 /** Rejects with the engine's error. */
 export async function pushImage(engine: EngineClient, cli: Cli, request: PushRequest): Promise<void> {
-  const { reference, allTags, quiet, stream } = request;
+  const { reference, allTags, platform = '', quiet, stream } = request;
   const credentials = await credentialsForImage(cli, reference);
   const display = new TransferDisplay(stream, 'push', quiet);
   const say = (line: string) => write(stream, `${line}\n`);
   let repository = '';
-  for await (const { message } of responses(engine.imagePush({ reference, allTags, credentials }))) {
+  for await (const { message } of responses(engine.imagePush({ reference, allTags, platform, credentials }))) {
     if (message?.$case === 'pushing') {
       repository = message.value.repository;
       if (!quiet) await say(`The push refers to repository [${repository}]`);

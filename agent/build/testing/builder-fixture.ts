@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { GantryError } from '../../../proto/errors.ts';
 import { ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
+import type { Digest } from '../../../proto/ids.ts';
 import { familiarName } from '../../../proto/image-reference.ts';
 import type { ImageRecord } from '../../image/image-index.ts';
 import { inPieces, makeTar, type TestEntry, TestStores } from '../../image/testing/fixtures.ts';
+import { type Platform, platformName } from '../../platform/platform.ts';
 import type { BuildMessage } from '../build-input.ts';
 import type { ClusterBuilds } from '../cluster-builds.ts';
 import { ImageBuilder } from '../image-builder.ts';
@@ -155,17 +157,23 @@ export class BuilderFixture {
       cluster: () => this.cluster,
       ...{ dir, images, snapshots, runner: this.runner },
       bases: {
-        bring: async (reference, _credentials, tell) => {
+        bring: async (reference, _credentials, tell, _signal, _order, platform) => {
           this.brought.push(reference);
+          const { images } = this.stores;
           const archive = this.archives.get(reference);
           if (archive !== undefined) {
-            const [id = ''] = await this.stores.images.load(inPieces(archive));
-            return await this.stores.images.tag(id, reference);
+            const [id = ''] = await images.load(inPieces(archive));
+            await images.tag(id, reference);
+            return images.find(reference).manifestDigest;
           }
           const known = this.registry.get(reference);
+          const forPlatform = platform && this.registry.get(`${reference} for ${platformName(platform)}`);
+          // As a registry's index has it: beside what the name stands for here.
+          if (forPlatform !== undefined && platform !== undefined) return await this.#importFor(forPlatform, platform);
           if (known === undefined) throw new GantryError('IMAGE_NOT_FOUND', `manifest for ${reference} not found`);
           await this.#import(reference, known, ['ENV PATH=/bin']);
           tell(`Status: Downloaded newer image for ${reference}`);
+          return images.find(reference).manifestDigest;
         },
       },
       cacheTarget: {
@@ -176,6 +184,11 @@ export class BuilderFixture {
       bootId: 'this boot',
       logger: pino({ level: 'silent' }),
     });
+  }
+
+  async #importFor(tar: Buffer, platform: Platform): Promise<Digest> {
+    const options = { reference: '', changes: ['ENV PATH=/bin'], message: '', platform: platformName(platform) };
+    return this.stores.images.find(await this.stores.images.import(inPieces(tar), options)).manifestDigest;
   }
 
   async #import(reference: string, tar: Buffer, changes: readonly string[]): Promise<void> {

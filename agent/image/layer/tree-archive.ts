@@ -24,6 +24,15 @@ export function archiveTree(root: FileHandle, native: TreeNative): AsyncGenerato
   return inChunks(new TreeArchiver(native).run(root));
 }
 
+/** The same below a directory of that name, with its entry and without the archive's end. */
+export function archiveBelow(
+  root: FileHandle,
+  name: string,
+  native: TreeNative,
+): AsyncGenerator<Buffer, void, undefined> {
+  return inChunks(new TreeArchiver(native).runBelow(root, name));
+}
+
 /** Of one file, or of a directory with its own entry; `at` must not be led elsewhere: a path below a descriptor. */
 export function archivePath(at: string, name: string, native: TreeNative): AsyncGenerator<Buffer, void, undefined> {
   return inChunks(new TreeArchiver(native).runPath(at, name));
@@ -55,6 +64,11 @@ class TreeArchiver {
   async *run(root: FileHandle): AsyncGenerator<Buffer> {
     yield* this.#content('', root);
     yield END_OF_ARCHIVE;
+  }
+
+  async *runBelow(root: FileHandle, name: string): AsyncGenerator<Buffer> {
+    yield this.#header(name, openedPath(root.fd), 'directory', await root.stat(), {});
+    yield* this.#content(name, root);
   }
 
   async *runPath(at: string, name: string): AsyncGenerator<Buffer> {

@@ -92,7 +92,7 @@ export class RegistryFixture {
 
   async push(reference: string, options: Partial<ImagePushRequest> = {}): Promise<ImagePushResponse[]> {
     return await collect(
-      this.registries.push({ reference, credentials: undefined, allTags: false, ...options }, NOBODY),
+      this.registries.push({ reference, credentials: undefined, allTags: false, platform: '', ...options }, NOBODY),
     );
   }
 

@@ -43,6 +43,7 @@ async function build(cli: Cli, names: readonly string[], options: BuildOptions):
     services: built,
     noCache: !options.cache,
     pull: options.pull ?? false,
+    platforms: 'all',
     args: parsePairs('--build-arg', options.buildArg, (key) => cli.env[key]),
   });
   if (!options.push) return;

@@ -66,7 +66,7 @@ async function knownImages(cli: Cli, references: ReadonlySet<string>): Promise<M
   await withClient(EngineClient, cli, async (engine) => {
     for (const reference of references) {
       try {
-        const { image } = await ask(engine, engine.imageInspect, { reference });
+        const { image } = await ask(engine, engine.imageInspect, { reference, platform: '' });
         if (image !== undefined) known.set(reference, image);
       } catch (error) {
         if (!isGantryError(error) || (error.code !== 'IMAGE_NOT_FOUND' && error.code !== 'NOT_FOUND')) throw error;

@@ -11,7 +11,8 @@ export function define(command: Command, cli: Cli): void {
   declareContainerOptions(command).action(async (image: string, argv: string[], options: ContainerOptions) => {
     const config = containerConfig(image, argv, options, cli);
     const publishId = reserveCidFile(options.cidfile);
-    const wanted = { image, policy: options.pull, quiet: options.quiet ?? false };
+    const { pull: policy, quiet = false, platform } = options;
+    const wanted = { image, policy, quiet, platform };
     const { id, warnings } = await withClient(EngineClient, cli, (engine) =>
       withPulledImage(engine, cli, wanted, () => ask(engine, engine.containerCreate, { config })),
     );

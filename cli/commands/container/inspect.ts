@@ -12,7 +12,7 @@ export function define(command: Command, cli: Cli): void {
     .argument('<container...>', 'names or ids')
     .option('-f, --format <template>', "'json' or a Go template")
     .action((references: string[], { format }: InspectOptions) =>
-      inspectObjects(cli, references, ['container'], format),
+      inspectObjects(cli, references, ['container'], { format }),
     );
   refuse(command, '-s, --size', 'look at the data root with du');
 }

@@ -27,7 +27,8 @@ export function define(command: Command, cli: Cli): void {
     .action(async (image: string, argv: string[], options: RunOptions) => {
       const config = containerConfig(image, argv, options, cli);
       const publishId = reserveCidFile(options.cidfile);
-      const wanted = { image, policy: options.pull, quiet: options.quiet ?? false };
+      const { pull: policy, quiet = false, platform } = options;
+      const wanted = { image, policy, quiet, platform };
       const session = sessionOptions(config, options);
       const isDetached = options.detach ?? false;
       if (isDetached) refuseAttach(options);

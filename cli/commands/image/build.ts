@@ -5,7 +5,7 @@ import { BuildResult, EngineClient, type ImageBuildOptions } from '../../../prot
 import { readCacheSources, readCacheTargets, writeCache } from '../../build/build-caches.ts';
 import { createBuildDisplay, type ProgressKind, parseProgressKind } from '../../build/build-display.ts';
 import { type BuildUpload, buildImage } from '../../build/build-image.ts';
-import { type BuildFlags, buildRequest } from '../../build/build-request.ts';
+import { type BuildFlags, buildRequest, platformsOf } from '../../build/build-request.ts';
 import { openBuildSource } from '../../build/build-source.ts';
 import { checkReport } from '../../build/build-warnings.ts';
 import { CheckDisplay } from '../../build/check-display.ts';
@@ -50,9 +50,14 @@ export function define(command: Command, cli: Cli): void {
       [],
     )
     .option('--target <stage>', 'stage to stop after', '')
-    .option('--platform <platform>', "platform to build for (default: the host's)", '')
+    .option('--platform <platforms>', "platforms to build for, with commas between (default: the host's)", collect, [])
     .option('--label <name=value>', 'label of the image', collect, [])
-    .option('--annotation <name=value>', "annotation of the image's manifest", collect, [])
+    .option(
+      '--annotation <name=value>',
+      "annotation of the image's manifest, or with index: of the index of several",
+      collect,
+      [],
+    )
     .option('--no-cache', 'run every step again')
     .option('--no-cache-filter <stage>', 'run every step of these stages again', collect, [])
     .option('--cache-from <source>', 'take steps from an image, or with type=local,src=DIRECTORY', collect, [])
@@ -106,7 +111,7 @@ async function build(place: string, options: BuildOptions, cli: Cli): Promise<vo
   const { quiet = false, tag: tags } = options;
   const kind = quiet ? 'quiet' : (options.progress ?? parseProgressKind(cli.env.BUILDKIT_PROGRESS || 'auto'));
   const outputs = readOutputs(options.output, options);
-  checkOutputs(cli, tags, outputs);
+  checkOutputs(cli, tags, outputs, platformsOf(options));
   checkImageFlags(outputs, options);
   const { context, ...source } = await openBuildSource(cli, place, options.file);
   const { sources: namedContexts, sent: named } = readNamedContexts(options.buildContext, cli);

@@ -8,6 +8,7 @@ import { pushImage } from '../../registry/push-image.ts';
 
 interface PushOptions {
   readonly allTags?: boolean;
+  readonly platform: string;
   readonly quiet?: boolean;
 }
 
@@ -15,14 +16,14 @@ export function define(command: Command, cli: Cli): void {
   command
     .argument('<image>', 'name of the image: [REGISTRY/]NAME[:TAG]')
     .option('-a, --all-tags', 'all images of that name')
+    .option('--platform <platform>', 'OS/ARCH to push of an image for several (default: all of it)', '')
     .option('-q, --quiet', 'print only the names')
-    .action(async (reference: string, { allTags = false, quiet = false }: PushOptions) => {
+    .action(async (reference: string, { allTags = false, platform, quiet = false }: PushOptions) => {
       await withClient(EngineClient, cli, async (engine) => {
         if (!quiet && !allTags && parseReference(reference).tag === undefined)
           await printLine(cli, 'Using default tag: latest');
-        await pushImage(engine, cli, { reference, allTags, quiet, stream: cli.stdout });
+        await pushImage(engine, cli, { reference, allTags, platform, quiet, stream: cli.stdout });
       });
     });
   refuse(command, '--disable-content-trust', 'leave it out');
-  refuse(command, '--platform <platform>', 'an image is pushed as it is here');
 }

@@ -11,6 +11,8 @@ export function define(command: Command, cli: Cli): void {
   command
     .argument('<network...>', 'names or ids')
     .option('-f, --format <template>', "'json' or a Go template")
-    .action((references: string[], { format }: InspectOptions) => inspectObjects(cli, references, ['network'], format));
+    .action((references: string[], { format }: InspectOptions) =>
+      inspectObjects(cli, references, ['network'], { format }),
+    );
   refuse(command, '-v, --verbose', "'gantry service ps' lists the tasks on other nodes");
 }

@@ -14,7 +14,7 @@ export function define(command: Command, cli: Cli): void {
     .option('-f, --format <template>', "'json' or a Go template")
     .option('--type <type>', `only objects of this type: ${KINDS.join(', ')}`)
     .action((references: string[], { format, type }: InspectOptions) =>
-      inspectObjects(cli, references, type === undefined || type === '' ? KINDS : [kindOf(type)], format),
+      inspectObjects(cli, references, type === undefined || type === '' ? KINDS : [kindOf(type)], { format }),
     );
   refuse(command, '-s, --size', 'look at the data root with du');
 }

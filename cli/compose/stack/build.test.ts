@@ -45,9 +45,12 @@ describe('a build', () => {
     expect(loadWeb(`build: ${build}`, rest, SURROUNDINGS).service.build).toMatchObject(expected);
   });
 
-  it('is for the platform of the service', () => {
+  it('is for the platform of the service before others', () => {
     const { service } = loadWeb('platform: linux/arm64\nbuild: {platforms: [linux/amd64, linux/arm64]}');
-    expect(service.build?.platforms).toEqual(['linux/arm64']);
+    const platforms = ['linux/arm64', 'linux/amd64'];
+    expect(service.build).toMatchObject({ platform: 'linux/arm64', platforms });
+    const alone = loadWeb('platform: linux/arm64\nbuild: .').service.build;
+    expect(alone).toMatchObject({ platform: 'linux/arm64', platforms: ['linux/arm64'] });
   });
 
   it.each([

@@ -29,8 +29,10 @@ export interface Build {
   /** Further names of the image. */
   readonly tags: readonly string[];
   readonly pull: boolean;
-  /** Any of them; none: the host's. */
+  /** The service's own first; none: the host's. */
   readonly platforms: readonly string[];
+  /** What the service is for; empty: any of them. */
+  readonly platform: string;
   /** default, none or host; "" for default. */
   readonly network: string;
   /** HOST:ADDRESS */
@@ -60,6 +62,7 @@ export function convertBuild(cursor: ModelCursor, context: ServiceContext): Buil
 function readImage(fields: Fields, context: ServiceContext) {
   const platforms = fields.texts('platforms');
   const { platform } = serviceOf(context.model, context.service) ?? {};
+  const own = typeof platform === 'string' ? [platform] : [];
   return {
     context: fields.get('context', readContext) ?? '',
     dockerfile: fields.text('dockerfile'),
@@ -68,7 +71,8 @@ function readImage(fields: Fields, context: ServiceContext) {
     target: fields.text('target'),
     labels: fields.textByKey('labels'),
     tags: fields.texts('tags'),
-    platforms: typeof platform === 'string' ? [platform] : platforms,
+    platform: own.join(''),
+    platforms: [...new Set([...own, ...platforms])],
   };
 }
 
