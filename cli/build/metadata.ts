@@ -17,7 +17,7 @@ export async function buildMetadata(engine: EngineClient, id: string, names: rea
 
 /** What the image is pushed and pulled by. */
 async function digestOf(engine: EngineClient, name: string): Promise<string | undefined> {
-  const { image } = await ask(engine, engine.imageInspect, { reference: name });
+  const { image } = await ask(engine, engine.imageInspect, { reference: name, platform: '' });
   const prefix = `${familiarRepository(parseReference(name))}@`;
   return image?.digests.find((digest) => digest.startsWith(prefix))?.slice(prefix.length);
 }
