@@ -72,6 +72,7 @@ export function service(id: string, options: ServiceOptions & Partial<ServiceObj
       virtualIps: [],
       specVersion: options.specVersion ?? 1,
       dependenciesMet: options.dependenciesMet ?? true,
+      notAwaited: options.notAwaited ?? [],
       pendingDelete: options.pendingDelete ?? false,
       stopped: options.stopped ?? false,
       startsAgain: false,

@@ -27,6 +27,7 @@ export function tunnelMethods(handlers: EngineHandlers): TunnelMethods {
     ['ContainerExec', bidi(EngineService.containerExec, handlers.containerExec)],
     ['ContainerAttach', bidi(EngineService.containerAttach, handlers.containerAttach)],
     ['ContainerInspect', unary(EngineService.containerInspect, handlers.containerInspect)],
+    ['ContainerList', unary(EngineService.containerList, handlers.containerList)],
     ['ContainerPause', unary(EngineService.containerPause, handlers.containerPause)],
     ['ContainerUnpause', unary(EngineService.containerUnpause, handlers.containerUnpause)],
     ['ContainerTop', unary(EngineService.containerTop, handlers.containerTop)],

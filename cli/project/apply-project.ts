@@ -5,12 +5,13 @@ import { PullPolicy } from '../../proto/generated/gantry/v1/types.ts';
 import { type Cli, complain } from '../cli.ts';
 import { collect } from '../command-line.ts';
 import type { LoadedStack } from '../compose/load-stack.ts';
-import { ask } from '../connection.ts';
 import { oneOf } from '../options/words.ts';
+import { createProgress } from '../terminal/progress.ts';
 import { changeLines } from './changes.ts';
 import { type BuildWhen, deployProject, prepareProjectImages } from './deploy-project.ts';
 import { allServiceNames, type ProjectOptions } from './project-options.ts';
 import type { ProjectService } from './project-state.ts';
+import { removeServices } from './remove-services.ts';
 import { type Run, stateBefore } from './run.ts';
 import { fileServices, type SelectedService, serviceNamed } from './selection.ts';
 import { servicesOfStaleImages } from './stale-images.ts';
@@ -64,12 +65,13 @@ export interface Application {
   /** By service. */
   readonly scale: Readonly<Record<string, number>>;
   readonly idle: 'start' | 'leave';
+  readonly others: 'awaited' | 'left-out';
 }
 
 export async function applyProject(
   cli: Cli,
   control: ControlClient,
-  { loaded, services, registry, scale, idle }: Application,
+  { loaded, services, registry, scale, idle, others }: Application,
   options: ApplyOptions,
 ): Promise<Run> {
   const all = fileServices(loaded);
@@ -78,10 +80,11 @@ export async function applyProject(
   const recreate = options.forceRecreate
     ? new Set(services.map(({ name }) => name))
     : await servicesOfStaleImages(cli, services, before);
-  const wishes = { pull: policyOf(options), scale, recreate, registry, idle };
+  // First, since they may have what takes their place: names, and ports.
+  await settleOrphans(cli, control, loaded.spec.name, orphansOf(cli, before.services, all, options), options);
+  const wishes = { pull: policyOf(options), scale, recreate, registry, idle, others };
   const changes = await deployProject(cli, control, loaded, services, before.services, wishes);
   for (const line of changeLines(changes)) await complain(cli, line);
-  await tellOrphans(cli, control, before.services, all, options);
   return { project: loaded.spec.name, services, changes, before };
 }
 
@@ -95,23 +98,31 @@ function policyOf({ pull }: ApplyOptions): PullPolicy | undefined {
 }
 
 /** Services that are in no file any more. */
-async function tellOrphans(
+function orphansOf(
   cli: Cli,
-  control: ControlClient,
   before: readonly ProjectService[],
   active: readonly SelectedService[],
   options: ApplyOptions,
-): Promise<void> {
+): readonly ProjectService[] {
   const known = new Set(active.map(({ name }) => name));
   const missing = before.filter(({ name }) => !known.has(name));
-  if (missing.length === 0) return;
+  if (missing.length === 0) return [];
   const inFiles = allServiceNames(cli, options);
-  const orphans = missing.filter(({ name }) => !inFiles.has(name));
+  return missing.filter(({ name }) => !inFiles.has(name));
+}
+
+async function settleOrphans(
+  cli: Cli,
+  control: ControlClient,
+  project: string,
+  orphans: readonly ProjectService[],
+  { removeOrphans = false }: ApplyOptions,
+): Promise<void> {
   if (orphans.length === 0) return;
-  if (options.removeOrphans) {
-    await ask(control, control.serviceRemove, { references: orphans.map(({ service }) => service.id) });
+  if (removeOrphans) {
+    const progress = createProgress(cli.stderr, true);
     for (const { name } of orphans) await complain(cli, `Removing service ${name}`);
-    return;
+    return await removeServices(cli, control, project, orphans, { timeoutMs: undefined, progress });
   }
   const names = orphans.map(({ name }) => name).join(', ');
   await complain(

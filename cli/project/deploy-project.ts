@@ -78,6 +78,8 @@ export interface DeployWishes {
   readonly registry: RegistryFacts;
   /** Whether what is not running is started, or left as it is. */
   readonly idle: 'start' | 'leave';
+  /** Whether what starts waits for services that aren't selected. */
+  readonly others: 'awaited' | 'left-out';
 }
 
 /** `existing`: what the cluster has of the project. Services that aren't selected stay as they are. */
@@ -100,6 +102,7 @@ export async function deployProject(
     resolveImage: ResolveImage.CHANGED,
     registry: wishes.registry,
     leaveStopped: wishes.idle === 'leave',
+    leaveOutOthers: wishes.others === 'left-out',
   };
   try {
     // What is deployed twice is deployed.
@@ -108,7 +111,7 @@ export async function deployProject(
       ({ message }) => complain(cli, `gantry: warning: ${message}; asking again`),
     );
     await warnUnknownSources(cli, unknownSources);
-    if (wishes.idle === 'start') await startIdle(control, changes);
+    if (wishes.idle === 'start') await startIdle(control, changes, wishes.others === 'awaited' ? [] : others(services));
     return changes;
   } catch (error) {
     throw withPlaceOfPort(loaded, error);
@@ -128,7 +131,18 @@ function specOf(service: SelectedService, forceUpdate: number, { pull, scale, re
 }
 
 /** What is as it was may have ended, or have been stopped. */
-async function startIdle(control: ControlClient, changes: readonly StackChange[]): Promise<void> {
+async function startIdle(
+  control: ControlClient,
+  changes: readonly StackChange[],
+  notAwaited: string[],
+): Promise<void> {
   const same = changes.filter(({ change, kind }) => kind === ObjectKind.SERVICE && change === ChangeKind.UNCHANGED);
-  if (same.length > 0) await ask(control, control.serviceStart, { references: same.map(({ id }) => id) });
+  if (same.length > 0) await ask(control, control.serviceStart, { references: same.map(({ id }) => id), notAwaited });
+}
+
+/** Full names of those that they depend on, as far as they aren't among them. */
+function others(services: readonly SelectedService[]): string[] {
+  const own = new Set(services.map(({ fullName }) => fullName));
+  const needed = services.flatMap(({ spec }) => spec.dependencies.map(({ service }) => service));
+  return needed.filter((name) => !own.has(name));
 }

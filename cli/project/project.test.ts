@@ -17,6 +17,7 @@ function service(name: string, condition: RestartCondition, more: Partial<Servic
     id: name,
     specVersion: 1,
     dependenciesMet: true,
+    notAwaited: [],
     spec: {
       annotations: { name },
       mode: { $case: 'replicated', value: { replicas: 1 } },

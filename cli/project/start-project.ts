@@ -17,7 +17,7 @@ export async function startServices(
   if (services.length === 0) return;
   const earlier = await stateBefore(control, project);
   const ids = services.map(({ service }) => service.id);
-  await ask(control, control.serviceStart, { references: ids });
+  await ask(control, control.serviceStart, { references: ids, notAwaited: [] });
   await waitFor(cli, control, { project, ids, earlier }, options);
 }
 

@@ -98,8 +98,9 @@ function failureReason(task: Task): string {
   return `${taskName(task)}: ${error || message || `exited with code ${exitCode}`}`;
 }
 
-function failedDependency({ spec }: Service, view: ProjectView): StartStand | undefined {
+function failedDependency({ spec, notAwaited }: Service, view: ProjectView): StartStand | undefined {
   for (const dependency of spec?.dependencies ?? []) {
+    if (notAwaited.includes(dependency.service)) continue;
     const failed = dependencyFailure(dependency, view);
     if (failed !== undefined) return failed;
   }

@@ -10,6 +10,9 @@ import {
   ObjectKind,
   ServiceLogLine,
   StackDeployResponse,
+  StackRemoveResponse,
+  TaskContainersGoneResponse,
+  TaskListResponse,
   WatchEvent,
   type WatchRequest,
 } from '../../proto/generated/gantry/v1/control.ts';
@@ -231,19 +234,30 @@ describe('stack deploy', () => {
 });
 
 describe('stack rm', () => {
-  it('waits until everything is gone', async () => {
+  const TASKS = {
+    taskList: unaryMethod(async () => TaskListResponse.fromPartial({ tasks: [{ id: 't1', nodeId: 'n1' }] })),
+    taskContainersGone: unaryMethod(async () => TaskContainersGoneResponse.fromPartial({})),
+  };
+
+  it.each([
+    ['is gone', [], ''],
+    [
+      'is gone but for a network that others use',
+      [{ name: 'shop_net', users: ['service other_web', 'container shell on h1'] }],
+      'gantry: network shop_net is in use by service other_web, container shell on h1; ' +
+        "take it off the network, and run 'gantry stack rm shop' again\n",
+    ],
+  ])('waits until everything %s', async (_, networksInUse, failure) => {
     const removed = { ...serviceEvent(), removed: true };
     const stackRemove = unaryMethod(async () =>
-      StackDeployResponse.fromPartial({
+      StackRemoveResponse.fromPartial({
         changes: [{ change: ChangeKind.REMOVE, kind: ObjectKind.SERVICE, id: 's1', name: 'shop_web' }],
+        networksInUse,
       }),
     );
-    const { exitCode, stdout } = await gantry({ stackRemove, watch: watching(serviceEvent(), SYNCED, removed) }, [
-      'stack',
-      'rm',
-      'shop',
-    ]);
-    expect(exitCode).toBe(0);
+    const methods = { stackRemove, ...TASKS, watch: watching(serviceEvent(), SYNCED, removed) };
+    const { exitCode, stdout, stderr } = await gantry(methods, ['stack', 'rm', 'shop']);
+    expect([exitCode, stderr]).toEqual(failure === '' ? [0, ''] : [1, failure]);
     expect(stdout).toBe('Removing service shop_web\nservice shop_web: removing\nservice shop_web: removed\n');
   });
 });

@@ -14,7 +14,8 @@ import { configCreate, configRemove, secretCreate, secretRemove } from './secret
 import { serviceLogs } from './service-logs.ts';
 import { serviceCreate, serviceRollback, serviceUpdate } from './service-specs.ts';
 import { serviceList, serviceRemove, serviceScale, taskList } from './services.ts';
-import { stackDeploy, stackRemove } from './stack-deploy.ts';
+import { stackDeploy } from './stack-deploy.ts';
+import { stackRemove } from './stack-remove.ts';
 import { stackHistory, stackRollback } from './stack-rollback.ts';
 import { stackVolumeList, stackVolumesRemove } from './stack-volumes.ts';
 import { serviceRestart, serviceStart, serviceStop } from './stop-start.ts';
@@ -28,6 +29,7 @@ import {
   taskTop,
   taskUnpause,
 } from './task-containers.ts';
+import { taskContainersGone } from './task-containers-gone.ts';
 import { taskCommit, taskExport } from './task-content.ts';
 import { taskCopyFrom, taskCopyTo, taskPathStat } from './task-files.ts';
 import { watch } from './watch.ts';
@@ -92,6 +94,7 @@ export function controlHandlers(provider: ContextProvider): LocalHandlers {
     taskCopyTo: stream(taskCopyTo),
     taskCommit: unary(taskCommit),
     taskInspect: unary(taskInspect),
+    taskContainersGone: unary(taskContainersGone),
     stackVolumeList: unary(stackVolumeList),
     stackVolumesRemove: unary(stackVolumesRemove),
     networkList: unary(networkList),

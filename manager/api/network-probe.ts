@@ -45,13 +45,7 @@ export async function checkOnNodes(
 
 /** Throws IN_USE naming the containers: services on it have been looked for already. */
 export async function refuseAttached(context: ApiContext, network: NetworkObject, signal: AbortSignal): Promise<void> {
-  const nodes = readyNodes(context).filter(({ id }) => network.blocks.some((block) => block.nodeId === id));
-  const attached = await Promise.all(nodes.map((node) => attachedOn(context, node, network.id, signal)));
-  const names = nodes
-    .flatMap((node, position) =>
-      (attached[position] ?? []).map(({ containerName }) => `${containerName} on ${nodeName(node)}`),
-    )
-    .toSorted();
+  const names = await attachedContainers(context, network, signal);
   if (names.length === 0) return;
   throw new GantryError(
     'IN_USE',
@@ -60,6 +54,21 @@ export async function refuseAttached(context: ApiContext, network: NetworkObject
       hint: `stop those containers, or 'gantry network disconnect ${network.spec.annotations.name} CONTAINER' there`,
     },
   );
+}
+
+/** Those of no task: "web on host1". In order. */
+export async function attachedContainers(
+  context: ApiContext,
+  network: NetworkObject,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const nodes = readyNodes(context).filter(({ id }) => network.blocks.some((block) => block.nodeId === id));
+  const attached = await Promise.all(nodes.map((node) => attachedOn(context, node, network.id, signal)));
+  return nodes
+    .flatMap((node, position) =>
+      (attached[position] ?? []).map(({ containerName }) => `${containerName} on ${nodeName(node)}`),
+    )
+    .toSorted();
 }
 
 async function attachedOn(

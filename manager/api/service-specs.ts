@@ -20,6 +20,8 @@ import { nodeName } from '../store/node.ts';
 import { portsToTake } from '../store/published-ports.ts';
 import { sameMessage } from '../store/same-message.ts';
 import {
+  type Awaiting,
+  awaiting,
   type CompleteServiceSpec,
   completeServiceSpec,
   NEVER_UPDATED,
@@ -133,8 +135,7 @@ function validated(spec: ServiceSpec | undefined): CompleteServiceSpec {
   return valid;
 }
 
-type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'dependenciesMet' | 'sources'> &
-  typeof NOT_STOPPED;
+type NewService = Pick<ServiceObject, 'spec' | 'ports' | 'specVersion' | 'sources'> & Awaiting & typeof NOT_STOPPED;
 
 function planCreation(read: ReadTransaction, raw: CompleteServiceSpec, found: FoundSources): NewService {
   const { name } = raw.annotations;
@@ -148,8 +149,7 @@ function planCreation(read: ReadTransaction, raw: CompleteServiceSpec, found: Fo
   refuseSharedNames([...namesakes(read, spec), { spec }]);
   checkFixedAddresses(spec, addressesIn(read));
   const ports = allocatePorts(name, spec.ports, [], read.find('service', { by: 'all' }));
-  const dependenciesMet = spec.dependencies.length === 0;
-  return { spec, ports, specVersion: 1, dependenciesMet, sources: sourcesOf(spec, found), ...NOT_STOPPED };
+  return { spec, ports, specVersion: 1, sources: sourcesOf(spec, found), ...awaiting(spec), ...NOT_STOPPED };
 }
 
 function planUpdate(

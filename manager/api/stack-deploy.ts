@@ -1,4 +1,4 @@
-/** StackDeploy and StackRemove. */
+/** StackDeploy. */
 import { GantryError } from '../../proto/errors.ts';
 import {
   ChangeKind,
@@ -8,17 +8,14 @@ import {
   type StackChange,
   type StackDeployRequest,
   type StackDeployResponse,
-  type StackRemoveRequest,
-  type StackRemoveResponse,
   type StackSpec,
 } from '../../proto/generated/gantry/v1/control.ts';
 import type { PortConfig } from '../../proto/generated/gantry/v1/types.ts';
 import { newObjectId } from '../../proto/ids.ts';
-import { startService } from '../orchestrator/stop/stopping.ts';
 import type { NetworkObject } from '../store/network.ts';
 import { NO_META } from '../store/object-type.ts';
 import { portsToTake } from '../store/published-ports.ts';
-import { completeServiceSpec, type ServiceObject, serviceName } from '../store/service.ts';
+import { completeServiceSpec, serviceName } from '../store/service.ts';
 import type { StackVersionObject } from '../store/stack-version.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { WriteTransaction } from '../store/transaction.ts';
@@ -28,22 +25,17 @@ import type { ApiContext } from './context.ts';
 import { checkKnowsCredentials, unrecordedImages, withPinnedImages } from './deployed-images.ts';
 import { describePlan } from './diff/describe-plan.ts';
 import { checkEncrypted } from './encrypted-networks.ts';
-import {
-  asFarAsKnown,
-  checkKnowsNetworks,
-  checkKnowsStopped,
-  checkStateFormat,
-  withStopTimeout,
-} from './known-format.ts';
+import { checkKnowsNetworks, checkKnowsStopped, checkStateFormat } from './known-format.ts';
 import { knownPlatforms } from './known-platforms.ts';
 import { checkHasPlace } from './macvlan-networks.ts';
 import { checkOnNodes } from './network-probe.ts';
-import type { NewVersion, PlanStep } from './plan-step.ts';
+import type { PlanStep } from './plan-step.ts';
 import { checkHostPorts, newPorts } from './port-probe.ts';
+import { runStep } from './run-plan.ts';
 import { findSources } from './source-probe.ts';
-import { type Existing, isLive, planStack, removals } from './stack-plan.ts';
+import { type Existing, isLive, planStack } from './stack-plan.ts';
 import { validateStack } from './stack-validation.ts';
-import { checkIsNewest, forgetVersions, recordVersion, shortName, versionsOf } from './stack-versions.ts';
+import { checkIsNewest, recordVersion, shortName, versionsOf } from './stack-versions.ts';
 import { unknownSources } from './unknown-sources.ts';
 
 export function stackDeploy(
@@ -132,7 +124,8 @@ class Deployment {
     const needed = needsOfNetworks(tx);
     const told = this.#describe(tx, steps);
     const { clock, random } = this.#context;
-    const how = { nowMs: clock.now(), leaveStopped: this.#request.leaveStopped ?? false };
+    const { leaveStopped = false } = this.#request;
+    const how = { nowMs: clock.now(), leaveStopped, leftOut: this.#leftOut() };
     for (const step of steps) runStep(tx, step, how);
     refuseExhausted(tx, needed);
     const recorded = recordVersion(tx, { stack, rollbackTo: this.#wayBack?.to ?? 0, nowMs: clock.now(), random });
@@ -151,7 +144,17 @@ class Deployment {
       spared: this.#spared(read),
       found: this.#found,
       leaveStopped,
+      leftOut: this.#leftOut(),
     });
+  }
+
+  /** Names of services that nothing waits for that starts. */
+  #leftOut(): ReadonlySet<string> {
+    if (this.#request.leaveOutOthers !== true) return new Set();
+    const { services } = this.stack;
+    const own = new Set(services.map(({ annotations }) => annotations?.name));
+    const needed = services.flatMap(({ dependencies }) => dependencies.map(({ service }) => service));
+    return new Set(needed.filter((name) => !own.has(name)));
   }
 
   /** What is gone back to is what it was. */
@@ -200,26 +203,7 @@ class Deployment {
   }
 }
 
-/** Tells of what is on its way out already, too: whoever asks again may wait for it. */
-export function stackRemove(context: ApiContext, request: StackRemoveRequest): Promise<StackRemoveResponse> {
-  return context.store.update((tx) => {
-    const query = { by: 'stack', value: request.name } as const;
-    const steps = removals({
-      services: tx.find('service', query).map((service) => withStopTimeout(tx, service, request.timeoutMs)),
-      networks: tx.find('network', query),
-      secrets: tx.find('secret', query).filter(isLive),
-      configs: tx.find('config', query).filter(isLive),
-    });
-    const isKnown = steps.length > 0 || versionsOf(tx, request.name).length > 0;
-    if (!isKnown) throw new GantryError('NOT_FOUND', `nothing found in stack: ${request.name}`);
-    const changes = describePlan(steps, existingIn(tx), tasksIn(tx));
-    for (const step of steps) runStep(tx, step, { nowMs: context.clock.now(), leaveStopped: false });
-    forgetVersions(tx, request.name);
-    return { changes };
-  });
-}
-
-function existingIn(read: ReadTransaction): Existing {
+export function existingIn(read: ReadTransaction): Existing {
   return {
     networks: read.find('network', { by: 'all' }),
     secrets: read.find('secret', { by: 'all' }),
@@ -229,7 +213,7 @@ function existingIn(read: ReadTransaction): Existing {
   };
 }
 
-function tasksIn(read: ReadTransaction) {
+export function tasksIn(read: ReadTransaction) {
   return (serviceId: string) => read.find('task', { by: 'service', value: serviceId });
 }
 
@@ -270,30 +254,4 @@ function newNetworks(draft: readonly PlanStep[]): NetworkObject[] {
   return draft.flatMap((step) =>
     step.kind === 'network' && step.change === ChangeKind.CREATE ? [{ ...step.object, meta: NO_META }] : [],
   );
-}
-
-interface How {
-  readonly nowMs: number;
-  readonly leaveStopped: boolean;
-}
-
-function runStep(tx: WriteTransaction, step: PlanStep, how: How): void {
-  if (step.change === ChangeKind.UNCHANGED) return;
-  if ('replaces' in step) runNewVersion(tx, step);
-  else if (step.change === ChangeKind.CREATE) tx.create(step.kind, step.object);
-  else if (step.kind === 'service') updateService(tx, step.object, how);
-  else tx.update(step.kind, step.object);
-}
-
-/** What is deployed runs, unless it is to be left as it is. */
-function updateService(tx: WriteTransaction, service: ServiceObject, { nowMs, leaveStopped }: How): void {
-  const updated = tx.update('service', asFarAsKnown(tx, service));
-  if (updated.stopped && !leaveStopped && !updated.pendingDelete) startService(tx, updated, nowMs);
-}
-
-/** The old one gives up the name first. */
-function runNewVersion(tx: WriteTransaction, { kind, object, replaces }: NewVersion): void {
-  tx.update(kind, replaces);
-  if ('meta' in object) tx.update(kind, object);
-  else tx.create(kind, object);
 }

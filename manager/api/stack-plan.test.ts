@@ -36,6 +36,7 @@ describe('planStack', () => {
       },
       specVersion: 1,
       dependenciesMet: true,
+      notAwaited: [],
     });
   });
 

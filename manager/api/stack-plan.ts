@@ -27,11 +27,13 @@ import { completeAnnotations, NO_META, STACK_LABEL } from '../store/object-type.
 import type { ObjectTypes } from '../store/objects.ts';
 import { sameMessage } from '../store/same-message.ts';
 import {
+  awaiting,
   type CompleteServiceSpec,
   completeServiceSpec,
   NEVER_UPDATED,
   NOT_STOPPED,
   type ServiceObject,
+  usedIds,
 } from '../store/service.ts';
 import type { NewObject } from '../store/transaction.ts';
 import { type FoundSources, sameSources, sourcesOf } from '../volumes/mount-sources.ts';
@@ -68,6 +70,8 @@ export interface PlanContext {
   readonly found: FoundSources;
   /** Services that are made are stopped, and those that are stopped stay so. */
   readonly leaveStopped?: boolean;
+  /** Names of services that those which are made don't wait for. */
+  readonly leftOut?: ReadonlySet<string>;
 }
 
 /**
@@ -75,7 +79,7 @@ export interface PlanContext {
  * others hold, undefined references, and what can't be changed in place.
  */
 export function planStack(existing: Existing, stack: StackSpec, prune: boolean, context: PlanContext): PlanStep[] {
-  const { newId } = context;
+  const { newId, leftOut = new Set<string>() } = context;
   const networks = planNetworks(existing, stack, newId);
   const secrets = stack.secrets.map((spec) => planFile('secret', existing.secrets, stack.name, spec, newId));
   const configs = stack.configs.map((spec) => planFile('config', existing.configs, stack.name, spec, newId));
@@ -83,7 +87,7 @@ export function planStack(existing: Existing, stack: StackSpec, prune: boolean, 
     networks: idsByName(existing.networks.filter(isLive), networks),
     secrets: idsByName(existing.secrets.filter(isLive), secrets),
     configs: idsByName(existing.configs.filter(isLive), configs),
-    services: new Set([...existing.services, ...stack.services.map((spec) => ({ spec }))].map(nameOf)),
+    services: new Set([...[...existing.services, ...stack.services.map((spec) => ({ spec }))].map(nameOf), ...leftOut]),
   };
   const networkSpecs = new Map(
     [...existing.networks, ...networks.map(({ object }) => object)].flatMap((object) =>
@@ -214,7 +218,7 @@ function planServices(
   stack: string,
   specs: readonly CompleteServiceSpec[],
   prune: boolean,
-  { newId, nowMs, platformsOf, resolveImage, registry, spared, found, leaveStopped = false }: PlanContext,
+  { newId, nowMs, platformsOf, resolveImage, registry, spared, found, leaveStopped = false, leftOut }: PlanContext,
 ): PlanStep[] {
   const wanted = new Set(specs.map((spec) => spec.annotations.name));
   // Services that this deployment removes give up their ports to those that it makes.
@@ -237,7 +241,7 @@ function planServices(
     const resolved = withImagePlatforms(spec, own?.spec, platformsOf, resolveImage);
     steps.push(
       own === undefined
-        ? createService(resolved, ports, newId(), { registry, found, leaveStopped })
+        ? createService(resolved, ports, newId(), { registry, found, leaveStopped, leftOut })
         : planExistingService(own, resolved, ports, { nowMs, registry, found, leaveStopped }),
     );
   });
@@ -246,22 +250,22 @@ function planServices(
 
 /** A service that only holds ports. */
 function asHolder(spec: CompleteServiceSpec, ports: PortConfig[]): ServiceObject {
-  const holder = { id: '', meta: NO_META, spec, ports, specVersion: 0, dependenciesMet: false, pendingDelete: false };
-  return { ...holder, ...NEVER_UPDATED, virtualIps: [], ...NOT_STOPPED };
+  const holder = { id: '', meta: NO_META, spec, ports, specVersion: 0, pendingDelete: false };
+  return { ...holder, ...awaiting(spec), ...NEVER_UPDATED, virtualIps: [], ...NOT_STOPPED };
 }
 
 function createService(
   spec: CompleteServiceSpec,
   ports: PortConfig[],
   id: string,
-  { registry, found, leaveStopped }: Pick<PlanContext, 'registry' | 'found' | 'leaveStopped'>,
+  { registry, found, leaveStopped, leftOut }: Pick<PlanContext, 'registry' | 'found' | 'leaveStopped' | 'leftOut'>,
 ): PlanStep {
   const object = {
     id,
     spec,
     ports,
     specVersion: 1,
-    dependenciesMet: spec.dependencies.length === 0,
+    ...awaiting(spec, leftOut),
     pendingDelete: false,
     ...NOT_STOPPED,
     stopped: leaveStopped === true,
@@ -300,7 +304,7 @@ function planExistingService(
   return { change: ChangeKind.UPDATE, kind: 'service', object: { ...changed, pullCredentials, sources } };
 }
 
-/** What the stack has and its spec doesn't mention. */
+/** What the stack has and its spec doesn't mention; not the networks that others use. */
 function unmentioned(existing: Existing, stack: StackSpec, spared: ReadonlySet<string> = new Set()): PlanStep[] {
   const left = <T extends { readonly spec: { readonly annotations: Annotations } }>(
     objects: readonly T[],
@@ -309,9 +313,11 @@ function unmentioned(existing: Existing, stack: StackSpec, spared: ReadonlySet<s
     const names = new Set(specs.map((spec) => spec.annotations?.name));
     return objects.filter((object) => stackLabelOf(object) === stack.name && !names.has(nameOf(object)));
   };
+  const isOther = (service: ServiceObject) => stackLabelOf(service) !== stack.name || spared.has(nameOf(service));
+  const used = new Set(existing.services.filter(isOther).flatMap(({ spec }) => usedIds(spec.task)));
   return removals({
     services: left(existing.services, stack.services).filter((service) => !spared.has(nameOf(service))),
-    networks: left(existing.networks.filter(isLive), stack.networks),
+    networks: left(existing.networks.filter(isLive), stack.networks).filter(({ id }) => !used.has(id)),
     secrets: left(existing.secrets.filter(isLive), stack.secrets),
     configs: left(existing.configs.filter(isLive), stack.configs),
   });

@@ -8,7 +8,7 @@ import type {
   ServiceStopResponse,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { restartServices, startService, stopService } from '../orchestrator/stop/stopping.ts';
-import { type ServiceObject, serviceName } from '../store/service.ts';
+import { awaiting, type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { ApiContext } from './context.ts';
 import { checkKnowsStopped } from './known-format.ts';
@@ -43,10 +43,13 @@ export function serviceRestart(
 
 export function serviceStart(
   { store, clock }: ApiContext,
-  { references }: ServiceStartRequest,
+  { references, notAwaited }: ServiceStartRequest,
 ): Promise<ServiceStartResponse> {
+  const leftOut = new Set(notAwaited);
   return store.update((tx) => {
-    const started = servicesOf(tx, references).filter((service) => startService(tx, service, clock.now()));
+    const started = servicesOf(tx, references).filter((service) =>
+      startService(tx, service, clock.now(), awaiting(service.spec, leftOut)),
+    );
     return { started: started.map(({ id }) => id) };
   });
 }

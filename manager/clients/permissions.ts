@@ -51,6 +51,7 @@ export const CONTROL_PERMISSIONS: Permissions<typeof ControlService> = {
   taskCopyTo: 'admin',
   taskCommit: 'admin',
   taskInspect: 'viewer',
+  taskContainersGone: 'viewer',
   stackVolumeList: 'viewer',
   stackVolumesRemove: 'admin',
   networkList: 'viewer',

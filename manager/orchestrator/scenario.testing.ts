@@ -38,6 +38,7 @@ import { schedulerLoop } from '../scheduler/scheduler.ts';
 import { clusterType } from '../store/cluster.ts';
 import { MemoryLog } from '../store/memory-log.testing.ts';
 import {
+  awaiting,
   type CompleteServiceSpec,
   completeServiceSpec,
   NEVER_UPDATED,
@@ -153,7 +154,10 @@ export class Scenario {
         });
       case 'start':
         return this.#store.update((tx) => {
-          for (const name of plain) startService(tx, serviceOf(tx, name), this.#nowMs);
+          for (const name of plain) {
+            const service = serviceOf(tx, name);
+            startService(tx, service, this.#nowMs, awaiting(service.spec, leftOutOf(named)));
+          }
         });
       case 'config':
         return this.#putConfig(first);
@@ -196,20 +200,19 @@ export class Scenario {
     return this.#store.update((tx) => {
       const [known] = tx.find('service', { by: 'name', value: name });
       const spec = withConfigs(tx, this.#spec(name, global, named));
-      const dependenciesMet = spec.dependencies.length === 0;
       const fields = {
         id: name,
         spec,
         ports: [],
         virtualIps: [],
-        dependenciesMet,
+        ...awaiting(spec, leftOutOf(named)),
         pendingDelete: false,
         ...NOT_STOPPED,
       };
       if (known === undefined) tx.create('service', { ...fields, ...NEVER_UPDATED, specVersion: 1 });
       else {
         const changed = tx.update('service', withSpec(known, spec, [], this.#nowMs));
-        if (known.stopped) startService(tx, changed, this.#nowMs);
+        if (known.stopped) startService(tx, changed, this.#nowMs, awaiting(spec, leftOutOf(named)));
       }
     });
   }
@@ -443,6 +446,11 @@ function updateOf(named: ReadonlyMap<string, string>, prefix: 'update-' | 'rollb
     ...(monitor === undefined ? {} : { monitorMs: Number(monitor) }),
     maxFailureRatio: Number(about('ratio') ?? 0),
   };
+}
+
+/** `without=NAME,...`: services that aren't waited for */
+function leftOutOf(named: ReadonlyMap<string, string>): ReadonlySet<string> {
+  return new Set((named.get('without') ?? '').split(','));
 }
 
 /** `job=TOTAL at-once=N`, or `job=global` */

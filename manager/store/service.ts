@@ -3,6 +3,7 @@ import {
   type Annotations,
   type ContainerSpec,
   ContainerSpec as ContainerSpecMessage,
+  type Dependency,
   EndpointMode,
   IngressScope,
   type Meta,
@@ -34,6 +35,23 @@ export const NEVER_UPDATED = {
 
 /** What a service has that is to run. */
 export const NOT_STOPPED = { stopped: false, startsAgain: false, stopTimeoutMs: undefined } as const;
+
+/** How a service that is to start stands to what it depends on. */
+export type Awaiting = Pick<Service, 'dependenciesMet' | 'notAwaited'>;
+
+/** `leftOut`: names of services that it isn't to wait for. */
+export function awaiting(
+  { dependencies }: Pick<ServiceSpec, 'dependencies'>,
+  leftOut: ReadonlySet<string> = new Set(),
+): Awaiting {
+  const notAwaited = dependencies.map(({ service }) => service).filter((name) => leftOut.has(name));
+  return { dependenciesMet: notAwaited.length === dependencies.length, notAwaited };
+}
+
+/** What it is to wait for. */
+export function awaitedDependencies({ spec, notAwaited }: Pick<ServiceObject, 'spec' | 'notAwaited'>): Dependency[] {
+  return spec.dependencies.filter(({ service }) => !notAwaited.includes(service));
+}
 
 export const serviceType: ObjectType<
   Service,
@@ -77,7 +95,7 @@ function mountedVolumes({ spec, pendingDelete }: ServiceObject): readonly string
 /** Names of the services that this one waits for before it starts. */
 function awaitedServices(service: ServiceObject): readonly string[] {
   if (service.dependenciesMet || service.pendingDelete) return [];
-  return service.spec.dependencies.map((dependency) => dependency.service);
+  return awaitedDependencies(service).map((dependency) => dependency.service);
 }
 
 export function completeTaskSpec(spec: TaskSpec | undefined): CompleteTaskSpec {

@@ -23,6 +23,6 @@ async function create(cli: Cli, names: readonly string[], options: ApplyOptions)
   const scale = parseScale(options.scale);
   const registry = await prepareImagesFor(cli, loaded, services, options);
   await withClient(ControlClient, cli, async (control) => {
-    await applyProject(cli, control, { loaded, services, registry, scale, idle: 'leave' }, options);
+    await applyProject(cli, control, { loaded, services, registry, scale, idle: 'leave', others: 'awaited' }, options);
   });
 }

@@ -1,18 +1,18 @@
 /** `compose down`: takes a project away; volumes only when that is wanted. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { ControlClient, ObjectKind } from '../../../proto/generated/gantry/v1/control.ts';
+import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Cli, complain } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { isGantryError } from '../../failure.ts';
-import { serviceName } from '../../format/rows/service-row.ts';
 import { stopTimeout } from '../../options/stop-timeout.ts';
 import { oneOf } from '../../options/words.ts';
 import { namesToRemove } from '../../project/images-to-remove.ts';
 import { isOneOff, oneOffFilters } from '../../project/one-off.ts';
 import { declareProject, loadProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
 import { type ProjectService, projectServices, selectServices } from '../../project/project-state.ts';
+import { removeServices } from '../../project/remove-services.ts';
+import { tasksOfStack, waitUntilContainersGone } from '../../rollout/containers-gone.ts';
 import { waitUntilGone } from '../../rollout/wait-gone.ts';
 import { createProgress } from '../../terminal/progress.ts';
 
@@ -40,32 +40,17 @@ async function down(cli: Cli, names: readonly string[], options: DownOptions): P
   const project = projectName(cli, options);
   await withClient(ControlClient, cli, async (control) => {
     const services = selectServices(await projectServices(control, project), names);
-    if (names.length > 0) return await removeServices(cli, control, project, services, options);
-    const { tasks } = await ask(control, control.taskList, { stack: project, services: [], nodes: [] });
+    if (names.length > 0) {
+      const progress = createProgress(cli.stderr, false);
+      return await removeServices(cli, control, project, services, { timeoutMs: options.timeout, progress });
+    }
     await removeOneOffs(cli, project);
     await removeProject(cli, control, project, options);
     if (options.volumes) await removeVolumes(cli, control, project);
     if (options.rmi === undefined) return;
     const images = await imagesToRemove(cli, services, options);
-    await removeImages(cli, images, new Set(tasks.map(({ id }) => id)));
+    await removeImages(cli, images);
   });
-}
-
-/** Those that depend on others of them end before them, whatever becomes of this command. */
-async function removeServices(
-  cli: Cli,
-  control: ControlClient,
-  project: string,
-  services: readonly ProjectService[],
-  { timeout: timeoutMs }: DownOptions,
-): Promise<void> {
-  await ask(control, control.serviceRemove, { references: services.map(({ service }) => service.id), timeoutMs });
-  const removed = services.map(({ service }) => ({
-    kind: ObjectKind.SERVICE,
-    id: service.id,
-    name: serviceName(service),
-  }));
-  await waitUntilGone(control, project, removed, createProgress(cli.stderr, false));
 }
 
 /** What `compose run` has made on this host: it would keep the networks. */
@@ -87,8 +72,13 @@ async function removeProject(
   { timeout: timeoutMs }: DownOptions,
 ): Promise<void> {
   try {
-    const { changes } = await ask(control, control.stackRemove, { name, timeoutMs });
+    const tasks = await tasksOfStack(control, name);
+    const { changes, networksInUse } = await ask(control, control.stackRemove, { name, timeoutMs });
     await waitUntilGone(control, name, changes, createProgress(cli.stderr, false));
+    await waitUntilContainersGone(cli, control, tasks);
+    for (const { name: network, users } of networksInUse) {
+      await complain(cli, `gantry: warning: network ${network}: Resource is still in use by ${users.join(', ')}`);
+    }
   } catch (error) {
     if (!isGantryError(error) || error.code !== 'NOT_FOUND') throw error;
     await complain(cli, `gantry: warning: no resource found to remove for project "${name}"`);
@@ -118,9 +108,8 @@ async function imagesToRemove(
 }
 
 /** Those that are on the host that is asked; other nodes make room by themselves. */
-async function removeImages(cli: Cli, images: readonly string[], tasks: ReadonlySet<string>): Promise<void> {
+async function removeImages(cli: Cli, images: readonly string[]): Promise<void> {
   await withClient(EngineClient, cli, async (engine) => {
-    await untilContainersGone(engine, tasks);
     for (const reference of await namesToRemove(engine, images)) {
       try {
         await ask(engine, engine.imageRemove, { reference, force: false });
@@ -131,15 +120,4 @@ async function removeImages(cli: Cli, images: readonly string[], tasks: Readonly
       }
     }
   });
-}
-
-const LOOK_MS = 50;
-
-/** Containers go a moment after their tasks have. */
-async function untilContainersGone(engine: EngineClient, tasks: ReadonlySet<string>): Promise<void> {
-  for (;;) {
-    const { containers } = await ask(engine, engine.containerList, { all: true, filters: [] });
-    if (!containers.some(({ taskId }) => tasks.has(taskId))) return;
-    await delay(LOOK_MS);
-  }
 }

@@ -12,8 +12,10 @@ import {
   projectServices,
   selectServices,
 } from '../../project/project-state.ts';
+import { removeServices } from '../../project/remove-services.ts';
 import { stopServices } from '../../project/stop-project.ts';
 import { confirm } from '../../terminal/confirm.ts';
+import { createProgress } from '../../terminal/progress.ts';
 
 interface RmOptions extends ProjectOptions {
   readonly force?: boolean;
@@ -38,7 +40,8 @@ async function rm(cli: Cli, names: readonly string[], options: RmOptions): Promi
     const list = services.map(({ name }) => name).join(', ');
     if (!options.force && !(await confirm(cli, `Going to remove ${list}. Are you sure`))) return;
     if (options.stop) await stopServices(control, project, services, undefined);
-    await ask(control, control.serviceRemove, { references: services.map(({ service }) => service.id) });
+    const progress = createProgress(cli.stderr, true);
+    await removeServices(cli, control, project, services, { timeoutMs: undefined, progress });
     for (const { name } of services) await complain(cli, `Removing service ${name}`);
   });
 }

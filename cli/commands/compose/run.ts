@@ -131,7 +131,14 @@ async function startAround(
   }
   const registry = await prepareProjectImages(cli, loaded, needed, { build: 'missing', pull: undefined, quiet });
   const before = await stateBefore(control, loaded.spec.name);
-  const wishes = { pull: undefined, scale: {}, recreate: new Set<string>(), registry, idle: 'start' } as const;
+  const wishes = {
+    pull: undefined,
+    scale: {},
+    recreate: new Set<string>(),
+    registry,
+    idle: 'start',
+    others: 'awaited',
+  } as const;
   const changes = await deployProject(cli, control, loaded, needed, before.services, wishes);
   const project = { project: loaded.spec.name, services: needed, changes, before };
   await waitForDependencies(cli, control, project, service.spec.dependencies);

@@ -25,9 +25,10 @@ async function scaleServices(cli: Cli, pairs: readonly string[], options: ScaleO
   const loaded = await loadProject(cli, options);
   const services = select(fileServices(loaded), Object.keys(scale), options.deps ? 'with-dependencies' : 'alone');
   const wishes = { ...options, scale: pairs };
+  const others = options.deps ? 'awaited' : 'left-out';
   const registry = await prepareImagesFor(cli, loaded, services, wishes);
   await withClient(ControlClient, cli, async (control) => {
-    const run = await applyProject(cli, control, { loaded, services, registry, scale, idle: 'start' }, wishes);
+    const run = await applyProject(cli, control, { loaded, services, registry, scale, idle: 'start', others }, wishes);
     await waitInBackground(cli, control, run, {});
   });
 }

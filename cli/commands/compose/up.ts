@@ -79,11 +79,12 @@ async function up(cli: Cli, names: readonly string[], options: UpOptions): Promi
   const scale = parseScale(options.scale);
   const registry = await prepareImagesFor(cli, loaded, services, options);
   const idle = options.start ? 'start' : 'leave';
+  const others = options.deps ? 'awaited' : 'left-out';
   // From here on an interruption is about the project.
   const signals = isDetached ? undefined : new StopSignals();
   try {
     await withClient(ControlClient, cli, async (control) => {
-      const run = await applyProject(cli, control, { loaded, services, registry, scale, idle }, options);
+      const run = await applyProject(cli, control, { loaded, services, registry, scale, idle, others }, options);
       if (!options.start) return;
       if (signals === undefined) return await waitInBackground(cli, control, run, options);
       const shown = new Set(shownServices(loaded, services, names, options).map(({ fullName }) => fullName));

@@ -2,7 +2,7 @@
 
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
 import type { ControlLoop } from '../../control-loop.ts';
-import { type ServiceObject, serviceName } from '../../store/service.ts';
+import { awaitedDependencies, type ServiceObject, serviceName } from '../../store/service.ts';
 import type { ReadTransaction } from '../../store/tables.ts';
 import { isWanted } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
@@ -49,7 +49,7 @@ function reconcileService(tx: WriteTransaction, service: ServiceObject, nowMs: n
 }
 
 function firstUnmet(read: ReadTransaction, service: ServiceObject): string | undefined {
-  for (const dependency of service.spec.dependencies) {
+  for (const dependency of awaitedDependencies(service)) {
     const [target] = read.find('service', { by: 'name', value: dependency.service });
     const tasks = target === undefined ? [] : read.find('task', { by: 'service', value: target.id });
     const message = unmetDependency(dependency, target, tasks);

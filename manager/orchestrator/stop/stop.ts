@@ -52,5 +52,5 @@ function reconcile(tx: WriteTransaction, service: ServiceObject, nowMs: number):
   }
   if (!service.startsAgain || !hasNoTasks(tx, service)) return;
   if (dependencies(tx, service).some(({ stopped, startsAgain }) => stopped && startsAgain)) return;
-  startService(tx, service, nowMs, service.dependenciesMet);
+  startService(tx, service, nowMs, service);
 }

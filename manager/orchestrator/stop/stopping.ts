@@ -1,7 +1,6 @@
 /** Stopping services and starting them again: what both change at once. */
 import { TaskState } from '../../../proto/generated/gantry/v1/types.ts';
-import { NOT_STOPPED, type ServiceObject, serviceName } from '../../store/service.ts';
-import type { ReadTransaction } from '../../store/tables.ts';
+import { type Awaiting, awaiting, NOT_STOPPED, type ServiceObject, serviceName } from '../../store/service.ts';
 import { isWanted, type TaskObject } from '../../store/task.ts';
 import type { WriteTransaction } from '../../store/transaction.ts';
 import { slotsOf } from '../slots.ts';
@@ -22,17 +21,10 @@ export function restartServices(tx: WriteTransaction, services: readonly Service
   const names = new Set(services.map(serviceName));
   for (const service of services) {
     const mark = { stopped: true, startsAgain: true, stopTimeoutMs: timeoutMs };
-    tx.update('service', { ...service, ...mark, dependenciesMet: !waitsForOthers(tx, service, names) });
+    // As Docker Compose: what doesn't restart with it may be stopped, and isn't waited for.
+    const others = service.spec.dependencies.map((dependency) => dependency.service).filter((name) => !names.has(name));
+    tx.update('service', { ...service, ...mark, ...awaiting(service.spec, new Set(others)) });
   }
-}
-
-/**
- * As Docker Compose: what restarts alone doesn't wait for what it depends on, which may be stopped. `names`: of all that restart.
- */
-function waitsForOthers(read: ReadTransaction, { spec }: ServiceObject, names: ReadonlySet<string>): boolean {
-  const needs = spec.dependencies.map(({ service }) => service);
-  const runs = (name: string) => read.find('service', { by: 'name', value: name }).some(({ stopped }) => !stopped);
-  return needs.some((name) => names.has(name)) && needs.every((name) => names.has(name) || runs(name));
 }
 
 /** With so long to stop; undefined: as its spec says. */
@@ -43,23 +35,26 @@ export function withStopTimeout(task: TaskObject, timeoutMs: number | undefined)
 }
 
 /**
- * Takes away the tasks of slots in which nothing is to run any more: the loops fill these anew. `dependenciesMet`: what it
- * depends on isn't waited for. False: there was nothing to start.
+ * Takes away the tasks of slots in which nothing is to run any more: the loops fill these anew. One that waits to start
+ * waits for nothing else from now on. False: there was nothing to start.
  */
 export function startService(
   tx: WriteTransaction,
   service: ServiceObject,
   nowMs: number,
-  dependenciesMet = service.spec.dependencies.length === 0,
+  { dependenciesMet, notAwaited }: Awaiting = awaiting(service.spec),
 ): boolean {
   const idle = slotsOf(tx.find('task', { by: 'service', value: service.id })).filter(
     ({ current }) => !isWanted(current),
   );
-  if (idle.length === 0 && !service.stopped) return false;
+  if (idle.length === 0 && !service.stopped) {
+    if (!service.dependenciesMet) tx.update('service', { ...service, dependenciesMet, notAwaited });
+    return false;
+  }
   // Before the service itself: who watches would take them for its tasks, which have run.
   for (const { current, history } of idle) {
     for (const task of [current, ...history]) tx.update('task', order(task, TaskState.REMOVE, nowMs));
   }
-  tx.update('service', { ...service, ...NOT_STOPPED, dependenciesMet });
+  tx.update('service', { ...service, ...NOT_STOPPED, dependenciesMet, notAwaited });
   return true;
 }

@@ -94,6 +94,7 @@ function serviceObject(number: number, { placement, volumes }: Case) {
     virtualIps: [],
     specVersion: 1,
     dependenciesMet: true,
+    notAwaited: [],
     pendingDelete: false,
     ...NOT_STOPPED,
     ...NEVER_UPDATED,

@@ -135,6 +135,7 @@ function serviceObject(number: number, replicas: number, network: string, kind: 
     virtualIps: [],
     specVersion: 1,
     dependenciesMet: true,
+    notAwaited: [],
     pendingDelete: false,
     ...NOT_STOPPED,
     ...NEVER_UPDATED,
