@@ -230,7 +230,7 @@ function scripted(configs: ContainerConfig[], ...messages: StreamMessage[]) {
 }
 
 /** A process like cat: it ends when its input does. */
-const isThere = unaryMethod(async () => ({ image: undefined }));
+const isThere = unaryMethod(async () => ImageInspectResponse.fromPartial({ image: { id: 'sha256:1' } }));
 
 const cat = bidiMethod(async function* (requests: Requests): AsyncGenerator<ContainerStreamResponse> {
   for await (const { message } of requests) {

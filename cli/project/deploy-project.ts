@@ -8,15 +8,15 @@ import {
   type StackChange,
 } from '../../proto/generated/gantry/v1/control.ts';
 import { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
-import { PullPolicy, type ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
+import type { PullPolicy, ServiceSpec } from '../../proto/generated/gantry/v1/types.ts';
 import { type Cli, complain } from '../cli.ts';
 import type { LoadedStack } from '../compose/load-stack.ts';
 import { ask, withClient } from '../connection.ts';
-import { CliError } from '../failure.ts';
-import { imageExists } from '../registry/image-exists.ts';
+import { findImage } from '../registry/image-exists.ts';
 import { askRegistries } from '../registry/service-images.ts';
 import { askPatiently } from '../rollout/ask-patiently.ts';
 import { buildServices } from './build-services.ts';
+import { type ImageWishes, imageNeed } from './image-need.ts';
 import { pinBuiltImages } from './pin-built-images.ts';
 import { withPlaceOfPort } from './port-conflict.ts';
 import { refuseMissingImages } from './prepare-images.ts';
@@ -24,36 +24,24 @@ import type { ProjectService } from './project-state.ts';
 import { type SelectedService, withScale } from './selection.ts';
 import { warnUnknownSources } from './unknown-sources.ts';
 
-/** Of images that have a `build`: always, when they aren't there, or never. */
-export type BuildWhen = 'always' | 'missing' | 'never';
-
-export interface ImageWishes {
-  readonly build: BuildWhen;
-  /** Undefined: as the files say. */
-  readonly pull: PullPolicy | undefined;
-  readonly quiet: boolean;
-}
-
 /** Builds what is to be built, and finds out what registries have of the rest. Rejects for images that are nowhere. */
 export async function prepareProjectImages(
   cli: Cli,
   loaded: LoadedStack,
   services: readonly SelectedService[],
-  { build, pull, quiet }: ImageWishes,
+  wishes: ImageWishes,
 ): Promise<RegistryFacts> {
   const asked: string[] = [];
   const toBuild: SelectedService[] = [];
   await withClient(EngineClient, cli, async (engine) => {
     for (const service of services) {
-      const policy = pull ?? service.spec.task?.container?.pullPolicy ?? PullPolicy.MISSING;
-      const isHere = await imageExists(engine, service.image);
-      if (service.build !== undefined) {
-        if (build === 'always' || (build === 'missing' && !isHere)) toBuild.push(service);
-        else if (!isHere) throw notBuilt(service);
-      } else if (policy === PullPolicy.ALWAYS || (policy === PullPolicy.MISSING && !isHere)) asked.push(service.image);
+      const image = await findImage(engine, service.image);
+      const need = imageNeed(service, image, wishes, cli.nowMs());
+      if (need === 'build') toBuild.push(service);
+      else if (need === 'ask') asked.push(service.image);
     }
   });
-  await buildServices(cli, loaded, quiet, { services: toBuild });
+  await buildServices(cli, loaded, wishes.quiet, { services: toBuild });
   const answers = await askRegistries(cli, {
     images: asked,
     resolveImage: ResolveImage.ALWAYS,
@@ -61,12 +49,6 @@ export async function prepareProjectImages(
   });
   await refuseMissingImages(cli, loaded, answers);
   return { ...answers.registry, built: await pinBuiltImages(cli, services) };
-}
-
-function notBuilt({ name, image }: SelectedService): CliError {
-  return new CliError(`service ${name} has a build, and its image "${image}" is not here`, {
-    hint: 'leave out --no-build',
-  });
 }
 
 export interface DeployWishes {
@@ -131,11 +113,7 @@ function specOf(service: SelectedService, forceUpdate: number, { pull, scale, re
 }
 
 /** What is as it was may have ended, or have been stopped. */
-async function startIdle(
-  control: ControlClient,
-  changes: readonly StackChange[],
-  notAwaited: string[],
-): Promise<void> {
+async function startIdle(control: ControlClient, changes: readonly StackChange[], notAwaited: string[]): Promise<void> {
   const same = changes.filter(({ change, kind }) => kind === ObjectKind.SERVICE && change === ChangeKind.UNCHANGED);
   if (same.length > 0) await ask(control, control.serviceStart, { references: same.map(({ id }) => id), notAwaited });
 }

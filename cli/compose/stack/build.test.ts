@@ -31,6 +31,7 @@ describe('a build', () => {
     ['{ssh: [default, "id=./key"]}', { ssh: ['default', 'id=/project/key'] }],
     ['{platforms: [linux/amd64, linux/arm64]}', { platforms: ['linux/amd64', 'linux/arm64'] }],
     ['{provenance: false, sbom: false}', { context: '/project' }],
+    ['{entitlements: [network.host], privileged: false, isolation: default}', { context: '/project' }],
     [
       '{additional_contexts: {a: ./a, b: "docker-image://x:1", c: "service:base", x-d: https://example.com/d.tar}}',
       {
@@ -59,11 +60,15 @@ describe('a build', () => {
     ['{cache_from: ["type=gha"]}', 'build.cache_from[0]: the type gha of cache_from is not supported; write'],
     ['{cache_to: ["type=s3,bucket=x"]}', 'build.cache_to[0]: the type s3 of cache_to is not supported'],
     ['{cache_to: ["type=local"]}', 'build.cache_to[0]: cache_to type=local names no directory; add dest=DIRECTORY'],
+    ['{entitlements: [network.host, security.insecure]}', 'build.entitlements[1]: steps have no more rights than'],
+    [
+      '{privileged: true}',
+      'build.privileged: steps have no more rights than containers have by default; remove it, and',
+    ],
+    ['{isolation: process}', 'build.isolation: is for Windows containers'],
     ['{network: mine}', 'build.network: "mine" is not allowed here; write one of default, none, host'],
     ['{secrets: [{source: token, mode: 0400}]}', 'build.secrets[0].mode: not supported yet; say it in the Dockerfile'],
     ['{secrets: [there]}', 'build.secrets[0]: the content of the external secret "there" is not known here'],
-    ['{privileged: true}', 'stack.yml:4:13: services.web.build.privileged: not supported yet; remove it'],
-    ['{entitlements: [network.host]}', 'services.web.build.entitlements: not supported yet'],
     ['{provenance: true}', 'build.provenance: attestations are not supported'],
     [
       '{additional_contexts: {a: "service:web"}}',

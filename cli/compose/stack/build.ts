@@ -7,9 +7,9 @@ import { serviceOf } from '../model/normalize.ts';
 import { isRemoteContext } from '../source/paths.ts';
 import type { ServiceContext } from './context.ts';
 import { convertExtraHosts } from './extra-hosts.ts';
-import { convertUlimits } from './isolation.ts';
+import { checkIsolation, convertUlimits } from './isolation.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
-import { BUILD_REFUSALS, BUILD_SECRET_REFUSALS } from './refusals.ts';
+import { BUILD_SECRET_REFUSALS } from './refusals.ts';
 
 const LAYOUT = 'oci-layout://';
 
@@ -52,10 +52,26 @@ export interface Build {
 }
 
 export function convertBuild(cursor: ModelCursor, context: ServiceContext): Build {
-  return cursor.object(BUILD_REFUSALS, (fields) => {
+  return cursor.object({}, (fields) => {
     for (const key of ['provenance', 'sbom']) fields.get(key, refuseAttestation);
+    fields.get('entitlements', (list) => list.items(checkEntitlement));
+    fields.get('privileged', refusePrivileged);
+    fields.get('isolation', checkIsolation);
     return { ...readImage(fields, context), ...readSteps(fields, context) };
   });
+}
+
+const AS_CONTAINERS = 'steps have no more rights than containers have by default';
+const WHEN_IT_RUNS =
+  'remove it, and do what needs more when the container runs: "privileged: true" or "cap_add" of the service';
+
+/** That of the host's network has every build: its steps say whether they use it. */
+function checkEntitlement(item: ModelCursor): void {
+  if (item.text() !== 'network.host') throw item.problem(AS_CONTAINERS, WHEN_IT_RUNS);
+}
+
+function refusePrivileged(cursor: ModelCursor): void {
+  if (cursor.boolean()) throw cursor.problem(AS_CONTAINERS, WHEN_IT_RUNS);
 }
 
 /** What it is made of, and what it is called. */

@@ -1,5 +1,5 @@
 /** The keys of a service that say what its containers are. */
-import { ContainerSpec, type Mount, PullPolicy, type StringList } from '../../../proto/generated/gantry/v1/types.ts';
+import { ContainerSpec, type Mount, type StringList } from '../../../proto/generated/gantry/v1/types.ts';
 import { serviceOf } from '../model/normalize.ts';
 import { CGROUP, convertCgroupSettings } from './cgroup.ts';
 import { type ServiceContext, STACK_LABEL } from './context.ts';
@@ -47,7 +47,6 @@ const CONTAINER: Converters<ContainerSpec, ServiceContext> = {
     preStart: convertPreStart(cursor, String(serviceOf(model, service)?.image ?? '')),
   }),
   pre_stop: (cursor) => ({ preStop: convertHooks(cursor) }),
-  pull_policy: (cursor, context) => ({ pullPolicy: readPullPolicy(cursor, context) }),
   secrets: (cursor, { secrets }) => ({ secrets: convertFileReferences(cursor, secrets, '/run/secrets') }),
   stdin_open: (cursor) => ({ openStdin: cursor.boolean() }),
   stop_grace_period: (cursor) => ({ stopGracePeriodMs: cursor.durationMs() }),
@@ -69,16 +68,6 @@ export function convertContainer(fields: Fields, image: string, context: Service
 
 function wordsAt(cursor: ModelCursor): StringList {
   return { items: cursor.texts() };
-}
-
-/** Of each node, when it gets a task. */
-function readPullPolicy(cursor: ModelCursor, { service }: ServiceContext): PullPolicy {
-  const policy = cursor.oneOf(['always', 'never', 'missing', 'build']);
-  if (policy === 'build' && cursor.placeAt('services', service, 'build').written === undefined) {
-    throw cursor.problem('"build" without a build section', 'add "build", or write missing');
-  }
-  if (policy === 'always') return PullPolicy.ALWAYS;
-  return policy === 'never' ? PullPolicy.NEVER : PullPolicy.MISSING;
 }
 
 function readMounts(fields: Fields, context: ServiceContext): Mount[] {

@@ -9,6 +9,7 @@ import type { ProjectContext, Resource, Resources, StackContext } from './contex
 import { linkAliases, networkNames } from './links.ts';
 import { ModelCursor, type ModelSource } from './model-cursor.ts';
 import { convertNetwork } from './networks.ts';
+import type { Renewal } from './pull-policy.ts';
 import { TOP_REFUSALS } from './refusals.ts';
 import { convertService } from './service.ts';
 import { convertVolume } from './volumes.ts';
@@ -21,6 +22,8 @@ export interface LoadedService {
   readonly image: string;
   /** `attach`: commands that show what services print show its output, too. */
   readonly attach: boolean;
+  /** When `compose up` looks for another image although there is one. */
+  readonly renewal: Renewal;
 }
 
 export interface ConvertedStack {
@@ -74,9 +77,9 @@ function convertServices(section: ModelCursor, context: StackContext): (LoadedSe
     .mapEntries((service, name) => {
       if (!SERVICE_NAME.test(name))
         throw service.problem(`invalid service name "${name}"`, 'start it with a letter or a digit');
-      const { spec, build, attach } = convertService(service, { ...context, service: name });
+      const { spec, build, attach, renewal } = convertService(service, { ...context, service: name });
       const fullName = spec.annotations?.name ?? name;
-      return { name, fullName, build, image: spec.task?.container?.image ?? '', attach, spec };
+      return { name, fullName, build, image: spec.task?.container?.image ?? '', attach, renewal, spec };
     })
     .map(([, service]) => service);
 }

@@ -12,6 +12,10 @@ export const ISOLATION: Converters<ContainerSpec, ServiceContext> = {
   cap_drop: (cursor) => ({ capDrop: cursor.texts() }),
   devices: (cursor) => splitDevices(cursor.items(readDevice)),
   ipc: (cursor, context) => ({ ipcMode: readSharedNamespace(cursor, ['private', 'shareable'], context) }),
+  isolation: (cursor) => {
+    checkIsolation(cursor);
+    return {};
+  },
   oom_score_adj: (cursor) => ({ oomScoreAdj: cursor.integer(-1000, 1000) }),
   pid: (cursor, context) => ({ pidMode: readSharedNamespace(cursor, ['private'], context) }),
   privileged: (cursor) => ({ privileged: cursor.boolean() }),
@@ -22,6 +26,11 @@ export const ISOLATION: Converters<ContainerSpec, ServiceContext> = {
   ulimits: (cursor) => ({ ulimits: convertUlimits(cursor) }),
   uts: (cursor, context) => ({ utsMode: readUts(cursor, context) }),
 };
+
+/** What Windows calls so; here there is what is the default. */
+export function checkIsolation(cursor: ModelCursor): void {
+  if (cursor.text() !== 'default') throw cursor.problem('is for Windows containers', 'remove it');
+}
 
 /** Those with a name of CDI are no paths. */
 function splitDevices(all: readonly Device[]): Pick<ContainerSpec, 'devices' | 'cdiDevices'> {

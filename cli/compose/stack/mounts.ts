@@ -92,7 +92,8 @@ function readVolume(fields: Fields, basics: Basics, source: string | undefined, 
 function readBind(item: ModelCursor, fields: Fields, basics: Basics, source: string): Mount {
   if (/^([A-Za-z]:|\\\\)/.test(source))
     throw item.problem(`"${source}" is a path of Windows`, 'write one of the hosts');
-  if (!isAbsolute(source)) {
+  // That it has none has been told.
+  if (source !== '' && !isAbsolute(source)) {
     throw item.problem(`cannot tell the home directory in "${source}"`, 'write the path out');
   }
   const options = fields.get('bind', (cursor) =>

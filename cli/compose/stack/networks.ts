@@ -3,7 +3,6 @@ import { isIPv6 } from 'node:net';
 import type { NetworkSpec } from '../../../proto/generated/gantry/v1/types.ts';
 import { type ProjectContext, type Resource, STACK_LABEL } from './context.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
-import { IPAM_REFUSALS } from './refusals.ts';
 
 export function convertNetwork(cursor: ModelCursor, context: ProjectContext): Resource<NetworkSpec> {
   return cursor.object({}, (fields) => {
@@ -16,7 +15,8 @@ export function convertNetwork(cursor: ModelCursor, context: ProjectContext): Re
 
 function readNetwork(fields: Fields, name: string, context: ProjectContext): NetworkSpec {
   fields.get('enable_ipv4', (cursor) => {
-    if (!cursor.boolean()) throw cursor.problem('a network without IPv4 is not supported', 'remove it');
+    if (!cursor.boolean())
+      throw cursor.problem('a network without IPv4 is not supported', 'remove it: "enable_ipv6: true" adds IPv6');
   });
   const ipam = fields.get('ipam', readIpam);
   return {
@@ -48,8 +48,9 @@ type Ipam = Pick<NetworkSpec, 'subnet' | 'gateway' | 'ipRange' | 'ipv6Subnet' | 
 
 /** One pool of IPv4 and one of IPv6 at most, in either order. */
 function readIpam(ipam: ModelCursor): Ipam {
-  const pools = ipam.object(IPAM_REFUSALS, (fields) => {
+  const pools = ipam.object({}, (fields) => {
     fields.get('driver', (cursor) => cursor.oneOf(['default']));
+    fields.get('options', refuseOptions);
     return fields.get('config', (cursor) => cursor.items(readPool)) ?? [];
   });
   const [ipv4, ipv6] = [false, true].map((wanted) => pools.filter(({ isIpv6 }) => isIpv6 === wanted));
@@ -64,6 +65,12 @@ function readIpam(ipam: ModelCursor): Ipam {
     ipv6Subnet: ipv6?.[0]?.subnet ?? '',
     ipv6Gateway: ipv6?.[0]?.gateway ?? '',
   };
+}
+
+function refuseOptions(cursor: ModelCursor): void {
+  for (const [, option] of cursor.valuesByKey()) {
+    option.report('the driver has no options', 'remove it; "config" says which addresses there are');
+  }
 }
 
 interface Pool {

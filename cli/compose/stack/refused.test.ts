@@ -14,7 +14,10 @@ describe('what is wrong is named with its place and remedy', () => {
     ['name: x\n', 'has no services'],
     [webText('comand: x'), 'stack.yml:4:5: services.web.comand: unknown key; did you mean "command"?'],
     [webText('qqqqq: x'), 'unknown key; remove it, or name it x-… to have it ignored'],
-    [webText('storage_opt: {size: 1g}'), 'stack.yml:4:5: services.web.storage_opt: not supported yet; remove it'],
+    [
+      webText('storage_opt: {size: 1g}'),
+      'stack.yml:4:5: services.web.storage_opt: not supported yet; put what grows on a',
+    ],
     [webText('network_mode: container:db'), '"container:db" is not supported'],
     [
       webText('networks: [back]'),
@@ -52,7 +55,20 @@ describe('what is wrong is named with its place and remedy', () => {
     [webText('deploy: {placement: {preferences: [spread=node.labels.zone]}}'), 'preferences[0]'],
     [webText('deploy: {placement: {preferences: [{spread: node.id}]}}'), 'tasks can\'t be spread over "node.id"'],
     [webText('deploy: {placement: {preference: []}}'), 'did you mean "preferences"?'],
-    [webText('pull_policy: daily'), 'services.web.pull_policy: '],
+    [webText('pull_policy: refresh'), 'services.web.pull_policy: "refresh" says not after which time; add'],
+    [
+      webText('pull_refresh_after: 1h'),
+      'services.web.pull_refresh_after: is for "pull_policy: refresh" alone; write that',
+    ],
+    [
+      webText('pull_policy: refresh\npull_refresh_after: often'),
+      'services.web.pull_refresh_after: "often" is not a duration',
+    ],
+    [webText('isolation: hyperv'), 'services.web.isolation: is for Windows containers; remove it'],
+    [
+      'services:\n  w: {image: x, networks: [n]}\nnetworks:\n  n: {ipam: {options: {a: b}}}\n',
+      'networks.n.ipam.options.a: the driver has no options; remove it',
+    ],
     [
       webText('pull_policy: build'),
       'services.web.pull_policy: "build" without a build section; add "build", or write missing',

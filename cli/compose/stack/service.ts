@@ -4,6 +4,7 @@ import {
   IngressScope,
   type PlacementStrategy,
   type PortConfig,
+  type PullPolicy,
   ServiceSpec,
 } from '../../../proto/generated/gantry/v1/types.ts';
 import { isJob } from '../../../proto/service-mode.ts';
@@ -20,6 +21,7 @@ import { checkLinks } from './links.ts';
 import type { Fields, ModelCursor } from './model-cursor.ts';
 import { convertPlatform, placementOf } from './placement.ts';
 import { convertPorts } from './ports.ts';
+import { convertImagePolicy, type Renewal } from './pull-policy.ts';
 import { SERVICE_REFUSALS } from './refusals.ts';
 import { withDevices, withServiceLimits } from './resources.ts';
 import { convertRestart } from './restart.ts';
@@ -29,6 +31,7 @@ export interface ConvertedService {
   readonly build: Build | undefined;
   /** Whether commands that show what services print show its output, too. */
   readonly attach: boolean;
+  readonly renewal: Renewal;
 }
 
 export function convertService(service: ModelCursor, context: ServiceContext): ConvertedService {
@@ -37,11 +40,12 @@ export function convertService(service: ModelCursor, context: ServiceContext): C
     // What profiles it is of has been looked at: it is active.
     fields.texts('profiles');
     const attach = fields.get('attach', (cursor) => cursor.boolean()) ?? true;
-    return { build, attach, spec: readSpec(fields, context) };
+    const { pullPolicy, renewal } = convertImagePolicy(fields, context);
+    return { build, attach, renewal, spec: readSpec(fields, pullPolicy, context) };
   });
 }
 
-function readSpec(fields: Fields, context: ServiceContext): ServiceSpec {
+function readSpec(fields: Fields, pullPolicy: PullPolicy, context: ServiceContext): ServiceSpec {
   const stack = context.model.name;
   const image = fields.text('image') || `${stack}-${context.service}:latest`;
   const deploy = convertDeploy(fields.cursor('deploy'), fields.cursor('scale'));
@@ -53,7 +57,7 @@ function readSpec(fields: Fields, context: ServiceContext): ServiceSpec {
   const spec = ServiceSpec.fromPartial({
     annotations: { name: `${stack}_${context.service}`, labels: { ...deploy.labels, [STACK_LABEL]: stack } },
     task: {
-      container: { ...container, cdiDevices: [...container.cdiDevices, ...devices.cdiDevices] },
+      container: { ...container, pullPolicy, cdiDevices: [...container.cdiDevices, ...devices.cdiDevices] },
       ...(resources === undefined ? {} : { resources }),
       restart: convertRestart(fields.cursor('restart'), deploy.restartPolicy, isJob(deploy)),
       networks: convertAttachments(fields, context),
