@@ -28,6 +28,10 @@ describe('options of compose before its verb', () => {
       ['-f', 'a.yml', '--help'],
     ],
     [
+      ['--dry-run', '--progress', 'plain', 'up', '-d'],
+      ['up', '--dry-run', '--progress', 'plain', '-d'],
+    ],
+    [
       ['--nope', 'up'],
       ['--nope', 'up'],
     ],

@@ -17,6 +17,9 @@ const VALUED: ReadonlyMap<string, string> = new Map([
   ['--parallel', '--parallel'],
 ]);
 
+/** Options without one. */
+const SWITCHES: ReadonlySet<string> = new Set(['--all-resources', '--compatibility', '--dry-run']);
+
 /** For completion. */
 export const FLAGS_BEFORE_VERB: readonly string[] = [...VALUED.keys()];
 
@@ -28,7 +31,10 @@ export function verbFirst(words: readonly string[]): readonly string[] {
     const word = words[index] ?? '';
     const valued = VALUED.get(word);
     const [flag = '', value] = splitValue(word);
-    if (valued !== undefined && words[index + 1] !== undefined) {
+    if (SWITCHES.has(word)) {
+      moved.push(word);
+      index += 1;
+    } else if (valued !== undefined && words[index + 1] !== undefined) {
       moved.push(valued, words[index + 1] ?? '');
       index += 2;
     } else if (value !== undefined && VALUED.has(flag)) {

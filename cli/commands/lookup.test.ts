@@ -27,6 +27,9 @@ describe('finding a command', () => {
   it('says what to do instead of what is not there yet', () => {
     expect(lookUp(['search', 'x'])).toMatchObject({ kind: 'unsupported', path: 'search' });
     expect(lookUp(['compose', 'watch'])).toMatchObject({ kind: 'unsupported', path: 'compose watch' });
+    for (const flag of ['-v', '--version']) {
+      expect(lookUp(['compose', flag])).toMatchObject({ kind: 'command', path: 'compose version' });
+    }
     expect(lookUp(['compose', '-f', 'x.yml', 'up', '-d'])).toMatchObject({
       path: 'compose up',
       rest: ['--file', 'x.yml', '-d'],

@@ -16,7 +16,8 @@ export function lookUp(words: readonly string[]): Lookup {
   if (noun === undefined) return lookUpName(first, first, words.slice(1));
   const [second, ...rest] = noun === 'compose' ? verbFirst(words.slice(1)) : words.slice(1);
   if (second === undefined || second === '--help') return { kind: 'noun', noun };
-  return lookUpName(`${noun} ${second}`, `${first} ${second}`, rest);
+  const verb = noun === 'compose' && (second === '-v' || second === '--version') ? 'version' : second;
+  return lookUpName(`${noun} ${verb}`, `${first} ${verb}`, rest);
 }
 
 function lookUpName(name: string, typed: string, rest: readonly string[]): Lookup {

@@ -6,7 +6,7 @@ import { type Cli, complain } from '../cli.ts';
 import { collect } from '../command-line.ts';
 import type { LoadedStack } from '../compose/load-stack.ts';
 import { oneOf } from '../options/words.ts';
-import { createProgress } from '../terminal/progress.ts';
+import { type ProgressMode, progressIn } from '../terminal/progress.ts';
 import { changeLines } from './changes.ts';
 import { deployProject, prepareProjectImages } from './deploy-project.ts';
 import type { BuildWhen } from './image-need.ts';
@@ -22,6 +22,7 @@ export interface ApplyOptions extends ProjectOptions {
   readonly build?: boolean;
   readonly pull?: PullPolicy | 'build';
   readonly quietPull?: boolean;
+  readonly quietBuild?: boolean;
   readonly scale: readonly string[];
   readonly removeOrphans?: boolean;
   readonly forceRecreate?: boolean;
@@ -41,11 +42,15 @@ export function declareApplyOptions(command: Command): Command {
     .option('--no-build', "don't build, although an image is missing")
     .option('--pull <policy>', 'pull images before: always, missing, never or build', oneOf('--pull', PULL))
     .option('--quiet-pull', "don't show how far images are")
+    .option('--quiet-build', "don't show how far builds are")
     .option('--scale <service=number>', 'so many containers of a service', collect, [])
     .option('--remove-orphans', 'remove services that the files no longer have')
     .option('--force-recreate', 'make containers anew although nothing has changed')
     .option('-y, --yes', 'as docker has it; nothing is asked here');
 }
+
+/** Why `--no-recreate` is refused. */
+export const NO_RECREATE = 'name the services that are missing, with --no-deps: all others are left as they are';
 
 /** Builds and pulls what `applyProject` needs. */
 export function prepareImagesFor(
@@ -54,8 +59,8 @@ export function prepareImagesFor(
   services: readonly SelectedService[],
   options: ApplyOptions,
 ): Promise<RegistryFacts> {
-  const { quietPull: quiet = false } = options;
-  return prepareProjectImages(cli, loaded, services, { build: buildWhen(options), pull: policyOf(options), quiet });
+  const wishes = { build: buildWhen(options), pull: policyOf(options), progress: buildProgress(options) };
+  return prepareProjectImages(cli, loaded, services, wishes);
 }
 
 export interface Application {
@@ -67,12 +72,14 @@ export interface Application {
   readonly scale: Readonly<Record<string, number>>;
   readonly idle: 'start' | 'leave';
   readonly others: 'awaited' | 'left-out';
+  /** Services whose containers are made anew although nothing has changed. */
+  readonly recreate?: ReadonlySet<string>;
 }
 
 export async function applyProject(
   cli: Cli,
   control: ControlClient,
-  { loaded, services, registry, scale, idle, others }: Application,
+  { loaded, services, registry, scale, idle, others, recreate: wanted = new Set() }: Application,
   options: ApplyOptions,
 ): Promise<Run> {
   const all = fileServices(loaded);
@@ -80,7 +87,7 @@ export async function applyProject(
   const before = await stateBefore(control, loaded.spec.name);
   const recreate = options.forceRecreate
     ? new Set(services.map(({ name }) => name))
-    : await servicesOfStaleImages(cli, services, before);
+    : (await servicesOfStaleImages(cli, services, before)).union(wanted);
   // First, since they may have what takes their place: names, and ports.
   await settleOrphans(cli, control, loaded.spec.name, orphansOf(cli, before.services, all, options), options);
   const wishes = { pull: policyOf(options), scale, recreate, registry, idle, others };
@@ -92,6 +99,10 @@ export async function applyProject(
 function buildWhen({ build, pull }: ApplyOptions): BuildWhen {
   if (build === false) return 'never';
   return build === true || pull === 'build' ? 'always' : 'missing';
+}
+
+function buildProgress({ quietBuild = false, quietPull = false, progress }: ApplyOptions): ProgressMode {
+  return quietBuild || quietPull ? 'quiet' : progress;
 }
 
 function policyOf({ pull }: ApplyOptions): PullPolicy | undefined {
@@ -121,7 +132,7 @@ async function settleOrphans(
 ): Promise<void> {
   if (orphans.length === 0) return;
   if (removeOrphans) {
-    const progress = createProgress(cli.stderr, true);
+    const progress = progressIn(cli.stderr, 'quiet');
     for (const { name } of orphans) await complain(cli, `Removing service ${name}`);
     return await removeServices(cli, control, project, orphans, { timeoutMs: undefined, progress });
   }

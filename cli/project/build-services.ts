@@ -1,10 +1,10 @@
 /** Builds the images of services side by side, each after those that it is built from. */
 import { EngineClient } from '../../proto/generated/gantry/v1/engine.ts';
-import { type BuildDisplay, createBuildDisplay } from '../build/build-display.ts';
+import { type BuildDisplay, createBuildDisplay, type ProgressKind } from '../build/build-display.ts';
 import { buildImage } from '../build/build-image.ts';
 import { JointBuildDisplay } from '../build/joint-display.ts';
 import { withAgentSockets } from '../build/ssh-agents.ts';
-import { type Cli, printLine } from '../cli.ts';
+import { type Cli, complain } from '../cli.ts';
 import type { LoadedService, LoadedStack } from '../compose/load-stack.ts';
 import { reachable } from '../compose/reachable.ts';
 import { inBuildOrder, servicesInBuild } from '../compose/stack/build-order.ts';
@@ -17,15 +17,15 @@ import { type BuildWishes, type OpenBuild, openServiceBuild, type ServiceBuild }
 export async function buildServices(
   cli: Cli,
   loaded: LoadedStack,
-  quiet: boolean,
+  progress: ProgressKind,
   wishes: BuildWishes = {},
 ): Promise<void> {
   const builds = distinctBuilds(withParts(loaded, wishes.services ?? loaded.services));
   if (builds.length === 0) return;
-  if (!quiet) {
-    for (const { service } of builds) await printLine(cli, `Building ${service.image} for service ${service.name}`);
+  if (progress !== 'quiet') {
+    for (const { service } of builds) await complain(cli, `Building ${service.image} for service ${service.name}`);
   }
-  const display = new JointBuildDisplay(createBuildDisplay(cli, quiet ? 'quiet' : 'auto'));
+  const display = new JointBuildDisplay(createBuildDisplay(cli, progress));
   try {
     await withClient(EngineClient, cli, async (engine) => {
       const run = (job: ServiceBuild, signal: AbortSignal) =>

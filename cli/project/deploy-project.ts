@@ -41,7 +41,7 @@ export async function prepareProjectImages(
       else if (need === 'ask') asked.push(service.image);
     }
   });
-  await buildServices(cli, loaded, wishes.quiet, { services: toBuild });
+  await buildServices(cli, loaded, wishes.progress, { services: toBuild });
   const answers = await askRegistries(cli, {
     images: asked,
     resolveImage: ResolveImage.ALWAYS,

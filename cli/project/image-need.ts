@@ -3,6 +3,7 @@ import type { Image } from '../../proto/generated/gantry/v1/engine.ts';
 import { PullPolicy } from '../../proto/generated/gantry/v1/types.ts';
 import type { LoadedService } from '../compose/load-stack.ts';
 import { CliError } from '../failure.ts';
+import type { ProgressMode } from '../terminal/progress.ts';
 import type { SelectedService } from './selection.ts';
 
 /** Of images that have a `build`: always, when they aren't there, or never. */
@@ -12,7 +13,8 @@ export interface ImageWishes {
   readonly build: BuildWhen;
   /** Undefined: as the files say. */
   readonly pull: PullPolicy | undefined;
-  readonly quiet: boolean;
+  /** Of builds. */
+  readonly progress: ProgressMode;
 }
 
 /** `ask`: registries, for what its name stands for. */

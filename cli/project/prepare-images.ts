@@ -22,7 +22,7 @@ export async function prepareImages(
   quiet: boolean,
 ): Promise<ImageAnswers> {
   await refuseMissingImages(cli, loaded, answers);
-  await buildServices(cli, loaded, quiet);
+  await buildServices(cli, loaded, quiet ? 'quiet' : 'auto');
   const built = await pinBuiltImages(cli, loaded.services);
   return { ...answers, registry: { ...answers.registry, built } };
 }

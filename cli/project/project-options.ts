@@ -7,26 +7,42 @@ import { type LoadedStack, loadStack } from '../compose/load-stack.ts';
 import { loadSource } from '../compose/source/load-source.ts';
 import { ProblemError, problemsError } from '../compose/syntax/problem.ts';
 import { oneOf } from '../options/words.ts';
+import type { ProgressMode } from '../terminal/progress.ts';
 import { readStackFile } from './read-stack-file.ts';
+import { declareShared } from './shared-flags.ts';
 import { declareSource, type SourceOptions } from './source-options.ts';
 
 export interface ProjectOptions extends SourceOptions {
   readonly file: readonly string[];
   readonly projectName?: string;
   readonly ansi: Ansi;
+  readonly progress: ProgressMode;
 }
 
 /** Whether what is printed has colours: on a terminal, always, or never. */
 export type Ansi = 'auto' | 'always' | 'never';
 
 export function declareProject(command: Command): Command {
-  return declareSource(command)
-    .option('--file <file>', "compose file; '-' for standard input; before the verb also -f", collect, [])
-    .option('--project-name <name>', 'name of the project; before the verb also -p')
+  return declareDisplay(
+    declareSource(command)
+      .option('--file <file>', "compose file; '-' for standard input; before the verb also -f", collect, [])
+      .option('--project-name <name>', 'name of the project; before the verb also -p'),
+  );
+}
+
+/** How things are shown, and what else stands before the verbs of `docker compose`. */
+export function declareDisplay(command: Command): Command {
+  return declareShared(command)
     .option(
       '--ansi <choice>',
       'when to use colours: auto, always or never (default: auto)',
       oneOf('--ansi', { auto: 'auto', always: 'always', never: 'never' }),
+      'auto',
+    )
+    .option(
+      '--progress <how>',
+      'how progress is shown: auto, tty, plain or quiet (default: auto)',
+      oneOf('--progress', { auto: 'auto', tty: 'tty', plain: 'plain', quiet: 'quiet' }),
       'auto',
     );
 }

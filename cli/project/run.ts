@@ -4,7 +4,7 @@ import { type Dependency, DependencyCondition, type Task } from '../../proto/gen
 import type { Cli } from '../cli.ts';
 import { ask } from '../connection.ts';
 import { updateKey } from '../rollout/update-stand.ts';
-import { createProgress, PlainProgress } from '../terminal/progress.ts';
+import { type ProgressMode, progressIn } from '../terminal/progress.ts';
 import { type AbortRule, followProject } from './attached.ts';
 import { changedServices } from './changes.ts';
 import { LogFollower } from './log-follower.ts';
@@ -54,13 +54,14 @@ export interface BackgroundOptions {
   readonly wait?: boolean;
   /** Milliseconds. */
   readonly waitTimeout?: number;
+  readonly progress: ProgressMode;
 }
 
 export async function waitInBackground(
   cli: Cli,
   control: ControlClient,
   run: Run,
-  { wait = false, waitTimeout }: BackgroundOptions,
+  { wait = false, waitTimeout, progress }: BackgroundOptions,
 ): Promise<void> {
   await waitUntilStarted(cli, control, {
     project: run.project,
@@ -68,7 +69,7 @@ export async function waitInBackground(
     goal: wait ? 'healthy' : 'started',
     earlier: run.before,
     timeoutMs: waitTimeout,
-    progress: createProgress(cli.stderr, false),
+    progress: progressIn(cli.stderr, progress),
     signal: new AbortController().signal,
   });
 }
@@ -79,6 +80,7 @@ export async function waitForDependencies(
   control: ControlClient,
   run: Run,
   dependencies: readonly Dependency[],
+  progress: ProgressMode,
 ): Promise<void> {
   const ids = serviceIds(run);
   const needs = new Map(dependencies.map(({ service, condition }) => [service, condition]));
@@ -93,7 +95,7 @@ export async function waitForDependencies(
       goal,
       earlier: run.before,
       timeoutMs: undefined,
-      progress: createProgress(cli.stderr, false),
+      progress: progressIn(cli.stderr, progress),
       signal: new AbortController().signal,
     });
   }
@@ -116,6 +118,7 @@ export interface ForegroundOptions {
   readonly color: boolean;
   readonly logPrefix: boolean;
   readonly timestamps?: boolean;
+  readonly progress: ProgressMode;
 }
 
 /** The exit code to end with, once all containers have ended. */
@@ -139,7 +142,7 @@ export async function followInForeground(
       goal: 'started',
       earlier: before,
       timeoutMs: undefined,
-      progress: new PlainProgress(cli.stderr),
+      progress: progressIn(cli.stderr, options.progress === 'quiet' ? 'quiet' : 'plain'),
       signal: AbortSignal.any([starting.signal, over.signal]),
     });
     const followed = followProject(cli, control, {

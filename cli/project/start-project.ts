@@ -2,7 +2,7 @@
 import type { ControlClient } from '../../proto/generated/gantry/v1/control.ts';
 import type { Cli } from '../cli.ts';
 import { ask } from '../connection.ts';
-import { createProgress } from '../terminal/progress.ts';
+import { type ProgressMode, progressIn } from '../terminal/progress.ts';
 import type { ProjectService } from './project-state.ts';
 import { type BackgroundOptions, type Before, stateBefore } from './run.ts';
 import { waitUntilStarted } from './wait-started.ts';
@@ -25,6 +25,7 @@ export interface RestartOptions {
   /** As for ServiceRestart. */
   readonly timeoutMs: number | undefined;
   readonly withDependents: boolean;
+  readonly progress: ProgressMode;
 }
 
 export async function restartServices(
@@ -32,13 +33,13 @@ export async function restartServices(
   control: ControlClient,
   project: string,
   services: readonly ProjectService[],
-  options: RestartOptions,
+  { timeoutMs, withDependents, progress }: RestartOptions,
 ): Promise<void> {
   if (services.length === 0) return;
   const earlier = await stateBefore(control, project);
   const references = services.map(({ service }) => service.id);
-  const { restarted } = await ask(control, control.serviceRestart, { references, ...options });
-  await waitFor(cli, control, { project, ids: restarted, earlier }, {});
+  const { restarted } = await ask(control, control.serviceRestart, { references, timeoutMs, withDependents });
+  await waitFor(cli, control, { project, ids: restarted, earlier }, { progress });
 }
 
 interface Awaited {
@@ -51,7 +52,7 @@ async function waitFor(
   cli: Cli,
   control: ControlClient,
   { project, ids, earlier }: Awaited,
-  { wait = false, waitTimeout }: BackgroundOptions,
+  { wait = false, waitTimeout, progress }: BackgroundOptions,
 ): Promise<void> {
   await waitUntilStarted(cli, control, {
     project,
@@ -59,7 +60,7 @@ async function waitFor(
     goal: wait ? 'healthy' : 'started',
     earlier,
     timeoutMs: waitTimeout,
-    progress: createProgress(cli.stderr, false),
+    progress: progressIn(cli.stderr, progress),
     signal: new AbortController().signal,
   });
 }

@@ -47,13 +47,19 @@ export async function tasksWithContainers(
 
 /** Those that run of these services, in their order; of no service none. */
 export async function runningTasks(control: ControlClient, services: readonly ProjectService[]): Promise<Task[]> {
+  return (await currentTasksOf(control, services)).filter(isRunning);
+}
+
+/** As above, running or not. */
+export async function currentTasksOf(control: ControlClient, services: readonly ProjectService[]): Promise<Task[]> {
   if (services.length === 0) return [];
   const references = services.map(({ service }) => service.id);
   const { tasks } = await ask(control, control.taskList, { stack: '', services: references, nodes: [] });
-  return currentTasks(tasks).filter(isRunning);
+  return currentTasks(tasks);
 }
 
-function taskAt(tasks: readonly Task[], index: number): Task | undefined {
+/** Of a global service its place among the tasks, or else the slot. */
+export function taskAt(tasks: readonly Task[], index: number): Task | undefined {
   const [first] = tasks;
   return first?.slot === 0 ? tasks[index - 1] : tasks.find(({ slot }) => slot === index);
 }

@@ -18,6 +18,14 @@ export function createProgress(stream: WriteStream, quiet: boolean): Progress {
   return stream.isTTY ? new TerminalProgress(stream) : new PlainProgress(stream);
 }
 
+/** How progress is to be shown: `auto` as the stream is. */
+export type ProgressMode = 'auto' | 'tty' | 'plain' | 'quiet';
+
+export function progressIn(stream: WriteStream, mode: ProgressMode): Progress {
+  if (mode === 'tty') return new TerminalProgress(stream);
+  return mode === 'plain' ? new PlainProgress(stream) : createProgress(stream, mode === 'quiet');
+}
+
 /** A line is written again when its text differs from the one before. */
 export class PlainProgress implements Progress {
   readonly #stream: Pick<WriteStream, 'write'>;

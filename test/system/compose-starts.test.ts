@@ -147,3 +147,50 @@ describe('the files of a project', () => {
     await outputOf(compose('down', '-t', '0'));
   });
 });
+
+describe('what verbs say to programs', () => {
+  const PAIR = `services:
+  db: { ${SLEEPS} }
+  web: { image: busybox, init: true, scale: 2, command: sh -c "hostname; sleep 1000", hostname: "web-{{.Task.Slot}}", depends_on: [db] }
+  job: { image: busybox, restart: "no", command: sh -c "sleep 1; exit 4" }
+`;
+
+  it('is what docker compose says', async () => {
+    const compose = project('pair', PAIR);
+    const up = await compose('--progress', 'quiet', 'up', '-d');
+    expect([up.code, up.stderr]).toEqual([0, expect.not.stringContaining('started')]);
+    const rows = (await outputOf(compose('ps', '--format', 'json', 'db'))).split('\n').map((line) => JSON.parse(line));
+    expect(rows).toEqual([expect.objectContaining({ Names: 'pair_db.1', Networks: 'pair_default', Service: 'db' })]);
+    const images = JSON.parse(await outputOf(compose('images', '--format', 'json', 'db')));
+    expect(images).toEqual([
+      expect.objectContaining({ ContainerName: 'pair_db.1', Repository: 'busybox', Tag: 'latest' }),
+    ]);
+    const projects = JSON.parse(await host.ok(['compose', 'ls', '--format', 'json']));
+    expect(projects).toContainEqual({ Name: 'pair', Status: expect.stringMatching(/^running\([34]\)$/) });
+    expect(await outputOf(compose('logs', '--no-log-prefix', '--index', '2', 'web'))).toBe('web-2');
+    expect((await compose('--dry-run', 'up')).stderr).toMatch(/--dry-run is not supported yet; 'gantry stack deploy/);
+  });
+
+  it('wait tells how containers ended', async () => {
+    const compose = project('pair', PAIR);
+    const waited = await compose('wait', 'job');
+    expect([waited.code, waited.stdout]).toEqual([
+      4,
+      expect.stringMatching(/^container "[0-9a-f]{64}" exited with status code 4\n$/),
+    ]);
+  });
+
+  it('up makes anew what the named services depend on where that is wanted, and ps leaves out what is in no file', async () => {
+    const compose = project('pair', PAIR);
+    const ids = async () => [await outputOf(compose('ps', '-q', 'db')), await outputOf(compose('ps', '-q', 'web'))];
+    const [db, web] = await ids();
+    await outputOf(compose('up', '-d', '--always-recreate-deps', 'web'));
+    const now = await ids();
+    expect([now[0] === db, now[1] === web]).toEqual([false, true]);
+    const fewer = project('pair', `services: { db: { ${SLEEPS} } }`);
+    expect(await outputOf(fewer('ps', '--services', '--no-orphans'))).toBe('db');
+    expect(await outputOf(fewer('ps', '--services'))).toBe('db\nweb');
+    expect((await fewer('wait', '--down-project', 'job')).code).toBe(4);
+    expect(await host.ok(['service', 'ls', '-q', '--filter', 'name=pair'])).toBe('');
+  });
+});

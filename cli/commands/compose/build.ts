@@ -39,7 +39,7 @@ async function build(cli: Cli, names: readonly string[], options: BuildOptions):
   const built = services.filter((service) => service.build !== undefined);
   if (built.length === 0) return await complain(cli, 'No services to build');
   const quiet = options.quiet ?? false;
-  await buildServices(cli, loaded, quiet, {
+  await buildServices(cli, loaded, quiet ? 'quiet' : options.progress, {
     services: built,
     noCache: !options.cache,
     pull: options.pull ?? false,

@@ -5,7 +5,13 @@ import type { Cli } from '../../cli.ts';
 import { refuse } from '../../command-line.ts';
 import { withClient } from '../../connection.ts';
 import { parseScale } from '../../options/scale.ts';
-import { type ApplyOptions, applyProject, declareApplyOptions, prepareImagesFor } from '../../project/apply-project.ts';
+import {
+  type ApplyOptions,
+  applyProject,
+  declareApplyOptions,
+  NO_RECREATE,
+  prepareImagesFor,
+} from '../../project/apply-project.ts';
 import { declareProject, loadProject } from '../../project/project-options.ts';
 import { fileServices, select } from '../../project/selection.ts';
 
@@ -13,7 +19,7 @@ export function define(command: Command, cli: Cli): void {
   declareApplyOptions(
     declareProject(command.argument('[service...]', 'services, with those that they depend on (default: all)')),
   ).action((services: string[], options: ApplyOptions) => create(cli, services, options));
-  refuse(command, '--no-recreate', 'what has not changed is left alone anyway');
+  refuse(command, '--no-recreate', NO_RECREATE);
 }
 
 /** What runs already is brought up to date, and goes on. */

@@ -8,13 +8,11 @@ import { isGantryError } from '../../failure.ts';
 import { stopTimeout } from '../../options/stop-timeout.ts';
 import { oneOf } from '../../options/words.ts';
 import { namesToRemove } from '../../project/images-to-remove.ts';
-import { isOneOff, oneOffFilters } from '../../project/one-off.ts';
 import { declareProject, loadProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
 import { type ProjectService, projectServices, selectServices } from '../../project/project-state.ts';
+import { removeProject } from '../../project/remove-project.ts';
 import { removeServices } from '../../project/remove-services.ts';
-import { tasksOfStack, waitUntilContainersGone } from '../../rollout/containers-gone.ts';
-import { waitUntilGone } from '../../rollout/wait-gone.ts';
-import { createProgress } from '../../terminal/progress.ts';
+import { progressIn } from '../../terminal/progress.ts';
 
 interface DownOptions extends ProjectOptions {
   readonly volumes?: boolean;
@@ -41,48 +39,15 @@ async function down(cli: Cli, names: readonly string[], options: DownOptions): P
   await withClient(ControlClient, cli, async (control) => {
     const services = selectServices(await projectServices(control, project), names);
     if (names.length > 0) {
-      const progress = createProgress(cli.stderr, false);
+      const progress = progressIn(cli.stderr, options.progress);
       return await removeServices(cli, control, project, services, { timeoutMs: options.timeout, progress });
     }
-    await removeOneOffs(cli, project);
-    await removeProject(cli, control, project, options);
+    await removeProject(cli, control, project, { timeoutMs: options.timeout, progress: options.progress });
     if (options.volumes) await removeVolumes(cli, control, project);
     if (options.rmi === undefined) return;
     const images = await imagesToRemove(cli, services, options);
     await removeImages(cli, images);
   });
-}
-
-/** What `compose run` has made on this host: it would keep the networks. */
-async function removeOneOffs(cli: Cli, project: string): Promise<void> {
-  await withClient(EngineClient, cli, async (engine) => {
-    const { containers } = await ask(engine, engine.containerList, { all: true, filters: oneOffFilters(project) });
-    for (const { id, name } of containers.filter(isOneOff)) {
-      await ask(engine, engine.containerRemove, { reference: id, force: true, volumes: true });
-      await complain(cli, `Removing container ${name}`);
-    }
-  });
-}
-
-/** One that isn't there is no failure, as with docker compose. */
-async function removeProject(
-  cli: Cli,
-  control: ControlClient,
-  name: string,
-  { timeout: timeoutMs }: DownOptions,
-): Promise<void> {
-  try {
-    const tasks = await tasksOfStack(control, name);
-    const { changes, networksInUse } = await ask(control, control.stackRemove, { name, timeoutMs });
-    await waitUntilGone(control, name, changes, createProgress(cli.stderr, false));
-    await waitUntilContainersGone(cli, control, tasks);
-    for (const { name: network, users } of networksInUse) {
-      await complain(cli, `gantry: warning: network ${network}: Resource is still in use by ${users.join(', ')}`);
-    }
-  } catch (error) {
-    if (!isGantryError(error) || error.code !== 'NOT_FOUND') throw error;
-    await complain(cli, `gantry: warning: no resource found to remove for project "${name}"`);
-  }
 }
 
 async function removeVolumes(cli: Cli, control: ControlClient, stack: string): Promise<void> {

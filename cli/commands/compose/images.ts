@@ -51,6 +51,10 @@ async function images(cli: Cli, names: readonly string[], options: ImagesOptions
     return currentTasks(listed.tasks.filter(({ serviceId }) => ids.has(serviceId)));
   });
   const known = await knownImages(cli, new Set(tasks.map(imageOf)));
+  if (options.format === 'json') {
+    const entries = tasks.map((task) => imageEntry(task, known.get(imageOf(task))));
+    return await print(cli, `${JSON.stringify(entries)}\n`);
+  }
   const rows = tasks.map((task) => imageRow(task, known.get(imageOf(task)), cli.nowMs()));
   const { quiet = false, format } = options;
   await print(cli, renderListing(LISTING, rows, { format, quiet }));
@@ -76,16 +80,37 @@ async function knownImages(cli: Cli, references: ReadonlySet<string>): Promise<M
   return known;
 }
 
-function imageRow(task: Task, image: Image | undefined, nowMs: number): Fields {
+/** As programs read it: docker compose gives them one list. */
+function imageEntry(task: Task, image: Image | undefined) {
+  return {
+    ID: image?.id ?? '',
+    ContainerName: taskName(task),
+    ...nameOf(task),
+    Platform: platformOf(image),
+    Size: image?.sizeBytes ?? 0,
+    ...(image === undefined || image.taggedAtMs === 0 ? {} : { LastTagTime: new Date(image.taggedAtMs).toISOString() }),
+  };
+}
+
+function nameOf(task: Task) {
   const name = familiarName(withDefaultTag(parseReference(withoutLookedUpDigest(imageOf(task)))));
   const colon = name.lastIndexOf(':');
+  return { Repository: colon === -1 ? name : name.slice(0, colon), Tag: colon === -1 ? '' : name.slice(colon + 1) };
+}
+
+function platformOf(image: Image | undefined): string {
+  return image === undefined ? '' : `${image.os}/${image.architecture}`;
+}
+
+function imageRow(task: Task, image: Image | undefined, nowMs: number): Fields {
+  const { Repository, Tag } = nameOf(task);
   return {
     Container: taskName(task),
     Created: image === undefined ? '' : createdSince(image, nowMs),
     ID: image === undefined ? '' : shortId(image.id),
-    Platform: image === undefined ? '' : `${image.os}/${image.architecture}`,
-    Repository: colon === -1 ? name : name.slice(0, colon),
+    Platform: platformOf(image),
+    Repository,
     Size: image === undefined ? '' : humanSize(image.sizeBytes),
-    Tag: colon === -1 ? '' : name.slice(colon + 1),
+    Tag,
   };
 }

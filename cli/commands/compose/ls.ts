@@ -34,7 +34,9 @@ export function define(command: Command, cli: Cli): void {
         ask(control, control.serviceList, { stack: '', references: [] }),
       );
       const shown = projectRows(services, all).filter(({ Name }) => names.every((part) => String(Name).includes(part)));
-      await print(cli, renderListing(LISTING, shown, { format, quiet }));
+      // Docker Compose gives programs one list.
+      const isList = format === 'json' && !quiet;
+      await print(cli, isList ? `${JSON.stringify(shown)}\n` : renderListing(LISTING, shown, { format, quiet }));
     });
 }
 

@@ -2,14 +2,14 @@
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
 import { type Cli, print } from '../../cli.ts';
-import { collect, refuse } from '../../command-line.ts';
+import { collect } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { renderListing } from '../../format/listing.ts';
 import { type ComposeContainer, composeListing, composeRow, composeState } from '../../format/rows/compose-row.ts';
 import { taskName } from '../../format/rows/task-row.ts';
 import { parseFilters } from '../../options/listing-options.ts';
 import { parseWord } from '../../options/words.ts';
-import { declareProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
+import { allServiceNames, declareProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
 import {
   currentTasks,
   hasEnded,
@@ -27,6 +27,7 @@ interface PsOptions extends ProjectOptions {
   readonly filter: readonly string[];
   readonly format?: string;
   readonly trunc: boolean;
+  readonly orphans: boolean;
 }
 
 const STATES = Object.fromEntries(
@@ -42,8 +43,9 @@ export function define(command: Command, cli: Cli): void {
     .option('--filter <name=value>', 'only what matches: status=STATE', collect, [])
     .option('--format <template>', "'table', 'table TEMPLATE', 'json' or a Go template")
     .option('--no-trunc', "don't cut anything off")
+    .option('--orphans', 'also services that the files no longer have', true)
+    .option('--no-orphans', 'only those of the files')
     .action((names: string[], options: PsOptions) => ps(cli, names, options));
-  refuse(command, '--no-orphans', "name the services: 'gantry compose config --services' lists those of the files");
 }
 
 async function ps(cli: Cli, names: readonly string[], options: PsOptions): Promise<void> {
@@ -52,7 +54,9 @@ async function ps(cli: Cli, names: readonly string[], options: PsOptions): Promi
   const states = wanted.map((state) => parseWord('--status', state, STATES));
   const found = await withClient(ControlClient, cli, async (control) => {
     const services = selectServices(await projectServices(control, project), names);
-    return await containersOf(control, project, services);
+    const inFiles = options.orphans ? undefined : allServiceNames(cli, options);
+    const meant = services.filter(({ name }) => inFiles?.has(name) ?? true);
+    return await containersOf(control, project, meant);
   });
   const { containers, nodes } = found;
   const isShown = (one: ComposeContainer) => {

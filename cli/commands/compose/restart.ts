@@ -22,7 +22,7 @@ export function define(command: Command, cli: Cli): void {
       const project = projectName(cli, options);
       await withClient(ControlClient, cli, async (control) => {
         const services = selectServices(await projectServices(control, project), names);
-        const how = { timeoutMs: options.timeout, withDependents: options.deps };
+        const how = { timeoutMs: options.timeout, withDependents: options.deps, progress: options.progress };
         await restartServices(cli, control, project, services, how);
       });
     });

@@ -15,7 +15,7 @@ import {
 import { removeServices } from '../../project/remove-services.ts';
 import { stopServices } from '../../project/stop-project.ts';
 import { confirm } from '../../terminal/confirm.ts';
-import { createProgress } from '../../terminal/progress.ts';
+import { progressIn } from '../../terminal/progress.ts';
 
 interface RmOptions extends ProjectOptions {
   readonly force?: boolean;
@@ -40,7 +40,7 @@ async function rm(cli: Cli, names: readonly string[], options: RmOptions): Promi
     const list = services.map(({ name }) => name).join(', ');
     if (!options.force && !(await confirm(cli, `Going to remove ${list}. Are you sure`))) return;
     if (options.stop) await stopServices(control, project, services, undefined);
-    const progress = createProgress(cli.stderr, true);
+    const progress = progressIn(cli.stderr, 'quiet');
     await removeServices(cli, control, project, services, { timeoutMs: undefined, progress });
     for (const { name } of services) await complain(cli, `Removing service ${name}`);
   });

@@ -26,6 +26,8 @@ interface RunOptions extends ProjectOptions, Omit<OneOffOptions, 'tty' | 'intera
   /** False for -T. */
   readonly tty: boolean;
   readonly pull: PullPolicy;
+  readonly quiet?: boolean;
+  readonly quietBuild?: boolean;
   readonly quietPull?: boolean;
   readonly rm?: boolean;
 }
@@ -48,6 +50,8 @@ export function define(command: Command, cli: Cli): void {
     .option('-p, --publish <port>', 'publish a port: [IP:][HOST:]CONTAINER[/udp]', collect, [])
     .option('-P, --service-ports', "publish the service's ports")
     .option('--pull <policy>', 'pull its image before: always, missing or never', pullPolicy, 'missing')
+    .option('-q, --quiet', 'print only what the container writes')
+    .option('--quiet-build', "don't show how far builds are")
     .option('--quiet-pull', "don't show how far images are")
     .option('--rm', 'remove the container when it has ended')
     .option('-T, --no-tty', 'without a terminal (default: with one, where there is one)')
@@ -93,7 +97,7 @@ async function run(cli: Cli, name: string, argv: readonly string[], options: Run
   );
   await withClient(EngineClient, cli, async (engine) => {
     if (service.build === undefined) {
-      await ensureImage(engine, cli, { image: service.image, policy: options.pull, quiet: options.quietPull ?? false });
+      await ensureImage(engine, cli, { image: service.image, policy: options.pull, quiet: hidesPulls(options) });
     }
     await awaitNetworks(
       engine,
@@ -124,12 +128,16 @@ async function startAround(
   options: RunOptions,
 ): Promise<void> {
   const needed = options.deps ? select(all, [service.name], 'with-dependencies').filter((one) => one !== service) : [];
-  const quiet = options.quietPull ?? false;
+  const build = options.quietBuild || hidesPulls(options) ? 'quiet' : options.progress;
   if (service.build !== undefined) {
-    const build = options.build ? 'always' : 'missing';
-    await prepareProjectImages(cli, loaded, [service], { build, pull: undefined, quiet });
+    const when = options.build ? 'always' : 'missing';
+    await prepareProjectImages(cli, loaded, [service], { build: when, pull: undefined, progress: build });
   }
-  const registry = await prepareProjectImages(cli, loaded, needed, { build: 'missing', pull: undefined, quiet });
+  const registry = await prepareProjectImages(cli, loaded, needed, {
+    build: 'missing',
+    pull: undefined,
+    progress: build,
+  });
   const before = await stateBefore(control, loaded.spec.name);
   const wishes = {
     pull: undefined,
@@ -141,5 +149,10 @@ async function startAround(
   } as const;
   const changes = await deployProject(cli, control, loaded, needed, before.services, wishes);
   const project = { project: loaded.spec.name, services: needed, changes, before };
-  await waitForDependencies(cli, control, project, service.spec.dependencies);
+  const progress = options.quiet ? 'quiet' : options.progress;
+  await waitForDependencies(cli, control, project, service.spec.dependencies, progress);
+}
+
+function hidesPulls({ quiet = false, quietPull = false, progress }: RunOptions): boolean {
+  return quiet || quietPull || progress === 'quiet';
 }

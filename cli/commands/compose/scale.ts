@@ -29,6 +29,6 @@ async function scaleServices(cli: Cli, pairs: readonly string[], options: ScaleO
   const registry = await prepareImagesFor(cli, loaded, services, wishes);
   await withClient(ControlClient, cli, async (control) => {
     const run = await applyProject(cli, control, { loaded, services, registry, scale, idle: 'start', others }, wishes);
-    await waitInBackground(cli, control, run, {});
+    await waitInBackground(cli, control, run, options);
   });
 }

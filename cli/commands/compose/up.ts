@@ -9,7 +9,13 @@ import { withClient } from '../../connection.ts';
 import { CliError, EXIT } from '../../failure.ts';
 import { parseScale } from '../../options/scale.ts';
 import { stopTimeout } from '../../options/stop-timeout.ts';
-import { type ApplyOptions, applyProject, declareApplyOptions, prepareImagesFor } from '../../project/apply-project.ts';
+import {
+  type ApplyOptions,
+  applyProject,
+  declareApplyOptions,
+  NO_RECREATE,
+  prepareImagesFor,
+} from '../../project/apply-project.ts';
 import type { AbortRule } from '../../project/attached.ts';
 import { declareProject, loadProject } from '../../project/project-options.ts';
 import { followInForeground, waitInBackground } from '../../project/run.ts';
@@ -34,6 +40,7 @@ interface UpOptions extends ApplyOptions {
   readonly color: boolean;
   readonly logPrefix: boolean;
   readonly timestamps?: boolean;
+  readonly alwaysRecreateDeps?: boolean;
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -55,12 +62,12 @@ export function define(command: Command, cli: Cli): void {
     .option('--no-color', 'without colours')
     .option('--no-log-prefix', 'only what was written, without the container before each line')
     .option('--timestamps', 'begin each line with its time')
+    .option('--always-recreate-deps', 'make the containers anew of what the named services depend on')
+    .option('-V, --renew-anon-volumes', 'as docker has it; new containers have new anonymous volumes anyway')
     .action((services: string[], options: UpOptions) => up(cli, services, options));
-  refuse(command, '--no-recreate', 'what has not changed is left alone anyway');
-  refuse(command, '-V, --renew-anon-volumes', 'new containers have new anonymous volumes anyway');
+  refuse(command, '--no-recreate', NO_RECREATE);
   refuse(command, '-w, --watch', "run 'gantry compose up -d --build' after each change");
   refuse(command, '--menu', 'leave it out');
-  refuse(command, '--always-recreate-deps', 'use --force-recreate');
 }
 
 /** Commander would take it for the opposite of --attach. */
@@ -80,11 +87,17 @@ async function up(cli: Cli, names: readonly string[], options: UpOptions): Promi
   const registry = await prepareImagesFor(cli, loaded, services, options);
   const idle = options.start ? 'start' : 'leave';
   const others = options.deps ? 'awaited' : 'left-out';
+  const recreate = options.alwaysRecreateDeps ? dependencyNames(services, names) : new Set<string>();
   // From here on an interruption is about the project.
   const signals = isDetached ? undefined : new StopSignals();
   try {
     await withClient(ControlClient, cli, async (control) => {
-      const run = await applyProject(cli, control, { loaded, services, registry, scale, idle, others }, options);
+      const run = await applyProject(
+        cli,
+        control,
+        { loaded, services, registry, scale, idle, others, recreate },
+        options,
+      );
       if (!options.start) return;
       if (signals === undefined) return await waitInBackground(cli, control, run, options);
       const shown = new Set(shownServices(loaded, services, names, options).map(({ fullName }) => fullName));
@@ -93,6 +106,12 @@ async function up(cli: Cli, names: readonly string[], options: UpOptions): Promi
   } finally {
     signals?.close();
   }
+}
+
+/** Of those that are selected for the sake of others. */
+function dependencyNames(services: readonly SelectedService[], named: readonly string[]): ReadonlySet<string> {
+  const isNamed = (name: string) => named.length === 0 || named.includes(name);
+  return new Set(services.flatMap(({ name }) => (isNamed(name) ? [] : [name])));
 }
 
 /** Gives back whether it goes on in the background. */

@@ -1,7 +1,7 @@
 /** `stack config`: what the compose files of a project say all together. Asks no daemon. */
 import type { Command } from 'commander';
 import { type Cli, complain, print } from '../../cli.ts';
-import { collect } from '../../command-line.ts';
+import { collect, refuse } from '../../command-line.ts';
 import { type LoadedModel, loadModel } from '../../compose/model/load-model.ts';
 import { type Model, serviceOf } from '../../compose/model/normalize.ts';
 import { imageNames, type ModelFormat, renderModel, serviceHash, servicesInOrder } from '../../compose/model/render.ts';
@@ -11,6 +11,7 @@ import { CliError } from '../../failure.ts';
 import { alignColumns } from '../../format/table.ts';
 import { oneOf } from '../../options/words.ts';
 import { writeOutput } from '../../output-file.ts';
+import { declareDisplay } from '../../project/project-options.ts';
 import { readStackFile } from '../../project/read-stack-file.ts';
 import { declareProject, type ProjectOptions } from './project-options.ts';
 
@@ -62,10 +63,14 @@ export function define(command: Command, cli: Cli): void {
     .option('-q, --quiet', 'only check the files')
     .option('-o, --output <file>', 'write to a file')
     .action((services: string[], options: ConfigOptions) => config(cli, services, options));
+  refuse(command, '--resolve-image-digests', DIGESTS);
+  refuse(command, '--lock-image-digests', DIGESTS);
 }
 
+const DIGESTS = "'gantry stack deploy' writes down which digest each name stands for, and all nodes keep to that";
+
 function declareSource(command: Command): Command {
-  return declareProject(command)
+  return declareDisplay(declareProject(command))
     .option('-f, --file <file>', 'the same as --compose-file', collect, [])
     .option('-p, --project-name <name>', 'name of the project');
 }

@@ -32,7 +32,7 @@ export function findComposeFiles(directory: string, readBytes: ReadBytes): strin
 export function readComposeText(path: string, name: string, readBytes: ReadBytes): string {
   const bytes = readBytes(path);
   if (bytes === undefined) {
-    throw new GantryError('NOT_FOUND', `compose file "${name}" not found`, { hint: 'name an existing file with -c' });
+    throw new GantryError('NOT_FOUND', `compose file "${name}" not found`, { hint: 'correct its name' });
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -122,7 +122,7 @@ function findProject(options: SourceOptions): Found {
   const paths = options.files.length > 0 ? options.files : implicitFiles(early, given ?? cwd, readBytes);
   if (paths.length === 0) {
     throw new GantryError('NOT_FOUND', `no compose file in ${given ?? cwd} or above it`, {
-      hint: 'name one with -c FILE, or make compose.yaml',
+      hint: 'make compose.yaml, or name another file: stack commands take it with -c, compose with -f',
     });
   }
   const directory = given ?? ofFiles(paths);

@@ -8,7 +8,7 @@ import { ago, goTime, humanDuration } from '../duration.ts';
 import type { Listing } from '../listing.ts';
 import { displayPorts, hostAddress } from '../ports.ts';
 import { ellipsis } from '../table.ts';
-import { healthName, labelText, stateName, statusText } from './container-row.ts';
+import { containerRow, healthName, labelText, stateName, statusText } from './container-row.ts';
 import { taskStateName } from './task-row.ts';
 
 const COLUMNS = '{{.Name}}\t{{.Image}}\t{{.Command}}\t{{.Service}}\t{{.CreatedAt}}\t{{.Status}}\t{{.Ports}}';
@@ -33,6 +33,10 @@ export function composeListing(nodes: number): Listing {
       Node: 'NODE',
       Project: 'PROJECT',
       Labels: 'LABELS',
+      LocalVolumes: 'LOCAL VOLUMES',
+      Mounts: 'MOUNTS',
+      Names: 'NAMES',
+      Networks: 'NETWORKS',
     },
     defaultTable: nodes > 1 ? `${table}\t{{.Node}}` : table,
     quietField: 'ID',
@@ -59,6 +63,7 @@ export function composeRow(
   const command = container?.argv.join(' ') ?? '';
   const createdAtMs = container?.createdAtMs ?? task.meta?.createdAtMs ?? 0;
   const image = task.spec?.container?.image ?? '';
+  const own = container === undefined ? undefined : containerRow(container, options);
   return {
     Command: JSON.stringify(truncate ? ellipsis(command, 20) : command),
     CreatedAt: goTime(createdAtMs),
@@ -67,7 +72,11 @@ export function composeRow(
     ID: task.status?.containerId ?? '',
     Image: truncate ? withoutLookedUpDigest(image) : image,
     Labels: labelText(container?.config?.spec?.labels ?? {}),
+    LocalVolumes: own?.LocalVolumes ?? '0',
+    Mounts: own?.Mounts ?? '',
     Name: name,
+    Names: name,
+    Networks: own?.Networks ?? '',
     Node: node,
     Ports: displayPorts(task.ports),
     Project: project,
