@@ -4,6 +4,7 @@ import { readModel } from './model/load-model.ts';
 import type { Model } from './model/normalize.ts';
 import type { ReadBytes } from './source/files.ts';
 import { convertStack, type LoadedService } from './stack/convert-stack.ts';
+import type { RestartDefault } from './stack/restart.ts';
 import { ProblemError, problemsError } from './syntax/problem.ts';
 import { isNull, locate, type Position } from './syntax/tree.ts';
 
@@ -23,6 +24,8 @@ export interface LoadOptions {
   readonly workingDirectory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readBytes: ReadBytes;
+  /** Undefined: any. */
+  readonly defaultRestart?: RestartDefault;
 }
 
 export interface LoadedStack {
@@ -66,8 +69,8 @@ function load(options: LoadOptions): LoadedStack {
       hint: 'add "services:" with at least one',
     });
   }
-  const { readBytes } = options;
-  const stack = convertStack({ tree, problems }, { model, directory, lookupFor, readBytes });
+  const { readBytes, defaultRestart } = options;
+  const stack = convertStack({ tree, problems }, { model, directory, lookupFor, readBytes, defaultRestart });
   if (problems.length > 0) throw problemsError(problems);
   return { ...stack, model, warnings, locate: (...path) => locate(tree, path) };
 }

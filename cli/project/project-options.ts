@@ -49,7 +49,8 @@ export function declareDisplay(command: Command): Command {
 
 /** All that the files say. Warnings go to standard error. */
 export async function loadProject(cli: Cli, options: ProjectOptions): Promise<LoadedStack> {
-  const loaded = loadStack({ ...sourceOf(cli, options), stackName: options.projectName });
+  const source = sourceOf(cli, options);
+  const loaded = loadStack({ ...source, stackName: options.projectName, defaultRestart: 'none' });
   for (const warning of loaded.warnings) await complain(cli, `gantry: warning: ${warning}`);
   return loaded;
 }

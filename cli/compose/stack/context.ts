@@ -3,6 +3,7 @@ import type { ConfigSpec, NetworkSpec, SecretSpec, VolumeSpec } from '../../../p
 import type { Model } from '../model/normalize.ts';
 import type { Source } from '../source/load-source.ts';
 import type { LinkAliases, NetworkNames } from './links.ts';
+import type { RestartDefault } from './restart.ts';
 
 export const STACK_LABEL = 'com.docker.stack.namespace';
 
@@ -22,6 +23,8 @@ export interface ProjectContext {
   readonly lookupFor: Source['lookupFor'];
   /** Undefined when there is no such file. Throws GantryError for other reasons. */
   readonly readBytes: (path: string) => Uint8Array | undefined;
+  /** Undefined: any. */
+  readonly defaultRestart?: RestartDefault | undefined;
 }
 
 export interface StackContext extends ProjectContext {

@@ -112,8 +112,21 @@ describe('a service', () => {
       'deploy: {restart_policy: {condition: unless-stopped, delay: 0s}}',
       { condition: RestartCondition.ANY, delayMs: 0 },
     ],
+    ['', { condition: RestartCondition.ANY }],
   ])('restarts as %j says', (lines, restart) => {
     expect(loadWeb(lines).task.restart).toMatchObject(restart);
+  });
+
+  it('is restarted by a project only where it says so, and never where others wait for its end', () => {
+    const conditionOf = (lines: string, defaultRestart: 'any' | 'none', other = 'service_started') => {
+      const rest = `  other: {image: x, depends_on: {web: {condition: ${other}}}}\n`;
+      return loadWeb(lines, rest, { defaultRestart }).task.restart?.condition;
+    };
+    expect(conditionOf('', 'none')).toBe(RestartCondition.NONE);
+    expect(conditionOf('restart: always', 'none')).toBe(RestartCondition.ANY);
+    expect(conditionOf('deploy: {restart_policy: {delay: 5s}}', 'none')).toBe(RestartCondition.ANY);
+    expect(conditionOf('', 'any', 'service_completed_successfully')).toBe(RestartCondition.NONE);
+    expect(conditionOf('restart: always', 'any', 'service_completed_successfully')).toBe(RestartCondition.ANY);
   });
 
   it('says whether its output is shown', () => {

@@ -1,17 +1,23 @@
 /** Stacks from texts, for tests. */
 import { GantryError } from '../../../proto/errors.ts';
 import { type LoadedStack, loadStack } from '../load-stack.ts';
+import type { RestartDefault } from './restart.ts';
 
 export interface Surroundings {
   /** By path in the project's directory, /project. */
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  readonly defaultRestart?: RestartDefault;
 }
 
-export function loadText(text: string, { files = {}, env = {} }: Surroundings = {}): LoadedStack {
+export function loadText(
+  text: string,
+  { files = {}, env = {}, defaultRestart = 'any' }: Surroundings = {},
+): LoadedStack {
   return loadStack({
     ...{ files: ['stack.yml'], stackName: 'demo', projectDirectory: undefined, envFiles: [], profiles: [] },
     workingDirectory: '/project',
+    defaultRestart,
     env: { HOME: '/home/me', ...env },
     readBytes: (path) => {
       const found = { 'stack.yml': text, ...files }[path.replace('/project/', '')];

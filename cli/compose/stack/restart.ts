@@ -1,5 +1,8 @@
 /** `restart` and `deploy.restart_policy`: what happens when a task ends. */
 import { RestartCondition, RestartPolicy } from '../../../proto/generated/gantry/v1/types.ts';
+import { objectOf } from '../model/json.ts';
+import type { Model } from '../model/normalize.ts';
+import type { ServiceContext } from './context.ts';
 import type { ModelCursor } from './model-cursor.ts';
 
 /** Compose takes two words of the short form here, too. */
@@ -14,26 +17,33 @@ const CONDITIONS = {
 type ConditionWord = keyof typeof CONDITIONS;
 const WORDS = Object.keys(CONDITIONS) as ConditionWord[];
 
-/** A job that is always restarted would never be done; all else is restarted unless it says otherwise. */
-export function defaultCondition(isJob: boolean): ConditionWord {
-  return isJob ? 'on-failure' : 'any';
-}
+/** Of services that don't say: `docker compose` restarts none, stacks restart all. */
+export type RestartDefault = 'none' | 'any';
 
 /** `short` is `restart`, `long` is `deploy.restart_policy`, which counts where both are. */
 export function convertRestart(
   short: ModelCursor | undefined,
   long: ModelCursor | undefined,
   isJob: boolean,
+  { model, service, defaultRestart = 'any' }: Pick<ServiceContext, 'model' | 'service' | 'defaultRestart'>,
 ): RestartPolicy {
-  const otherwise = defaultCondition(isJob);
   const ofShort = short?.attempt(readShort);
-  const ofLong = long?.attempt((cursor) => readLong(cursor, otherwise));
+  // A job that is always restarted would never be done.
+  const ofLong = long?.attempt((cursor) => readLong(cursor, isJob ? 'on-failure' : 'any'));
+  const otherwise = isJob ? 'on-failure' : isToComplete(model, service) ? 'none' : defaultRestart;
   const policy = ofLong ?? ofShort ?? RestartPolicy.fromPartial({ condition: CONDITIONS[otherwise] });
   if (isJob && policy.condition === RestartCondition.ANY) {
     const place = ofLong === undefined ? short : long;
     place?.report('a job that is always restarted is never done', 'restart it on-failure, or not at all');
   }
   return policy;
+}
+
+/** Others wait until it has done its work: to do that again and again isn't meant. */
+function isToComplete(model: Model, service: string): boolean {
+  return Object.values(model.services).some(
+    ({ depends_on: needs }) => objectOf(objectOf(needs)[service]).condition === 'service_completed_successfully',
+  );
 }
 
 function readLong(cursor: ModelCursor, otherwise: ConditionWord): RestartPolicy {

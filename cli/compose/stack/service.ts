@@ -59,7 +59,7 @@ function readSpec(fields: Fields, pullPolicy: PullPolicy, context: ServiceContex
     task: {
       container: { ...container, pullPolicy, cdiDevices: [...container.cdiDevices, ...devices.cdiDevices] },
       ...(resources === undefined ? {} : { resources }),
-      restart: convertRestart(fields.cursor('restart'), deploy.restartPolicy, isJob(deploy)),
+      restart: convertRestart(fields.cursor('restart'), deploy.restartPolicy, isJob(deploy), context),
       networks: convertAttachments(fields, context),
     },
     mode: deploy.mode,
