@@ -33,6 +33,12 @@ describe('a context that was sent before', () => {
     });
   });
 
+  it('keeps a directory whose files are listed, also when it is not listed itself any more', () => {
+    const before = [directory('d'), directory('d/e'), file('d/e/a'), file('d/e/b'), file('x')];
+    expect(planContextUpdate(before, [file('d/e/a')])).toEqual({ wanted: [], gone: ['x', 'd/e/b'] });
+    expect(planContextUpdate(before, [file('x/y')]).gone).toEqual(['x', 'd/e/b', 'd/e/a', 'd/e', 'd']);
+  });
+
   it.each(['', '/etc/passwd', '../x', 'a/../b', 'a//b', './a', 'a/', 'a\0b'])('has no file %j', (name) => {
     expect(() => checkListing([file(name)])).toThrow('the build context cannot have a file');
   });

@@ -16,10 +16,13 @@ export interface ContextUpdate {
 export function planContextUpdate(before: readonly ContextFile[], now: readonly ContextFile[]): ContextUpdate {
   const known = new Map(before.map((file) => [file.name, file]));
   const listed = new Map(now.map((file) => [file.name, file]));
+  const parents = new Set(now.flatMap(({ name }) => parentsOf(name)));
   const gone = before
     .filter((file) => {
       const other = listed.get(file.name);
-      return other === undefined || isDirectory(other) !== isDirectory(file);
+      // A directory that isn't listed itself is still that of its files.
+      if (other === undefined) return !(isDirectory(file) && parents.has(file.name));
+      return isDirectory(other) !== isDirectory(file);
     })
     .map(({ name }) => name)
     .reverse();
@@ -27,6 +30,12 @@ export function planContextUpdate(before: readonly ContextFile[], now: readonly 
   if (changed.size + gone.length === 0) return { wanted: [], gone };
   const wanted = now.flatMap((file, index) => (isDirectory(file) || changed.has(file) ? [index] : []));
   return { wanted, gone };
+}
+
+/** "a" and "a/b" of "a/b/c". */
+function parentsOf(name: string): string[] {
+  const parts = name.split('/');
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 /** Throws INVALID_ARGUMENT for names that lead out of the context, or come twice. */

@@ -73,7 +73,16 @@ describe('the build context', () => {
       'deep/er/tmp': '',
     });
     expect(new Set(Object.keys(await unpack()))).toEqual(
-      new Set(['.dockerignore', 'Dockerfile', 'deep', 'deep/er', 'node_modules/keep', 'sub', 'sub/x.log']),
+      new Set([
+        '.dockerignore',
+        'Dockerfile',
+        'deep',
+        'deep/er',
+        'node_modules',
+        'node_modules/keep',
+        'sub',
+        'sub/x.log',
+      ]),
     );
   });
 

@@ -71,11 +71,20 @@ async function readIgnore(files: readonly string[]): Promise<IgnorePatterns> {
 async function* walk(root: string, under: string, ignore: IgnorePatterns): AsyncGenerator<ContextFile> {
   for (const entry of await sortedEntries(join(root, under))) {
     const name = under === '' ? entry.name : `${under}/${entry.name}`;
-    const skip = ignore.ignores(name);
-    // Below an ignored directory a line such as !dir/keep may bring files back.
-    if (skip && !(ignore.hasExceptions && entry.isDirectory())) continue;
-    if (!skip) yield { name, stats: lstatSync(join(root, name)) };
-    if (entry.isDirectory()) yield* walk(root, name, ignore);
+    if (!ignore.ignores(name)) {
+      yield { name, stats: lstatSync(join(root, name)) };
+      if (entry.isDirectory()) yield* walk(root, name, ignore);
+    } else if (ignore.hasExceptions && entry.isDirectory()) yield* exceptionsIn(root, name, ignore);
+  }
+}
+
+/** Below an ignored directory a line such as !dir/keep may bring files back, and with them the directory. */
+async function* exceptionsIn(root: string, directory: string, ignore: IgnorePatterns): AsyncGenerator<ContextFile> {
+  let isEmpty = true;
+  for await (const file of walk(root, directory, ignore)) {
+    if (isEmpty) yield { name: directory, stats: lstatSync(join(root, directory)) };
+    isEmpty = false;
+    yield file;
   }
 }
 
