@@ -1,7 +1,9 @@
 /** The flags of `build` as the engine's builder takes them. */
 import { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.ts';
+import { parseReference } from '../../proto/image-reference.ts';
 import type { Cli } from '../cli.ts';
 import { invalidFlag } from '../command-line.ts';
+import { EXIT, withExitCode } from '../failure.ts';
 import { parseUlimit } from '../options/limits.ts';
 import { parsePairs } from '../options/pairs.ts';
 import { allCredentials } from '../registry/credentials.ts';
@@ -37,7 +39,7 @@ export async function buildRequest(
   // As buildx has it, a time that scripts set for all tools is the build's, too.
   const epoch = cli.env.SOURCE_DATE_EPOCH === undefined ? [] : [`SOURCE_DATE_EPOCH=${cli.env.SOURCE_DATE_EPOCH}`];
   return ImageBuildOptions.create({
-    tags: imageNames(flags.tag, outputs),
+    tags: imageNames(flags.tag, outputs).map(checkedName),
     args: parsePairs('--build-arg', [...epoch, ...flags.buildArg], (key) => cli.env[key]),
     target: flags.target,
     noCache: !flags.cache,
@@ -60,6 +62,16 @@ export async function buildRequest(
 export function platformsOf({ platform }: Pick<BuildFlags, 'platform'>): 'one' | 'several' {
   const wanted = platform.flatMap((text) => text.split(',')).map((text) => text.trim());
   return new Set(wanted.filter((text) => text !== '')).size > 1 ? 'several' : 'one';
+}
+
+/** Before anything is sent. */
+function checkedName(name: string): string {
+  try {
+    parseReference(name);
+    return name;
+  } catch (error) {
+    throw withExitCode(error, EXIT.refused);
+  }
 }
 
 /** HOST:IP, or as buildx also has it HOST=IP. */
