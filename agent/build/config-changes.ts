@@ -1,8 +1,10 @@
 /** Instructions that change an image's config and nothing else; also what `import --change` takes. Pure. */
+import { constants } from 'node:os';
 import { posix } from 'node:path';
 import { GantryError } from '../../proto/errors.ts';
 import type { ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import type { Healthcheck } from '../../proto/generated/gantry/v1/types.ts';
+import { DEFAULT_PATH } from '../container/spec/env.ts';
 import { type Instruction, parseDockerfile, parseExecForm } from './dockerfile.ts';
 import { parseDurationMs } from './duration.ts';
 import { instructionError, withPlace } from './instruction-error.ts';
@@ -39,7 +41,7 @@ const CHANGES: Partial<Record<Keyword, Change>> = {
     const ports = expandWords(text, expander).flatMap(expandPorts);
     return { ...config, exposedPorts: [...new Set([...config.exposedPorts, ...ports])] };
   }),
-  HEALTHCHECK: change((config, instruction) => ({ ...config, healthcheck: healthcheck(instruction, config) })),
+  HEALTHCHECK: change((config, instruction) => ({ ...config, healthcheck: healthcheck(instruction) })),
   LABEL: change((config, instruction, expander) => {
     const labels = pairs(instruction, expander).map(({ name, value }) => [name, value] as const);
     return { ...config, labels: { ...config.labels, ...Object.fromEntries(labels) } };
@@ -95,6 +97,12 @@ export function environmentOf({ env }: ImageConfig): (name: string) => string | 
   return (name) => env.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
+/** Docker's: an image says where programs are, so that `ENV PATH=/opt/bin:$PATH` means what it says. */
+export function withSearchPath(config: ImageConfig): ImageConfig {
+  if (config.env.some((entry) => entry.startsWith('PATH='))) return config;
+  return { ...config, env: [...config.env, `PATH=${DEFAULT_PATH}`] };
+}
+
 /** The command that an instruction means: in shell form it is given to the image's shell. */
 export function commandOf({ text }: Pick<Instruction, 'text'>, config: ImageConfig): string[] {
   return parseExecForm(text) ?? [...shellOf(config), text];
@@ -148,14 +156,18 @@ function expandPorts(text: string): string[] {
   return Array.from({ length: end - start + 1 }, (_, index) => `${start + index}/${lower}`);
 }
 
+const REAL_TIME_SIGNAL = /^RT(?:MIN(?:\+(?:\d|1[0-5]))?|MAX(?:-(?:\d|1[0-4]))?)$/;
+
 function stopSignal(text: string): string {
-  if (/^(?:SIG)?[A-Z][A-Z0-9+-]*$|^[1-9]\d?$/.test(text)) return text;
+  const name = text.toUpperCase().replace(/^SIG/, '');
+  const isName = Object.hasOwn(constants.signals, `SIG${name}`) || REAL_TIME_SIGNAL.test(name);
+  if (isName || /^[1-9]\d?$/.test(text)) return text.toUpperCase();
   throw invalid(`invalid signal ${JSON.stringify(text)}`);
 }
 
-function healthcheck({ text, flags }: Instruction, config: ImageConfig): Healthcheck {
+function healthcheck({ text, flags }: Instruction): Healthcheck {
   const [, kind = '', rest = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
-  const test = healthTest(kind.toUpperCase(), rest, config);
+  const test = healthTest(kind.toUpperCase(), rest);
   const duration = (flag: string) => (flags.has(flag) ? parseDurationMs(flags.get(flag) ?? '') : 0);
   const retries = Number(flags.get('retries') ?? 0);
   if (!Number.isInteger(retries) || retries < 0) throw invalid('--retries is not a whole number');
@@ -169,13 +181,12 @@ function healthcheck({ text, flags }: Instruction, config: ImageConfig): Healthc
   };
 }
 
-function healthTest(kind: string, rest: string, config: ImageConfig): string[] {
+function healthTest(kind: string, rest: string): string[] {
   if (kind === 'NONE' && rest === '') return ['NONE'];
   if (kind !== 'CMD' || rest === '') throw invalid('HEALTHCHECK is followed by NONE or by CMD and a command');
   const exec = parseExecForm(rest);
-  if (exec !== undefined) return ['CMD', ...exec];
-  // CMD-SHELL means /bin/sh at run time; another shell has to be named.
-  return config.shell.length === 0 ? ['CMD-SHELL', rest] : ['CMD', ...config.shell, rest];
+  // The image's SHELL is what runs it.
+  return exec === undefined ? ['CMD-SHELL', rest] : ['CMD', ...exec];
 }
 
 function change(apply: (config: ImageConfig, instruction: Instruction, expander: Expander) => ImageConfig): Change {

@@ -51,12 +51,7 @@ export function planCopy(instruction: Instruction, expander: Expander, dir: stri
   const remotes = keyword === 'ADD' ? sources.flatMap((source) => parseRemoteSource(source) ?? []) : [];
   const files = words.flatMap(({ heredoc }) => heredoc ?? []);
   const written = expandWord(last.word, expander);
-  const intoDirectory = written.endsWith('/') || written === '.' || words.length > 1;
-  if (words.length > 1 && !written.endsWith('/') && written !== '.') {
-    throw new GantryError('INVALID_ARGUMENT', `${keyword} with several sources needs a directory as destination`, {
-      hint: `write ${written}/`,
-    });
-  }
+  const intoDirectory = written.endsWith('/') || written === '.';
   const chmod = expanded(flags.get('chmod'));
   return {
     patterns: keyword === 'ADD' ? sources.filter((source) => parseRemoteSource(source) === undefined) : sources,
@@ -111,7 +106,7 @@ export interface CopySource {
  */
 export function impliedDirectories(plan: CopyPlan, sources: readonly CopySource[]): string[] {
   const isDirectory = sources.some(({ scanned }) => scanned.sources.some(({ type }) => type === 'directory'));
-  const isPlace = (plan.intoDirectory || plan.layout === 'parents') && !isDirectory;
+  const isPlace = plan.intoDirectory || plan.layout === 'parents' || isDirectory;
   const names = plan.destination.split('/').slice(1);
   const depth = names.length - (isPlace && plan.chown === undefined ? 0 : 1);
   return ['', ...names.slice(0, depth).map((_, index) => names.slice(0, index + 1).join('/'))];
@@ -126,16 +121,20 @@ export interface CopyTools extends ArchiveTools {
   readonly workers: LayerWorkers;
 }
 
-/** Throws INVALID_ARGUMENT when a destination can't take what is copied there. */
+/**
+ * Several directories may share a destination without a slash at its end, since only what they hold goes there. Throws
+ * INVALID_ARGUMENT when a destination can't take what is copied there.
+ */
 export async function runCopy(
   plan: CopyPlan,
   sources: readonly CopySource[],
   rootfs: string,
   tools: CopyTools,
 ): Promise<void> {
-  const count = sources.reduce((sum, { scanned }) => sum + scanned.sources.length, 0);
-  if (count > 1 && !plan.intoDirectory) {
-    throw new GantryError('INVALID_ARGUMENT', `several files match, so the destination must be a directory`, {
+  const types = sources.flatMap(({ scanned }) => scanned.sources.map(({ type }) => type));
+  const areMerged = plan.files.length === 0 && types.every((type) => type === 'directory');
+  if (!plan.intoDirectory && types.length + plan.files.length > 1 && !areMerged) {
+    throw new GantryError('INVALID_ARGUMENT', 'several files are copied, so the destination must be a directory', {
       hint: `write ${plan.destination}/`,
     });
   }

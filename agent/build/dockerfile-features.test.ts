@@ -57,6 +57,11 @@ describe.runIf(isRoot && hasBusybox)('features of Dockerfiles', () => {
     });
   });
 
+  it('COPY takes what may be there by a pattern, and nothing is fine', async () => {
+    const { id } = await fixture.build('FROM scratch\nCOPY src/a.txt src/*.lock /x/\nCOPY *.none /y/\n', FILES);
+    await fixture.withRootfs(id, (root) => expect(filesIn(root)).toEqual(['x/a.txt']));
+  });
+
   it('files that are excluded are no reason to copy again', async () => {
     const dockerfile = 'FROM scratch\nCOPY --exclude=*.md src /\n';
     await fixture.build(dockerfile, FILES);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import { planBuild } from './build-plan.ts';
-import { applyChanges, commandOf } from './config-changes.ts';
+import { applyChanges, commandOf, withSearchPath } from './config-changes.ts';
 import { parseDockerfile } from './dockerfile.ts';
 
 const parse = (text: string) => parseDockerfile(text, 'Dockerfile').instructions;
@@ -181,6 +181,21 @@ describe('changes of the config', () => {
       retries: 3,
     });
     expect(change('HEALTHCHECK NONE').healthcheck?.test).toEqual(['NONE']);
+    expect(change('SHELL ["/bin/ash", "-ec"]', 'HEALTHCHECK CMD a').healthcheck?.test).toEqual(['CMD-SHELL', 'a']);
+  });
+
+  it('knows signals', () => {
+    const signals = ['SIGTERM', 'int', '9', 'SIGRTMIN+3', 'RTMAX-1'];
+    const kept = ['SIGTERM', 'INT', '9', 'SIGRTMIN+3', 'RTMAX-1'];
+    expect(signals.map((signal) => change(`STOPSIGNAL ${signal}`).stopSignal)).toEqual(kept);
+    for (const signal of ['SIGFOO', 'FOO', '0', 'SIGRTMIN+16'])
+      expect(() => change(`STOPSIGNAL ${signal}`)).toThrow(`invalid signal "${signal}"`);
+  });
+
+  it('says where programs are for an image that does not', () => {
+    const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+    expect(withSearchPath(ImageConfig.create({ env: ['A=1'] })).env).toEqual(['A=1', path]);
+    expect(withSearchPath(ImageConfig.create({ env: ['PATH=/bin'] })).env).toEqual(['PATH=/bin']);
   });
 
   it.each([

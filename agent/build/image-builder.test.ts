@@ -254,7 +254,7 @@ describe.runIf(isRoot && hasBusybox)('building images', () => {
     [
       'several sources for one file',
       'FROM busybox\nCOPY Dockerfile Dockerfile /x',
-      /Dockerfile:2: COPY with several sources/,
+      /Dockerfile:2: several files are copied, so the destination must be a directory/,
     ],
     [
       'a file over a directory',

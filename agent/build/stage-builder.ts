@@ -1,13 +1,12 @@
 /** Builds one stage: its instructions one after the other, each from the state that the one before has left. */
 import { GantryError } from '../../proto/errors.ts';
-import { makeDirectoryInRoot } from '../container/root-files.ts';
 import { emptyImageDocument } from '../image/image-config.ts';
 import { refuseForeign } from '../platform/emulation.ts';
 import { fits, type Platform, platformName } from '../platform/platform.ts';
 import { type CacheEntry, cacheKey } from './build-cache.ts';
 import { argDeclarations, type Stage } from './build-plan.ts';
 import type { StepProgress, StepTitle } from './build-progress.ts';
-import { changeConfig, shellOf } from './config-changes.ts';
+import { changeConfig, shellOf, withSearchPath } from './config-changes.ts';
 import { type CopySource, copyIdentity, impliedDirectories, namesOwners, planCopy, runCopy } from './copy-step.ts';
 import { type Instruction, parseTrigger } from './dockerfile.ts';
 import { instructionError, withPlaceLater } from './instruction-error.ts';
@@ -18,6 +17,7 @@ import { expanderOf, type StageState, type StepResult, withConfigChange, withLay
 import { StepMounts, type StepMountsParts } from './step-mounts.ts';
 import { parseStepNetwork, type StepFile, type StepLimits, type StepNetwork, type StepRunner } from './step-runner.ts';
 import { expandWord } from './words.ts';
+import { makeWorkingDirectory } from './working-directory.ts';
 
 export interface StageBuilderParts extends StageFilesParts {
   readonly runner: StepRunner;
@@ -65,7 +65,8 @@ export class StageBuilder {
     }
     const triggers = base.document.onBuild.map((text) => parseTrigger(text, from));
     this.#total += triggers.filter(({ keyword }) => STEPS.has(keyword)).length;
-    let state: StageState = { ...base, document: { ...base.document, onBuild: [] } };
+    const config = withSearchPath(base.document.config);
+    let state: StageState = { ...base, document: { ...base.document, config, onBuild: [] } };
     for (const instruction of [...triggers, ...instructions]) {
       this.#parts.signal.throwIfAborted();
       const before = state;
@@ -202,9 +203,10 @@ export class StageBuilder {
   }
 
   async #makeWorkingDirectory(state: StageState, instruction: Instruction): Promise<StageState> {
-    const { dir } = state.document.config;
-    const entry = await this.#layer(state, instruction, ['WORKDIR', dir], async (rootfs) =>
-      makeDirectoryInRoot(rootfs, dir),
+    const { dir, user } = state.document.config;
+    const identity = user === '' ? dir : [dir, user];
+    const entry = await this.#layer(state, instruction, ['WORKDIR', identity], async (rootfs) =>
+      makeWorkingDirectory(rootfs, dir, user),
     );
     if (entry.layer === undefined) return state;
     // The history entry that the config's change has made becomes the layer's.

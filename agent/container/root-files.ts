@@ -101,12 +101,16 @@ export function directoryInRoot(root: string, path: string): string | undefined 
   return lstatIfThere(found)?.isDirectory() === true ? found : undefined;
 }
 
-/** Makes the directory with its parents where they are missing; the container doesn't run yet. */
-export function makeDirectoryInRoot(root: string, path: string): void {
-  const target = resolveInRoot(root, path);
-  if (lstatIfThere(target)?.isDirectory() === true) return;
+/**
+ * Makes the directory with its parents where they are missing; the container doesn't run yet. Host paths of the first and the
+ * last that were; undefined when it was there.
+ */
+export function makeDirectoryInRoot(root: string, path: string): { first: string; last: string } | undefined {
+  const last = resolveInRoot(root, path);
+  if (lstatIfThere(last)?.isDirectory() === true) return undefined;
   try {
-    mkdirSync(target, { recursive: true, mode: 0o755 });
+    const first = mkdirSync(last, { recursive: true, mode: 0o755 });
+    return first === undefined ? undefined : { first, last };
   } catch (cause) {
     throw new GantryError('INVALID_ARGUMENT', `cannot make the directory ${path} in the container`, {
       hint: 'something on the way to it is not a directory',

@@ -80,12 +80,18 @@ class Copier {
     return { entries: this.#entries };
   }
 
-  /** The destination itself keeps its attributes if it was there. */
+  /**
+   * The destination isn't the directory that is copied: if it was there it keeps its attributes, and otherwise it is one that
+   * all may enter, as in Docker, whatever the directory's mode is. With their parents, directories themselves are copied.
+   */
   #copyRootDirectory({ path, under }: ScannedSource): void {
     const created = new Set<string>();
     const destination = this.#resolve(this.#below(under), created);
     const stats = this.#source.lstat(path);
-    if (stats !== undefined && created.has(destination)) this.#setMetadata(path, destination, stats);
+    if (stats !== undefined && created.has(destination)) {
+      if (under === '') this.#directoryTimes.set(destination, stats.mtimeMs / 1000);
+      else this.#setMetadata(path, destination, stats);
+    }
     this.#copyContent(path, destination, '');
   }
 

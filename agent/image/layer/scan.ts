@@ -45,12 +45,16 @@ const READ_BYTES = 1 << 20;
 const MAX_LINKS = 40;
 const NEVER_CREATE = { create: () => false };
 
-/** Links lead no further than the root. Throws NOT_FOUND for a pattern without a match. */
+/**
+ * Links lead no further than the root. Throws NOT_FOUND for a name that isn't there; a pattern need not match anything: that is
+ * how Dockerfiles copy what may be there.
+ */
 export function scan(job: ScanJob, native: LayerNative): Scanned {
   const tree = new DirectoryTree(job.root);
   const sources = job.patterns.flatMap((pattern) => {
     const found = expand(tree, pattern, job.layout);
-    if (found.length === 0) throw new GantryError('NOT_FOUND', `no file matches ${JSON.stringify(pattern)}`);
+    if (found.length === 0 && !hasWildcard(pattern))
+      throw new GantryError('NOT_FOUND', `no file matches ${JSON.stringify(pattern)}`);
     return found;
   });
   const hasher = new TreeHasher(tree, native, job);
