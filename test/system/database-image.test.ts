@@ -88,6 +88,8 @@ describe.runIf(version !== undefined && python !== undefined)('postgres in an im
       '-q',
       '--name',
       'db',
+      '--update-monitor',
+      '0s',
       '--mount',
       'type=volume,source=served,target=/var/lib/data',
       'db:1',

@@ -31,7 +31,7 @@ const STACK = `services:
     annotations: { com.example.foo: bar }
     runtime: runc
     userns_mode: host
-    deploy: { resources: { limits: { memory: 64m } } }
+    deploy: { resources: { limits: { memory: 64m } }, update_config: { monitor: 1ms } }
 `;
 
 it('reaches its tasks, and a change of it rolls them', async () => {

@@ -38,7 +38,7 @@ function file(webReplicas: number, word = 'one'): string {
     environment: {WORD: ${word}}
     init: true
     stop_grace_period: 1s
-    deploy: {replicas: ${webReplicas}, restart_policy: {delay: 0s}, update_config: {parallelism: 0}}
+    deploy: {replicas: ${webReplicas}, restart_policy: {delay: 0s}, update_config: {parallelism: 0, monitor: 1ms}}
   side:
     image: busybox
     command: sleep 1000000

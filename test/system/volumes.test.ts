@@ -18,7 +18,7 @@ services:
     command: [sh, -c, 'hostname >>/data/log && exec sleep 1000000']
     init: true
     volumes: ['data:/data']
-    deploy: {update_config: {monitor: 0s}}
+    deploy: {update_config: {monitor: 1ms}}
 volumes:
   data:
 `;
