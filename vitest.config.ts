@@ -19,7 +19,9 @@ export default defineConfig({
           hookTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
           // While one waits for a daemon or a lease, another works; and what one file has imported the next needn't.
+          // With three nothing would be left for the simulation.
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           isolate: false,
         },
       },
@@ -31,8 +33,9 @@ export default defineConfig({
           env,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each makes hosts of its own; with more at a time they would come too late for each other.
-          maxWorkers: 2,
+          // Each makes hosts of its own, and waits for them a third of the time.
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -42,7 +45,7 @@ export default defineConfig({
           testTimeout: 900_000,
           // Uses all processors, and beside other tests what these leave: see .ci/test.
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],
