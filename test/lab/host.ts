@@ -3,8 +3,10 @@
  * which the host is seen as others see it, or a LAN with other hosts. Nothing in it has a way out of the machine.
  */
 import type { ChildProcess } from 'node:child_process';
+import { getServers } from 'node:dns';
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { output, runCommand } from './command.ts';
@@ -35,11 +37,14 @@ export class Host extends EngineHost {
     await output([...outside, 'addr', 'add', `${NEIGHBOUR_ADDRESS}/24`, 'dev', 'eth0']);
     for (const link of ['lo', 'eth0']) await output([...outside, 'link', 'set', link, 'up']);
     await output(['ip', '-n', host.name, 'route', 'add', 'default', 'via', NEIGHBOUR_ADDRESS]);
-    // It says that there is no way further: what is only lost is waited for, by who asks for a name in the DNS 10 s.
-    // To everybody who asks, not once a second: in the DNS 5 s are waited for each answer that doesn't come.
-    const settings = 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/icmp_ratelimit';
-    await output(host.outside(['sh', '-c', settings]));
+    // It says that there is no way further: who asks for what is only lost waits.
+    await output(host.outside(['sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward']));
     await output([...outside, 'route', 'add', 'unreachable', 'default']);
+    // That it says once a second, and resolvers wait 5 s for each answer; that a port has nobody it says to all who ask.
+    await output(host.outside(['sh', '-c', 'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit']));
+    for (const server of new Set(getServers().filter((address) => isIP(address) === 4))) {
+      await output([...outside, 'route', 'add', 'local', server, 'dev', 'lo']);
+    }
     return host;
   }
 
