@@ -107,7 +107,7 @@ export class SimulatedAgent {
 
   /** All images it has, each with one name. */
   reportImages(names: readonly string[], platform: Platform): void {
-    const put = names.map((name) => ({ id: `sha256:${name}`, names: [name], platform }));
+    const put = names.map((name) => ({ id: `sha256:${name}`, names: [name], platform, otherPlatforms: [] }));
     this.#session.write({ message: { $case: 'images', value: { complete: true, put, removed: [], partial: false } } });
   }
 

@@ -33,7 +33,7 @@ export async function tellKnown(
   const image = key === undefined ? undefined : known.find(key);
   if (image === undefined) return undefined;
   const { os, architecture } = image.document;
-  const value = { digest: image.manifestDigest, platform: { os, architecture } };
+  const value = { digest: image.manifestDigest, platform: { os, architecture }, otherPlatforms: [] };
   events.push({ message: { $case: 'known', value } });
   return undefined;
 }

@@ -58,7 +58,7 @@ describe('a worker that joins', { timeout: 60_000 }, () => {
     await joinWorker();
     await manager.deploy(1);
     const images = ['web:latest', 'other:1'].map((name) => ({
-      ...{ id: name, names: [`docker.io/library/${name}`], platform: undefined },
+      ...{ id: name, names: [`docker.io/library/${name}`], platform: undefined, otherPlatforms: [] },
     }));
     const needed = async () => [...((await worker.member()?.neededImages(images)) ?? [])];
     expect(await needed()).toEqual(['web:latest']);

@@ -50,8 +50,8 @@ export function imageHandlers({
       if (references.length === 0) throw new GantryError('INVALID_ARGUMENT', 'ImageSave must be sent references');
       for await (const data of images.save(references, platform)) yield { data };
     },
-    async imageHistory({ reference }) {
-      return { entries: await images.history(reference) };
+    async imageHistory({ reference, platform }) {
+      return { entries: await images.history(reference, platform) };
     },
     async imagePrune({ all, filters }) {
       const used = await containersByImage(containers);

@@ -124,7 +124,7 @@ export class HighWaterMark {
   async #needed(named: readonly EvictionCandidate[]): Promise<ReadonlySet<string>> {
     try {
       return await this.#options.neededImages(
-        named.map(({ id, names }) => ({ id, names: [...names], platform: undefined })),
+        named.map(({ id, names }) => ({ id, names: [...names], platform: undefined, otherPlatforms: [] })),
       );
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'the disk is too full, and no manager says which images must stay');

@@ -36,8 +36,16 @@ describe('what managers are told of images', () => {
       sizeOf,
     );
     const names = ['docker.io/library/web:1', 'docker.io/library/web:2', `docker.io/library/web@${digest(5000)}`];
-    expect(images).toEqual([{ id: digest(1), names, platform: { os: 'linux', architecture: 'arm64' } }]);
+    expect(images).toEqual([
+      { id: digest(1), names, platform: { os: 'linux', architecture: 'arm64' }, otherPlatforms: [] },
+    ]);
     expect(partial).toBe(false);
+  });
+
+  it('is also what is here for other platforms under the same names', () => {
+    const both = state({ 1: ['docker.io/library/web:1'], 2: [] });
+    const { images } = reportImages({ ...both, others: new Map([[digest(5000), [digest(1002)]]]) }, sizeOf);
+    expect(images).toMatchObject([{ id: digest(1), otherPlatforms: [{ os: 'linux', architecture: 'arm64' }] }]);
   });
 
   it('has a bound: the biggest are told, and that there are more', () => {

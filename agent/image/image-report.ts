@@ -1,7 +1,9 @@
 /** Which images this host has, as managers are told. Pure. */
 import type { NodeImage } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { Digest } from '../../proto/ids.ts';
 import { canonicalName, parseReference } from '../../proto/image-reference.ts';
 import type { ImageRecord, IndexState } from './image-index.ts';
+import { besides } from './index-images.ts';
 
 export interface ImageReport {
   readonly images: readonly NodeImage[];
@@ -18,10 +20,11 @@ export function reportImages(state: IndexState, sizeOf: (record: ImageRecord) =>
   const names = namesByManifest(state);
   const named = [...state.images.values()].filter(({ manifestDigest }) => names.has(manifestDigest));
   const told = named.toSorted((a, b) => sizeOf(b) - sizeOf(a) || (a.id < b.id ? -1 : 1)).slice(0, MOST_IMAGES);
+  const others = (id: Digest) => besides(state, id).map(({ document: { os, architecture } }) => ({ os, architecture }));
   const listed = told.map(({ id, manifestDigest, document: { os, architecture } }) => {
     const all = names.get(manifestDigest) ?? [];
     return {
-      image: { id, names: all.slice(0, MOST_NAMES), platform: { os, architecture } },
+      image: { id, names: all.slice(0, MOST_NAMES), platform: { os, architecture }, otherPlatforms: others(id) },
       isWhole: all.length <= MOST_NAMES,
     };
   });

@@ -44,7 +44,7 @@ import { planRemoval, type RemovalPlan } from './image-removal.ts';
 import { type ImageReport, reportImages } from './image-report.ts';
 import type { ImageFilter, Images, ImportOptions, RunnableImage } from './images.ts';
 import { importImage } from './import.ts';
-import { manifestsOf, visibleImages } from './index-images.ts';
+import { besides, manifestsOf, visibleImages } from './index-images.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayerWorkers } from './layer-workers.ts';
 import { loadImages } from './load.ts';
@@ -137,9 +137,9 @@ export class ImageStore implements Images {
     return this.#describe(this.#index.state, this.#findOn(reference, platform).record);
   }
 
-  async history(reference: string): Promise<ImageHistoryEntry[]> {
+  async history(reference: string, platform = ''): Promise<ImageHistoryEntry[]> {
     const state = this.#index.state;
-    const { record } = findImage(state, reference);
+    const { record } = this.#findOn(reference, platform);
     const sizes = record.chainIds.map((id) => this.layers.get(id)?.sizeBytes ?? 0);
     return imageHistory(record, sizes, namesOf(state, record.id).map(shortName));
   }
@@ -158,12 +158,13 @@ export class ImageStore implements Images {
     const { record, name } = findImage(this.#index.state, reference);
     if (name === undefined)
       throw new GantryError('INVALID_ARGUMENT', `${reference} is an id: an image is pinned by a name`);
-    const { manifestDigest, document } = record;
+    const { manifestDigest } = record;
     const digest = this.named(name)?.target ?? manifestDigest;
     const byDigest = canonicalName({ ...parseReference(name), tag: undefined, digest });
     if (this.named(byDigest)?.manifest !== manifestDigest)
       await this.registrar.rename(manifestDigest, digest, [byDigest]);
-    return { digest, platform: { os: document.os, architecture: document.architecture } };
+    const otherPlatforms = besides(this.#index.state, record.id).map(platformOf);
+    return { digest, platform: platformOf(record), otherPlatforms };
   }
 
   async remove(
@@ -279,4 +280,8 @@ export class ImageStore implements Images {
   #sizeOf({ chainIds }: ImageRecord): number {
     return chainIds.reduce((sum, id) => sum + (this.layers.get(id)?.sizeBytes ?? 0), 0);
   }
+}
+
+function platformOf({ document: { os, architecture } }: ImageRecord) {
+  return { os, architecture };
 }

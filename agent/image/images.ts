@@ -44,7 +44,7 @@ export interface Images {
   resolve(reference: string, platform?: string): Promise<RunnableImage>;
   list(filter: ImageFilter): Promise<Image[]>;
   inspect(reference: string, platform?: string): Promise<Image>;
-  history(reference: string): Promise<ImageHistoryEntry[]>;
+  history(reference: string, platform?: string): Promise<ImageHistoryEntry[]>;
   tag(source: string, target: string): Promise<void>;
   /** By a name with a tag: from then on the image has a name by its digest, too, which stays when the tag goes to another one. */
   pin(reference: string): Promise<PinnedImage>;

@@ -3,7 +3,8 @@ import { ImageChanges } from './image-changes.ts';
 
 it('what a manager knows already it isn’t told again', () => {
   const changes = new ImageChanges();
-  const images = [{ id: 'i1', names: ['a:1'], platform: { os: 'linux', architecture: 'amd64' } }];
+  const [amd64, arm64] = ['amd64', 'arm64'].map((architecture) => ({ os: 'linux', architecture }));
+  const images = [{ id: 'i1', names: ['a:1'], platform: amd64, otherPlatforms: [] }];
   expect(changes.take({ images: [], partial: false })).toEqual({
     complete: true,
     put: [],
@@ -19,4 +20,6 @@ it('what a manager knows already it isn’t told again', () => {
   });
   expect(changes.take({ images: structuredClone(images), partial: false })).toBeUndefined();
   expect(changes.take({ images, partial: true })).toEqual({ complete: false, put: [], removed: [], partial: true });
+  const more = images.map((image) => ({ ...image, otherPlatforms: arm64 === undefined ? [] : [arm64] }));
+  expect(changes.take({ images: more, partial: true })).toMatchObject({ complete: false, put: more });
 });

@@ -20,6 +20,6 @@ export class ImageChanges {
   }
 }
 
-function encode({ names, platform }: NodeImage): string {
-  return JSON.stringify([names, platform]);
+function encode({ names, platform, otherPlatforms }: NodeImage): string {
+  return JSON.stringify([names, platform, otherPlatforms]);
 }

@@ -230,7 +230,8 @@ describe('a session', () => {
   });
 
   it('tells which images the node has, and afterwards only what has changed', async () => {
-    const image = (id: string, ...names: string[]) => ({ id, names, platform: { os: 'linux', architecture: 'arm64' } });
+    const platform = { os: 'linux', architecture: 'arm64' };
+    const image = (id: string, ...names: string[]) => ({ id, names, platform, otherPlatforms: [] });
     const told = (put: NodeImage[], fields: Partial<NodeImages> = {}) =>
       expect.objectContaining({ complete: false, put, removed: [], partial: false, ...fields });
     report = { images: [image('i1', 'a:1'), image('i2', 'b:1')], partial: false };

@@ -147,7 +147,9 @@ describe('a stack whose image is built', () => {
     const request = { stack, prune: false, dryRun: false, ...more, registry: RegistryFacts.fromPartial(registry) };
     return unary<StackDeployResponse>((done) => manager.client.stackDeploy(request, done));
   };
-  const built = (letter: string) => ({ built: { 'made:1': { digest: digest(letter), platform: PLATFORM } } });
+  const built = (letter: string) => ({
+    built: { 'made:1': { digest: digest(letter), platform: PLATFORM, otherPlatforms: [] } },
+  });
   const kinds = ({ changes }: StackDeployResponse) => changes.map(({ change }) => change);
 
   beforeEach(async () => {

@@ -15,7 +15,7 @@ const fact = (of: string, remembered = false) =>
   DistributionInspectResponse.fromPartial({ digest: of, platforms: [AMD64], remembered });
 const onNode = (...names: string[]) => names.map((name) => `docker.io/library/${name}`);
 
-const MADE = { 'web:1': { digest: C, platform: AMD64 } };
+const MADE = { 'web:1': { digest: C, platform: AMD64, otherPlatforms: [] } };
 /** The tag has gone to another image on a node. */
 const MOVED = [onNode('web:1', `web@${B}`)];
 

@@ -107,7 +107,7 @@ function sameName(image: string, reference: Reference): boolean {
 export function toldPlatforms(image: string, facts: ImageFacts | undefined): readonly Platform[] {
   const digest = image.split('@')[1];
   const built = Object.values(facts?.built ?? {}).find((one) => one.digest === digest);
-  if (built?.platform !== undefined) return [built.platform];
+  if (built?.platform !== undefined) return [built.platform, ...built.otherPlatforms];
   const asked = Object.entries(facts?.images ?? {}).find(([name, fact]) => name === image || fact.digest === digest);
   return asked === undefined || asked[1].remembered ? [] : asked[1].platforms;
 }

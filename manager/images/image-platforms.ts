@@ -14,9 +14,9 @@ export type PlatformsOf = (image: string) => readonly Platform[];
  */
 export function platformsOf(image: string, nodes: readonly NodeObject[], known: ImageHolders): Platform[] {
   const found = new Map<string, Platform>();
-  for (const platform of known.holdersOf(image).values()) {
-    if (platform === undefined) return [];
-    found.set(platformText(platform), platform);
+  for (const here of known.holdersOf(image).values()) {
+    if (here === undefined) return [];
+    for (const platform of here) found.set(platformText(platform), platform);
   }
   const platforms = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, platform]) => platform);
   const isLeftOut = ({ description }: NodeObject) =>

@@ -70,6 +70,14 @@ describe('the platforms of an image', () => {
     expect(known(['n1', AMD64], ['n2', undefined])).toEqual([AMD64]);
   });
 
+  it('are all that a node has of it', () => {
+    const images = new NodeImages();
+    const put = [{ ...image('several', [WEB]), otherPlatforms: [ARM64] }];
+    images.report('n1', report({ complete: true, put }));
+    images.report('n2', report({ complete: true, put: [] }));
+    expect(platformsOf('web:1', nodes, images)).toEqual([AMD64, ARM64]);
+  });
+
   it('are not known where a node might have it for itself', () => {
     expect(known(['n1', AMD64])).toEqual([]);
     expect(known(['n1', AMD64], ['n2', undefined, true])).toEqual([]);

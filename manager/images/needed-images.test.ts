@@ -12,6 +12,7 @@ const image = (letter: string, ...names: string[]) => ({
   id: digest(letter),
   names: names.map((name) => `docker.io/library/${name}`),
   platform: undefined,
+  otherPlatforms: [],
 });
 const IMAGES = [
   image('a', 'web:1', `web@${digest('9')}`),

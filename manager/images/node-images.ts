@@ -8,7 +8,7 @@ import type { Platform } from '../../proto/generated/gantry/v1/types.ts';
 import { canonicalName, parseReference, withDefaultTag } from '../../proto/image-reference.ts';
 
 /** Where an image is, and what it is for there: under one name nodes may have several. */
-export type Holders = ReadonlyMap<string, Platform | undefined>;
+export type Holders = ReadonlyMap<string, readonly Platform[] | undefined>;
 
 /** What the choice of a node asks. */
 export interface ImageHolders {
@@ -30,7 +30,7 @@ interface Known {
 export class NodeImages implements ImageHolders {
   readonly #nodes = new Map<string, Known>();
   /** By name. */
-  readonly #holders = new Map<string, Map<string, Platform | undefined>>();
+  readonly #holders = new Map<string, Map<string, readonly Platform[] | undefined>>();
 
   report(nodeId: string, { complete, put, removed, partial }: NodeImagesReport): void {
     if (complete) this.forget(nodeId);
@@ -40,7 +40,7 @@ export class NodeImages implements ImageHolders {
     for (const id of [...removed, ...put.map((image) => image.id)]) this.#remove(nodeId, known, id);
     for (const image of put) {
       known.images.set(image.id, image);
-      for (const name of image.names) this.#holdersNamed(name).set(nodeId, image.platform);
+      for (const name of image.names) this.#holdersNamed(name).set(nodeId, platformsIn(image));
     }
   }
 
@@ -70,8 +70,8 @@ export class NodeImages implements ImageHolders {
     return this.#nodes.get(nodeId)?.isPartial === false;
   }
 
-  #holdersNamed(name: string): Map<string, Platform | undefined> {
-    const holders = this.#holders.get(name) ?? new Map<string, Platform | undefined>();
+  #holdersNamed(name: string): Map<string, readonly Platform[] | undefined> {
+    const holders = this.#holders.get(name) ?? new Map<string, readonly Platform[] | undefined>();
     this.#holders.set(name, holders);
     return holders;
   }
@@ -95,4 +95,9 @@ export function fullImageName(image: string): string | undefined {
     if (toGantryError(error).code !== 'INVALID_ARGUMENT') throw error;
     return undefined;
   }
+}
+
+/** Undefined: it isn't known. */
+function platformsIn({ platform, otherPlatforms }: NodeImage): readonly Platform[] | undefined {
+  return platform === undefined ? undefined : [platform, ...otherPlatforms];
 }

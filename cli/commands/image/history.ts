@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EngineClient } from '../../../proto/generated/gantry/v1/engine.ts';
 import { type Cli, print } from '../../cli.ts';
-import { declareSwitch, refuse } from '../../command-line.ts';
+import { declareSwitch } from '../../command-line.ts';
 import { ask, withClient } from '../../connection.ts';
 import { renderListing } from '../../format/listing.ts';
 import { historyListing, historyRow } from '../../format/rows/history-row.ts';
@@ -12,20 +12,21 @@ interface HistoryOptions {
   readonly format?: string;
   readonly trunc: boolean;
   readonly human: boolean;
+  readonly platform: string;
 }
 
 export function define(command: Command, cli: Cli): void {
   declareListOptions(command, 'image ids')
     .argument('<image>', 'name or id')
     .option('--no-trunc', "don't cut anything off")
-    .action(async (reference: string, { quiet, format, trunc, human }: HistoryOptions) => {
+    .option('--platform <platform>', "OS/ARCH of an image for several (default: the host's)", '')
+    .action(async (reference: string, { quiet, format, trunc, human, platform }: HistoryOptions) => {
       const { entries } = await withClient(EngineClient, cli, (engine) =>
-        ask(engine, engine.imageHistory, { reference }),
+        ask(engine, engine.imageHistory, { reference, platform }),
       );
       const rows = entries.map((entry) => historyRow(entry, { truncate: trunc, human, nowMs: cli.nowMs() }));
       await print(cli, renderListing(historyListing(human), rows, { format, quiet: quiet ?? false }));
     });
   declareSwitch(command, '-H, --human', 'sizes and times for readers, which is what is shown anyway');
   command.setOptionValue('human', true);
-  refuse(command, '--platform <platform>', "images are for the host's platform");
 }

@@ -25,7 +25,7 @@ export function define(command: Command, cli: Cli): void {
       );
       for (const name of loaded) await printLine(cli, `Loaded image${idOrName(name)}: ${name}`);
     });
-  refuse(command, '--platform <platform>', "images are loaded for the host's platform");
+  refuse(command, '--platform <platform>', 'leave it out: what the archive has for several is loaded');
 }
 
 function idOrName(name: string): string {

@@ -20,7 +20,7 @@ export function define(command: Command, cli: Cli): void {
       );
     });
   refuse(command, '--no-prune', 'an image is removed with its last name');
-  refuse(command, '--platform <platform>', "images are for the host's platform");
+  refuse(command, '--platform <platform>', 'name one of several by the id that inspect --platform shows');
 }
 
 async function remove(engine: EngineClient, cli: Cli, reference: string, force: boolean): Promise<string> {

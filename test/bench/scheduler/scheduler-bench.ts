@@ -144,7 +144,7 @@ function pinOf({ serviceName, slot, id }: TaskObject, source: string): NewObject
 function reportedImages(): NodeImages {
   const images = new NodeImages();
   const platform = { os: 'linux', architecture: 'amd64' };
-  const put = [{ id: 'hello', names: ['docker.io/library/hello:latest'], platform }];
+  const put = [{ id: 'hello', names: ['docker.io/library/hello:latest'], platform, otherPlatforms: [] }];
   for (let number = 0; number < NODES; number += 4) {
     images.report(`n${number}`, { complete: true, put, removed: [], partial: false });
   }
