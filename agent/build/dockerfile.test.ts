@@ -3,6 +3,7 @@ import { ImageConfig } from '../../proto/generated/gantry/v1/engine.ts';
 import { planBuild } from './build-plan.ts';
 import { applyChanges, commandOf, withSearchPath } from './config-changes.ts';
 import { parseDockerfile } from './dockerfile.ts';
+import { historyText } from './history-text.ts';
 
 const parse = (text: string) => parseDockerfile(text, 'Dockerfile').instructions;
 const plan = (text: string, target = '', args: Record<string, string> = {}) =>
@@ -182,6 +183,17 @@ describe('changes of the config', () => {
     });
     expect(change('HEALTHCHECK NONE').healthcheck?.test).toEqual(['NONE']);
     expect(change('SHELL ["/bin/ash", "-ec"]', 'HEALTHCHECK CMD a').healthcheck?.test).toEqual(['CMD-SHELL', 'a']);
+  });
+
+  it('tells the history values, not variables', () => {
+    const expander = { variables: (name: string) => (name === 'A' ? 'x y' : undefined), escapeChar: '\\' };
+    const told = (text: string) =>
+      parse(`FROM scratch\n${text}`)
+        .slice(1)
+        .map((instruction) => historyText(instruction, expander, ImageConfig.create({ dir: '/w/x y' })));
+    expect(told('ENV B=$A C="d e"\nENV OLD $A\nLABEL l=${A}\nWORKDIR $A\nUSER $A\nEXPOSE 80 ${P:-81}\nCMD $A')).toEqual(
+      [...['ENV B=x y C=d e', 'ENV OLD=x y', 'LABEL l=x y', 'WORKDIR /w/x y', 'USER x y', 'EXPOSE 80 81', 'CMD $A']],
+    );
   });
 
   it('knows signals', () => {

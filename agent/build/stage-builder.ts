@@ -9,6 +9,7 @@ import type { StepProgress, StepTitle } from './build-progress.ts';
 import { changeConfig, shellOf, withSearchPath } from './config-changes.ts';
 import { type CopySource, copyIdentity, impliedDirectories, namesOwners, planCopy, runCopy } from './copy-step.ts';
 import { type Instruction, parseTrigger } from './dockerfile.ts';
+import { historyText } from './history-text.ts';
 import { instructionError, withPlaceLater } from './instruction-error.ts';
 import { proxyVariables, runCommand, stepEnvironment } from './run-command.ts';
 import { parseRunMount } from './run-mounts.ts';
@@ -132,7 +133,8 @@ export class StageBuilder {
         const changed = changeConfig({ config, hasOwnCommand: state.hasOwnCommand }, instruction, expander);
         if (changed === undefined) throw new GantryError('INTERNAL', `${instruction.keyword} has no meaning`);
         const next = { ...document, config: changed.config };
-        return withConfigChange({ ...state, document: next, hasOwnCommand: changed.hasOwnCommand }, summary);
+        const createdBy = historyText(instruction, expander, changed.config);
+        return withConfigChange({ ...state, document: next, hasOwnCommand: changed.hasOwnCommand }, createdBy);
       }
     }
   }
@@ -211,7 +213,7 @@ export class StageBuilder {
     if (entry.layer === undefined) return state;
     // The history entry that the config's change has made becomes the layer's.
     const history = state.document.history.slice(0, -1);
-    return withLayer({ ...state, document: { ...state.document, history } }, entry, instruction.summary);
+    return withLayer({ ...state, document: { ...state.document, history } }, entry, `WORKDIR ${dir}`);
   }
 
   /** `identity` is what the result depends on besides the layers below; `implied` as in LayerStep. */
