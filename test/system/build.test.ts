@@ -115,6 +115,8 @@ describe('a build', () => {
     await build('recorded', 'FROM busybox\n', { flags: ['--iidfile', id, '--metadata-file', metadata] });
     const digest = readFileSync(id, 'utf8');
     expect(digest).toBe(await host.ok(['image', 'inspect', '--format', '{{.Id}}', 'recorded:1']));
+    expect((await build('recorded', 'FROM nosuch:1\n', { flags: ['--iidfile', id] })).code).toBe(1);
+    expect(existsSync(id)).toBe(false);
     const [named = ''] = JSON.parse(await host.ok(['image', 'inspect', '-f', '{{json .RepoDigests}}', 'recorded:1']));
     expect(JSON.parse(readFileSync(metadata, 'utf8'))).toEqual({
       'containerimage.config.digest': digest,

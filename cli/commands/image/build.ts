@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { BuildResult, EngineClient, type ImageBuildOptions } from '../../../proto/generated/gantry/v1/engine.ts';
@@ -117,6 +117,8 @@ async function build(place: string, options: BuildOptions, cli: Cli): Promise<vo
   const { sources: namedContexts, sent: named } = readNamedContexts(options.buildContext, cli);
   const taken = await readCacheSources(cli, options.cacheFrom);
   const kept = readCacheTargets(options.cacheTo, imageNames(tags, outputs));
+  // A build that fails leaves no id of an earlier one for scripts to read.
+  if (options.iidfile !== undefined) rmSync(resolve(cli.cwd, options.iidfile), { force: true });
   const agents = readSshSources(options.ssh, cli);
   const request: ImageBuildOptions = {
     ...(await buildRequest(options, outputs, cli)),
