@@ -28,11 +28,12 @@ export function evictionCandidates(
   { isUsed, usedAtMs, beforeMs }: EvictionRules,
 ): EvictionCandidate[] {
   return [...new Set(visibleImages(state).map(({ id }) => id))]
-    .filter((id) => ![id, ...besides(state, id).map((beside) => beside.id)].some(isUsed))
-    .map((id) => {
+    .map((id) => ({ id, all: [id, ...besides(state, id).map((beside) => beside.id)] }))
+    .filter(({ all }) => !all.some(isUsed))
+    .map(({ id, all }) => {
       const names = namesOf(state, id);
       const taggedAtMs = names.map((name) => state.names.get(name)?.taggedAtMs ?? 0);
-      return { id, names: withDigests(state, names), usedAtMs: Math.max(usedAtMs(id), ...taggedAtMs) };
+      return { id, names: withDigests(state, names), usedAtMs: Math.max(...all.map(usedAtMs), ...taggedAtMs) };
     })
     .filter((candidate) => candidate.usedAtMs < beforeMs)
     .sort((a, b) => a.usedAtMs - b.usedAtMs || (a.id < b.id ? -1 : 1));

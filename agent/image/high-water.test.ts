@@ -7,6 +7,7 @@ import { HighWaterMark, type ImageUsers } from './high-water.ts';
 import { ImageUses } from './image-uses.ts';
 import { dockerArchive } from './testing/archives.ts';
 import { inPieces, isRoot, makeTar, TestStores } from './testing/fixtures.ts';
+import { makePlatformImages } from './testing/platform-images.ts';
 
 const MINUTE_MS = 60_000;
 const ALWAYS = new AbortController().signal;
@@ -74,6 +75,18 @@ describe.runIf(isRoot)('a disk that is too full', () => {
   }
 
   const idOf = async (name: string) => (await stores.images.resolve(name)).id;
+
+  it('loses an image for several platforms with all of them, unless a container has one', async () => {
+    for (const name of ['a:1', 'b:1', 'c:1'])
+      await stores.images.remove(name, { force: true, isUsed: () => undefined });
+    const { records } = await makePlatformImages(stores.images, 'several:1', ['linux/s390x', 'linux/riscv64']);
+    nowMs = stores.now + 20 * MINUTE_MS;
+    containersOf = [records[1]?.id ?? ''];
+    expect(await makeRoom()).toEqual(['several:1']);
+    containersOf = [];
+    expect(await makeRoom()).toEqual([]);
+    expect(stores.images.state.images.size).toBe(0);
+  });
 
   it('loses images, the longest unused first, until there is room', async () => {
     room = 2;

@@ -10,6 +10,7 @@ import type { Digest } from '../../proto/ids.ts';
 import { type DiskFill, type EvictionCandidate, evictionCandidates, isAboveMark } from './eviction.ts';
 import type { ImageStore } from './image-store.ts';
 import type { ImageUses } from './image-uses.ts';
+import { besides } from './index-images.ts';
 
 export interface HighWaterOptions {
   /** DATA_ROOT */
@@ -136,10 +137,9 @@ export class HighWaterMark {
   async #remove({ id, names, usedAtMs }: EvictionCandidate): Promise<void> {
     const { images, highPercent, logger } = this.#options;
     const used = await this.#usedImages();
-    const { deleted, reclaimedBytes } = await images.prune(
-      { all: true, filters: [] },
-      (one) => one !== id || used.has(one),
-    );
+    const going = new Set([id, ...besides(images.state, id).map((beside) => beside.id)]);
+    const isKept = (one: Digest) => !going.has(one) || used.has(one);
+    const { deleted, reclaimedBytes } = await images.prune({ all: true, filters: [] }, isKept);
     if (deleted.length === 0) return;
     logger.info(
       { image: id, names, usedAtMs, reclaimedBytes, highPercent },

@@ -97,4 +97,14 @@ describe.runIf(isRoot)('an image for several platforms', () => {
     expect(stores.images.find('web:1').id).toBe(ids()[0]);
     expect(stores.images.platforms('web:1')).toHaveLength(1);
   });
+
+  it('is saved as far as it is here', async () => {
+    await stores.images.remove(ids()[0] ?? '', NOBODY);
+    const chunks: Buffer[] = [];
+    for await (const chunk of stores.images.save(['web:1'])) chunks.push(chunk);
+    await stores.images.remove('web:1', NOBODY);
+    await stores.images.load(inPieces(Buffer.concat(chunks)));
+    expect(stores.images.named('docker.io/library/web:1')).toMatchObject({ target: web.digest });
+    expect(stores.images.platforms('web:1')).toHaveLength(2);
+  });
 });

@@ -8,12 +8,14 @@ import { type Annotations, type Descriptor, encodeIndex, MAX_DOCUMENT_BYTES, par
 
 export interface PlatformIndex {
   readonly digest: Digest;
-  /** All that it lists. */
+  /** Those that are here, in its order. */
   readonly records: readonly ImageRecord[];
+  /** It lists nothing else. */
+  readonly isWhole: boolean;
 }
 
-/** The index that a canonical name stands for, if all that it lists is here: the lease keeps it. */
-export async function wholeIndex(
+/** The index that a canonical name stands for, where it is more than one image of it: the lease keeps it. */
+export async function findIndex(
   content: Pick<ContentStore, 'has' | 'read'>,
   state: IndexState,
   name: string,
@@ -26,9 +28,10 @@ export async function wholeIndex(
   const index = parseManifest(await content.read(named.target, MAX_DOCUMENT_BYTES), `the index of ${name}`);
   if (index.kind !== 'index') return undefined;
   const records = index.manifests.flatMap(({ digest }) => state.images.get(digest) ?? []);
-  if (records.length < index.manifests.length) return undefined;
+  const isWhole = records.length === index.manifests.length;
+  if (!isWhole && records.length < 2) return undefined;
   for (const record of records) lease.keepImage(record);
-  return { digest: named.target, records };
+  return { digest: named.target, records, isWhole };
 }
 
 /** The bytes of an index of these, in their order; `sizeOf` is of a manifest. */

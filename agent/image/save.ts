@@ -5,12 +5,12 @@ import { writeArchive } from './archive-writer.ts';
 import type { IndexState } from './image-index.ts';
 import { findImageFor, shortName } from './image-lookup.ts';
 import type { ImageStore } from './image-store.ts';
-import { type PlatformIndex, wholeIndex } from './platform-index.ts';
+import { findIndex, type PlatformIndex } from './platform-index.ts';
 import { chooseSavedImages, type SavedImage } from './saved-images.ts';
 
 /**
- * A name that stands for images of several platforms, all of which are here, is saved with all of them; for one platform, with
- * that alone. Throws IMAGE_NOT_FOUND where it isn't here for that.
+ * A name that stands for images of several platforms is saved with all of them that are here; for one platform, with that alone.
+ * Throws IMAGE_NOT_FOUND where it isn't here for that.
  */
 export async function* saveImages(
   { content, garbage, state }: Pick<ImageStore, 'content' | 'garbage' | 'state'>,
@@ -22,7 +22,7 @@ export async function* saveImages(
   for (const { record } of images) lease.keepImage(record);
   const indexes = new Map<string, PlatformIndex>();
   for (const name of platform === undefined ? images.flatMap(({ names }) => names) : []) {
-    const index = await wholeIndex(content, state, name, lease);
+    const index = await findIndex(content, state, name, lease);
     if (index !== undefined) indexes.set(name, index);
   }
   const sizeOf = (digest: Parameters<typeof content.size>[0]) => content.size(digest);

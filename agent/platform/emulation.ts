@@ -45,7 +45,7 @@ export function refuseForeign(what: string, platform: Platform, host: Platform):
   if (canExecute(platform, host)) return;
   const [own, other] = [host, platform].map(platformName);
   throw new GantryError('UNSUPPORTED', `${what}: this host is ${own} and cannot run programs of ${other}`, {
-    hint: 'register an emulator with binfmt_misc: install qemu-user-static and binfmt-support',
+    hint: `use what is for ${own}, or register an emulator with binfmt_misc: install qemu-user-static and binfmt-support`,
   });
 }
 

@@ -10,6 +10,7 @@ const platform = (text: string) => requirePlatformOn(text, HOST);
 describe('a platform as it is written', () => {
   it.each([
     ['linux', 'linux/amd64'],
+    ['local', 'linux/amd64'],
     ['amd64', 'linux/amd64'],
     ['x86_64', 'linux/amd64'],
     ['Linux/AMD64', 'linux/amd64'],

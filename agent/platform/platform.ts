@@ -19,8 +19,9 @@ const VARIANTS: Readonly<Record<string, { readonly usual: number; readonly known
 /** What is always said. */
 const ALWAYS_SAID = new Set(['arm']);
 
-/** OS[/ARCHITECTURE[/VARIANT]], or an architecture alone; the rest is the host's. Undefined for what is none. */
+/** OS[/ARCHITECTURE[/VARIANT]], or an architecture alone; the rest is the host's, as is all of "local". Undefined for what is none. */
 export function readPlatform(text: string, host: Platform): Platform | undefined {
+  if (text.trim().toLowerCase() === 'local') return host;
   const [os = '', architecture, variant, ...rest] = text.trim().toLowerCase().split('/');
   if (rest.length > 0) return undefined;
   if (os === 'linux') return normal({ os, architecture: architecture ?? host.architecture, variant });

@@ -12,9 +12,10 @@ import {
 import type { ImageRecord } from '../image/image-index.ts';
 import { findImageFor } from '../image/image-lookup.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import type { Lease } from '../image/lease.ts';
 import { type Descriptor, MAX_DOCUMENT_BYTES, manifestMediaType } from '../image/manifest.ts';
-import { type PlatformIndex, wholeIndex } from '../image/platform-index.ts';
-import type { Platform } from '../platform/platform.ts';
+import { findIndex, type PlatformIndex } from '../image/platform-index.ts';
+import { type Platform, platformName } from '../platform/platform.ts';
 import type { BlobBytes } from './blob-upload.ts';
 import { pushFailure } from './pull-failure.ts';
 import type { RegistryConnector } from './registry-connector.ts';
@@ -36,6 +37,9 @@ export interface PushedImage {
   readonly digest: Digest;
   readonly sizeBytes: number;
 }
+
+/** An index with the images that it lists, or the manifest of one alone. */
+type PushedIndex = Pick<PlatformIndex, 'digest' | 'records'>;
 
 export interface PusherParts {
   readonly images: ImageStore;
@@ -62,10 +66,7 @@ export class ImagePusher {
     using lease = images.garbage.lease();
     const record = this.#find(options);
     lease.keepImage(record);
-    const index =
-      options.platform === undefined
-        ? await wholeIndex(images.content, images.state, canonicalName(reference), lease)
-        : undefined;
+    const index = options.platform === undefined ? await this.#index(reference, lease) : undefined;
     const pushed = await this.pushImages(
       index ?? { digest: record.manifestDigest, records: [record] },
       options,
@@ -78,7 +79,7 @@ export class ImagePusher {
 
   /** The same of what needn't have that name here, nor any; the caller keeps its blobs. */
   async pushImages(
-    images: PlatformIndex,
+    images: PushedIndex,
     options: Omit<PushOptions, 'platform'>,
     listener: TransferListener,
     signal: AbortSignal,
@@ -90,6 +91,16 @@ export class ImagePusher {
       if (!signal.aborted) throw pushFailure(error, reference);
       throw new GantryError('CANCELLED', `pushing ${familiarName(reference)} was cancelled`, { cause: error });
     }
+  }
+
+  /** Throws UNSUPPORTED for a part that is more than one: which one is meant nobody can know. */
+  async #index(reference: Reference, lease: Lease): Promise<PlatformIndex | undefined> {
+    const { content, state } = this.#parts.images;
+    const index = await findIndex(content, state, canonicalName(reference), lease);
+    if (index === undefined || index.isWhole) return index;
+    const here = index.records.map(({ document }) => platformName(document)).join(', ');
+    const message = `${familiarName(reference)} is here for ${here}, and not for all that its index is for`;
+    throw new GantryError('UNSUPPORTED', message, { hint: 'push one of them with --platform' });
   }
 
   #find({ reference, platform }: PushOptions): ImageRecord {
@@ -110,7 +121,7 @@ export class ImagePusher {
   }
 
   async #push(
-    { digest: target, records }: PlatformIndex,
+    { digest: target, records }: PushedIndex,
     { reference, credentials }: Omit<PushOptions, 'platform'>,
     listener: TransferListener,
     signal: AbortSignal,

@@ -55,6 +55,20 @@ describe.runIf(isRoot)('an image for several platforms', () => {
     expect(copied?.message).toMatchObject({ value: { digest: web.digest } });
   });
 
+  it('is not pushed in part, unless one is named', async () => {
+    const { images } = fixture.stores;
+    const { os, architecture } = images.platform;
+    const three = ['linux/s390x', `${os}/${architecture}`, 'linux/riscv64'] as const;
+    const { records } = await makePlatformImages(images, name(), three);
+    await images.remove(records[2]?.id ?? '', NOBODY);
+    await expect(fixture.push(name())).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: `${name()} is here for linux/s390x, ${os}/${architecture}, and not for all that its index is for`,
+    });
+    await fixture.push(name(), { platform: 'linux/s390x' });
+    expect(await manifest('1')).toEqual({ status: 200, digest: records[0].manifestDigest });
+  });
+
   it('is pushed for one alone where that is asked for, or where no more is here', async () => {
     const { images } = fixture.stores;
     const [foreign, own] = web.records;

@@ -2,6 +2,8 @@
 import { toGantryError } from '../../proto/errors.ts';
 import { MountType, PullPolicy, type Task } from '../../proto/generated/gantry/v1/types.ts';
 import { parseReference } from '../../proto/image-reference.ts';
+import { canExecute } from '../platform/emulation.ts';
+import { hostPlatform } from '../platform/host-platform.ts';
 import type { ExecutorContext } from './executor-context.ts';
 import type { TaskMaterial } from './task-container.ts';
 import { noSuchImage, type WantedImage } from './task-pulls.ts';
@@ -45,7 +47,17 @@ async function mustPull({ task }: TaskRecord, image: string, context: ExecutorCo
   if (pullPolicy === PullPolicy.NEVER || isImageId(image)) return false;
   // What has this digest once has it for ever.
   if (pullPolicy === PullPolicy.ALWAYS && !image.includes('@')) return true;
-  return !(await isHere(image, context));
+  return !(await isRunnable(image, context));
+}
+
+/** What is here for other platforms alone needn't be all that a registry has. */
+async function isRunnable(reference: string, { images }: ExecutorContext): Promise<boolean> {
+  try {
+    return canExecute(await images.resolve(reference), hostPlatform());
+  } catch (error) {
+    if (toGantryError(error).code !== 'IMAGE_NOT_FOUND') throw error;
+    return false;
+  }
 }
 
 /** In full: no registry knows images by it. */
