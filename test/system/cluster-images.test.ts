@@ -175,6 +175,20 @@ describe('what a host has built', () => {
     ]);
   });
 
+  it('for several platforms is had by other hosts for theirs, and for another where that is asked for', async () => {
+    const own = `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`;
+    const flags = ['--platform', `linux/s390x,${own}`, '-t', 'both:1'];
+    const stage = `FROM --platform=${own} busybox AS make\nARG TARGETARCH\nRUN echo "$TARGETARCH" >/which\n`;
+    const dockerfile = `${stage}FROM scratch\nCOPY --from=make /which /bin/busybox /\nCMD ["/busybox", "cat", "/which"]\n`;
+    await first.ok(['build', ...flags, '-'], { stdin: dockerfile });
+    expect(await runsOn(second, 'both:1')).toBe(`${own.slice('linux/'.length)}\n`);
+    await second.ok(['pull', '--platform', 'linux/s390x', 'both:1']);
+    const inspect = ['image', 'inspect', '--format', '{{.Architecture}} {{index .RepoDigests 0}}'];
+    const digest = await first.ok(['image', 'inspect', '--format', '{{index .RepoDigests 0}}', 'both:1']);
+    expect(await second.ok([...inspect, '--platform', 'linux/s390x', 'both:1'])).toBe(`s390x ${digest}`);
+    expect(await second.ok([...inspect, 'both:1'])).toBe(`${own.slice('linux/'.length)} ${digest}`);
+  });
+
   it('runs in a service that is made right after it, without a task that lacks it first', async () => {
     await first.ok(['build', '-t', 'shop:3', '-'], { stdin: 'FROM busybox\nRUN echo soon >/soon\n' });
     const flags = ['--name', 'soon', '--mode', 'global', '--init', '-q'];
