@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly envFiles: readonly string[];
   /** None: COMPOSE_PROFILES. */
   readonly profiles: readonly string[];
+  /** Services that the user has named: their profiles are active, too. */
+  readonly named?: readonly string[];
   readonly workingDirectory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readBytes: ReadBytes;

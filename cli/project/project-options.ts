@@ -47,10 +47,14 @@ export function declareDisplay(command: Command): Command {
     );
 }
 
-/** All that the files say. Warnings go to standard error. */
-export async function loadProject(cli: Cli, options: ProjectOptions): Promise<LoadedStack> {
+/** All that the files say, with the profiles of the services that are named. Warnings go to standard error. */
+export async function loadProject(
+  cli: Cli,
+  options: ProjectOptions,
+  named: readonly string[] = [],
+): Promise<LoadedStack> {
   const source = sourceOf(cli, options);
-  const loaded = loadStack({ ...source, stackName: options.projectName, defaultRestart: 'none' });
+  const loaded = loadStack({ ...source, stackName: options.projectName, named, defaultRestart: 'none' });
   for (const warning of loaded.warnings) await complain(cli, `gantry: warning: ${warning}`);
   return loaded;
 }

@@ -76,6 +76,21 @@ describe('services without what they depend on', () => {
   });
 });
 
+describe('services of a profile', () => {
+  it('run when they are named, with what they depend on', async () => {
+    const compose = project(
+      'tools',
+      `services: { db: { ${SLEEPS} }, web: { ${SLEEPS} }, tool: { ${SLEEPS}, profiles: [tools], depends_on: [db] } }`,
+    );
+    await outputOf(compose('up', '-d', 'tool'));
+    expect(await outputOf(compose('ps', '--services'))).toBe('db\ntool');
+    expect(await outputOf(compose('run', '--rm', '-T', 'tool', 'echo', 'done'))).toBe('done');
+    await outputOf(compose('kill', 'tool'));
+    expect(await outputOf(compose('ps', '-a', 'tool', '--format', '{{.State}}{{.Ports}}'))).toBe('exited');
+    await outputOf(compose('down', '-t', '0'));
+  });
+});
+
 describe('a project whose network others use', () => {
   const OWNER = `services: { a: { ${SLEEPS}, networks: [net] } }\nnetworks: { net: { attachable: true } }`;
   const GUEST = `services: { b: { ${SLEEPS}, networks: [net] } }\nnetworks: { net: { name: owner_net, external: true } }`;

@@ -34,7 +34,7 @@ export function define(command: Command, cli: Cli): void {
 }
 
 async function build(cli: Cli, names: readonly string[], options: BuildOptions): Promise<void> {
-  const loaded = await loadProject(cli, options);
+  const loaded = await loadProject(cli, options, names);
   const services = select(fileServices(loaded), names, options.withDependencies ? 'with-dependencies' : 'alone');
   const built = services.filter((service) => service.build !== undefined);
   if (built.length === 0) return await complain(cli, 'No services to build');

@@ -24,7 +24,7 @@ export function define(command: Command, cli: Cli): void {
 
 /** What runs already is brought up to date, and goes on. */
 async function create(cli: Cli, names: readonly string[], options: ApplyOptions): Promise<void> {
-  const loaded = await loadProject(cli, options);
+  const loaded = await loadProject(cli, options, names);
   const services = select(fileServices(loaded), names, 'with-dependencies');
   const scale = parseScale(options.scale);
   const registry = await prepareImagesFor(cli, loaded, services, options);

@@ -1,9 +1,10 @@
 /** `compose kill`: sends a signal to the containers of services. */
 import type { Command } from 'commander';
 import { ControlClient } from '../../../proto/generated/gantry/v1/control.ts';
-import type { Cli } from '../../cli.ts';
+import { type Cli, complain } from '../../cli.ts';
 import { ask, withClient } from '../../connection.ts';
 import { CliError } from '../../failure.ts';
+import { taskName } from '../../format/rows/task-row.ts';
 import { declareProject, type ProjectOptions, projectName } from '../../project/project-options.ts';
 import { currentTasks, isRunning, projectServices, selectServices } from '../../project/project-state.ts';
 
@@ -25,11 +26,11 @@ async function kill(cli: Cli, names: readonly string[], options: KillOptions): P
     const services = selectServices(await projectServices(control, project), names);
     const references = services.map(({ service }) => service.id);
     const { tasks } = await ask(control, control.taskList, { stack: project, services: references, nodes: [] });
-    const taskIds = currentTasks(tasks)
-      .filter(isRunning)
-      .map(({ id }) => id);
+    const running = currentTasks(tasks).filter(isRunning);
+    const taskIds = running.map(({ id }) => id);
     if (taskIds.length === 0) throw new CliError(`no container to kill of project "${project}"`);
     if (/^(SIG)?KILL$|^9$/i.test(options.signal)) await ask(control, control.serviceStop, { references, timeoutMs: 0 });
     await ask(control, control.taskKill, { taskIds, signal: options.signal });
+    for (const task of running) await complain(cli, `Killed ${taskName(task)}`);
   });
 }

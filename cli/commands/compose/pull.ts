@@ -34,7 +34,7 @@ export function define(command: Command, cli: Cli): void {
 }
 
 async function pull(cli: Cli, names: readonly string[], options: PullOptions): Promise<void> {
-  const all = fileServices(await loadProject(cli, options));
+  const all = fileServices(await loadProject(cli, options, names));
   const services = select(all, names, options.includeDeps ? 'with-dependencies' : 'alone');
   const wanted = services.filter(({ build }) => build === undefined || !options.ignoreBuildable);
   const byImage = new Map(wanted.map((service) => [service.image, service]));

@@ -23,7 +23,7 @@ export function define(command: Command, cli: Cli): void {
 }
 
 async function push(cli: Cli, names: readonly string[], options: PushOptions): Promise<void> {
-  const all = fileServices(await loadProject(cli, options));
+  const all = fileServices(await loadProject(cli, options, names));
   const services = select(all, names, options.includeDeps ? 'with-dependencies' : 'alone');
   const images = new Set(services.flatMap(({ image, build }) => (build === undefined ? [] : [image])));
   const quiet = options.quiet ?? false;

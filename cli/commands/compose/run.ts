@@ -72,7 +72,7 @@ export function define(command: Command, cli: Cli): void {
 }
 
 async function run(cli: Cli, name: string, argv: readonly string[], options: RunOptions): Promise<void> {
-  const loaded = await loadProject(cli, options);
+  const loaded = await loadProject(cli, options, [name]);
   const all = fileServices(loaded);
   const service = serviceNamed(all, name);
   const files = await withClient(ControlClient, cli, async (control) => {

@@ -22,7 +22,7 @@ export function define(command: Command, cli: Cli): void {
 
 async function scaleServices(cli: Cli, pairs: readonly string[], options: ScaleOptions): Promise<void> {
   const scale = parseScale(pairs);
-  const loaded = await loadProject(cli, options);
+  const loaded = await loadProject(cli, options, Object.keys(scale));
   const services = select(fileServices(loaded), Object.keys(scale), options.deps ? 'with-dependencies' : 'alone');
   const wishes = { ...options, scale: pairs };
   const others = options.deps ? 'awaited' : 'left-out';

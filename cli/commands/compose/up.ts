@@ -79,7 +79,7 @@ function noAttachOption(command: Command): Option {
 
 async function up(cli: Cli, names: readonly string[], options: UpOptions): Promise<void> {
   const isDetached = refuseContradictions(options);
-  const loaded = await loadProject(cli, options);
+  const loaded = await loadProject(cli, options, names);
   const all = fileServices(loaded);
   const services = select(all, names, options.deps ? 'with-dependencies' : 'alone');
   const rule = abortRule(all, options);

@@ -76,7 +76,7 @@ function declareSource(command: Command): Command {
 }
 
 async function config(cli: Cli, services: readonly string[], options: ConfigOptions): Promise<void> {
-  const { model, source } = load(cli, options);
+  const { model, source } = load(cli, services, options);
   for (const warning of source.warnings) await complain(cli, `gantry: warning: ${warning}`);
   const selected = withServices(model, services);
   const used = options.normalize && options.interpolate ? withUsedResources(selected) : selected;
@@ -87,13 +87,14 @@ async function config(cli: Cli, services: readonly string[], options: ConfigOpti
   else await writeOutput(cli, options.output, chunks(text));
 }
 
-function load(cli: Cli, options: ConfigOptions): LoadedModel {
+function load(cli: Cli, named: readonly string[], options: ConfigOptions): LoadedModel {
   return loadModel({
     files: [...options.composeFile, ...options.file],
     projectName: options.projectName,
     projectDirectory: options.projectDirectory,
     envFiles: options.envFile,
     profiles: options.profile,
+    named,
     interpolates: options.interpolate && !options.variables,
     normalizes: options.normalize,
     resolvesPaths: options.pathResolution,

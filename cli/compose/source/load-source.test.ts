@@ -427,6 +427,8 @@ describe('profiles', () => {
     ['one', { profiles: ['test'] }, ['a', 'c']],
     ['another', { profiles: ['dev'] }, ['a', 'b', 'c']],
     ['all', { profiles: ['*'] }, ['a', 'b', 'c']],
+    ['those of services that are named', { named: ['a', 'b'] }, ['a', 'b', 'c']],
+    ['no others of a service that is in already', { profiles: ['test'], named: ['c'] }, ['a', 'c']],
     ['those of the environment', { env: { COMPOSE_PROFILES: 'x, test' } }, ['a', 'c']],
     ['those of the command line only', { profiles: ['x'], env: { COMPOSE_PROFILES: 'test' } }, ['a']],
   ])('%s', (_, more, expected) => {

@@ -10,7 +10,7 @@ import { applyExtends } from './extends.ts';
 import { findComposeFiles, type ReadBytes, readVariableFiles, readVariables, type Variables } from './files.ts';
 import { applyIncludes, type Project } from './include.ts';
 import { type ComposeFile, type Loading, parseFile, readLayers } from './layer.ts';
-import { allProfiles, withActiveProfiles } from './profiles.ts';
+import { allProfiles, withActiveProfiles, withProfilesOf } from './profiles.ts';
 import { projectName } from './project-name.ts';
 
 export interface SourceOptions {
@@ -23,6 +23,8 @@ export interface SourceOptions {
   readonly envFiles: readonly string[];
   /** None: COMPOSE_PROFILES. */
   readonly profiles: readonly string[];
+  /** Services that the user has named: their profiles are active, too. */
+  readonly named?: readonly string[];
   /** False: values keep their `${…}`. */
   readonly interpolates: boolean;
   readonly workingDirectory: string;
@@ -66,10 +68,11 @@ export function loadSource(options: SourceOptions): Source {
   const lookup: Lookup = (key) => (key === 'COMPOSE_PROJECT_NAME' ? name : found.lookup(key));
   const merged = loadProject(loading, { files: found.files, lookup, directory: found.directory, chain: [] });
   const whole = settle(merged);
-  const active = options.profiles.length > 0 ? options.profiles : split(lookup('COMPOSE_PROFILES') ?? '', ',');
+  const asked = options.profiles.length > 0 ? options.profiles : split(lookup('COMPOSE_PROFILES') ?? '', ',');
+  const active = withProfilesOf(whole, options.named ?? [], new Set(asked));
   return {
     name,
-    ...withActiveProfiles(whole, new Set(active), loading.problems),
+    ...withActiveProfiles(whole, active, loading.problems),
     directory: found.directory,
     lookup,
     lookupFor: (section, key) => loading.lookups.get(`${section}.${key}`) ?? lookup,

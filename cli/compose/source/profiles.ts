@@ -30,6 +30,22 @@ export function withActiveProfiles(tree: Mapping, active: ReadonlySet<string>, p
   };
 }
 
+/** And those of these services as far as none of theirs is active. */
+export function withProfilesOf(
+  tree: Mapping,
+  names: readonly string[],
+  active: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const services = tree.entries.get('services')?.value;
+  if (services?.kind !== 'mapping' || active.has('*')) return active;
+  const added = names.flatMap((name) => {
+    const entry = services.entries.get(name);
+    const profiles = entry === undefined ? [] : profilesOf(entry.value);
+    return profiles.some((profile) => active.has(profile)) ? [] : profiles;
+  });
+  return new Set([...active, ...added]);
+}
+
 /** All that the services name, sorted. */
 export function allProfiles(tree: Mapping): string[] {
   const services = tree.entries.get('services')?.value;

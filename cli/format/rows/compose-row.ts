@@ -63,6 +63,8 @@ export function composeRow(
   const command = container?.argv.join(' ') ?? '';
   const createdAtMs = container?.createdAtMs ?? task.meta?.createdAtMs ?? 0;
   const image = task.spec?.container?.image ?? '';
+  // What has ended can't be reached.
+  const ports = (task.status?.state ?? TaskState.NEW) > TaskState.RUNNING ? [] : task.ports;
   const own = container === undefined ? undefined : containerRow(container, options);
   return {
     Command: JSON.stringify(truncate ? ellipsis(command, 20) : command),
@@ -78,9 +80,9 @@ export function composeRow(
     Names: name,
     Networks: own?.Networks ?? '',
     Node: node,
-    Ports: displayPorts(task.ports),
+    Ports: displayPorts(ports),
     Project: project,
-    Publishers: task.ports.map((port) => ({
+    Publishers: ports.map((port) => ({
       URL: hostAddress(port),
       TargetPort: port.targetPort,
       PublishedPort: port.publishedPort,
