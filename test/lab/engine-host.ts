@@ -67,19 +67,19 @@ export abstract class EngineHost implements HostPlace {
     const daemon = spawn(program, args, { stdio: ['ignore', log, log], detached: true });
     closeSync(log);
     const isRunning = () => daemon.exitCode === null && daemon.signalCode === null;
-    // Its socket is asked, not a command: many hosts start at once, and commands would take the time from the daemons.
-    await until('gantryd to listen, or to end', async () => !isRunning() || (await this.#listens()), START_MS).catch(
+    // Its socket is asked, not a command: many hosts start at once, and commands would take the time from the daemons. It
+    // listens last of all: who can connect is answered.
+    await until('gantryd to listen, or to end', async () => !isRunning() || (await this.listens()), START_MS).catch(
       (error: Error) => {
         throw new Error(`${this.name}: ${error.message}\n${this.log()}`, { cause: error });
       },
     );
     if (!isRunning()) throw new Error(`gantryd of ${this.name} ended:\n${this.log()}`);
-    await this.ok(['version']);
     return daemon;
   }
 
   /** Whether somebody accepts connections on the daemon's socket. */
-  #listens(): Promise<boolean> {
+  protected listens(): Promise<boolean> {
     return new Promise((resolve) => {
       const socket = connect(join(this.execRoot, 'gantry.sock'));
       socket.once('error', () => resolve(false));

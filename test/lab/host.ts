@@ -115,7 +115,7 @@ export class Host extends EngineHost {
 
   /** Everything down, the directory removed; for after the checks. */
   async destroy(): Promise<void> {
-    if ((await this.gantry(['version'])).code !== 0) await this.start().catch(() => undefined);
+    if (!(await this.listens())) await this.start().catch(() => undefined);
     await this.gantry(['system', 'stop', '--force'], { timeoutMs: 60_000 });
     await this.stop('SIGKILL');
     await runCommand(['ip', 'netns', 'del', this.name]);
