@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => lan.destroy());
 
 async function join(host: Host, role: 'worker' | 'manager', on = hosts[0] as Host): Promise<void> {
-  const token = await on.ok(['cluster', 'join-token', '-q', role]);
+  const token = await on.look(['cluster', 'join-token', '-q', role]);
   await host.ok(['cluster', 'join', '--token', token, `${on.address}:2377`]);
 }
 
@@ -58,7 +58,7 @@ describe('a rotation of the authority', () => {
   it('is done while a stack is updated, and a node that is off is waited for; a leader that dies stops neither', async () => {
     const [first] = hosts as [Host];
     const before = await root(first);
-    const token = await first.ok(['cluster', 'join-token', '-q', 'worker']);
+    const token = await first.look(['cluster', 'join-token', '-q', 'worker']);
     await worker.stop('SIGKILL');
     await first.ok(['cluster', 'ca', '--rotate', '--detach']);
     const dead = await leader(first);
@@ -70,16 +70,16 @@ describe('a rotation of the authority', () => {
     await other.ok(['node', 'update', '--label-add', 'zone=east', worker.name]);
     expect(await root(other)).toBe(before);
     // Tokens of the old root are good until the end.
-    expect(await alive.ok(['cluster', 'join-token', '-q', 'worker'])).toBe(token);
+    expect(await alive.look(['cluster', 'join-token', '-q', 'worker'])).toBe(token);
     await Promise.all([dead, worker].map((host) => host.start()));
     await until('the rotation to end', async () => (await root(alive)) !== before);
     await updating;
-    expect(await alive.ok(['cluster', 'join-token', '-q', 'worker'])).not.toBe(token);
+    expect(await alive.look(['cluster', 'join-token', '-q', 'worker'])).not.toBe(token);
     await until('all to be ready', async () => {
       const states = await alive.look(['node', 'ls', '--format', '{{.Status}}/{{.TLSStatus}}']);
       return states === Array(4).fill('Ready/Ready').join('\n');
     });
-    const tasks = await alive.ok([
+    const tasks = await alive.look([
       'service',
       'ps',
       'shop_web',

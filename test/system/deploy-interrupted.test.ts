@@ -113,7 +113,7 @@ describe('a deploy whose leader loses its power', () => {
     await leader.powerOff();
     expect([await deploy.ended, deploy.output]).toEqual([0, expect.stringContaining('dark_web: 6/6 running\n')]);
     expect(await containers('dark_web', others)).toHaveLength(REPLICAS);
-    expect(await asked.ok(['stack', 'history', '--format', '{{.Version}}', 'dark'])).toBe('1');
+    expect(await asked.look(['stack', 'history', '--format', '{{.Version}}', 'dark'])).toBe('1');
     await leader.start();
     // What it ran before has been replaced.
     await until('the node to be back', async () => {
@@ -139,7 +139,7 @@ describe('a deploy that its user leaves', () => {
     expect(deploy.output).toContain(
       "gantry: interrupted: the deploy of stack left goes on; 'gantry stack ps left' shows how far it is, ",
     );
-    expect(await host.ok(['stack', 'ps', '-q', 'left'])).not.toBe('');
+    expect(await host.look(['stack', 'ps', '-q', 'left'])).not.toBe('');
     await host.ok(['stack', 'rm', 'left']);
   });
 });

@@ -39,7 +39,7 @@ beforeAll(async () => {
     [third, 'manager'],
     [worker, 'worker'],
   ] as const) {
-    const token = await first.ok(['swarm', 'join-token', '-q', role]);
+    const token = await first.look(['swarm', 'join-token', '-q', role]);
     await host.ok(['swarm', 'join', '--token', token, `${first.address}:2377`]);
   }
   await first.ok(['stack', 'deploy', '-c', '-', 'shop'], { stdin: STACK });
@@ -109,7 +109,7 @@ describe('a cluster', () => {
   it('has its nodes start again what ends meanwhile, where it was', async () => {
     await until('the worker to know', async () => (await localState(worker)) !== 'active: ');
     const [container = ''] = (containers.get(worker) ?? '').split('\n');
-    const inspected = (format: string) => worker.ok(['inspect', container, '--format', format]);
+    const inspected = (format: string) => worker.look(['inspect', container, '--format', format]);
     const address = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
     const [pid, ip] = [await inspected('{{.State.Pid}}'), await inspected(address)];
     process.kill(Number(pid), 'SIGKILL');
@@ -165,7 +165,7 @@ describe('a cluster', () => {
     expect((await first.gantry(['cluster', 'restore', backup])).stderr).toContain('is in a cluster');
     await first.ok(['cluster', 'restore', '--force', backup]);
     await untilNodes(first, 'Ready/Leader', 'Ready/', 'Ready/', 'Ready/');
-    expect(await first.ok(['service', 'ls', '--format', '{{.Replicas}}'])).toMatch(/\/4$/);
+    expect(await first.look(['service', 'ls', '--format', '{{.Replicas}}'])).toMatch(/\/4$/);
     await until('four tasks', async () => (await first.look(['service', 'ls', '--format', '{{.Replicas}}'])) === '4/4');
     await expectSameContainers(worker);
   });

@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => lan.destroy());
 
 async function join(host: Host, role: 'worker' | 'manager'): Promise<string> {
-  const token = await first.ok(['swarm', 'join-token', '-q', role]);
+  const token = await first.look(['swarm', 'join-token', '-q', role]);
   return host.ok(['swarm', 'join', '--token', token, `${first.address}:2377`]);
 }
 
@@ -115,9 +115,9 @@ describe('a cluster of several hosts', () => {
   it('is the same from every manager; each knows itself, and a worker sends elsewhere', async () => {
     for (const host of [second, third]) {
       await untilNodes(host, 'Ready/Leader', 'Ready/Reachable', 'Ready/Reachable', 'Ready/');
-      const self = await host.ok(['node', 'ls', '--format', '{{if .Self}}{{.Hostname}}{{end}}']);
+      const self = await host.look(['node', 'ls', '--format', '{{if .Self}}{{.Hostname}}{{end}}']);
       expect(self.trim()).toBe(host.name);
-      expect(await host.ok(['node', 'inspect', 'self', '--format', '{{.Description.Hostname}}'])).toBe(host.name);
+      expect(await host.look(['node', 'inspect', 'self', '--format', '{{.Description.Hostname}}'])).toBe(host.name);
     }
     const { code, stderr } = await worker.gantry(['node', 'ls']);
     expect(code).toBe(1);
@@ -227,7 +227,7 @@ describe('a cluster of several hosts', () => {
     await second.ok(['node', 'rm', third.name]);
     await second.ok(['stack', 'rm', 'shop']);
     for (const host of [worker, third]) {
-      expect(await host.ok(['ps', '-aq'])).toBe('');
+      expect(await host.look(['ps', '-aq'])).toBe('');
       expect(readdirSync(host.dataRoot)).toEqual(expect.not.arrayContaining(['manager', 'identity', 'cluster.json']));
     }
     for (const host of [third, worker]) {

@@ -32,7 +32,7 @@ beforeAll(async () => {
   registry = await DockerRegistry.start(last.address, (argv) => last.inside(argv));
   await Promise.all(hosts.map((host) => host.start(['--registry-certs', registry.certificates])));
   await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
-  const token = await first.ok(['cluster', 'join-token', '-q', 'worker']);
+  const token = await first.look(['cluster', 'join-token', '-q', 'worker']);
   for (const host of [two, three]) await host.ok(['cluster', 'join', '--token', token, `${first.address}:2377`]);
   await logIn('alice', REGISTRY_LOGIN.password);
   await fillRegistry();
@@ -132,7 +132,7 @@ describe('a service from a registry with a login', () => {
   it('restarts and is replaced while the registry is gone', async () => {
     await registry.kill();
     const before = await runningTasks('front');
-    const [id = ''] = (await second.ok(['ps', '-q', '--filter', 'name=front.'])).split('\n');
+    const [id = ''] = (await second.look(['ps', '-q', '--filter', 'name=front.'])).split('\n');
     await second.ok(['kill', id]);
     await until('another task to run', async () => {
       return (await runningTasks('front')) !== before && !(await versions('front')).includes(undefined);
