@@ -57,7 +57,7 @@ describe('the result of a build', () => {
     expect(await build([`--output=type=local,dest=${out}`], TREE)).toMatchObject({ code: 0 });
     expect(readdirSync(join(directory, 'elsewhere'))).toEqual([]);
     expect(lstatSync(join(out, 'deep')).isDirectory()).toBe(true);
-    expect(await host.ok(['images', '-q', '--filter', 'dangling=true'])).toBe('');
+    expect(await host.look(['images', '-q', '--filter', 'dangling=true'])).toBe('');
   });
 
   it('is a tar, or an archive of the image', async () => {
@@ -198,7 +198,7 @@ describe('named contexts', () => {
     await mkdir(layout);
     execFileSync('tar', ['-x', '-C', layout], { input: await save('laid:old', 'laid:latest') });
     await host.ok(['rmi', 'laid:old', 'laid:latest']);
-    const images = await host.ok(['images', '-aq']);
+    const images = await host.look(['images', '-aq']);
     const which = async (place: string) => {
       const out = join(directory, `which-${place.length}`);
       const flags = ['--build-context', `laid=oci-layout://${place}`, '-o', out];
@@ -209,7 +209,7 @@ describe('named contexts', () => {
     };
     expect(await which(layout)).toBe('new\n');
     expect(await which(`${layout}:old`)).toBe('old\n');
-    expect(await host.ok(['images', '-aq'])).toBe(images);
+    expect(await host.look(['images', '-aq'])).toBe(images);
     const flags = ['--build-context', `laid=oci-layout://${layout}:gone`];
     expect(await build(flags, 'FROM laid\n')).toMatchObject({
       code: 125,
@@ -247,12 +247,12 @@ describe('a cache', () => {
       stderr: expect.not.stringContaining('gantry:'),
     });
     await forget();
-    const images = await host.ok(['images', '-q', '-f', 'dangling=true']);
+    const images = await host.look(['images', '-q', '-f', 'dangling=true']);
     const again = await build([...NO_IMAGE, '--cache-from', from], dockerfile);
     expect(again).toMatchObject({ code: 0 });
     expect(ranAgain(again)).toBe(false);
     expect(again.stderr.match(/CACHED/g)).toHaveLength(3);
-    expect(await host.ok(['images', '-q', '-f', 'dangling=true'])).toBe(images);
+    expect(await host.look(['images', '-q', '-f', 'dangling=true'])).toBe(images);
   });
 
   it('that cannot be written fails the build, which names nothing', async () => {
@@ -261,7 +261,7 @@ describe('a cache', () => {
       dockerfile,
     );
     expect(failed.code).toBe(1);
-    expect(await host.ok(['images', '-q', 'uncached'])).toBe('');
+    expect(await host.look(['images', '-q', 'uncached'])).toBe('');
     const own = ['-t', `${REGISTRY}/a:1`, '--cache-to', `type=registry,ref=${REGISTRY}/a:1`];
     expect(await build(own, dockerfile)).toMatchObject({ code: 125 });
   });

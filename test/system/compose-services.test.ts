@@ -67,7 +67,7 @@ async function deploy(...services: ServiceSpec[]): Promise<void> {
 
 /** Of the newest task of the service: state, message and error. */
 async function task(name: string): Promise<string> {
-  const listed = await host.ok([
+  const listed = await host.look([
     'service',
     'ps',
     '--no-trunc',
@@ -82,7 +82,7 @@ const untilTask = (name: string, is: RegExp) =>
   until(`the task of ${name} to be ${is}`, async () => is.test(await task(name)));
 
 async function untilUpdated(name: string): Promise<void> {
-  const state = () => host.ok(['service', 'inspect', '--format', '{{.UpdateStatus.State}}', `s_${name}`]);
+  const state = () => host.look(['service', 'inspect', '--format', '{{.UpdateStatus.State}}', `s_${name}`]);
   await until(`the update of ${name} to be completed`, async () => (await state()) === 'completed');
 }
 
@@ -114,9 +114,9 @@ describe('container_name', () => {
     await untilTask('web', /^Running/);
     await untilTask('client', /^Running/);
     expect(await host.ok(['exec', 'front', 'sh', '-c', 'echo $VERSION'])).toBe('1');
-    expect(await host.ok(['ps', '--filter', 'name=^front$', '--format', '{{.Names}}'])).toBe('front');
-    expect(await host.ok(['inspect', '--format', '{{.Name}}', 'front'])).toBe('/front');
-    const client = await host.ok(['ps', '-q', '--filter', 'name=s_client']);
+    expect(await host.look(['ps', '--filter', 'name=^front$', '--format', '{{.Names}}'])).toBe('front');
+    expect(await host.look(['inspect', '--format', '{{.Name}}', 'front'])).toBe('/front');
+    const client = await host.look(['ps', '-q', '--filter', 'name=s_client']);
     await host.ok(['exec', client, 'ping', '-c', '1', '-w', '10', 'front']);
   });
 
@@ -141,7 +141,7 @@ describe('container_name', () => {
     });
     await host.ok(['run', '-d', '--name', 'taken', 'busybox', 'sleep', '1000']);
     await deploy(named('2'), service('other', { containerName: 'taken' }));
-    const errors = () => host.ok(['service', 'ps', '--no-trunc', '--format', '{{.Error}}', 's_other']);
+    const errors = () => host.look(['service', 'ps', '--no-trunc', '--format', '{{.Error}}', 's_other']);
     await until('it to be said', async () => /taken.* is in use by container/.test(await errors()));
     await host.ok(['rm', '-f', 'taken']);
     await untilTask('other', /^Running/);
@@ -159,8 +159,8 @@ describe('logging', () => {
   it('is kept as the service says', async () => {
     await deploy(service('web', { ...chatty, log: { maxSizeBytes: 50_000, maxFiles: 2 } }));
     await untilTask('web', /^Running/);
-    const id = await host.ok(['ps', '-q', '--no-trunc', '--filter', 'name=s_web']);
-    expect(await host.ok(['inspect', '--format', '{{json .HostConfig.LogConfig}}', id])).toBe(
+    const id = await host.look(['ps', '-q', '--no-trunc', '--filter', 'name=s_web']);
+    expect(await host.look(['inspect', '--format', '{{json .HostConfig.LogConfig}}', id])).toBe(
       '{"Type":"json-file","Config":{"max-file":"2","max-size":"50000"}}',
     );
     const kept = async () => (await host.ok(['logs', id])).length;
@@ -171,10 +171,10 @@ describe('logging', () => {
   it('can be none, which commands say', async () => {
     const flags = ['--name', 'silent', '--log-driver', 'none', '--init', '--update-monitor', '0s', '-q', 'busybox'];
     await host.ok(['service', 'create', ...flags, 'sh', '-c', 'echo hello; exec sleep 1000000']);
-    const id = await host.ok(['ps', '-q', '--filter', 'name=silent']);
+    const id = await host.look(['ps', '-q', '--filter', 'name=silent']);
     expect((await host.gantry(['logs', id])).stderr).toMatch(/configured logging driver does not support reading/);
     expect((await host.gantry(['service', 'logs', 'silent'])).stderr).toMatch(/service silent keeps no logs/);
-    expect(await host.ok(['inspect', '--format', '{{.HostConfig.LogConfig.Type}}:{{.LogPath}}', id])).toBe('none:');
+    expect(await host.look(['inspect', '--format', '{{.HostConfig.LogConfig.Type}}:{{.LogPath}}', id])).toBe('none:');
     await host.ok(['service', 'update', '--log-driver', 'local', '--log-opt', 'max-file=2', '-q', 'silent']);
     await until('its log', async () => (await host.ok(['service', 'logs', '--raw', 'silent'])).includes('hello'));
     await host.ok(['service', 'rm', 'silent']);
@@ -216,7 +216,7 @@ describe('hooks', () => {
 
   it('that fail after the start make the task fail, with what they said', async () => {
     await deploy(service('web', { postStart: [sh('echo no such table; exit 3')] }));
-    const errors = () => host.ok(['service', 'ps', '--no-trunc', '--format', '{{.Error}}', 's_web']);
+    const errors = () => host.look(['service', 'ps', '--no-trunc', '--format', '{{.Error}}', 's_web']);
     await until('the failure', async () => (await errors()).includes('post_start hook 1: exit code 3: no such table'));
     await removeStack();
   });
@@ -246,7 +246,7 @@ describe('hooks', () => {
     await removeStack();
   });
 
-  const webId = () => host.ok(['ps', '-q', '--filter', 'name=s_web']);
+  const webId = () => host.look(['ps', '-q', '--filter', 'name=s_web']);
 });
 
 describe('depends_on', () => {
@@ -266,8 +266,8 @@ describe('depends_on', () => {
     );
     const db = (version: string) => service('db', { env: [`V=${version}`] }, { update: { monitorMs: 0 } });
     const started = async (name: string) => {
-      const id = await host.ok(['ps', '-q', '--filter', `name=s_${name}`]);
-      return host.ok(['inspect', '--format', '{{.State.StartedAt}}', id]);
+      const id = await host.look(['ps', '-q', '--filter', `name=s_${name}`]);
+      return host.look(['inspect', '--format', '{{.State.StartedAt}}', id]);
     };
     await deploy(db('1'), front);
     await untilTask('front', /^Running/);
@@ -301,7 +301,7 @@ describe('mounts', () => {
     const memory = { type: MountType.TMPFS, target: '/m', tmpfsOptions: ['exec', 'uid=33'] };
     await deploy(service('web', { mounts: [{ ...volume, target: '/part', subpath: 'in' }, memory] }));
     await untilTask('web', /^Running/);
-    const id = await host.ok(['ps', '-q', '--filter', 'name=s_web']);
+    const id = await host.look(['ps', '-q', '--filter', 'name=s_web']);
     expect(await host.ok(['exec', id, 'cat', '/part/file'])).toBe('part');
     expect(await host.ok(['exec', id, 'stat', '-c', '%u', '/m'])).toBe('33');
     expect(await host.ok(['exec', id, 'sh', '-c', 'cp /bin/busybox /m/true && /m/true && echo runs'])).toBe('runs');
@@ -312,12 +312,12 @@ describe('mounts', () => {
       message: 'service s_web: external volume "nowhere" is on no node',
     });
     await deploy(service('web', { mounts: [{ ...volume, target: '/v', subpath: 'missing' }] }));
-    const errors = () => host.ok(['service', 'ps', '--no-trunc', '--format', '{{.Error}}', 's_web']);
+    const errors = () => host.look(['service', 'ps', '--no-trunc', '--format', '{{.Error}}', 's_web']);
     await until('it to be said', async () => (await errors()).includes('volume parts has no missing'));
     // A link in the volume means a place in it.
     await deploy(service('web', { mounts: [{ ...volume, target: '/v', subpath: 'out' }] }));
     await untilTask('web', /^Running/);
-    const linked = await host.ok(['ps', '-q', '--filter', 'name=s_web']);
+    const linked = await host.look(['ps', '-q', '--filter', 'name=s_web']);
     expect(await host.ok(['exec', linked, 'ls', '/v'])).toBe('in\nout');
     await removeStack();
   });
@@ -346,7 +346,7 @@ networks: {plain: {}, other: {}}
     await host.ok(['stack', 'deploy', '-c', '-', 's'], { stdin: file });
     const inside = (name: string, ...argv: string[]) => host.ok(['exec', name, ...argv]);
     expect(await inside('front', 'cat', '/started')).toBe('started');
-    expect(await host.ok(['inspect', '--format', '{{.HostConfig.LogConfig.Type}}', 'front'])).toBe('local');
+    expect(await host.look(['inspect', '--format', '{{.HostConfig.LogConfig.Type}}', 'front'])).toBe('local');
     expect(await inside('front', 'cat', '/sys/class/net/eth0/address')).toBe('02:42:0a:4d:00:07');
     expect(await inside('front', 'ls', '/sys/class/net')).toBe('eth0\nfirst\nlo');
     expect(await inside('front', 'ip', 'route')).toMatch(/^default via \S+ dev eth0/);

@@ -140,9 +140,9 @@ describe('compose', () => {
     const fetched = await composeOk('shop', 'run', '--rm', '-T', 'migrate', 'wget', '-qO-', 'http://web/');
     expect(fetched).toBe('hello');
     expect((await compose('shop', 'run', '--rm', 'web', 'sh', '-c', 'test $COLOUR = red && exit 3')).code).toBe(3);
-    expect(await host.ok(['ps', '-aq', '--filter', 'name=_run_'])).toBe('');
+    expect(await host.look(['ps', '-aq', '--filter', 'name=_run_'])).toBe('');
     const id = await composeOk('shop', 'run', '-d', '--name', 'apart', 'web', 'sleep', '1000');
-    expect(await host.ok(['ps', '-q', '--no-trunc', '--filter', 'name=apart'])).toBe(id);
+    expect(await host.look(['ps', '-q', '--no-trunc', '--filter', 'name=apart'])).toBe(id);
   });
 
   it('run gives its container the secrets and configs of the service', async () => {
@@ -160,7 +160,7 @@ configs: { page: { content: hello } }`,
     );
     const id = await composeOk('told', 'run', '-d', 'app', 'sleep', '1000');
     expect(await host.ok(['exec', id, 'cat', '/run/secrets/key'])).toBe('hidden');
-    expect(await host.ok(['inspect', id])).not.toContain('hidden');
+    expect(await host.look(['inspect', id])).not.toContain('hidden');
     await composeOk('told', 'down', '-t', '0');
   });
 
@@ -188,7 +188,7 @@ configs: { page: { content: hello } }`,
     await host.ok(['pause', 'held']);
     await host.kill();
     await host.start();
-    expect(await host.ok(['ps', '--filter', 'name=held', '--format', '{{.Status}}'])).toMatch(/\(Paused\)$/);
+    expect(await host.look(['ps', '--filter', 'name=held', '--format', '{{.Status}}'])).toMatch(/\(Paused\)$/);
     expect((await host.gantry(['start', 'held'])).stderr).toMatch(/is paused/);
     await host.ok(['stop', '-t', '1', 'held']);
     expect(await host.ok(['rm', name])).toBe(name);
@@ -199,7 +199,7 @@ configs: { page: { content: hello } }`,
     expect(await composeOk('shop', 'ps', '-q')).toBe('');
     expect(await composeOk('shop', 'ps', '-a', '--format', '{{.Service}} {{.State}}')).toContain('web exited');
     expect(await host.ok(['compose', 'ls', '-a', '-q'])).toBe('shop');
-    expect(await host.ok(['service', 'ls', '--format', '{{.Replicas}}'])).toBe('0/0\n0/0\n0/0');
+    expect(await host.look(['service', 'ls', '--format', '{{.Replicas}}'])).toBe('0/0\n0/0\n0/0');
     await composeOk('shop', 'start');
     await until('the page', async () => (await page()) === 'hello');
     const before = await idOf('web');
@@ -265,7 +265,7 @@ configs: { page: { content: hello } }`,
   it('create makes what start starts, scale changes how many there are, and rm removes what is stopped', async () => {
     project('calm', 'services: { a: { image: busybox, init: true, command: sleep 1000 } }');
     await composeOk('calm', 'create');
-    expect(await host.ok(['service', 'ls', '--filter', 'name=calm_a', '--format', '{{.Replicas}}'])).toBe('0/0');
+    expect(await host.look(['service', 'ls', '--filter', 'name=calm_a', '--format', '{{.Replicas}}'])).toBe('0/0');
     await composeOk('calm', 'up', '--no-start');
     expect(await composeOk('calm', 'ps', '-aq')).toBe('');
     await composeOk('calm', 'start');
@@ -274,26 +274,26 @@ configs: { page: { content: hello } }`,
     expect((await compose('calm', 'rm', '-f')).stderr).toBe('No stopped containers\n');
     expect((await compose('calm', 'rm', '-s')).stderr).toMatch(/Going to remove a.*nobody can answer/);
     expect((await compose('calm', 'rm', '-fs', 'a')).stderr).toBe('Removing service a\n');
-    expect(await host.ok(['service', 'ls', '-q', '--filter', 'name=calm_a'])).toBe('');
+    expect(await host.look(['service', 'ls', '-q', '--filter', 'name=calm_a'])).toBe('');
     await composeOk('calm', 'down');
   });
 
   it('up of one service leaves the others in the history of the project', async () => {
     await composeOk('shop', 'up', '-d', 'db');
-    const versions = await host.ok(['stack', 'history', 'shop', '--format', '{{.Services}}']);
+    const versions = await host.look(['stack', 'history', 'shop', '--format', '{{.Services}}']);
     expect(versions.split('\n')[0]?.split(', ').sort()).toEqual(['db', 'migrate', 'web']);
   });
 
   it('down leaves volumes, unless they are to go, too', async () => {
     await composeOk('shop', 'down', '-t', '1');
-    expect(await host.ok(['service', 'ls', '-q'])).toBe('');
-    expect(await host.ok(['network', 'ls', '-q', '--filter', 'name=shop'])).toBe('');
-    expect(await host.ok(['ps', '-aq', '--filter', 'name=apart'])).toBe('');
-    expect(await host.ok(['volume', 'ls', '-q'])).toBe('shop_data');
+    expect(await host.look(['service', 'ls', '-q'])).toBe('');
+    expect(await host.look(['network', 'ls', '-q', '--filter', 'name=shop'])).toBe('');
+    expect(await host.look(['ps', '-aq', '--filter', 'name=apart'])).toBe('');
+    expect(await host.look(['volume', 'ls', '-q'])).toBe('shop_data');
     await composeOk('shop', 'up', '-d', 'db');
     expect(await composeOk('shop', 'ps', '-a', '--services')).toBe('db');
     await composeOk('shop', 'down', '-v', '-t', '1');
-    expect(await host.ok(['volume', 'ls', '-q'])).toBe('');
+    expect(await host.look(['volume', 'ls', '-q'])).toBe('');
     const again = await compose('shop', 'down');
     expect(again.code).toBe(0);
     expect(again.stderr).toContain('no resource found to remove for project "shop"');
@@ -329,7 +329,7 @@ configs: { page: { content: hello } }`,
     // Who asks again waits for what was begun.
     await composeOk('order', 'down');
     expect(readFileSync(ends, 'utf8')).toBe(lines);
-    expect(await host.ok(['network', 'ls', '-q', '--filter', 'name=order'])).toBe('');
+    expect(await host.look(['network', 'ls', '-q', '--filter', 'name=order'])).toBe('');
   });
 
   it('restart of one does not wait for what it depends on', async () => {
@@ -394,7 +394,7 @@ configs: { page: { content: hello } }`,
       async () => (await composeOk('made', 'exec', '-T', 'app', 'cat', '/made')) === 'second',
     );
     await composeOk('made', 'down', '-t', '0', '--rmi', 'local');
-    expect(await host.ok(['images', '-q', 'made-app'])).toBe('');
+    expect(await host.look(['images', '-q', 'made-app'])).toBe('');
   });
 
   it('up in the foreground ends with its containers', async () => {

@@ -65,7 +65,7 @@ beforeAll(async () => {
   await Promise.all(nodes.map((host) => host.start()));
   await Promise.all(nodes.map((host) => importBusybox(host)));
   await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
-  const token = await first.ok(['cluster', 'join-token', '-q', 'worker']);
+  const token = await first.look(['cluster', 'join-token', '-q', 'worker']);
   await second.ok(['cluster', 'join', '--token', token, `${first.address}:2377`]);
   await first.ok(['stack', 'deploy', '-c', '-', 'shop'], { stdin: STACK });
   await until('all names', async () => (await resolve(first, 'tasks.web')).length === 4);
@@ -128,7 +128,7 @@ describe('a network with IPv6 on several hosts', () => {
     const [ipv4, ipv6] = await addressesOf(second, 'client');
     const [, , c, d] = ipv4.split('.').map(Number);
     expect(ipv6).toBe(`fd00:40::${((c ?? 0) * 256 + (d ?? 0)).toString(16)}`);
-    const shown = await first.ok([
+    const shown = await first.look([
       'network',
       'inspect',
       '--format',
@@ -137,7 +137,7 @@ describe('a network with IPv6 on several hosts', () => {
     ]);
     expect(shown).toContain('true');
     expect(shown).toContain('{"Subnet":"fd00:40::/64","Gateway":"fd00:40::1"}');
-    const back = await first.ok(['network', 'inspect', '--format', '{{json .IPAM.Config}}', 'shop_back']);
+    const back = await first.look(['network', 'inspect', '--format', '{{json .IPAM.Config}}', 'shop_back']);
     expect(back).toMatch(/"Subnet":"fd[0-9a-f:]+::\/64"/);
   });
 
@@ -179,7 +179,7 @@ describe('a network with IPv6 on several hosts', () => {
     const [vip4 = '', vip6 = ''] = await resolve(first, 'web');
     expect([vip4, vip6]).toEqual([expect.stringMatching(/^10\.40\./), expect.stringMatching(/^fd00:40::/)]);
     const form = '{{range .Endpoint.VirtualIPs}}{{.Addr}} {{end}}';
-    expect(await first.ok(['service', 'inspect', '--format', form, 'shop_web'])).toBe(`${vip4}/20 ${vip6}/64`);
+    expect(await first.look(['service', 'inspect', '--format', form, 'shop_web'])).toBe(`${vip4}/20 ${vip6}/64`);
     for (const host of nodes) {
       const [, own] = await addressesOf(host, 'client');
       const four = Array(4).fill(who(vip6)).join(';');
@@ -313,7 +313,7 @@ describe('a network of no stack', () => {
     await until('the network', async () => (await second.gantry(['network', 'inspect', 'both'])).code === 0);
     await second.ok(['run', '-d', '--init', '--name', 'there', '--network', 'both', 'busybox', 'sleep', 'infinity']);
     const form = '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}';
-    const address = await second.ok(['inspect', '--format', form, 'there']);
+    const address = await second.look(['inspect', '--format', form, 'there']);
     expect(address).toMatch(/^fd00:41::/);
     const ping = ['ping', '-c', '1', '-W', '2', '-s', String(LARGE), address];
     await until(
@@ -321,11 +321,11 @@ describe('a network of no stack', () => {
       async () => (await first.gantry(['run', '--rm', '--network', 'both', 'busybox', ...ping])).code === 0,
     );
     const both = `{{with index .NetworkSettings.Networks "both"}}{{.IPAddress}} {{.GlobalIPv6Address}}{{end}}`;
-    const addresses = await second.ok(['inspect', '--format', both, 'there']);
+    const addresses = await second.look(['inspect', '--format', both, 'there']);
     await second.ok(['rm', '-f', 'there']);
     await second.ok(['run', '-d', '--init', '--name', 'there', 'busybox', 'sleep', 'infinity']);
     await second.ok(['network', 'connect', '--ip6', address, 'both', 'there']);
-    expect(await second.ok(['inspect', '--format', both, 'there'])).toBe(addresses);
+    expect(await second.look(['inspect', '--format', both, 'there'])).toBe(addresses);
     const odd = ['run', '--rm', '--network', 'both', '--ip', '10.41.0.9', '--ip6', 'fd00:41::99', 'busybox', 'true'];
     const refused = expect.stringContaining('write --ip 10.41.0.153 or --ip6 fd00:41::9');
     expect(await first.gantry(odd)).toMatchObject({ code: 125, stderr: refused });
@@ -343,7 +343,7 @@ describe('a network of no stack', () => {
     const { code, stderr } = await create(...words, 'odd');
     expect(code).not.toBe(0);
     expect(stderr).toMatch(message);
-    expect(await first.ok(['network', 'ls', '-q', '--filter', 'name=odd'])).toBe('');
+    expect(await first.look(['network', 'ls', '-q', '--filter', 'name=odd'])).toBe('');
   });
 });
 

@@ -62,7 +62,7 @@ beforeAll(async () => {
   await Promise.all(nodes.map((host) => host.start()));
   await Promise.all(nodes.map((host) => importBusybox(host)));
   await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
-  const token = await first.ok(['cluster', 'join-token', '-q', 'worker']);
+  const token = await first.look(['cluster', 'join-token', '-q', 'worker']);
   await second.ok(['cluster', 'join', '--token', token, `${first.address}:2377`]);
 });
 
@@ -130,7 +130,7 @@ describe('a stack on the LAN', () => {
     expect(new Set(all).size).toBe(5);
     for (const address of all) expect(address).toMatch(/^10\.99\.0\.(6[4-9]|[78]\d|9[0-5])$/);
     expect(await inContainer(second, 'client', 'ip route')).toContain(`default via ${GATEWAY} dev eth0`);
-    const shown = await first.ok([
+    const shown = await first.look([
       'network',
       'inspect',
       '--format',
@@ -198,7 +198,7 @@ describe('a stack on the LAN', () => {
   it('is plugged in again when its link has been away', async () => {
     const address = await addressOf(second, 'client');
     const [container = ''] = await containersOf(second, 'client');
-    const pid = await second.ok(['inspect', '--format', '{{.State.Pid}}', container]);
+    const pid = await second.look(['inspect', '--format', '{{.State.Pid}}', container]);
     await output(['nsenter', '-t', pid, '--net', 'ip', 'link', 'delete', 'eth0']);
     await second.stop('SIGKILL');
     await second.start();
@@ -216,7 +216,7 @@ describe('a stack on the LAN', () => {
     await until('six tasks', async () => (await all()).filter((address) => address !== '').length === 6);
     const taken = [...(await all()), ...(await Promise.all(nodes.map((host) => addressOf(host, 'client'))))];
     expect(new Set(taken).size).toBe(8);
-    expect(await first.ok(['service', 'ps', '--format', '{{.CurrentState}} {{.Error}}', 'shop_web'])).not.toMatch(
+    expect(await first.look(['service', 'ps', '--format', '{{.CurrentState}} {{.Error}}', 'shop_web'])).not.toMatch(
       /Failed|Rejected/,
     );
     const { code, stderr } = await first.gantry(['service', 'scale', 'shop_web=40']);
@@ -252,7 +252,7 @@ describe('a macvlan network of the cluster', () => {
     const { code, stderr } = await create(...words, 'odd');
     expect(code).not.toBe(0);
     expect(stderr).toMatch(message);
-    expect(await first.ok(['network', 'ls', '-q', '--filter', 'name=odd'])).toBe('');
+    expect(await first.look(['network', 'ls', '-q', '--filter', 'name=odd'])).toBe('');
   });
 
   it('takes no ports', async () => {
@@ -279,7 +279,7 @@ describe('a macvlan network of the cluster', () => {
       'sleep',
       '1000',
     ]);
-    const on = await first.ok(['service', 'ps', '--format', '{{.Node}}', 'there']);
+    const on = await first.look(['service', 'ps', '--format', '{{.Node}}', 'there']);
     expect(new Set(on.split('\n'))).toEqual(new Set([second.name]));
     await output(second.inside(['ip', 'link', 'delete', 'dmz']));
     await until('the link to be missed', async () => {
@@ -302,7 +302,7 @@ describe('a macvlan network of the cluster', () => {
     expect((await config(second, 'uplink', ...LAN)).stderr).toMatch(/there is no link uplink on this host/);
     // Their ranges overlap: no address is given out twice all the same.
     expect((await config(second, 'lan7', ...LAN)).code).toBe(0);
-    expect(await first.ok(['network', 'ls', '--filter', 'name=office', '--format', '{{.Driver}} {{.Scope}}'])).toBe(
+    expect(await first.look(['network', 'ls', '--filter', 'name=office', '--format', '{{.Driver}} {{.Scope}}'])).toBe(
       'null local',
     );
     const odd = await first.gantry(['run', '--rm', '--network', 'office', 'busybox', 'true']);
