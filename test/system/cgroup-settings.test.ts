@@ -39,13 +39,13 @@ interface Running {
 
 async function start(...flags: string[]): Promise<Running> {
   const id = await host.ok(['run', '-d', '--init', ...flags, 'busybox', 'sleep', '1000']);
-  const pid = Number(await host.ok(['inspect', '--format', '{{.State.Pid}}', id]));
+  const pid = Number(await host.look(['inspect', '--format', '{{.State.Pid}}', id]));
   return {
     id,
     file: (v1, v2) => readCgroup(pid, id, { v1, v2 }),
     exec: (script) => host.ok(['exec', id, 'sh', '-c', script]),
     hostConfig: async (name) =>
-      JSON.parse(await host.ok(['inspect', '--format', `{{json .HostConfig.${name}}}`, id])) as unknown,
+      JSON.parse(await host.look(['inspect', '--format', `{{json .HostConfig.${name}}}`, id])) as unknown,
   };
 }
 
@@ -186,11 +186,11 @@ describe('a disk', () => {
       return;
     }
     const id = stdout.trim();
-    const pid = Number(await host.ok(['inspect', '--format', '{{.State.Pid}}', id]));
+    const pid = Number(await host.look(['inspect', '--format', '{{.State.Pid}}', id]));
     const bfq = { v1: 'blkio.bfq.weight', v2: 'io.bfq.weight' };
     const weight = CGROUP_VERSION === 1 ? readCgroup(pid, id, bfq) : await weightOfVersion2(pid, id);
     expect(weight.replace('default ', '')).toMatch(/^(300|2930)$/);
-    expect(await host.ok(['inspect', '--format', '{{.HostConfig.BlkioWeight}}', id])).toBe('300');
+    expect(await host.look(['inspect', '--format', '{{.HostConfig.BlkioWeight}}', id])).toBe('300');
     await host.ok(['rm', '-f', id]);
   });
 

@@ -63,7 +63,7 @@ beforeAll(async () => {
   await Promise.all(nodes.map((host) => host.start()));
   await Promise.all(nodes.map((host) => importBusybox(host)));
   await first.ok(['cluster', 'init', '--advertise-addr', first.address]);
-  const token = await first.ok(['cluster', 'join-token', '-q', 'worker']);
+  const token = await first.look(['cluster', 'join-token', '-q', 'worker']);
   for (const host of nodes.slice(1)) await host.ok(['cluster', 'join', '--token', token, `${first.address}:2377`]);
   for (const host of nodes.slice(0, 3)) await first.ok(['node', 'update', '--label-add', 'web=yes', host.name]);
   await deploy('one');
@@ -162,7 +162,7 @@ describe('a network of containers on several hosts', () => {
   });
 
   it('lets no container pretend to be a node that carries another network', async () => {
-    const pid = await first.ok(['inspect', '--format', '{{.State.Pid}}', await containerOf(first, 'stranger')]);
+    const pid = await first.look(['inspect', '--format', '{{.State.Pid}}', await containerOf(first, 'stranger')]);
     // Connected, so that it hears when it is told that it may not.
     const forge = `const s = require('dgram').createSocket('udp4');
       s.on('error', (e) => { console.log(e.code); process.exit() });

@@ -45,7 +45,7 @@ const UNWATCHED = 'update_config: {parallelism: 0, monitor: 1ms}';
 
 /** Ids of the service's containers. */
 async function containers(service: string): Promise<string[]> {
-  const ids = await host.ok(['ps', '-q', '--no-trunc', '--filter', `name=s_${service}.`]);
+  const ids = await host.look(['ps', '-q', '--no-trunc', '--filter', `name=s_${service}.`]);
   return ids.split('\n').filter((id) => id !== '');
 }
 
@@ -92,7 +92,7 @@ volumes:
     expect(await log()).toBe('2 each\n 1 once one hook');
     expect(await deploy(file(ONCE, EACH, 3))).toMatchObject({ code: 0 });
     expect(await log()).toBe('3 each\n 1 once one hook');
-    expect((await host.ok(['ps', '-aq', '--filter', 'name=s_web.'])).split('\n')).toHaveLength(3);
+    expect((await host.look(['ps', '-aq', '--filter', 'name=s_web.'])).split('\n')).toHaveLength(3);
     const [first = ''] = await containers('web');
     await host.ok(['kill', first]);
     await until(
@@ -111,7 +111,7 @@ volumes:
   it('keep the service from starting when one fails, with what it has printed last', async () => {
     writeFileSync(join(directory, 'stack.yml'), file('echo no such table; exit 3', EACH, 2));
     await host.ok(['stack', 'deploy', '--detach', '-c', join(directory, 'stack.yml'), 's']);
-    const errors = () => host.ok(['service', 'ps', '--no-trunc', '--format', '{{.Error}}', 's_web']);
+    const errors = () => host.look(['service', 'ps', '--no-trunc', '--format', '{{.Error}}', 's_web']);
     const failure = 'pre_start hook 1: exit code 3: no such table';
     await until('the failure', async () => (await errors()).includes(failure), PATIENCE_MS);
     expect(await containers('web').then((ids) => ids.length)).toBe(0);
@@ -121,14 +121,14 @@ volumes:
     const slow = 'echo begun >>/data/log; while [ ! -e /data/go ]; do sleep 0.1; done; echo done >>/data/log';
     writeFileSync(join(directory, 'stack.yml'), file(slow, EACH, 1));
     await host.ok(['stack', 'deploy', '--detach', '-c', join(directory, 'stack.yml'), 's']);
-    const hook = async () => (await host.ok(['ps', '-q', '--filter', 'name=pre_start-1'])).split('\n')[0] ?? '';
+    const hook = async () => (await host.look(['ps', '-q', '--filter', 'name=pre_start-1'])).split('\n')[0] ?? '';
     await until('the hook to run', async () => (await hook()) !== '', PATIENCE_MS);
     await host.kill();
     await host.start(['--node-generic-resource', 'gpu=/dev/zero', '--node-generic-resource', `tpu=${KIND}=one`]);
     await host.ok(['exec', await hook(), 'touch', '/data/go']);
     await until(
       'the service to run',
-      async () => (await host.ok(['service', 'ls', '--format', '{{.Replicas}}'])) === '1/1',
+      async () => (await host.look(['service', 'ls', '--format', '{{.Replicas}}'])) === '1/1',
       PATIENCE_MS,
     );
     expect(await log()).toBe('1 begun\n 1 done\n 1 each');
@@ -147,7 +147,7 @@ describe('a port of a range', () => {
     ports: ['18000:80']
 `;
   const ports = (service: string) =>
-    host.ok(['service', 'ls', '--filter', `name=${service}`, '--format', '{{.Ports}}']);
+    host.look(['service', 'ls', '--filter', `name=${service}`, '--format', '{{.Ports}}']);
 
   it('is one that is free, and stays', async () => {
     expect(await deploy(file('18000-18005', 'one'))).toMatchObject({ code: 0 });
@@ -164,8 +164,8 @@ describe('a port of a range', () => {
     await run('port-a');
     await run('port-b');
     try {
-      expect(await host.ok(['port', 'port-a'])).toContain(':18010');
-      expect(await host.ok(['port', 'port-b'])).toContain(':18011');
+      expect(await host.look(['port', 'port-a'])).toContain(':18010');
+      expect(await host.look(['port', 'port-b'])).toContain(':18011');
       const third = await host.gantry([
         'run',
         '-d',
