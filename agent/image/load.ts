@@ -4,15 +4,18 @@ import { spoolArchive } from './archive.ts';
 import { type ArchivedImage, findImages } from './archive-images.ts';
 import type { Blob } from './content-store.ts';
 import { parseTag, shortName } from './image-lookup.ts';
-import type { ImageStore } from './image-store.ts';
+import type { ImageParts } from './image-parts.ts';
+import type { ImageRegistrar } from './image-registrar.ts';
 import type { Lease } from './lease.ts';
 import { NOTHING_ARRIVES } from './registration.ts';
 
-type LoadStores = Pick<ImageStore, 'content' | 'garbage' | 'layers' | 'platform' | 'registrar'>;
+interface LoadParts extends Pick<ImageParts, 'content' | 'garbage' | 'layers' | 'platform'> {
+  readonly registrar: Pick<ImageRegistrar, 'register' | 'registerOthers'>;
+}
 
 /** Layers are unpacked while the archive comes. Their names, or ids where they have none. */
 export async function loadImages(
-  images: LoadStores,
+  images: LoadParts,
   archive: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
@@ -35,7 +38,7 @@ export async function loadImages(
 }
 
 async function loadImage(
-  images: LoadStores,
+  images: LoadParts,
   { manifest, target, names, others }: ArchivedImage,
   lease: Lease,
   signal: AbortSignal | undefined,

@@ -4,16 +4,20 @@ import { archiveFiles } from './archive-layout.ts';
 import { writeArchive } from './archive-writer.ts';
 import type { IndexState } from './image-index.ts';
 import { findImageFor, shortName } from './image-lookup.ts';
-import type { ImageStore } from './image-store.ts';
+import type { ImageParts } from './image-parts.ts';
 import { findIndex, type PlatformIndex } from './platform-index.ts';
 import { chooseSavedImages, type SavedImage } from './saved-images.ts';
+
+interface SaveParts extends Pick<ImageParts, 'content' | 'garbage'> {
+  readonly state: IndexState;
+}
 
 /**
  * A name that stands for images of several platforms is saved with all of them that are here; for one platform, with that alone.
  * Throws IMAGE_NOT_FOUND where it isn't here for that.
  */
 export async function* saveImages(
-  { content, garbage, state }: Pick<ImageStore, 'content' | 'garbage' | 'state'>,
+  { content, garbage, state }: SaveParts,
   references: readonly string[],
   platform: Platform | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {

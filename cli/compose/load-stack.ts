@@ -3,8 +3,8 @@ import type { StackSpec } from '../../proto/generated/gantry/v1/control.ts';
 import { readModel } from './model/load-model.ts';
 import type { Model } from './model/normalize.ts';
 import type { ReadBytes } from './source/files.ts';
+import type { RestartDefault } from './stack/context.ts';
 import { convertStack, type LoadedService } from './stack/convert-stack.ts';
-import type { RestartDefault } from './stack/restart.ts';
 import { ProblemError, problemsError } from './syntax/problem.ts';
 import { isNull, locate, type Position } from './syntax/tree.ts';
 

@@ -3,7 +3,6 @@ import type { ConfigSpec, NetworkSpec, SecretSpec, VolumeSpec } from '../../../p
 import type { Model } from '../model/normalize.ts';
 import type { Source } from '../source/load-source.ts';
 import type { LinkAliases, NetworkNames } from './links.ts';
-import type { RestartDefault } from './restart.ts';
 
 export const STACK_LABEL = 'com.docker.stack.namespace';
 
@@ -16,6 +15,9 @@ export interface Resource<Spec> {
 }
 
 export type Resources<Spec> = ReadonlyMap<string, Resource<Spec>>;
+
+/** Of services that don't say: `docker compose` restarts none, stacks restart all. */
+export type RestartDefault = 'none' | 'any';
 
 export interface ProjectContext {
   readonly model: Model;

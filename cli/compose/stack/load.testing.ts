@@ -1,7 +1,7 @@
 /** Stacks from texts, for tests. */
 import { GantryError } from '../../../proto/errors.ts';
 import { type LoadedStack, loadStack } from '../load-stack.ts';
-import type { RestartDefault } from './restart.ts';
+import type { RestartDefault } from './context.ts';
 
 export interface Surroundings {
   /** By path in the project's directory, /project. */

@@ -17,9 +17,6 @@ const CONDITIONS = {
 type ConditionWord = keyof typeof CONDITIONS;
 const WORDS = Object.keys(CONDITIONS) as ConditionWord[];
 
-/** Of services that don't say: `docker compose` restarts none, stacks restart all. */
-export type RestartDefault = 'none' | 'any';
-
 /** `short` is `restart`, `long` is `deploy.restart_policy`, which counts where both are. */
 export function convertRestart(
   short: ModelCursor | undefined,
