@@ -69,6 +69,11 @@ export function checkKnowsStopped(read: ReadTransaction, what: string): void {
   if (theCluster(read).stateFormat < FORMAT_OF_STOPPED_SERVICES) throw notKnownToAll(what);
 }
 
+/** `leftOut`: names of services that a service isn't to wait for. WRONG_STATE: as above; it would wait for them. */
+export function checkKnowsLeftOut(read: ReadTransaction, leftOut: ReadonlySet<string>): void {
+  if (leftOut.size > 0) checkKnowsStopped(read, 'services can be started without what they depend on');
+}
+
 /** With so long for its processes to stop; undefined: as was said before. WRONG_STATE: as above. */
 export function withStopTimeout(
   read: ReadTransaction,

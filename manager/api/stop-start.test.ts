@@ -16,6 +16,7 @@ import {
   waitFor,
 } from '../manager-fixture.testing.ts';
 import { serviceName } from '../store/service.ts';
+import { FORMAT_OF_STOPPED_SERVICES } from '../store/state-format.ts';
 
 useManager();
 
@@ -74,6 +75,29 @@ describe('a restart', () => {
     await restart(['shop_back']);
     await waitFor(() => expect(stopped()).toEqual([]));
     await shopRuns();
+  });
+});
+
+describe('what a service depends on', () => {
+  const start = (notAwaited: string[]) =>
+    unary((done) => manager.client.serviceStart({ references: ['shop_front'], notAwaited }, done));
+  const deployAlone = (stack: StackSpec) =>
+    unary((done) => manager.client.stackDeploy({ stack, prune: false, dryRun: false, leaveOutOthers: true }, done));
+
+  it('is not left out while a manager would lose that it is', async () => {
+    await deploy(shop());
+    await manager.store.update((tx) => {
+      const [cluster] = tx.find('cluster', { by: 'all' });
+      if (cluster !== undefined) tx.update('cluster', { ...cluster, stateFormat: FORMAT_OF_STOPPED_SERVICES - 1 });
+    });
+    const stack = shop();
+    const front = {
+      ...stack,
+      services: stack.services.filter(({ annotations }) => annotations?.name === 'shop_front'),
+    };
+    await expect(start(['shop_back'])).rejects.toMatchObject({ code: 'WRONG_STATE' });
+    await expect(deployAlone(front)).rejects.toMatchObject({ code: 'WRONG_STATE' });
+    await start([]);
   });
 });
 

@@ -11,7 +11,7 @@ import { restartServices, startService, stopService } from '../orchestrator/stop
 import { awaiting, type ServiceObject, serviceName } from '../store/service.ts';
 import type { ReadTransaction } from '../store/tables.ts';
 import type { ApiContext } from './context.ts';
-import { checkKnowsStopped } from './known-format.ts';
+import { checkKnowsLeftOut, checkKnowsStopped } from './known-format.ts';
 import { resolve } from './references.ts';
 import { live } from './services.ts';
 
@@ -41,12 +41,14 @@ export function serviceRestart(
   });
 }
 
+/** WRONG_STATE as above, for what isn't to be waited for. */
 export function serviceStart(
   { store, clock }: ApiContext,
   { references, notAwaited }: ServiceStartRequest,
 ): Promise<ServiceStartResponse> {
   const leftOut = new Set(notAwaited);
   return store.update((tx) => {
+    checkKnowsLeftOut(tx, leftOut);
     const started = servicesOf(tx, references).filter((service) =>
       startService(tx, service, clock.now(), awaiting(service.spec, leftOut)),
     );

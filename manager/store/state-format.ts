@@ -15,9 +15,9 @@
  *    WireGuard keys, IPv6 addresses, links, and config-only networks; networks have IPv6 subnets, and may be macvlan;
  *    services have a pull policy, and know who pulls their images.
  * 6: tasks have a container name, hooks, addresses of their own and more kinds of mounts, and say how their log is kept; services
- *    roll with what they depend on, know where is what they mount, and may be stopped; containers have cgroup settings, cgroup
+ *    roll with what they depend on, know where is what they mount, may be stopped, and start without some of what they depend on; containers have cgroup settings, cgroup
  *    parents, and annotations; nodes say for which rotation of the authority they stand as they say, and which tasks they
- *    can honour; tasks may be on the network of another one, and run
+ *    can honour; tasks may be on the network of another one or in its namespaces, and run
  *    hooks for all of their service.
  */
 import { GantryError } from '../../proto/errors.ts';
