@@ -1,5 +1,7 @@
-/** Platforms as users and images name them. Source: the Compose specification, `platform`; swarmkit's PlatformFilter. */
-import { GantryError } from './errors.ts';
+/**
+ * Platforms as the cluster knows them: without variants, of which nodes say nothing. Which variant an image is for is its host's
+ * affair. Source: the Compose specification, `platform`; swarmkit's PlatformFilter.
+ */
 import type { Platform } from './generated/gantry/v1/types.ts';
 
 /** The kernel's name of a machine, or Go's. */
@@ -27,15 +29,6 @@ export function parsePlatform(text: string): Platform | undefined {
   const architecture = normalArchitecture(match[2] ?? '');
   if (match[3] !== undefined && match[3].toLowerCase() !== VARIANTS[architecture]) return undefined;
   return { os: (match[1] ?? '').toLowerCase(), architecture };
-}
-
-/** With both parts. Throws INVALID_ARGUMENT. */
-export function requirePlatform(text: string): Platform {
-  const platform = parsePlatform(text);
-  if (platform !== undefined && platform.architecture !== '') return platform;
-  throw new GantryError('INVALID_ARGUMENT', `invalid platform ${JSON.stringify(text)}`, {
-    hint: 'write OS/ARCHITECTURE, such as linux/arm64',
-  });
 }
 
 export function platformText({ os, architecture }: Platform): string {

@@ -1,89 +1,28 @@
-/** One build: from the options and what the client sends to the last stage's state, and the image that is made of it. */
-import type { Logger } from 'pino';
 import { GantryError, toGantryError } from '../../proto/errors.ts';
-import {
-  BuildResult,
-  type ImageBuildOptions,
-  type ImageBuildResponse,
-} from '../../proto/generated/gantry/v1/engine.ts';
+import { BuildResult, type ImageBuildResponse } from '../../proto/generated/gantry/v1/engine.ts';
 import { parseReference } from '../../proto/image-reference.ts';
-import type { ImageRecord } from '../image/image-index.ts';
-import type { ImageStore } from '../image/image-store.ts';
-import type { Lease } from '../image/lease.ts';
 import { type Platform, parseTargetPlatforms } from '../platform/platform.ts';
-import type { ImageSource, ImageTarget } from '../registry/image-source.ts';
 import type { EventQueue } from '../stream/event-queue.ts';
 import { sourceTime, unusedArguments } from './build-arguments.ts';
-import type { BuildCache } from './build-cache.ts';
-import { type BuildContexts, ignoreFiles } from './build-context.ts';
-import type { BuildMessage, SshMessage } from './build-input.ts';
+import type { BuildCall, BuildOutcome, BuildRunParts } from './build-call.ts';
+import { ignoreFiles } from './build-context.ts';
+import type { SshMessage } from './build-input.ts';
 import { type BuildPlan, planBuild } from './build-plan.ts';
 import { type BuildSources, openSources } from './build-sources.ts';
-import type { CacheMounts } from './cache-mounts.ts';
 import { exportCache } from './cache-transfer.ts';
 import { checkDockerfile, parseCheckSettings, violationError } from './checks.ts';
-import { type ClusterBuilds, takeFromCluster } from './cluster-builds.ts';
+import { takeFromCluster } from './cluster-builds.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
-import type { Downloads } from './downloads.ts';
 import { makeImages } from './image-making.ts';
 import { keyOfSources, nameAgain, tellKnown } from './known-build.ts';
-import type { KnownBuilds } from './known-builds.ts';
-import type { LayerSteps } from './layer-steps.ts';
 import { namedContexts } from './named-contexts.ts';
 import { sourceExcerpt } from './source-excerpt.ts';
-import type { StageState } from './stage-state.ts';
 import { buildStages, cacheTransfer } from './stages.ts';
-import type { StepRunner } from './step-runner.ts';
-
-/** What builds share. */
-export interface BuildRunParts {
-  readonly images: ImageStore;
-  readonly runner: StepRunner;
-  readonly bases: ImageSource;
-  /** Where caches go. */
-  readonly cacheTarget: ImageTarget;
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number;
-  readonly cache: BuildCache;
-  readonly contexts: BuildContexts;
-  readonly caches: CacheMounts;
-  readonly downloads: Downloads;
-  readonly steps: LayerSteps;
-  readonly known: KnownBuilds;
-  readonly cluster: () => ClusterBuilds | undefined;
-  readonly logger: Logger;
-  /** Waits for its turn among all builds' steps. */
-  readonly inTurn: <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
-}
-
-export interface BuildCall {
-  readonly options: ImageBuildOptions;
-  /** What the client sends after them. */
-  readonly messages: AsyncIterable<BuildMessage>;
-  readonly signal: AbortSignal;
-  /** For the user. */
-  readonly events: EventQueue<ImageBuildResponse>;
-  /** Keeps what the build is made from, and what it gives. */
-  readonly lease: Lease;
-}
 
 /** A Dockerfile as it was read. */
 interface Source {
   readonly name: string;
   readonly text: string;
-}
-
-/** Of a build; the call's lease keeps what it is made of. */
-export interface BuildOutcome {
-  /** For each platform. */
-  readonly targets: readonly BuiltTarget[];
-  /** Undefined: it wasn't asked for. */
-  readonly cacheImage: ImageRecord | undefined;
-}
-
-export interface BuiltTarget {
-  readonly platform: Platform;
-  readonly state: StageState;
 }
 
 /** Undefined when no step was asked for, or gone through. */

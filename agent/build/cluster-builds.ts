@@ -1,15 +1,10 @@
 /** Images that another host of the cluster has built from the same: taken from there, since built again they would be others. */
 import { toGantryError } from '../../proto/errors.ts';
-import type { BuildKnownRequest, BuildKnownResponse } from '../../proto/generated/gantry/v1/dispatcher.ts';
+import type { BuildKnownResponse } from '../../proto/generated/gantry/v1/dispatcher.ts';
 import { type Digest, isDigest } from '../../proto/ids.ts';
 import { canonicalName, parseReference } from '../../proto/image-reference.ts';
 import type { ImageRecord } from '../image/image-index.ts';
-import type { BuildCall, BuildRunParts } from './build-run.ts';
-
-export interface ClusterBuilds {
-  /** UNAVAILABLE while no manager can be asked. */
-  knownBuilds(build: BuildKnownRequest): Promise<readonly BuildKnownResponse[]>;
-}
+import type { BuildCall, BuildRunParts } from './build-call.ts';
 
 /** `key`: as of KnownBuilds. Undefined: there is none, or it can't be had, and the build is gone through. */
 export async function takeFromCluster(

@@ -4,7 +4,7 @@ import type { ImageRecord } from '../image/image-index.ts';
 import { indexOf } from '../image/platform-index.ts';
 import { chooseFor } from '../platform/platform.ts';
 import { cacheKey } from './build-cache.ts';
-import type { BuildCall, BuildRunParts } from './build-run.ts';
+import type { BuildCall, BuildRunParts } from './build-call.ts';
 import { encodeInlineCache } from './inline-cache.ts';
 import type { StageState } from './stage-state.ts';
 

@@ -3,9 +3,9 @@ import type { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.t
 import type { ImageRecord } from '../image/image-index.ts';
 import { parseTag } from '../image/image-lookup.ts';
 import type { ImageStore } from '../image/image-store.ts';
+import type { BuildCall, BuildRunParts } from './build-call.ts';
 import type { BuildContext } from './build-context.ts';
 import { BuildInput } from './build-input.ts';
-import type { BuildCall, BuildRunParts } from './build-run.ts';
 import { keyOfBuild } from './known-builds.ts';
 
 /** By which the build is found again; undefined for one that isn't to be. */

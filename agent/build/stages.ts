@@ -3,9 +3,9 @@ import type { ImageBuildOptions } from '../../proto/generated/gantry/v1/engine.t
 import type { Digest } from '../../proto/ids.ts';
 import { parseTargetPlatforms } from '../platform/platform.ts';
 import { BaseImages } from './base-images.ts';
+import type { BuildCall, BuildRunParts, BuiltTarget } from './build-call.ts';
 import { type BuildPlan, findTarget, type Stage } from './build-plan.ts';
 import { BuildProgress } from './build-progress.ts';
-import type { BuildCall, BuildRunParts, BuiltTarget } from './build-run.ts';
 import type { BuildSources } from './build-sources.ts';
 import { type CacheTransferParts, takeCaches } from './cache-transfer.ts';
 import { countSteps, StageBuilder, type StageBuilderParts } from './stage-builder.ts';
